@@ -1,0 +1,30 @@
+"""Learned MIMO transceivers next to every classical method, on the same channels and noise."""
+
+from mimolearn.constellation import Constellation
+from mimolearn.detection import (
+    Detection,
+    GaussianDetection,
+    HardDetection,
+    LLRDetection,
+    LogitDetection,
+)
+from mimolearn.detectors import Detector, detector_names, make_detector
+from mimolearn.errors import InvalidInputError, MimolearnError, NotSoftError, ResultsFileError
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Constellation",
+    "Detection",
+    "Detector",
+    "GaussianDetection",
+    "HardDetection",
+    "InvalidInputError",
+    "LLRDetection",
+    "LogitDetection",
+    "MimolearnError",
+    "NotSoftError",
+    "ResultsFileError",
+    "detector_names",
+    "make_detector",
+]

@@ -1,0 +1,246 @@
+"""Constellations: points, Gray labelling, and the per-axis (PAM) view that makes them cheap.
+
+Labelling is that of 3GPP TS 38.211 section 5.1: bits alternate between the real and the
+imaginary axis, and the index of a point is its label read as a binary number, first bit most
+significant. BPSK is real, {+1, -1}, so that real-valued detectors see a real symbol.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from mimolearn.errors import check_one_of, invalid
+
+_BITS_PER_SYMBOL = {"bpsk": 1, "qpsk": 2, "16-qam": 4, "64-qam": 6, "256-qam": 8}
+
+
+class Axis(NamedTuple):
+    """One real axis of a square constellation, in one dtype on one device.
+
+    levels: (L,) ascending PAM levels; bits: (L, Ka) uint8 Gray labels of those levels;
+    to_index: (L,) int64, what the level contributes to the symbol index on the real axis
+    (on the imaginary axis it is half of that).
+    """
+
+    levels: Tensor
+    bits: Tensor
+    to_index: Tensor
+
+
+class Constellation:
+    """A unit-energy Gray constellation: BPSK, QPSK, 16-, 64- or 256-QAM.
+
+    name: one of ``Constellation.names()``.
+    points: (M,) complex64, mean |points|^2 = 1. labels: (M, K) uint8; row i is i in binary.
+
+    >>> c = Constellation("qpsk")
+    >>> c.points[0], c.labels[1].tolist()
+    (tensor(0.7071+0.7071j), [0, 1])
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = check_one_of("constellation", name, _BITS_PER_SYMBOL)
+        self.bits_per_symbol = _BITS_PER_SYMBOL[name]
+        self.num_points = 2**self.bits_per_symbol
+        self.is_real = name == "bpsk"
+        self.bits_per_axis = 1 if self.is_real else self.bits_per_symbol // 2
+        self.num_levels = 2**self.bits_per_axis
+        self.labels = _binary(torch.arange(self.num_points), self.bits_per_symbol)
+        self.points = self.points_as(torch.complex64)
+
+    @staticmethod
+    def names() -> tuple[str, ...]:
+        return tuple(_BITS_PER_SYMBOL)
+
+    def __repr__(self) -> str:
+        return f"Constellation({self.name!r})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Constellation) and other.name == self.name
+
+    def __hash__(self) -> int:
+        return hash(self.name)
+
+    def points_as(self, dtype: torch.dtype, device: torch.device | str = "cpu") -> Tensor:
+        """(M,) points in a complex dtype on a device (exact in float64)."""
+        return _points(self.name, dtype, str(device))
+
+    def axis(self, dtype: torch.dtype, device: torch.device | str = "cpu") -> Axis:
+        """The PAM view in a real dtype on a device."""
+        return _axis(self.name, dtype, str(device))
+
+    def min_distance(self) -> float:
+        """Smallest distance between two points: 2, sqrt(2), 2/sqrt(10), ..."""
+        levels = self.axis(torch.float64).levels
+        return float(levels[1] - levels[0])
+
+    def bits_to_indices(self, bits: Tensor) -> Tensor:
+        """(..., K) bits to (...) int64 indices."""
+        if bits.shape[-1:] != (self.bits_per_symbol,):
+            raise invalid("bits", f"<shape {tuple(bits.shape)}>", f"(..., {self.bits_per_symbol})")
+        shifts = torch.arange(self.bits_per_symbol - 1, -1, -1, device=bits.device)
+        return (bits.to(torch.int64) << shifts).sum(-1)
+
+    def indices_to_bits(self, indices: Tensor) -> Tensor:
+        """(...) indices to (..., K) uint8 bits."""
+        return _binary(indices, self.bits_per_symbol)
+
+    def map(self, indices: Tensor, dtype: torch.dtype = torch.complex64) -> Tensor:
+        """(...) indices to (...) points."""
+        return self.points_as(dtype, indices.device)[indices]
+
+    def nearest(self, x_hat: Tensor) -> Tensor:
+        """(...) complex estimates to (...) int64 indices of the nearest points, axis by axis.
+
+        A NaN has no nearest point; it comes out as some index, and the caller flags it.
+        """
+        axis = self.axis(x_hat.real.dtype, x_hat.device)
+        index = axis.to_index[self._nearest_level(x_hat.real, axis)]
+        if self.is_real:
+            return index
+        return index + (axis.to_index[self._nearest_level(x_hat.imag, axis)] >> 1)
+
+    def _nearest_level(self, values: Tensor, axis: Axis) -> Tensor:
+        if self.num_levels == 2:
+            return (values > 0).to(torch.int64)
+        step = self.min_distance()
+        low = float(axis.levels[0])
+        nearest = ((values - low) / step).round_().clamp_(0, self.num_levels - 1)
+        return torch.nan_to_num_(nearest).to(torch.int64)
+
+    def llr(self, x_hat: Tensor, error_var: Tensor, method: str = "exact") -> Tensor:
+        """LLRs ln P(b=1)/P(b=0) of x_hat = x + CN(0, error_var), axis by axis.
+
+        x_hat: (...) complex. error_var: broadcastable to (...), total over both axes.
+        method: "exact" (log-sum-exp) or "max-log". Returns (..., K).
+        """
+        check_one_of("method", method, ("exact", "max-log"))
+        axis = self.axis(x_hat.real.dtype, x_hat.device)
+        parts = (
+            x_hat.real.unsqueeze(-1) if self.is_real else torch.view_as_real(x_hat.resolve_conj())
+        )
+        llr = self._axis_llr(parts, error_var.unsqueeze(-1), axis, method)
+        if self.is_real:
+            return llr.squeeze(-2)
+        # (..., 2, Ka) -> alternating bits b0 b1 b2 ... = real, imag, real, ...
+        return llr.transpose(-1, -2).flatten(-2)
+
+    def _axis_llr(self, values: Tensor, error_var: Tensor, axis: Axis, method: str) -> Tensor:
+        """values (..., A), error_var (..., 1) -> (..., A, Ka)."""
+        if self.num_levels == 2:
+            # Both closed forms agree for two levels: ((x+a)^2 - (x-a)^2) / v, sign of bit 1.
+            return (-4 * float(axis.levels[1]) * values / error_var).unsqueeze(-1)
+        metric = -((values.unsqueeze(-1) - axis.levels) ** 2) / error_var.unsqueeze(-1)
+        return _bit_llr(metric, axis.bits, method)
+
+    def posterior(self, r: Tensor, error_var: Tensor) -> tuple[Tensor, Tensor]:
+        """Posterior mean (...) complex and variance (...) real of x given r = x + CN(0, error_var).
+
+        error_var: broadcastable to r, total over both axes; the returned variance is total too.
+        """
+        axis = self.axis(r.real.dtype, r.device)
+        if self.is_real:
+            mean, var = self.axis_posterior(r.real, error_var / 2, axis)
+            return torch.complex(mean, torch.zeros_like(mean)), var
+        parts = torch.view_as_real(r.resolve_conj())
+        mean, var = self.axis_posterior(parts, (error_var / 2).unsqueeze(-1), axis)
+        return torch.view_as_complex(mean.contiguous()), var.sum(-1)
+
+    def axis_posterior(
+        self, r: Tensor, error_var: Tensor, axis: Axis | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Posterior mean and variance of one real axis given r = a + N(0, error_var)."""
+        axis = axis or self.axis(r.dtype, r.device)
+        if self.num_levels == 2:
+            level = float(axis.levels[1])
+            z = r * (level / error_var)
+            e = torch.exp(-2 * z.abs())
+            # 4 a^2 e / (1 + e)^2, not a^2 - mean^2, which cancels at high SNR.
+            return level * torch.tanh(z), 4 * level**2 * e / (1 + e) ** 2
+        error_var = error_var.expand_as(r)
+        weights = torch.softmax(
+            -((r.unsqueeze(-1) - axis.levels) ** 2) / (2 * error_var.unsqueeze(-1)), -1
+        )
+        mean = weights @ axis.levels
+        var = (weights * (axis.levels - mean.unsqueeze(-1)) ** 2).sum(-1)
+        return mean, var
+
+    def logits_to_llr(self, logits: Tensor, method: str = "exact") -> Tensor:
+        """(..., M) symbol log-probabilities (any offset) to (..., K) LLRs."""
+        check_one_of("method", method, ("exact", "max-log"))
+        return _bit_llr(logits, self.labels.to(logits.device), method)
+
+    def llr_to_logits(self, llr: Tensor) -> Tensor:
+        """(..., K) LLRs to (..., M) symbol log-probabilities, bits taken as independent."""
+        return torch.nn.functional.logsigmoid(
+            llr.unsqueeze(-2) * (2 * self.labels.to(llr) - 1)
+        ).sum(-1)
+
+
+def as_constellation(value: Constellation | str) -> Constellation:
+    """A constellation, given itself or its name."""
+    return value if isinstance(value, Constellation) else Constellation(value)
+
+
+def _bit_llr(metric: Tensor, bits: Tensor, method: str) -> Tensor:
+    """(..., L) log-metrics and (L, B) labels to (..., B) LLRs."""
+    reduce = torch.logsumexp if method == "exact" else torch.amax
+    # Every Gray label has as many ones as zeros, so both sides are plain gathers.
+    columns = [
+        reduce(metric[..., bits[:, b] == 1], -1) - reduce(metric[..., bits[:, b] == 0], -1)
+        for b in range(bits.shape[1])
+    ]
+    return torch.stack(columns, -1)
+
+
+def _binary(indices: Tensor, num_bits: int) -> Tensor:
+    shifts = torch.arange(num_bits - 1, -1, -1, device=indices.device)
+    return ((indices.unsqueeze(-1) >> shifts) & 1).to(torch.uint8)
+
+
+def _axis_level(label: int, num_bits: int) -> int:
+    """Odd-integer PAM level of an axis label, TS 38.211 section 5.1 (bit 0 is positive).
+
+    (1-2b0)[2^(n-1) - (1-2b1)[2^(n-2) - ...]]: evaluated from the last bit outwards.
+    """
+    bits = [(label >> (num_bits - 1 - i)) & 1 for i in range(num_bits)]
+    level = 1 - 2 * bits[-1]
+    for depth, bit in enumerate(reversed(bits[:-1]), start=1):
+        level = (1 - 2 * bit) * (2**depth - level)
+    return level
+
+
+@functools.lru_cache(maxsize=64)
+def _axis(name: str, dtype: torch.dtype, device: str) -> Axis:
+    is_real = name == "bpsk"
+    num_bits = 1 if is_real else _BITS_PER_SYMBOL[name] // 2
+    pairs = sorted((_axis_level(label, num_bits), label) for label in range(2**num_bits))
+    energy = sum(level**2 for level, _ in pairs) / len(pairs) * (1 if is_real else 2)
+    levels = torch.tensor([level / math.sqrt(energy) for level, _ in pairs], dtype=torch.float64)
+    labels = torch.tensor([label for _, label in pairs])
+    bits = _binary(labels, num_bits)
+    # The real axis holds the even label bits: spread Ka bits over 2 Ka positions.
+    stride = 1 if is_real else 2
+    powers = 2 ** (stride * torch.arange(num_bits - 1, -1, -1) + stride - 1)
+    to_index = (bits.to(torch.int64) * powers).sum(-1)
+    return Axis(levels.to(device, dtype), bits.to(device), to_index.to(device))
+
+
+@functools.lru_cache(maxsize=64)
+def _points(name: str, dtype: torch.dtype, device: str) -> Tensor:
+    axis = _axis(name, torch.float64, "cpu")
+    num_points = 2 ** _BITS_PER_SYMBOL[name]
+    points = torch.zeros(num_points, dtype=torch.complex128)
+    if name == "bpsk":
+        points[axis.to_index] = axis.levels.to(torch.complex128)
+    else:
+        index = axis.to_index[:, None] + (axis.to_index >> 1)[None, :]
+        points[index] = torch.complex(
+            axis.levels[:, None].expand(index.shape), axis.levels[None, :].expand(index.shape)
+        )
+    return points.to(device, dtype)

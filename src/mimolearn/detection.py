@@ -1,0 +1,166 @@
+"""What a detector returns: exactly what the algorithm has, and bits, LLRs and symbols from it.
+
+Four final kinds: a Gaussian estimate, symbol logits, bit LLRs, and hard decisions. Nothing is
+computed that is not asked for.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+import torch
+from torch import Tensor
+
+from mimolearn.constellation import Constellation
+from mimolearn.errors import NotSoftError
+
+
+class Detection(ABC):
+    """Detected symbols of a block, (*C, T, Nt).
+
+    incomplete: (*C, T) bool, or None: True where a search ran into its node limit, so that the
+    answer is not the one that the method promises. It is counted and shown, never dropped.
+    work: (*C, T) int64, or None: real multiplications that a data-dependent search spent.
+    """
+
+    def __init__(
+        self,
+        constellation: Constellation,
+        incomplete: Tensor | None = None,
+        work: Tensor | None = None,
+    ) -> None:
+        self.constellation = constellation
+        self.incomplete = incomplete
+        self.work = work
+
+    @abstractmethod
+    def indices(self) -> Tensor:
+        """(*C, T, Nt) int64 indices of the decided points."""
+
+    @abstractmethod
+    def llr(self) -> Tensor:
+        """(*C, T, Nt, K) LLRs, ln P(b=1)/P(b=0)."""
+
+    @abstractmethod
+    def soft_symbols(self) -> Tensor:
+        """(*C, T, Nt) complex posterior means."""
+
+    @abstractmethod
+    def finite(self) -> Tensor:
+        """(*C, T) bool: False where the output is NaN or infinite, so no decision is valid."""
+
+    def bits(self) -> Tensor:
+        """(*C, T, Nt, K) uint8 decided bits."""
+        return self.constellation.indices_to_bits(self.indices())
+
+
+class GaussianDetection(Detection):
+    """x_hat = x + CN(0, error_var).
+
+    x_hat: (*C, T, Nt) complex. error_var: broadcastable to x_hat, total over real and imaginary
+    part; for a real constellation only the real half of it acts. demapping: "exact" or "max-log".
+    """
+
+    def __init__(
+        self,
+        constellation: Constellation,
+        x_hat: Tensor,
+        error_var: Tensor,
+        demapping: str = "exact",
+    ) -> None:
+        super().__init__(constellation)
+        self.x_hat = x_hat
+        self.error_var = error_var
+        self.demapping = demapping
+
+    def indices(self) -> Tensor:
+        return self.constellation.nearest(self.x_hat)
+
+    def llr(self) -> Tensor:
+        return self.constellation.llr(self.x_hat, self.error_var, self.demapping)
+
+    def soft_symbols(self) -> Tensor:
+        return self.constellation.posterior(self.x_hat, self.error_var)[0]
+
+    def finite(self) -> Tensor:
+        return torch.isfinite(self.x_hat).all(-1) & torch.isfinite(self.error_var).all(-1)
+
+
+class LogitDetection(Detection):
+    """Symbol log-probabilities, any offset: logits (*C, T, Nt, M) real."""
+
+    def __init__(
+        self, constellation: Constellation, logits: Tensor, demapping: str = "exact"
+    ) -> None:
+        super().__init__(constellation)
+        self.logits = logits
+        self.demapping = demapping
+
+    def indices(self) -> Tensor:
+        return self.logits.argmax(-1)
+
+    def llr(self) -> Tensor:
+        return self.constellation.logits_to_llr(self.logits, self.demapping)
+
+    def soft_symbols(self) -> Tensor:
+        points = self.constellation.points_as(self.logits.dtype.to_complex(), self.logits.device)
+        return torch.softmax(self.logits, -1).to(points.dtype) @ points
+
+    def finite(self) -> Tensor:
+        return torch.isfinite(self.logits).flatten(-2).all(-1)
+
+
+class LLRDetection(Detection):
+    """Bit LLRs, (*C, T, Nt, K) real; decisions are their signs."""
+
+    def __init__(
+        self,
+        constellation: Constellation,
+        llr: Tensor,
+        incomplete: Tensor | None = None,
+        work: Tensor | None = None,
+    ) -> None:
+        super().__init__(constellation, incomplete, work)
+        self._llr = llr
+
+    def indices(self) -> Tensor:
+        return self.constellation.bits_to_indices(self._llr > 0)
+
+    def llr(self) -> Tensor:
+        return self._llr
+
+    def soft_symbols(self) -> Tensor:
+        logits = self.constellation.llr_to_logits(self._llr)
+        return LogitDetection(self.constellation, logits).soft_symbols()
+
+    def finite(self) -> Tensor:
+        return ~torch.isnan(self._llr).flatten(-2).any(-1)
+
+
+class HardDetection(Detection):
+    """Decided indices (*C, T, Nt) int64, nothing soft. An index below 0 marks no valid decision."""
+
+    def __init__(
+        self,
+        constellation: Constellation,
+        indices: Tensor,
+        incomplete: Tensor | None = None,
+        work: Tensor | None = None,
+    ) -> None:
+        super().__init__(constellation, incomplete, work)
+        self._indices = indices
+
+    def indices(self) -> Tensor:
+        return self._indices.clamp(min=0)
+
+    def llr(self) -> Tensor:
+        raise NotSoftError(
+            "llr: this detector makes hard decisions only; use a soft one such as "
+            "'soft-sphere', 'k-best', 'lmmse' or 'ep'"
+        )
+
+    def soft_symbols(self) -> Tensor:
+        return self.constellation.map(self.indices())
+
+    def finite(self) -> Tensor:
+        return (self._indices >= 0).all(-1)

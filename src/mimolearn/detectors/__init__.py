@@ -1,0 +1,45 @@
+"""Detectors by name."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mimolearn.constellation import Constellation
+from mimolearn.detectors.base import Cost, Detector, IterativeDetector
+from mimolearn.detectors.lmmse import LMMSE
+from mimolearn.errors import check_one_of
+
+_DETECTORS: dict[str, type[Detector]] = {cls.name: cls for cls in (LMMSE,)}
+
+
+def detector_names() -> tuple[str, ...]:
+    """Names that ``make_detector`` knows, in the order of the documentation."""
+    return tuple(_DETECTORS)
+
+
+def detector_class(name: str) -> type[Detector]:
+    """The class behind a name; InvalidInputError names the nearest known one."""
+    return _DETECTORS[check_one_of("detector", name, _DETECTORS)]
+
+
+def make_detector(name: str, constellation: Constellation | str, **options: Any) -> Detector:
+    """Build a detector by name.
+
+    >>> make_detector("lmmse", "qpsk").constellation
+    Constellation('qpsk')
+    """
+    cls = detector_class(name)
+    for option in options:
+        check_one_of(f"option of detector {name!r}", option, cls.option_names())
+    return cls(constellation, **options)
+
+
+__all__ = [
+    "LMMSE",
+    "Cost",
+    "Detector",
+    "IterativeDetector",
+    "detector_class",
+    "detector_names",
+    "make_detector",
+]

@@ -1,0 +1,131 @@
+"""The detector contract: work that needs only the channel, then work that needs the vector."""
+
+from __future__ import annotations
+
+import inspect
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Any, ClassVar, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from mimolearn.constellation import Constellation, as_constellation
+from mimolearn.detection import Detection
+from mimolearn.errors import check_finite, check_positive_int, check_shape, invalid
+
+
+class Cost(NamedTuple):
+    """Real multiplications (a complex one counts four).
+
+    per_channel: work of ``prepare``. per_vector: work of ``detect`` for one vector, or None when
+    it depends on the data; then ``Detection.work`` reports what was spent.
+    Divisions, square roots and table look-ups of the demapper are not counted.
+    """
+
+    per_channel: int
+    per_vector: int | None
+
+
+class Detector(nn.Module, ABC):
+    """A MIMO detector, classical or learned, for y = H x + n.
+
+    Subclasses are final. They set ``name`` and write ``_prepare``, ``_detect`` and ``cost``;
+    inputs arrive checked, and h always has its block axis T in y.
+    ``prepare`` does everything that needs no y, ``detect`` never sees h: one channel serves many
+    vectors.
+    """
+
+    name: ClassVar[str]
+    soft: ClassVar[bool] = True
+
+    def __init__(self, constellation: Constellation | str) -> None:
+        super().__init__()
+        self.constellation = as_constellation(constellation)
+
+    def prepare(self, h: Tensor, noise_var: Tensor | float) -> Any:
+        """All work that needs no received vector.
+
+        h: (*C, Nr, Nt) complex. noise_var: (*C) real or a number, > 0, total over real and
+        imaginary part, per receive antenna. Returns the algorithm's own NamedTuple.
+        Raises InvalidInputError on a wrong shape, a non-finite h or a noise_var not above 0.
+        """
+        check_shape("h", h, "(*C, Nr, Nt)", isinstance(h, Tensor) and h.ndim >= 2)
+        if not h.is_complex():
+            raise invalid("h", f"<dtype {h.dtype}>", "a complex dtype")
+        if 0 in h.shape[-2:]:
+            raise invalid("h", f"<shape {tuple(h.shape)}>", "at least one antenna on each side")
+        noise_var = self._check_noise_var(noise_var, h)
+        check_finite("h", h)
+        self._check_size(*h.shape[-2:])
+        return self._prepare(h, noise_var)
+
+    def detect(self, prepared: Any, y: Tensor) -> Detection:
+        """Detect every vector of the prepared channels.
+
+        y: (*C, T, Nr) complex. Returns a Detection over (*C, T, Nt).
+        """
+        check_shape("y", y, "(*C, T, Nr)", isinstance(y, Tensor) and y.ndim >= 2)
+        if not y.is_complex():
+            raise invalid("y", f"<dtype {y.dtype}>", "a complex dtype")
+        check_finite("y", y)
+        return self._detect(prepared, y)
+
+    def forward(self, y: Tensor, h: Tensor, noise_var: Tensor | float) -> Detection:
+        """prepare and detect composed. Shapes as there, and y must fit h."""
+        check_shape("h", h, "(*C, Nr, Nt)", isinstance(h, Tensor) and h.ndim >= 2)
+        check_shape("y", y, "(*C, T, Nr)", isinstance(y, Tensor) and y.ndim >= 2)
+        expected = f"(*C, T, Nr) with *C = {tuple(h.shape[:-2])} and Nr = {h.shape[-2]} as in h"
+        check_shape("y", y, expected, y.shape[:-2] == h.shape[:-2] and y.shape[-1] == h.shape[-2])
+        if y.dtype != h.dtype:
+            raise invalid("y", f"<dtype {y.dtype}>", f"the dtype of h, {h.dtype}")
+        return self.detect(self.prepare(h, noise_var), y)
+
+    @abstractmethod
+    def _prepare(self, h: Tensor, noise_var: Tensor) -> Any:
+        """h: (*C, Nr, Nt) complex, noise_var: (*C) real."""
+
+    @abstractmethod
+    def _detect(self, prepared: Any, y: Tensor) -> Detection:
+        """y: (*C, T, Nr) complex."""
+
+    @abstractmethod
+    def cost(self, num_rx_ant: int, num_tx_ant: int) -> Cost:
+        """Real multiplications for one channel and for one vector."""
+
+    def _check_size(self, num_rx_ant: int, num_tx_ant: int) -> None:
+        """Refuse a size that the method cannot handle; the default accepts all."""
+
+    @classmethod
+    def option_names(cls) -> Sequence[str]:
+        """Names of the options that ``make_detector`` accepts for this detector."""
+        parameters = inspect.signature(cls.__init__).parameters
+        return [name for name in parameters if name not in ("self", "constellation")]
+
+    @staticmethod
+    def _check_noise_var(noise_var: Tensor | float, h: Tensor) -> Tensor:
+        real = h.real.dtype
+        if not isinstance(noise_var, Tensor):
+            noise_var = torch.as_tensor(noise_var, dtype=real, device=h.device)
+        if noise_var.ndim and noise_var.shape != h.shape[:-2]:
+            expected = f"shape (*C) = {tuple(h.shape[:-2])} as in h, or a number"
+            raise invalid("noise_var", f"<shape {tuple(noise_var.shape)}>", expected)
+        if noise_var.is_complex():
+            raise invalid("noise_var", f"<dtype {noise_var.dtype}>", "a real dtype")
+        ok = (noise_var > 0) & torch.isfinite(noise_var)
+        if not bool(ok.all()):
+            value = noise_var[~ok].flatten()[0].item()
+            raise invalid("noise_var", value, "a finite value above 0")
+        return noise_var.to(h.device, real).expand(h.shape[:-2])
+
+
+class IterativeDetector(Detector):
+    """A detector of ``num_iter`` fixed iterations that can show each of its estimates."""
+
+    def __init__(self, constellation: Constellation | str, num_iter: int) -> None:
+        super().__init__(constellation)
+        self.num_iter = check_positive_int("num_iter", num_iter)
+
+    @abstractmethod
+    def iterates(self, prepared: Any, y: Tensor) -> list[Tensor]:
+        """One complex estimate (*C, T, Nt) per iteration, the last being the detector's own."""

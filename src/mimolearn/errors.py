@@ -1,0 +1,123 @@
+"""The errors that users meet, and the checks that raise them.
+
+Every message names the argument, what came and what was expected, on one line.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor
+
+
+class MimolearnError(Exception):
+    """Base of all errors that mimolearn raises on purpose; its text is one clear line."""
+
+
+class InvalidInputError(MimolearnError, ValueError):
+    """An argument, option or file content is not what it has to be."""
+
+
+class ResultsFileError(MimolearnError):
+    """A results file cannot be read or written: another schema, corrupted, read-only, full disk."""
+
+
+class NotSoftError(MimolearnError, TypeError):
+    """Soft output was asked of a method that makes hard decisions only."""
+
+
+def invalid(field: str, value: object, expected: str) -> InvalidInputError:
+    """Build the one-line error that every check raises.
+
+    >>> str(invalid("num_iter", -1, "a positive integer"))
+    'num_iter: got -1, expected a positive integer'
+    """
+    text = value if isinstance(value, str) and value.startswith("<") else repr(value)
+    if len(text) > 120:
+        text = text[:117] + "..."
+    return InvalidInputError(f"{field}: got {text}, expected {expected}")
+
+
+def check_positive_int(field: str, value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise invalid(field, value, "a positive integer")
+    return value
+
+
+def check_real(
+    field: str,
+    value: object,
+    *,
+    above: float | None = None,
+    at_least: float | None = None,
+    at_most: float | None = None,
+) -> float:
+    """A finite number, optionally bounded; returns it as a float."""
+    bounds = [
+        text
+        for bound, text in (
+            (above, f"above {above}"),
+            (at_least, f"at least {at_least}"),
+            (at_most, f"at most {at_most}"),
+        )
+        if bound is not None
+    ]
+    expected = " ".join(["a finite number", *bounds])
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise invalid(field, value, expected)
+    if (
+        (above is not None and value <= above)
+        or (at_least is not None and value < at_least)
+        or (at_most is not None and value > at_most)
+    ):
+        raise invalid(field, value, expected)
+    return float(value)
+
+
+def check_bool(field: str, value: object) -> bool:
+    if not isinstance(value, bool):
+        raise invalid(field, value, "true or false")
+    return value
+
+
+def check_one_of(field: str, value: object, allowed: Iterable[str]) -> str:
+    """One of the allowed words; the error names the nearest one.
+
+    >>> check_one_of("order", "sortd", ["none", "sorted"])
+    Traceback (most recent call last):
+    ...
+    mimolearn.errors.InvalidInputError: order: got 'sortd', expected one of none, sorted
+    (did you mean 'sorted'?)
+    """
+    words = list(allowed)
+    if isinstance(value, str) and value in words:
+        return value
+    near = difflib.get_close_matches(str(value), words, n=1)
+    hint = f" (did you mean {near[0]!r}?)" if near else ""
+    raise invalid(field, value, f"one of {', '.join(words)}{hint}")
+
+
+def check_shape(field: str, tensor: object, expected: str, ok: bool) -> None:
+    if not isinstance(tensor, Tensor):
+        raise invalid(field, f"<{type(tensor).__name__}>", f"a tensor of shape {expected}")
+    if not ok:
+        raise invalid(field, f"<shape {tuple(tensor.shape)}>", f"shape {expected}")
+
+
+def all_finite(tensor: Tensor) -> bool:
+    """True when no entry is NaN or infinite.
+
+    One pass of a sum settles the usual case; only a sum that overflows needs the full look.
+    """
+    total = torch.view_as_real(tensor).sum() if tensor.is_complex() else tensor.sum()
+    return bool(torch.isfinite(total)) or bool(torch.isfinite(tensor).all())
+
+
+def check_finite(field: str, tensor: Tensor) -> None:
+    if all_finite(tensor.detach().resolve_conj()):
+        return
+    bad = int((~torch.isfinite(tensor)).sum())
+    raise invalid(field, f"<{bad} of {tensor.numel()} entries NaN or infinite>", "finite entries")
