@@ -1,0 +1,285 @@
+"""The command line: parses arguments, calls the library, prints one line when something is wrong."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from mimolearn.errors import InvalidInputError, MimolearnError
+from mimolearn.scenario import Scenario
+
+RESULTS_NAME = "results.sqlite"
+
+app = typer.Typer(
+    name="mimolearn",
+    help="Which MIMO receiver should I run, how good is it really, and what does it cost?",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=True,
+)
+
+ScenarioFile = Annotated[
+    Path | None, typer.Argument(metavar="[SCENARIO.toml]", help="A scenario file.")
+]
+ScenarioName = Annotated[
+    str | None,
+    typer.Option("--scenario", "-s", help="A scenario that ships; see `list scenarios`."),
+]
+Contenders = Annotated[
+    list[str] | None,
+    typer.Option("--contender", "-c", help="A receiver, as lmmse or k-best:k=32. Repeat it."),
+]
+SnrDb = Annotated[
+    str | None, typer.Option("--snr-db", help="SNRs in dB: 0,5,10 or first:last:step.")
+]
+Metric = Annotated[str | None, typer.Option("--metric", help="ber, ser or ver (vector errors).")]
+Target = Annotated[float | None, typer.Option("--target", help="Error rate to answer for.")]
+MinErrors = Annotated[int | None, typer.Option("--min-errors", help="Errors to count at a point.")]
+MaxVectors = Annotated[
+    int | None, typer.Option("--max-vectors", help="Vectors at which to give a point up.")
+]
+Workers = Annotated[
+    int, typer.Option("--workers", "-w", help="Processes; counts do not depend on it.")
+]
+Out = Annotated[
+    Path | None,
+    typer.Option("--out", "-o", help="Folder for results and report [mimolearn-results/NAME]."),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")]
+
+
+@app.command()
+def compare(
+    file: ScenarioFile = None,
+    scenario: ScenarioName = None,
+    contender: Contenders = None,
+    snr_db: SnrDb = None,
+    metric: Metric = None,
+    target: Target = None,
+    min_errors: MinErrors = None,
+    max_vectors: MaxVectors = None,
+    workers: Workers = 1,
+    out: Out = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Compare receivers on a link and say which to run: a table, plots and an HTML report.
+
+    Interrupted, it loses nothing that was finished; the same command goes on.
+
+    Example: mimolearn compare --scenario lcgnet-32x64-bpsk --workers 2
+    """
+    from mimolearn.simulation import compare as run_compare
+
+    found, plan = _load(file, scenario, contender, snr_db, metric, target, min_errors, max_vectors)
+    folder = _folder(out, found, file)
+    with _progress(found, plan, quiet) as progress:
+        result = run_compare(
+            found, plan=plan, store=folder / RESULTS_NAME, workers=workers, progress=progress
+        )
+    _finish(result, folder, as_json)
+
+
+@app.command()
+def simulate(
+    file: ScenarioFile = None,
+    scenario: ScenarioName = None,
+    contender: Contenders = None,
+    snr_db: SnrDb = None,
+    metric: Metric = None,
+    target: Target = None,
+    min_errors: MinErrors = None,
+    max_vectors: MaxVectors = None,
+    workers: Workers = 1,
+    out: Out = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Count errors only: no timing, no plots. `mimolearn report` makes them later.
+
+    Example: mimolearn simulate --scenario oamp-4x4-16qam -c lmmse -c ep --snr-db 0:20:2
+    """
+    from mimolearn.report import rate_table
+    from mimolearn.simulation import simulate as run_simulate
+
+    found, plan = _load(file, scenario, contender, snr_db, metric, target, min_errors, max_vectors)
+    folder = _folder(out, found, file)
+    with _progress(found, plan, quiet) as progress:
+        result = run_simulate(
+            found, plan=plan, store=folder / RESULTS_NAME, workers=workers, progress=progress
+        )
+    if as_json:
+        sys.stdout.write(result.to_json() + "\n")
+        return
+    console = _stdout()
+    console.print(rate_table(result))
+    console.print(f"Counts: {folder / RESULTS_NAME}", soft_wrap=True, highlight=False)
+
+
+@app.command()
+def report(
+    results: Annotated[Path, typer.Argument(help="A results file, or the folder that holds it.")],
+    scenario: Annotated[
+        str | None, typer.Option("--scenario", "-s", help="Key or name, if the file holds several.")
+    ] = None,
+    target: Target = None,
+    metric: Metric = None,
+    out: Out = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make the table, plots and HTML report again from stored results; nothing is simulated.
+
+    Example: mimolearn report mimolearn-results/lcgnet-32x64-bpsk --target 1e-4
+    """
+    from mimolearn.simulation import list_results, load_results
+
+    path = results / RESULTS_NAME if results.is_dir() else results
+    chosen = None
+    if scenario is not None:
+        held = [item.scenario for item in list_results(path)]
+        chosen = next((s for s in held if scenario in (s.name, s.key())), None)
+        if chosen is None:
+            words = ", ".join(s.name or s.key() for s in held)
+            raise InvalidInputError(f"scenario: got {scenario!r}, {path} holds {words}")
+    result = load_results(path, chosen, metric=metric, target=target)
+    _finish(result, out or path.parent, as_json)
+
+
+@app.command("list")
+def list_things(
+    what: Annotated[
+        str, typer.Argument(help="detectors, scenarios, channels, snr or constellations.")
+    ] = "all",
+    as_json: AsJson = False,
+) -> None:
+    """List what there is: detectors, scenarios, channels, SNR definitions, constellations."""
+    from mimolearn.report import inventory, inventory_tables
+
+    content = inventory(what)
+    if as_json:
+        sys.stdout.write(json.dumps(content, indent=2) + "\n")
+        return
+    console = _stdout()
+    for table in inventory_tables(content):
+        console.print(table)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        import mimolearn
+
+        sys.stdout.write(f"mimolearn {mimolearn.__version__}\n")
+        raise typer.Exit
+
+
+@app.callback()
+def _common(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+def _load(
+    file: Path | None,
+    scenario: str | None,
+    contender: list[str] | None,
+    snr_db: str | None,
+    metric: str | None,
+    target: float | None,
+    min_errors: int | None,
+    max_vectors: int | None,
+) -> tuple[Scenario, Any]:
+    from mimolearn.simulation import adjust_plan, load_comparison, load_shipped_comparison
+
+    if (file is None) == (scenario is None):
+        raise InvalidInputError("scenario: give either a SCENARIO.toml or --scenario NAME")
+    if file is not None:
+        found, plan = load_comparison(file)
+    else:
+        found, plan = load_shipped_comparison(str(scenario))
+    given = {
+        "contenders": contender,
+        "snr_db": snr_db,
+        "metric": metric,
+        "target": target,
+        "min_errors": min_errors,
+        "max_vectors": max_vectors,
+    }
+    return found, adjust_plan(plan, given)
+
+
+def _folder(out: Path | None, scenario: Scenario, file: Path | None) -> Path:
+    name = file.stem if file is not None else scenario.name or scenario.key()
+    folder = out or Path("mimolearn-results") / name
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InvalidInputError(f"out: {folder} cannot be made: {error.strerror}") from None
+    return folder
+
+
+def _progress(scenario: Scenario, plan: Any, quiet: bool) -> Any:
+    from contextlib import nullcontext
+
+    from mimolearn.report import live_progress
+
+    return nullcontext() if quiet else live_progress(Console(stderr=True), scenario, plan)
+
+
+def _finish(result: Any, folder: Path, as_json: bool) -> None:
+    from mimolearn.report import answer_table, notes, rate_table, verdict, write_report
+
+    page = write_report(result, folder)
+    if as_json:
+        sys.stdout.write(result.to_json() + "\n")
+        return
+    console = _stdout()
+    console.print(rate_table(result))
+    console.print(answer_table(result))
+    for line in notes(result):
+        console.print(line, style="dim", highlight=False)
+    console.print()
+    for line in verdict(result):
+        console.print(line, style="bold", highlight=False)
+    console.print(f"\nReport: {page}", highlight=False, soft_wrap=True)
+
+
+def _stdout() -> Console:
+    # A pipe has no width of its own: wide enough that no table is cut.
+    return Console() if sys.stdout.isatty() else Console(width=160)
+
+
+def main() -> None:
+    """Entry point: every expected failure is one line on standard error and a non-zero exit."""
+    try:
+        code = app(standalone_mode=False)
+    except MimolearnError as error:
+        code = _fail(" ".join(str(error).split()), 2)
+    except typer.exceptions.TyperException as error:
+        code = _fail(error.format_message(), 2)
+    except typer.Abort:
+        code = _fail("stopped", 130)
+    except KeyboardInterrupt:
+        code = _fail("stopped; what was finished is kept, and the same command goes on", 130)
+    except BrokenPipeError:
+        # The reader went away (for example `| head`); Python would complain again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        code = _fail(f"{where}{error.strerror or error}", 1)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _fail(message: str, code: int) -> int:
+    sys.stderr.write(f"error: {message}\n")
+    return code
