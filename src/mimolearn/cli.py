@@ -1,4 +1,4 @@
-"""The command line: parses arguments, calls the library, prints one line when something is wrong."""
+"""The command line: parses arguments, calls the library, says in one line what is wrong."""
 
 from __future__ import annotations
 
