@@ -2,6 +2,7 @@
 
 from mimolearn.constellation import Constellation
 from mimolearn.detection import (
+    AxisGaussianDetection,
     Detection,
     GaussianDetection,
     HardDetection,
@@ -14,6 +15,7 @@ from mimolearn.errors import InvalidInputError, MimolearnError, NotSoftError, Re
 __version__ = "0.1.0"
 
 __all__ = [
+    "AxisGaussianDetection",
     "Constellation",
     "Detection",
     "Detector",

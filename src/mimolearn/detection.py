@@ -1,7 +1,7 @@
 """What a detector returns: exactly what the algorithm has, and bits, LLRs and symbols from it.
 
-Four final kinds: a Gaussian estimate, symbol logits, bit LLRs, and hard decisions. Nothing is
-computed that is not asked for.
+Five final kinds: a Gaussian estimate of symbols or of their real axes, symbol logits, bit LLRs, and
+hard decisions. Nothing is computed that is not asked for.
 """
 
 from __future__ import annotations
@@ -84,6 +84,43 @@ class GaussianDetection(Detection):
 
     def finite(self) -> Tensor:
         return torch.isfinite(self.x_hat).all(-1) & torch.isfinite(self.error_var).all(-1)
+
+
+class AxisGaussianDetection(Detection):
+    """axes(x) + N(0, error_var): the real axes of one symbol have different error variances.
+
+    values: (*C, T, Nt, A) real, A = 2, or 1 for a real constellation. error_var: broadcastable to
+    values, the variance of one real axis. demapping: "exact" or "max-log".
+    """
+
+    def __init__(
+        self,
+        constellation: Constellation,
+        values: Tensor,
+        error_var: Tensor,
+        demapping: str = "exact",
+    ) -> None:
+        super().__init__(constellation)
+        self.values = values
+        self.error_var = error_var
+        self.demapping = demapping
+
+    def indices(self) -> Tensor:
+        return self.constellation.nearest(self._complex(self.values))
+
+    def llr(self) -> Tensor:
+        return self.constellation.axes_llr(self.values, self.error_var, self.demapping)
+
+    def soft_symbols(self) -> Tensor:
+        return self._complex(self.constellation.axis_posterior(self.values, self.error_var)[0])
+
+    def finite(self) -> Tensor:
+        return (torch.isfinite(self.values) & torch.isfinite(self.error_var)).flatten(-2).all(-1)
+
+    def _complex(self, values: Tensor) -> Tensor:
+        if self.constellation.is_real:
+            return torch.complex(values[..., 0], torch.zeros_like(values[..., 0]))
+        return torch.view_as_complex(values.contiguous())
 
 
 class LogitDetection(Detection):
