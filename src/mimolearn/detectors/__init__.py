@@ -6,10 +6,19 @@ from typing import Any
 
 from mimolearn.constellation import Constellation
 from mimolearn.detectors.base import Cost, Detector, IterativeDetector
+from mimolearn.detectors.k_best import KBest
 from mimolearn.detectors.lmmse import LMMSE
+from mimolearn.detectors.ml import ML
+from mimolearn.detectors.mmse_sic import MMSESIC
+from mimolearn.detectors.sdr import SDR
+from mimolearn.detectors.soft_sphere import SoftSphere
+from mimolearn.detectors.sphere import Sphere
+from mimolearn.detectors.zf_sic import ZFSIC
 from mimolearn.errors import check_one_of
 
-_DETECTORS: dict[str, type[Detector]] = {cls.name: cls for cls in (LMMSE,)}
+_DETECTORS: dict[str, type[Detector]] = {
+    cls.name: cls for cls in (LMMSE, ZFSIC, MMSESIC, ML, Sphere, SoftSphere, KBest, SDR)
+}
 
 
 def detector_names() -> tuple[str, ...]:
@@ -36,9 +45,16 @@ def make_detector(name: str, constellation: Constellation | str, **options: Any)
 
 __all__ = [
     "LMMSE",
+    "ML",
+    "MMSESIC",
+    "SDR",
+    "ZFSIC",
     "Cost",
     "Detector",
     "IterativeDetector",
+    "KBest",
+    "SoftSphere",
+    "Sphere",
     "detector_class",
     "detector_names",
     "make_detector",
