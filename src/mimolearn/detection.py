@@ -59,6 +59,7 @@ class GaussianDetection(Detection):
 
     x_hat: (*C, T, Nt) complex. error_var: broadcastable to x_hat, total over real and imaginary
     part; for a real constellation only the real half of it acts. demapping: "exact" or "max-log".
+    llr_scale, llr_clip: correct an overconfident model, in ``llr()`` alone: scale, then clip.
     """
 
     def __init__(
@@ -67,17 +68,24 @@ class GaussianDetection(Detection):
         x_hat: Tensor,
         error_var: Tensor,
         demapping: str = "exact",
+        llr_scale: float = 1.0,
+        llr_clip: float | None = None,
     ) -> None:
         super().__init__(constellation)
         self.x_hat = x_hat
         self.error_var = error_var
         self.demapping = demapping
+        self.llr_scale = llr_scale
+        self.llr_clip = llr_clip
 
     def indices(self) -> Tensor:
         return self.constellation.nearest(self.x_hat)
 
     def llr(self) -> Tensor:
-        return self.constellation.llr(self.x_hat, self.error_var, self.demapping)
+        llr = self.constellation.llr(self.x_hat, self.error_var, self.demapping)
+        if self.llr_scale != 1:
+            llr = llr * self.llr_scale
+        return llr if self.llr_clip is None else llr.clamp(-self.llr_clip, self.llr_clip)
 
     def soft_symbols(self) -> Tensor:
         return self.constellation.posterior(self.x_hat, self.error_var)[0]
@@ -124,17 +132,26 @@ class AxisGaussianDetection(Detection):
 
 
 class LogitDetection(Detection):
-    """Symbol log-probabilities, any offset: logits (*C, T, Nt, M) real."""
+    """Symbol log-probabilities, any offset: logits (*C, T, Nt, M) real.
+
+    decided: (*C, T, Nt) int64, joint decisions, where a method makes them; else each symbol is
+    decided alone.
+    """
 
     def __init__(
-        self, constellation: Constellation, logits: Tensor, demapping: str = "exact"
+        self,
+        constellation: Constellation,
+        logits: Tensor,
+        demapping: str = "exact",
+        decided: Tensor | None = None,
     ) -> None:
         super().__init__(constellation)
         self.logits = logits
         self.demapping = demapping
+        self.decided = decided
 
     def indices(self) -> Tensor:
-        return self.logits.argmax(-1)
+        return self.logits.argmax(-1) if self.decided is None else self.decided
 
     def llr(self) -> Tensor:
         return self.constellation.logits_to_llr(self.logits, self.demapping)
