@@ -24,7 +24,7 @@ class Prepared(NamedTuple):
 
 @final
 class LMMSE(Detector):
-    """Linear MMSE: the best linear receiver for circular symbols, and the yardstick of this library.
+    """Linear MMSE: the best linear receiver for circular symbols, our yardstick.
 
     Choose it first; everything dearer has to beat it.
 
