@@ -1,5 +1,6 @@
 """Learned MIMO transceivers next to every classical method, on the same channels and noise."""
 
+from mimolearn import channels
 from mimolearn.constellation import Constellation
 from mimolearn.detection import (
     AxisGaussianDetection,
@@ -11,11 +12,13 @@ from mimolearn.detection import (
 )
 from mimolearn.detectors import Detector, detector_names, make_detector
 from mimolearn.errors import InvalidInputError, MimolearnError, NotSoftError, ResultsFileError
+from mimolearn.scenario import ChannelKnowledge, Scenario, shipped_scenarios
 
 __version__ = "0.1.0"
 
 __all__ = [
     "AxisGaussianDetection",
+    "ChannelKnowledge",
     "Constellation",
     "Detection",
     "Detector",
@@ -27,6 +30,9 @@ __all__ = [
     "MimolearnError",
     "NotSoftError",
     "ResultsFileError",
+    "Scenario",
+    "channels",
     "detector_names",
     "make_detector",
+    "shipped_scenarios",
 ]

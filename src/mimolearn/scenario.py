@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import hashlib
 import json
-import tomllib
+from importlib import resources
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 from torch import Generator, Tensor
 
 from mimolearn.channels import AnyChannel, Rayleigh, complex_normal
 from mimolearn.constellation import Constellation
-from mimolearn.errors import InvalidInputError
+from mimolearn.errors import InvalidInputError, check_one_of, check_positive_int, invalid
+from mimolearn.plainmodel import Count, PlainModel, Real
 from mimolearn.snr import SnrDefinition, noise_variance
+from mimolearn.tomlfile import parse_toml, read_toml, write_toml
 
 SCENARIO_SCHEMA = 1
 
 
-class ChannelKnowledge(BaseModel):
+class ChannelKnowledge(PlainModel):
     """What the receiver knows of the channel.
 
     error_var: variance of the estimation error of one entry relative to E|h_ij|^2:
@@ -29,9 +31,7 @@ class ChannelKnowledge(BaseModel):
     variance Nt error_var E|h_ij|^2 that the error puts on each antenna.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-    error_var: float = Field(0.0, ge=0, le=10)
+    error_var: Annotated[Real, Field(ge=0, le=10)] = 0.0
     noise: Literal["thermal", "with-error"] = "thermal"
 
 
@@ -49,7 +49,7 @@ class Block(NamedTuple):
     noise_var: Tensor
 
 
-class Scenario(BaseModel):
+class Scenario(PlainModel):
     """A MIMO link y = H x + n, described by plain values.
 
     num_tx_ant, num_rx_ant: Nt, Nr. constellation: its name. channel: a channel model.
@@ -61,22 +61,14 @@ class Scenario(BaseModel):
     True
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
     name: str = Field("", max_length=80)
-    num_tx_ant: int = Field(ge=1, le=4096, strict=True)
-    num_rx_ant: int = Field(ge=1, le=4096, strict=True)
+    num_tx_ant: Annotated[Count, Field(le=4096)]
+    num_rx_ant: Annotated[Count, Field(le=4096)]
     constellation: Literal["bpsk", "qpsk", "16-qam", "64-qam", "256-qam"]
     channel: AnyChannel = Rayleigh()
-    channel_reuse: int = Field(1, ge=1, le=100_000, strict=True)
+    channel_reuse: Annotated[Count, Field(le=100_000)] = 1
     snr_definition: SnrDefinition = "per_symbol"
     csi: ChannelKnowledge = ChannelKnowledge()
-
-    def __init__(self, **fields: Any) -> None:
-        try:
-            super().__init__(**fields)
-        except ValidationError as error:
-            raise InvalidInputError(describe_validation_error(error)) from None
 
     @model_validator(mode="after")
     def _channel_fits(self) -> Scenario:
@@ -85,7 +77,8 @@ class Scenario(BaseModel):
 
     def key(self) -> str:
         """A stable digest: 16 hex digits of SHA-256 over canonical JSON and a schema number."""
-        content = {"schema": SCENARIO_SCHEMA, **self.model_dump(mode="json", exclude={"name"})}
+        not_in_key: dict[str, Any] = {"name": True, "channel": set(self.channel.not_in_key)}
+        content = {"schema": SCENARIO_SCHEMA, **self.model_dump(mode="json", exclude=not_in_key)}
         text = json.dumps(content, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
@@ -112,13 +105,22 @@ class Scenario(BaseModel):
         generator: Generator,
         dtype: torch.dtype = torch.complex64,
     ) -> Block:
-        """Draw channels, symbols and noise, in this order, from the generator alone."""
+        """Draw channels, symbols, noise, then channel errors from the generator alone.
+
+        Scenarios that differ in the noise level or in ``csi`` alone see the same channels, symbols
+        and noise realisations.
+        """
+        check_positive_int("num_channels", num_channels)
+        if not dtype.is_complex:
+            raise invalid("dtype", dtype, "torch.complex64 or torch.complex128")
         nr, nt, reuse = self.num_rx_ant, self.num_tx_ant, self.channel_reuse
         h = self.channel.draw(num_channels, nr, nt, generator, dtype)
+        points = self.points()
+        shape = (num_channels, reuse, nt)
         indices = torch.randint(
-            self.points().num_points, (num_channels, reuse, nt), generator=generator
+            points.num_points, shape, generator=generator, device=generator.device
         )
-        x = self.points().map(indices, dtype)
+        x = points.map(indices, dtype)
         noise_var = self.noise_var(snr_db, h).to(h.real.dtype).expand(num_channels)
         noise = complex_normal((num_channels, reuse, nr), generator, dtype)
         y = x @ h.mT + noise * noise_var.sqrt()[:, None, None]
@@ -135,49 +137,45 @@ class Scenario(BaseModel):
 
     @classmethod
     def from_toml(cls, path: str | Path) -> Scenario:
-        """Read a scenario file; a ``[run]`` table, which says how to run it, is left aside."""
-        content = read_toml(path)
-        content.pop("run", None)
+        """Read a scenario file; a ``[run]`` table, which says how to run it, is left aside.
+
+        A relative path of recorded channels counts from the folder of the file.
+        """
+        return cls._from_content(read_toml(path), str(path), Path(path).parent)
+
+    @classmethod
+    def shipped(cls, name: str) -> Scenario:
+        """One of ``shipped_scenarios()``.
+
+        >>> Scenario.shipped("lcgnet-32x64-bpsk").num_rx_ant
+        64
+        """
+        return cls._from_content(read_shipped(name), name, Path())
+
+    @classmethod
+    def _from_content(cls, content: dict[str, Any], source: str, folder: Path) -> Scenario:
+        fields = {key: value for key, value in content.items() if key != "run"}
+        channel = fields.get("channel")
+        if isinstance(channel, dict) and isinstance(channel.get("path"), str):
+            fields["channel"] = {**channel, "path": str(folder / channel["path"])}
         try:
-            return cls(**content)
+            return cls(**fields)
         except InvalidInputError as error:
-            raise InvalidInputError(f"{path}: {error}") from None
+            raise InvalidInputError(f"{source}: {error}") from None
 
     def to_toml(self) -> str:
         """The scenario as TOML text that ``from_toml`` reads back to an equal scenario."""
         return write_toml(self.model_dump(mode="json"))
 
 
-def read_toml(path: str | Path) -> dict[str, Any]:
-    """Parse a TOML file; every failure is one line that names the file."""
-    try:
-        return tomllib.loads(Path(path).read_text("utf-8"))
-    except OSError as error:
-        raise InvalidInputError(f"{path}: cannot be read: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InvalidInputError(f"{path}: not valid TOML: {error}") from None
+def shipped_scenarios() -> tuple[str, ...]:
+    """Names of the scenario files that come with the library, each after its publication."""
+    files = (resources.files("mimolearn") / "scenarios").iterdir()
+    return tuple(sorted(f.name.removesuffix(".toml") for f in files if f.name.endswith(".toml")))
 
 
-def write_toml(content: dict[str, Any]) -> str:
-    """Plain values, lists of them, and tables of those, as TOML."""
-    plain = {k: v for k, v in content.items() if not isinstance(v, dict) and v is not None}
-    tables = {k: v for k, v in content.items() if isinstance(v, dict)}
-    # JSON strings, numbers, booleans and arrays of these are TOML values too.
-    lines = [f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in plain.items()]
-    for key, table in tables.items():
-        lines += ["", f"[{key}]", write_toml(table).rstrip()]
-    return "\n".join(lines) + "\n"
-
-
-def describe_validation_error(error: ValidationError) -> str:
-    """The first problem of a pydantic error in one line: field, value, expectation."""
-    first = error.errors(include_url=False)[0]
-    field = ".".join(str(part) for part in first["loc"]) or "scenario"
-    message = str(first["msg"]).removeprefix("Value error, ")
-    if first["type"] == "extra_forbidden":
-        return f"{field}: unknown key; it is not part of this table"
-    if first["type"] == "missing":
-        return f"{field}: missing, a value is required"
-    if first["type"] == "value_error":
-        return message
-    return f"{field}: got {first['input']!r}, {message[0].lower()}{message[1:]}"
+def read_shipped(name: str) -> dict[str, Any]:
+    """A shipped scenario file as parsed TOML, with its ``[run]`` table."""
+    check_one_of("scenario", name, shipped_scenarios())
+    file = resources.files("mimolearn") / "scenarios" / f"{name}.toml"
+    return parse_toml(file.read_text("utf-8"), name)

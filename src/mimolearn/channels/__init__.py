@@ -7,8 +7,29 @@ from typing import Annotated
 from pydantic import Field
 
 from mimolearn.channels.base import ChannelModel, complex_normal
+from mimolearn.channels.cdl import CDL
+from mimolearn.channels.clustered import Clustered
+from mimolearn.channels.correlation import exponential_correlation
+from mimolearn.channels.kronecker import Kronecker
 from mimolearn.channels.rayleigh import Rayleigh, RealGaussian
+from mimolearn.channels.recorded import Recorded
+from mimolearn.channels.tdl import TDL
 
-AnyChannel = Annotated[Rayleigh | RealGaussian, Field(discriminator="model")]
+AnyChannel = Annotated[
+    Rayleigh | RealGaussian | Kronecker | TDL | CDL | Clustered | Recorded,
+    Field(discriminator="model"),
+]
 
-__all__ = ["AnyChannel", "ChannelModel", "Rayleigh", "RealGaussian", "complex_normal"]
+__all__ = [
+    "CDL",
+    "TDL",
+    "AnyChannel",
+    "ChannelModel",
+    "Clustered",
+    "Kronecker",
+    "Rayleigh",
+    "RealGaussian",
+    "Recorded",
+    "complex_normal",
+    "exponential_correlation",
+]

@@ -6,21 +6,23 @@ from abc import ABC, abstractmethod
 from typing import ClassVar, Literal
 
 import torch
-from pydantic import BaseModel, ConfigDict
 from torch import Generator, Tensor
 
+from mimolearn.plainmodel import PlainModel
+
 EntryVariance = Literal["1", "1/Nr", "1/Nt"]
+PowerNormalisation = Literal["mean", "per_draw"]
 
 
-class ChannelModel(BaseModel, ABC):
+class ChannelModel(PlainModel, ABC):
     """How channel matrices are drawn: a frozen model of plain values that can be put in TOML.
 
     entry_variance: mean E|h_ij|^2 over entries and draws: "1", "1/Nr" or "1/Nt".
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
     is_real: ClassVar[bool] = False
+    not_in_key: ClassVar[frozenset[str]] = frozenset()
+    """Fields that do not change what is drawn, such as the place of a file."""
 
     entry_variance: EntryVariance = "1"
 
@@ -48,3 +50,17 @@ def complex_normal(
 ) -> Tensor:
     """CN(0, 1) entries."""
     return torch.randn(shape, generator=generator, dtype=dtype, device=generator.device)
+
+
+def unit_power_per_draw(h: Tensor) -> Tensor:
+    """Every channel (..., Nr, Nt) scaled to mean |h_ij|^2 = 1 over its own entries."""
+    return h / h.abs().square().mean((-2, -1), keepdim=True).sqrt()
+
+
+def chunk_lengths(num_channels: int, numbers_per_channel: int) -> list[int]:
+    """Split a draw so that its intermediate arrays stay near 2^23 numbers.
+
+    The split depends on sizes alone, never on free memory: it is part of which channels come out.
+    """
+    length = max(1, 2**23 // numbers_per_channel)
+    return [min(length, num_channels - start) for start in range(0, num_channels, length)]
