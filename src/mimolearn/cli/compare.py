@@ -1,9 +1,7 @@
-"""The command line: parses arguments, calls the library, says in one line what is wrong."""
+"""`mimolearn compare`, `simulate` and `report`: error rates, costs, and which receiver to run."""
 
 from __future__ import annotations
 
-import json
-import os
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,18 +9,11 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from mimolearn.errors import InvalidInputError, MimolearnError
+from mimolearn.cli.app import AsJson, app, stdout
+from mimolearn.errors import InvalidInputError
 from mimolearn.scenario import Scenario
 
 RESULTS_NAME = "results.sqlite"
-
-app = typer.Typer(
-    name="mimolearn",
-    help="Which MIMO receiver should I run, how good is it really, and what does it cost?",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    add_completion=True,
-)
 
 ScenarioFile = Annotated[
     Path | None, typer.Argument(metavar="[SCENARIO.toml]", help="A scenario file.")
@@ -51,7 +42,6 @@ Out = Annotated[
     Path | None,
     typer.Option("--out", "-o", help="Folder for results and report [mimolearn-results/NAME]."),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")]
 
 
@@ -118,7 +108,7 @@ def simulate(
     if as_json:
         sys.stdout.write(result.to_json() + "\n")
         return
-    console = _stdout()
+    console = stdout()
     console.print(rate_table(result))
     console.print(f"Counts: {folder / RESULTS_NAME}", soft_wrap=True, highlight=False)
 
@@ -150,42 +140,6 @@ def report(
             raise InvalidInputError(f"scenario: got {scenario!r}, {path} holds {words}")
     result = load_results(path, chosen, metric=metric, target=target)
     _finish(result, out or path.parent, as_json)
-
-
-@app.command("list")
-def list_things(
-    what: Annotated[
-        str, typer.Argument(help="detectors, scenarios, channels, snr or constellations.")
-    ] = "all",
-    as_json: AsJson = False,
-) -> None:
-    """List what there is: detectors, scenarios, channels, SNR definitions, constellations."""
-    from mimolearn.report import inventory, inventory_tables
-
-    content = inventory(what)
-    if as_json:
-        sys.stdout.write(json.dumps(content, indent=2) + "\n")
-        return
-    console = _stdout()
-    for table in inventory_tables(content):
-        console.print(table)
-
-
-def _version(wanted: bool) -> None:
-    if wanted:
-        import mimolearn
-
-        sys.stdout.write(f"mimolearn {mimolearn.__version__}\n")
-        raise typer.Exit
-
-
-@app.callback()
-def _common(
-    version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
-    ] = False,
-) -> None:
-    pass
 
 
 def _load(
@@ -242,7 +196,7 @@ def _finish(result: Any, folder: Path, as_json: bool) -> None:
     if as_json:
         sys.stdout.write(result.to_json() + "\n")
         return
-    console = _stdout()
+    console = stdout()
     console.print(rate_table(result))
     console.print(answer_table(result))
     for line in notes(result):
@@ -251,35 +205,3 @@ def _finish(result: Any, folder: Path, as_json: bool) -> None:
     for line in verdict(result):
         console.print(line, style="bold", highlight=False)
     console.print(f"\nReport: {page}", highlight=False, soft_wrap=True)
-
-
-def _stdout() -> Console:
-    # A pipe has no width of its own: wide enough that no table is cut.
-    return Console() if sys.stdout.isatty() else Console(width=160)
-
-
-def main() -> None:
-    """Entry point: every expected failure is one line on standard error and a non-zero exit."""
-    try:
-        code = app(standalone_mode=False)
-    except MimolearnError as error:
-        code = _fail(" ".join(str(error).split()), 2)
-    except typer.exceptions.TyperException as error:
-        code = _fail(error.format_message(), 2)
-    except typer.Abort:
-        code = _fail("stopped", 130)
-    except KeyboardInterrupt:
-        code = _fail("stopped; what was finished is kept, and the same command goes on", 130)
-    except BrokenPipeError:
-        # The reader went away (for example `| head`); Python would complain again at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 0
-    except OSError as error:
-        where = f"{error.filename}: " if error.filename else ""
-        code = _fail(f"{where}{error.strerror or error}", 1)
-    sys.exit(code if isinstance(code, int) else 0)
-
-
-def _fail(message: str, code: int) -> int:
-    sys.stderr.write(f"error: {message}\n")
-    return code
