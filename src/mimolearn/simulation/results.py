@@ -91,7 +91,8 @@ class Curve:
 class Timing(NamedTuple):
     """Measured on the machine named in the provenance, single process.
 
-    threads: torch threads. batch: channels per call. channel_reuse: vectors per channel.
+    threads: torch threads. batch: channels per call. channel_reuse: vectors per channel. snr_db:
+    where it was taken, which matters to data-dependent searches.
     prepare_us: microseconds of ``prepare`` per channel. detect_us: of ``detect`` and the bit
     decisions per vector. vector_us: both, per vector, at this channel_reuse. latency_us: from
     y and h to bits for one channel alone with one vector. repeats: how many times were taken; all
@@ -101,6 +102,7 @@ class Timing(NamedTuple):
     threads: int
     batch: int
     channel_reuse: int
+    snr_db: float
     prepare_us: float
     detect_us: float
     vector_us: float

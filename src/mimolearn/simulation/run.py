@@ -87,6 +87,16 @@ class RunPlan(BaseModel):
         return cls(**{**content, "contenders": contenders})
 
 
+def adjust_plan(plan: RunPlan | None, **fields: Any) -> RunPlan:
+    """A plan with fields replaced; None leaves a field as it is, or at its default.
+
+    >>> adjust_plan(RunPlan(snr_db=[3]), target=1e-2, metric=None).target
+    0.01
+    """
+    kept = {} if plan is None else {name: getattr(plan, name) for name in RunPlan.model_fields}
+    return RunPlan(**kept | {name: value for name, value in fields.items() if value is not None})
+
+
 def canonical_snr(snr_db: float) -> str:
     """An SNR as text, exact to 1e-6 dB: what seeds and results are keyed by.
 
