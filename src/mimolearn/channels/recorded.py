@@ -77,14 +77,11 @@ class Recorded(ChannelModel):
         dtype: torch.dtype = torch.complex64,
     ) -> Tensor:
         self.check_size(num_rx_ant, num_tx_ant)
-        file = self._file()
-        device = generator.device
+        file, device = self._file(), generator.device
         index = torch.randint(file.shape[0], (num_channels,), generator=generator, device=device)
         h = torch.from_numpy(file.rows(index.cpu().numpy())).to(device, dtype)
-        if self.normalise == "per_draw":
-            h = unit_power_per_draw(h)
-        else:
-            h = h / math.sqrt(_mean_power(file))
+        mean_power = _mean_power(file)
+        h = unit_power_per_draw(h) if self.normalise == "per_draw" else h / math.sqrt(mean_power)
         return h.mul_(math.sqrt(self.entry_var(num_rx_ant, num_tx_ant)))
 
     def _file(self) -> ChannelFile:
@@ -101,7 +98,8 @@ def _mean_power(file: ChannelFile) -> float:
     total, step = 0.0, max(1, 2**22 // (file.shape[1] * file.shape[2]))
     for start in range(0, file.shape[0], step):
         rows = file.rows(slice(start, start + step))
-        power = np.square(np.abs(rows.astype(np.complex128))).sum((1, 2))
+        with np.errstate(over="ignore", invalid="ignore"):
+            power = np.square(np.abs(rows.astype(np.complex128))).sum((1, 2))
         bad = np.flatnonzero(~np.isfinite(power) | (power == 0))
         if bad.size:
             raise invalid(
