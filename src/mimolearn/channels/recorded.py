@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import math
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 import torch
@@ -29,6 +29,8 @@ class Recorded(ChannelModel):
     sha256: of the file, filled in when left out and compared when given. It stands for the
     content in a scenario's key; the path does not count.
     Memory: an .npy file is mapped, not read; all others are read whole.
+    Nothing is unpickled, but the compiled readers of HDF5 and MATLAB files can crash on one that
+    was tampered with: take those from sources you trust.
     Raises InvalidInputError for a file that is missing, unreadable, changed, not of that shape or
     not finite.
     """
@@ -36,10 +38,10 @@ class Recorded(ChannelModel):
     not_in_key: ClassVar[frozenset[str]] = frozenset({"path"})
 
     model: Literal["recorded"] = "recorded"
-    path: str = Field(min_length=1)
+    path: str
     variable: str = ""
     normalise: PowerNormalisation = "mean"
-    sha256: str = Field("", pattern="^([0-9a-f]{64})?$")
+    sha256: Annotated[str, Field(pattern="^([0-9a-f]{64})?$")] = ""
 
     @model_validator(mode="before")
     @classmethod
