@@ -3,6 +3,7 @@
 from mimolearn import channels
 from mimolearn.constellation import Constellation
 from mimolearn.detection import (
+    AxisGaussianDetection,
     Detection,
     GaussianDetection,
     HardDetection,
@@ -16,6 +17,7 @@ from mimolearn.scenario import ChannelKnowledge, Scenario, shipped_scenarios
 __version__ = "0.1.0"
 
 __all__ = [
+    "AxisGaussianDetection",
     "ChannelKnowledge",
     "Constellation",
     "Detection",

@@ -119,24 +119,26 @@ class Constellation:
         x_hat: (...) complex. error_var: broadcastable to (...), total over both axes.
         method: "exact" (log-sum-exp) or "max-log". Returns (..., K).
         """
-        check_one_of("method", method, ("exact", "max-log"))
-        axis = self.axis(x_hat.real.dtype, x_hat.device)
-        parts = (
-            x_hat.real.unsqueeze(-1) if self.is_real else torch.view_as_real(x_hat.resolve_conj())
-        )
-        llr = self._axis_llr(parts, error_var.unsqueeze(-1), axis, method)
-        if self.is_real:
-            return llr.squeeze(-2)
-        # (..., 2, Ka) -> alternating bits b0 b1 b2 ... = real, imag, real, ...
-        return llr.transpose(-1, -2).flatten(-2)
+        return self.axes_llr(self.axes(x_hat), error_var.unsqueeze(-1) / 2, method)
 
-    def _axis_llr(self, values: Tensor, error_var: Tensor, axis: Axis, method: str) -> Tensor:
-        """values (..., A), error_var (..., 1) -> (..., A, Ka)."""
+    def axes(self, x: Tensor) -> Tensor:
+        """(...) complex to (..., A) real coordinates: A = 2, or 1 where symbols are real."""
+        return x.real.unsqueeze(-1) if self.is_real else torch.view_as_real(x.resolve_conj())
+
+    def axes_llr(self, values: Tensor, error_var: Tensor, method: str = "exact") -> Tensor:
+        """LLRs (..., K) of values = axes(x) + N(0, error_var), each axis with its own variance.
+
+        values: (..., A). error_var: broadcastable to it, the variance of one real axis.
+        """
+        check_one_of("method", method, ("exact", "max-log"))
+        axis = self.axis(values.dtype, values.device)
         if self.num_levels == 2:
-            # Both closed forms agree for two levels: ((x+a)^2 - (x-a)^2) / v, sign of bit 1.
-            return (-4 * float(axis.levels[1]) * values / error_var).unsqueeze(-1)
-        metric = -((values.unsqueeze(-1) - axis.levels) ** 2) / error_var.unsqueeze(-1)
-        return _bit_llr(metric, axis.bits, method)
+            # Both methods agree for two levels: ((x+a)^2 - (x-a)^2) / 2v, sign of bit 1.
+            return values * (-2 * float(axis.levels[1])) / error_var
+        metric = -((values.unsqueeze(-1) - axis.levels) ** 2) / (2 * error_var.unsqueeze(-1))
+        llr = _bit_llr(metric, axis.bits, method)
+        # (..., A, Ka) -> alternating bits b0 b1 b2 ... = real, imag, real, ...
+        return llr.transpose(-1, -2).flatten(-2)
 
     def posterior(self, r: Tensor, error_var: Tensor) -> tuple[Tensor, Tensor]:
         """Posterior mean (...) complex and variance (...) real of x given r = x + CN(0, error_var).

@@ -1,7 +1,7 @@
 """What a detector returns: exactly what the algorithm has, and bits, LLRs and symbols from it.
 
-Four final kinds: a Gaussian estimate, symbol logits, bit LLRs, and hard decisions. Nothing is
-computed that is not asked for.
+Five final kinds: a Gaussian estimate of symbols or of their real axes, symbol logits, bit LLRs, and
+hard decisions. Nothing is computed that is not asked for.
 """
 
 from __future__ import annotations
@@ -59,6 +59,7 @@ class GaussianDetection(Detection):
 
     x_hat: (*C, T, Nt) complex. error_var: broadcastable to x_hat, total over real and imaginary
     part; for a real constellation only the real half of it acts. demapping: "exact" or "max-log".
+    llr_scale, llr_clip: correct an overconfident model, in ``llr()`` alone: scale, then clip.
     """
 
     def __init__(
@@ -67,17 +68,24 @@ class GaussianDetection(Detection):
         x_hat: Tensor,
         error_var: Tensor,
         demapping: str = "exact",
+        llr_scale: float = 1.0,
+        llr_clip: float | None = None,
     ) -> None:
         super().__init__(constellation)
         self.x_hat = x_hat
         self.error_var = error_var
         self.demapping = demapping
+        self.llr_scale = llr_scale
+        self.llr_clip = llr_clip
 
     def indices(self) -> Tensor:
         return self.constellation.nearest(self.x_hat)
 
     def llr(self) -> Tensor:
-        return self.constellation.llr(self.x_hat, self.error_var, self.demapping)
+        llr = self.constellation.llr(self.x_hat, self.error_var, self.demapping)
+        if self.llr_scale != 1:
+            llr = llr * self.llr_scale
+        return llr if self.llr_clip is None else llr.clamp(-self.llr_clip, self.llr_clip)
 
     def soft_symbols(self) -> Tensor:
         return self.constellation.posterior(self.x_hat, self.error_var)[0]
@@ -86,18 +94,64 @@ class GaussianDetection(Detection):
         return torch.isfinite(self.x_hat).all(-1) & torch.isfinite(self.error_var).all(-1)
 
 
-class LogitDetection(Detection):
-    """Symbol log-probabilities, any offset: logits (*C, T, Nt, M) real."""
+class AxisGaussianDetection(Detection):
+    """axes(x) + N(0, error_var): the real axes of one symbol have different error variances.
+
+    values: (*C, T, Nt, A) real, A = 2, or 1 for a real constellation. error_var: broadcastable to
+    values, the variance of one real axis. demapping: "exact" or "max-log".
+    """
 
     def __init__(
-        self, constellation: Constellation, logits: Tensor, demapping: str = "exact"
+        self,
+        constellation: Constellation,
+        values: Tensor,
+        error_var: Tensor,
+        demapping: str = "exact",
+    ) -> None:
+        super().__init__(constellation)
+        self.values = values
+        self.error_var = error_var
+        self.demapping = demapping
+
+    def indices(self) -> Tensor:
+        return self.constellation.nearest(self._complex(self.values))
+
+    def llr(self) -> Tensor:
+        return self.constellation.axes_llr(self.values, self.error_var, self.demapping)
+
+    def soft_symbols(self) -> Tensor:
+        return self._complex(self.constellation.axis_posterior(self.values, self.error_var)[0])
+
+    def finite(self) -> Tensor:
+        return (torch.isfinite(self.values) & torch.isfinite(self.error_var)).flatten(-2).all(-1)
+
+    def _complex(self, values: Tensor) -> Tensor:
+        if self.constellation.is_real:
+            return torch.complex(values[..., 0], torch.zeros_like(values[..., 0]))
+        return torch.view_as_complex(values.contiguous())
+
+
+class LogitDetection(Detection):
+    """Symbol log-probabilities, any offset: logits (*C, T, Nt, M) real.
+
+    decided: (*C, T, Nt) int64, joint decisions, where a method makes them; else each symbol is
+    decided alone.
+    """
+
+    def __init__(
+        self,
+        constellation: Constellation,
+        logits: Tensor,
+        demapping: str = "exact",
+        decided: Tensor | None = None,
     ) -> None:
         super().__init__(constellation)
         self.logits = logits
         self.demapping = demapping
+        self.decided = decided
 
     def indices(self) -> Tensor:
-        return self.logits.argmax(-1)
+        return self.logits.argmax(-1) if self.decided is None else self.decided
 
     def llr(self) -> Tensor:
         return self.constellation.logits_to_llr(self.logits, self.demapping)

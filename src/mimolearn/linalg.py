@@ -15,6 +15,13 @@ def gram(h: Tensor) -> Tensor:
     return h.mH @ h
 
 
+def regularised_gram(h: Tensor, noise_var: Tensor) -> Tensor:
+    """H^H H + noise_var I: (*C, Nr, Nt) and (*C) -> (*C, Nt, Nt), without a second copy."""
+    matrix = gram(h)
+    matrix.diagonal(dim1=-2, dim2=-1).add_(noise_var.unsqueeze(-1))
+    return matrix
+
+
 def matched_filter(h: Tensor, y: Tensor) -> Tensor:
     """H^H y for every vector: (*C, Nr, Nt), (*C, T, Nr) -> (*C, T, Nt)."""
     return y @ h.conj()
@@ -26,16 +33,28 @@ def add_diagonal(matrix: Tensor, value: Tensor) -> Tensor:
     return matrix + torch.diag_embed(value.expand(matrix.shape[:-1]).to(matrix.dtype))
 
 
+# A pivot relative to its diagonal entry, in units of eps, below which rounding made it: measured
+# at most 4.6 on rank-deficient Gram matrices from 4 x 4 to 128 x 64 (1 is typical), while 32 x 32
+# Rayleigh channels in float32 fall below 8 about three times in 100 000.
+_LEAST_PIVOT_EPS = 8
+
+
 def cholesky(matrix: Tensor) -> Tensor:
-    """Lower Cholesky factor (*C, N, N); NaN where a matrix is not positive definite.
+    """Lower Cholesky factor (*C, N, N); NaN where a matrix is singular to working precision.
 
     One bad channel must not stop a batch: its NaN travels to the output, where it is flagged.
+    A pivot that is all rounding error would pass as a tiny positive one and give finite garbage,
+    so every pivot is compared with its diagonal entry, which makes the test independent of scale.
     """
     factor, info = torch.linalg.cholesky_ex(matrix)
-    if bool((info == 0).all()):
+    pivots = factor.diagonal(dim1=-2, dim2=-1).real.square()
+    least = matrix.diagonal(dim1=-2, dim2=-1).real * (
+        _LEAST_PIVOT_EPS * torch.finfo(pivots.dtype).eps
+    )
+    good = (pivots >= least).all(-1) & (info == 0)
+    if bool(good.all()):
         return factor
-    bad = (info != 0)[..., None, None]
-    return torch.where(bad, torch.full_like(factor, float("nan")), factor)
+    return torch.where(good[..., None, None], factor, torch.full_like(factor, float("nan")))
 
 
 def hermitian_inverse(matrix: Tensor) -> Tensor:
@@ -71,3 +90,8 @@ def unstack_real_vector(x: Tensor) -> Tensor:
     """Inverse of stack_real_vector: (..., 2N) real -> (..., N) complex."""
     real, imag = x.chunk(2, -1)
     return torch.complex(real.contiguous(), imag.contiguous())
+
+
+def as_complex(x: Tensor) -> Tensor:
+    """A real estimate as a complex one with zero imaginary part; complex ones pass through."""
+    return x if x.is_complex() else torch.complex(x, torch.zeros_like(x))

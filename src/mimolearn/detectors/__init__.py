@@ -6,10 +6,47 @@ from typing import Any
 
 from mimolearn.constellation import Constellation
 from mimolearn.detectors.base import Cost, Detector, IterativeDetector
+from mimolearn.detectors.cg import ConjugateGradient
+from mimolearn.detectors.ep import ExpectationPropagation
+from mimolearn.detectors.gauss_seidel import GaussSeidel
+from mimolearn.detectors.k_best import KBest
 from mimolearn.detectors.lmmse import LMMSE
+from mimolearn.detectors.ml import ML
+from mimolearn.detectors.mmse_sic import MMSESIC
+from mimolearn.detectors.mrc import MRC
+from mimolearn.detectors.neumann import Neumann
+from mimolearn.detectors.oamp import OAMP
+from mimolearn.detectors.sdr import SDR
+from mimolearn.detectors.soft_sphere import SoftSphere
+from mimolearn.detectors.sphere import Sphere
+from mimolearn.detectors.wl_cg import WidelyLinearCG
+from mimolearn.detectors.wl_lmmse import WidelyLinearLMMSE
+from mimolearn.detectors.zf import ZeroForcing
+from mimolearn.detectors.zf_sic import ZFSIC
 from mimolearn.errors import check_one_of
 
-_DETECTORS: dict[str, type[Detector]] = {cls.name: cls for cls in (LMMSE,)}
+_DETECTORS: dict[str, type[Detector]] = {
+    cls.name: cls
+    for cls in (
+        MRC,
+        ZeroForcing,
+        LMMSE,
+        WidelyLinearLMMSE,
+        ConjugateGradient,
+        WidelyLinearCG,
+        Neumann,
+        GaussSeidel,
+        ZFSIC,
+        MMSESIC,
+        ML,
+        Sphere,
+        SoftSphere,
+        KBest,
+        SDR,
+        ExpectationPropagation,
+        OAMP,
+    )
+}
 
 
 def detector_names() -> tuple[str, ...]:
@@ -36,9 +73,25 @@ def make_detector(name: str, constellation: Constellation | str, **options: Any)
 
 __all__ = [
     "LMMSE",
+    "ML",
+    "MMSESIC",
+    "MRC",
+    "OAMP",
+    "SDR",
+    "ZFSIC",
+    "ConjugateGradient",
     "Cost",
     "Detector",
+    "ExpectationPropagation",
+    "GaussSeidel",
     "IterativeDetector",
+    "KBest",
+    "Neumann",
+    "SoftSphere",
+    "Sphere",
+    "WidelyLinearCG",
+    "WidelyLinearLMMSE",
+    "ZeroForcing",
     "detector_class",
     "detector_names",
     "make_detector",

@@ -4,35 +4,40 @@ from __future__ import annotations
 
 from typing import NamedTuple, final
 
+import torch
 from torch import Tensor
 
 from mimolearn.constellation import Constellation
 from mimolearn.detection import GaussianDetection
 from mimolearn.detectors import counting
 from mimolearn.detectors.base import Cost, Detector
+from mimolearn.detectors.unbiased import unbias_mmse
 from mimolearn.errors import check_bool, check_one_of
-from mimolearn.linalg import add_diagonal, gram, hermitian_inverse, matched_filter
+from mimolearn.linalg import hermitian_inverse, matched_filter, regularised_gram
 
 
 class Prepared(NamedTuple):
-    """h: (*C, Nr, Nt); inverse: (*C, Nt, Nt), scaled; error_var: (*C, 1, Nt)."""
+    """h: (*C, Nr, Nt); inverse: (*C, Nt, Nt); scale, error_var: (*C, 1, Nt)."""
 
     h: Tensor
     inverse: Tensor
+    scale: Tensor
     error_var: Tensor
 
 
 @final
 class LMMSE(Detector):
-    """Linear MMSE: the best linear receiver for circular symbols, our yardstick.
+    """Linear MMSE: the best linear receiver for circular symbols, and the yardstick here.
 
     Choose it first; everything dearer has to beat it.
 
-    x_hat_i = (A^-1 H^H y)_i / g_i with A = H^H H + sigma^2 I, g_i = 1 - sigma^2 (A^-1)_ii, and
-    x_hat_i = x_i + CN(0, (1 - g_i)/g_i) (Tse and Viswanath 2005, eqs 8.42, 8.67).
+    x_hat_i = (A^-1 H^H y)_i / g_i with A = H^H H + sigma^2 I, g_i = 1 - e_i, e_i =
+    sigma^2 (A^-1)_ii, and x_hat_i = x_i + CN(0, e_i/g_i) (Tse and Viswanath 2005, eqs 8.42, 8.67).
+    Real symbols make the interference improper: for BPSK the error variance counts its real part,
+    e_i/g_i + Re sum_{j != i} E_ij^2 / g_i^2 with E = sigma^2 A^-1. The estimate itself does not
+    use that the symbols are real; ``wl-lmmse`` does and is better.
     Published baselines often decide on the biased estimate g_i x_hat_i, which is wrong for more
     than one level per axis; ``biased=True`` reproduces that in decisions and LLRs alike.
-    For real symbols (BPSK) it is not the best linear receiver: see ``wl-lmmse``.
 
     Options: biased; demapping "exact" or "max-log".
     Cost: a Gram matrix and a Cholesky inverse per channel, 4 (Nr Nt + Nt^2) per vector.
@@ -56,18 +61,46 @@ class LMMSE(Detector):
         self.demapping = check_one_of("demapping", demapping, ("exact", "max-log"))
 
     def _prepare(self, h: Tensor, noise_var: Tensor) -> Prepared:
-        inverse = hermitian_inverse(add_diagonal(gram(h), noise_var))
-        bias = 1 - noise_var.unsqueeze(-1) * inverse.diagonal(dim1=-2, dim2=-1).real
+        prepared = prepare_lmmse(h, noise_var)
         if self.biased:
-            return Prepared(h, inverse, (bias * (1 - bias)).unsqueeze(-2))
-        return Prepared(h, inverse / bias.unsqueeze(-1), ((1 - bias) / bias).unsqueeze(-2))
+            gain = 1 / prepared.scale
+            return prepared._replace(
+                scale=torch.ones_like(gain), error_var=prepared.error_var * gain.square()
+            )
+        if self.constellation.is_real:
+            return prepared._replace(error_var=_real_error_var(prepared, noise_var))
+        return prepared
 
     def _detect(self, prepared: Prepared, y: Tensor) -> GaussianDetection:
-        # Two thin products: forming the filter H A^-1 costs a third Gram and pays only at T > Nt.
-        x_hat = matched_filter(prepared.h, y) @ prepared.inverse.mT
+        x_hat = apply_lmmse(prepared, y)
         return GaussianDetection(self.constellation, x_hat, prepared.error_var, self.demapping)
 
     def cost(self, num_rx_ant: int, num_tx_ant: int) -> Cost:
         prepare = counting.gram(num_rx_ant, num_tx_ant) + counting.hermitian_inverse(num_tx_ant)
         detect = counting.matvec(num_rx_ant, num_tx_ant) + counting.matvec(num_tx_ant, num_tx_ant)
         return Cost(prepare, detect)
+
+
+def prepare_lmmse(h: Tensor, noise_var: Tensor) -> Prepared:
+    """The filter of unit-energy symbols in a complex or a real model.
+
+    h: (*C, M, N). noise_var: (*C), per row of h. error_var comes out per entry of x.
+    """
+    inverse = hermitian_inverse(regularised_gram(h, noise_var))
+    remaining = noise_var.unsqueeze(-1) * inverse.diagonal(dim1=-2, dim2=-1).real
+    return Prepared(h, inverse, *unbias_mmse(remaining))
+
+
+def apply_lmmse(prepared: Prepared, y: Tensor) -> Tensor:
+    """Unbiased estimates (*C, T, N) of y (*C, T, M)."""
+    # Two thin products: forming the filter H A^-1 costs a third Gram and pays only at T > Nt.
+    return matched_filter(prepared.h, y) @ prepared.inverse.mT * prepared.scale
+
+
+def _real_error_var(prepared: Prepared, noise_var: Tensor) -> Tensor:
+    cross = noise_var[..., None, None] * prepared.inverse
+    squares = cross.real.square() - cross.imag.square()
+    improper = squares.sum(-1) - squares.diagonal(dim1=-2, dim2=-1)
+    error_var = prepared.error_var + improper.unsqueeze(-2) * prepared.scale.square()
+    # Positive in exact arithmetic; this keeps it so when the noise drowns in rounding.
+    return torch.maximum(error_var, prepared.error_var * torch.finfo(error_var.dtype).eps)

@@ -1,0 +1,36 @@
+# Everything runs in a virtual environment of the project's own; nothing else has to be typed.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+WORKERS ?= $(shell $(PYTHON) -c "import os; print(len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count())")
+PIP := $(BIN)/python -m pip --disable-pip-version-check install -q -c constraints.txt
+
+.PHONY: help demo test lint bench clean
+help:  ## this list
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+$(VENV)/installed: pyproject.toml constraints.txt
+	@$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11))" || \
+	  { echo "mimolearn needs Python 3.11 or newer; set PYTHON=/path/to/python3.11"; exit 1; }
+	@echo "Installing into $(VENV) (the first time this takes a few minutes) ..."
+	@$(PYTHON) -m venv $(VENV)
+	@# torch first and alone: the pinned build is taken, and nothing pulls another one in.
+	@$(PIP) torch
+	@$(PIP) -e ".[dev]"
+	@touch $@
+
+demo: $(VENV)/installed  ## compare receivers on 32x64 BPSK: a table, plots and an HTML report
+	@$(BIN)/mimolearn compare --scenario lcgnet-32x64-bpsk --workers $(WORKERS) --out demo-output
+
+test: $(VENV)/installed  ## the tests
+	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile
+
+lint: $(VENV)/installed  ## style and types
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/pyright
+
+bench: $(VENV)/installed  ## speed against sionna-no-rt on the same inputs
+	@$(BIN)/python benchmarks/bench_detectors.py
+
+clean:  ## remove the virtual environment and everything that was generated
+	rm -rf $(VENV) demo-output .pytest_cache .ruff_cache .hypothesis
+	find src tests benchmarks examples -name __pycache__ -type d -prune -exec rm -rf {} +

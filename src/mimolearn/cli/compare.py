@@ -1,0 +1,210 @@
+"""`mimolearn compare`, `simulate` and `report`: error rates, costs, and which receiver to run."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from mimolearn.cli.app import AsJson, app, stdout
+from mimolearn.errors import InvalidInputError
+from mimolearn.scenario import Scenario
+
+RESULTS_NAME = "results.sqlite"
+
+ScenarioFile = Annotated[
+    Path | None, typer.Argument(metavar="[SCENARIO.toml]", help="A scenario file.")
+]
+ScenarioName = Annotated[
+    str | None,
+    typer.Option("--scenario", "-s", help="A scenario that ships; see `list scenarios`."),
+]
+Contenders = Annotated[
+    list[str] | None,
+    typer.Option("--contender", "-c", help="A receiver, as lmmse or k-best:k=32. Repeat it."),
+]
+SnrDb = Annotated[
+    str | None, typer.Option("--snr-db", help="SNRs in dB: 0,5,10 or first:last:step.")
+]
+Metric = Annotated[str | None, typer.Option("--metric", help="ber, ser or ver (vector errors).")]
+Target = Annotated[float | None, typer.Option("--target", help="Error rate to answer for.")]
+MinErrors = Annotated[int | None, typer.Option("--min-errors", help="Errors to count at a point.")]
+MaxVectors = Annotated[
+    int | None, typer.Option("--max-vectors", help="Vectors at which to give a point up.")
+]
+Workers = Annotated[
+    int, typer.Option("--workers", "-w", help="Processes; counts do not depend on it.")
+]
+Out = Annotated[
+    Path | None,
+    typer.Option("--out", "-o", help="Folder for results and report [mimolearn-results/NAME]."),
+]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")]
+
+
+@app.command()
+def compare(
+    file: ScenarioFile = None,
+    scenario: ScenarioName = None,
+    contender: Contenders = None,
+    snr_db: SnrDb = None,
+    metric: Metric = None,
+    target: Target = None,
+    min_errors: MinErrors = None,
+    max_vectors: MaxVectors = None,
+    workers: Workers = 1,
+    out: Out = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Compare receivers on a link and say which to run: a table, plots and an HTML report.
+
+    Interrupted, it loses nothing that was finished; the same command goes on.
+
+    Example: mimolearn compare --scenario lcgnet-32x64-bpsk --workers 2
+    """
+    from mimolearn.simulation import compare as run_compare
+
+    found, plan = _load(file, scenario, contender, snr_db, metric, target, min_errors, max_vectors)
+    folder = _folder(out, found, file)
+    with _progress(found, plan, quiet) as progress:
+        result = run_compare(
+            found, plan=plan, store=folder / RESULTS_NAME, workers=workers, progress=progress
+        )
+    _finish(result, folder, as_json)
+
+
+@app.command()
+def simulate(
+    file: ScenarioFile = None,
+    scenario: ScenarioName = None,
+    contender: Contenders = None,
+    snr_db: SnrDb = None,
+    metric: Metric = None,
+    target: Target = None,
+    min_errors: MinErrors = None,
+    max_vectors: MaxVectors = None,
+    workers: Workers = 1,
+    out: Out = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Count errors only: no timing, no plots. `mimolearn report` makes them later.
+
+    Example: mimolearn simulate --scenario oamp-4x4-16qam -c lmmse -c ep --snr-db 0:20:2
+    """
+    from mimolearn.report import rate_table
+    from mimolearn.simulation import simulate as run_simulate
+
+    found, plan = _load(file, scenario, contender, snr_db, metric, target, min_errors, max_vectors)
+    folder = _folder(out, found, file)
+    with _progress(found, plan, quiet) as progress:
+        result = run_simulate(
+            found, plan=plan, store=folder / RESULTS_NAME, workers=workers, progress=progress
+        )
+    if as_json:
+        sys.stdout.write(result.to_json() + "\n")
+        return
+    console = stdout()
+    console.print(rate_table(result))
+    console.print(f"Counts: {folder / RESULTS_NAME}", soft_wrap=True, highlight=False)
+
+
+@app.command()
+def report(
+    results: Annotated[Path, typer.Argument(help="A results file, or the folder that holds it.")],
+    scenario: Annotated[
+        str | None, typer.Option("--scenario", "-s", help="Key or name, if the file holds several.")
+    ] = None,
+    target: Target = None,
+    metric: Metric = None,
+    out: Out = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make the table, plots and HTML report again from stored results; nothing is simulated.
+
+    Example: mimolearn report mimolearn-results/lcgnet-32x64-bpsk --target 1e-4
+    """
+    from mimolearn.simulation import adjust_plan, list_results, load_results
+
+    path = results / RESULTS_NAME if results.is_dir() else results
+    chosen = None
+    if scenario is not None:
+        held = [item.scenario for item in list_results(path)]
+        chosen = next((s for s in held if scenario in (s.name, s.key())), None)
+        if chosen is None:
+            words = ", ".join(s.name or s.key() for s in held)
+            raise InvalidInputError(f"scenario: got {scenario!r}, {path} holds {words}")
+    result = load_results(path, chosen)
+    plan = adjust_plan(result.plan, metric=metric, target=target)
+    result = replace(result, plan=plan)
+    _finish(result, out or path.parent, as_json)
+
+
+def _load(
+    file: Path | None,
+    scenario: str | None,
+    contender: list[str] | None,
+    snr_db: str | None,
+    metric: str | None,
+    target: float | None,
+    min_errors: int | None,
+    max_vectors: int | None,
+) -> tuple[Scenario, Any]:
+    from mimolearn.simulation import adjust_plan, load_comparison, load_shipped_comparison
+
+    if (file is None) == (scenario is None):
+        raise InvalidInputError("scenario: give either a SCENARIO.toml or --scenario NAME")
+    if file is not None:
+        found, plan = load_comparison(file)
+    else:
+        found, plan = load_shipped_comparison(str(scenario))
+    return found, adjust_plan(
+        plan,
+        contenders=contender,
+        snr_db=snr_db,
+        metric=metric,
+        target=target,
+        min_errors=min_errors,
+        max_vectors=max_vectors,
+    )
+
+
+def _folder(out: Path | None, scenario: Scenario, file: Path | None) -> Path:
+    name = file.stem if file is not None else scenario.name or scenario.key()
+    folder = out or Path("mimolearn-results") / name
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InvalidInputError(f"out: {folder} cannot be made: {error.strerror}") from None
+    return folder
+
+
+def _progress(scenario: Scenario, plan: Any, quiet: bool) -> Any:
+    from contextlib import nullcontext
+
+    from mimolearn.report import live_progress
+
+    return nullcontext() if quiet else live_progress(Console(stderr=True), scenario, plan)
+
+
+def _finish(result: Any, folder: Path, as_json: bool) -> None:
+    from mimolearn.report import answer_table, notes, rate_table, verdict, write_report
+
+    page = write_report(result, folder)
+    if as_json:
+        sys.stdout.write(result.to_json() + "\n")
+        return
+    console = stdout()
+    console.print(rate_table(result))
+    console.print(answer_table(result))
+    for line in notes(result):
+        console.print(line, style="dim", highlight=False)
+    console.print()
+    for line in verdict(result):
+        console.print(line, style="bold", highlight=False)
+    console.print(f"\nReport: {page}", highlight=False, soft_wrap=True)

@@ -1,0 +1,30 @@
+"""`mimolearn list`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Annotated
+
+import typer
+
+from mimolearn.cli.app import AsJson, app, stdout
+
+
+@app.command("list")
+def list_things(
+    what: Annotated[
+        str, typer.Argument(help="detectors, scenarios, channels, snr or constellations.")
+    ] = "all",
+    as_json: AsJson = False,
+) -> None:
+    """List what there is: detectors, scenarios, channels, SNR definitions, constellations."""
+    from mimolearn.report import inventory, inventory_tables
+
+    content = inventory(what)
+    if as_json:
+        sys.stdout.write(json.dumps(content, indent=2) + "\n")
+        return
+    console = stdout()
+    for table in inventory_tables(content):
+        console.print(table)

@@ -1,0 +1,69 @@
+"""From a linear estimate to an unbiased one with its error variance, exactly and per channel."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from mimolearn.detectors import counting
+
+
+class Unbiasing(NamedTuple):
+    """scale: (*C, 1, Nt), what makes the raw estimate unbiased; error_var: (*C, 1, Nt) real."""
+
+    scale: Tensor
+    error_var: Tensor
+
+
+def unbias(response: Tensor, noise_power: Tensor, real_symbols: bool) -> Unbiasing:
+    """Bias and error variance of x_raw = R x + w for unit-energy, independent symbols.
+
+    response: R = (*C, Nt, Nt), complex or real. noise_power: (*C, Nt), E|w_i|^2.
+    real_symbols: count the part of the interference in the real axis alone, twice, because only
+    half of ``error_var`` acts on a real constellation. Sum over streams j != i of |R_ij / R_ii|^2,
+    plus E|w_i|^2 / |R_ii|^2. The interference is taken as Gaussian.
+    """
+    gain = response.diagonal(dim1=-2, dim2=-1)
+    # A stream that nobody can hear has gain 0: a huge error variance says so, not 0/0.
+    tiny = torch.finfo(noise_power.dtype).eps
+    gain = torch.where(gain.abs() > tiny, gain, torch.full_like(gain, tiny))
+    relative = response / gain.unsqueeze(-1)
+    if real_symbols and relative.is_complex():
+        power = 2 * relative.real.square()
+    else:
+        power = relative.abs().square()
+    interference = power.sum(-1) - power.diagonal(dim1=-2, dim2=-1)
+    # The subtraction leaves rounding error of the unit diagonal, which may be negative.
+    error_var = interference.clamp(min=0) + noise_power / gain.abs().square()
+    return Unbiasing((1 / gain).unsqueeze(-2), error_var.unsqueeze(-2))
+
+
+def linear_unbiasing(
+    inverse: Tensor, matrix: Tensor, noise_var: Tensor, real_symbols: bool
+) -> Unbiasing:
+    """The same for x_raw = P H^H y: R = P G, E|w_i|^2 = sigma^2 (P G P^H)_ii.
+
+    inverse: P, any approximate inverse; matrix: G = H^H H, (*C, Nt, Nt); noise_var: (*C).
+    """
+    response = inverse @ matrix
+    # P times the noise variance is of order 1 at most, whatever the scale of the channel.
+    weighted = noise_var[..., None, None] * inverse
+    noise_power = (response * weighted.conj()).sum(-1).real.clamp(min=0)
+    return unbias(response, noise_power, real_symbols)
+
+
+def linear_unbiasing_cost(n: int) -> int:
+    """Real multiplications of ``linear_unbiasing``: one product and the sums of two."""
+    return counting.matmul(n, n, n) + 8 * n * n
+
+
+def unbias_mmse(remaining: Tensor) -> Unbiasing:
+    """The same for a minimum mean-square error filter: gain 1 - e, error variance e / (1 - e).
+
+    remaining: (*C, Nt), e = E|x_raw_i - x_i|^2 in (0, 1]. Near e = 1 the gain is all rounding; it
+    is kept positive, so that a stream that nobody can hear comes out with LLRs near 0.
+    """
+    gain = (1 - remaining).clamp(min=torch.finfo(remaining.dtype).eps)
+    return Unbiasing((1 / gain).unsqueeze(-2), (remaining / gain).unsqueeze(-2))

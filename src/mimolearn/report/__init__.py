@@ -1,0 +1,42 @@
+"""Tables, plots and the HTML page, from stored results only."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from mimolearn.report.answers import Row, frontier_labels, rows, verdict
+from mimolearn.report.inventory import inventory, inventory_tables
+from mimolearn.report.live import live_progress
+from mimolearn.report.table import answer_table, notes, rate_table
+from mimolearn.simulation import Comparison
+
+REPORT_NAME = "report.html"
+
+
+def write_report(comparison: Comparison, folder: str | Path) -> Path:
+    """Write ``report.html`` and the figures (PNG, SVG, PDF) into a folder; returns the page's path.
+
+    The folder must exist. Raises OSError when it cannot be written.
+    """
+    # Plotting libraries are slow to import; a simulation does not wait for them.
+    from mimolearn.report.figures import save_figures
+    from mimolearn.report.page import write_page
+
+    folder = Path(folder)
+    save_figures(comparison, folder)
+    return write_page(comparison, folder / REPORT_NAME)
+
+
+__all__ = [
+    "Row",
+    "answer_table",
+    "frontier_labels",
+    "inventory",
+    "inventory_tables",
+    "live_progress",
+    "notes",
+    "rate_table",
+    "rows",
+    "verdict",
+    "write_report",
+]

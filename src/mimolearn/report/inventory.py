@@ -1,0 +1,91 @@
+"""What there is to choose from: detectors, scenarios, channels, SNR definitions, constellations."""
+
+from __future__ import annotations
+
+import inspect
+from typing import get_args
+
+from rich import box
+from rich.table import Table
+
+from mimolearn.channels import AnyChannel, ChannelModel
+from mimolearn.constellation import Constellation
+from mimolearn.detectors import detector_class, detector_names
+from mimolearn.errors import check_one_of
+from mimolearn.scenario import Scenario, shipped_scenarios
+from mimolearn.snr import snr_definitions, snr_label
+
+_HEADINGS = {
+    "detectors": ("detector", "what it is", "options (default)"),
+    "scenarios": ("scenario", "link", "SNR definition"),
+    "channels": ("channel", "what it is", "fields (default)"),
+    "snr": ("SNR definition", "meaning", ""),
+    "constellations": ("constellation", "bits per symbol", ""),
+}
+
+
+def inventory(what: str = "all") -> dict[str, list[list[str]]]:
+    """Rows of each list by its name, or of the one that is asked for."""
+    check_one_of("list", what, ("all", *_HEADINGS))
+    makers = {
+        "detectors": _detectors,
+        "scenarios": _scenarios,
+        "channels": _channels,
+        "snr": lambda: [[name, snr_label(name), ""] for name in snr_definitions()],
+        "constellations": _constellations,
+    }
+    return {name: make() for name, make in makers.items() if what in ("all", name)}
+
+
+def inventory_tables(content: dict[str, list[list[str]]]) -> list[Table]:
+    """The lists as tables for the terminal."""
+    tables = []
+    for name, lines in content.items():
+        table = Table(*_HEADINGS[name], box=box.SIMPLE_HEAD, pad_edge=False)
+        for line in lines:
+            table.add_row(*line)
+        tables.append(table)
+    return tables
+
+
+def _detectors() -> list[list[str]]:
+    found = []
+    for name in detector_names():
+        cls = detector_class(name)
+        parameters = inspect.signature(cls.__init__).parameters
+        options = [f"{option}={parameters[option].default}" for option in cls.option_names()]
+        found.append([name, _first_line(cls), ", ".join(options)])
+    return found
+
+
+def _scenarios() -> list[list[str]]:
+    found = []
+    for name in shipped_scenarios():
+        s = Scenario.shipped(name)
+        link = f"{s.num_tx_ant} x {s.num_rx_ant} {s.constellation.upper()}, {s.channel.model}"
+        found.append([name, link, s.snr_definition])
+    return found
+
+
+def _channels() -> list[list[str]]:
+    union = get_args(AnyChannel)[0]
+    found = []
+    for cls in get_args(union):
+        assert issubclass(cls, ChannelModel)
+        fields = [
+            f"{name}={field.default}" if not field.is_required() else name
+            for name, field in cls.model_fields.items()
+            if name != "model"
+        ]
+        found.append([cls.model_fields["model"].default, _first_line(cls), ", ".join(fields)])
+    return found
+
+
+def _constellations() -> list[list[str]]:
+    return [[name, str(Constellation(name).bits_per_symbol), ""] for name in Constellation.names()]
+
+
+def _first_line(cls: type) -> str:
+    return (
+        (inspect.getdoc(cls) or "").split("\n\n")[0].replace("\n", " ").split(": ")[0].rstrip(".")
+    )

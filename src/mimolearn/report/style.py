@@ -1,0 +1,65 @@
+"""One look for every figure: a receiver keeps its colour, marker and dash wherever it is shown."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Style(NamedTuple):
+    """colour: hex. marker: matplotlib's letter. dash: "solid", "dash" or "dot"."""
+
+    colour: str
+    marker: str
+    dash: str
+
+
+# Families share a hue: grey-blue linear, green iterative, orange cancellation, black exact search,
+# red and violet near-ML search, magenta message passing.
+_STYLES: dict[str, Style] = {
+    "mrc": Style("#9AA5B1", "v", "dot"),
+    "zf": Style("#7FB3D5", "v", "solid"),
+    "lmmse": Style("#2176C7", "o", "solid"),
+    "wl-lmmse": Style("#0B3C6F", "o", "solid"),
+    "neumann": Style("#A3C964", "<", "dot"),
+    "gauss-seidel": Style("#6AAA3A", ">", "dot"),
+    "cg": Style("#2E9E5B", "s", "dash"),
+    "wl-cg": Style("#12601C", "s", "dash"),
+    "zf-sic": Style("#F2B25C", "^", "solid"),
+    "mmse-sic": Style("#E0761A", "^", "solid"),
+    "k-best": Style("#C0392B", "D", "solid"),
+    "sphere": Style("#111111", "*", "solid"),
+    "soft-sphere": Style("#4A4A4A", "*", "dash"),
+    "ml": Style("#111111", "*", "dot"),
+    "sdr": Style("#7D3CB5", "P", "solid"),
+    "ep": Style("#D81B8C", "X", "solid"),
+    "oamp": Style("#E58AC0", "X", "dash"),
+}
+
+_OTHERS = ("#00908C", "#B8860B", "#5B5BD6", "#A0522D", "#008B45", "#CD3278", "#4682B4", "#8B6914")
+_MARKERS = "hpdH8>"
+_PLOTLY_SYMBOLS = {
+    "o": "circle", "s": "square", "D": "diamond", "d": "diamond-tall", "^": "triangle-up",
+    "v": "triangle-down", "<": "triangle-left", ">": "triangle-right", "*": "star", "P": "cross",
+    "X": "x", "h": "hexagon", "H": "hexagon2", "p": "pentagon", "8": "octagon",
+}  # fmt: skip
+
+
+def styles(contenders: list[tuple[str, str]]) -> dict[str, Style]:
+    """Styles by label for (label, detector name) pairs; a second variant of a name gets its own."""
+    chosen: dict[str, Style] = {}
+    for label, name in contenders:
+        style = _STYLES.get(name)
+        if style is None or style in chosen.values():
+            count = sum(taken.colour in _OTHERS for taken in chosen.values())
+            style = Style(
+                _OTHERS[count % len(_OTHERS)],
+                _MARKERS[count % len(_MARKERS)],
+                ("solid", "dash")[count // len(_OTHERS) % 2],
+            )
+        chosen[label] = style
+    return chosen
+
+
+def plotly_symbol(style: Style) -> str:
+    """Plotly's name of a style's marker."""
+    return _PLOTLY_SYMBOLS[style.marker]

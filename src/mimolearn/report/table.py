@@ -1,0 +1,86 @@
+"""Tables for the terminal."""
+
+from __future__ import annotations
+
+from rich import box
+from rich.table import Table
+from rich.text import Text
+
+from mimolearn.report.answers import Row, format_count, format_required, format_us, rows
+from mimolearn.simulation import Comparison, Point
+
+
+def answer_table(comparison: Comparison) -> Table:
+    """One line per receiver: SNR needed, loss, time, multiplications, parameters."""
+    target = f"{comparison.plan.metric.upper()} {comparison.plan.target:g}"
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("receiver", no_wrap=True)
+    table.add_column(f"SNR for {target} [95 %]", justify="right")
+    table.add_column("loss [95 %]", justify="right", no_wrap=True)
+    reuse = comparison.scenario.channel_reuse
+    table.add_column(f"time/vector (T={reuse})", justify="right")
+    table.add_column("latency", justify="right")
+    table.add_column("real mult./vector", justify="right")
+    table.add_column("parameters", justify="right")
+    for row in rows(comparison):
+        table.add_row(
+            Text(row.label, style="bold" if row.on_frontier else ""),
+            Text(format_required(row.required), style="" if row.required.value_db else "dim"),
+            _loss(row),
+            format_us(row.vector_us),
+            format_us(row.latency_us),
+            format_count(row.multiplications) + ("*" if row.estimated_at_db is not None else ""),
+            format_count(row.parameters) if row.parameters else "0",
+        )
+    return table
+
+
+def notes(comparison: Comparison) -> list[str]:
+    """What has to be said below the table: flags, and how to read it."""
+    lines = ["Bold: on the frontier, no cheaper receiver is as good (paired 95 % interval)."]
+    table = rows(comparison)
+    counted = {row.estimated_at_db for row in table if row.estimated_at_db is not None}
+    if counted:
+        places = ", ".join(f"{snr:g}" for snr in sorted(counted))
+        lines.append(f"*: a search's work depends on the data; counted at {places} dB.")
+    for row in table:
+        if row.incomplete:
+            lines.append(
+                f"{row.label}: {row.incomplete:,} of {row.vectors:,} searches hit their node "
+                "limit; their decisions count, but are not guaranteed to be the best."
+            )
+        if row.nonfinite:
+            lines.append(
+                f"{row.label}: {row.nonfinite:,} of {row.vectors:,} vectors had no finite output "
+                "and were counted as wrong."
+            )
+    return lines
+
+
+def rate_table(comparison: Comparison) -> Table:
+    """Error rates of every receiver at every SNR:  dim below 100 errors, < without any."""
+    metric = comparison.plan.metric
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title_justify="left")
+    table.add_column(f"{metric.upper()} at SNR [dB]", no_wrap=True)
+    for snr_db in comparison.plan.snr_db:
+        table.add_column(f"{snr_db:g}", justify="right", no_wrap=True)
+    for curve in comparison.curves:
+        cells = [_rate_cell(curve.at(snr_db), metric) for snr_db in comparison.plan.snr_db]
+        table.add_row(curve.label, *cells)
+    return table
+
+
+def _rate_cell(point: Point | None, metric: str) -> Text:
+    if point is None:
+        return Text("")
+    if point.counts.errors(metric) == 0:
+        return Text(f"<{point.interval(metric).high:.1e}", style="dim")
+    style = "dim" if point.is_upper_limit(metric) else ""
+    return Text(f"{point.rate(metric):.2e}", style=style)
+
+
+def _loss(row: Row) -> str:
+    if row.loss_db is None:
+        return "–"
+    value, low, high = row.loss_db
+    return "best" if value == 0 else f"{value:.2f} dB [{low:.2f}, {high:.2f}]"

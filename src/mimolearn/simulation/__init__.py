@@ -1,0 +1,61 @@
+"""Honest Monte Carlo: the same draws for every contender, counts that do not depend on the run."""
+
+from mimolearn.simulation.contender import Contender
+from mimolearn.simulation.counts import Counts, ErrorPositions
+from mimolearn.simulation.crossing import SnrEstimate, SnrGap
+from mimolearn.simulation.engine import compare, list_results, load_results, simulate
+from mimolearn.simulation.progress import ContenderProgress, ProgressEvent
+from mimolearn.simulation.results import (
+    Comparison,
+    CostReport,
+    Curve,
+    Point,
+    Provenance,
+    Timing,
+)
+from mimolearn.simulation.run import (
+    METRIC_LABELS,
+    Metric,
+    RunPlan,
+    adjust_plan,
+    load_comparison,
+    load_shipped_comparison,
+    metrics,
+    parse_snr_db,
+)
+from mimolearn.simulation.statistics import Interval, PairedDifference
+from mimolearn.simulation.store import StoredScenario
+from mimolearn.simulation.timing import cost_report, measure_timing
+
+__all__ = [
+    "METRIC_LABELS",
+    "Comparison",
+    "Contender",
+    "ContenderProgress",
+    "CostReport",
+    "Counts",
+    "Curve",
+    "ErrorPositions",
+    "Interval",
+    "Metric",
+    "PairedDifference",
+    "Point",
+    "ProgressEvent",
+    "Provenance",
+    "RunPlan",
+    "SnrEstimate",
+    "SnrGap",
+    "StoredScenario",
+    "Timing",
+    "adjust_plan",
+    "compare",
+    "cost_report",
+    "list_results",
+    "load_comparison",
+    "load_results",
+    "load_shipped_comparison",
+    "measure_timing",
+    "metrics",
+    "parse_snr_db",
+    "simulate",
+]

@@ -1,0 +1,225 @@
+"""One competitor of a comparison: a detector's name and options, or a detector object."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from mimolearn.constellation import Constellation, as_constellation
+from mimolearn.detectors import Detector, detector_class, make_detector
+from mimolearn.errors import InvalidInputError, check_one_of, invalid
+
+CONTENDER_SCHEMA = 1
+
+# A detector may serve some constellations only, so options are tried on these in turn.
+_TRIAL_CONSTELLATIONS = ("qpsk", "bpsk", "16-qam")
+
+
+@dataclass(frozen=True, eq=False)
+class Contender:
+    """A detector as a comparison names it: plain values, so that it can be stored and sent.
+
+    name: a detector's name, or the class name of an object. options: plain JSON values for
+    ``make_detector``. label: what people read; "k-best(k=16)" unless given. It must be unique in
+    a comparison and is not part of the key.
+    Raises InvalidInputError at once for an unknown name, an unknown option or a bad value.
+
+    >>> Contender("lmmse", {"demapping": "max-log"}).label
+    'lmmse(demapping=max-log)'
+    >>> Contender.parse("lmmse:biased=true").options
+    {'biased': True}
+    """
+
+    name: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+    label: str = ""
+    object_key: str | None = None
+    detector: Detector | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        options = _plain_options(self.options)
+        object.__setattr__(self, "options", options)
+        if not isinstance(self.label, str) or len(self.label) > 80:
+            raise invalid("label", self.label, "text of at most 80 characters")
+        if not self.label:
+            object.__setattr__(self, "label", _default_label(self.name, options))
+        if self.object_key is None:
+            _check_buildable(self.name, options)
+
+    @classmethod
+    def parse(cls, value: str | Mapping[str, Any] | Contender | Detector) -> Contender:
+        """From "k-best:k=16,order=sorted", from a table {name, label, options...}, or as it is.
+
+        In text, ``label=...`` names the contender; values are read as true, false, an integer, a
+        number, or text.
+        """
+        if isinstance(value, Contender):
+            return value
+        if isinstance(value, Detector):
+            return cls.from_detector(type(value).__name__, value)
+        if isinstance(value, str):
+            name, _, rest = value.partition(":")
+            options = dict(_parse_option(value, item) for item in rest.split(",") if item.strip())
+            return cls(name.strip(), options, label=str(options.pop("label", "")))
+        if isinstance(value, Mapping):
+            options = dict(value)
+            if not isinstance(options.get("name"), str):
+                raise invalid("contender", dict(value), "a table with the detector's 'name'")
+            return cls(options.pop("name"), options, label=options.pop("label", ""))
+        raise invalid("contender", value, "text such as 'k-best:k=16', or a table with 'name'")
+
+    @classmethod
+    def from_detector(cls, label: str, detector: Detector) -> Contender:
+        """A detector object of your own. It runs in this process only, never in workers.
+
+        It is recognised in a results file by its class, its parameters and buffers, and its label.
+        """
+        if not isinstance(detector, Detector):
+            raise invalid("detector", f"<{type(detector).__name__}>", "a mimolearn Detector")
+        content = [f"{type(detector).__module__}.{type(detector).__qualname__}", label]
+        digest = hashlib.sha256(json.dumps(content).encode())
+        for name, tensor in detector.state_dict().items():
+            array = tensor.detach().cpu().contiguous().numpy()
+            digest.update(f"{name} {array.dtype} {array.shape}".encode())
+            digest.update(array.tobytes())
+        return cls(type(detector).__name__, {}, label, digest.hexdigest()[:16], detector)
+
+    @property
+    def is_object(self) -> bool:
+        """True for a detector object, which cannot be rebuilt from its name."""
+        return self.object_key is not None
+
+    def key(self) -> str:
+        """16 hex digits of SHA-256 over kind, name and options with the defaults filled in."""
+        if self.object_key is not None:
+            return self.object_key
+        options = {**_default_options(self.name), **self.options}
+        content = {
+            "schema": CONTENDER_SCHEMA,
+            "kind": "detector",
+            "name": self.name,
+            "options": options,
+            "weights": None,
+        }
+        text = json.dumps(content, sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    def build(self, constellation: Constellation | str) -> Detector:
+        """The detector itself."""
+        if self.detector is not None:
+            wanted = as_constellation(constellation)
+            if self.detector.constellation != wanted:
+                had = f"<{self.detector.constellation}>"
+                raise invalid(f"constellation of {self.label!r}", had, f"the scenario's, {wanted}")
+            return self.detector
+        if self.is_object:
+            raise InvalidInputError(
+                f"contender {self.label!r}: is a detector object of another session; "
+                "pass the object again to simulate it"
+            )
+        return make_detector(self.name, constellation, **self.options)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values that ``from_dict`` reads back; the object itself is left out."""
+        return {
+            "name": self.name,
+            "options": dict(self.options),
+            "label": self.label,
+            "object_key": self.object_key,
+        }
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> Contender:
+        """Inverse of ``to_dict``."""
+        return cls(content["name"], content["options"], content["label"], content.get("object_key"))
+
+
+def _default_label(name: str, options: Mapping[str, Any]) -> str:
+    words = [f"{k}={str(v).lower() if isinstance(v, bool) else v}" for k, v in options.items()]
+    return f"{name}({', '.join(words)})"[:80] if words else name
+
+
+def _default_options(name: str) -> dict[str, Any]:
+    # Defaults are part of the key: a later version that changes one must not reuse old results.
+    parameters = inspect.signature(detector_class(name).__init__).parameters
+    return {
+        option: parameters[option].default
+        for option in detector_class(name).option_names()
+        if option in parameters and isinstance(parameters[option].default, str | int | float)
+    }
+
+
+def _check_buildable(name: str, options: Mapping[str, Any]) -> None:
+    errors: list[InvalidInputError] = []
+    for constellation in _TRIAL_CONSTELLATIONS:
+        try:
+            make_detector(name, constellation, **options)
+        except InvalidInputError as error:
+            errors.append(error)
+        else:
+            return
+    raise errors[0]
+
+
+def _plain_options(options: object) -> dict[str, Any]:
+    if not isinstance(options, Mapping):
+        raise invalid("options", options, "a table of options")
+    plain: dict[str, Any] = {}
+    for key, value in options.items():
+        if not isinstance(key, str) or not key.isidentifier():
+            raise invalid("option", key, "an option's name")
+        if isinstance(value, float) and not math.isfinite(value):
+            raise invalid(key, value, "a finite number")
+        try:
+            plain[key] = json.loads(json.dumps(value, allow_nan=False))
+        except (TypeError, ValueError):
+            raise invalid(
+                key, value, "a plain value (text, number, true, false or a list)"
+            ) from None
+    return plain
+
+
+def _parse_option(whole: str, item: str) -> tuple[str, Any]:
+    key, equals, text = (part.strip() for part in item.partition("="))
+    if not equals or not key.isidentifier() or not text:
+        raise invalid("contender", whole, "name:option=value,option=value")
+    if text in ("true", "false"):
+        return key, text == "true"
+    for kind in (int, float):
+        try:
+            return key, kind(text)
+        except ValueError:
+            continue
+    return key, text
+
+
+def unique_contenders(values: object) -> tuple[Contender, ...]:
+    """Parse a list of contenders; labels and keys must be unique."""
+    if isinstance(values, str | Mapping | Contender | Detector):
+        values = [values]
+    if not isinstance(values, list | tuple) or not values:
+        raise invalid("contenders", values, "a list of at least one contender")
+    contenders = tuple(Contender.parse(value) for value in values)
+    labels: set[str] = set()
+    keys: dict[str, str] = {}
+    for contender in contenders:
+        if contender.label in labels:
+            raise invalid("contenders", contender.label, "a different label for each contender")
+        if contender.key() in keys:
+            same = keys[contender.key()]
+            raise invalid("contenders", contender.label, f"no twin: it is the same as {same!r}")
+        labels.add(contender.label)
+        keys[contender.key()] = contender.label
+    return contenders
+
+
+def find_contender(contenders: tuple[Contender, ...], wanted: str | Contender) -> int:
+    """Position of a contender, given by itself or by its label."""
+    label = wanted.label if isinstance(wanted, Contender) else wanted
+    labels = [contender.label for contender in contenders]
+    return labels.index(check_one_of("contender", label, labels))

@@ -1,0 +1,275 @@
+"""The Monte Carlo itself: run chunks, keep them, stop when every point is known well enough."""
+
+from __future__ import annotations
+
+import platform
+import time
+from contextlib import closing
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from mimolearn.errors import check_positive_int
+from mimolearn.scenario import Scenario
+from mimolearn.simulation.contender import Contender
+from mimolearn.simulation.executors import Executor, ProcessExecutor, SerialExecutor, Task
+from mimolearn.simulation.progress import Progress, ProgressEvent
+from mimolearn.simulation.results import Comparison, CostReport, Provenance, Timing
+from mimolearn.simulation.run import RunPlan, adjust_plan, load_comparison
+from mimolearn.simulation.schedule import Schedule
+from mimolearn.simulation.store import Store, StoredScenario
+from mimolearn.simulation.timing import cost_report, measure_timing
+
+_LIBRARIES = ("mimolearn", "torch", "numpy", "scipy", "sionna-no-rt")
+
+
+def simulate(
+    scenario: Scenario,
+    contenders: Any = None,
+    snr_db: Any = None,
+    *,
+    plan: RunPlan | None = None,
+    metric: str | None = None,
+    target: float | None = None,
+    min_errors: int | None = None,
+    min_channels: int | None = None,
+    max_vectors: int | None = None,
+    floor: float | None = None,
+    store: str | Path | None = None,
+    workers: int = 1,
+    progress: Progress | None = None,
+) -> Comparison:
+    """Count the errors of every contender on the same draws, until each point is known well enough.
+
+    contenders: names such as "lmmse" or "k-best:k=16", tables, Contenders, detector objects.
+    snr_db: SNRs in dB, a list or "0:20:2". plan: a RunPlan; what is given besides it replaces its
+    fields (see RunPlan for them). store: a results file, which is taken up where it was left, or
+    None for memory. workers: 1 runs here; more run in as many processes (a script then needs the
+    usual ``if __name__ == "__main__":``). progress: called after every chunk.
+    The counts do not depend on workers, on interruptions, or on who else competes.
+    Ctrl-C leaves the file consistent: ``load_results`` reads what there is, a second call goes on.
+    Raises InvalidInputError for bad arguments, ResultsFileError for a bad file.
+
+    >>> s = Scenario(num_tx_ant=1, num_rx_ant=2, constellation="bpsk")
+    >>> simulate(s, ["lmmse"], [0], min_errors=50).curve("lmmse").points[0].finished
+    True
+    """
+    plan = adjust_plan(
+        plan,
+        contenders=contenders,
+        snr_db=snr_db,
+        metric=metric,
+        target=target,
+        min_errors=min_errors,
+        min_channels=min_channels,
+        max_vectors=max_vectors,
+        floor=floor,
+    )
+    return _simulate(scenario, plan, store, workers, progress, measure=False)
+
+
+def compare(
+    scenario: Scenario | str | Path,
+    contenders: Any = None,
+    snr_db: Any = None,
+    *,
+    plan: RunPlan | None = None,
+    metric: str | None = None,
+    target: float | None = None,
+    min_errors: int | None = None,
+    min_channels: int | None = None,
+    max_vectors: int | None = None,
+    floor: float | None = None,
+    store: str | Path | None = None,
+    workers: int = 1,
+    progress: Progress | None = None,
+) -> Comparison:
+    """``simulate``, and measure how long each contender takes on this machine.
+
+    scenario: a Scenario, or a comparison file whose ``[run]`` table is the plan. All other
+    arguments are those of ``simulate``. Times are taken at the plan's middle SNR, one contender
+    after the other, when nothing else of this run is under way.
+
+    >>> s = Scenario(num_tx_ant=1, num_rx_ant=2, constellation="bpsk")
+    >>> compare(s, ["lmmse"], [0], min_errors=50).timings["lmmse"].threads
+    1
+    """
+    if not isinstance(scenario, Scenario):
+        scenario, from_file = load_comparison(scenario)
+        plan = from_file if plan is None else plan
+    plan = adjust_plan(
+        plan,
+        contenders=contenders,
+        snr_db=snr_db,
+        metric=metric,
+        target=target,
+        min_errors=min_errors,
+        min_channels=min_channels,
+        max_vectors=max_vectors,
+        floor=floor,
+    )
+    return _simulate(scenario, plan, store, workers, progress, measure=True)
+
+
+def load_results(
+    path: str | Path, scenario: Scenario | None = None, plan: RunPlan | None = None
+) -> Comparison:
+    """A comparison from a results file alone; nothing is simulated, points may be unfinished.
+
+    scenario: which one; needed when the file holds several. plan: by which rule and target to
+    read it; otherwise the last run's, with every contender and SNR that the file has.
+    """
+    with closing(Store(path, read_only=True)) as store:
+        stored = store.find(scenario)
+        saved = store.load_run(stored.scenario.key()) or {}
+        if plan is None:
+            plan = _full_plan(RunPlan.from_dict(saved["plan"]) if saved else None, stored)
+        schedule = Schedule(stored.scenario, plan)
+        _restore(stored.scenario, plan, schedule, store)
+        comparison = Comparison(stored.scenario, plan, schedule.curves(), _provenance(saved))
+        return _with_measurements(comparison, saved)
+
+
+def list_results(path: str | Path) -> list[StoredScenario]:
+    """The scenarios that a results file holds, with their contenders and SNRs."""
+    with closing(Store(path, read_only=True)) as store:
+        return store.scenarios()
+
+
+def _simulate(
+    scenario: Scenario,
+    plan: RunPlan,
+    path: str | Path | None,
+    workers: int,
+    progress: Progress | None,
+    *,
+    measure: bool,
+) -> Comparison:
+    check_positive_int("workers", workers)
+    with closing(Store(path)) as store:
+        store.register(scenario, plan.contenders)
+        saved = store.load_run(scenario.key()) or {}
+        saved = {"timings": {}, **saved, "plan": plan.to_dict(), **_costs(scenario, plan, saved)}
+        saved["provenance"] = asdict(_provenance({}))
+        store.save_run(scenario.key(), saved)
+        schedule = Schedule(scenario, plan)
+        _restore(scenario, plan, schedule, store)
+        if not schedule.done:
+            _run(_executor(scenario, plan, workers), scenario, plan, schedule, store, progress)
+        if measure:
+            saved["timings"] = {**saved["timings"], **_timings(scenario, plan)}
+            store.save_run(scenario.key(), saved)
+        comparison = Comparison(scenario, plan, schedule.curves(), _provenance(saved))
+        return _with_measurements(comparison, saved)
+
+
+def _run(
+    executor: Executor,
+    scenario: Scenario,
+    plan: RunPlan,
+    schedule: Schedule,
+    store: Store,
+    progress: Progress | None,
+) -> None:
+    key = scenario.key()
+    start, chunks, vectors = time.monotonic(), 0, 0
+    try:
+        while not schedule.done:
+            while schedule.num_running < executor.capacity and (task := schedule.next_task()):
+                executor.submit(task)
+            for task, results in executor.wait():
+                names = [plan.contenders[i].key() for i in task.contenders]
+                store.add(key, task.snr, task.chunk, dict(zip(names, results, strict=True)))
+                schedule.complete(task, results)
+                chunks, vectors = chunks + 1, vectors + results[0].counts.vectors
+                if progress is not None:
+                    progress(_event(schedule, task, time.monotonic() - start, chunks, vectors))
+    finally:
+        executor.shutdown()
+
+
+def _event(
+    schedule: Schedule, task: Task, elapsed_s: float, chunks: int, vectors: int
+) -> ProgressEvent:
+    done, expected = schedule.num_chunks()
+    return ProgressEvent(
+        snr_db=float(task.snr),
+        contenders=schedule.progress(task.snr),
+        done_chunks=done,
+        total_chunks=expected,
+        vectors_per_s=vectors / elapsed_s,
+        elapsed_s=elapsed_s,
+        eta_s=(expected - done) * elapsed_s / chunks,
+    )
+
+
+def _executor(scenario: Scenario, plan: RunPlan, workers: int) -> Executor:
+    if workers == 1:
+        return SerialExecutor(scenario, plan.contenders)
+    return ProcessExecutor(scenario, plan.contenders, workers)
+
+
+def _restore(scenario: Scenario, plan: RunPlan, schedule: Schedule, store: Store) -> None:
+    keys = [contender.key() for contender in plan.contenders]
+    for i, snr in schedule.points():
+        for chunk, result in store.chunks(scenario.key(), keys[i], snr).items():
+            schedule.add(i, snr, chunk, result)
+
+
+def _costs(scenario: Scenario, plan: RunPlan, saved: dict[str, Any]) -> dict[str, Any]:
+    costs = {
+        contender.key(): cost_report(scenario, contender.build(scenario.constellation))._asdict()
+        for contender in plan.contenders
+    }
+    return {"costs": {**saved.get("costs", {}), **costs}}
+
+
+def _timings(scenario: Scenario, plan: RunPlan) -> dict[str, Any]:
+    snr_db = plan.snr_db[len(plan.snr_db) // 2]
+    return {
+        contender.key(): measure_timing(
+            scenario, contender.build(scenario.constellation), snr_db
+        )._asdict()
+        for contender in plan.contenders
+    }
+
+
+def _with_measurements(comparison: Comparison, saved: dict[str, Any]) -> Comparison:
+    timings, costs = saved.get("timings", {}), saved.get("costs", {})
+    keys = {contender.key(): contender.label for contender in comparison.plan.contenders}
+    return replace(
+        comparison,
+        timings={keys[key]: Timing(**item) for key, item in timings.items() if key in keys},
+        costs={keys[key]: CostReport(**item) for key, item in costs.items() if key in keys},
+    )
+
+
+def _full_plan(plan: RunPlan | None, stored: StoredScenario) -> RunPlan:
+    """The last run's plan, and everything that other runs have left in the file."""
+    contenders = _distinct(plan.contenders if plan else (), stored.contenders)
+    snr_db = (*(plan.snr_db if plan else ()), *stored.snr_db)
+    return adjust_plan(plan, contenders=contenders or None, snr_db=snr_db or None)
+
+
+def _distinct(first: tuple[Contender, ...], more: tuple[Contender, ...]) -> tuple[Contender, ...]:
+    """Both lists without twins; a label used twice gets the contender's key."""
+    contenders = list(first)
+    for contender in more:
+        if contender.key() in {other.key() for other in contenders}:
+            continue
+        if contender.label in {other.label for other in contenders}:
+            label = f"{contender.label} [{contender.key()[:6]}]"
+            contender = replace(contender, label=label)
+        contenders.append(contender)
+    return tuple(contenders)
+
+
+def _provenance(saved: dict[str, Any]) -> Provenance:
+    if "provenance" in saved:
+        return Provenance(**saved["provenance"])
+    versions = {"python": platform.python_version()}
+    versions |= {library: version(library) for library in _LIBRARIES}
+    machine = f"{platform.machine()} {platform.system()}, {platform.processor() or 'CPU'}"
+    return Provenance(versions, machine, datetime.now(UTC).isoformat(timespec="seconds"))

@@ -1,0 +1,37 @@
+"""What a running simulation tells whoever watches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class ContenderProgress:
+    """A contender at one SNR: errors of the plan's metric and vectors so far."""
+
+    label: str
+    errors: int
+    vectors: int
+    finished: bool
+
+
+@dataclass(frozen=True)
+class ProgressEvent:
+    """Sent after every chunk.
+
+    snr_db: the point that moved, and its contenders. done_chunks, total_chunks: over all points,
+    the total estimated from the errors so far. vectors_per_s: drawn by this run, counted once for
+    all contenders. elapsed_s: since the start. eta_s: seconds left, by that estimate.
+    """
+
+    snr_db: float
+    contenders: tuple[ContenderProgress, ...]
+    done_chunks: int
+    total_chunks: int
+    vectors_per_s: float
+    elapsed_s: float
+    eta_s: float
+
+
+Progress = Callable[[ProgressEvent], None]

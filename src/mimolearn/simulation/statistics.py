@@ -1,0 +1,164 @@
+"""Confidence intervals and tests for errors that come in clusters.
+
+All vectors of one channel share its fate, and the bits of one vector share theirs: errors within a
+channel are dependent, channels are not. Everything here takes errors per channel.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from mimolearn.errors import check_real
+
+
+class Interval(NamedTuple):
+    """A two-sided confidence interval of a rate."""
+
+    low: float
+    high: float
+
+
+class PairedDifference(NamedTuple):
+    """Error rate of a minus that of b over the same draws.
+
+    low, high: 95 % interval. channels: how many both have seen. only_a, only_b: vectors that a
+    alone, b alone got wrong. p_value: two-sided exact sign test over channels with unequal
+    numbers of wrong vectors (McNemar's test when each channel carries one vector).
+    """
+
+    difference: float
+    low: float
+    high: float
+    channels: int
+    only_a: int
+    only_b: int
+    p_value: float
+
+
+def clopper_pearson(errors: float, trials: float, confidence: float = 0.95) -> Interval:
+    """Exact binomial interval (Clopper and Pearson 1934), also for fractional effective counts.
+
+    >>> low, high = clopper_pearson(0, 100)
+    >>> (round(low, 4), round(high, 4))
+    (0.0, 0.0362)
+    """
+    from scipy.special import betaincinv  # here, because it would slow down `import mimolearn`
+
+    tail = (1 - check_real("confidence", confidence, above=0, at_most=1 - 1e-9)) / 2
+    low = float(betaincinv(errors, trials - errors + 1, tail)) if errors > 0 else 0.0
+    high = float(betaincinv(errors + 1, trials - errors, 1 - tail)) if errors < trials else 1.0
+    return Interval(low, high)
+
+
+def clustered_interval(
+    errors: np.ndarray, trials_per_channel: int, confidence: float = 0.95
+) -> Interval:
+    """Interval of an error rate from errors per channel (channels,), each of equal size.
+
+    Clopper-Pearson on effective counts (Korn and Graubard 1998): n_eff = p (1 - p) / v with v the
+    variance of the rate over channels, shrunk by (z / t)^2 for the uncertainty of v itself. The
+    degrees of freedom of t come from the channels that have errors, not from all, because at low
+    rates these alone carry what is known about v. Without errors, channels are what is counted.
+    """
+    channels = len(errors)
+    trials = channels * trials_per_channel
+    total = float(errors.sum())
+    if total in (0, trials):
+        return clopper_pearson(total / trials_per_channel, channels, confidence)
+    rate = total / trials
+    variance = float(np.var(errors)) / channels / trials_per_channel**2
+    simple = rate * (1 - rate)
+    effective = trials if variance == 0 else min(simple / variance, trials)
+    if effective > channels or _is_clustered(errors):
+        effective *= _t_shrink(errors, trials_per_channel, confidence)
+    effective = max(effective, 1.0)
+    return clopper_pearson(rate * effective, effective, confidence)
+
+
+def paired_difference(
+    errors_a: np.ndarray,
+    errors_b: np.ndarray,
+    trials_per_channel: int,
+    *,
+    wrong_a: np.ndarray,
+    wrong_b: np.ndarray,
+    channel_reuse: int,
+    confidence: float = 0.95,
+) -> PairedDifference:
+    """Compare two contenders on the same channels.
+
+    errors_a, errors_b: (channels) errors of each. wrong_a, wrong_b: positions of wrong vectors.
+    The interval joins those of the two one-sided parts, where a is worse and where b is worse, by
+    the square-and-add rule with their correlation (Zou and Donner 2008, MOVER): it stays honest
+    when few channels tell the two apart.
+    """
+    difference = errors_a - errors_b
+    a_worse, b_worse = np.maximum(difference, 0), np.maximum(-difference, 0)
+    rate_a, rate_b = (
+        float(part.sum()) / (len(part) * trials_per_channel) for part in (a_worse, b_worse)
+    )
+    part_a = clustered_interval(a_worse, trials_per_channel, confidence)
+    part_b = clustered_interval(b_worse, trials_per_channel, confidence)
+    correlation = _correlation(a_worse, b_worse)
+    down = _square_and_add(rate_a - part_a.low, part_b.high - rate_b, correlation)
+    up = _square_and_add(part_a.high - rate_a, rate_b - part_b.low, correlation)
+    value = rate_a - rate_b
+    only_a, only_b = np.setdiff1d(wrong_a, wrong_b), np.setdiff1d(wrong_b, wrong_a)
+    channels = len(errors_a)
+    balance = np.bincount(only_a // channel_reuse, minlength=channels)
+    balance = balance - np.bincount(only_b // channel_reuse, minlength=channels)
+    return PairedDifference(
+        value,
+        max(value - down, -1.0),
+        min(value + up, 1.0),
+        channels,
+        len(only_a),
+        len(only_b),
+        sign_test(int((balance > 0).sum()), int((balance < 0).sum())),
+    )
+
+
+def sign_test(more: int, fewer: int) -> float:
+    """Two-sided exact p-value of a fair coin showing counts as unequal as these.
+
+    >>> sign_test(0, 5)
+    0.0625
+    """
+    from scipy.special import bdtr  # here, because it would slow down `import mimolearn`
+
+    total = more + fewer
+    return min(1.0, 2 * float(bdtr(min(more, fewer), total, 0.5))) if total else 1.0
+
+
+def rate_covariance(
+    errors_a: np.ndarray, trials_a: int, errors_b: np.ndarray, trials_b: int
+) -> float:
+    """Covariance of two error rates whose channels agree on the shorter one's length."""
+    common = min(len(errors_a), len(errors_b))
+    a, b = errors_a[:common] / trials_a, errors_b[:common] / trials_b
+    covariance = float(np.mean(a * b) - np.mean(a) * np.mean(b))
+    return covariance * common / (len(errors_a) * len(errors_b))
+
+
+def _is_clustered(errors: np.ndarray) -> bool:
+    return bool(errors.max() > 1)
+
+
+def _t_shrink(errors: np.ndarray, trials_per_channel: int, confidence: float) -> float:
+    from scipy.special import ndtri, stdtrit  # here, because it would slow down the import
+
+    informative = min(int((errors > 0).sum()), int((errors < trials_per_channel).sum()))
+    upper = (1 + confidence) / 2
+    return float(ndtri(upper) / stdtrit(max(informative - 1, 1), upper)) ** 2
+
+
+def _correlation(a: np.ndarray, b: np.ndarray) -> float:
+    spread = float(np.std(a) * np.std(b))
+    return float(np.mean(a * b) - np.mean(a) * np.mean(b)) / spread if spread > 0 else 0.0
+
+
+def _square_and_add(a: float, b: float, correlation: float) -> float:
+    return math.sqrt(max(a * a + b * b - 2 * correlation * a * b, 0.0))
