@@ -59,7 +59,7 @@ class ML(Detector):
             raise invalid(
                 "h",
                 f"<{num_tx_ant} streams of {num_points} points, {num_points}^{num_tx_ant} vectors>",
-                f"at most 2^20 vectors for 'ml'; use 'sphere', 'soft-sphere' or 'k-best'",
+                "at most 2^20 vectors for 'ml'; use 'sphere', 'soft-sphere' or 'k-best'",
             )
 
     def _prepare(self, h: Tensor, noise_var: Tensor) -> Prepared:
