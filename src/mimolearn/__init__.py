@@ -13,13 +13,24 @@ from mimolearn.detection import (
 from mimolearn.detectors import Detector, detector_names, make_detector
 from mimolearn.errors import InvalidInputError, MimolearnError, NotSoftError, ResultsFileError
 from mimolearn.scenario import ChannelKnowledge, Scenario, shipped_scenarios
+from mimolearn.simulation import (
+    Comparison,
+    Contender,
+    RunPlan,
+    compare,
+    list_results,
+    load_results,
+    simulate,
+)
 
 __version__ = "0.1.0"
 
 __all__ = [
     "AxisGaussianDetection",
     "ChannelKnowledge",
+    "Comparison",
     "Constellation",
+    "Contender",
     "Detection",
     "Detector",
     "GaussianDetection",
@@ -30,9 +41,14 @@ __all__ = [
     "MimolearnError",
     "NotSoftError",
     "ResultsFileError",
+    "RunPlan",
     "Scenario",
     "channels",
+    "compare",
     "detector_names",
+    "list_results",
+    "load_results",
     "make_detector",
     "shipped_scenarios",
+    "simulate",
 ]

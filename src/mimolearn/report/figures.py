@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 from matplotlib.axes import Axes
@@ -22,7 +23,12 @@ COST_LABELS = {
 }
 
 _DASHES = {"solid": "-", "dash": "--", "dot": ":"}
-_FONT = {"font.family": "DejaVu Sans", "font.size": 9, "svg.fonttype": "none", "pdf.fonttype": 42}
+_FONT: dict[Any, Any] = {
+    "font.family": "DejaVu Sans",
+    "font.size": 9,
+    "svg.fonttype": "none",
+    "pdf.fonttype": 42,
+}
 
 
 def save_figures(
