@@ -136,7 +136,7 @@ def check_determined(
     raise invalid(
         "h",
         f"<{num_tx_ant} streams on {num_rx_ant} antennas>",
-        f"num_tx_ant <= num_rx_ant for {name!r} with {constellation.name}; use 'ml' or 'lmmse'",
+        f"Nt <= Nr for {name!r} with {constellation.name}; use 'ml' or 'lmmse'",
     )
 
 
