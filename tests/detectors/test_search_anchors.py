@@ -22,11 +22,11 @@ def assert_rate(rates: Tensor, expected: float, rel: float) -> None:
     assert abs(float(rates.mean()) - expected) < 4 * deviation + rel * expected
 
 
-def gmi(detection: Detection, block: Block) -> float:
-    """Generalised mutual information per bit of raw LLRs."""
+def gmi(detection: Detection, block: Block) -> Tensor:
+    """Generalised mutual information per bit of raw LLRs, one value a channel."""
     bits = detection.constellation.indices_to_bits(block.indices).double()
     loss = torch.nn.functional.softplus((1 - 2 * bits) * detection.llr().double())
-    return 1 - float(loss.mean()) / math.log(2)
+    return 1 - loss.mean((-1, -2, -3)) / math.log(2)
 
 
 def test_exact_ml_and_sdr_at_bpsk_30x60() -> None:
@@ -78,7 +78,7 @@ def test_soft_output_at_2x2_64_qam(
     )
     block = scenario.draw(16.0, 3000, torch.Generator().manual_seed(64))
     detection = make_detector(name, "64-qam", **options)(block.y, block.h, block.noise_var)
-    assert gmi(detection, block) == pytest.approx(expected, abs=0.02)
+    assert_rate(gmi(detection, block), expected, 0.01)
     assert_rate(error_rates(detection, block), rate, 0.03)
 
 
@@ -99,5 +99,5 @@ def test_soft_output_at_4x4_16_qam(
     )
     block = scenario.draw(8.0, 3000, torch.Generator().manual_seed(16))
     detection = make_detector(name, "16-qam", **options)(block.y, block.h, block.noise_var)
-    assert gmi(detection, block) == pytest.approx(expected, abs=0.025)
+    assert_rate(gmi(detection, block), expected, 0.01)
     assert_rate(error_rates(detection, block), rate, 0.03)

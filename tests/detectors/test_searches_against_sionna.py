@@ -1,6 +1,7 @@
 """Enumeration and K-best against another library, on the same draws."""
 
 import warnings
+from collections.abc import Iterator
 
 import pytest
 import torch
@@ -12,6 +13,13 @@ with warnings.catch_warnings():
     # What that library's own imports warn of is not ours to answer for.
     warnings.simplefilter("ignore")
     from sionna.phy.mimo import KBestDetector, MaximumLikelihoodDetector
+
+
+@pytest.fixture(autouse=True)
+def _eager() -> Iterator[None]:
+    """Without its compiler: that takes longer than all of these tests."""
+    with torch.compiler.set_stance("force_eager"):
+        yield
 
 
 def draw(num_channels: int) -> tuple[Block, torch.Tensor]:
