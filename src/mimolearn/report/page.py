@@ -113,7 +113,7 @@ def frontier_plot(comparison: Comparison, look: dict[str, Style]) -> go.Figure |
         ],
     )
     target = f"{comparison.plan.metric.upper()} {comparison.plan.target:g}"
-    figure.update_xaxes(title=COST_LABELS[costs[0]], type="log", exponentformat="SI", dtick=1)
+    figure.update_xaxes(title=COST_LABELS[costs[0]], type="log", exponentformat="SI", dtick="D2")
     figure.update_yaxes(title=f"SNR needed for {target} [dB]")
     return _finish(figure, 520)
 
