@@ -1,4 +1,4 @@
-"""The four kinds of detection answer the same questions consistently."""
+"""The kinds of detection answer the same questions consistently."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from mimolearn import (
+    AxisGaussianDetection,
     Constellation,
     Detection,
     GaussianDetection,
@@ -28,6 +29,13 @@ def gaussian(name: str, demapping: str = "exact") -> GaussianDetection:
     return GaussianDetection(Constellation(name), x_hat, error_var, demapping)
 
 
+def axis_gaussian(name: str) -> AxisGaussianDetection:
+    c = Constellation(name)
+    generator = torch.Generator().manual_seed(3)
+    values = torch.randn(*SHAPE, 1 if c.is_real else 2, generator=generator, dtype=torch.float64)
+    return AxisGaussianDetection(c, values, values.abs() / 3 + 0.02)
+
+
 def logits(name: str) -> LogitDetection:
     c = Constellation(name)
     generator = torch.Generator().manual_seed(4)
@@ -46,7 +54,7 @@ def hard(name: str) -> HardDetection:
     return HardDetection(c, torch.randint(c.num_points, SHAPE, generator=generator))
 
 
-KINDS = [gaussian, logits, llrs, hard]
+KINDS = [gaussian, axis_gaussian, logits, llrs, hard]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -78,7 +86,31 @@ def test_gaussian_equals_its_own_logits(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("kind", [gaussian, logits])
+def test_axis_gaussian_equals_the_sum_over_all_points(name: str) -> None:
+    """Logits of every point from the two axes, each with its own variance."""
+    detection = axis_gaussian(name)
+    c = detection.constellation
+    points = torch.view_as_real(c.points_as(torch.complex128))[:, : detection.values.shape[-1]]
+    distance = (detection.values[..., None, :] - points).square()
+    metric = -(distance / (2 * detection.error_var[..., None, :])).sum(-1)
+    exhaustive = LogitDetection(c, metric)
+    assert torch.equal(detection.indices(), exhaustive.indices())
+    torch.testing.assert_close(detection.llr(), exhaustive.llr())
+    torch.testing.assert_close(detection.soft_symbols(), exhaustive.soft_symbols())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_axes_of_equal_variance_are_the_complex_gaussian(name: str) -> None:
+    whole = gaussian(name)
+    c = whole.constellation
+    values = torch.view_as_real(whole.x_hat)[..., : 1 if c.is_real else 2]
+    split = AxisGaussianDetection(c, values, whole.error_var[..., None] / 2)
+    torch.testing.assert_close(split.llr(), whole.llr())
+    torch.testing.assert_close(split.soft_symbols(), whole.soft_symbols())
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("kind", [gaussian, axis_gaussian, logits])
 def test_max_log_signs_are_the_decided_bits(kind, name: str) -> None:
     """The best point's bits are the signs of max-log LLRs, whatever gave the metrics."""
     detection = kind(name)
@@ -127,6 +159,10 @@ def test_non_finite_output_is_flagged_where_it_is(bad: float) -> None:
     one.error_var[1, 2, 0, 4] = bad
     assert not bool(one.finite()[1, 2].any())
     assert int((~one.finite()).sum()) == SHAPE[2]
+
+    axes = axis_gaussian("qpsk")
+    axes.values[1, 2, 3, 4, 1] = bad
+    assert torch.equal(axes.finite(), expected)
 
     other = logits("qpsk")
     other.logits[1, 2, 3, 4, 0] = bad

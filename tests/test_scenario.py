@@ -11,7 +11,13 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mimolearn import Constellation, InvalidInputError, Scenario, shipped_scenarios
+from mimolearn import (
+    Constellation,
+    InvalidInputError,
+    Scenario,
+    make_detector,
+    shipped_scenarios,
+)
 from mimolearn.scenario import read_shipped
 from mimolearn.snr import snr_definitions
 
@@ -334,6 +340,21 @@ def test_shipped_scenarios_say_how_to_run(name: str) -> None:
     names = [c if isinstance(c, str) else c["name"] for c in run["contenders"]]
     assert len(names) == len(set(names))
     assert "lmmse" in names
+
+
+@pytest.mark.parametrize("name", shipped_scenarios())
+def test_shipped_contenders_are_feasible(name: str) -> None:
+    """Complete at the lowest SNR, where searches are longest; useful at the highest."""
+    run, scenario = read_shipped(name)["run"], Scenario.shipped(name)
+    low, high = (scenario.draw(run["snr_db"][i], 8, generator()) for i in (0, -1))
+    sent = scenario.points().indices_to_bits(high.indices)
+    for contender in run["contenders"]:
+        options = {"name": contender} if isinstance(contender, str) else dict(contender)
+        detector = make_detector(options.pop("name"), scenario.constellation, **options)
+        at_low, at_high = (detector(b.y, b.h_hat, b.noise_var) for b in (low, high))
+        assert at_low.incomplete is None or not bool(at_low.incomplete.any())
+        assert bool(at_low.finite().all())
+        assert (at_high.bits() != sent).double().mean().item() < 0.2, contender
 
 
 def test_unknown_shipped_scenario() -> None:

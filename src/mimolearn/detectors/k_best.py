@@ -29,22 +29,23 @@ class KBest(Detector):
 
     Choose it for near-ML decisions at a fixed cost, as hardware does; its LLRs need a clip.
 
-    The triangle of the sorted QR of the real model, one PAM axis a level (Guo and Nilsson 2006, with all children
-    of every survivor compared). Each axis carries half of the symbol energy, so its levels are
-    those of the constellation itself, +-1/sqrt(2) for QPSK; a unit-energy PAM would stretch the
-    grid by sqrt(2). For BPSK and QPSK the QR is that of the MMSE receiver, which shifts all full
-    distances alike and makes early decisions safer.
+    The triangle of the sorted QR of the real model, one PAM axis a level (Guo and Nilsson 2006,
+    with all children of every survivor compared). Each axis carries half of the symbol energy, so
+    its levels are those of the constellation itself, +-1/sqrt(2) for QPSK; a unit-energy PAM would
+    stretch the grid by sqrt(2). For BPSK and QPSK the triangle is that of the MMSE receiver, which
+    shifts all full distances alike and makes early decisions safer.
     LLRs are max-log over the final list. Where the list holds only one value of a bit, |LLR| is
     set to ``llr_clip``; all others are clipped to it as well.
 
     Options: k; llr_clip, tune it on the SNR range of a coded link.
     Runs on the CPU in float64; tensors on another device are copied there and the result back.
-    Cost: a Gram matrix and its Cholesky factor per channel; per vector about k n (n/2 + 2 L), n real unknowns of L levels.
+    Cost: a Gram matrix and its sorted Cholesky factor per channel; per vector about
+    k n (n/2 + 2 L), with n real unknowns of L levels.
     Errors: InvalidInputError for Nt > Nr with 16-QAM and above.
 
     >>> h, y = torch.eye(2, dtype=torch.complex64), torch.ones(1, 2, dtype=torch.complex64)
-    >>> KBest("bpsk", k=4)(y, h, 0.5).llr().flatten().tolist()
-    [-8.0, -8.0]
+    >>> KBest("bpsk", k=4)(y, h, 0.25).llr().flatten().tolist()
+    [-16.0, -16.0]
     """
 
     name = "k-best"

@@ -89,10 +89,7 @@ def rotate(triangle: RealTriangular, y: Tensor, constellation: Constellation) ->
     R^T z = H^T y, row by row; z does not count in the rows of dependent columns.
     """
     product = matched_filter(triangle.matched, y.detach().to("cpu", torch.complex128))
-    if constellation.is_real:
-        rows = product.real
-    else:
-        rows = torch.view_as_real(product).flatten(-2)
+    rows = product.real if constellation.is_real else torch.view_as_real(product).flatten(-2)
     rows = rows * constellation.min_distance()
     z = torch.linalg.solve_triangular(triangle.solver, rows.mT, upper=False).mT
     return (z - triangle.offset.unsqueeze(-2)).contiguous()
@@ -136,7 +133,7 @@ def check_determined(
     raise invalid(
         "h",
         f"<{num_tx_ant} streams on {num_rx_ant} antennas>",
-        f"num_tx_ant <= num_rx_ant for {name!r} with {constellation.name}; use 'ml' or 'lmmse'",
+        f"Nt <= Nr for {name!r} with {constellation.name}; use 'ml' or 'lmmse'",
     )
 
 

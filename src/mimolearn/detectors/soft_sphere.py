@@ -44,8 +44,8 @@ class SoftSphere(Detector):
     Errors: InvalidInputError for Nt > Nr with 16-QAM and above.
 
     >>> h, y = torch.eye(2, dtype=torch.complex64), torch.ones(1, 2, dtype=torch.complex64)
-    >>> SoftSphere("bpsk")(y, h, 0.5).llr().flatten().tolist()
-    [-8.0, -8.0]
+    >>> SoftSphere("bpsk")(y, h, 0.25).llr().flatten().tolist()
+    [-16.0, -16.0]
     """
 
     name = "soft-sphere"

@@ -30,11 +30,11 @@ class Sphere(Detector):
     SNR, where it is cheaper than a deep network. Its time depends on the data and grows
     exponentially with the streams at low SNR.
 
-    argmin ||y - H x||^2 over all x, on the triangle of the sorted QR of the real model (Agrell, Eriksson, Vardy
-    and Zeger 2002, algorithm Decode, which follows Schnorr and Euchner 1994). BPSK searches Nt
-    unknowns of [Re H; Im H], QAM 2 Nt. For BPSK and QPSK the QR is that of the MMSE receiver,
-    which shrinks the tree and changes no decision, since ||x|| is constant; these two also take
-    more streams than antennas.
+    argmin ||y - H x||^2 over all x, on the triangle of the sorted QR of the real model (Agrell,
+    Eriksson, Vardy and Zeger 2002, algorithm Decode, after Schnorr and Euchner 1994). BPSK
+    searches Nt unknowns of [Re H; Im H], QAM 2 Nt. For BPSK and QPSK the triangle is that of the
+    MMSE receiver, which shrinks the tree and changes no decision, since ||x|| is constant; these
+    two also take more streams than antennas.
 
     Options: max_nodes, after which the best vector found so far is returned and marked in
     ``Detection.incomplete``: such a vector need not be the ML one.
