@@ -192,7 +192,7 @@ def awgn_ber(constellation: str, noise_var: float) -> float:
 
 
 def diversity_ber(branch_snr: float, order: int) -> float:
-    """BPSK-like bit error rate of ``order`` equal Rayleigh branches (Proakis, eq. 14.4-15)."""
+    """BPSK bit error rate of ``order`` equal Rayleigh branches (Proakis)."""
     mu = math.sqrt(branch_snr / (1 + branch_snr))
     head = ((1 - mu) / 2) ** order
     return head * sum(math.comb(order - 1 + k, k) * ((1 + mu) / 2) ** k for k in range(order))
