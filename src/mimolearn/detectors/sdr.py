@@ -54,7 +54,8 @@ class SDR(Detector):
 
     Options: num_roundings; tolerance, the relative decrease of the objective in one sweep that
     ends the descent; max_sweeps, after which a vector is marked in ``Detection.incomplete``; seed.
-    Runs on the CPU in float64; tensors on another device are copied there and the result back.
+    Runs on the CPU in float64, without gradients; tensors on another device are copied there and
+    the result back.
     Cost: a Gram matrix per channel; ``Detection.work`` per vector.
     Errors: InvalidInputError for 16-QAM and above, whose levels have no equal modulus.
 
