@@ -10,11 +10,15 @@ from mimolearn.detection import (
 )
 from mimolearn.detectors import Detector, detector_names, make_detector
 from mimolearn.errors import InvalidInputError, MimolearnError, NotSoftError, ResultsFileError
+from mimolearn.scenario import Scenario
+from mimolearn.simulation import Comparison, Contender, RunPlan, compare, load_results, simulate
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "Comparison",
     "Constellation",
+    "Contender",
     "Detection",
     "Detector",
     "GaussianDetection",
@@ -25,6 +29,11 @@ __all__ = [
     "MimolearnError",
     "NotSoftError",
     "ResultsFileError",
+    "RunPlan",
+    "Scenario",
+    "compare",
     "detector_names",
+    "load_results",
     "make_detector",
+    "simulate",
 ]
