@@ -122,7 +122,10 @@ class Contender:
                 f"contender {self.label!r}: is a detector object of another session; "
                 "pass the object again to simulate it"
             )
-        return make_detector(self.name, constellation, **self.options)
+        try:
+            return make_detector(self.name, constellation, **self.options)
+        except InvalidInputError as error:
+            raise InvalidInputError(f"contender {self.label!r}: {error}") from None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values that ``from_dict`` reads back; the object itself is left out."""
