@@ -13,6 +13,8 @@ from mimolearn.detection import (
 from mimolearn.detectors import Detector, detector_names, make_detector
 from mimolearn.errors import InvalidInputError, MimolearnError, NotSoftError, ResultsFileError
 from mimolearn.scenario import ChannelKnowledge, Scenario, shipped_scenarios
+from mimolearn.training import Recipe, shipped_recipes, train
+from mimolearn.zoo import load, zoo_names
 
 __version__ = "0.1.0"
 
@@ -29,10 +31,15 @@ __all__ = [
     "LogitDetection",
     "MimolearnError",
     "NotSoftError",
+    "Recipe",
     "ResultsFileError",
     "Scenario",
     "channels",
     "detector_names",
+    "load",
     "make_detector",
+    "shipped_recipes",
     "shipped_scenarios",
+    "train",
+    "zoo_names",
 ]

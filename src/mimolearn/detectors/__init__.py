@@ -10,6 +10,9 @@ from mimolearn.detectors.cg import ConjugateGradient
 from mimolearn.detectors.ep import ExpectationPropagation
 from mimolearn.detectors.gauss_seidel import GaussSeidel
 from mimolearn.detectors.k_best import KBest
+from mimolearn.detectors.lcgnet_m import LcgNetM
+from mimolearn.detectors.lcgnet_s import LcgNetS
+from mimolearn.detectors.lcgnet_v import LcgNetV
 from mimolearn.detectors.lmmse import LMMSE
 from mimolearn.detectors.ml import ML
 from mimolearn.detectors.mmse_sic import MMSESIC
@@ -19,6 +22,7 @@ from mimolearn.detectors.oamp import OAMP
 from mimolearn.detectors.sdr import SDR
 from mimolearn.detectors.soft_sphere import SoftSphere
 from mimolearn.detectors.sphere import Sphere
+from mimolearn.detectors.unfolded import UnfoldedDetector
 from mimolearn.detectors.wl_cg import WidelyLinearCG
 from mimolearn.detectors.wl_lmmse import WidelyLinearLMMSE
 from mimolearn.detectors.zf import ZeroForcing
@@ -45,6 +49,9 @@ _DETECTORS: dict[str, type[Detector]] = {
         SDR,
         ExpectationPropagation,
         OAMP,
+        LcgNetS,
+        LcgNetV,
+        LcgNetM,
     )
 }
 
@@ -86,9 +93,13 @@ __all__ = [
     "GaussSeidel",
     "IterativeDetector",
     "KBest",
+    "LcgNetM",
+    "LcgNetS",
+    "LcgNetV",
     "Neumann",
     "SoftSphere",
     "Sphere",
+    "UnfoldedDetector",
     "WidelyLinearCG",
     "WidelyLinearLMMSE",
     "ZeroForcing",
