@@ -13,6 +13,15 @@ from mimolearn.detection import (
 from mimolearn.detectors import Detector, detector_names, make_detector
 from mimolearn.errors import InvalidInputError, MimolearnError, NotSoftError, ResultsFileError
 from mimolearn.scenario import ChannelKnowledge, Scenario, shipped_scenarios
+from mimolearn.simulation import (
+    Comparison,
+    Contender,
+    RunPlan,
+    compare,
+    list_results,
+    load_results,
+    simulate,
+)
 from mimolearn.training import Recipe, shipped_recipes, train
 from mimolearn.zoo import load, zoo_names
 
@@ -21,7 +30,9 @@ __version__ = "0.1.0"
 __all__ = [
     "AxisGaussianDetection",
     "ChannelKnowledge",
+    "Comparison",
     "Constellation",
+    "Contender",
     "Detection",
     "Detector",
     "GaussianDetection",
@@ -33,13 +44,18 @@ __all__ = [
     "NotSoftError",
     "Recipe",
     "ResultsFileError",
+    "RunPlan",
     "Scenario",
     "channels",
+    "compare",
     "detector_names",
+    "list_results",
     "load",
+    "load_results",
     "make_detector",
     "shipped_recipes",
     "shipped_scenarios",
+    "simulate",
     "train",
     "zoo_names",
 ]

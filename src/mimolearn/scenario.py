@@ -61,7 +61,7 @@ class Scenario(PlainModel):
     True
     """
 
-    name: str = Field("", max_length=80)
+    name: Annotated[str, Field(max_length=80)] = ""
     num_tx_ant: Annotated[Count, Field(le=4096)]
     num_rx_ant: Annotated[Count, Field(le=4096)]
     constellation: Literal["bpsk", "qpsk", "16-qam", "64-qam", "256-qam"]

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import tokenize
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,6 +17,21 @@ from mimolearn.errors import InvalidInputError, check_one_of, invalid
 
 SHAPE = "a complex array (N, Nr, Nt), or a real one (N, Nr, Nt, 2)"
 _RECORD_FIELDS = (("real", "imag"), ("r", "i"), ("re", "im"))
+# What NumPy, h5py and SciPy raise on files that are damaged or hold something else.
+_UNREADABLE = (
+    OSError,
+    ValueError,
+    TypeError,
+    LookupError,
+    RuntimeError,
+    EOFError,
+    OverflowError,
+    MemoryError,
+    SyntaxError,
+    tokenize.TokenError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 
 
 class FileStamp(NamedTuple):
@@ -51,6 +68,8 @@ class ChannelFile:
 
 def file_stamp(path: str) -> FileStamp:
     """Raise InvalidInputError when there is no such file."""
+    if not path:
+        raise invalid("path", path, "a file name")
     try:
         status = Path(path).stat()
     except OSError as error:
@@ -77,7 +96,7 @@ def open_channel_file(path: str, variable: str, stamp: FileStamp) -> ChannelFile
     """The array ``variable`` of a file, or the only one that fits when it is empty."""
     try:
         variable, array = _read(path, variable)
-    except (OSError, ValueError, TypeError, KeyError, NotImplementedError) as error:
+    except _UNREADABLE as error:
         if isinstance(error, InvalidInputError):
             raise
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
@@ -147,12 +166,15 @@ def _shape(dataset: Any) -> tuple[int, ...]:
 def _read_matlab(path: str, variable: str) -> tuple[str, np.ndarray]:
     from scipy import io
 
-    names = [name for name, _, _ in io.whosmat(path)]
-    if variable:
-        check_one_of("variable", variable, names)
-        return variable, io.loadmat(path, variable_names=[variable])[variable]
-    arrays = io.loadmat(path, variable_names=names)
-    variable = _only([name for name in names if _fits_array(arrays[name])], names, path)
+    try:
+        names = [name for name, _, _ in io.whosmat(path)]
+        if variable:
+            check_one_of("variable", variable, names)
+            names = [variable]
+        arrays = io.loadmat(path, variable_names=names)
+    except io.matlab.MatReadError as error:
+        raise ValueError(str(error)) from None
+    variable = variable or _only([n for n in names if _fits_array(arrays[n])], names, path)
     return variable, arrays[variable]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import math
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 import torch
@@ -29,6 +29,8 @@ class Recorded(ChannelModel):
     sha256: of the file, filled in when left out and compared when given. It stands for the
     content in a scenario's key; the path does not count.
     Memory: an .npy file is mapped, not read; all others are read whole.
+    Nothing is unpickled, but the compiled readers of HDF5 and MATLAB files can crash on one that
+    was tampered with: take those from sources you trust.
     Raises InvalidInputError for a file that is missing, unreadable, changed, not of that shape or
     not finite.
     """
@@ -36,10 +38,10 @@ class Recorded(ChannelModel):
     not_in_key: ClassVar[frozenset[str]] = frozenset({"path"})
 
     model: Literal["recorded"] = "recorded"
-    path: str = Field(min_length=1)
+    path: str
     variable: str = ""
     normalise: PowerNormalisation = "mean"
-    sha256: str = Field("", pattern="^([0-9a-f]{64})?$")
+    sha256: Annotated[str, Field(pattern="^([0-9a-f]{64})?$")] = ""
 
     @model_validator(mode="before")
     @classmethod
@@ -77,14 +79,11 @@ class Recorded(ChannelModel):
         dtype: torch.dtype = torch.complex64,
     ) -> Tensor:
         self.check_size(num_rx_ant, num_tx_ant)
-        file = self._file()
-        device = generator.device
+        file, device = self._file(), generator.device
         index = torch.randint(file.shape[0], (num_channels,), generator=generator, device=device)
         h = torch.from_numpy(file.rows(index.cpu().numpy())).to(device, dtype)
-        if self.normalise == "per_draw":
-            h = unit_power_per_draw(h)
-        else:
-            h = h / math.sqrt(_mean_power(file))
+        mean_power = _mean_power(file)
+        h = unit_power_per_draw(h) if self.normalise == "per_draw" else h / math.sqrt(mean_power)
         return h.mul_(math.sqrt(self.entry_var(num_rx_ant, num_tx_ant)))
 
     def _file(self) -> ChannelFile:
@@ -101,7 +100,8 @@ def _mean_power(file: ChannelFile) -> float:
     total, step = 0.0, max(1, 2**22 // (file.shape[1] * file.shape[2]))
     for start in range(0, file.shape[0], step):
         rows = file.rows(slice(start, start + step))
-        power = np.square(np.abs(rows.astype(np.complex128))).sum((1, 2))
+        with np.errstate(over="ignore", invalid="ignore"):
+            power = np.square(np.abs(rows.astype(np.complex128))).sum((1, 2))
         bad = np.flatnonzero(~np.isfinite(power) | (power == 0))
         if bad.size:
             raise invalid(

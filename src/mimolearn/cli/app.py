@@ -18,6 +18,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+# What a shell reports of a process that SIGINT ended; typer answers Ctrl-C with it too.
+_INTERRUPTED = 130
+
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]
 
 
@@ -48,14 +51,14 @@ def main() -> None:
     """Entry point: every expected failure is one line on standard error and a non-zero exit."""
     try:
         code = app(standalone_mode=False)
+        if code == _INTERRUPTED:
+            _fail("stopped; what was finished is kept, and the same command goes on", code)
     except MimolearnError as error:
         code = _fail(" ".join(str(error).split()), 2)
     except typer.exceptions.TyperException as error:
         code = _fail(error.format_message(), 2)
     except typer.Abort:
-        code = _fail("stopped", 130)
-    except KeyboardInterrupt:
-        code = _fail("stopped; what was finished is kept, and the same command goes on", 130)
+        code = _fail("stopped", _INTERRUPTED)
     except BrokenPipeError:
         # The reader went away (for example `| head`); Python would complain again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

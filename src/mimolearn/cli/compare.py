@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -128,7 +129,7 @@ def report(
 
     Example: mimolearn report mimolearn-results/lcgnet-32x64-bpsk --target 1e-4
     """
-    from mimolearn.simulation import list_results, load_results
+    from mimolearn.simulation import adjust_plan, list_results, load_results
 
     path = results / RESULTS_NAME if results.is_dir() else results
     chosen = None
@@ -138,7 +139,9 @@ def report(
         if chosen is None:
             words = ", ".join(s.name or s.key() for s in held)
             raise InvalidInputError(f"scenario: got {scenario!r}, {path} holds {words}")
-    result = load_results(path, chosen, metric=metric, target=target)
+    result = load_results(path, chosen)
+    plan = adjust_plan(result.plan, metric=metric, target=target)
+    result = replace(result, plan=plan)
     _finish(result, out or path.parent, as_json)
 
 
@@ -160,15 +163,15 @@ def _load(
         found, plan = load_comparison(file)
     else:
         found, plan = load_shipped_comparison(str(scenario))
-    given = {
-        "contenders": contender,
-        "snr_db": snr_db,
-        "metric": metric,
-        "target": target,
-        "min_errors": min_errors,
-        "max_vectors": max_vectors,
-    }
-    return found, adjust_plan(plan, given)
+    return found, adjust_plan(
+        plan,
+        contenders=contender,
+        snr_db=snr_db,
+        metric=metric,
+        target=target,
+        min_errors=min_errors,
+        max_vectors=max_vectors,
+    )
 
 
 def _folder(out: Path | None, scenario: Scenario, file: Path | None) -> Path:

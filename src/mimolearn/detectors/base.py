@@ -50,9 +50,7 @@ class Detector(nn.Module, ABC):
         imaginary part, per receive antenna. Returns the algorithm's own NamedTuple.
         Raises InvalidInputError on a wrong shape, a non-finite h or a noise_var not above 0.
         """
-        check_shape("h", h, "(*C, Nr, Nt)", isinstance(h, Tensor) and h.ndim >= 2)
-        if not h.is_complex():
-            raise invalid("h", f"<dtype {h.dtype}>", "a complex dtype")
+        self._check_channel(h)
         if 0 in h.shape[-2:]:
             raise invalid("h", f"<shape {tuple(h.shape)}>", "at least one antenna on each side")
         noise_var = self._check_noise_var(noise_var, h)
@@ -73,7 +71,7 @@ class Detector(nn.Module, ABC):
 
     def forward(self, y: Tensor, h: Tensor, noise_var: Tensor | float) -> Detection:
         """prepare and detect composed. Shapes as there, and y must fit h."""
-        check_shape("h", h, "(*C, Nr, Nt)", isinstance(h, Tensor) and h.ndim >= 2)
+        self._check_channel(h)
         check_shape("y", y, "(*C, T, Nr)", isinstance(y, Tensor) and y.ndim >= 2)
         expected = f"(*C, T, Nr) with *C = {tuple(h.shape[:-2])} and Nr = {h.shape[-2]} as in h"
         check_shape("y", y, expected, y.shape[:-2] == h.shape[:-2] and y.shape[-1] == h.shape[-2])
@@ -101,6 +99,12 @@ class Detector(nn.Module, ABC):
         """Names of the options that ``make_detector`` accepts for this detector."""
         parameters = inspect.signature(cls.__init__).parameters
         return [name for name in parameters if name not in ("self", "constellation")]
+
+    @staticmethod
+    def _check_channel(h: Tensor) -> None:
+        check_shape("h", h, "(*C, Nr, Nt)", isinstance(h, Tensor) and h.ndim >= 2)
+        if not h.is_complex():
+            raise invalid("h", f"<dtype {h.dtype}>", "a complex dtype")
 
     @staticmethod
     def _check_noise_var(noise_var: Tensor | float, h: Tensor) -> Tensor:

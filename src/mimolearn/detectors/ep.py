@@ -22,6 +22,11 @@ from mimolearn.linalg import (
     stack_real_vector,
 )
 
+# A posterior variance counts as at least this share of its cavity's. A decided symbol would else
+# get a precision beside which the cavity's, their difference, is lost in rounding; what is left of
+# its interference is far below the noise.
+_LEAST_VAR = {torch.float32: 1e-3, torch.float64: 1e-6}
+
 
 class Prepared(NamedTuple):
     """The real model, N = 2Nt unknowns (Nt for BPSK), divided by its noise variance.
@@ -47,8 +52,9 @@ class Cavity(NamedTuple):
 class ExpectationPropagation(IterativeDetector):
     """Expectation propagation in real form: near ML at ten LMMSE inversions a vector.
 
-    Choose it where LMMSE is not enough, Nt is beyond what a tree search can do, and channels are
-    square or correlated; its LLRs are the best of the non-search methods here.
+    Choose it where LMMSE is not enough and Nt is beyond what a tree search can do; it holds in
+    square channels, where OAMP does not. LLRs of the few vectors it gets wrong are overconfident:
+    at 16-QAM, 8 x 8, 20 dB it has a ninth of LMMSE's bit errors but no more mutual information.
 
     Every real unknown has a Gaussian stand-in for its prior, with precision lam and weighted mean
     gam. Sigma = (H_r^T H_r/s2 + diag lam)^-1, mu = Sigma (H_r^T y_r/s2 + gam); taking the stand-in
@@ -56,8 +62,9 @@ class ExpectationPropagation(IterativeDetector):
     gam, kept at the old value where lam would be negative (Cespedes et al. 2014, eqs 28..38), and
     damped: (1 - damping) new + damping old. The output is the last cavity.
     Real form for QAM too: complex EP loses much at small sizes. BPSK uses [Re H; Im H].
-    Differs from the paper: constant damping and variance floor (those of Sionna, 0.9 and 1e-6;
-    1e-12 in float64); a cavity precision lost in rounding counts as no information, not as much.
+    Differs from the paper: constant damping, 0.9 as in Sionna; a variance floor relative to the
+    cavity (1e-3 in float32, 1e-6 in float64) in place of an absolute one; a cavity precision lost
+    in rounding counts as no information.
 
     Options: num_iter; damping in [0, 1]; demapping "exact" or "max-log".
     Cost: the Gram and one real inverse of size N per channel; num_iter - 1 inverses per vector.
@@ -140,7 +147,7 @@ class ExpectationPropagation(IterativeDetector):
     def _refine(self, cavity: Cavity, lam: Tensor, gam: Tensor) -> tuple[Tensor, Tensor]:
         """Match the moments of cavity times PAM prior, then damp."""
         mean, var = self.constellation.axis_posterior(cavity.mean, cavity.var)
-        var = var.clamp(min=_floor(var))
+        var = torch.maximum(var, _LEAST_VAR[var.dtype] * cavity.var)
         new_lam = 1 / var - 1 / cavity.var
         new_gam = mean / var - cavity.mean / cavity.var
         valid = new_lam >= 0
@@ -162,9 +169,5 @@ def _cavity(inverse: Tensor, b: Tensor, lam: Tensor, gam: Tensor) -> Cavity:
         mean = (inverse @ (b + gam).unsqueeze(-1)).squeeze(-1)
     precision = 1 / var
     least = torch.finfo(var.dtype).eps * precision
-    cavity_var = (1 / torch.maximum(precision - lam, least)).clamp(min=_floor(var))
+    cavity_var = 1 / torch.maximum(precision - lam, least)
     return Cavity(cavity_var * (mean * precision - gam), cavity_var)
-
-
-def _floor(x: Tensor) -> float:
-    return 1e-12 if x.dtype == torch.float64 else 1e-6

@@ -39,7 +39,8 @@ class GaussSeidel(IterativeDetector):
     the identity once a channel, P, so that gain (P G)_ii and error variance are exact. ``iterates``
     gives the raw, biased x, which published EVM figures measure; the detection is unbiased.
 
-    Options: num_iter, the number of sweeps; demapping "exact" or "max-log".
+    Options: num_iter, the number of sweeps; start "diagonal" (x_0) or "zero" (x_0 = 0, as in some
+    comparisons; about a sweep behind); demapping "exact" or "max-log".
     Cost: 4 (num_iter + 2) Nt^3 about and a Gram matrix per channel, 4 (Nr Nt + Nt^2) per vector.
 
     >>> import torch
@@ -51,16 +52,21 @@ class GaussSeidel(IterativeDetector):
     name = "gauss-seidel"
 
     def __init__(
-        self, constellation: Constellation | str, num_iter: int = 4, demapping: str = "exact"
+        self,
+        constellation: Constellation | str,
+        num_iter: int = 4,
+        start: str = "diagonal",
+        demapping: str = "exact",
     ) -> None:
         super().__init__(constellation, num_iter)
+        self.start = check_one_of("start", start, ("diagonal", "zero"))
         self.demapping = check_one_of("demapping", demapping, ("exact", "max-log"))
 
     def _prepare(self, h: Tensor, noise_var: Tensor) -> Prepared:
         matrix = gram(h)
         system = add_diagonal(matrix, noise_var)
         eye = torch.eye(system.shape[-1], dtype=system.dtype, device=system.device)
-        inverse = torch.diag_embed(1 / system.diagonal(dim1=-2, dim2=-1))
+        inverse = self._start(system, eye)
         for _ in range(self.num_iter):
             inverse = _sweep(system, inverse, eye)
         unbiasing = linear_unbiasing(inverse, matrix, noise_var, self.constellation.is_real)
@@ -73,12 +79,17 @@ class GaussSeidel(IterativeDetector):
     def iterates(self, prepared: Prepared, y: Tensor) -> list[Tensor]:
         """Raw estimates (*C, T, Nt) after every sweep."""
         b = matched_filter(prepared.h, y).mT
-        x = b / prepared.system.diagonal(dim1=-2, dim2=-1).unsqueeze(-1)
+        x = self._start(prepared.system, b)
         history = []
         for _ in range(self.num_iter):
             x = _sweep(prepared.system, x, b)
             history.append(x.mT)
         return history
+
+    def _start(self, system: Tensor, b: Tensor) -> Tensor:
+        if self.start == "zero":
+            return torch.zeros_like(b)
+        return b / system.diagonal(dim1=-2, dim2=-1).unsqueeze(-1)
 
     def cost(self, num_rx_ant: int, num_tx_ant: int) -> Cost:
         n = num_tx_ant

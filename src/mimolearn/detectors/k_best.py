@@ -29,22 +29,23 @@ class KBest(Detector):
 
     Choose it for near-ML decisions at a fixed cost, as hardware does; its LLRs need a clip.
 
-    The real model of the sorted QR, one PAM axis a level (Guo and Nilsson 2006, with all children
-    of every survivor compared). Each axis carries half of the symbol energy, so its levels are
-    those of the constellation itself, +-1/sqrt(2) for QPSK; a unit-energy PAM would stretch the
-    grid by sqrt(2). For BPSK and QPSK the QR is that of the MMSE receiver, which shifts all full
-    distances alike and makes early decisions safer.
+    The triangle of the sorted QR of the real model, one PAM axis a level (Guo and Nilsson 2006,
+    with all children of every survivor compared). Each axis carries half of the symbol energy, so
+    its levels are those of the constellation itself, +-1/sqrt(2) for QPSK; a unit-energy PAM would
+    stretch the grid by sqrt(2). For BPSK and QPSK the triangle is that of the MMSE receiver, which
+    shifts all full distances alike and makes early decisions safer.
     LLRs are max-log over the final list. Where the list holds only one value of a bit, |LLR| is
     set to ``llr_clip``; all others are clipped to it as well.
 
     Options: k; llr_clip, tune it on the SNR range of a coded link.
     Runs on the CPU in float64; tensors on another device are copied there and the result back.
-    Cost: a sorted QR per channel; per vector about k n (n/2 + 2 L), n real unknowns of L levels.
+    Cost: a Gram matrix and its sorted Cholesky factor per channel; per vector about
+    k n (n/2 + 2 L), with n real unknowns of L levels.
     Errors: InvalidInputError for Nt > Nr with 16-QAM and above.
 
     >>> h, y = torch.eye(2, dtype=torch.complex64), torch.ones(1, 2, dtype=torch.complex64)
-    >>> KBest("bpsk", k=4)(y, h, 0.5).llr().flatten().tolist()
-    [-8.0, -8.0]
+    >>> KBest("bpsk", k=4)(y, h, 0.25).llr().flatten().tolist()
+    [-16.0, -16.0]
     """
 
     name = "k-best"
@@ -65,7 +66,7 @@ class KBest(Detector):
     def _detect(self, prepared: RealTriangular, y: Tensor) -> LLRDetection:
         from mimolearn.kernels.k_best import k_best
 
-        z = rotate(prepared, y)
+        z = rotate(prepared, y, self.constellation)
         bits = axis_labels(self.constellation)
         n = z.shape[-1]
         llr = torch.empty(*z.shape, bits.shape[1], dtype=torch.float64)
@@ -77,7 +78,7 @@ class KBest(Detector):
             self.llr_clip,
             llr.view(-1, *llr.shape[-3:]).numpy(),
         )
-        llr = axis_llr_to_llr(restore_order(prepared, llr), self.constellation)
+        llr = axis_llr_to_llr(restore_order(prepared, llr, self.constellation))
         return LLRDetection(self.constellation, llr.to(y.device, y.real.dtype))
 
     def cost(self, num_rx_ant: int, num_tx_ant: int) -> Cost:

@@ -43,8 +43,8 @@ class ML(Detector):
     Errors: InvalidInputError when M^Nt is above 2^20.
 
     >>> h, y = torch.eye(2, dtype=torch.complex64), torch.ones(1, 2, dtype=torch.complex64)
-    >>> ML("bpsk")(y, h, 0.5).llr().flatten().tolist()
-    [-8.0, -8.0]
+    >>> ML("bpsk")(y, h, 0.25).llr().flatten().tolist()
+    [-16.0, -16.0]
     """
 
     name = "ml"

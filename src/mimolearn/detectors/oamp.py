@@ -52,8 +52,10 @@ class Extrinsic(NamedTuple):
 class OAMP(IterativeDetector):
     """Orthogonal AMP: LMMSE and symbol-wise denoising in turns, errors kept uncorrelated.
 
-    Choose it for large systems with independent fading, where it comes close to EP at a fraction
-    of the work per vector. It is OAMP-Net2 with its scalars untrained (1, 1, 1, 0).
+    Choose it for large systems with independent fading and Nr well above Nt, where it equals EP at
+    a fraction of the work per vector. It is OAMP-Net2 with its scalars untrained (1, 1, 1, 0).
+    Its tau^2 is a large-system value: in square or small systems the true error is up to four times
+    that and LLRs are overconfident (GMI below LMMSE's at 2 x 2 and 8 x 8, bit errors fewer).
 
     v^2 = (||y - H x||^2 - Nr sigma^2) / tr(H^H H), W = Nt / tr(What H) What with
     What = (H^H H + sigma^2/v^2 I)^-1 H^H, r = x + W (y - H x),

@@ -121,6 +121,9 @@ class SDR(Detector):
         )
         # -1 and 1 are the levels 0 and 1; 0 marks a vector without a decision.
         levels = torch.where(signs == 0, signs - 1, (signs + 1) >> 1)
+        # [real parts, imaginary parts] -> (Nt, axes)
+        num_axes = 1 if self.constellation.is_real else 2
+        levels = levels.unflatten(-1, (num_axes, -1)).transpose(-1, -2)
         return HardDetection(
             self.constellation,
             levels_to_indices(levels, self.constellation).to(y.device),

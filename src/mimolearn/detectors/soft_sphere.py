@@ -40,12 +40,12 @@ class SoftSphere(Detector):
     which the LLRs come from what was found and the vector is marked in ``Detection.incomplete``
     (a bit that has met no counter-hypothesis by then takes the vector's largest known |LLR|).
     Runs on the CPU in float64; tensors on another device are copied there and the result back.
-    Cost: a sorted QR per channel; ``Detection.work`` per vector.
+    Cost: a Gram matrix and its sorted Cholesky factor per channel; ``Detection.work`` per vector.
     Errors: InvalidInputError for Nt > Nr with 16-QAM and above.
 
     >>> h, y = torch.eye(2, dtype=torch.complex64), torch.ones(1, 2, dtype=torch.complex64)
-    >>> SoftSphere("bpsk")(y, h, 0.5).llr().flatten().tolist()
-    [-8.0, -8.0]
+    >>> SoftSphere("bpsk")(y, h, 0.25).llr().flatten().tolist()
+    [-16.0, -16.0]
     """
 
     name = "soft-sphere"
@@ -69,7 +69,7 @@ class SoftSphere(Detector):
     def _detect(self, prepared: RealTriangular, y: Tensor) -> LLRDetection:
         from mimolearn.kernels.soft_sphere import soft_sphere
 
-        z = rotate(prepared, y)
+        z = rotate(prepared, y, self.constellation)
         bits = axis_labels(self.constellation)
         n = z.shape[-1]
         llr = torch.empty(*z.shape, bits.shape[1], dtype=torch.float64)
@@ -85,8 +85,8 @@ class SoftSphere(Detector):
             incomplete.view(-1, z.shape[-2]).numpy(),
             work.view(-1, z.shape[-2]).numpy(),
         )
-        llr = axis_llr_to_llr(restore_order(prepared, llr), self.constellation)
-        rotation = z.shape[-1] * prepared.q.shape[-2]
+        llr = axis_llr_to_llr(restore_order(prepared, llr, self.constellation))
+        rotation = triangle_cost(self.constellation, y.shape[-1], prepared.order.shape[-1])[1]
         return LLRDetection(
             self.constellation,
             llr.to(y.device, y.real.dtype),

@@ -30,16 +30,16 @@ class Sphere(Detector):
     SNR, where it is cheaper than a deep network. Its time depends on the data and grows
     exponentially with the streams at low SNR.
 
-    argmin ||y - H x||^2 over all x, on the sorted QR of the real model (Agrell, Eriksson, Vardy
-    and Zeger 2002, algorithm Decode, which follows Schnorr and Euchner 1994). BPSK searches Nt
-    unknowns of [Re H; Im H], QAM 2 Nt. For BPSK and QPSK the QR is that of the MMSE receiver,
-    which shrinks the tree and changes no decision, since ||x|| is constant; these two also take
-    more streams than antennas.
+    argmin ||y - H x||^2 over all x, on the triangle of the sorted QR of the real model (Agrell,
+    Eriksson, Vardy and Zeger 2002, algorithm Decode, after Schnorr and Euchner 1994). BPSK
+    searches Nt unknowns of [Re H; Im H], QAM 2 Nt. For BPSK and QPSK the triangle is that of the
+    MMSE receiver, which shrinks the tree and changes no decision, since ||x|| is constant; these
+    two also take more streams than antennas.
 
     Options: max_nodes, after which the best vector found so far is returned and marked in
     ``Detection.incomplete``: such a vector need not be the ML one.
     Runs on the CPU in float64; tensors on another device are copied there and the result back.
-    Cost: a sorted QR per channel; ``Detection.work`` per vector.
+    Cost: a Gram matrix and its sorted Cholesky factor per channel; ``Detection.work`` per vector.
     Errors: InvalidInputError for Nt > Nr with 16-QAM and above.
 
     >>> h, y = torch.eye(2, dtype=torch.complex64), torch.ones(1, 2, dtype=torch.complex64)
@@ -63,7 +63,7 @@ class Sphere(Detector):
     def _detect(self, prepared: RealTriangular, y: Tensor) -> HardDetection:
         from mimolearn.kernels.sphere import sphere
 
-        z = rotate(prepared, y)
+        z = rotate(prepared, y, self.constellation)
         n = z.shape[-1]
         levels = torch.empty(z.shape, dtype=torch.int8)
         incomplete = torch.empty(z.shape[:-1], dtype=torch.bool)
@@ -77,11 +77,11 @@ class Sphere(Detector):
             incomplete.view(-1, z.shape[-2]).numpy(),
             work.view(-1, z.shape[-2]).numpy(),
         )
-        indices = levels_to_indices(restore_order(prepared, levels), self.constellation)
-        rotation = z.shape[-1] * prepared.q.shape[-2]
+        levels = restore_order(prepared, levels, self.constellation)
+        rotation = triangle_cost(self.constellation, y.shape[-1], prepared.order.shape[-1])[1]
         return HardDetection(
             self.constellation,
-            indices.to(y.device),
+            levels_to_indices(levels, self.constellation).to(y.device),
             incomplete.to(y.device),
             (work + rotation).to(y.device),
         )

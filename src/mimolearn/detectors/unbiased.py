@@ -26,9 +26,10 @@ def unbias(response: Tensor, noise_power: Tensor, real_symbols: bool) -> Unbiasi
     plus E|w_i|^2 / |R_ii|^2. The interference is taken as Gaussian.
     """
     gain = response.diagonal(dim1=-2, dim2=-1)
+    eps = torch.finfo(noise_power.dtype).eps
     # A stream that nobody can hear has gain 0: a huge error variance says so, not 0/0.
-    tiny = torch.finfo(noise_power.dtype).eps
-    gain = torch.where(gain.abs() > tiny, gain, torch.full_like(gain, tiny))
+    heard = gain.abs() > eps
+    gain = torch.where(heard, gain, torch.full_like(gain, eps))
     relative = response / gain.unsqueeze(-1)
     if real_symbols and relative.is_complex():
         power = 2 * relative.real.square()
@@ -37,6 +38,7 @@ def unbias(response: Tensor, noise_power: Tensor, real_symbols: bool) -> Unbiasi
     interference = power.sum(-1) - power.diagonal(dim1=-2, dim2=-1)
     # The subtraction leaves rounding error of the unit diagonal, which may be negative.
     error_var = interference.clamp(min=0) + noise_power / gain.abs().square()
+    error_var = torch.where(heard, error_var, torch.full_like(error_var, 1 / eps))
     return Unbiasing((1 / gain).unsqueeze(-2), error_var.unsqueeze(-2))
 
 

@@ -62,11 +62,11 @@ class ZFSIC(Detector):
     def _check_size(self, num_rx_ant: int, num_tx_ant: int) -> None:
         rows = num_rx_ant * (2 if self.constellation.is_real else 1)
         if num_tx_ant > rows:
+            bound = "Nt <= 2Nr" if self.constellation.is_real else "Nt <= Nr"
             raise invalid(
                 "h",
                 f"<{num_tx_ant} streams on {num_rx_ant} antennas>",
-                f"at most {rows} streams for 'zf-sic' with {self.constellation.name}; "
-                "use 'mmse-sic'",
+                f"{bound} for 'zf-sic' with {self.constellation.name}; use 'mmse-sic'",
             )
 
     def _prepare(self, h: Tensor, noise_var: Tensor) -> Triangle:

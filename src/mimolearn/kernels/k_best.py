@@ -16,9 +16,10 @@ def k_best(columns, z, bits, num_survivors, clip, llr):
     """
     num_channels, num_vectors, n = z.shape
     num_levels, num_bits = bits.shape
-    residual = np.empty((2, num_survivors, n))
+    residual = np.zeros((2, num_survivors, n))
     distance = np.empty((2, num_survivors))
     child = np.empty(num_survivors * num_levels)
+    kept = np.empty(child.size + 1, np.int64)
     parent = np.empty((n, num_survivors), np.int64)
     chosen = np.empty((n, num_survivors), np.int64)
     least = np.empty((2, n, num_bits))
@@ -33,83 +34,92 @@ def k_best(columns, z, bits, num_survivors, clip, llr):
             count = 1
             now = 0
             for k in range(n - 1, -1, -1):
-                count = _grow(
-                    columns[c, k], k, num_levels, count, residual[now], distance[now], child,
+                children = child[: count * num_levels]
+                _grow(columns[c, k, k], k, residual[now], distance[now, :count], children)
+                count = _nearest(children, num_survivors, kept)
+                _keep(
+                    columns[c, k], k, num_levels, kept[:count], children, residual[now],
                     residual[1 - now], distance[1 - now], parent[k], chosen[k],
                 )  # fmt: skip
                 now = 1 - now
-            if np.isfinite(distance[now, :count].max()):
+            if np.isfinite(distance[now, :count].sum()):
                 _fill_llr(distance[now, :count], parent, chosen, bits, clip, least, llr[c, t])
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _grow(
-    column, k, num_levels, count, residual, distance, child, residual_next, distance_next,
-    parent, chosen,
-):  # fmt: skip
-    """Extend every survivor by every level of row k and keep the nearest; returns their number."""
-    for s in range(count):
+def _grow(diagonal, k, residual, distance, children):
+    """Distances of every survivor extended by every level of row k."""
+    num_levels = children.size // distance.size
+    i = 0
+    for s in range(distance.size):
+        rest = residual[s, k]
+        total = distance[s]
         for u in range(num_levels):
-            gap = residual[s, k] - column[k] * u
-            child[s * num_levels + u] = distance[s] + gap * gap
-    num_children = count * num_levels
-    capacity = distance.shape[0]
-    limit = np.inf
-    room_at_limit = capacity
-    if num_children > capacity:
-        limit, room_at_limit = _kth_smallest(child[:num_children], capacity)
-    kept = 0
-    for i in range(num_children):
-        if child[i] > limit:
-            continue
-        if child[i] == limit:
-            if room_at_limit == 0:
-                continue
-            room_at_limit -= 1
-        s = i // num_levels
-        u = i - s * num_levels
-        step = float(u)
-        for j in range(k):
-            residual_next[kept, j] = residual[s, j] - column[j] * step
-        distance_next[kept] = child[i]
-        parent[kept] = s
-        chosen[kept] = u
-        kept += 1
-    return kept
+            gap = rest - diagonal * u
+            children[i] = total + gap * gap
+            i += 1
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _kth_smallest(values, rank):
-    """The rank-th smallest of non-negative values, and how many equal to it make up the rank.
+def _nearest(children, capacity, kept):
+    """Numbers of the nearest children into kept, which has room for all and one; returns how many.
 
-    Bisection on the bit patterns, which order non-negative floats: no sort, no branches.
+    A threshold is found by bisection on the bit patterns, which order non-negative floats: no
+    sort, hardly a branch, and it ends as soon as the threshold separates.
     """
-    patterns = values.view(np.int64)
+    patterns = children.view(np.int64)
+    count = patterns.size
+    if count <= capacity:
+        for i in range(count):
+            kept[i] = i
+        return count
     low = patterns.min()
     high = patterns.max()
     while low < high:
         middle = low + (high - low) // 2
-        below = 0
-        for i in range(patterns.size):
-            below += patterns[i] <= middle
-        if below >= rank:
+        within = 0
+        for i in range(count):
+            within += patterns[i] <= middle
+        if within == capacity:
+            low = middle + 1
+            break
+        if within > capacity:
             high = middle
         else:
             low = middle + 1
-        if below == rank:
-            # middle separates; the largest value not above it is the one looked for.
-            low = patterns.min()
-            for i in range(patterns.size):
-                if patterns[i] <= middle:
-                    low = max(low, patterns[i])
-            break
-    limit = np.inf
-    smaller = 0
-    for i in range(patterns.size):
-        if patterns[i] == low:
-            limit = values[i]
-        smaller += patterns[i] < low
-    return limit, rank - smaller
+    size = 0
+    for i in range(count):
+        kept[size] = i
+        size += patterns[i] < low
+    # Fewer only when several are equal to the threshold: then the first of these.
+    i = 0
+    while size < capacity:
+        kept[size] = i
+        size += patterns[i] == low
+        i += 1
+    return size
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _keep(
+    column, k, num_levels, kept, children, residual, residual_next, distance_next, parent, chosen
+):  # fmt: skip
+    """Copy the kept children into the next list, their residuals brought up to date."""
+    shift = 0
+    while 1 << shift < num_levels:
+        shift += 1
+    for new in range(kept.size):
+        i = kept[new]
+        s = i >> shift
+        u = i & (num_levels - 1)
+        distance_next[new] = children[i]
+        parent[new] = s
+        chosen[new] = u
+        step = float(u)
+        before = residual[s]
+        after = residual_next[new]
+        for j in range(k):
+            after[j] = before[j] - column[j] * step
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

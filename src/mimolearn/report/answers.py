@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from mimolearn.simulation import Comparison, Curve, SnrEstimate
 
 NEAR_BEST_DB = 0.5
+WORTH_NAMING = 1.25
 
 
 @dataclass(frozen=True)
@@ -92,36 +93,30 @@ def frontier_labels(comparison: Comparison, cost: str) -> list[str]:
 
 
 def verdict(comparison: Comparison) -> list[str]:
-    """The main answers, as sentences."""
+    """The main answers, as sentences: who needs least, what is nearly as good and faster."""
     table = rows(comparison)
     reached = [row for row in table if row.required.value_db is not None]
     metric, target = comparison.plan.metric.upper(), f"{comparison.plan.target:g}"
     if not reached:
         return [f"No receiver crosses {metric} {target} within the simulated SNRs."]
-    best = reached[0]
-    lines = [f"{best.label} needs the least SNR: {_needs(best)} for {metric} {target}."]
-    timed = [row for row in reached if row.vector_us is not None]
-    if not timed:
-        return lines
+    tied = [row for row in reached if row.loss_db is not None and row.loss_db[1] <= 0]
+    best = min(tied, key=_time)
+    others = [row.label for row in tied if row is not best]
+    lines = [f"Run {best.label}: it needs {_needs(best)} for {metric} {target}{_at_speed(best)}."]
+    if others:
+        lines.append(f"{_words(others)} cannot be told from it at this many errors{_dearer(best)}.")
+    elif len(reached) > 1:
+        lines.append(f"Next comes {reached[1].label}, {_loss(reached[1])}.")
+    fastest = min(reached, key=_time)
     limit = (best.required.value_db or 0.0) + NEAR_BEST_DB
-    near = min(
-        (row for row in timed if (row.required.value_db or 0.0) <= limit),
-        key=lambda row: row.vector_us or 0.0,
-        default=best,
-    )
-    if near.label == best.label:
-        lines.append(f"Nothing faster comes within {NEAR_BEST_DB:g} dB of it.")
-    else:
-        lines.append(
-            f"{near.label} is the fastest within {NEAR_BEST_DB:g} dB of it: {_needs(near)}"
-            f"{_loss(near)}, {_speed_ratio(near, best)}."
-        )
-    fastest = min(timed, key=lambda row: row.vector_us or 0.0)
-    if fastest.label not in (near.label, best.label):
-        lines.append(
-            f"{fastest.label} is the fastest that reaches the target: "
-            f"{_needs(fastest)}{_loss(fastest)}, {format_us(fastest.vector_us)} a vector."
-        )
+    near = min((row for row in reached if (row.required.value_db or 0.0) <= limit), key=_time)
+    for row, words in ((near, "nearly as good"), (fastest, "the fastest that gets there")):
+        if _time(row) * WORTH_NAMING < _time(best) and row.label not in "".join(lines[2:]):
+            ratio = _time(best) / _time(row)
+            lines.append(
+                f"{row.label} is {words}: {_needs(row)}, {_loss(row)}, "
+                f"{format_us(row.vector_us)} a vector ({ratio:.1f} times faster)."
+            )
     return lines
 
 
@@ -210,20 +205,28 @@ def _beats(comparison: Comparison, label: str, other: str) -> bool:
     return gap.value_db is not None and gap.low_db is not None and gap.low_db > 0
 
 
+def _time(row: Row) -> float:
+    return float("inf") if row.vector_us is None else row.vector_us
+
+
 def _needs(row: Row) -> str:
     return f"{row.required.value_db:.2f} dB"
 
 
+def _at_speed(row: Row) -> str:
+    return "" if row.vector_us is None else f" at {format_us(row.vector_us)} a vector"
+
+
+def _dearer(row: Row) -> str:
+    return "" if row.vector_us is None else ", and cost more time"
+
+
 def _loss(row: Row) -> str:
     if row.loss_db is None:
-        return ""
+        return "at an unknown distance"
     value, low, high = row.loss_db
-    return f" ({value:+.2f} dB, 95 % interval {low:+.2f} to {high:+.2f})"
+    return f"{value:.2f} dB behind the best (95 % interval {low:.2f} to {high:.2f})"
 
 
-def _speed_ratio(row: Row, best: Row) -> str:
-    text = f"{format_us(row.vector_us)} a vector"
-    if row.vector_us and best.vector_us:
-        ratio = best.vector_us / row.vector_us
-        text += f", {ratio:.1f} times faster" if ratio >= 1 else f", {1 / ratio:.1f} times slower"
-    return text
+def _words(labels: list[str]) -> str:
+    return labels[0] if len(labels) == 1 else f"{', '.join(labels[:-1])} and {labels[-1]}"

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
 from mimolearn.report.answers import cost_of, frontier_labels
 from mimolearn.report.style import Style, styles
@@ -21,7 +23,12 @@ COST_LABELS = {
 }
 
 _DASHES = {"solid": "-", "dash": "--", "dot": ":"}
-_FONT = {"font.family": "DejaVu Sans", "font.size": 9, "svg.fonttype": "none", "pdf.fonttype": 42}
+_FONT: dict[Any, Any] = {
+    "font.family": "DejaVu Sans",
+    "font.size": 9,
+    "svg.fonttype": "none",
+    "pdf.fonttype": 42,
+}
 
 
 def save_figures(
@@ -52,7 +59,7 @@ def error_rate_figure(comparison: Comparison) -> Figure:
         axes.set_yscale("log")
         axes.set_xlabel(comparison.snr_label)
         axes.set_ylabel(METRIC_LABELS[metric])
-        axes.axhline(comparison.plan.target, color="#888888", lw=0.8, ls=(0, (4, 3)), zorder=0)
+        axes.axhline(comparison.plan.target, color="#555B66", lw=0.9, ls=(0, (4, 3)), zorder=1)
         axes.grid(which="major", color="#E2E5EA", lw=0.7)
         axes.grid(which="minor", color="#F1F3F6", lw=0.5)
         axes.legend(loc="lower left", fontsize=7.5, frameon=True, edgecolor="#D8DCE2", ncols=2)
@@ -87,6 +94,9 @@ def frontier_figure(comparison: Comparison, cost: str = "vector_us") -> Figure:
                 alpha=1.0 if curve.label in names else 0.75,
             )
         axes.set_xscale("log")
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+        axes.xaxis.set_minor_formatter(NullFormatter())
         _draw_frontier(axes, [p for p in placed if p[2] in names])
         _label_points(axes, placed, set(names), look)
         axes.set_xlabel(COST_LABELS[cost])
@@ -121,13 +131,18 @@ def _draw_curve(axes: Axes, curve: Curve, metric: str, style: Style) -> None:
         snr = [point.snr_db for point in seen]
         rate = [point.rate(metric) for point in seen]
         bounds = [point.interval(metric) for point in seen]
-        axes.fill_between(
+        axes.errorbar(
             snr,
-            [b.low for b in bounds],
-            [b.high for b in bounds],
-            color=style.colour,
-            alpha=0.13,
-            lw=0,
+            rate,
+            yerr=[
+                [value - b.low for value, b in zip(rate, bounds, strict=True)],
+                [b.high - value for value, b in zip(rate, bounds, strict=True)],
+            ],
+            fmt="none",
+            ecolor=style.colour,
+            elinewidth=0.8,
+            capsize=1.5,
+            alpha=0.6,
         )
         axes.plot(snr, rate, color=style.colour, ls=_DASHES[style.dash], lw=1.4, label=curve.label)
         for point, value in zip(seen, rate, strict=True):

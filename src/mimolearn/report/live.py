@@ -37,10 +37,8 @@ def live_progress(
         yield update
 
 
-def format_duration(seconds: float | None) -> str:
+def format_duration(seconds: float) -> str:
     """Seconds as 42 s, 3 min 05 s or 2 h 10 min."""
-    if seconds is None:
-        return "?"
     whole = round(seconds)
     if whole < 60:
         return f"{whole} s"

@@ -85,9 +85,9 @@ def frontier_plot(comparison: Comparison, look: dict[str, Style]) -> go.Figure |
     figure = go.Figure()
     owner: list[str] = []
     for cost in costs:
-        before = len(figure.data)
-        _add_frontier(figure, comparison, cost, look, visible=cost == costs[0])
-        owner += [cost] * (len(figure.data) - before)
+        traces = _frontier_traces(comparison, cost, look, visible=cost == costs[0])
+        figure.add_traces(traces)
+        owner += [cost] * len(traces)
     figure.update_layout(
         showlegend=False,
         updatemenus=[
@@ -113,7 +113,7 @@ def frontier_plot(comparison: Comparison, look: dict[str, Style]) -> go.Figure |
         ],
     )
     target = f"{comparison.plan.metric.upper()} {comparison.plan.target:g}"
-    figure.update_xaxes(title=COST_LABELS[costs[0]], type="log", exponentformat="SI", dtick=1)
+    figure.update_xaxes(title=COST_LABELS[costs[0]], type="log", exponentformat="SI", dtick="D2")
     figure.update_yaxes(title=f"SNR needed for {target} [dB]")
     return _finish(figure, 520)
 
@@ -168,14 +168,14 @@ def _hover(point: Point, metric: str) -> str:
     return "<br>".join(lines)
 
 
-def _add_frontier(
-    figure: go.Figure, comparison: Comparison, cost: str, look: dict[str, Style], visible: bool
-) -> None:
+def _frontier_traces(
+    comparison: Comparison, cost: str, look: dict[str, Style], visible: bool
+) -> list[go.Scatter]:
     names = frontier_labels(comparison, cost)
     line = [
         (cost_of(comparison, name, cost), comparison.required_snr(name).value_db) for name in names
     ]
-    figure.add_trace(
+    traces = [
         go.Scatter(
             x=[x for x, _ in line],
             y=[y for _, y in line],
@@ -184,7 +184,7 @@ def _add_frontier(
             hoverinfo="skip",
             visible=visible,
         )
-    )
+    ]
     for curve in comparison.curves:
         estimate, value = (
             comparison.required_snr(curve.label),
@@ -196,7 +196,7 @@ def _add_frontier(
         low = estimate.value_db if estimate.low_db is None else estimate.low_db
         high = estimate.value_db if estimate.high_db is None else estimate.high_db
         style = look[curve.label]
-        figure.add_trace(
+        traces.append(
             go.Scatter(
                 x=[value],
                 y=[estimate.value_db],
@@ -225,6 +225,7 @@ def _add_frontier(
                 visible=visible,
             )
         )
+    return traces
 
 
 def _finish(figure: go.Figure, height: int) -> go.Figure:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from mimolearn.detectors import Detector
-from mimolearn.errors import InvalidInputError, MimolearnError
+from mimolearn.errors import InvalidInputError, MimolearnError, all_finite
 from mimolearn.scenario import Block, Scenario
 from mimolearn.simulation.counts import Counts, ErrorPositions
 from mimolearn.simulation.seeds import chunk_generator
@@ -70,10 +70,10 @@ def _draw(scenario: Scenario, snr: str, chunk: int) -> Block:
 def _replace_nonfinite(block: Block) -> tuple[Block, Tensor]:
     """The block with unusable channels replaced by harmless ones, and (N) bool where it did so."""
     good = torch.isfinite(block.noise_var) & (block.noise_var > 0)
+    if bool(good.all()) and all_finite(block.h_hat) and all_finite(block.y):
+        return block, ~good
     for tensor in (block.h_hat, block.y):
         good &= torch.isfinite(tensor).flatten(1).all(1)
-    if bool(good.all()):
-        return block, ~good
     # An identity keeps every detector at work; the channel's vectors count as errors anyway.
     h_hat = torch.where(
         good[:, None, None], block.h_hat, torch.eye(*block.h_hat.shape[1:]).to(block.h_hat.dtype)

@@ -97,7 +97,7 @@ class ErrorPositions:
         """Compressed little-endian uint32: distances, then bit errors, then symbol errors."""
         distance = np.diff(self.vector, prepend=0)
         columns = np.concatenate([distance, self.bit_errors, self.symbol_errors])
-        return zlib.compress(columns.astype("<u4").tobytes(), 6)
+        return zlib.compress(columns.astype("<u4").tobytes(), 3)
 
     @classmethod
     def from_bytes(cls, data: bytes) -> ErrorPositions:

@@ -127,7 +127,7 @@ def load_results(
         if plan is None:
             plan = _full_plan(RunPlan.from_dict(saved["plan"]) if saved else None, stored)
         schedule = Schedule(stored.scenario, plan)
-        _restore(stored.scenario, plan, schedule, store)
+        _restore(schedule, store)
         comparison = Comparison(stored.scenario, plan, schedule.curves(), _provenance(saved))
         return _with_measurements(comparison, saved)
 
@@ -155,9 +155,9 @@ def _simulate(
         saved["provenance"] = asdict(_provenance({}))
         store.save_run(scenario.key(), saved)
         schedule = Schedule(scenario, plan)
-        _restore(scenario, plan, schedule, store)
+        _restore(schedule, store)
         if not schedule.done:
-            _run(_executor(scenario, plan, workers), scenario, plan, schedule, store, progress)
+            run_schedule(_executor(scenario, plan, workers), schedule, store, progress)
         if measure:
             saved["timings"] = {**saved["timings"], **_timings(scenario, plan)}
             store.save_run(scenario.key(), saved)
@@ -165,23 +165,22 @@ def _simulate(
         return _with_measurements(comparison, saved)
 
 
-def _run(
-    executor: Executor,
-    scenario: Scenario,
-    plan: RunPlan,
-    schedule: Schedule,
-    store: Store,
-    progress: Progress | None,
+def run_schedule(
+    executor: Executor, schedule: Schedule, store: Store, progress: Progress | None = None
 ) -> None:
-    key = scenario.key()
+    """Hand out chunks until the schedule is done, keeping each before it is counted.
+
+    The executor is shut down at the end, however that comes.
+    """
     start, chunks, vectors = time.monotonic(), 0, 0
     try:
         while not schedule.done:
             while schedule.num_running < executor.capacity and (task := schedule.next_task()):
                 executor.submit(task)
             for task, results in executor.wait():
-                names = [plan.contenders[i].key() for i in task.contenders]
-                store.add(key, task.snr, task.chunk, dict(zip(names, results, strict=True)))
+                keys = [schedule.contender_keys[i] for i in task.contenders]
+                by_key = dict(zip(keys, results, strict=True))
+                store.add(schedule.scenario_key, task.snr, task.chunk, by_key)
                 schedule.complete(task, results)
                 chunks, vectors = chunks + 1, vectors + results[0].counts.vectors
                 if progress is not None:
@@ -211,10 +210,10 @@ def _executor(scenario: Scenario, plan: RunPlan, workers: int) -> Executor:
     return ProcessExecutor(scenario, plan.contenders, workers)
 
 
-def _restore(scenario: Scenario, plan: RunPlan, schedule: Schedule, store: Store) -> None:
-    keys = [contender.key() for contender in plan.contenders]
+def _restore(schedule: Schedule, store: Store) -> None:
     for i, snr in schedule.points():
-        for chunk, result in store.chunks(scenario.key(), keys[i], snr).items():
+        chunks = store.chunks(schedule.scenario_key, schedule.contender_keys[i], snr)
+        for chunk, result in chunks.items():
             schedule.add(i, snr, chunk, result)
 
 
@@ -271,5 +270,12 @@ def _provenance(saved: dict[str, Any]) -> Provenance:
         return Provenance(**saved["provenance"])
     versions = {"python": platform.python_version()}
     versions |= {library: version(library) for library in _LIBRARIES}
-    machine = f"{platform.machine()} {platform.system()}, {platform.processor() or 'CPU'}"
+    machine = f"{_processor()}, {platform.system()} {platform.machine()}"
     return Provenance(versions, machine, datetime.now(UTC).isoformat(timespec="seconds"))
+
+
+def _processor() -> str:
+    cpuinfo = Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text().splitlines() if cpuinfo.is_file() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or "unknown processor"

@@ -6,11 +6,13 @@ import math
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import ConfigDict, Field, field_validator
 
 from mimolearn.errors import InvalidInputError, invalid
-from mimolearn.scenario import Scenario, describe_validation_error, read_toml
+from mimolearn.plainmodel import PlainModel
+from mimolearn.scenario import Scenario, read_shipped
 from mimolearn.simulation.contender import Contender, unique_contenders
+from mimolearn.tomlfile import read_toml
 
 Metric = Literal["ber", "ser", "ver"]
 
@@ -26,7 +28,7 @@ def metrics() -> tuple[str, ...]:
     return get_args(Metric)
 
 
-class RunPlan(BaseModel):
+class RunPlan(PlainModel):
     """SNRs, contenders and stop rule of one run.
 
     snr_db: SNRs in dB, of the scenario's own definition; kept sorted, unique, and rounded to
@@ -41,9 +43,7 @@ class RunPlan(BaseModel):
     (0.0, 5.0, 10.0)
     """
 
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, allow_inf_nan=False, arbitrary_types_allowed=True
-    )
+    model_config = ConfigDict(arbitrary_types_allowed=True)
 
     snr_db: tuple[float, ...] = tuple(float(snr) for snr in range(0, 21, 2))
     contenders: tuple[Contender, ...] = (Contender("lmmse"),)
@@ -53,12 +53,6 @@ class RunPlan(BaseModel):
     min_channels: int = Field(200, ge=1, strict=True)
     max_vectors: int = Field(2_000_000, ge=1, strict=True)
     floor: float | None = Field(None, ge=0, lt=1)
-
-    def __init__(self, **fields: Any) -> None:
-        try:
-            super().__init__(**fields)
-        except ValidationError as error:
-            raise InvalidInputError(describe_validation_error(error)) from None
 
     @field_validator("snr_db", mode="before")
     @classmethod
@@ -154,11 +148,23 @@ def load_comparison(path: str | Path) -> tuple[Scenario, RunPlan]:
 
     Raises InvalidInputError, one line naming the file and the field.
     """
-    scenario = Scenario.from_toml(path)
-    table = read_toml(path).get("run", {})
+    return Scenario.from_toml(path), _plan(read_toml(path), str(path))
+
+
+def load_shipped_comparison(name: str) -> tuple[Scenario, RunPlan]:
+    """A scenario that ships, with the plan it ships with.
+
+    >>> load_shipped_comparison("lcgnet-32x64-bpsk")[1].metric
+    'ber'
+    """
+    return Scenario.shipped(name), _plan(read_shipped(name), name)
+
+
+def _plan(content: dict[str, Any], source: str) -> RunPlan:
+    table = content.get("run", {})
     if not isinstance(table, dict):
-        raise InvalidInputError(f"{path}: {invalid('run', table, 'a table: [run]')}")
+        raise InvalidInputError(f"{source}: {invalid('run', table, 'a table: [run]')}")
     try:
-        return scenario, RunPlan(**table)
+        return RunPlan(**table)
     except InvalidInputError as error:
-        raise InvalidInputError(f"{path}: run: {error}") from None
+        raise InvalidInputError(f"{source}: run: {error}") from None

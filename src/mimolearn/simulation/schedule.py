@@ -21,7 +21,9 @@ class Schedule:
     """
 
     def __init__(self, scenario: Scenario, plan: RunPlan) -> None:
-        self._scenario = scenario
+        self.scenario_key = scenario.key()
+        self.contender_keys = [contender.key() for contender in plan.contenders]
+        self._channel_reuse = scenario.channel_reuse
         self._plan = plan
         self._snrs = [canonical_snr(snr) for snr in plan.snr_db]
         self._position = {snr: j for j, snr in enumerate(self._snrs)}
@@ -135,5 +137,4 @@ class Schedule:
         state = self._states[contender][position]
         counts, positions = state.total()
         snr_db = self._plan.snr_db[position]
-        reuse = self._scenario.channel_reuse
-        return Point(snr_db, counts, positions, reuse, state.finished)
+        return Point(snr_db, counts, positions, self._channel_reuse, state.finished)

@@ -54,28 +54,39 @@ def clopper_pearson(errors: float, trials: float, confidence: float = 0.95) -> I
 
 
 def clustered_interval(
-    errors: np.ndarray, trials_per_channel: int, confidence: float = 0.95
+    errors: np.ndarray,
+    trials_per_channel: int,
+    confidence: float = 0.95,
+    *,
+    largest: int | None = None,
 ) -> Interval:
     """Interval of an error rate from errors per channel (channels,), each of equal size.
 
-    Clopper-Pearson on effective counts (Korn and Graubard 1998): n_eff = p (1 - p) / v with v the
-    variance of the rate over channels, shrunk by (z / t)^2 for the uncertainty of v itself. The
-    degrees of freedom of t come from the channels that have errors, not from all, because at low
-    rates these alone carry what is known about v. Without errors, channels are what is counted.
+    Clopper-Pearson on effective counts, n_eff = p (1 - p) / v with v the variance of the rate over
+    channels (Korn and Graubard 1998); for the upper end the data are taken with one more cluster,
+    as large as the largest seen (after Fay and Feuer 1997), because the clusters that would raise
+    the rate most are those too rare to have come up. With one trial a channel both are
+    Clopper-Pearson itself. Without errors the bound is that on channels with errors, times
+    ``largest`` errors in each (all trials of a channel, unless it is known to be less).
     """
     channels = len(errors)
     trials = channels * trials_per_channel
-    total = float(errors.sum())
+    total, squares = float(errors.sum()), float((errors.astype(float) ** 2).sum())
     if total in (0, trials):
-        return clopper_pearson(total / trials_per_channel, channels, confidence)
-    rate = total / trials
-    variance = float(np.var(errors)) / channels / trials_per_channel**2
-    simple = rate * (1 - rate)
-    effective = trials if variance == 0 else min(simple / variance, trials)
-    if effective > channels or _is_clustered(errors):
-        effective *= _t_shrink(errors, trials_per_channel, confidence)
-    effective = max(effective, 1.0)
-    return clopper_pearson(rate * effective, effective, confidence)
+        low, high = clopper_pearson(total / trials_per_channel, channels, confidence)
+        share = 1.0 if largest is None or total else largest / trials_per_channel
+        return Interval(low, high * share)
+    shrink = _t_shrink(trials, channels, confidence)
+    effective = _effective(total, squares, channels, trials_per_channel) * shrink
+    low = clopper_pearson(total / trials * effective, effective, confidence).low
+    biggest = float(errors.max())
+    total, squares = total + biggest, squares + biggest**2
+    if total >= trials:
+        return Interval(low, 1.0)
+    effective = _effective(total, squares, channels, trials_per_channel) * shrink
+    # Clopper-Pearson adds one error by itself; here it has been added already.
+    more = max(total / trials * effective - 1, 0.0)
+    return Interval(low, clopper_pearson(more, effective, confidence).high)
 
 
 def paired_difference(
@@ -100,8 +111,11 @@ def paired_difference(
     rate_a, rate_b = (
         float(part.sum()) / (len(part) * trials_per_channel) for part in (a_worse, b_worse)
     )
-    part_a = clustered_interval(a_worse, trials_per_channel, confidence)
-    part_b = clustered_interval(b_worse, trials_per_channel, confidence)
+    largest = max(int(np.abs(difference).max()), 1)
+    part_a, part_b = (
+        clustered_interval(part, trials_per_channel, confidence, largest=largest)
+        for part in (a_worse, b_worse)
+    )
     correlation = _correlation(a_worse, b_worse)
     down = _square_and_add(rate_a - part_a.low, part_b.high - rate_b, correlation)
     up = _square_and_add(part_a.high - rate_a, rate_b - part_b.low, correlation)
@@ -143,16 +157,23 @@ def rate_covariance(
     return covariance * common / (len(errors_a) * len(errors_b))
 
 
-def _is_clustered(errors: np.ndarray) -> bool:
-    return bool(errors.max() > 1)
+def _effective(total: float, squares: float, channels: int, trials_per_channel: int) -> float:
+    """Number of independent trials that know the rate as well as these channels do."""
+    trials = channels * trials_per_channel
+    if channels == 1:
+        return 1.0
+    rate = total / trials
+    variance = (squares / channels - (total / channels) ** 2) / channels / trials_per_channel**2
+    return trials if variance <= 0 else max(min(rate * (1 - rate) / variance, trials), 1.0)
 
 
-def _t_shrink(errors: np.ndarray, trials_per_channel: int, confidence: float) -> float:
-    from scipy.special import ndtri, stdtrit  # here, because it would slow down the import
+def _t_shrink(trials: int, channels: int, confidence: float) -> float:
+    """(t_trials / t_channels)^2: the variance is estimated from this many channels only."""
+    from scipy.special import stdtrit  # here, because it would slow down `import mimolearn`
 
-    informative = min(int((errors > 0).sum()), int((errors < trials_per_channel).sum()))
     upper = (1 + confidence) / 2
-    return float(ndtri(upper) / stdtrit(max(informative - 1, 1), upper)) ** 2
+    few, many = (stdtrit(max(count - 1, 1), upper) for count in (channels, trials))
+    return float(many / few) ** 2
 
 
 def _correlation(a: np.ndarray, b: np.ndarray) -> float:

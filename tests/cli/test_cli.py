@@ -1,0 +1,158 @@
+"""The command line: what it prints, and what it says when something is wrong."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from mimolearn.cli import main
+
+SMALL = """
+name = "small"
+num_tx_ant = 2
+num_rx_ant = 4
+constellation = "qpsk"
+[run]
+snr_db = [0, 4, 8]
+contenders = ["zf", "lmmse"]
+target = 1e-2
+min_errors = 40
+max_vectors = 4000
+"""
+
+
+@pytest.fixture
+def run(monkeypatch, capsys, tmp_path):
+    """Run a command line in a folder of its own: (exit code, stdout, stderr)."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "small.toml").write_text(SMALL)
+
+    def call(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["mimolearn", *arguments])
+        with pytest.raises(SystemExit) as stop:
+            main()
+        out, err = capsys.readouterr()
+        code = stop.value.code
+        return (code if isinstance(code, int) else 0), out, err
+
+    return call
+
+
+def test_compare_writes_the_report_and_answers(run, tmp_path):
+    code, out, _ = run("compare", "small.toml", "-q")
+    assert code == 0
+    folder = tmp_path / "mimolearn-results" / "small"
+    assert {"results.sqlite", "report.html", "error-rate.png", "frontier.png"} <= {
+        path.name for path in folder.iterdir()
+    }
+    assert "Run lmmse" in out or "Run zf" in out
+    assert "Report: " in out
+
+
+def test_compare_again_counts_nothing_again(run):
+    first = json.loads(run("compare", "small.toml", "-q", "--json")[1])
+    again = json.loads(run("compare", "small.toml", "-q", "--json")[1])
+    assert [c["points"] for c in first["curves"]] == [c["points"] for c in again["curves"]]
+
+
+def test_simulate_then_report_at_another_target(run):
+    code, out, _ = run("simulate", "small.toml", "-q", "--out", "here", "-c", "lmmse")
+    assert code == 0
+    assert "lmmse" in out
+    code, out, _ = run("report", "here", "--target", "0.05", "--json")
+    assert code == 0
+    assert json.loads(out)["plan"]["target"] == 0.05
+    assert json.loads(out)["curves"][0]["points"][0]["counts"]["bits"] > 0
+
+
+def test_simulate_prints_progress_on_stderr_only(run):
+    code, out, err = run("simulate", "small.toml", "--json")
+    assert code == 0
+    json.loads(out)
+    assert "error" not in err
+
+
+def test_list(run):
+    for what in ("detectors", "scenarios", "channels", "snr", "constellations", "all"):
+        code, out, _ = run("list", what, "--json")
+        assert code == 0
+        assert all(rows for rows in json.loads(out).values())
+    code, out, _ = run("list")
+    assert code == 0
+    assert "lmmse" in out
+    assert "lcgnet-32x64-bpsk" in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("compare",), ["SCENARIO.toml", "--scenario"]),
+        (("compare", "absent.toml"), ["absent.toml"]),
+        (("compare", "--scenario", "lcgnet-32x64-bspk"), ["did you mean", "lcgnet-32x64-bpsk"]),
+        (("compare", "small.toml", "-c", "lmse"), ["lmse", "did you mean", "lmmse"]),
+        (("compare", "small.toml", "-c", "k-best:k=zero"), ["k", "zero", "positive integer"]),
+        (("compare", "small.toml", "--snr-db", "five"), ["snr_db", "five"]),
+        (("compare", "small.toml", "--target", "2"), ["target", "2"]),
+        (("compare", "small.toml", "--metric", "bler"), ["metric", "bler"]),
+        (("compare", "small.toml", "--workers", "0"), ["workers", "0"]),
+        (("compare", "small.toml", "--out", "small.toml"), ["small.toml"]),
+        (("compare", "small.toml", "--contendr", "zf"), ["--contendr"]),
+        (("report", "absent"), ["absent"]),
+        (("report", "small.toml"), ["small.toml"]),
+        (("list", "planets"), ["planets", "detectors"]),
+        (("frobnicate",), ["frobnicate"]),
+    ],
+)
+def test_a_wrong_input_gets_one_line_and_a_failing_exit(run, arguments, words):
+    code, out, err = run(*arguments)
+    assert code != 0
+    assert out == ""
+    assert err.startswith("error: ")
+    assert err.count("\n") == 1
+    for word in words:
+        assert word in err
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("num_rx_ant = 4", "num_rx_ant = -4", ["small.toml", "num_rx_ant", "-4"]),
+        ("num_rx_ant = 4", "num_rx_antt = 4", ["num_rx_antt", "did you mean"]),
+        ('"qpsk"', '"qqpsk"', ["constellation", "qqpsk"]),
+        ("target = 1e-2", "targett = 1e-2", ["run", "targett"]),
+        ("snr_db = [0, 4, 8]", 'snr_db = ["x"]', ["snr_db"]),
+        ("[run]", "[run", ["small.toml", "TOML"]),
+    ],
+)
+def test_a_wrong_file_is_named_with_its_field(run, tmp_path, old, new, words):
+    (tmp_path / "small.toml").write_text(SMALL.replace(old, new))
+    code, _, err = run("compare", "small.toml")
+    assert code == 2
+    assert err.count("\n") == 1
+    for word in words:
+        assert word in err
+
+
+def test_ctrl_c_is_one_line(run, monkeypatch):
+    import mimolearn.simulation
+
+    def interrupted(*_args, **_kwargs):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(mimolearn.simulation, "compare", interrupted)
+    code, _, err = run("compare", "small.toml")
+    assert code == 130
+    assert err == "error: stopped; what was finished is kept, and the same command goes on\n"
+
+
+def test_the_installed_command_starts():
+    result = subprocess.run(
+        [sys.executable, "-c", "from mimolearn.cli import main; main()", "--version"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert result.stdout.startswith("mimolearn ")

@@ -1,0 +1,79 @@
+"""The answers: rows, frontier, verdict."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from mimolearn.report import frontier_labels, rows, verdict
+from mimolearn.report.answers import cost_of, format_count, format_us
+from mimolearn.simulation import Comparison, adjust_plan
+
+
+def with_times(comparison: Comparison, times: dict[str, float]) -> Comparison:
+    some = next(iter(comparison.timings.values()))
+    return replace(
+        comparison,
+        timings={label: some._replace(vector_us=value) for label, value in times.items()},
+    )
+
+
+TIMES = {"mrc": 1.0, "zf": 2.0, "lmmse": 3.0, "<b>biased</b>": 4.0}
+
+
+def test_rows_are_sorted_by_what_they_need_and_say_what_is_not_reached(comparison):
+    table = rows(comparison)
+    assert table[-1].label == "mrc"
+    assert table[-1].required.value_db is None
+    assert table[-1].on_frontier is None
+    needed = [row.required.value_db for row in table[:-1]]
+    assert needed == sorted(needed)
+
+
+def test_frontier_holds_the_cheapest_and_drops_a_dearer_one_that_is_no_better(comparison):
+    timed = with_times(comparison, TIMES)
+    assert frontier_labels(timed, "vector_us") == ["zf", "lmmse"]
+    # QPSK decisions do not see the bias, so the biased twin ties and the cheaper of both stays.
+    timed = with_times(comparison, {**TIMES, "lmmse": 5.0})
+    assert frontier_labels(timed, "vector_us") == ["zf", "<b>biased</b>"]
+    timed = with_times(comparison, {**TIMES, "lmmse": 1.5})
+    assert frontier_labels(timed, "vector_us") == ["lmmse"]
+
+
+def test_frontier_leaves_out_what_was_not_timed(comparison):
+    assert frontier_labels(replace(comparison, timings={}), "vector_us") == []
+    assert cost_of(comparison, "zf", "multiplications") == comparison.costs["zf"].per_channel + (
+        comparison.costs["zf"].per_vector or 0
+    )
+
+
+def test_verdict_names_the_cheapest_of_the_tied(comparison):
+    lines = verdict(with_times(comparison, TIMES))
+    assert lines[0].startswith("Run lmmse: it needs ")
+    assert "at 3 µs a vector" in lines[0]
+    assert lines[1].startswith("<b>biased</b> cannot be told from it")
+    assert any(line.startswith("zf is ") and "1.5 times faster" in line for line in lines)
+
+
+def test_verdict_when_nothing_reaches_the_target(comparison):
+    hopeless = replace(comparison, plan=adjust_plan(comparison.plan, target=1e-7))
+    assert verdict(hopeless) == ["No receiver crosses BER 1e-07 within the simulated SNRs."]
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(None, "–"), (0.1234, "0.123 µs"), (12.34, "12.3 µs"), (1234.0, "1.23 ms")],
+)
+def test_times_read_well(value, text):
+    assert format_us(value) == text
+
+
+def test_counts_read_well():
+    assert [format_count(v) for v in (None, 12, 12_345, 1.5e6, 2e9)] == [
+        "–",
+        "12",
+        "12.3k",
+        "1.5M",
+        "2G",
+    ]

@@ -1,0 +1,65 @@
+import pytest
+import torch
+
+from mimolearn import InvalidInputError, make_detector
+from mimolearn.simulation import Contender
+
+
+def test_text_table_and_object_forms_agree():
+    parsed = Contender.parse("lmmse:biased=true,demapping=max-log")
+    table = Contender.parse({"name": "lmmse", "biased": True, "demapping": "max-log"})
+    assert parsed.key() == table.key()
+    assert parsed.label == "lmmse(biased=true, demapping=max-log)"
+    assert Contender.from_dict(parsed.to_dict()).key() == parsed.key()
+
+
+def test_label_is_not_part_of_the_key():
+    named = Contender.parse("lmmse:label=mine")
+    assert named.label == "mine"
+    assert named.key() == Contender("lmmse").key()
+
+
+def test_key_knows_the_defaults():
+    assert Contender("lmmse", {"biased": False}).key() == Contender("lmmse").key()
+    assert Contender("lmmse", {"biased": True}).key() != Contender("lmmse").key()
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ("lmsse", "detector: got 'lmsse', expected one of .*did you mean 'lmmse'"),
+        ("lmmse:bised=true", "option of detector 'lmmse': got 'bised'.*did you mean 'biased'"),
+        ("lmmse:biased=7", "biased: got 7, expected true or false"),
+        ("lmmse:biased", "contender: got 'lmmse:biased', expected name:option=value"),
+        ({"biased": True}, "contender: .*a table with the detector's 'name'"),
+        (3, "contender: got 3"),
+    ],
+)
+def test_errors_are_one_line_and_name_the_field(value, message):
+    with pytest.raises(InvalidInputError, match=message) as caught:
+        Contender.parse(value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("value", [float("nan"), object(), torch.ones(1)])
+def test_options_are_plain_values(value):
+    with pytest.raises(InvalidInputError, match="biased"):
+        Contender("lmmse", {"biased": value})
+
+
+def test_object_key_follows_its_parameters(oracle):
+    first, second = oracle("qpsk"), oracle("qpsk")
+    for detector, value in ((first, 1.0), (second, 2.0)):
+        detector.scale = torch.nn.Parameter(torch.tensor(value))
+    keys = {Contender.from_detector("x", detector).key() for detector in (first, second)}
+    keys.add(Contender.from_detector("y", first).key())
+    assert len(keys) == 3
+    assert Contender.from_detector("x", first).key() in keys
+
+
+def test_object_must_fit_the_constellation_and_the_session():
+    contender = Contender.from_detector("mine", make_detector("lmmse", "bpsk"))
+    with pytest.raises(InvalidInputError, match="constellation of 'mine'"):
+        contender.build("qpsk")
+    with pytest.raises(InvalidInputError, match="'mine': is a detector object of another session"):
+        Contender.from_dict(contender.to_dict()).build("bpsk")

@@ -1,0 +1,159 @@
+"""Coverage of nominal 95 % intervals on data of known law, drawn with the engine's stop rule."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from mimolearn.simulation.statistics import (
+    clopper_pearson,
+    clustered_interval,
+    paired_difference,
+    sign_test,
+)
+
+CHUNK = 128
+
+
+def until(draw, min_errors=100, min_channels=200):
+    """Chunks of channels until the last column has enough errors, as the engine does."""
+    chunks = []
+    while True:
+        chunks.append(np.atleast_2d(draw(CHUNK)))
+        errors = np.concatenate(chunks, axis=1)
+        if errors[-1].sum() >= min_errors and errors.shape[1] >= min_channels:
+            return errors
+
+
+def single_vectors(rng):
+    return lambda n: rng.binomial(1, 0.01, n)
+
+
+def bursts(rng):
+    """Half a percent of the channels is bad, with 1 + Poisson(3) of 400 bits wrong."""
+    return lambda n: np.where(rng.random(n) < 0.005, 1 + rng.poisson(3, n), 0)
+
+
+def fading(rng):
+    """Every channel has its own error rate, log-normal with a heavy tail."""
+    return lambda n: rng.binomial(400, np.minimum(np.exp(rng.normal(-7, 1.2, n)), 0.5))
+
+
+def fading_rate():
+    grid = stats.norm.ppf((np.arange(200_000) + 0.5) / 200_000)
+    return np.minimum(np.exp(-7 + 1.2 * grid), 0.5).mean()
+
+
+@pytest.mark.parametrize(
+    ("law", "trials", "rate"),
+    [
+        (single_vectors, 1, 0.01),
+        (bursts, 400, 0.005 * 4 / 400),
+        (fading, 400, fading_rate()),
+    ],
+)
+def test_clustered_interval_covers(law, trials, rate):
+    rng = np.random.default_rng(7)
+    runs = 600
+    hits = 0
+    for _ in range(runs):
+        low, high = clustered_interval(until(law(rng))[0], trials)
+        hits += low <= rate <= high
+    assert 0.93 <= hits / runs <= 0.97
+
+
+def test_binomial_interval_would_not_cover():
+    """The clusters matter: counting bits as independent covers far too seldom."""
+    rng = np.random.default_rng(7)
+    draw, hits = fading(rng), 0
+    for _ in range(200):
+        errors = until(draw)[0]
+        low, high = clopper_pearson(errors.sum(), errors.size * 400)
+        hits += low <= fading_rate() <= high
+    assert hits / 200 < 0.9
+
+
+def test_clopper_pearson_equals_scipy():
+    for errors, trials in ((0, 10), (3, 50), (50, 50), (100, 100_000)):
+        expected = stats.binomtest(errors, trials).proportion_ci(0.95, "exact")
+        assert clopper_pearson(errors, trials) == pytest.approx(tuple(expected), rel=1e-9)
+
+
+def test_one_trial_a_channel_is_clopper_pearson():
+    errors = np.zeros(500, np.int64)
+    errors[:7] = 1
+    assert clustered_interval(errors, 1) == pytest.approx(clopper_pearson(7, 500), rel=1e-9)
+
+
+def test_no_errors_bound_by_channels_not_by_bits():
+    low, high = clustered_interval(np.zeros(200, np.int64), 1000)
+    assert low == 0
+    assert high == pytest.approx(clopper_pearson(0, 200).high)
+
+
+def test_one_channel_says_almost_nothing():
+    low, high = clustered_interval(np.array([500]), 1000)
+    assert low < 0.05
+    assert high > 0.95
+
+
+def nested(rng):
+    """b's errors are among a's: rates 0.02 and 0.015."""
+
+    def draw(n):
+        uniform = rng.random(n)
+        return np.stack([uniform < 0.02, uniform < 0.015]).astype(np.int64)
+
+    return draw
+
+
+def overlapping(rng):
+    """Equal rates, half of the errors in common."""
+
+    def draw(n):
+        uniform = rng.random(n)
+        return np.stack([uniform < 0.02, (uniform > 0.01) & (uniform < 0.03)]).astype(np.int64)
+
+    return draw
+
+
+@pytest.mark.parametrize(("law", "difference"), [(nested, 0.005), (overlapping, 0.0)])
+def test_paired_difference_covers(law, difference):
+    draw, runs = law(np.random.default_rng(8)), 600
+    hits, rejections = 0, 0
+    for _ in range(runs):
+        a, b = until(draw)
+        found = paired_difference(
+            a, b, 1, wrong_a=np.flatnonzero(a), wrong_b=np.flatnonzero(b), channel_reuse=1
+        )
+        hits += found.low <= difference <= found.high
+        rejections += found.p_value < 0.05
+    assert 0.93 <= hits / runs <= 0.97
+    if difference == 0:
+        assert rejections / runs <= 0.07
+    else:
+        assert rejections / runs > 0.95
+
+
+def test_paired_difference_is_sharper_than_two_intervals():
+    a, b = until(nested(np.random.default_rng(9)))
+    found = paired_difference(
+        a, b, 1, wrong_a=np.flatnonzero(a), wrong_b=np.flatnonzero(b), channel_reuse=1
+    )
+    apart = clustered_interval(a, 1), clustered_interval(b, 1)
+    assert found.low > 0
+    assert found.high - found.low < apart[0].high - apart[0].low
+    assert (found.only_b, found.only_a) == (0, int(a.sum() - b.sum()))
+
+
+def test_twins_do_not_differ():
+    errors = until(bursts(np.random.default_rng(10)))[0]
+    wrong = np.flatnonzero(errors)
+    found = paired_difference(errors, errors, 400, wrong_a=wrong, wrong_b=wrong, channel_reuse=1)
+    assert (found.difference, found.p_value) == (0.0, 1.0)
+    assert found.low < 0 < found.high
+
+
+def test_sign_test_equals_the_binomial_test():
+    for more, fewer in ((3, 9), (0, 0), (7, 7), (20, 1)):
+        expected = stats.binomtest(more, more + fewer).pvalue if more + fewer else 1.0
+        assert sign_test(more, fewer) == pytest.approx(expected)

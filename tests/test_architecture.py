@@ -1,0 +1,153 @@
+"""The house rules that a machine can check: import direction, sizes, what is never imported."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import mimolearn
+
+PACKAGE = Path(mimolearn.__file__).parent
+MODULES = sorted(PACKAGE.rglob("*.py"))
+
+# Imports point upward in this list, never down.
+ROOMS = [
+    "errors",
+    "plainmodel",
+    "tomlfile",
+    "constellation",
+    "snr",
+    "linalg",
+    "kernels",
+    "channels",
+    "scenario",
+    "coding",
+    "detection",
+    "detectors",
+    "quantizers",
+    "beamformers",
+    "training",
+    "simulation",
+    "zoo",
+    "experiments",
+    "report",
+    "export",
+    "interop",
+    "cli",
+]
+FAMILIES = {"detectors", "quantizers", "beamformers"}
+FORBIDDEN_MODULES = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "shelve", "marshal"}
+# Each costs a tenth of a second to seconds, and is needed by some uses only.
+LAZY_MODULES = ["numba", "sionna", "matplotlib", "plotly", "pandas", "h5py"]
+LAZY_MODULES += ["scipy.stats", "scipy.io", "typer", "rich", "cvxpy", "onnx", "ray"]
+MAX_LINES = 400
+# Files that are longer for a reason that stands beside them.
+LONG_FILES: dict[str, str] = {}
+
+each_module = pytest.mark.parametrize(
+    "path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE))
+)
+
+
+def room_of(path: Path) -> str:
+    """First part of a module's name inside the package; "" for the package itself."""
+    first = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+    return {"__init__": "", "__main__": "cli"}.get(first, first)
+
+
+def imported_modules(path: Path) -> Iterator[str]:
+    """Absolute names of all imports in a file, those inside functions included."""
+    package = ["mimolearn", *path.relative_to(PACKAGE).parts[:-1]]
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            start = package[: len(package) - node.level + 1] if node.level else []
+            base = ".".join([*start, *([node.module] if node.module else [])])
+            yield base
+            # "from mimolearn import channels" names a room by its second half.
+            yield from (f"{base}.{alias.name}" for alias in node.names)
+
+
+def imported_rooms(path: Path) -> set[str]:
+    names = (name.split(".") for name in imported_modules(path))
+    return {parts[1] for parts in names if parts[0] == "mimolearn" and len(parts) > 1}
+
+
+def test_every_room_has_its_place() -> None:
+    unknown = {room_of(path) for path in MODULES} - {"", *ROOMS}
+    assert not unknown, f"give {unknown} a place in ROOMS and in ARCHITECTURE.md"
+
+
+@each_module
+def test_imports_point_upward(path: Path) -> None:
+    room = room_of(path)
+    if room == "":
+        return
+    imported = imported_rooms(path)
+    assert imported <= set(ROOMS), f"import rooms, not the package: {imported - set(ROOMS)}"
+    below = {other for other in imported if ROOMS.index(other) > ROOMS.index(room)}
+    assert not below, f"{room} imports what stands below it: {below}"
+
+
+@each_module
+def test_families_stand_apart(path: Path) -> None:
+    room = room_of(path)
+    if room in FAMILIES:
+        assert not imported_rooms(path) & (FAMILIES - {room} | {"scenario"})
+
+
+@each_module
+def test_nothing_is_unpickled(path: Path) -> None:
+    roots = {name.split(".")[0] for name in imported_modules(path)}
+    assert not roots & FORBIDDEN_MODULES
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if not isinstance(node, ast.Call):
+            continue
+        call = ast.unparse(node.func)
+        assert call not in {"torch.load", "torch.save", "pd.read_pickle"}, f"line {node.lineno}"
+        if call in {"np.load", "numpy.load"}:
+            options = {keyword.arg: ast.unparse(keyword.value) for keyword in node.keywords}
+            assert options.get("allow_pickle") == "False", f"line {node.lineno}"
+
+
+@each_module
+def test_global_random_state_is_left_alone(path: Path) -> None:
+    calls = {
+        ast.unparse(node.func)
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.Call)
+    }
+    seeds = {"torch.manual_seed", "torch.seed", "np.random.seed", "random.seed"}
+    assert not calls & seeds
+
+
+@each_module
+def test_files_stay_readable(path: Path) -> None:
+    name = str(path.relative_to(PACKAGE))
+    assert path.name not in {"utils.py", "helpers.py", "misc.py", "common.py"}
+    num_lines = len(path.read_text("utf-8").splitlines())
+    assert num_lines <= MAX_LINES or name in LONG_FILES, f"{num_lines} lines"
+
+
+def test_import_of_the_package_is_light() -> None:
+    program = f"""
+import sys, mimolearn
+heavy = [name for name in {LAZY_MODULES!r} if name in sys.modules]
+assert not heavy, heavy
+"""
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", program], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == done.stderr == ""
+
+
+def test_public_names_exist_and_are_sorted() -> None:
+    assert all(hasattr(mimolearn, name) for name in mimolearn.__all__)
+    assert len(set(mimolearn.__all__)) == len(mimolearn.__all__)
