@@ -1,5 +1,7 @@
 """Learned MIMO transceivers next to every classical method, on the same channels and noise."""
 
+from importlib.metadata import version
+
 from mimolearn import channels
 from mimolearn.constellation import Constellation
 from mimolearn.detection import (
@@ -22,8 +24,10 @@ from mimolearn.simulation import (
     load_results,
     simulate,
 )
+from mimolearn.training import Recipe, shipped_recipes, train
+from mimolearn.zoo import load, zoo_names
 
-__version__ = "0.1.0"
+__version__ = version("mimolearn")
 
 __all__ = [
     "AxisGaussianDetection",
@@ -40,6 +44,7 @@ __all__ = [
     "LogitDetection",
     "MimolearnError",
     "NotSoftError",
+    "Recipe",
     "ResultsFileError",
     "RunPlan",
     "Scenario",
@@ -47,8 +52,12 @@ __all__ = [
     "compare",
     "detector_names",
     "list_results",
+    "load",
     "load_results",
     "make_detector",
+    "shipped_recipes",
     "shipped_scenarios",
     "simulate",
+    "train",
+    "zoo_names",
 ]

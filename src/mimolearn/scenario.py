@@ -113,23 +113,34 @@ class Scenario(PlainModel):
         check_positive_int("num_channels", num_channels)
         if not dtype.is_complex:
             raise invalid("dtype", dtype, "torch.complex64 or torch.complex128")
-        nr, nt, reuse = self.num_rx_ant, self.num_tx_ant, self.channel_reuse
+        nr, nt = self.num_rx_ant, self.num_tx_ant
         h = self.channel.draw(num_channels, nr, nt, generator, dtype)
+        return self.transmit(h, self.noise_var(snr_db, h), self.channel_reuse, generator)
+
+    def transmit(
+        self, h: Tensor, noise_var: Tensor, num_vectors: int, generator: Generator
+    ) -> Block:
+        """Send ``num_vectors`` random vectors over each given channel, then draw channel errors.
+
+        h: (N, R, Nt), R rows of any number: a reduced channel serves as well. noise_var: () or (N).
+        """
+        nr, nt = self.num_rx_ant, self.num_tx_ant
+        num_channels, rows = h.shape[:2]
         points = self.points()
-        shape = (num_channels, reuse, nt)
+        shape = (num_channels, num_vectors, nt)
         indices = torch.randint(
             points.num_points, shape, generator=generator, device=generator.device
         )
-        x = points.map(indices, dtype)
-        noise_var = self.noise_var(snr_db, h).to(h.real.dtype).expand(num_channels)
-        noise = complex_normal((num_channels, reuse, nr), generator, dtype)
+        x = points.map(indices, h.dtype)
+        noise_var = noise_var.to(h.real.dtype).expand(num_channels)
+        noise = complex_normal((num_channels, num_vectors, rows), generator, h.dtype)
         y = x @ h.mT + noise * noise_var.sqrt()[:, None, None]
         h_hat, known_noise = h, noise_var
         if self.csi.error_var > 0:
             error_var = self.csi.error_var * self.channel.entry_var(nr, nt)
-            error = complex_normal(tuple(h.shape), generator, dtype)
+            error = complex_normal(tuple(h.shape), generator, h.dtype)
             if self.channel.is_real:
-                error = error.real.mul(2**0.5).to(dtype)
+                error = error.real.mul(2**0.5).to(h.dtype)
             h_hat = h + error * error_var**0.5
             if self.csi.noise == "with-error":
                 known_noise = noise_var + nt * error_var

@@ -7,18 +7,27 @@ from typing import Any
 from mimolearn.constellation import Constellation
 from mimolearn.detectors.base import Cost, Detector, IterativeDetector
 from mimolearn.detectors.cg import ConjugateGradient
+from mimolearn.detectors.cgnr import CGNR
+from mimolearn.detectors.deep_cg import DeepCG
+from mimolearn.detectors.deep_cg_online import DeepCGOnline
 from mimolearn.detectors.ep import ExpectationPropagation
 from mimolearn.detectors.gauss_seidel import GaussSeidel
 from mimolearn.detectors.k_best import KBest
+from mimolearn.detectors.lcgnet_m import LcgNetM
+from mimolearn.detectors.lcgnet_s import LcgNetS
+from mimolearn.detectors.lcgnet_v import LcgNetV
 from mimolearn.detectors.lmmse import LMMSE
 from mimolearn.detectors.ml import ML
 from mimolearn.detectors.mmse_sic import MMSESIC
 from mimolearn.detectors.mrc import MRC
 from mimolearn.detectors.neumann import Neumann
 from mimolearn.detectors.oamp import OAMP
+from mimolearn.detectors.qlcgnet_v import QLcgNetV, quantize_lcgnet
+from mimolearn.detectors.qlcgnet_v_soft import SoftQLcgNetV
 from mimolearn.detectors.sdr import SDR
 from mimolearn.detectors.soft_sphere import SoftSphere
 from mimolearn.detectors.sphere import Sphere
+from mimolearn.detectors.unfolded import UnfoldedDetector
 from mimolearn.detectors.wl_cg import WidelyLinearCG
 from mimolearn.detectors.wl_lmmse import WidelyLinearLMMSE
 from mimolearn.detectors.zf import ZeroForcing
@@ -45,6 +54,14 @@ _DETECTORS: dict[str, type[Detector]] = {
         SDR,
         ExpectationPropagation,
         OAMP,
+        LcgNetS,
+        LcgNetV,
+        LcgNetM,
+        QLcgNetV,
+        SoftQLcgNetV,
+        CGNR,
+        DeepCG,
+        DeepCGOnline,
     )
 }
 
@@ -72,6 +89,7 @@ def make_detector(name: str, constellation: Constellation | str, **options: Any)
 
 
 __all__ = [
+    "CGNR",
     "LMMSE",
     "ML",
     "MMSESIC",
@@ -81,18 +99,27 @@ __all__ = [
     "ZFSIC",
     "ConjugateGradient",
     "Cost",
+    "DeepCG",
+    "DeepCGOnline",
     "Detector",
     "ExpectationPropagation",
     "GaussSeidel",
     "IterativeDetector",
     "KBest",
+    "LcgNetM",
+    "LcgNetS",
+    "LcgNetV",
     "Neumann",
+    "QLcgNetV",
+    "SoftQLcgNetV",
     "SoftSphere",
     "Sphere",
+    "UnfoldedDetector",
     "WidelyLinearCG",
     "WidelyLinearLMMSE",
     "ZeroForcing",
     "detector_class",
     "detector_names",
     "make_detector",
+    "quantize_lcgnet",
 ]

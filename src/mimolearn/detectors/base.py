@@ -37,6 +37,8 @@ class Detector(nn.Module, ABC):
     """
 
     name: ClassVar[str]
+    # Part of what stored results are keyed by: raise it when a change alters what is detected.
+    revision: ClassVar[int] = 1
     soft: ClassVar[bool] = True
 
     def __init__(self, constellation: Constellation | str) -> None:

@@ -15,6 +15,7 @@ from mimolearn.errors import InvalidInputError, MimolearnError, all_finite
 from mimolearn.scenario import Block, Scenario
 from mimolearn.simulation.counts import Counts, ErrorPositions
 from mimolearn.simulation.seeds import chunk_generator
+from mimolearn.threads import one_thread
 
 # Measured with lmmse, 32 x 64: 43 us per channel with 1 to 4 MB a call, 90 us with 64 MB (out of
 # cache) and 79 us with 128 kB (overhead of calls); 4 x 4 stops gaining at 512 channels.
@@ -150,21 +151,6 @@ def _errors(
 
 
 _POPCOUNT = torch.tensor([value.bit_count() for value in range(256)])
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Limit torch to one thread, and restore what it was."""
-    # The order of a threaded sum, and with it the last bit of a metric, depends on the threads.
-    threads = torch.get_num_threads()
-    if threads == 1:
-        yield
-        return
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
 
 
 @contextmanager

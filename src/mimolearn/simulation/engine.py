@@ -268,10 +268,8 @@ def _distinct(first: tuple[Contender, ...], more: tuple[Contender, ...]) -> tupl
 def _provenance(saved: dict[str, Any]) -> Provenance:
     if "provenance" in saved:
         return Provenance(**saved["provenance"])
-    from mimolearn import __version__  # here, because the package imports this module
-
-    versions = {"mimolearn": __version__, "python": platform.python_version()}
-    versions |= {library: version(library) for library in _LIBRARIES}
+    versions = {"python": platform.python_version()}
+    versions |= {library: version(library) for library in ("mimolearn", *_LIBRARIES)}
     machine = f"{_processor()}, {platform.system()} {platform.machine()}"
     return Provenance(versions, machine, datetime.now(UTC).isoformat(timespec="seconds"))
 

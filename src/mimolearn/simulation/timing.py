@@ -10,10 +10,11 @@ import torch
 
 from mimolearn.detectors import Detector
 from mimolearn.scenario import Scenario
-from mimolearn.simulation.chunk import batch_channels, evaluating, one_thread
+from mimolearn.simulation.chunk import batch_channels, evaluating
 from mimolearn.simulation.results import CostReport, Timing
 from mimolearn.simulation.run import canonical_snr
 from mimolearn.simulation.seeds import chunk_generator
+from mimolearn.threads import one_thread
 
 _MIN_REPEATS = 5
 _MAX_REPEATS = 200

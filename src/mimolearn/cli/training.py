@@ -1,0 +1,122 @@
+"""`mimolearn train` and `mimolearn fine-tune`: networks from recipes."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich import box
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from mimolearn.cli.app import AsJson, app, stdout
+
+Out = Annotated[
+    Path, typer.Option("--out", "-o", help="Folder for weights, card, log and checkpoint.")
+]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")]
+
+_WEIGHTS_FOLDER = Path("mimolearn-weights")
+
+
+@app.command()
+def train(
+    recipe: Annotated[
+        str, typer.Argument(help="A recipe: a TOML file, or the name of one that ships.")
+    ],
+    out: Out = _WEIGHTS_FOLDER,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Train a network as a recipe says: safetensors, a JSON card and a log come out.
+
+    Interrupted, it goes on from its last checkpoint with the same command, bit for bit.
+
+    Example: mimolearn train lcgnet-v-32x64-bpsk
+    """
+    from mimolearn.training import read_recipe
+
+    _train(read_recipe(recipe), out, as_json, quiet)
+
+
+@app.command("fine-tune")
+def fine_tune(
+    weights: Annotated[str, typer.Argument(help="Weights: a shipped name or a .safetensors file.")],
+    scenario: Annotated[
+        str, typer.Option("--scenario", "-s", help="A shipped scenario, or a TOML file.")
+    ],
+    name: Annotated[str | None, typer.Option("--name", help="Name of the new weights.")] = None,
+    steps: Annotated[int, typer.Option("--steps", help="Training steps.")] = 200,
+    learning_rate: Annotated[float, typer.Option("--learning-rate", help="Adam's.")] = 5e-3,
+    out: Out = _WEIGHTS_FOLDER,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Go on training weights on another scenario.
+
+    Example: mimolearn fine-tune lcgnet-v-32x64-bpsk --scenario lcgnet-32x64-bpsk-correlated
+    """
+    from mimolearn.scenario import Scenario
+    from mimolearn.training import fine_tune_recipe
+
+    is_file = scenario.endswith(".toml")
+    found = Scenario.from_toml(scenario) if is_file else Scenario.shipped(scenario)
+    recipe = fine_tune_recipe(weights, found, name=name, steps=steps, learning_rate=learning_rate)
+    _train(recipe, out, as_json, quiet)
+
+
+def _train(recipe: Any, out: Path, as_json: bool, quiet: bool) -> None:
+    from mimolearn.training import train as run_training
+
+    with _progress(quiet) as progress:
+        result = run_training(recipe, out=out, progress=progress)
+    card = result.card
+    assert card is not None
+    if as_json:
+        sys.stdout.write(card.model_dump_json(indent=2) + "\n")
+        return
+    console = stdout()
+    table = Table("SNR [dB]", "NMSE [dB]", "BER", "SER", box=box.SIMPLE_HEAD, pad_edge=False)
+    for m in card.measured:
+        table.add_row(f"{m.snr_db:g}", f"{m.nmse_db:.2f}", f"{m.ber:.2e}", f"{m.ser:.2e}")
+    if card.measured:
+        console.print(table)
+    console.print(
+        f"{card.steps} steps in {card.seconds:.0f} s. Weights: {result.path}",
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
+@contextmanager
+def _progress(quiet: bool) -> Iterator[Callable[[Any], None] | None]:
+    console = Console(stderr=True)
+    if quiet:
+        yield None
+        return
+    if not console.is_terminal:
+        yield lambda event: console.print(_line(event), highlight=False, soft_wrap=True)
+        return
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task("starting")
+        yield lambda event: bar.update(
+            task, total=event.total_steps, completed=event.step, description=_line(event)
+        )
+
+
+def _line(event: Any) -> str:
+    return (
+        f"step {event.step}/{event.total_steps}: loss {event.loss:.4g}, validation "
+        f"{event.validation_loss:.4g} (best {event.best_loss:.4g})"
+    )

@@ -1,0 +1,52 @@
+"""Fixed steps of the conjugate-gradient recursion that need no training: Chebyshev's."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+from torch import Tensor, float64, tensor
+
+
+class Steps(NamedTuple):
+    """alpha: (L) and beta: (L - 1) of x += alpha d, r -= alpha A d, d = r + beta d."""
+
+    alpha: Tensor
+    beta: Tensor
+
+
+class Edges(NamedTuple):
+    """Between which values the eigenvalues of a system lie."""
+
+    low: float
+    high: float
+
+
+def chebyshev_steps(edges: Edges, num_layers: int) -> Steps:
+    """The semi-iteration that is best for all spectra within the edges (Golub and Varga 1961).
+
+    With c the centre and h the half-width: alpha_1 = 1/c, beta_1 = (h/c)^2 / 2,
+    alpha_{k+1} = 1 / (c - beta_k / alpha_k), beta_{k+1} = (h alpha_{k+1} / 2)^2.
+    Step k needs nothing of the steps after it, so that any depth is a prefix of a deeper one.
+
+    >>> chebyshev_steps(Edges(1.0, 1.0), 2)
+    Steps(alpha=tensor([1., 1.], dtype=torch.float64), beta=tensor([0.], dtype=torch.float64))
+    """
+    centre, half = (edges.high + edges.low) / 2, (edges.high - edges.low) / 2
+    alpha, beta = [1 / centre], [(half / centre) ** 2 / 2]
+    for _ in range(num_layers - 1):
+        alpha.append(1 / (centre - beta[-1] / alpha[-1]))
+        beta.append((half * alpha[-1] / 2) ** 2)
+    return Steps(tensor(alpha, dtype=float64), tensor(beta[: num_layers - 1], dtype=float64))
+
+
+def marchenko_pastur_edges(load: float, num_layers: int, widen: float = 1.0) -> Edges:
+    """(1 -+ sqrt(load))^2, where H^H H of independent fading lies when its mean diagonal is 1.
+
+    load: columns over rows. widen: a finite matrix leaves the edges a little; its factor on the
+    upper one. At load 1 the lower edge is 0, which no number of steps resolves: it is kept at the
+    upper one over num_layers^2, the condition number that as many steps do.
+    """
+    high = (1 + math.sqrt(load)) ** 2 * widen
+    low = (1 - math.sqrt(load)) ** 2 / widen
+    return Edges(max(low if load < 1 else 0.0, high / max(num_layers, 2) ** 2), high)

@@ -1,0 +1,79 @@
+"""Detectors whose iterations are layers with learned parameters."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from torch import Tensor
+
+from mimolearn.constellation import Constellation
+from mimolearn.detection import Detection
+from mimolearn.detectors.base import Detector
+from mimolearn.errors import check_positive_int, invalid
+
+# A file of weights names these sizes before its content is checked: none may fill the memory.
+MAX_LAYERS = 1024
+MAX_STREAMS = 4096
+
+
+class UnfoldedDetector(Detector):
+    """A detector of ``num_layers`` layers with learned parameters.
+
+    Training calls ``prepare`` and reads ``layers`` or ``layer_detections``, so both stay on the
+    graph; the detector must depend on h and y through H^H H and H^H y alone if it is to be trained
+    on reduced channels (see ``training.reduced``).
+    """
+
+    def __init__(self, constellation: Constellation | str, num_layers: int) -> None:
+        super().__init__(constellation)
+        self.num_layers = check_layers(num_layers)
+
+    @abstractmethod
+    def layers(self, prepared: Any, y: Tensor) -> Iterator[Tensor]:
+        """Raw complex estimates (*C, T, Nt), one a layer, each computed when it is asked for."""
+
+    def iterates(self, prepared: Any, y: Tensor) -> list[Tensor]:
+        """All of ``layers``: what convergence plots read."""
+        return list(self.layers(prepared, y))
+
+    def layer_detections(self, prepared: Any, y: Tensor) -> Iterator[Detection]:
+        """Detections of the layers that have one; by default that of the last alone."""
+        yield self._detect(prepared, y)
+
+    def layer_parameters(self) -> Sequence[tuple[Tensor, int]]:
+        """(parameter, the layer of its row 0), where rows are layers: training may freeze rows."""
+        return ()
+
+    def set_sharpness(self, sharpness: float) -> None:
+        """Anneal a soft quantiser towards a hard one; a network without one refuses."""
+        raise invalid("sharpness", sharpness, f"no sharpness: {self.name!r} has no soft quantiser")
+
+    def start_from(self, other: UnfoldedDetector) -> None:
+        """Take over the parameters of a trained network, by default one of the same kind."""
+        try:
+            self.load_state_dict(other.state_dict())
+        except RuntimeError:
+            expected = f"weights of {self.name!r} with the same options"
+            raise invalid("start_from", f"<{type(other).__name__}>", expected) from None
+
+    def finished(self) -> UnfoldedDetector:
+        """What is stored when training ends: itself, unless there is a leaner form."""
+        return self
+
+
+def check_layers(num_layers: object) -> int:
+    """A number of layers within MAX_LAYERS."""
+    if check_positive_int("num_layers", num_layers) > MAX_LAYERS:
+        raise invalid("num_layers", num_layers, f"at most {MAX_LAYERS}")
+    assert isinstance(num_layers, int)
+    return num_layers
+
+
+def check_streams(num_tx_ant: object) -> int:
+    """A number of streams within MAX_STREAMS."""
+    if check_positive_int("num_tx_ant", num_tx_ant) > MAX_STREAMS:
+        raise invalid("num_tx_ant", num_tx_ant, f"at most {MAX_STREAMS}")
+    assert isinstance(num_tx_ant, int)
+    return num_tx_ant

@@ -1,0 +1,52 @@
+"""What networks are trained on: fresh blocks of a scenario, each channel at an SNR of its own."""
+
+from __future__ import annotations
+
+import hashlib
+
+import torch
+from torch import Generator, Tensor
+
+from mimolearn.scenario import Block, Scenario
+from mimolearn.training.recipe import SnrMix
+from mimolearn.training.reduced import draw_reduced, is_reducible
+
+
+def step_generator(seed: int, purpose: str, step: int) -> Generator:
+    """The random stream of one training step, or of a fixed set.
+
+    It depends on its arguments alone, so that a run that goes on draws what it would have drawn.
+    """
+    digest = hashlib.sha256(f"{seed}|{purpose}|{step}".encode()).digest()
+    return Generator().manual_seed(int.from_bytes(digest[:8], "big") >> 1)
+
+
+def draw_block(
+    scenario: Scenario, snr: SnrMix, num_channels: int, num_vectors: int, generator: Generator
+) -> Block:
+    """Draw channels at SNRs of the mix and send vectors over them.
+
+    Where the theory allows it, h is the reduced channel (see ``reduced``): (N, Nt, Nt) and y
+    (N, T, Nt) in place of Nr rows.
+    """
+    if is_reducible(scenario):
+        h = draw_reduced(scenario, num_channels, generator)
+    else:
+        nr, nt = scenario.num_rx_ant, scenario.num_tx_ant
+        h = scenario.channel.draw(num_channels, nr, nt, generator)
+    noise_var = mixed_noise_var(scenario, snr, h, generator)
+    return scenario.transmit(h, noise_var, num_vectors, generator)
+
+
+def mixed_noise_var(scenario: Scenario, snr: SnrMix, h: Tensor, generator: Generator) -> Tensor:
+    """(N) noise variances: SNRs of the mix, in dB uniform or of equal share."""
+    num_channels = h.shape[0]
+    if snr.levels_db:
+        levels = torch.tensor(snr.levels_db)
+        chosen = torch.randint(len(levels), (num_channels,), generator=generator)
+        snr_db = levels[chosen]
+    else:
+        uniform = torch.rand(num_channels, generator=generator)
+        snr_db = snr.low_db + (snr.high_db - snr.low_db) * uniform
+    # Every definition of SNR is proportional to 1 / noise_var.
+    return scenario.noise_var(0.0, h).to(h.real.dtype) * 10 ** (-snr_db / 10)

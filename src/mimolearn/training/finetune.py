@@ -1,0 +1,38 @@
+"""Training that starts from trained weights, for another channel."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from mimolearn.scenario import Scenario
+from mimolearn.training.recipe import Recipe, Stage
+from mimolearn.weights import read_card
+
+
+def fine_tune_recipe(
+    weights: str | Path,
+    scenario: Scenario,
+    *,
+    name: str | None = None,
+    steps: int = 200,
+    learning_rate: float = 5e-3,
+) -> Recipe:
+    """The recipe that goes on from weights on another scenario, all layers at once.
+
+    weights: a shipped name or a .safetensors file with its card; SNR mix, loss, batch and seed are
+    those of its own recipe. scenario: as many streams as the weights were made for.
+    """
+    card = read_card(weights)
+    fields: dict[str, Any] = {k: v for k, v in card.recipe.items() if k != "layer_by_layer"}
+    fields["stage"] = [Stage(steps=steps)]
+    original = Recipe(**fields)
+    changed: dict[str, Any] = {
+        "name": name or f"{card.name}-tuned",
+        "scenario": scenario,
+        "options": card.options,
+        "stage": (Stage(steps=steps, learning_rate=learning_rate),),
+        "start_from": str(weights),
+    }
+    kept = {key: getattr(original, key) for key in Recipe.model_fields}
+    return Recipe(**kept | changed)

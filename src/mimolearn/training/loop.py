@@ -1,0 +1,320 @@
+"""The one training loop: steps, validation, the best parameters, checkpoints, weights and log."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.optim import Adam
+
+from mimolearn.detectors import UnfoldedDetector
+from mimolearn.detectors.trained import load_detector
+from mimolearn.errors import invalid
+from mimolearn.scenario import Block
+from mimolearn.threads import one_thread
+from mimolearn.training.checkpoint import Position, load_checkpoint, save_checkpoint
+from mimolearn.training.data import draw_block, step_generator
+from mimolearn.training.losses import check_loss_finite, loss_of
+from mimolearn.training.measure import measure
+from mimolearn.training.recipe import Recipe, Stage, shipped_recipes
+from mimolearn.weights import Card, read_card, write_weights
+
+_CHECKPOINT_S = 20.0
+
+
+@dataclass(frozen=True)
+class TrainingEvent:
+    """Sent at every validation.
+
+    step of total_steps; loss: mean since the last event; validation_loss, on the fixed set, and
+    the best of this stage; seconds left, by the mean speed so far.
+    """
+
+    step: int
+    total_steps: int
+    stage: int
+    num_stages: int
+    learning_rate: float
+    loss: float
+    validation_loss: float
+    best_loss: float
+    elapsed_s: float
+    eta_s: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """What the log keeps; times are left out, so that logs of equal runs are equal."""
+        return {
+            "step": self.step,
+            "stage": self.stage,
+            "learning_rate": self.learning_rate,
+            "loss": self.loss,
+            "validation_loss": self.validation_loss,
+            "best_loss": self.best_loss,
+        }
+
+
+@dataclass(frozen=True)
+class Trained:
+    """detector: in evaluation mode. history: log lines. card, path: of the file, if any."""
+
+    detector: UnfoldedDetector
+    history: tuple[dict[str, Any], ...]
+    card: Card | None = None
+    path: Path | None = None
+
+
+Progress = Callable[[TrainingEvent], None]
+
+
+def train(
+    recipe: Recipe | str | Path, *, out: str | Path | None = None, progress: Progress | None = None
+) -> Trained:
+    """Train a network as a recipe says.
+
+    recipe: a Recipe, the name of a shipped one, or a TOML file. out: a folder for NAME.safetensors,
+    its card NAME.json and the log NAME.log.jsonl; without it nothing is written. A run that was cut
+    off leaves a checkpoint there, and the same call goes on from it, bit for bit. One thread is
+    used, because the last bit of a sum depends on their number.
+    Raises InvalidInputError, one line, for a recipe that is wrong or a loss that is not finite.
+    """
+    recipe = read_recipe(recipe)
+    folder = None if out is None else Path(out)
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
+    with one_thread():
+        return _Run(recipe, folder, progress).finish()
+
+
+def read_recipe(recipe: Recipe | str | Path) -> Recipe:
+    """A recipe, given itself, its shipped name or its file."""
+    if isinstance(recipe, Recipe):
+        return recipe
+    if str(recipe).endswith(".toml") or str(recipe) not in shipped_recipes():
+        path = Path(recipe)
+        if isinstance(recipe, Path) or path.suffix == ".toml":
+            return Recipe.from_toml(path)
+    return Recipe.shipped(str(recipe))
+
+
+class _Run:
+    """One training run, from the start or from a checkpoint."""
+
+    def __init__(self, recipe: Recipe, folder: Path | None, progress: Progress | None) -> None:
+        self._recipe = recipe
+        self._progress = progress
+        self._stages = recipe.stages()
+        self._total = sum(stage.steps for stage in self._stages)
+        self._folder = folder
+        self._detector = recipe.build()
+        self._history: list[dict[str, Any]] = []
+        self._started = time.monotonic()
+        path = self._path("checkpoint.safetensors")
+        if path is not None and path.exists():
+            loaded = load_checkpoint(path, recipe.key(), self._detector, self._optimizer_of)
+            self._position, self._best, self._optimizer = loaded
+            self._history = self._read_log()
+        else:
+            start = self._start_from(recipe.start_from) if recipe.start_from else ""
+            self._position = Position(recipe.key(), start)
+            self._optimizer = self._optimizer_of(0)
+            self._best = {}
+        self._seconds_before = self._position.seconds
+        self._last_saved = time.monotonic()
+
+    def finish(self) -> Trained:
+        """Run all stages, write what there is to write."""
+        while self._position.stage < len(self._stages):
+            self._run_stage(self._stages[self._position.stage])
+        detector = self._detector.eval().finished()
+        for parameter in detector.parameters():
+            parameter.requires_grad_(False)
+        history = tuple(self._history)
+        if self._folder is None:
+            return Trained(detector, history)
+        card = write_weights(self._folder, detector, self._card_fields(detector))
+        checkpoint = self._path("checkpoint.safetensors")
+        if checkpoint is not None:
+            checkpoint.unlink(missing_ok=True)
+        return Trained(detector, history, card, self._path("safetensors"))
+
+    def _run_stage(self, stage: Stage) -> None:
+        position = self._position
+        validation = self._validation_block(stage)
+        _set_sharpness(self._detector, stage)
+        if position.stage_step == 0:
+            self._keep_if_best(self._validate(stage, validation))
+        losses: list[float] = []
+        while position.stage_step < stage.steps:
+            losses.append(self._step(stage))
+            last = position.stage_step == stage.steps
+            if last or position.stage_step % self._recipe.validation.every == 0:
+                self._report(stage, validation, losses)
+                losses = []
+                self._save_now_and_then()
+        self._detector.load_state_dict(self._best)
+        position.stage += 1
+        position.stage_step = 0
+        position.best_loss = math.inf
+        if position.stage < len(self._stages):
+            self._optimizer = self._optimizer_of(position.stage)
+
+    def _step(self, stage: Stage) -> float:
+        recipe, position = self._recipe, self._position
+        generator = step_generator(recipe.seed, "train", position.step)
+        batch = recipe.batch
+        block = draw_block(
+            recipe.scenario, stage.snr or recipe.snr, batch.channels, batch.vectors, generator
+        )
+        for group in self._optimizer.param_groups:
+            group["lr"] = learning_rate(stage, position.stage_step)
+        self._detector.train()
+        self._optimizer.zero_grad()
+        loss = loss_of(recipe.loss, self._detector, block, stage.depth)
+        loss.backward()
+        value = float(loss.detach())
+        check_loss_finite(value, position.step)
+        if stage.train == "newest":
+            _freeze_older(self._detector, stage.depth)
+        if recipe.adam.clip_norm:
+            torch.nn.utils.clip_grad_norm_(self._detector.parameters(), recipe.adam.clip_norm)
+        self._optimizer.step()
+        position.stage_step += 1
+        position.step += 1
+        return value
+
+    def _report(self, stage: Stage, validation: Block, losses: list[float]) -> None:
+        value = self._validate(stage, validation)
+        self._keep_if_best(value)
+        position = self._position
+        position.seconds = self._seconds_before + time.monotonic() - self._started
+        event = TrainingEvent(
+            step=position.step,
+            total_steps=self._total,
+            stage=position.stage,
+            num_stages=len(self._stages),
+            learning_rate=learning_rate(stage, position.stage_step - 1),
+            loss=sum(losses) / len(losses),
+            validation_loss=value,
+            best_loss=position.best_loss,
+            elapsed_s=position.seconds,
+            eta_s=position.seconds / position.step * (self._total - position.step),
+        )
+        self._history.append(event.to_dict())
+        log = self._path("log.jsonl")
+        if log is not None:
+            with log.open("a", encoding="utf-8") as stream:
+                stream.write(json.dumps(event.to_dict()) + "\n")
+        if self._progress is not None:
+            self._progress(event)
+
+    def _validation_block(self, stage: Stage) -> Block:
+        recipe = self._recipe
+        generator = step_generator(recipe.seed, "validation", 0)
+        size = recipe.validation.channels, recipe.validation.vectors
+        return draw_block(recipe.scenario, stage.snr or recipe.snr, *size, generator)
+
+    def _validate(self, stage: Stage, block: Block) -> float:
+        self._detector.eval()
+        with torch.no_grad():
+            return float(loss_of(self._recipe.loss, self._detector, block, stage.depth))
+
+    def _keep_if_best(self, value: float) -> None:
+        # The first look counts whatever it is, so that there is always something to go back to.
+        if self._position.stage_step == 0 or value < self._position.best_loss:
+            self._position.best_loss = value
+            self._position.best_step = self._position.step
+            state = self._detector.state_dict()
+            self._best = {key: tensor.detach().clone() for key, tensor in state.items()}
+
+    def _save_now_and_then(self) -> None:
+        now = time.monotonic()
+        path = self._path("checkpoint.safetensors")
+        if path is None or now - self._last_saved < _CHECKPOINT_S:
+            return
+        self._last_saved = now
+        save_checkpoint(path, self._position, self._detector, self._best, self._optimizer)
+
+    def _optimizer_of(self, stage: int) -> Adam:
+        # After the last stage there is none, but a checkpoint may lie there.
+        rate = self._stages[min(stage, len(self._stages) - 1)].learning_rate
+        adam = self._recipe.adam
+        trainable = [p for p in self._detector.parameters() if p.requires_grad]
+        return Adam(trainable, lr=rate, betas=(adam.beta1, adam.beta2))
+
+    def _start_from(self, name: str) -> str:
+        other = load_detector(name)
+        if not isinstance(other, UnfoldedDetector):
+            raise invalid("start_from", name, "a network with learned layers")
+        self._detector.start_from(other)
+        return read_card(name).sha256
+
+    def _path(self, ending: str) -> Path | None:
+        return None if self._folder is None else self._folder / f"{self._recipe.name}.{ending}"
+
+    def _read_log(self) -> list[dict[str, Any]]:
+        """The log up to the checkpoint; what a dead run wrote after it is cut off."""
+        log = self._path("log.jsonl")
+        if log is None or not log.exists():
+            return []
+        lines = []
+        for text in log.read_text("utf-8").splitlines():
+            with contextlib.suppress(ValueError):
+                line = json.loads(text)
+                if line["step"] <= self._position.step:
+                    lines.append(line)
+        log.write_text("".join(json.dumps(line) + "\n" for line in lines), "utf-8")
+        return lines
+
+    def _card_fields(self, detector: UnfoldedDetector) -> dict[str, Any]:
+        recipe, position = self._recipe, self._position
+        options, known = recipe.network_options(), detector.option_names()
+        return {
+            "name": recipe.name,
+            "network": detector.name,
+            "constellation": recipe.scenario.constellation,
+            "options": {key: value for key, value in options.items() if key in known},
+            "recipe": recipe.model_dump(mode="json", exclude_none=True),
+            "recipe_key": recipe.key(),
+            "seed": recipe.seed,
+            "start": position.start,
+            "steps": position.step,
+            "best_step": position.best_step,
+            "validation_loss": self._history[-1]["best_loss"],
+            "seconds": round(position.seconds, 1),
+            "measured": measure(detector, recipe.scenario, recipe.measure, recipe.seed),
+        }
+
+
+def learning_rate(stage: Stage, step: int) -> float:
+    """Linear warm-up, then half a cosine down to final_fraction at the last step."""
+    if step < stage.warm_up:
+        return stage.learning_rate * (step + 1) / stage.warm_up
+    length = max(stage.steps - stage.warm_up - 1, 1)
+    done = min((step - stage.warm_up) / length, 1.0)
+    cosine = (1 + math.cos(math.pi * done)) / 2
+    return stage.learning_rate * (stage.final_fraction + (1 - stage.final_fraction) * cosine)
+
+
+def _freeze_older(detector: UnfoldedDetector, depth: int | None) -> None:
+    """Zero the gradient of all but the newest layer; Adam then leaves those parameters alone."""
+    newest = (depth or detector.num_layers) - 1
+    layered = detector.layer_parameters()
+    for parameter, first in layered:
+        if parameter.grad is not None:
+            parameter.grad[: max(newest - first, 0)] = 0
+    rows = {id(parameter) for parameter, _ in layered}
+    for parameter in detector.parameters():
+        if id(parameter) not in rows and parameter.grad is not None:
+            parameter.grad.zero_()
+
+
+def _set_sharpness(detector: UnfoldedDetector, stage: Stage) -> None:
+    if stage.sharpness is not None:
+        detector.set_sharpness(stage.sharpness)

@@ -1,0 +1,62 @@
+"""What a network reaches, in the numbers that its card carries."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+
+from mimolearn.detectors import Detector, UnfoldedDetector
+from mimolearn.scenario import Scenario
+from mimolearn.training.data import step_generator
+from mimolearn.training.recipe import Measurement
+from mimolearn.weights import Measured
+
+_CHANNELS_A_CALL = 256
+
+
+def measure(
+    detector: Detector, scenario: Scenario, plan: Measurement, seed: int
+) -> tuple[Measured, ...]:
+    """NMSE and error rates at each SNR, on channels of the scenario itself, never reduced ones."""
+    was_training = detector.training
+    detector.eval()
+    with torch.no_grad():
+        found = tuple(_measure_at(detector, scenario, plan, snr_db, seed) for snr_db in plan.snr_db)
+    detector.train(was_training)
+    return found
+
+
+def _measure_at(
+    detector: Detector, scenario: Scenario, plan: Measurement, snr_db: float, seed: int
+) -> Measured:
+    points = scenario.points()
+    error = energy = 0.0
+    bit_errors = symbol_errors = symbols = 0
+    for start in range(0, plan.channels, _CHANNELS_A_CALL):
+        count = min(_CHANNELS_A_CALL, plan.channels - start)
+        generator = step_generator(seed, f"measure {snr_db:.6f}", start)
+        size = scenario.num_rx_ant, scenario.num_tx_ant
+        h = scenario.channel.draw(count, *size, generator)
+        noise_var = scenario.noise_var(snr_db, h)
+        block = scenario.transmit(h, noise_var, plan.vectors, generator)
+        prepared = detector.prepare(block.h_hat, block.noise_var)
+        detection = detector.detect(prepared, block.y)
+        x = points.map(block.indices)
+        if isinstance(detector, UnfoldedDetector):
+            x_hat = detector.iterates(prepared, block.y)[-1]
+        else:
+            x_hat = detection.soft_symbols()
+        error += float((x_hat - x).abs().square().sum())
+        energy += float(x.abs().square().sum())
+        wrong = detection.indices() != block.indices
+        symbol_errors += int(wrong.sum())
+        bit_errors += int((detection.bits() != points.indices_to_bits(block.indices)).sum())
+        symbols += block.indices.numel()
+    return Measured(
+        snr_db=snr_db,
+        nmse_db=round(10 * math.log10(error / energy), 3),
+        ber=bit_errors / (symbols * points.bits_per_symbol),
+        ser=symbol_errors / symbols,
+        vectors=symbols // scenario.num_tx_ant,
+    )

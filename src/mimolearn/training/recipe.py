@@ -1,0 +1,249 @@
+"""How a network is trained: a frozen description, to and from TOML."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from mimolearn.detectors import UnfoldedDetector, detector_class, make_detector
+from mimolearn.errors import InvalidInputError, check_one_of, invalid
+from mimolearn.plainmodel import Count, PlainModel, Real
+from mimolearn.scenario import Scenario
+from mimolearn.tomlfile import parse_toml, read_toml, write_toml
+
+RECIPE_SCHEMA = 1
+
+Db = Annotated[Real, Field(ge=-200, le=200)]
+PlainValue = Annotated[bool, Field(strict=True)] | Annotated[int, Field(strict=True)] | Real | str
+
+
+class SnrMix(PlainModel):
+    """SNRs in dB, of the scenario's definition: uniform from low_db to high_db, or levels_db."""
+
+    low_db: Db = 0.0
+    high_db: Db = 0.0
+    levels_db: tuple[Db, ...] = ()
+
+    @model_validator(mode="after")
+    def _ordered(self) -> SnrMix:
+        if self.low_db > self.high_db:
+            raise invalid("high_db", self.high_db, f"at least low_db = {self.low_db}")
+        return self
+
+
+class Loss(PlainModel):
+    """What is minimised; see ``losses``.
+
+    name: "mse", "residual" (blind) or "cross-entropy".
+    over_noise: divide each channel's loss by its noise_var, so that high SNRs count as much.
+    inner_weight: weight of the layers before the last, each of which gets (t/L)^3 of it over L.
+    """
+
+    name: Literal["mse", "residual", "cross-entropy"] = "mse"
+    over_noise: bool = False
+    inner_weight: Annotated[Real, Field(ge=0, le=100)] = 0.0
+
+
+class Stage(PlainModel):
+    """A part of the schedule with its own optimiser.
+
+    steps; learning_rate, which falls to final_fraction of it on a half cosine after warm_up steps
+    of linear rise. depth: layers in use (all by default). train: "all" rows of these, or those of
+    the "newest" layer. snr: in place of the recipe's. sharpness: of a soft quantiser.
+    """
+
+    steps: Annotated[Count, Field(le=10_000_000)]
+    learning_rate: Annotated[Real, Field(gt=0, le=10)] = 1e-2
+    final_fraction: Annotated[Real, Field(ge=0, le=1)] = 0.03
+    warm_up: Annotated[int, Field(ge=0, strict=True)] = 0
+    depth: Count | None = None
+    train: Literal["all", "newest"] = "all"
+    snr: SnrMix | None = None
+    sharpness: Annotated[Real, Field(gt=0)] | None = None
+
+
+class LayerByLayer(PlainModel):
+    """LcgNet's schedule: for each SNR, for each depth, first the newest layer, then all so far.
+
+    levels_db: from the highest down (Wei et al. 2020, section III-D: 30, 25, ..., 0).
+    """
+
+    levels_db: Annotated[tuple[Db, ...], Field(min_length=1)]
+    newest_steps: Count
+    newest_learning_rate: Annotated[Real, Field(gt=0, le=10)] = 1e-3
+    all_steps: Count
+    all_learning_rate: Annotated[Real, Field(gt=0, le=10)] = 5e-4
+    final_fraction: Annotated[Real, Field(ge=0, le=1)] = 0.03
+
+    def stages(self, num_layers: int) -> tuple[Stage, ...]:
+        """The same as a list of stages."""
+        found = []
+        for level in self.levels_db:
+            mix = SnrMix(low_db=level, high_db=level)
+            for depth in range(1, num_layers + 1):
+                common = {"depth": depth, "snr": mix}
+                found.append(
+                    Stage(
+                        steps=self.newest_steps,
+                        learning_rate=self.newest_learning_rate,
+                        final_fraction=1.0,
+                        train="newest",
+                        **common,
+                    )
+                )
+                found.append(
+                    Stage(
+                        steps=self.all_steps,
+                        learning_rate=self.all_learning_rate,
+                        final_fraction=self.final_fraction,
+                        **common,
+                    )
+                )
+        return tuple(found)
+
+
+class Batch(PlainModel):
+    """Fresh channels in a step, and vectors sent over each."""
+
+    channels: Annotated[Count, Field(le=100_000)] = 64
+    vectors: Annotated[Count, Field(le=100_000)] = 8
+
+
+class Adam(PlainModel):
+    """Adam's decay rates, and the largest norm that a gradient keeps (0: any)."""
+
+    beta1: Annotated[Real, Field(ge=0, lt=1)] = 0.9
+    beta2: Annotated[Real, Field(ge=0, lt=1)] = 0.99
+    clip_norm: Annotated[Real, Field(ge=0)] = 0.0
+
+
+class Validation(PlainModel):
+    """A fixed set: channels and vectors each; every: steps between two looks at it.
+
+    The parameters with the lowest loss on it are kept.
+    """
+
+    channels: Annotated[Count, Field(le=100_000)] = 256
+    vectors: Annotated[Count, Field(le=100_000)] = 8
+    every: Count = 50
+
+
+class Measurement(PlainModel):
+    """What the card reports of the finished network: NMSE and error rates at these SNRs."""
+
+    snr_db: tuple[Db, ...] = ()
+    channels: Annotated[Count, Field(le=1_000_000)] = 1024
+    vectors: Annotated[Count, Field(le=100_000)] = 8
+
+
+class Recipe(PlainModel):
+    """Everything that decides how a network is trained.
+
+    name: of the weights. network, options: for ``make_detector``; ``num_tx_ant`` comes from the
+    scenario unless it is given. scenario: a Scenario, in TOML also the name of a shipped one.
+    start_from: weights (a shipped name or a file) whose parameters training starts from.
+
+    >>> recipe = Recipe(
+    ...     name="mine", network="lcgnet-s", scenario="lcgnet-32x64-bpsk", stage=[{"steps": 10}]
+    ... )
+    >>> recipe.build().num_layers
+    15
+    """
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{0,79}$")]
+    network: str
+    options: dict[str, PlainValue] = Field(default_factory=dict)
+    scenario: Scenario
+    snr: SnrMix = SnrMix(low_db=0.0, high_db=12.0)
+    loss: Loss = Loss()
+    batch: Batch = Batch()
+    adam: Adam = Adam()
+    stage: tuple[Stage, ...] = ()
+    layer_by_layer: LayerByLayer | None = None
+    validation: Validation = Validation()
+    measure: Measurement = Measurement()
+    seed: Annotated[int, Field(ge=0, lt=2**63, strict=True)] = 0
+    start_from: str = ""
+
+    @field_validator("scenario", mode="before")
+    @classmethod
+    def _shipped_scenario(cls, value: object) -> object:
+        return Scenario.shipped(value) if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _can_be_built(self) -> Recipe:
+        if bool(self.stage) == (self.layer_by_layer is not None):
+            raise invalid("stage", len(self.stage), "either [[stage]] tables or [layer_by_layer]")
+        num_layers = self.build().num_layers
+        for stage in self.stage:
+            if stage.depth is not None and stage.depth > num_layers:
+                raise invalid("depth", stage.depth, f"at most the network's {num_layers} layers")
+        return self
+
+    def build(self) -> UnfoldedDetector:
+        """The network before training."""
+        options = self.network_options()
+        detector = make_detector(self.network, self.scenario.constellation, **options)
+        if not isinstance(detector, UnfoldedDetector):
+            raise invalid("network", self.network, "a detector with learned layers")
+        return detector
+
+    def network_options(self) -> dict[str, Any]:
+        """Options with what the scenario decides filled in."""
+        from_scenario = {
+            "num_tx_ant": self.scenario.num_tx_ant,
+            "load": self.scenario.num_tx_ant / self.scenario.num_rx_ant,
+        }
+        known = detector_class(self.network).option_names()
+        return {k: v for k, v in from_scenario.items() if k in known} | self.options
+
+    def stages(self) -> tuple[Stage, ...]:
+        """The schedule as a list."""
+        if self.layer_by_layer is None:
+            return self.stage
+        return self.layer_by_layer.stages(self.build().num_layers)
+
+    def key(self) -> str:
+        """16 hex digits of SHA-256 over canonical JSON and a schema number."""
+        content = {"schema": RECIPE_SCHEMA, **self.model_dump(mode="json")}
+        text = json.dumps(content, sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    @classmethod
+    def from_toml(cls, path: str | Path) -> Recipe:
+        """Read a recipe file; ``scenario`` may be a shipped name, a .toml path or a table."""
+        return cls._from_content(read_toml(path), str(path), Path(path).parent)
+
+    @classmethod
+    def shipped(cls, name: str) -> Recipe:
+        """One of ``shipped_recipes()``."""
+        check_one_of("recipe", name, shipped_recipes())
+        file = resources.files("mimolearn") / "training" / "recipes" / f"{name}.toml"
+        return cls._from_content(parse_toml(file.read_text("utf-8"), name), name, Path())
+
+    @classmethod
+    def _from_content(cls, content: Mapping[str, Any], source: str, folder: Path) -> Recipe:
+        fields = dict(content)
+        try:
+            scenario = fields.get("scenario")
+            if isinstance(scenario, str) and scenario.endswith(".toml"):
+                fields["scenario"] = Scenario.from_toml(folder / scenario)
+            return cls(**fields)
+        except InvalidInputError as error:
+            raise InvalidInputError(f"{source}: {error}") from None
+
+    def to_toml(self) -> str:
+        """TOML text that ``from_toml`` reads back to an equal recipe."""
+        return write_toml(self.model_dump(mode="json", exclude_none=True))
+
+
+def shipped_recipes() -> tuple[str, ...]:
+    """Names of the recipes that come with the library; each makes the weights of its name."""
+    files = (resources.files("mimolearn") / "training" / "recipes").iterdir()
+    return tuple(sorted(f.name.removesuffix(".toml") for f in files if f.name.endswith(".toml")))

@@ -1,0 +1,204 @@
+"""Trained parameters on disk: safetensors with a JSON card beside them, and nothing unpickled.
+
+A file from elsewhere is not trusted: sizes, digest, names, shapes, types and values are checked,
+and every failure is one line that names the file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+from importlib import metadata, resources
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Annotated, Any, Literal, NamedTuple
+
+import torch
+from pydantic import Field
+from safetensors import SafetensorError
+from safetensors.torch import load as load_safetensors
+from safetensors.torch import save as save_safetensors
+from torch import Tensor, nn
+
+from mimolearn.errors import InvalidInputError, check_one_of
+from mimolearn.plainmodel import PlainModel, Real
+
+CARD_SCHEMA = 1
+
+_MAX_CARD_BYTES = 2**20
+_MAX_WEIGHTS_BYTES = 2**28
+_VERSIONED = ("mimolearn", "torch", "numpy", "safetensors")
+
+
+class Measured(PlainModel):
+    """What a network measured at one SNR, on channels that it was not trained on.
+
+    nmse_db: E||x_hat - x||^2 / E||x||^2 of the raw last estimate. ber, ser: of its decisions.
+    """
+
+    snr_db: Real
+    nmse_db: Real
+    ber: Real
+    ser: Real
+    vectors: int
+
+
+class Card(PlainModel):
+    """What weights are: how to build the network, and what it was trained on and measured.
+
+    kind: the family. network, constellation, options: for its constructor. recipe: that of the
+    training, with recipe_key its digest; start: digest of the weights that it began with.
+    best_step: where validation was best. sha256: of the weights file.
+    """
+
+    card_schema: Literal[1] = CARD_SCHEMA
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{0,79}$")]
+    kind: Literal["detector"] = "detector"
+    network: Annotated[str, Field(max_length=80)]
+    constellation: Annotated[str, Field(max_length=20)]
+    options: dict[str, bool | int | Real | str] = Field(default_factory=dict)
+    recipe: dict[str, Any]
+    recipe_key: str
+    seed: int
+    start: str = ""
+    steps: int
+    best_step: int
+    validation_loss: Real
+    seconds: Real
+    measured: tuple[Measured, ...] = ()
+    versions: dict[str, str] = Field(default_factory=dict)
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+class Weights(NamedTuple):
+    """card: what they are. tensors: by name, as stored."""
+
+    card: Card
+    tensors: dict[str, Tensor]
+
+
+def shipped_weights() -> tuple[str, ...]:
+    """Names of the weights that come with the library."""
+    files = _shipped_folder().iterdir()
+    return tuple(
+        sorted(
+            f.name.removesuffix(".safetensors") for f in files if f.name.endswith(".safetensors")
+        )
+    )
+
+
+def is_weights_name(name: str) -> bool:
+    """True for a shipped name or the path of a .safetensors file."""
+    return name.endswith(".safetensors") or name in shipped_weights()
+
+
+def read_card(name: str | Path) -> Card:
+    """The card of shipped weights, or of a .safetensors file."""
+    return _parse_card(_locate(name)[1], str(name))
+
+
+def read_weights(name: str | Path) -> Weights:
+    """Shipped weights by name, or those of a .safetensors file with its card beside it.
+
+    Raises InvalidInputError for a file that cannot be read, is too large, is no safetensors file
+    or is not the one that its card describes.
+    """
+    file, card_file = _locate(name)
+    card = _parse_card(card_file, str(name))
+    data = _read(file, _MAX_WEIGHTS_BYTES, str(name))
+    if hashlib.sha256(data).hexdigest() != card.sha256:
+        raise InvalidInputError(f"{name}: the weights are not those that its card describes")
+    try:
+        return Weights(card, load_safetensors(data))
+    except (SafetensorError, ValueError, KeyError) as error:
+        raise InvalidInputError(f"{name}: not a safetensors file: {error}") from None
+
+
+def write_weights(folder: Path, module: nn.Module, fields: dict[str, Any]) -> Card:
+    """Write NAME.safetensors and NAME.json, each at once or not at all; returns the card.
+
+    fields: of the card, but for the digest and the versions.
+    """
+    tensors = {key: value.detach().contiguous() for key, value in module.state_dict().items()}
+    data = save_safetensors(tensors)
+    card = Card(**fields, versions=library_versions(), sha256=hashlib.sha256(data).hexdigest())
+    write_atomically(folder / f"{card.name}.safetensors", data)
+    text = json.dumps(card.model_dump(mode="json"), indent=1, sort_keys=True) + "\n"
+    write_atomically(folder / f"{card.name}.json", text.encode())
+    return card
+
+
+def load_into(module: nn.Module, weights: Weights) -> None:
+    """Copy tensors into a network, in its own types; names and shapes must be its own."""
+    name = weights.card.name
+    wanted = module.state_dict()
+    if set(wanted) != set(weights.tensors):
+        difference = sorted(set(wanted) ^ set(weights.tensors))
+        raise InvalidInputError(f"{name}: tensors {', '.join(difference)[:80]} do not match")
+    for key, tensor in weights.tensors.items():
+        if tensor.shape != wanted[key].shape:
+            raise InvalidInputError(
+                f"{name}: tensor {key} has shape {tuple(tensor.shape)}, the network that its card "
+                f"describes has {tuple(wanted[key].shape)}"
+            )
+        if tensor.dtype != wanted[key].dtype and not (
+            tensor.dtype.is_floating_point and wanted[key].dtype.is_floating_point
+        ):
+            raise InvalidInputError(
+                f"{name}: tensor {key} is {tensor.dtype}, expected {wanted[key].dtype}"
+            )
+        if tensor.dtype.is_floating_point and not bool(torch.isfinite(tensor).all()):
+            raise InvalidInputError(f"{name}: tensor {key} holds NaN or infinite values")
+    module.load_state_dict(weights.tensors)
+
+
+def library_versions() -> dict[str, str]:
+    """Versions of what decides a training's result."""
+    python = ".".join(map(str, sys.version_info[:3]))
+    return {"python": python} | {name: metadata.version(name) for name in _VERSIONED}
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Write a file so that a reader sees the old content or the new, never a part."""
+    partial = path.with_name(path.name + ".partial")
+    partial.write_bytes(data)
+    partial.replace(path)
+
+
+def _shipped_folder() -> Traversable:
+    return resources.files("mimolearn") / "zoo" / "weights"
+
+
+def _locate(name: str | Path) -> tuple[Traversable | Path, Traversable | Path]:
+    if str(name).endswith(".safetensors"):
+        path = Path(name)
+        return path, path.with_suffix(".json")
+    check_one_of("weights", str(name), shipped_weights())
+    folder = _shipped_folder()
+    return folder / f"{name}.safetensors", folder / f"{name}.json"
+
+
+def _parse_card(file: Traversable | Path, name: str) -> Card:
+    data = _read(file, _MAX_CARD_BYTES, name)
+    try:
+        content = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise InvalidInputError(f"{name}: its card is not valid JSON: {error}") from None
+    if not isinstance(content, dict):
+        raise InvalidInputError(f"{name}: its card is not a JSON object")
+    try:
+        return Card(**content)
+    except InvalidInputError as error:
+        raise InvalidInputError(f"{name}: its card: {error}") from None
+
+
+def _read(file: Traversable | Path, limit: int, name: str) -> bytes:
+    try:
+        with file.open("rb") as stream:
+            data = stream.read(limit + 1)
+    except OSError as error:
+        raise InvalidInputError(f"{name}: {file.name} cannot be read: {error.strerror}") from None
+    if len(data) > limit:
+        raise InvalidInputError(f"{name}: {file.name} is larger than {limit} bytes")
+    return data

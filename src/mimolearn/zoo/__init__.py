@@ -1,0 +1,37 @@
+"""Trained parts that come with the library, by name.
+
+``weights/`` holds one NAME.safetensors and one card NAME.json each; ``mimolearn train NAME`` makes
+them again from the recipe of that name.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from mimolearn.detectors import Detector
+from mimolearn.detectors.trained import load_detector
+from mimolearn.weights import Card, read_card, shipped_weights
+
+
+def load(name: str | Path) -> Detector:
+    """A trained part: one of ``zoo_names()``, or a .safetensors file with its card beside it.
+
+    Raises InvalidInputError, one line, for an unknown name or weights that are not sound.
+
+    >>> load("lcgnet-v-32x64-bpsk").num_layers
+    15
+    """
+    return load_detector(name)
+
+
+def zoo_names() -> tuple[str, ...]:
+    """Names that ``load`` knows."""
+    return shipped_weights()
+
+
+def card(name: str | Path) -> Card:
+    """What trained weights are, were trained on, and measured."""
+    return read_card(name)
+
+
+__all__ = ["Card", "card", "load", "zoo_names"]
