@@ -305,6 +305,12 @@ def int_to_float(builder: Any, a: Any) -> Any:
     return builder.sitofp(a, LLVM[F32])
 
 
+@vector_function(F32, I32)
+def uint_to_float(builder: Any, a: Any) -> Any:
+    """Unsigned integers to the nearest floats."""
+    return builder.uitofp(a, LLVM[F32])
+
+
 @vector_function(I32, F32)
 def float_to_int(builder: Any, a: Any) -> Any:
     """Rounded towards zero; only where the result fits 32 bits."""

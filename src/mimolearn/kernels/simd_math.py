@@ -8,9 +8,9 @@ rounded to float32 in turn, and the later ones fitted anew.
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 
+from mimolearn.kernels.compile import inlined
 from mimolearn.kernels.simd import (
     as_float_bits,
     as_int_bits,
@@ -30,19 +30,19 @@ _INVERSE_LN2 = np.float32(1.442695)
 _ROUNDER = np.float32(12582912.0)
 _TINY_SCALE = np.float32(2**24)
 _SMALLEST_NORMAL = np.float32(2.0**-126)
-_SQRT2_MANTISSA_BITS = 0x3F3504F3  # sqrt(1/2)
+_SQRT_HALF_BITS = 0x3F3504F3
 _TOP_12_BITS = 0xFFFFF000
 _INFINITY = np.float32(np.inf)
 _NAN = np.float32(np.nan)
 
 
-@numba.njit(forceinline=True, error_model="numpy")
+@inlined
 def _power_of_two(n):
     """2^n for integer lanes in -126 .. 127."""
     return as_float_bits((n + 127) << 23)
 
 
-@numba.njit(forceinline=True, error_model="numpy")
+@inlined
 def exp(x):
     """e^x; infinite above 88.72, zero below -104, NaN for NaN."""
     # maximum and minimum give their second operand for NaN, so it has to be x.
@@ -61,16 +61,17 @@ def exp(x):
     return (y * _power_of_two(half)) * _power_of_two(integer - half)
 
 
-@numba.njit(forceinline=True, error_model="numpy")
-def log(x):
-    """ln x; -inf at 0, NaN below and for NaN, inf at inf."""
-    subnormal = x < _SMALLEST_NORMAL
-    scaled = select(subnormal, x * _TINY_SCALE, x)
-    # The exponent that leaves a mantissa in [sqrt(1/2), sqrt(2)).
-    offset = as_int_bits(scaled) - _SQRT2_MANTISSA_BITS
+@inlined
+def _exponent_and_mantissa(x):
+    """x = 2^e m for positive normal x, m in [sqrt(1/2), sqrt(2)); e as a float."""
+    offset = as_int_bits(x) - _SQRT_HALF_BITS
     exponent = ((offset >> 23) ^ 256) - 256
-    mantissa = as_float_bits((offset & 0x007FFFFF) + _SQRT2_MANTISSA_BITS)
-    n = int_to_float(exponent) - select(subnormal, splat(np.float32(24.0)), splat(np.float32(0.0)))
+    return int_to_float(exponent), as_float_bits((offset & 0x007FFFFF) + _SQRT_HALF_BITS)
+
+
+@inlined
+def _log_from_parts(n, mantissa):
+    """n ln 2 + ln(mantissa)."""
     z = mantissa - np.float32(1.0)
     q = z * np.float32(-0.07637878) + np.float32(0.12764585)
     q = q * z + np.float32(-0.13160236)
@@ -81,13 +82,28 @@ def log(x):
     q = q * z + np.float32(0.3333333)
     square = z * z
     tail = (z * square) * q + n * _LN2_LOW - square * np.float32(0.5)
-    y = (tail + z) + n * _LN2_HIGH
+    return (tail + z) + n * _LN2_HIGH
+
+
+@inlined
+def log_of_normal(x):
+    """ln x where x is known to be positive, finite and not subnormal."""
+    n, mantissa = _exponent_and_mantissa(x)
+    return _log_from_parts(n, mantissa)
+
+
+@inlined
+def log(x):
+    """ln x; -inf at 0, NaN below and for NaN, inf at inf."""
+    subnormal = x < _SMALLEST_NORMAL
+    n, mantissa = _exponent_and_mantissa(select(subnormal, x * _TINY_SCALE, x))
+    y = _log_from_parts(select(subnormal, n - np.float32(24.0), n), mantissa)
     y = select(x == _INFINITY, splat(_INFINITY), y)
     y = select(x == np.float32(0.0), splat(-_INFINITY), y)
     return select(x >= np.float32(0.0), y, splat(_NAN))
 
 
-@numba.njit(forceinline=True, error_model="numpy")
+@inlined
 def sincos_turns(turns):
     """(sin 2 pi t, cos 2 pi t) for |t| up to 2^20: an angle in turns is reduced exactly."""
     quarters = (turns * np.float32(4.0) + _ROUNDER) - _ROUNDER
