@@ -13,6 +13,7 @@ from torch import Tensor
 
 from mimolearn.constellation import Constellation
 from mimolearn.errors import NotSoftError
+from mimolearn.kernels import dispatch
 
 
 class Detection(ABC):
@@ -77,7 +78,7 @@ class GaussianDetection(Detection):
         return self.constellation.nearest(self.x_hat)
 
     def llr(self) -> Tensor:
-        return self.constellation.llr(self.x_hat, self.error_var, self.demapping)
+        return dispatch.llr(self.constellation, self.x_hat, self.error_var, self.demapping)
 
     def soft_symbols(self) -> Tensor:
         return self.constellation.posterior(self.x_hat, self.error_var)[0]

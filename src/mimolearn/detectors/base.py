@@ -50,14 +50,8 @@ class Detector(nn.Module, ABC):
         imaginary part, per receive antenna. Returns the algorithm's own NamedTuple.
         Raises InvalidInputError on a wrong shape, a non-finite h or a noise_var not above 0.
         """
-        check_shape("h", h, "(*C, Nr, Nt)", isinstance(h, Tensor) and h.ndim >= 2)
-        if not h.is_complex():
-            raise invalid("h", f"<dtype {h.dtype}>", "a complex dtype")
-        if 0 in h.shape[-2:]:
-            raise invalid("h", f"<shape {tuple(h.shape)}>", "at least one antenna on each side")
-        noise_var = self._check_noise_var(noise_var, h)
+        noise_var = self._check_channel(h, noise_var)
         check_finite("h", h)
-        self._check_size(*h.shape[-2:])
         return self._prepare(h, noise_var)
 
     def detect(self, prepared: Any, y: Tensor) -> Detection:
@@ -79,7 +73,21 @@ class Detector(nn.Module, ABC):
         check_shape("y", y, expected, y.shape[:-2] == h.shape[:-2] and y.shape[-1] == h.shape[-2])
         if y.dtype != h.dtype:
             raise invalid("y", f"<dtype {y.dtype}>", f"the dtype of h, {h.dtype}")
-        return self.detect(self.prepare(h, noise_var), y)
+        fused = self._one_shot(y, h, self._check_channel(h, noise_var))
+        if fused is None:
+            return self.detect(self.prepare(h, noise_var), y)
+        if not bool(fused.finite().all()):
+            # Looking at the small output is cheap; only a bad one needs the look at the inputs.
+            check_finite("h", h)
+            check_finite("y", y)
+        return fused
+
+    def _one_shot(self, y: Tensor, h: Tensor, noise_var: Tensor) -> Detection | None:
+        """Both halves in one compiled kernel, or None where there is none for these inputs.
+
+        A NaN or infinity in an input has to reach the output.
+        """
+        return None
 
     @abstractmethod
     def _prepare(self, h: Tensor, noise_var: Tensor) -> Any:
@@ -95,6 +103,17 @@ class Detector(nn.Module, ABC):
 
     def _check_size(self, num_rx_ant: int, num_tx_ant: int) -> None:
         """Refuse a size that the method cannot handle; the default accepts all."""
+
+    def _check_channel(self, h: Tensor, noise_var: Tensor | float) -> Tensor:
+        """Check all but the finiteness of h, which costs a pass over it; returns noise_var (*C)."""
+        check_shape("h", h, "(*C, Nr, Nt)", isinstance(h, Tensor) and h.ndim >= 2)
+        if not h.is_complex():
+            raise invalid("h", f"<dtype {h.dtype}>", "a complex dtype")
+        if 0 in h.shape[-2:]:
+            raise invalid("h", f"<shape {tuple(h.shape)}>", "at least one antenna on each side")
+        noise_var = self._check_noise_var(noise_var, h)
+        self._check_size(*h.shape[-2:])
+        return noise_var
 
     @classmethod
     def option_names(cls) -> Sequence[str]:

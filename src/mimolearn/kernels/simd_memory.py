@@ -155,3 +155,21 @@ def store_tile(
         offset = _row_offset(builder, first, lane, last, stride, column)
         address = _at(builder, pointer, offset, F32)
         _masked_store(builder, rows[lane], address, mask)
+
+
+@vector_function(_TILE, _FLOATS, types.intp)
+def load_lines(builder: Any, pointer: Any, offset: Any) -> Any:
+    """load_lines(array, offset): 16 vectors that lie one after the other."""
+    lines = [
+        builder.load(_at(builder, pointer, builder.add(offset, _INT64(LANES * i)), F32), align=4)
+        for i in range(LANES)
+    ]
+    return cgutils.pack_array(builder, lines)
+
+
+@vector_function(types.none, _FLOATS, types.intp, _TILE)
+def store_lines(builder: Any, pointer: Any, offset: Any, tile: Any) -> None:
+    """store_lines(array, offset, tile): 16 vectors, one after the other."""
+    for i in range(LANES):
+        address = _at(builder, pointer, builder.add(offset, _INT64(LANES * i)), F32)
+        builder.store(builder.extract_value(tile, i), address, align=4)

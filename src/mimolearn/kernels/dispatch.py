@@ -1,0 +1,230 @@
+"""The one door to the compiled kernels: which path serves a call, and the call itself.
+
+===============  =======================================================  ====================
+path             when                                                     code
+===============  =======================================================  ====================
+torch            gradients wanted, not on a CPU, not single precision,    the detector's own
+                 being traced or exported, or very large matrices
+one by one       fewer than 8 channels                                    ``linear_single``
+interleaved      else                                                     ``linear``
+===============  =======================================================  ====================
+
+This module is cheap to import: numba is imported when a kernel is first needed.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from mimolearn.constellation import Constellation
+
+LINEAR_METHODS = ("lmmse", "biased-lmmse", "zf")
+
+_FEW_CHANNELS = 8
+_LANES = 16
+# Beyond this a group of channels leaves the cache, and one large product is as good.
+_MOST_ENTRIES = 256 * 64
+# Real multiplications below which starting threads costs more than it saves.
+_WORTH_THREADS = 5e7
+
+
+class InterleavedLinear(NamedTuple):
+    """What linear detection keeps of a channel: groups of 16 interleaved, see ``linear``.
+
+    matrix, inverse, gain: (groups, floats a group). error_var: (*C, 1, Nt).
+    """
+
+    matrix: Tensor
+    inverse: Tensor
+    gain: Tensor
+    error_var: Tensor
+
+    def ordinary(self, num_rx: int) -> tuple[Tensor, Tensor]:
+        """h (*C, Nr, Nt) and gain * A^-1 (*C, Nt, Nt), for whoever needs them in torch."""
+        tx = self.error_var.shape[-1]
+        n = tx + tx % 2
+        blocks = self.error_var.shape[:-2]
+        num, row = math.prod(blocks), self.inverse.shape[-1] // n
+
+        def matrices(flat: Tensor, rows: int) -> Tensor:
+            entries = flat[:, : rows * row].reshape(-1, rows, row)[..., : n * 2 * _LANES]
+            parts = entries.reshape(-1, rows, n, 2, _LANES).permute(0, 4, 1, 2, 3)
+            return torch.view_as_complex(parts.contiguous()).flatten(0, 1)[:num]
+
+        u = matrices(self.inverse, n).tril()
+        gain = self.gain.reshape(-1, n, _LANES).mT.flatten(0, 1)[:num]
+        inverse = (gain.unsqueeze(-1) * (u.mH @ u))[..., :tx, :tx]
+        h = matrices(self.matrix, num_rx)[..., :tx]
+        return h.reshape(*blocks, num_rx, tx), inverse.reshape(*blocks, tx, tx)
+
+
+def usable(*tensors: Tensor) -> bool:
+    """Whether compiled kernels can serve these tensors at all."""
+    if torch.compiler.is_compiling():
+        return False
+    grad = torch.is_grad_enabled()
+    return all(
+        tensor.device.type == "cpu"
+        and tensor.dtype in (torch.complex64, torch.float32)
+        and not (grad and tensor.requires_grad)
+        for tensor in tensors
+    )
+
+
+def _fits(h: Tensor) -> bool:
+    return h.shape[-2] * h.shape[-1] <= _MOST_ENTRIES and h.shape[-1] <= 64 and h.numel() > 0
+
+
+def linear(y: Tensor, h: Tensor, noise_var: Tensor, method: str) -> tuple[Tensor, Tensor] | None:
+    """Linear detection of fresh channels: x_hat (*C, T, Nt) and error_var (*C, 1, Nt).
+
+    y: (*C, T, Nr), h: (*C, Nr, Nt), noise_var: (*C). method: one of LINEAR_METHODS.
+    None where only the torch path will do.
+    """
+    if not (usable(y, h, noise_var) and _fits(h) and y.numel() > 0):
+        return None
+    num = math.prod(h.shape[:-2])
+    (vectors, rx), tx = y.shape[-2:], h.shape[-1]
+    x_hat = torch.empty((*y.shape[:-1], tx), dtype=torch.complex64)
+    error_var = torch.empty((*h.shape[:-2], 1, tx), dtype=torch.float32)
+    code = LINEAR_METHODS.index(method)
+    if num < _FEW_CHANNELS:
+        from mimolearn.kernels import linear_single
+
+        arrays = (_flat(h), _flat(y), _flat(noise_var), _flat(x_hat), _flat(error_var))
+        space = _space(linear_single.workspace(rx, tx))
+        linear_single.one_shot_kernel()(*arrays, num, vectors, rx, tx, code, space)
+        return x_hat, error_var
+    from mimolearn.kernels import linear as kernels
+
+    kernel, sizes = kernels.one_shot_kernel(), kernels.Sizes.of(rx, tx)
+    arrays = (_flat(h), _flat(y), _padded(noise_var, num), _flat(x_hat), _flat(error_var))
+
+    def work(first: int, last: int) -> None:
+        space = _space(sizes.one_shot_space)
+        kernel(*arrays, first, last, num, vectors, rx, tx, code, space)
+
+    _in_threads(work, num, _channel_cost(rx, tx) + vectors * _vector_cost(rx, tx))
+    return x_hat, error_var
+
+
+def linear_prepare(h: Tensor, noise_var: Tensor, method: str) -> InterleavedLinear | None:
+    """The part of ``linear`` that needs no y; None where only the torch path will do."""
+    num = math.prod(h.shape[:-2])
+    if num < _FEW_CHANNELS or not (usable(h, noise_var) and _fits(h)):
+        return None
+    from mimolearn.kernels import linear as kernels
+
+    rx, tx = h.shape[-2:]
+    kernel, sizes = kernels.prepare_kernel(), kernels.Sizes.of(rx, tx)
+    groups = -(-num // _LANES)
+    matrix, inverse, gain = (
+        torch.empty(groups, size) for size in (sizes.matrix, sizes.inverse, sizes.gain)
+    )
+    error_var = torch.empty((*h.shape[:-2], 1, tx), dtype=torch.float32)
+    inputs = (_flat(h), _padded(noise_var, num))
+    outputs = (_flat(matrix), _flat(inverse), _flat(gain), _flat(error_var))
+    code = LINEAR_METHODS.index(method)
+
+    def work(first: int, last: int) -> None:
+        space = _space(sizes.prepare_space)
+        kernel(*inputs, *outputs, first, last, num, rx, tx, code, space)
+
+    _in_threads(work, num, _channel_cost(rx, tx))
+    return InterleavedLinear(matrix, inverse, gain, error_var)
+
+
+def linear_detect(prepared: InterleavedLinear, y: Tensor) -> Tensor:
+    """x_hat (*C, T, Nt) from y (*C, T, Nr), in torch if gradients have to reach y."""
+    (vectors, rx), tx = y.shape[-2:], prepared.error_var.shape[-1]
+    if not usable(y):
+        h, inverse = prepared.ordinary(rx)
+        return y @ h.conj() @ inverse.mT
+    from mimolearn.kernels import linear as kernels
+
+    num = math.prod(y.shape[:-2])
+    x_hat = torch.empty((*y.shape[:-1], tx), dtype=torch.complex64)
+    if y.numel() == 0:
+        return x_hat
+    kernel, sizes = kernels.detect_kernel(), kernels.Sizes.of(rx, tx)
+    matrices = (_flat(prepared.matrix), _flat(prepared.inverse), _flat(prepared.gain))
+    arrays = (*matrices, _flat(y), _flat(x_hat))
+
+    def work(first: int, last: int) -> None:
+        kernel(*arrays, first, last, num, vectors, rx, tx, _space(sizes.detect_space))
+
+    _in_threads(work, num, vectors * _vector_cost(rx, tx))
+    return x_hat
+
+
+def llr(constellation: Constellation, x_hat: Tensor, error_var: Tensor, method: str) -> Tensor:
+    """``Constellation.llr`` by the fastest path.
+
+    x_hat: (*C, T, Nt). error_var: (*C, T or 1, Nt), or anything that broadcasts to x_hat.
+    """
+    per_vector = x_hat.shape
+    per_block = (*x_hat.shape[:-2], 1, x_hat.shape[-1])
+    served = error_var.shape in (per_vector, per_block) and usable(x_hat, error_var)
+    if not served or x_hat.numel() < 64:
+        return constellation.llr(x_hat, error_var, method)
+    from mimolearn.kernels import demap
+
+    (vectors, n), bits = x_hat.shape[-2:], constellation.bits_per_axis
+    axes = 1 if constellation.is_real else 2
+    axis = constellation.axis(torch.float32)
+    order = np.argsort(axis.bits.numpy().T, axis=-1, kind="stable").reshape(-1)
+    out = torch.empty((*x_hat.shape, constellation.bits_per_symbol), dtype=torch.float32)
+    inputs = (_flat(x_hat.real if axes == 1 else x_hat), _flat(error_var))
+    share = vectors if error_var.shape == per_block else 1
+    sizes = (x_hat.numel() // n, share, n, axes, method == "exact")
+    space = _space(demap.workspace(bits, n * axes))
+    demap.llr_kernel()(*inputs, _flat(out), axis.levels.numpy(), order, *sizes, space)
+    return out
+
+
+def _flat(tensor: Tensor) -> np.ndarray:
+    """The memory of a contiguous tensor (a copy of any other) as flat float32 numbers."""
+    tensor = tensor.detach().resolve_conj().resolve_neg().contiguous()
+    if tensor.is_complex():
+        tensor = torch.view_as_real(tensor)
+    return tensor.reshape(-1).numpy()
+
+
+def _padded(noise_var: Tensor, num: int) -> np.ndarray:
+    """noise_var, one a channel, continued with ones to whole groups."""
+    out = np.ones(-(-num // _LANES) * _LANES, np.float32)
+    out[:num] = noise_var.detach().reshape(-1).numpy()
+    return out
+
+
+def _space(floats: int) -> np.ndarray:
+    """Workspace, aligned by torch to cache lines."""
+    return torch.empty(floats, dtype=torch.float32).numpy()
+
+
+def _channel_cost(rx: int, tx: int) -> float:
+    return 2.0 * tx * tx * (rx + tx)
+
+
+def _vector_cost(rx: int, tx: int) -> float:
+    return 4.0 * tx * (rx + tx)
+
+
+def _in_threads(work: Callable[[int, int], None], num: int, cost: float) -> None:
+    """Work on all groups of channels, on as many threads as torch may use."""
+    groups = -(-num // _LANES)
+    threads = min(torch.get_num_threads(), groups)
+    if threads < 2 or num * cost < _WORTH_THREADS:
+        work(0, groups)
+        return
+    cuts = [groups * i // threads for i in range(threads + 1)]
+    # Threads of its own for every call: a kept pool would not survive a fork.
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(work, cuts[:-1], cuts[1:]))
