@@ -97,6 +97,17 @@ def test_masks_combine_and_are_found():
     assert not found(values, 15.5, 99.0)
 
 
+def test_one_bad_lane_is_not_finite():
+    @numba.njit
+    def finite(a):
+        return simd.all_finite(load(a, 0))
+
+    for value in (np.nan, np.inf, -np.inf, np.float32(3e38)):
+        a = _A.copy()
+        a[11] = value
+        assert finite(a) == np.isfinite(value)
+
+
 def test_fused_multiplications():
     def kernel(out, a, b, c):
         store(out, 0, simd.fma(load(a, 0), load(b, 0), load(c, 0)))

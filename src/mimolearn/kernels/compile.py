@@ -32,7 +32,7 @@ def source_stamp() -> int:
     return functools.reduce(lambda stamp, file: zlib.crc32(file.read_bytes(), stamp), files, 0)
 
 
-def compiled(signature: str, kernel: Callable[..., None]) -> Callable[..., None]:
+def compiled(signature: str, kernel: Callable[..., Any]) -> Callable[..., Any]:
     """Compile a kernel for one numba signature, or fetch its machine code from the disk cache.
 
     The one signature means that arrays of other types or layouts are refused, not recompiled for.

@@ -14,19 +14,22 @@ This module is cheap to import: numba is imported when a kernel is first needed.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from mimolearn.constellation import Constellation
+from mimolearn.errors import check_finite
 
 LINEAR_METHODS = ("lmmse", "biased-lmmse", "zf")
 
+_DTYPES = (torch.complex64, torch.float32)
 _FEW_CHANNELS = 8
 _LANES = 16
 # Beyond this a group of channels leaves the cache, and one large product is as good.
@@ -70,12 +73,10 @@ def usable(*tensors: Tensor) -> bool:
     if torch.compiler.is_compiling():
         return False
     grad = torch.is_grad_enabled()
-    return all(
-        tensor.device.type == "cpu"
-        and tensor.dtype in (torch.complex64, torch.float32)
-        and not (grad and tensor.requires_grad)
-        for tensor in tensors
-    )
+    for tensor in tensors:
+        if not tensor.is_cpu or tensor.dtype not in _DTYPES or (grad and tensor.requires_grad):
+            return False
+    return True
 
 
 def _fits(h: Tensor) -> bool:
@@ -86,7 +87,8 @@ def linear(y: Tensor, h: Tensor, noise_var: Tensor, method: str) -> tuple[Tensor
     """Linear detection of fresh channels: x_hat (*C, T, Nt) and error_var (*C, 1, Nt).
 
     y: (*C, T, Nr), h: (*C, Nr, Nt), noise_var: (*C). method: one of LINEAR_METHODS.
-    None where only the torch path will do.
+    None where only the torch path will do. Raises InvalidInputError on a non-finite h or y; a
+    singular channel gives NaN.
     """
     if not (usable(y, h, noise_var) and _fits(h) and y.numel() > 0):
         return None
@@ -100,18 +102,28 @@ def linear(y: Tensor, h: Tensor, noise_var: Tensor, method: str) -> tuple[Tensor
 
         arrays = (_flat(h), _flat(y), _flat(noise_var), _flat(x_hat), _flat(error_var))
         space = _space(linear_single.workspace(rx, tx))
-        linear_single.one_shot_kernel()(*arrays, num, vectors, rx, tx, code, space)
-        return x_hat, error_var
+        finite = linear_single.one_shot_kernel()(*arrays, num, vectors, rx, tx, code, space)
+        return _checked(finite, y, h, x_hat, error_var)
     from mimolearn.kernels import linear as kernels
 
     kernel, sizes = kernels.one_shot_kernel(), kernels.Sizes.of(rx, tx)
     arrays = (_flat(h), _flat(y), _padded(noise_var, num), _flat(x_hat), _flat(error_var))
 
-    def work(first: int, last: int) -> None:
+    def work(first: int, last: int) -> bool:
         space = _space(sizes.one_shot_space)
-        kernel(*arrays, first, last, num, vectors, rx, tx, code, space)
+        return kernel(*arrays, first, last, num, vectors, rx, tx, code, space)
 
-    _in_threads(work, num, _channel_cost(rx, tx) + vectors * _vector_cost(rx, tx))
+    finite = _in_threads(work, num, _channel_cost(rx, tx) + vectors * _vector_cost(rx, tx))
+    return _checked(all(finite), y, h, x_hat, error_var)
+
+
+def _checked(
+    finite: bool, y: Tensor, h: Tensor, x_hat: Tensor, error_var: Tensor
+) -> tuple[Tensor, Tensor]:
+    """The outputs, unless they are not finite because the inputs were not."""
+    if not finite:
+        check_finite("h", h)
+        check_finite("y", y)
     return x_hat, error_var
 
 
@@ -172,29 +184,36 @@ def llr(constellation: Constellation, x_hat: Tensor, error_var: Tensor, method: 
     per_vector = x_hat.shape
     per_block = (*x_hat.shape[:-2], 1, x_hat.shape[-1])
     served = error_var.shape in (per_vector, per_block) and usable(x_hat, error_var)
-    if not served or x_hat.numel() < 64:
+    if not served or x_hat.numel() == 0:
         return constellation.llr(x_hat, error_var, method)
     from mimolearn.kernels import demap
 
-    (vectors, n), bits = x_hat.shape[-2:], constellation.bits_per_axis
+    levels, order = _axis_tables(constellation)
+    vectors, n = x_hat.shape[-2:]
     axes = 1 if constellation.is_real else 2
-    axis = constellation.axis(torch.float32)
-    order = np.argsort(axis.bits.numpy().T, axis=-1, kind="stable").reshape(-1)
     out = torch.empty((*x_hat.shape, constellation.bits_per_symbol), dtype=torch.float32)
-    inputs = (_flat(x_hat.real if axes == 1 else x_hat), _flat(error_var))
+    arrays = (_flat(x_hat.real if axes == 1 else x_hat), _flat(error_var), _flat(out))
     share = vectors if error_var.shape == per_block else 1
     sizes = (x_hat.numel() // n, share, n, axes, method == "exact")
-    space = _space(demap.workspace(bits, n * axes))
-    demap.llr_kernel()(*inputs, _flat(out), axis.levels.numpy(), order, *sizes, space)
+    space = _space(demap.workspace(constellation.bits_per_axis, n * axes))
+    demap.llr_kernel()(*arrays, levels, order, *sizes, space)
     return out
+
+
+@functools.cache
+def _axis_tables(constellation: Constellation) -> tuple[np.ndarray, np.ndarray]:
+    """Levels of an axis, and for each bit those that have a 0, then those that have a 1."""
+    axis = constellation.axis(torch.float32)
+    order = np.argsort(axis.bits.numpy().T, axis=-1, kind="stable")
+    return axis.levels.numpy(), order.reshape(-1).astype(np.int64)
 
 
 def _flat(tensor: Tensor) -> np.ndarray:
     """The memory of a contiguous tensor (a copy of any other) as flat float32 numbers."""
-    tensor = tensor.detach().resolve_conj().resolve_neg().contiguous()
-    if tensor.is_complex():
-        tensor = torch.view_as_real(tensor)
-    return tensor.reshape(-1).numpy()
+    if tensor.is_conj() or tensor.is_neg() or not tensor.is_contiguous():
+        tensor = tensor.resolve_conj().resolve_neg().contiguous()
+    array = (tensor.detach() if tensor.requires_grad else tensor).numpy().reshape(-1)
+    return array.view(np.float32) if tensor.is_complex() else array
 
 
 def _padded(noise_var: Tensor, num: int) -> np.ndarray:
@@ -217,14 +236,13 @@ def _vector_cost(rx: int, tx: int) -> float:
     return 4.0 * tx * (rx + tx)
 
 
-def _in_threads(work: Callable[[int, int], None], num: int, cost: float) -> None:
-    """Work on all groups of channels, on as many threads as torch may use."""
+def _in_threads(work: Callable[[int, int], Any], num: int, cost: float) -> list[Any]:
+    """Work on all groups of channels, on as many threads as torch may use; what each returned."""
     groups = -(-num // _LANES)
     threads = min(torch.get_num_threads(), groups)
     if threads < 2 or num * cost < _WORTH_THREADS:
-        work(0, groups)
-        return
+        return [work(0, groups)]
     cuts = [groups * i // threads for i in range(threads + 1)]
     # Threads of its own for every call: a kept pool would not survive a fork.
     with ThreadPoolExecutor(threads) as pool:
-        list(pool.map(work, cuts[:-1], cuts[1:]))
+        return list(pool.map(work, cuts[:-1], cuts[1:]))

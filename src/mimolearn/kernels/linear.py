@@ -21,7 +21,7 @@ from mimolearn.kernels.complex_dense import (
     solve,
 )
 from mimolearn.kernels.interleave import SLACK, deinterleave, interleave
-from mimolearn.kernels.simd import splat
+from mimolearn.kernels.simd import all_finite, splat
 from mimolearn.kernels.simd_memory import load, store
 
 LMMSE, BIASED_LMMSE, ZF = 0, 1, 2
@@ -89,7 +89,10 @@ def _outputs(method, noise_var, power, n, gain, error_var):
 
 @inlined
 def _prepare_group(h, place, noise_var, method, num_rx, num_tx, matrix, u, gain, space, out):
-    """16 channels: interleaved copy, triangular inverse and scaling; error variances to out."""
+    """16 channels: interleaved copy, triangular inverse and scaling; error variances to out.
+
+    Returns whether these are all finite.
+    """
     n, row = padded(num_tx), row_length(num_tx)
     r, at = cut(space, 0, n * row)
     scale, at = cut(space, at, n * 16)
@@ -102,11 +105,15 @@ def _prepare_group(h, place, noise_var, method, num_rx, num_tx, matrix, u, gain,
     inverse(r, row, n, scale, u, power)
     _outputs(method, noise_var, power, n, gain, error_var)
     deinterleave(error_var, n * 16, 1, num_tx, out, (place[0], place[1], num_tx), 0)
+    checksum = splat(0.0)
+    for i in range(0, n * 16, 16):
+        checksum = checksum + load(error_var, i) * 0.0
+    return all_finite(checksum)
 
 
 @inlined
 def _detect_group(matrix, u, gain, y, lanes, num_vectors, num_rx, num_tx, space, out):
-    """All vectors of 16 channels, some at a time."""
+    """All vectors of 16 channels, some at a time; returns whether the outputs are all finite."""
     n, row = padded(num_tx), row_length(num_tx)
     vector_row = n * 32
     received, at = cut(space, 0, _VECTORS * num_rx * 32 + SLACK)
@@ -115,6 +122,7 @@ def _detect_group(matrix, u, gain, y, lanes, num_vectors, num_rx, num_tx, space,
     x, at = cut(space, at, _VECTORS * vector_row)
     from_y = (lanes[0], lanes[1], num_vectors * num_rx * 2)
     to_x = (lanes[0], lanes[1], num_vectors * num_tx * 2)
+    checksum = splat(0.0)
     for t in range(0, num_vectors, _VECTORS):
         count = min(_VECTORS, num_vectors - t)
         interleave(y, from_y, t * num_rx * 2, count, num_rx * 2, received, num_rx * 32)
@@ -122,25 +130,30 @@ def _detect_group(matrix, u, gain, y, lanes, num_vectors, num_rx, num_tx, space,
         solve(u, row, n, b, count, middle, x, vector_row)
         for i in range(count * n):
             g = load(gain, (i % n) * 16)
-            store(x, i * 32, load(x, i * 32) * g)
             # solve gives the conjugate.
-            store(x, i * 32 + 16, -load(x, i * 32 + 16) * g)
+            re, im = load(x, i * 32) * g, -load(x, i * 32 + 16) * g
+            checksum = checksum + (re + im) * 0.0
+            store(x, i * 32, re)
+            store(x, i * 32 + 16, im)
         deinterleave(x, vector_row, count, num_tx * 2, out, to_x, t * num_tx * 2)
+    return all_finite(checksum)
 
 
 _FLOATS = "float32[::1]"
 
 
-def signature(arrays: int, integers: int) -> str:
-    return f"void({', '.join([_FLOATS] * arrays + ['int64'] * integers + [_FLOATS])})"
+def signature(arrays: int, integers: int, gives: str = "void") -> str:
+    """Flat arrays, then integers, then a workspace."""
+    return f"{gives}({', '.join([_FLOATS] * arrays + ['int64'] * integers + [_FLOATS])})"
 
 
 @functools.cache
-def one_shot_kernel() -> Callable[..., None]:
+def one_shot_kernel() -> Callable[..., bool]:
     """kernel(h, y, noise_var, x, error_var, first, last, num, vectors, rx, tx, method, space).
 
     h (B, Nr, Nt, 2), y (B, T, Nr, 2), x (B, T, Nt, 2), error_var (B, Nt), all flat; noise_var
-    padded to whole groups. Works on groups first ... last - 1 of 16 out of num channels.
+    padded to whole groups. Works on groups first ... last - 1 of 16 out of num channels. Returns
+    whether all outputs are finite, which no NaN or infinity in h or y lets them be.
     """
     stamp = source_stamp()
 
@@ -153,13 +166,17 @@ def one_shot_kernel() -> Callable[..., None]:
         u, at = cut(space, at, n * row)
         gain, at = cut(space, at, n * 16)
         rest = space[at:]
+        finite = True
         for group in range(first, last):
             place = (group * 16, num - 1, rx * tx * 2)
             noise = load(noise_var, group * 16)
-            _prepare_group(h, place, noise, method, rx, tx, matrix, u, gain, rest, error_var)
-            _detect_group(matrix, u, gain, y, place, vectors, rx, tx, rest, x)
+            finite &= _prepare_group(
+                h, place, noise, method, rx, tx, matrix, u, gain, rest, error_var
+            )
+            finite &= _detect_group(matrix, u, gain, y, place, vectors, rx, tx, rest, x)
+        return finite
 
-    return compiled(signature(5, 7), linear_one_shot)
+    return compiled(signature(5, 7, gives="boolean"), linear_one_shot)
 
 
 @functools.cache

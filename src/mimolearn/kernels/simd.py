@@ -273,6 +273,15 @@ def any_lane(builder: Any, mask: Any) -> Any:
     return builder.icmp_unsigned("!=", bits, ir.Constant(bits.type, 0))
 
 
+@vector_function(types.boolean, F32)
+def all_finite(builder: Any, a: Any) -> Any:
+    """Whether no lane is NaN or infinite."""
+    zero = ir.Constant(a.type, None)
+    mask = builder.fcmp_ordered("==", builder.fmul(a, zero), zero)
+    bits = builder.bitcast(mask, ir.IntType(LANES))
+    return builder.icmp_unsigned("==", bits, ir.Constant(bits.type, 2**LANES - 1))
+
+
 @vector_function(types.float32, F32)
 def lane_sum(builder: Any, a: Any) -> Any:
     """Sum over the lanes, pairwise."""
