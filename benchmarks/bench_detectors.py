@@ -126,7 +126,7 @@ def main() -> None:
         table = Table(title=f"{threads} thread(s)")
         for title in ("detector", "size", "channels", "vectors per channel", "demapping"):
             table.add_column(title)
-        for title in ("ours [1/s]", "sionna [1/s]", "ours [us]", "ratio"):
+        for title in ("ours, 1/s", "sionna, 1/s", "ours, us", "ratio"):
             table.add_column(title, justify="right")
         for case in cases:
             mine, peer, ratio = measure(case, arguments.rounds, arguments.seconds)

@@ -176,6 +176,51 @@ def linear_detect(prepared: InterleavedLinear, y: Tensor) -> Tensor:
     return x_hat
 
 
+def expectation_propagation(
+    y: Tensor,
+    h: Tensor,
+    noise_var: Tensor,
+    constellation: Constellation,
+    num_iter: int,
+    damping: float,
+    least_var: float,
+) -> tuple[Tensor, Tensor] | None:
+    """EP in real form: mean and variance of the last cavities, (*C, T, Nt, axes) each.
+
+    y: (*C, T, Nr), h: (*C, Nr, Nt), noise_var: (*C). least_var: floor of a posterior variance,
+    as a share of its cavity's. None where only the torch path will do.
+    """
+    if not (usable(y, h, noise_var) and _fits(h) and y.numel() > 0):
+        return None
+    from mimolearn.kernels import ep as kernels
+
+    kernel = kernels.kernel()
+    axes = 1 if constellation.is_real else 2
+    mean, var = (torch.empty((*y.shape[:-1], h.shape[-1], axes)) for _ in range(2))
+    h, y, noise_var = _fill_lanes(h, y, noise_var)
+    num = math.prod(h.shape[:-2])
+    (vectors, rx), tx = y.shape[-2:], h.shape[-1]
+    settings = np.array([1 if axes == 1 else 2, damping, least_var], np.float32)
+    levels = _axis_tables(constellation)[0]
+    arrays = (_flat(h), _flat(y), _padded(noise_var, num), _flat(mean), _flat(var))
+
+    def work(first: int, last: int) -> bool:
+        sizes, space = (num, vectors, rx, tx, axes, num_iter), kernels.workspace(rx, tx)
+        return kernel(*arrays, levels, settings, first, last, *sizes, _space(space))
+
+    finite = _in_threads(work, num, vectors * num_iter * float(tx * axes) ** 3)
+    return _checked(all(finite), y, h, mean, var)
+
+
+def _fill_lanes(h: Tensor, y: Tensor, noise_var: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Make every vector a channel of its own where there are too few channels for all lanes."""
+    vectors = y.shape[-2]
+    if vectors == 1 or math.prod(h.shape[:-2]) >= _LANES:
+        return h, y, noise_var
+    h = h.unsqueeze(-3).expand(*h.shape[:-2], vectors, *h.shape[-2:])
+    return h, y.unsqueeze(-2), noise_var.unsqueeze(-1).expand(*noise_var.shape, vectors)
+
+
 def llr(constellation: Constellation, x_hat: Tensor, error_var: Tensor, method: str) -> Tensor:
     """``Constellation.llr`` by the fastest path.
 
