@@ -70,6 +70,23 @@ def test_zero_forcing(batch):
     torch.testing.assert_close(solved[1].double(), expected, rtol=1e-3, atol=1e-6)
 
 
+@pytest.mark.parametrize(("rx", "tx"), [(1, 1), (4, 3), (8, 8), (5, 9), (24, 18)])
+@pytest.mark.parametrize("batch", [(), (19,)])
+def test_widely_linear(batch, rx, tx):
+    h, y, noise_var = _problem(batch, rx, tx, 3)
+    solved = dispatch.widely_linear(y, h, noise_var)
+    assert solved is not None
+    hd, yd, nd = _double(h, y, noise_var)
+    real = torch.cat([hd.real, hd.imag], -2)
+    s = (nd / 2)[..., None, None]
+    inverse = torch.linalg.inv(real.mT @ real + s * torch.eye(tx, dtype=torch.float64))
+    residual = s * inverse.diagonal(dim1=-2, dim2=-1).unsqueeze(-2)
+    x_hat = torch.cat([yd.real, yd.imag], -1) @ real @ inverse / (1 - residual)
+    torch.testing.assert_close(solved[0].double(), x_hat, rtol=2e-4, atol=2e-5)
+    error_var = 2 * residual / (1 - residual)
+    torch.testing.assert_close(solved[1].double(), error_var, rtol=2e-4, atol=1e-7)
+
+
 def test_which_tensors_the_kernels_take():
     h, y, noise_var = _problem((20,), 4, 3, 1)
     assert dispatch.usable(h, y, noise_var)

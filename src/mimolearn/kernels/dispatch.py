@@ -127,6 +127,29 @@ def _checked(
     return x_hat, error_var
 
 
+def widely_linear(y: Tensor, h: Tensor, noise_var: Tensor) -> tuple[Tensor, Tensor] | None:
+    """LMMSE for real symbols: x_hat (*C, T, Nt) real, and error_var (*C, 1, Nt), of both axes.
+
+    Shapes and errors as in ``linear``. None where only the torch path will do.
+    """
+    if not (usable(y, h, noise_var) and _fits(h) and y.numel() > 0):
+        return None
+    from mimolearn.kernels import linear_real as kernels
+
+    num = math.prod(h.shape[:-2])
+    (vectors, rx), tx = y.shape[-2:], h.shape[-1]
+    x_hat = torch.empty((*y.shape[:-1], tx), dtype=torch.float32)
+    error_var = torch.empty((*h.shape[:-2], 1, tx), dtype=torch.float32)
+    arrays = (_flat(h), _flat(y), _padded(noise_var, num), _flat(x_hat), _flat(error_var))
+    kernel, size = kernels.one_shot_kernel(), kernels.workspace(rx, tx)
+
+    def work(first: int, last: int) -> bool:
+        return kernel(*arrays, first, last, num, vectors, rx, tx, _space(size))
+
+    finite = _in_threads(work, num, _channel_cost(rx, tx) + vectors * _vector_cost(rx, tx))
+    return _checked(all(finite), y, h, x_hat, error_var)
+
+
 def linear_prepare(h: Tensor, noise_var: Tensor, method: str) -> InterleavedLinear | None:
     """The part of ``linear`` that needs no y; None where only the torch path will do."""
     num = math.prod(h.shape[:-2])
