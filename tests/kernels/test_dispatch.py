@@ -172,6 +172,35 @@ def test_llr_paths_agree(name, method, shape):
         torch.testing.assert_close(actual.double(), expected, rtol=1e-4, atol=5e-4)
 
 
+@pytest.mark.parametrize("name", ["bpsk", "16-qam"])
+def test_axes_with_variances_of_their_own(name):
+    constellation = Constellation(name)
+    axes = 1 if constellation.is_real else 2
+    generator = torch.Generator().manual_seed(6)
+    values = torch.randn(9, 2, 5, axes, generator=generator)
+    var = 0.05 + torch.rand(9, 2, 5, axes, generator=generator)
+    actual = dispatch.axes_llr(constellation, values, var, "exact")
+    assert actual is not None
+    for axis in range(axes):
+        # An axis alone is demapped as if the other had the same variance.
+        other = values[..., 1] if axes == 2 else torch.zeros_like(values[..., 0])
+        x_hat = torch.complex(values[..., 0], other).to(torch.complex128)
+        expected = constellation.llr(x_hat, 2 * var[..., axis].double())
+        torch.testing.assert_close(
+            actual[..., axis::axes].double(), expected[..., axis::axes], rtol=1e-4, atol=5e-4
+        )
+
+
+def test_a_stream_that_nobody_hears():
+    h, y, noise_var = _problem((24,), 4, 3, 1)
+    h[:, :, 1] = 0
+    for batch in (slice(0, 3), slice(0, 24)):
+        solved = dispatch.linear(y[batch], h[batch], noise_var[batch], "lmmse")
+        assert solved is not None
+        assert bool((solved[1][..., 1] > 1e5).all())
+        assert bool(torch.isfinite(solved[0]).all())
+
+
 def test_llr_of_nan_is_nan():
     x_hat = torch.ones(64, 1, 2, dtype=torch.complex64)
     x_hat[3, 0, 1] = complex("nan+nanj")

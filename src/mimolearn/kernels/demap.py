@@ -50,8 +50,13 @@ def _bit_llr(metrics, order, first, half, exact):
 
 
 @inlined
-def _spread(error_var, start, symbols, axes, out, at):
+def _spread(error_var, start, symbols, axes, own, out, at):
     """The precision of every axis of one vector, next to each other."""
+    if own:
+        for i in range(symbols * axes):
+            # Total over two axes is twice that of one.
+            out[at + i] = np.float32(0.5) / error_var[start * axes + i]
+        return
     for i in range(symbols):
         precision = np.float32(1.0) / error_var[start + i]
         for a in range(axes):
@@ -72,15 +77,16 @@ def _gather_bits(source, row, symbols, num_bits, llr, start):
 
 @functools.cache
 def llr_kernel() -> Callable[..., None]:
-    """kernel(x, error_var, llr, levels, order, vectors, share, n, axes, exact, space).
+    """kernel(x, error_var, llr, levels, order, vectors, share, n, axes, own, exact, space).
 
     x: (vectors, n, axes) real axes, error_var: (vectors / share, n), llr: (vectors, n, K), all
-    flat; ``share`` successive vectors have one error_var. order: (Ka L), for each
+    flat; ``share`` successive vectors have one error_var. own: error_var is that of each axis,
+    (vectors / share, n, axes), not the total of a symbol. order: (Ka L), for each
     bit of the axis the levels that have a 0 and then those that have a 1.
     """
     stamp = source_stamp()
 
-    def demap(x, error_var, llr, levels, order, vectors, share, n, axes, exact, space):
+    def demap(x, error_var, llr, levels, order, vectors, share, n, axes, own, exact, space):
         _ = stamp
         width, num_bits = n * axes, order.size // levels.size
         half = levels.size // 2
@@ -91,7 +97,7 @@ def llr_kernel() -> Callable[..., None]:
         for v in range(0, vectors, together):
             count = min(together, vectors - v)
             for j in range(count):
-                _spread(error_var, (v + j) // share * n, n, axes, precisions, j * width)
+                _spread(error_var, (v + j) // share * n, n, axes, own, precisions, j * width)
             first, size = v * width, count * width
             for at in range(0, size, 16):
                 lanes = min(16, size - at)
@@ -112,7 +118,9 @@ def llr_kernel() -> Callable[..., None]:
                 _gather_bits(out, row, count * n, num_bits, llr, first * num_bits)
 
     arrays = "float32[::1], float32[::1], float32[::1], float32[::1], int64[::1]"
-    return compiled(f"void({arrays}, int64, int64, int64, int64, boolean, float32[::1])", demap)
+    return compiled(
+        f"void({arrays}, int64, int64, int64, int64, boolean, boolean, float32[::1])", demap
+    )
 
 
 def workspace(bits_per_axis: int, width: int) -> int:

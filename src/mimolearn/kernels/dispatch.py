@@ -249,22 +249,50 @@ def llr(constellation: Constellation, x_hat: Tensor, error_var: Tensor, method: 
 
     x_hat: (*C, T, Nt). error_var: (*C, T or 1, Nt), or anything that broadcasts to x_hat.
     """
-    per_vector = x_hat.shape
-    per_block = (*x_hat.shape[:-2], 1, x_hat.shape[-1])
-    served = error_var.shape in (per_vector, per_block) and usable(x_hat, error_var)
-    if not served or x_hat.numel() == 0:
+    shared = error_var.shape == (*x_hat.shape[:-2], 1, x_hat.shape[-1])
+    if not ((shared or error_var.shape == x_hat.shape) and usable(x_hat, error_var)):
         return constellation.llr(x_hat, error_var, method)
+    values = (
+        x_hat.real.unsqueeze(-1)
+        if constellation.is_real
+        else torch.view_as_real(x_hat.resolve_conj())
+    )
+    return _demap(constellation, values, error_var, shared=shared, own=False, method=method)
+
+
+def axes_llr(
+    constellation: Constellation, values: Tensor, error_var: Tensor, method: str
+) -> Tensor | None:
+    """LLRs (*C, T, Nt, K) of values (*C, T, Nt, A) whose axes have variances of their own.
+
+    error_var: (*C, T, Nt, A), of one real axis. None where only the torch path will do.
+    """
+    if error_var.shape != values.shape or not usable(values, error_var):
+        return None
+    return _demap(constellation, values, error_var, shared=False, own=True, method=method)
+
+
+def _demap(
+    constellation: Constellation,
+    values: Tensor,
+    error_var: Tensor,
+    *,
+    shared: bool,
+    own: bool,
+    method: str,
+) -> Tensor:
+    """shared: error_var has one row a block; own: it has a variance for each axis."""
+    vectors, n, axes = values.shape[-3:]
+    out = torch.empty((*values.shape[:-1], constellation.bits_per_symbol), dtype=torch.float32)
+    if out.numel() == 0:
+        return out
     from mimolearn.kernels import demap
 
     levels, order = _axis_tables(constellation)
-    vectors, n = x_hat.shape[-2:]
-    axes = 1 if constellation.is_real else 2
-    out = torch.empty((*x_hat.shape, constellation.bits_per_symbol), dtype=torch.float32)
-    arrays = (_flat(x_hat.real if axes == 1 else x_hat), _flat(error_var), _flat(out))
-    share = vectors if error_var.shape == per_block else 1
-    sizes = (x_hat.numel() // n, share, n, axes, method == "exact")
+    arrays = (_flat(values), _flat(error_var), _flat(out))
+    sizes = (values.numel() // (n * axes), vectors if shared else 1, n, axes)
     space = _space(demap.workspace(constellation.bits_per_axis, n * axes))
-    demap.llr_kernel()(*arrays, levels, order, *sizes, space)
+    demap.llr_kernel()(*arrays, levels, order, *sizes, own, method == "exact", space)
     return out
 
 

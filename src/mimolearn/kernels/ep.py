@@ -14,7 +14,7 @@ import numpy as np
 from mimolearn.kernels.compile import compiled, inlined, source_stamp
 from mimolearn.kernels.complex_dense import correlate, gram
 from mimolearn.kernels.interleave import SLACK, deinterleave, interleave
-from mimolearn.kernels.linear import cut, padded, row_length
+from mimolearn.kernels.linear import EPSILON, cut, padded, row_length
 from mimolearn.kernels.posterior import axis_posterior
 from mimolearn.kernels.real_dense import (
     padded_real,
@@ -27,7 +27,6 @@ from mimolearn.kernels.real_dense import (
 from mimolearn.kernels.simd import all_finite, maximum, select, splat
 from mimolearn.kernels.simd_memory import load, store
 
-_EPSILON = np.float32(2.0**-23)
 _MOST_LEVELS = 16
 
 
@@ -53,7 +52,7 @@ def _cavity(power, estimate, lam, gam, n, mean, var):
     """Take the stand-in prior out of the marginals."""
     for i in range(0, n * 16, 16):
         precision = 1.0 / load(power, i)
-        rest = maximum(precision * _EPSILON, precision - load(lam, i))
+        rest = maximum(precision * EPSILON, precision - load(lam, i))
         cavity_var = 1.0 / rest
         store(var, i, cavity_var)
         store(mean, i, cavity_var * (load(estimate, i) * precision - load(gam, i)))

@@ -11,6 +11,8 @@ import functools
 from collections.abc import Callable
 from typing import NamedTuple
 
+import numpy as np
+
 from mimolearn.kernels.compile import compiled, inlined, source_stamp
 from mimolearn.kernels.complex_dense import (
     add_to_diagonal,
@@ -21,12 +23,13 @@ from mimolearn.kernels.complex_dense import (
     solve,
 )
 from mimolearn.kernels.interleave import SLACK, deinterleave, interleave
-from mimolearn.kernels.simd import all_finite, splat
+from mimolearn.kernels.simd import all_finite, maximum, splat
 from mimolearn.kernels.simd_memory import load, store
 
 LMMSE, BIASED_LMMSE, ZF = 0, 1, 2
 """What to solve and how to scale it: the ``method`` of the kernels."""
 
+EPSILON = np.float32(2.0**-23)
 _VECTORS = 16  # received vectors of a channel that are worked on at a time
 
 
@@ -80,9 +83,10 @@ def _outputs(method, noise_var, power, n, gain, error_var):
             store(gain, i, splat(1.0))
             store(error_var, i, noise_var * d)
         else:
-            # The bias g = 1 - noise_var d.
+            # The bias g = 1 - noise_var d, all rounding near 0: a stream that nobody can hear
+            # gets a huge error variance instead of a negative one.
             residual = noise_var * d
-            bias = 1.0 - residual
+            bias = maximum(splat(EPSILON), 1.0 - residual)
             store(gain, i, splat(1.0) if method == BIASED_LMMSE else 1.0 / bias)
             store(error_var, i, bias * residual if method == BIASED_LMMSE else residual / bias)
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from mimolearn.kernels.compile import compiled, inlined, source_stamp
 from mimolearn.kernels.complex_dense import correlate, gram
 from mimolearn.kernels.interleave import SLACK, deinterleave, interleave
-from mimolearn.kernels.linear import cut, padded, row_length, signature
+from mimolearn.kernels.linear import EPSILON, cut, padded, row_length, signature
 from mimolearn.kernels.real_dense import (
     padded_real,
     real_cholesky,
@@ -21,7 +21,7 @@ from mimolearn.kernels.real_dense import (
     real_row,
     real_solve,
 )
-from mimolearn.kernels.simd import all_finite, splat
+from mimolearn.kernels.simd import all_finite, maximum, splat
 from mimolearn.kernels.simd_memory import load, store
 
 
@@ -37,7 +37,7 @@ def _scalings(power, noise_var, num_tx, gain, error_var):
     """Remove the bias; error_var counts both axes, only one of which acts."""
     for i in range(0, num_tx * 16, 16):
         residual = 0.5 * noise_var * load(power, i)
-        bias = 1.0 - residual
+        bias = maximum(splat(EPSILON), 1.0 - residual)
         store(gain, i, 1.0 / bias)
         store(error_var, i, 2.0 * residual / bias)
 

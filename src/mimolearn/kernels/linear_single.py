@@ -16,7 +16,7 @@ from collections.abc import Callable
 import numpy as np
 
 from mimolearn.kernels.compile import compiled, inlined, source_stamp
-from mimolearn.kernels.linear import BIASED_LMMSE, LMMSE, ZF, cut, signature
+from mimolearn.kernels.linear import BIASED_LMMSE, EPSILON, LMMSE, ZF, cut, signature
 from mimolearn.kernels.simd import fma, fnma, lane_sum, splat
 from mimolearn.kernels.simd_memory import load, store
 
@@ -153,6 +153,8 @@ def _solve_channel(h, start, noise_var, method, rx, tx, width, planes, power, ga
     for i in range(tx):
         residual = noise_var * power[i]
         bias = np.float32(1.0) - residual
+        if bias < EPSILON:
+            bias = EPSILON
         gain[i] = np.float32(1.0) if method != LMMSE else np.float32(1.0) / bias
         error_var[i] = residual
         if method == BIASED_LMMSE:
