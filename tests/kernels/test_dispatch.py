@@ -56,6 +56,24 @@ def test_any_number_of_vectors(vectors):
         _assert_same(detector(y, h, noise_var), detector(yd, hd, nd))
 
 
+@pytest.mark.parametrize(("rx", "tx"), [(2, 1), (4, 2), (4, 4), (6, 5), (9, 6), (40, 33)])
+@pytest.mark.parametrize("batch", [(3,), (19,)])
+def test_error_variance_of_real_symbols(batch, rx, tx):
+    h, y, noise_var = _problem(batch, rx, tx, 1)
+    solved = dispatch.linear(y, h, noise_var, "real-lmmse")
+    proper = dispatch.linear(y, h, noise_var, "lmmse")
+    assert solved is not None
+    assert proper is not None
+    torch.testing.assert_close(solved[0], proper[0], rtol=1e-4, atol=1e-5)
+    hd, _, nd = _double(h, y, noise_var)
+    s = nd[:, None, None]
+    error = s * torch.linalg.inv(hd.mH @ hd + s * torch.eye(tx))
+    own = error.diagonal(dim1=-2, dim2=-1).real
+    improper = error.square().real.sum(-1) - own.square()
+    expected = (own / (1 - own) + improper / (1 - own).square()).unsqueeze(-2)
+    torch.testing.assert_close(solved[1].double(), expected, rtol=5e-4, atol=1e-6)
+
+
 @pytest.mark.parametrize("batch", [(3,), (40,)])
 def test_zero_forcing(batch):
     h, y, noise_var = _problem(batch, 8, 5, 2)

@@ -232,3 +232,50 @@ def solve(u, row, n, b, num_vectors, middle, out, vector_row):
     if p < n:
         at, rest, to = p * row + p * 32, (middle, p * 32), (out, p * 32)
         _two_items(u, at, 32, row, rest, vector_row, num_vectors, 2, to, vector_row)
+
+
+@inlined
+def _square(s, i):
+    """Re z^2 of the i-th entry of a block."""
+    return s[2 * i] * s[2 * i] - s[2 * i + 1] * s[2 * i + 1]
+
+
+@inlined
+def _add_to(out, at, value):
+    store(out, at, load(out, at) + value)
+
+
+@inlined
+def improper(u, row, n, out):
+    """out[p] = sum over q != p of Re((A^-1)[p, q]^2), from U in 4 x 2 blocks of A^-1 = U^H U."""
+    for p in range(n):
+        store(out, p * 16, splat(0.0))
+    p = 0
+    while p + 4 <= n:
+        a = p * row + p * 32
+        for q in range(0, p, 2):
+            s = complex_4x2(u, a, 32, row, u, p * row + q * 32, 32, row, n - p)
+            left = (_square(s, 0), _square(s, 2), _square(s, 4), _square(s, 6))
+            right = (_square(s, 1), _square(s, 3), _square(s, 5), _square(s, 7))
+            _add_to(out, q * 16, (left[0] + left[1]) + (left[2] + left[3]))
+            _add_to(out, q * 16 + 16, (right[0] + right[1]) + (right[2] + right[3]))
+            for i in range(4):
+                _add_to(out, (p + i) * 16, left[i] + right[i])
+        s = complex_4x2(u, a, 32, row, u, a, 32, row, n - p)
+        t = complex_4x2(u, a, 32, row, u, a + 64, 32, row, n - p)
+        _add_to(out, p * 16, _square(s, 1) + _square(t, 0) + _square(t, 1))
+        _add_to(out, p * 16 + 16, _square(s, 2) + _square(t, 2) + _square(t, 3))
+        _add_to(out, p * 16 + 32, _square(s, 4) + _square(s, 5) + _square(t, 5))
+        _add_to(out, p * 16 + 48, _square(s, 6) + _square(s, 7) + _square(t, 6))
+        p += 4
+    if p < n:
+        for q in range(0, p, 2):
+            v = complex_2x2(u, p * row + p * 32, 32, row, u, p * row + q * 32, 32, row, 2)
+            _add_to(out, q * 16, _square(v, 0) + _square(v, 2))
+            _add_to(out, q * 16 + 16, _square(v, 1) + _square(v, 3))
+            _add_to(out, p * 16, _square(v, 0) + _square(v, 1))
+            _add_to(out, p * 16 + 16, _square(v, 2) + _square(v, 3))
+        a = p * row + p * 32
+        v = complex_2x2(u, a, 32, row, u, a, 32, row, 2)
+        _add_to(out, p * 16, _square(v, 1))
+        _add_to(out, p * 16 + 16, _square(v, 2))

@@ -27,7 +27,8 @@ from torch import Tensor
 from mimolearn.constellation import Constellation
 from mimolearn.errors import check_finite
 
-LINEAR_METHODS = ("lmmse", "biased-lmmse", "zf")
+LINEAR_METHODS = ("lmmse", "biased-lmmse", "zf", "real-lmmse")
+"""real-lmmse: the LMMSE estimate, its error variance that of real symbols' real part."""
 
 _DTYPES = (torch.complex64, torch.float32)
 _FEW_CHANNELS = 8
@@ -97,7 +98,7 @@ def linear(y: Tensor, h: Tensor, noise_var: Tensor, method: str) -> tuple[Tensor
     x_hat = torch.empty((*y.shape[:-1], tx), dtype=torch.complex64)
     error_var = torch.empty((*h.shape[:-2], 1, tx), dtype=torch.float32)
     code = LINEAR_METHODS.index(method)
-    if num < _FEW_CHANNELS:
+    if num < _FEW_CHANNELS and method != "real-lmmse":
         from mimolearn.kernels import linear_single
 
         arrays = (_flat(h), _flat(y), _flat(noise_var), _flat(x_hat), _flat(error_var))

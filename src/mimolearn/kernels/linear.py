@@ -19,6 +19,7 @@ from mimolearn.kernels.complex_dense import (
     cholesky,
     correlate,
     gram,
+    improper,
     inverse,
     solve,
 )
@@ -26,7 +27,7 @@ from mimolearn.kernels.interleave import SLACK, deinterleave, interleave
 from mimolearn.kernels.simd import all_finite, maximum, splat
 from mimolearn.kernels.simd_memory import load, store
 
-LMMSE, BIASED_LMMSE, ZF = 0, 1, 2
+LMMSE, BIASED_LMMSE, ZF, REAL_LMMSE = 0, 1, 2, 3
 """What to solve and how to scale it: the ``method`` of the kernels."""
 
 EPSILON = np.float32(2.0**-23)
@@ -92,6 +93,17 @@ def _outputs(method, noise_var, power, n, gain, error_var):
 
 
 @inlined
+def _add_improper(noise_var, squares, n, gain, error_var):
+    """Interference of real symbols is improper: count its real part, as ``detectors.lmmse``."""
+    for i in range(0, n * 16, 16):
+        scale = noise_var * load(gain, i)
+        proper = load(error_var, i)
+        total = proper + load(squares, i) * scale * scale
+        # Positive in exact arithmetic.
+        store(error_var, i, maximum(proper * EPSILON, total))
+
+
+@inlined
 def _prepare_group(h, place, noise_var, method, num_rx, num_tx, matrix, u, gain, space, out):
     """16 channels: interleaved copy, triangular inverse and scaling; error variances to out.
 
@@ -108,6 +120,9 @@ def _prepare_group(h, place, noise_var, method, num_rx, num_tx, matrix, u, gain,
     cholesky(r, row, n, scale)
     inverse(r, row, n, scale, u, power)
     _outputs(method, noise_var, power, n, gain, error_var)
+    if method == REAL_LMMSE:
+        improper(u, row, n, power)
+        _add_improper(noise_var, power, n, gain, error_var)
     deinterleave(error_var, n * 16, 1, num_tx, out, (place[0], place[1], num_tx), 0)
     checksum = splat(0.0)
     for i in range(0, n * 16, 16):
