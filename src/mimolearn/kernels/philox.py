@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from mimolearn.errors import invalid
 from mimolearn.kernels.compile import compiled, inlined, source_stamp
 from mimolearn.kernels.simd import (
+    int_to_float,
     lane_numbers,
     multiply_high,
     splat_int,
@@ -115,7 +116,7 @@ def _box_muller(a, b):
     # (a + 1/2) / 2^32, in (0, 1]: never zero, so that the radius is finite.
     uniform = uint_to_float(a) * np.float32(2.0**-32) + np.float32(2.0**-33)
     radius = sqrt(log_of_normal(uniform) * np.float32(-2.0))
-    sine, cosine = sincos_turns(uint_to_float(b >> 8) * np.float32(2.0**-24))
+    sine, cosine = sincos_turns(int_to_float(b >> 8) * np.float32(2.0**-24))
     return radius * cosine, radius * sine
 
 
