@@ -13,7 +13,6 @@ def test_weights_come_from_their_recipe(name):
     recipe, found = Recipe.shipped(name), card(name)
     assert found.recipe_key == recipe.key()
     assert Recipe(**found.recipe) == recipe
-    assert found.seconds < 120
 
 
 def test_every_recipe_has_its_weights():
