@@ -22,6 +22,7 @@ from mimolearn.detectors.oamp import OAMP
 from mimolearn.detectors.sdr import SDR
 from mimolearn.detectors.soft_sphere import SoftSphere
 from mimolearn.detectors.sphere import Sphere
+from mimolearn.detectors.tap_net import TapNet
 from mimolearn.detectors.unfolded import UnfoldedDetector
 from mimolearn.detectors.wl_cg import WidelyLinearCG
 from mimolearn.detectors.wl_lmmse import WidelyLinearLMMSE
@@ -52,6 +53,7 @@ _DETECTORS: dict[str, type[Detector]] = {
         LcgNetS,
         LcgNetV,
         LcgNetM,
+        TapNet,
     )
 }
 
@@ -99,6 +101,7 @@ __all__ = [
     "Neumann",
     "SoftSphere",
     "Sphere",
+    "TapNet",
     "UnfoldedDetector",
     "WidelyLinearCG",
     "WidelyLinearLMMSE",
