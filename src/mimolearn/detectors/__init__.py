@@ -10,6 +10,7 @@ from mimolearn.detectors.cg import ConjugateGradient
 from mimolearn.detectors.ep import ExpectationPropagation
 from mimolearn.detectors.gauss_seidel import GaussSeidel
 from mimolearn.detectors.k_best import KBest
+from mimolearn.detectors.las import Las
 from mimolearn.detectors.lcgnet_m import LcgNetM
 from mimolearn.detectors.lcgnet_s import LcgNetS
 from mimolearn.detectors.lcgnet_v import LcgNetV
@@ -50,6 +51,7 @@ _DETECTORS: dict[str, type[Detector]] = {
         SDR,
         ExpectationPropagation,
         OAMP,
+        Las,
         LcgNetS,
         LcgNetV,
         LcgNetM,
@@ -95,6 +97,7 @@ __all__ = [
     "GaussSeidel",
     "IterativeDetector",
     "KBest",
+    "Las",
     "LcgNetM",
     "LcgNetS",
     "LcgNetV",
