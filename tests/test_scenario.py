@@ -334,7 +334,7 @@ def test_shipped_scenarios_load_and_are_what_their_name_says(name: str) -> None:
 @pytest.mark.parametrize("name", shipped_scenarios())
 def test_shipped_scenarios_say_how_to_run(name: str) -> None:
     run = read_shipped(name)["run"]
-    assert set(run) == {"snr_db", "target", "contenders"}
+    assert {"snr_db", "target", "contenders"} <= set(run)
     assert run["snr_db"] == sorted(set(run["snr_db"]))
     assert 0 < run["target"] < 0.1
     names = [c if isinstance(c, str) else c["name"] for c in run["contenders"]]
