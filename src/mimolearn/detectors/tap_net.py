@@ -98,6 +98,7 @@ class TapNet(UnfoldedDetector):
     """
 
     name = "tap-net"
+    any_constellation = True
 
     def __init__(
         self,

@@ -110,6 +110,7 @@ class _Run:
         self._recipe = recipe
         self._progress = progress
         self._stages = recipe.stages()
+        self._shares = recipe.shares()
         self._total = sum(stage.steps for stage in self._stages)
         self._folder = folder
         self._detector = recipe.build()
@@ -146,7 +147,7 @@ class _Run:
 
     def _run_stage(self, stage: Stage) -> None:
         position = self._position
-        validation = self._validation_block(stage)
+        validation = self._validation_blocks(stage)
         _set_sharpness(self._detector, stage)
         if position.stage_step == 0:
             self._keep_if_best(self._validate(stage, validation))
@@ -169,14 +170,16 @@ class _Run:
         recipe, position = self._recipe, self._position
         generator = step_generator(recipe.seed, "train", position.step)
         batch = recipe.batch
+        share = self._shares[position.step % len(self._shares)]
         block = draw_block(
-            recipe.scenario, stage.snr or recipe.snr, batch.channels, batch.vectors, generator
+            share.scenario, stage.snr or share.snr, batch.channels, batch.vectors, generator
         )
+        detector = self._detector.serving(share.scenario.constellation)
         for group in self._optimizer.param_groups:
             group["lr"] = learning_rate(stage, position.stage_step)
         self._detector.train()
         self._optimizer.zero_grad()
-        loss = loss_of(recipe.loss, self._detector, block, stage.depth)
+        loss = loss_of(recipe.loss, detector, block, stage.depth)
         loss.backward()
         value = float(loss.detach())
         check_loss_finite(value, position.step)
@@ -189,7 +192,7 @@ class _Run:
         position.step += 1
         return value
 
-    def _report(self, stage: Stage, validation: Block, losses: list[float]) -> None:
+    def _report(self, stage: Stage, validation: list[Block], losses: list[float]) -> None:
         value = self._validate(stage, validation)
         self._keep_if_best(value)
         position = self._position
@@ -214,16 +217,28 @@ class _Run:
         if self._progress is not None:
             self._progress(event)
 
-    def _validation_block(self, stage: Stage) -> Block:
-        recipe = self._recipe
-        generator = step_generator(recipe.seed, "validation", 0)
-        size = recipe.validation.channels, recipe.validation.vectors
-        return draw_block(recipe.scenario, stage.snr or recipe.snr, *size, generator)
+    def _validation_blocks(self, stage: Stage) -> list[Block]:
+        """One block a scenario."""
+        plan, seed = self._recipe.validation, self._recipe.seed
+        return [
+            draw_block(
+                share.scenario,
+                stage.snr or share.snr,
+                plan.channels,
+                plan.vectors,
+                step_generator(seed, "validation", number),
+            )
+            for number, share in enumerate(self._shares)
+        ]
 
-    def _validate(self, stage: Stage, block: Block) -> float:
+    def _validate(self, stage: Stage, blocks: list[Block]) -> float:
         self._detector.eval()
+        losses = []
         with torch.no_grad():
-            return float(loss_of(self._recipe.loss, self._detector, block, stage.depth))
+            for share, block in zip(self._shares, blocks, strict=True):
+                detector = self._detector.serving(share.scenario.constellation)
+                losses.append(float(loss_of(self._recipe.loss, detector, block, stage.depth)))
+        return sum(losses) / len(losses)
 
     def _keep_if_best(self, value: float) -> None:
         # The first look counts whatever it is, so that there is always something to go back to.
