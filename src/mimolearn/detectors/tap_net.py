@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple, final
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -166,12 +167,15 @@ class TapNet(UnfoldedDetector):
         return Start(stack_real_matrix(inverse / mu.mT).mT, torch.cat([var, var], -1))
 
     def _detect(self, prepared: Prepared, y: Tensor) -> AxisGaussianDetection:
-        *_, last = self._run(prepared, y)
-        return self._detection(last)
+        matched = self._matched(prepared, y)
+        if _compiled_serves(prepared, matched):
+            return self._detection(*self._run_compiled(prepared, matched))
+        *_, last = self._run(prepared, matched)
+        return self._detection(last.r, last.var)
 
     def layers(self, prepared: Prepared, y: Tensor) -> Iterator[Tensor]:
         """Posterior means of every layer."""
-        for layer in self._run(prepared, y):
+        for layer in self._run(prepared, self._matched(prepared, y)):
             mean = self._by_axis(layer.mean)
             if self.constellation.is_real:
                 yield torch.complex(mean[..., 0], torch.zeros_like(mean[..., 0]))
@@ -179,8 +183,8 @@ class TapNet(UnfoldedDetector):
                 yield torch.view_as_complex(mean)
 
     def layer_detections(self, prepared: Prepared, y: Tensor) -> Iterator[AxisGaussianDetection]:
-        for layer in self._run(prepared, y):
-            yield self._detection(layer)
+        for layer in self._run(prepared, self._matched(prepared, y)):
+            yield self._detection(layer.r, layer.var)
 
     def layer_parameters(self) -> Sequence[tuple[Tensor, int]]:
         return [(parameter, 0) for parameter in self.scalars.parameters()]
@@ -201,9 +205,8 @@ class TapNet(UnfoldedDetector):
         products = 3 if self.form == "vector" else 1
         return Cost(prepare, detect + self.num_layers * (products * product + elementwise))
 
-    def _run(self, prepared: Prepared, y: Tensor) -> Iterator[Layer]:
+    def _run(self, prepared: Prepared, matched: Tensor) -> Iterator[Layer]:
         energy, noise = prepared.energy, prepared.noise
-        matched = self._matched(prepared, y)
         if prepared.start is None:
             x, nu = torch.zeros_like(matched), torch.full_like(matched, self._prior())
         else:
@@ -232,14 +235,40 @@ class TapNet(UnfoldedDetector):
         mean_c = (gain / prepared.energy).mean(-1, keepdim=True)
         return prepared.squares * nu.mean(-1, keepdim=True), prepared.squares * mean_c
 
+    def _run_compiled(self, prepared: Prepared, matched: Tensor) -> tuple[Tensor, Tensor]:
+        """r and var of the last layer, the vectors one by one."""
+        from mimolearn.kernels.tap import tap
+
+        n, num_vectors = matched.shape[-1], matched.shape[-2]
+        batch = matched.shape[:-2].numel()
+        start, start_var = matched.new_empty(batch, 0, n), prepared.energy
+        if prepared.start is not None:
+            start, start_var = prepared.start
+        r, var = torch.empty_like(matched), torch.empty_like(matched)
+        tap(
+            _array(prepared.coupling, (-1, n, n)),
+            _array(prepared.squares, (-1, prepared.squares.shape[-2], n)),
+            _array(prepared.energy, (-1, n)),
+            _array(prepared.noise, (-1,)),
+            _array(start, (batch, start.shape[-2], n)),
+            _array(start_var, (batch, n)),
+            _array(prepared.scalars, (-1, self.num_layers, 4)),
+            self.constellation.axis(torch.float32).levels.numpy(),
+            self._prior(),
+            _array(matched, (batch, num_vectors, n)),
+            _array(r, (batch, num_vectors, n)),
+            _array(var, (batch, num_vectors, n)),
+        )
+        return r, var
+
     def _matched(self, prepared: Prepared, y: Tensor) -> Tensor:
         """b over the mean of g, (*C, T, n)."""
         product = matched_filter(prepared.h, y)
         stacked = product.real if self.constellation.is_real else stack_real_vector(product)
         return stacked * prepared.scale
 
-    def _detection(self, layer: Layer) -> AxisGaussianDetection:
-        values, error_var = self._by_axis(layer.r), self._by_axis(layer.var)
+    def _detection(self, r: Tensor, var: Tensor) -> AxisGaussianDetection:
+        values, error_var = self._by_axis(r), self._by_axis(var)
         return AxisGaussianDetection(self.constellation, values, error_var, self.demapping)
 
     def _prior(self) -> float:
@@ -251,3 +280,17 @@ class TapNet(UnfoldedDetector):
         if self.constellation.is_real:
             return x.unsqueeze(-1)
         return torch.stack(x.chunk(2, -1), -1)
+
+
+def _compiled_serves(prepared: Prepared, matched: Tensor) -> bool:
+    """Whether the compiled layers can take the place of torch's."""
+    if torch.compiler.is_compiling() or matched.dtype != torch.float32 or not matched.is_cpu:
+        return False
+    wants_gradient = any(
+        tensor.requires_grad for tensor in (matched, prepared.coupling, prepared.scalars)
+    )
+    return not (torch.is_grad_enabled() and wants_gradient)
+
+
+def _array(tensor: Tensor, shape: tuple[int, ...]) -> np.ndarray:
+    return tensor.detach().reshape(shape).contiguous().numpy()
