@@ -2,25 +2,39 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
-from mimolearn.channels import Rayleigh
+from mimolearn.channels import Kronecker, Rayleigh
 from mimolearn.detection import AxisGaussianDetection
-from mimolearn.detectors import TapNet
+from mimolearn.detectors import TapNet, make_detector
 from mimolearn.scenario import Block, Scenario
+from mimolearn.simulation import Contender, simulate
+from mimolearn.training import Recipe, measure
+from mimolearn.zoo import card, load
 
 
 def draw(
-    nt: int, nr: int, constellation: str, snr_db: float, num: int = 6, reuse: int = 3
+    nt: int,
+    nr: int,
+    constellation: str,
+    snr_db: float,
+    num: int = 6,
+    reuse: int = 3,
+    r: float = 0.0,
 ) -> Block:
+    channel = Rayleigh(entry_variance="1/Nr")
+    if r:
+        channel = Kronecker(entry_variance="1/Nr", rx_correlation=r, tx_correlation=r)
     scenario = Scenario(
         num_tx_ant=nt,
         num_rx_ant=nr,
         constellation=constellation,  # pyright: ignore[reportArgumentType]  # parametrised
-        channel=Rayleigh(entry_variance="1/Nr"),
+        channel=channel,
         channel_reuse=reuse,
     )
     return scenario.draw(snr_db, num, torch.Generator().manual_seed(3), torch.complex128)
@@ -127,3 +141,116 @@ def test_adaptive_scalars_start_as_the_plain_ones_and_follow_the_channel() -> No
         rows = adaptive.prepare(block.h, block.noise_var).scalars
     assert rows.shape == (6, 8, 4)
     assert (rows[0] != rows[1]).any()
+
+
+@pytest.mark.parametrize("constellation", ["bpsk", "qpsk", "64-qam"])
+@pytest.mark.parametrize("options", [{}, {"form": "scalar"}, {"start": "zero"}, {"adaptive": True}])
+def test_compiled_layers_agree_with_torch(constellation: str, options: dict[str, Any]) -> None:
+    """Kernel in float32 against the layers in float64; sizes with a remainder after fours."""
+    detector = TapNet(constellation, num_layers=4, **options)
+    perturb(detector, 0.02)
+    block = draw(5, 9, constellation, 10.0)
+    with torch.no_grad():
+        exact = detector(block.y, block.h, block.noise_var)
+        single = detector(
+            block.y.to(torch.complex64), block.h.to(torch.complex64), block.noise_var.float()
+        )
+    assert isinstance(exact, AxisGaussianDetection)
+    assert isinstance(single, AxisGaussianDetection)
+    torch.testing.assert_close(single.values.double(), exact.values, rtol=1e-3, atol=1e-3)
+    torch.testing.assert_close(single.error_var.double(), exact.error_var, rtol=1e-3, atol=1e-6)
+
+
+def test_compiled_layers_carry_nan_to_the_output() -> None:
+    detector = TapNet("qpsk")
+    block = draw(5, 9, "qpsk", 10.0)
+    y, h = block.y.to(torch.complex64), block.h.to(torch.complex64)
+    with torch.no_grad():
+        prepared = detector.prepare(h, block.noise_var.float())
+        assert prepared.start is not None
+        broken = prepared.start.matrix.clone()
+        broken[2, 0, 0] = float("nan")
+        prepared = prepared._replace(start=prepared.start._replace(matrix=broken))
+        finite = detector.detect(prepared, y).finite()
+    assert finite.all(-1).tolist() == [True, True, False, True, True, True]
+
+
+def test_gradients_reach_the_scalars_in_single_precision() -> None:
+    detector = TapNet("bpsk")
+    block = draw(5, 9, "bpsk", 6.0)
+    y, h = block.y.to(torch.complex64), block.h.to(torch.complex64)
+    loss = detector(y, h, block.noise_var.float()).llr().square().mean()
+    (gradient,) = torch.autograd.grad(loss, detector.scalars.base)
+    # The last layer's delta and the first one's o reach no output: 4 L - 2 are live.
+    assert int((gradient != 0).sum()) == 4 * detector.num_layers - 2
+
+
+class TestTrained:
+    """What training has to show: on fixed draws, paired, against the starting values."""
+
+    @pytest.mark.parametrize("name", ["tap-net-5s", "tap-net-8v", "tap-net-any"])
+    def test_beats_its_starting_values(self, name: str) -> None:
+        scenario = Scenario.shipped("lcgnet-32x32-bpsk")
+        trained = load(name)
+        assert isinstance(trained, TapNet)
+        untrained = TapNet("bpsk", trained.num_layers, trained.form, trained.start)
+        found = simulate(scenario, [own(trained, "trained"), own(untrained, "plain")], [7.0])
+        paired = found.paired("trained", "plain", 7.0)
+        assert paired.high < 0
+        assert paired.p_value < 1e-3
+
+    def test_one_set_serves_other_sizes_and_constellations(self) -> None:
+        """Half of the LMMSE bit errors or fewer, wherever it is tried."""
+        for constellation, nt, nr, snr_db, r in (
+            ("bpsk", 8, 8, 8.0, 0.0),
+            ("qpsk", 16, 32, 8.0, 0.0),
+            ("16-qam", 24, 48, 14.0, 0.0),
+            ("64-qam", 16, 32, 21.0, 0.3),
+            ("qpsk", 32, 64, 10.0, 0.5),
+            ("bpsk", 16, 32, 9.0, 0.7),
+        ):
+            detector, linear = (
+                load("tap-net-any", constellation),
+                make_detector("wl-lmmse", constellation),
+            )
+            block = draw(nt, nr, constellation, snr_db, 100, 8, r)
+            errors = []
+            for rival in (detector, linear):
+                decided = rival(block.y, block.h, block.noise_var).bits()
+                errors.append(
+                    int((decided != linear.constellation.indices_to_bits(block.indices)).sum())
+                )
+            assert errors[0] < 0.5 * errors[1], (constellation, nt, nr, errors)
+
+    @pytest.mark.parametrize(("name", "snr_db"), [("tap-net-8v", 6.0), ("tap-net-any", 3.0)])
+    def test_llrs_say_how_often_they_are_wrong(self, name: str, snr_db: float) -> None:
+        """Among bits with |llr| near l, a share 1 / (1 + e^l) is wrong."""
+        block = draw(32, 32, "bpsk", snr_db, 800, 4)
+        detection = load(name)(
+            block.y.to(torch.complex64), block.h.to(torch.complex64), block.noise_var.float()
+        )
+        llr = detection.llr().double().flatten()
+        wrong = (
+            detection.bits() != detection.constellation.indices_to_bits(block.indices)
+        ).flatten()
+        for low, high in ((0.0, 1.0), (1.0, 2.0), (2.0, 4.0)):
+            inside = (llr.abs() >= low) & (llr.abs() < high)
+            expected = float(torch.sigmoid(-llr.abs()[inside]).mean())
+            count = int(inside.sum())
+            # Errors of one vector come together: a factor of 2 on the binomial deviation.
+            tolerance = 4 * 2 * (expected * (1 - expected) / count) ** 0.5
+            assert abs(float(wrong[inside].double().mean()) - expected) < tolerance + 0.02
+
+    @pytest.mark.parametrize("name", ["tap-net-5s", "tap-net-8v", "tap-net-any"])
+    def test_card_reproduces(self, name: str) -> None:
+        recipe, told = Recipe.shipped(name), card(name)
+        assert told.recipe_key == recipe.key()
+        assert told.options == recipe.network_options()
+        plan = recipe.measure.model_copy(update={"snr_db": recipe.measure.snr_db[:1]})
+        (found,) = measure(load(name), recipe.scenario, plan, recipe.seed)
+        # Rounding of another processor may move a decision or two.
+        assert found.ber == pytest.approx(told.measured[0].ber, rel=0.02)
+
+
+def own(detector: TapNet, label: str) -> Contender:
+    return Contender.from_detector(label, detector)

@@ -55,11 +55,15 @@ class Loss(PlainModel):
     name: "mse", "residual" (blind) or "cross-entropy".
     over_noise: divide each channel's loss by its noise_var, so that high SNRs count as much.
     inner_weight: weight of the layers before the last, each of which gets (t/L)^3 of it over L.
+    log_offset: above 0, a step minimises ln(loss + log_offset), so that scenarios with many errors
+    do not drown those with few.
     """
 
     name: Literal["mse", "residual", "cross-entropy"] = "mse"
     over_noise: bool = False
     inner_weight: Annotated[Real, Field(ge=0, le=100)] = 0.0
+    # Left out where it is 0: see Recipe.also.
+    log_offset: Annotated[Real, Field(ge=0, le=100, exclude_if=lambda offset: offset == 0)] = 0.0
 
 
 class Stage(PlainModel):
