@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import argparse
 import math
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import torch
 
@@ -27,7 +27,7 @@ NETWORKS = ("tap-net-5s", "tap-net-8v", "tap-net-10v-correlated")
 class Case(NamedTuple):
     """num_tx, num_rx; r: Kronecker correlation at both ends; target: a bit error rate."""
 
-    constellation: str
+    constellation: Literal["bpsk", "qpsk"]
     num_tx: int
     num_rx: int
     snr_db: tuple[float, ...]
@@ -38,8 +38,13 @@ class Case(NamedTuple):
         channel = Rayleigh(entry_variance="1/Nr")
         if self.r:
             channel = Kronecker(entry_variance="1/Nr", rx_correlation=self.r, tx_correlation=self.r)
-        fields = {"num_tx_ant": self.num_tx, "num_rx_ant": self.num_rx, "channel_reuse": 4}
-        return Scenario(**fields, constellation=self.constellation, channel=channel)
+        return Scenario(
+            num_tx_ant=self.num_tx,
+            num_rx_ant=self.num_rx,
+            channel_reuse=4,
+            constellation=self.constellation,
+            channel=channel,
+        )
 
 
 CASES = {
@@ -75,15 +80,22 @@ def contenders(constellation: str, networks: list[str]) -> list[Contender]:
 def report(name: str, case: Case, networks: list[str], errors: int, vectors: int) -> None:
     scenario = case.scenario()
     rivals = contenders(case.constellation, networks)
-    common = {"target": case.target, "min_errors": errors, "max_vectors": vectors, "floor": 0.0}
-    found = simulate(scenario, rivals, list(case.snr_db), **common)
+    found = simulate(
+        scenario,
+        rivals,
+        list(case.snr_db),
+        target=case.target,
+        min_errors=errors,
+        max_vectors=vectors,
+        floor=0.0,
+    )
     print(f"\n{name}: BER at {', '.join(f'{snr:g}' for snr in case.snr_db)} dB; dB behind ML")
     for curve in found.curves:
         rates = "  ".join(f"{point.rate():.3e}" for point in curve.points)
         print(f"  {curve.label:24s} {rates}   {gap(found, curve.label)}")
     for slow in SLOW:
         snr = case.snr_db[-1]
-        few = simulate(scenario, ["sphere", slow], [snr], **common | {"max_vectors": vectors // 8})
+        few = simulate(scenario, ["sphere", slow], [snr], max_vectors=vectors // 8)
         rates = [few.curve(label).points[0].rate() for label in ("sphere", slow)]
         print(f"  {slow:24s} {rates[1]:.3e} at {snr:g} dB, where ML has {rates[0]:.3e} on the same")
 
@@ -131,7 +143,7 @@ def mutual_information(
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=str(__doc__).partition("\n")[0])
     parser.add_argument("cases", nargs="*", default=[*CASES, "gmi"], metavar="case")
     parser.add_argument("--errors", type=int, default=1000, help="bit errors a point")
     parser.add_argument("--vectors", type=int, default=200_000, help="most vectors a point")

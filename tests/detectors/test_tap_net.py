@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from mimolearn.channels import Kronecker, Rayleigh
@@ -16,6 +17,9 @@ from mimolearn.scenario import Block, Scenario
 from mimolearn.simulation import Contender, simulate
 from mimolearn.training import Recipe, measure
 from mimolearn.zoo import card, load
+
+Real = NDArray[np.float64]
+Complex = NDArray[np.complex128]
 
 
 def draw(
@@ -40,7 +44,7 @@ def draw(
     return scenario.draw(snr_db, num, torch.Generator().manual_seed(3), torch.complex128)
 
 
-def posterior(r: np.ndarray, var: np.ndarray, levels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def posterior(r: Real, var: Real, levels: Real) -> tuple[Real, Real]:
     log_weight = -((r[:, None] - levels) ** 2) / (2 * var[:, None])
     weight = np.exp(log_weight - log_weight.max(-1, keepdims=True))
     weight /= weight.sum(-1, keepdims=True)
@@ -49,8 +53,8 @@ def posterior(r: np.ndarray, var: np.ndarray, levels: np.ndarray) -> tuple[np.nd
 
 
 def reference(
-    h: np.ndarray, y: np.ndarray, noise_var: float, detector: TapNet, rows: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+    h: Complex, y: Complex, noise_var: float, detector: TapNet, rows: Real
+) -> tuple[Real, Real]:
     """r and tau of the last layer for one vector, the equations written as they stand."""
     c = detector.constellation
     levels = c.axis(torch.float64).levels.numpy()

@@ -112,8 +112,11 @@ class Las(Detector):
             incomplete |= start.incomplete.cpu()
         num_rx, num_tx = prepared.h.shape[-2:]
         work += counting.matvec(num_rx, num_tx) // (2 if self.constellation.is_real else 1)
-        inner_work = self.inner.cost(num_rx, num_tx).per_vector
-        work += inner_work if start.work is None else start.work.cpu()
+        spent = self.inner.cost(num_rx, num_tx).per_vector
+        if start.work is not None:
+            work += start.work.cpu()
+        elif spent is not None:
+            work += spent
         return HardDetection(
             self.constellation,
             levels_to_indices(axes, self.constellation).to(y.device),
