@@ -70,15 +70,21 @@ def test_competitors_do_not_change_counts(scenario):
     assert counts(simulate(scenario, PAIR[::-1], **RUN)) == both
 
 
-def test_threads_do_not_change_counts_and_are_restored(scenario):
-    expected = counts(simulate(scenario, PAIR, **RUN))
+def test_one_thread_counts_and_the_setting_is_restored(scenario, oracle):
+    seen = set()
+
+    def decide(constellation, indices, y):
+        seen.add(torch.get_num_threads())
+        return HardDetection(constellation, indices)
+
     threads = torch.get_num_threads()
     torch.set_num_threads(3)
     try:
-        assert counts(simulate(scenario, PAIR, **RUN)) == expected
+        simulate(scenario, [oracle("qpsk", decide)], [5])
         assert torch.get_num_threads() == 3
     finally:
         torch.set_num_threads(threads)
+    assert seen == {1}
 
 
 def test_order_of_chunks_does_not_change_counts(scenario):
@@ -139,18 +145,17 @@ def test_runs_of_different_contenders_can_be_paired(scenario, tmp_path):
     assert load_results(path).paired(*pair, 4) == together.paired(*pair, 4)
 
 
-def test_floor_skips_high_snrs(scenario):
+def test_floor_skips_high_snrs_whatever_was_run_there(scenario):
+    run = {"snr_db": [-5, 0, 5, 10], "target": 0.5, "min_errors": 6000}
+    seen = set()
     result = simulate(
-        scenario, ["lmmse"], [-5, 0, 5, 10], target=0.5, floor=0.2, min_errors=100
+        scenario, ["lmmse"], floor=0.2, **run, progress=lambda event: seen.add(event.snr_db)
     ).curves[0]
-    rates = [point.interval("ber").high for point in result.points]
-    assert all(rate >= 0.2 for rate in rates[:-1])
-    assert rates[-1] < 0.2
-    assert len(result.points) + len(result.skipped_db) == 4
-    assert result.skipped_db
-    everything = simulate(
-        scenario, ["lmmse"], [-5, 0, 5, 10], target=0.5, floor=0.0, min_errors=100
-    )
+    assert [point.snr_db for point in result.points] == [-5.0, 0.0]
+    assert result.skipped_db == (5.0, 10.0)
+    assert seen == {-5.0, 0.0, 5.0, 10.0}
+    assert result.points[0].interval().high >= 0.2 > result.points[1].interval().high
+    everything = simulate(scenario, ["lmmse"], floor=0.0, **run)
     assert len(everything.curves[0].points) == 4
     assert everything.finished
 

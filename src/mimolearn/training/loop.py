@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 from torch.optim import Adam
 
 from mimolearn.detectors import UnfoldedDetector
@@ -20,7 +21,7 @@ from mimolearn.errors import invalid
 from mimolearn.scenario import Block
 from mimolearn.threads import one_thread
 from mimolearn.training.checkpoint import Position, load_checkpoint, save_checkpoint
-from mimolearn.training.data import draw_block, step_generator
+from mimolearn.training.data import draw_block, draw_channels, step_generator
 from mimolearn.training.losses import check_loss_finite, loss_of
 from mimolearn.training.measure import measure
 from mimolearn.training.recipe import Recipe, Stage, shipped_recipes
@@ -126,6 +127,10 @@ class _Run:
             self._position = Position(recipe.key(), start)
             self._optimizer = self._optimizer_of(0)
             self._best = {}
+            log = self._path("log.jsonl")
+            if log is not None:
+                log.unlink(missing_ok=True)
+        self._banks = self._draw_banks()
         self._seconds_before = self._position.seconds
         self._last_saved = time.monotonic()
 
@@ -170,10 +175,11 @@ class _Run:
         recipe, position = self._recipe, self._position
         generator = step_generator(recipe.seed, "train", position.step)
         batch = recipe.batch
-        share = self._shares[position.step % len(self._shares)]
-        block = draw_block(
-            share.scenario, stage.snr or share.snr, batch.channels, batch.vectors, generator
-        )
+        number = position.step % len(self._shares)
+        share = self._shares[number]
+        size = batch.channels, batch.vectors
+        bank = self._banks[number]
+        block = draw_block(share.scenario, stage.snr or share.snr, *size, generator, bank)
         detector = self._detector.serving(share.scenario.constellation)
         for group in self._optimizer.param_groups:
             group["lr"] = learning_rate(stage, position.stage_step)
@@ -227,6 +233,18 @@ class _Run:
                 plan.channels,
                 plan.vectors,
                 step_generator(seed, "validation", number),
+            )
+            for number, share in enumerate(self._shares)
+        ]
+
+    def _draw_banks(self) -> list[Tensor | None]:
+        """One a scenario."""
+        recipe = self._recipe
+        if not recipe.batch.bank:
+            return [None] * len(self._shares)
+        return [
+            draw_channels(
+                share.scenario, recipe.batch.bank, step_generator(recipe.seed, "bank", number)
             )
             for number, share in enumerate(self._shares)
         ]
