@@ -35,7 +35,7 @@ class TrainingEvent:
     """Sent at every validation.
 
     step of total_steps; loss: mean since the last event; validation_loss, on the fixed set, and
-    the best of this stage; seconds left, by the mean speed so far.
+    the best of this stage; seconds since this run began or went on, and left by its mean speed.
     """
 
     step: int
@@ -116,7 +116,7 @@ class _Run:
         self._folder = folder
         self._detector = recipe.build()
         self._history: list[dict[str, Any]] = []
-        self._started = time.monotonic()
+        self._started, self._cpu_started = time.monotonic(), time.process_time()
         path = self._path("checkpoint.safetensors")
         if path is not None and path.exists():
             loaded = load_checkpoint(path, recipe.key(), self._detector, self._optimizer_of)
@@ -131,7 +131,7 @@ class _Run:
             if log is not None:
                 log.unlink(missing_ok=True)
         self._banks = self._draw_banks()
-        self._seconds_before = self._position.seconds
+        self._seconds_before, self._first_step = self._position.seconds, self._position.step
         self._last_saved = time.monotonic()
 
     def finish(self) -> Trained:
@@ -202,7 +202,9 @@ class _Run:
         value = self._validate(stage, validation)
         self._keep_if_best(value)
         position = self._position
-        position.seconds = self._seconds_before + time.monotonic() - self._started
+        position.seconds = self._seconds_before + time.process_time() - self._cpu_started
+        elapsed = time.monotonic() - self._started
+        speed = (position.step - self._first_step) / elapsed
         event = TrainingEvent(
             step=position.step,
             total_steps=self._total,
@@ -212,8 +214,8 @@ class _Run:
             loss=sum(losses) / len(losses),
             validation_loss=value,
             best_loss=position.best_loss,
-            elapsed_s=position.seconds,
-            eta_s=position.seconds / position.step * (self._total - position.step),
+            elapsed_s=elapsed,
+            eta_s=(self._total - position.step) / speed,
         )
         self._history.append(event.to_dict())
         log = self._path("log.jsonl")
