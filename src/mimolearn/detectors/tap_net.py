@@ -16,6 +16,7 @@ from mimolearn.detectors.base import Cost
 from mimolearn.detectors.tap_scalars import LayerScalars, channel_features, scalars_of_layer
 from mimolearn.detectors.unfolded import UnfoldedDetector
 from mimolearn.errors import check_bool, check_one_of
+from mimolearn.kernels.dispatch import usable
 from mimolearn.linalg import (
     add_diagonal,
     gram,
@@ -168,7 +169,7 @@ class TapNet(UnfoldedDetector):
 
     def _detect(self, prepared: Prepared, y: Tensor) -> AxisGaussianDetection:
         matched = self._matched(prepared, y)
-        if _compiled_serves(prepared, matched):
+        if usable(matched, prepared.coupling, prepared.scalars):
             return self._detection(*self._run_compiled(prepared, matched))
         *_, last = self._run(prepared, matched)
         return self._detection(last.r, last.var)
@@ -280,16 +281,6 @@ class TapNet(UnfoldedDetector):
         if self.constellation.is_real:
             return x.unsqueeze(-1)
         return torch.stack(x.chunk(2, -1), -1)
-
-
-def _compiled_serves(prepared: Prepared, matched: Tensor) -> bool:
-    """Whether the compiled layers can take the place of torch's."""
-    if torch.compiler.is_compiling() or matched.dtype != torch.float32 or not matched.is_cpu:
-        return False
-    wants_gradient = any(
-        tensor.requires_grad for tensor in (matched, prepared.coupling, prepared.scalars)
-    )
-    return not (torch.is_grad_enabled() and wants_gradient)
 
 
 def _array(tensor: Tensor, shape: tuple[int, ...]) -> np.ndarray:
