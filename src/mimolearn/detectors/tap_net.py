@@ -199,9 +199,10 @@ class TapNet(UnfoldedDetector):
         elementwise = n * (5 * self.constellation.num_levels + 12)
         prepare = counting.gram(rows, num_tx_ant, real=real) + 2 * n * n
         detect = counting.matvec(rows, num_tx_ant, real=real)
-        if self.start == "lmmse":
+        if self.start == "lmmse" or self.adaptive:
             inverse = counting.hermitian_inverse(num_tx_ant, real=real)
             prepare += inverse + counting.matvec(num_tx_ant, num_tx_ant, real=real)
+        if self.start == "lmmse":
             detect += product + elementwise
         products = 3 if self.form == "vector" else 1
         return Cost(prepare, detect + self.num_layers * (products * product + elementwise))
