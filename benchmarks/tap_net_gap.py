@@ -21,7 +21,7 @@ from mimolearn.detectors import Detector, Las, make_detector
 from mimolearn.simulation import Comparison, Contender
 from mimolearn.zoo import load
 
-NETWORKS = ("tap-net-5s", "tap-net-8v", "tap-net-10v-correlated")
+NETWORKS = ("tap-net-5s", "tap-net-8v", "tap-net-10v-correlated", "tap-net-any")
 
 
 class Case(NamedTuple):
@@ -77,7 +77,9 @@ def contenders(constellation: str, networks: list[str]) -> list[Contender]:
     return named
 
 
-def report(name: str, case: Case, networks: list[str], errors: int, vectors: int) -> None:
+def report(
+    name: str, case: Case, networks: list[str], errors: int, vectors: int, store: str | None
+) -> None:
     scenario = case.scenario()
     rivals = contenders(case.constellation, networks)
     found = simulate(
@@ -88,6 +90,7 @@ def report(name: str, case: Case, networks: list[str], errors: int, vectors: int
         min_errors=errors,
         max_vectors=vectors,
         floor=0.0,
+        store=store,
     )
     print(f"\n{name}: BER at {', '.join(f'{snr:g}' for snr in case.snr_db)} dB; dB behind ML")
     for curve in found.curves:
@@ -147,6 +150,7 @@ def main() -> None:
     parser.add_argument("cases", nargs="*", default=[*CASES, "gmi"], metavar="case")
     parser.add_argument("--errors", type=int, default=1000, help="bit errors a point")
     parser.add_argument("--vectors", type=int, default=200_000, help="most vectors a point")
+    parser.add_argument("--store", help="results file, which is taken up where it was left")
     parser.add_argument("--networks", nargs="+", default=list(NETWORKS), help="names or files")
     options = parser.parse_args()
     torch.set_num_threads(1)
@@ -154,7 +158,14 @@ def main() -> None:
         if name == "gmi":
             report_gmi(options.networks, min(options.vectors, 32_768))
         elif name in CASES:
-            report(name, CASES[name], options.networks, options.errors, options.vectors)
+            report(
+                name,
+                CASES[name],
+                options.networks,
+                options.errors,
+                options.vectors,
+                options.store,
+            )
         else:
             parser.error(f"unknown case {name!r}, expected one of {', '.join([*CASES, 'gmi'])}")
 

@@ -12,7 +12,8 @@ from torch import Tensor
 
 from mimolearn.channels import Kronecker, Rayleigh
 from mimolearn.detection import AxisGaussianDetection
-from mimolearn.detectors import TapNet, make_detector
+from mimolearn.detectors import LcgNetS, TapNet, make_detector
+from mimolearn.errors import InvalidInputError
 from mimolearn.scenario import Block, Scenario
 from mimolearn.simulation import Contender, simulate
 from mimolearn.training import Recipe, measure
@@ -198,7 +199,8 @@ class TestTrained:
         trained = load(name)
         assert isinstance(trained, TapNet)
         untrained = TapNet("bpsk", trained.num_layers, trained.form, trained.start)
-        found = simulate(scenario, [own(trained, "trained"), own(untrained, "plain")], [7.0])
+        rivals = [own(trained, "trained"), own(untrained, "plain")]
+        found = simulate(scenario, rivals, [7.0], min_channels=16_384)
         paired = found.paired("trained", "plain", 7.0)
         assert paired.high < 0
         assert paired.p_value < 1e-3
@@ -258,3 +260,20 @@ class TestTrained:
 
 def own(detector: TapNet, label: str) -> Contender:
     return Contender.from_detector(label, detector)
+
+
+def test_weights_serve_other_constellations_by_name() -> None:
+    detector = load("tap-net-8v", "16-qam")
+    assert detector.constellation.name == "16-qam"
+    assert Contender("tap-net-8v").build("qpsk").constellation.name == "qpsk"
+    with pytest.raises(InvalidInputError, match=r"^constellation: "):
+        load("lcgnet-v-32x64-bpsk", "qpsk")
+
+
+def test_another_constellation_shares_the_parameters() -> None:
+    detector = TapNet("bpsk")
+    other = detector.serving("qpsk")
+    assert detector.constellation.name == "bpsk"
+    assert other.scalars.base is detector.scalars.base
+    with pytest.raises(InvalidInputError, match=r"^constellation: "):
+        LcgNetS("bpsk").serving("qpsk")
