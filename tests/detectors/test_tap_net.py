@@ -200,10 +200,10 @@ class TestTrained:
         assert isinstance(trained, TapNet)
         untrained = TapNet("bpsk", trained.num_layers, trained.form, trained.start)
         rivals = [own(trained, "trained"), own(untrained, "plain")]
-        found = simulate(scenario, rivals, [7.0], min_channels=16_384)
+        found = simulate(scenario, rivals, [7.0], min_channels=8192)
         paired = found.paired("trained", "plain", 7.0)
         assert paired.high < 0
-        assert paired.p_value < 1e-3
+        assert paired.p_value < 1e-2
 
     def test_one_set_serves_other_sizes_and_constellations(self) -> None:
         """Half of the LMMSE bit errors or fewer, wherever it is tried."""

@@ -13,7 +13,7 @@ from mimolearn.weights import load_into, read_weights
 def load_detector(name: str | Path, constellation: Constellation | str | None = None) -> Detector:
     """A trained detector, ready to detect: a shipped name, or a .safetensors file with its card.
 
-    constellation: that of the card, unless the network serves any.
+    constellation: that of the card, unless the network serves any. Parameters ask for no gradient.
     Raises InvalidInputError, one line, for weights that are not sound or not a detector's.
     """
     weights = read_weights(name)
@@ -23,7 +23,7 @@ def load_detector(name: str | Path, constellation: Constellation | str | None = 
     except InvalidInputError as error:
         raise InvalidInputError(f"{name}: its card: {error}") from None
     load_into(detector, weights)
-    detector = detector.eval()
+    detector = detector.eval().requires_grad_(False)
     if constellation is None or as_constellation(constellation) == detector.constellation:
         return detector
     if not isinstance(detector, UnfoldedDetector):
