@@ -12,7 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from mimolearn.constellation import Constellation, as_constellation
-from mimolearn.detectors import Detector, detector_class, detector_names, make_detector
+from mimolearn.detectors import (
+    Detector,
+    UnfoldedDetector,
+    detector_class,
+    detector_names,
+    make_detector,
+)
 from mimolearn.detectors.trained import load_detector
 from mimolearn.errors import InvalidInputError, check_one_of, invalid
 from mimolearn.weights import is_weights_name, read_card, shipped_weights
@@ -149,6 +155,8 @@ class Contender:
 
     def _fitting(self, detector: Detector, constellation: Constellation | str) -> Detector:
         wanted = as_constellation(constellation)
+        if isinstance(detector, UnfoldedDetector) and detector.any_constellation:
+            return detector.serving(wanted)
         if detector.constellation != wanted:
             had = f"<{detector.constellation}>"
             raise invalid(f"constellation of {self.label!r}", had, f"the scenario's, {wanted}")
