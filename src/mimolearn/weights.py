@@ -49,7 +49,7 @@ class Card(PlainModel):
 
     kind: the family. network, constellation, options: for its constructor. recipe: that of the
     training, with recipe_key its digest; start: digest of the weights that it began with.
-    best_step: where validation was best. sha256: of the weights file.
+    best_step: where validation was best. seconds: of processor time. sha256: of the weights file.
     """
 
     card_schema: Literal[1] = CARD_SCHEMA

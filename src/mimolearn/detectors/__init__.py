@@ -13,6 +13,7 @@ from mimolearn.detectors.deep_cg_online import DeepCGOnline
 from mimolearn.detectors.ep import ExpectationPropagation
 from mimolearn.detectors.gauss_seidel import GaussSeidel
 from mimolearn.detectors.k_best import KBest
+from mimolearn.detectors.las import Las
 from mimolearn.detectors.lcgnet_m import LcgNetM
 from mimolearn.detectors.lcgnet_s import LcgNetS
 from mimolearn.detectors.lcgnet_v import LcgNetV
@@ -27,6 +28,7 @@ from mimolearn.detectors.qlcgnet_v_soft import SoftQLcgNetV
 from mimolearn.detectors.sdr import SDR
 from mimolearn.detectors.soft_sphere import SoftSphere
 from mimolearn.detectors.sphere import Sphere
+from mimolearn.detectors.tap_net import TapNet
 from mimolearn.detectors.unfolded import UnfoldedDetector
 from mimolearn.detectors.wl_cg import WidelyLinearCG
 from mimolearn.detectors.wl_lmmse import WidelyLinearLMMSE
@@ -54,9 +56,11 @@ _DETECTORS: dict[str, type[Detector]] = {
         SDR,
         ExpectationPropagation,
         OAMP,
+        Las,
         LcgNetS,
         LcgNetV,
         LcgNetM,
+        TapNet,
         QLcgNetV,
         SoftQLcgNetV,
         CGNR,
@@ -106,6 +110,7 @@ __all__ = [
     "GaussSeidel",
     "IterativeDetector",
     "KBest",
+    "Las",
     "LcgNetM",
     "LcgNetS",
     "LcgNetV",
@@ -114,6 +119,7 @@ __all__ = [
     "SoftQLcgNetV",
     "SoftSphere",
     "Sphere",
+    "TapNet",
     "UnfoldedDetector",
     "WidelyLinearCG",
     "WidelyLinearLMMSE",

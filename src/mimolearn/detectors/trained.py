@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mimolearn.detectors import Detector, make_detector
-from mimolearn.errors import InvalidInputError
+from mimolearn.constellation import Constellation, as_constellation
+from mimolearn.detectors import Detector, UnfoldedDetector, make_detector
+from mimolearn.errors import InvalidInputError, invalid
 from mimolearn.weights import load_into, read_weights
 
 
-def load_detector(name: str | Path) -> Detector:
+def load_detector(name: str | Path, constellation: Constellation | str | None = None) -> Detector:
     """A trained detector, ready to detect: a shipped name, or a .safetensors file with its card.
 
+    constellation: that of the card, unless the network serves any. Parameters ask for no gradient.
     Raises InvalidInputError, one line, for weights that are not sound or not a detector's.
     """
     weights = read_weights(name)
@@ -21,4 +23,10 @@ def load_detector(name: str | Path) -> Detector:
     except InvalidInputError as error:
         raise InvalidInputError(f"{name}: its card: {error}") from None
     load_into(detector, weights)
-    return detector.eval()
+    detector = detector.eval().requires_grad_(False)
+    if constellation is None or as_constellation(constellation) == detector.constellation:
+        return detector
+    if not isinstance(detector, UnfoldedDetector):
+        expected = f"{detector.constellation}, which {name} is made for"
+        raise invalid("constellation", f"<{as_constellation(constellation)}>", expected)
+    return detector.serving(constellation)

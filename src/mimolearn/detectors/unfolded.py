@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, ClassVar, Self
 
 from torch import Tensor
 
-from mimolearn.constellation import Constellation
+from mimolearn.constellation import Constellation, as_constellation
 from mimolearn.detection import Detection
 from mimolearn.detectors.base import Detector
 from mimolearn.errors import check_positive_int, invalid
@@ -29,6 +30,24 @@ class UnfoldedDetector(Detector):
     def __init__(self, constellation: Constellation | str, num_layers: int) -> None:
         super().__init__(constellation)
         self.num_layers = check_layers(num_layers)
+
+    any_constellation: ClassVar[bool] = False
+    """Whether the parameters of one constellation serve all others."""
+
+    def serving(self, constellation: Constellation | str) -> Self:
+        """This network, sharing its parameters, for a constellation.
+
+        Raises InvalidInputError for another one, unless ``any_constellation``.
+        """
+        wanted = as_constellation(constellation)
+        if wanted == self.constellation:
+            return self
+        if not self.any_constellation:
+            expected = f"{self.constellation}, which this network is made for"
+            raise invalid("constellation", f"<{wanted}>", expected)
+        other = copy.copy(self)
+        other.constellation = wanted
+        return other
 
     @abstractmethod
     def layers(self, prepared: Any, y: Tensor) -> Iterator[Tensor]:

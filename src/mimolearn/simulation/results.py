@@ -93,10 +93,11 @@ class Timing(NamedTuple):
 
     threads: torch threads. batch: channels per call. channel_reuse: vectors per channel. snr_db:
     where it was taken, which matters to data-dependent searches.
-    prepare_us: microseconds of ``prepare`` per channel. detect_us: of ``detect`` and the bit
-    decisions per vector. vector_us: both, per vector, at this channel_reuse. latency_us: from
-    y and h to bits for one channel alone with one vector. repeats: how many times were taken; all
-    are medians.
+    vector_us: microseconds from y and h to decisions, per vector of such a batch. latency_us: the
+    same for one channel alone with one vector. prepare_us: of ``prepare`` alone, per channel;
+    detect_us: of ``detect`` and the decisions alone, per vector; where both halves are fused into
+    one kernel, vector_us is less than their sum. repeats: how many times prepare was taken; all
+    are medians of CPU time.
     """
 
     threads: int
@@ -214,7 +215,6 @@ class Comparison:
             first.counts.trials(metric) // first.counts.channels,
             wrong_a=first.positions.vector[first.positions.vector < vectors],
             wrong_b=second.positions.vector[second.positions.vector < vectors],
-            channel_reuse=first.channel_reuse,
         )
 
     def to_dict(self) -> dict[str, Any]:

@@ -24,8 +24,8 @@ class Position:
     """How far a run is. Draws depend on the step alone, so no generator has a state to keep.
 
     stage: its number; stage_step: finished steps of it; step: finished steps in all.
-    best_loss, best_step: of the stage. seconds: of work so far. start: digest of the weights that
-    the run began with.
+    best_loss, best_step: of the stage. seconds: of processor time. start: digest of the weights
+    that the run began with.
     """
 
     recipe_key: str

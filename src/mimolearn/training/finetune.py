@@ -39,6 +39,7 @@ def fine_tune_recipe(
         "options": card.options,
         "stage": (Stage(steps=steps, learning_rate=learning_rate),),
         "start_from": str(weights),
+        "also": (),
     }
     kept = {key: getattr(original, key) for key in Recipe.model_fields}
     return Recipe(**kept | changed)

@@ -35,7 +35,7 @@ class TrainingEvent:
     """Sent at every validation.
 
     step of total_steps; loss: mean since the last event; validation_loss, on the fixed set, and
-    the best of this stage; seconds left, by the mean speed so far.
+    the best of this stage; seconds since this run began or went on, and left by its mean speed.
     """
 
     step: int
@@ -111,11 +111,12 @@ class _Run:
         self._recipe = recipe
         self._progress = progress
         self._stages = recipe.stages()
+        self._shares = recipe.shares()
         self._total = sum(stage.steps for stage in self._stages)
         self._folder = folder
         self._detector = recipe.build()
         self._history: list[dict[str, Any]] = []
-        self._started = time.monotonic()
+        self._started, self._cpu_started = time.monotonic(), time.process_time()
         path = self._path("checkpoint.safetensors")
         if path is not None and path.exists():
             loaded = load_checkpoint(path, recipe.key(), self._detector, self._optimizer_of)
@@ -129,8 +130,8 @@ class _Run:
             log = self._path("log.jsonl")
             if log is not None:
                 log.unlink(missing_ok=True)
-        self._bank = self._draw_bank()
-        self._seconds_before = self._position.seconds
+        self._banks = self._draw_banks()
+        self._seconds_before, self._first_step = self._position.seconds, self._position.step
         self._last_saved = time.monotonic()
 
     def finish(self) -> Trained:
@@ -151,7 +152,7 @@ class _Run:
 
     def _run_stage(self, stage: Stage) -> None:
         position = self._position
-        validation = self._validation_block(stage)
+        validation = self._validation_blocks(stage)
         _set_sharpness(self._detector, stage)
         if position.stage_step == 0:
             self._keep_if_best(self._validate(stage, validation))
@@ -174,13 +175,17 @@ class _Run:
         recipe, position = self._recipe, self._position
         generator = step_generator(recipe.seed, "train", position.step)
         batch = recipe.batch
+        number = position.step % len(self._shares)
+        share = self._shares[number]
         size = batch.channels, batch.vectors
-        block = draw_block(recipe.scenario, stage.snr or recipe.snr, *size, generator, self._bank)
+        bank = self._banks[number]
+        block = draw_block(share.scenario, stage.snr or share.snr, *size, generator, bank)
+        detector = self._detector.serving(share.scenario.constellation)
         for group in self._optimizer.param_groups:
             group["lr"] = learning_rate(stage, position.stage_step)
         self._detector.train()
         self._optimizer.zero_grad()
-        loss = loss_of(recipe.loss, self._detector, block, stage.depth)
+        loss = loss_of(recipe.loss, detector, block, stage.depth)
         loss.backward()
         value = float(loss.detach())
         check_loss_finite(value, position.step)
@@ -193,11 +198,13 @@ class _Run:
         position.step += 1
         return value
 
-    def _report(self, stage: Stage, validation: Block, losses: list[float]) -> None:
+    def _report(self, stage: Stage, validation: list[Block], losses: list[float]) -> None:
         value = self._validate(stage, validation)
         self._keep_if_best(value)
         position = self._position
-        position.seconds = self._seconds_before + time.monotonic() - self._started
+        position.seconds = self._seconds_before + time.process_time() - self._cpu_started
+        elapsed = time.monotonic() - self._started
+        speed = (position.step - self._first_step) / elapsed
         event = TrainingEvent(
             step=position.step,
             total_steps=self._total,
@@ -207,8 +214,8 @@ class _Run:
             loss=sum(losses) / len(losses),
             validation_loss=value,
             best_loss=position.best_loss,
-            elapsed_s=position.seconds,
-            eta_s=position.seconds / position.step * (self._total - position.step),
+            elapsed_s=elapsed,
+            eta_s=(self._total - position.step) / speed,
         )
         self._history.append(event.to_dict())
         log = self._path("log.jsonl")
@@ -218,23 +225,40 @@ class _Run:
         if self._progress is not None:
             self._progress(event)
 
-    def _validation_block(self, stage: Stage) -> Block:
-        recipe = self._recipe
-        generator = step_generator(recipe.seed, "validation", 0)
-        size = recipe.validation.channels, recipe.validation.vectors
-        return draw_block(recipe.scenario, stage.snr or recipe.snr, *size, generator)
+    def _validation_blocks(self, stage: Stage) -> list[Block]:
+        """One block a scenario."""
+        plan, seed = self._recipe.validation, self._recipe.seed
+        return [
+            draw_block(
+                share.scenario,
+                stage.snr or share.snr,
+                plan.channels,
+                plan.vectors,
+                step_generator(seed, "validation", number),
+            )
+            for number, share in enumerate(self._shares)
+        ]
 
-    def _draw_bank(self) -> Tensor | None:
+    def _draw_banks(self) -> list[Tensor | None]:
+        """One a scenario."""
         recipe = self._recipe
         if not recipe.batch.bank:
-            return None
-        generator = step_generator(recipe.seed, "bank", 0)
-        return draw_channels(recipe.scenario, recipe.batch.bank, generator)
+            return [None] * len(self._shares)
+        return [
+            draw_channels(
+                share.scenario, recipe.batch.bank, step_generator(recipe.seed, "bank", number)
+            )
+            for number, share in enumerate(self._shares)
+        ]
 
-    def _validate(self, stage: Stage, block: Block) -> float:
+    def _validate(self, stage: Stage, blocks: list[Block]) -> float:
         self._detector.eval()
+        losses = []
         with torch.no_grad():
-            return float(loss_of(self._recipe.loss, self._detector, block, stage.depth))
+            for share, block in zip(self._shares, blocks, strict=True):
+                detector = self._detector.serving(share.scenario.constellation)
+                losses.append(float(loss_of(self._recipe.loss, detector, block, stage.depth)))
+        return sum(losses) / len(losses)
 
     def _keep_if_best(self, value: float) -> None:
         # The first look counts whatever it is, so that there is always something to go back to.

@@ -27,7 +27,7 @@ def loss_of(loss: Loss, detector: UnfoldedDetector, block: Block, depth: int | N
     """The loss of a block, (): that of the last layer within ``depth``, and of those before it.
 
     last + inner_weight / L sum_t (t / L)^3 loss_t, each channel over its noise_var if
-    ``over_noise``.
+    ``over_noise``; ln(that + log_offset) if ``log_offset`` is above 0.
     """
     per_layer = list(islice(_LOSSES[loss.name](detector, block), depth))
     if loss.over_noise:
@@ -37,7 +37,7 @@ def loss_of(loss: Loss, detector: UnfoldedDetector, block: Block, depth: int | N
         count = len(per_layer)
         inner = sum((t / count) ** 3 * v.mean() for t, v in enumerate(per_layer[:-1], start=1))
         total = total + loss.inner_weight / count * inner
-    return total
+    return (total + loss.log_offset).log() if loss.log_offset else total
 
 
 def mse(detector: UnfoldedDetector, block: Block) -> LayerLosses:

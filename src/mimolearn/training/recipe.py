@@ -37,17 +37,33 @@ class SnrMix(PlainModel):
         return self
 
 
+class Share(PlainModel):
+    """A further scenario to train on, in TOML also by its shipped name, and its SNRs."""
+
+    scenario: Scenario
+    snr: SnrMix
+
+    @field_validator("scenario", mode="before")
+    @classmethod
+    def _shipped_scenario(cls, value: object) -> object:
+        return Scenario.shipped(value) if isinstance(value, str) else value
+
+
 class Loss(PlainModel):
     """What is minimised; see ``losses``.
 
     name: "mse", "residual" (blind) or "cross-entropy".
     over_noise: divide each channel's loss by its noise_var, so that high SNRs count as much.
     inner_weight: weight of the layers before the last, each of which gets (t/L)^3 of it over L.
+    log_offset: above 0, a step minimises ln(loss + log_offset), so that scenarios with many errors
+    do not drown those with few.
     """
 
     name: Literal["mse", "residual", "cross-entropy"] = "mse"
     over_noise: bool = False
     inner_weight: Annotated[Real, Field(ge=0, le=100)] = 0.0
+    # Left out where it is 0: see Recipe.also.
+    log_offset: Annotated[Real, Field(ge=0, le=100, exclude_if=lambda offset: offset == 0)] = 0.0
 
 
 class Stage(PlainModel):
@@ -153,6 +169,7 @@ class Recipe(PlainModel):
     name: of the weights. network, options: for ``make_detector``; ``num_tx_ant`` comes from the
     scenario unless it is given. scenario: a Scenario, in TOML also the name of a shipped one.
     start_from: weights (a shipped name or a file) whose parameters training starts from.
+    also: further scenarios; steps take the scenario and these in turn, and validation their mean.
 
     >>> recipe = Recipe(
     ...     name="mine", network="lcgnet-s", scenario="lcgnet-32x64-bpsk", stage=[{"steps": 10}]
@@ -175,6 +192,8 @@ class Recipe(PlainModel):
     measure: Measurement = Measurement()
     seed: Annotated[int, Field(ge=0, lt=2**63, strict=True)] = 0
     start_from: str = ""
+    # Left out where it is empty, so that the keys of recipes without it stay as they are.
+    also: Annotated[tuple[Share, ...], Field(exclude_if=lambda shares: not shares)] = ()
 
     @field_validator("scenario", mode="before")
     @classmethod
@@ -185,7 +204,10 @@ class Recipe(PlainModel):
     def _can_be_built(self) -> Recipe:
         if bool(self.stage) == (self.layer_by_layer is not None):
             raise invalid("stage", len(self.stage), "either [[stage]] tables or [layer_by_layer]")
-        num_layers = self.build().num_layers
+        detector = self.build()
+        num_layers = detector.num_layers
+        for share in self.also:
+            detector.serving(share.scenario.constellation)
         for stage in self.stage:
             if stage.depth is not None and stage.depth > num_layers:
                 raise invalid("depth", stage.depth, f"at most the network's {num_layers} layers")
@@ -207,6 +229,10 @@ class Recipe(PlainModel):
         }
         known = detector_class(self.network).option_names()
         return {k: v for k, v in from_scenario.items() if k in known} | self.options
+
+    def shares(self) -> tuple[Share, ...]:
+        """All scenarios with their SNRs."""
+        return (Share(scenario=self.scenario, snr=self.snr), *self.also)
 
     def stages(self) -> tuple[Stage, ...]:
         """The schedule as a list."""

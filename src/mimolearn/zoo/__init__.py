@@ -8,20 +8,22 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from mimolearn.constellation import Constellation
 from mimolearn.detectors import Detector
 from mimolearn.detectors.trained import load_detector
 from mimolearn.weights import Card, read_card, shipped_weights
 
 
-def load(name: str | Path) -> Detector:
+def load(name: str | Path, constellation: Constellation | str | None = None) -> Detector:
     """A trained part: one of ``zoo_names()``, or a .safetensors file with its card beside it.
 
+    constellation: that of the card; ``tap-net`` serves any other too.
     Raises InvalidInputError, one line, for an unknown name or weights that are not sound.
 
     >>> load("lcgnet-v-32x64-bpsk").num_layers
     15
     """
-    return load_detector(name)
+    return load_detector(name, constellation)
 
 
 def zoo_names() -> tuple[str, ...]:
