@@ -46,17 +46,25 @@ def test_exact_ml_and_sdr_at_bpsk_30x60() -> None:
     assert float(sdr.mean()) < 1.05 * float(ml.mean())
 
 
-def test_exact_ml_at_bpsk_32x64() -> None:
+@pytest.mark.parametrize(
+    ("constellation", "num_rx_ant", "snr_db", "num_channels"),
+    [("bpsk", 64, 4.03, 3000), ("bpsk", 32, 7.29, 3000), ("qpsk", 64, 7.06, 1000)],
+)
+def test_exact_ml_reaches_one_error_in_a_thousand_bits(
+    constellation: str, num_rx_ant: int, snr_db: float, num_channels: int
+) -> None:
     scenario = Scenario(
         num_tx_ant=32,
-        num_rx_ant=64,
-        constellation="bpsk",
+        num_rx_ant=num_rx_ant,
+        constellation=constellation,
         channel={"model": "rayleigh", "entry_variance": "1/Nr"},
         snr_definition="per_symbol",
         channel_reuse=4,
     )
-    block = scenario.draw(4.0, 3000, torch.Generator().manual_seed(4))
-    detection = make_detector("sphere", "bpsk")(block.y, block.h, block.noise_var)
+    block = scenario.draw(snr_db, num_channels, torch.Generator().manual_seed(4))
+    detection = make_detector("sphere", constellation)(block.y, block.h, block.noise_var)
+    assert detection.incomplete is not None
+    assert not detection.incomplete.any()
     assert_rate(error_rates(detection, block), 1.0e-3, 0.05)
 
 

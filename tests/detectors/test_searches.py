@@ -1,6 +1,8 @@
 """The enumerating and searching detectors against an enumeration written apart from them."""
 
 import itertools
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -225,3 +227,8 @@ def test_refusals_are_one_line() -> None:
         make_detector("k-best", "qpsk", llr_clip=0)
     with pytest.raises(InvalidInputError, match=r"^option of detector 'k-best': got 'klist'"):
         make_detector("k-best", "qpsk", klist=3)
+
+
+def test_the_compiler_is_not_loaded_by_the_package() -> None:
+    code = "import sys, mimolearn; sys.exit('numba' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -122,9 +122,7 @@ def test_paired_difference_covers(law, difference):
     hits, rejections = 0, 0
     for _ in range(runs):
         a, b = until(draw)
-        found = paired_difference(
-            a, b, 1, wrong_a=np.flatnonzero(a), wrong_b=np.flatnonzero(b), channel_reuse=1
-        )
+        found = paired_difference(a, b, 1, wrong_a=np.flatnonzero(a), wrong_b=np.flatnonzero(b))
         hits += found.low <= difference <= found.high
         rejections += found.p_value < 0.05
     assert 0.93 <= hits / runs <= 0.97
@@ -136,9 +134,7 @@ def test_paired_difference_covers(law, difference):
 
 def test_paired_difference_is_sharper_than_two_intervals():
     a, b = until(nested(np.random.default_rng(9)))
-    found = paired_difference(
-        a, b, 1, wrong_a=np.flatnonzero(a), wrong_b=np.flatnonzero(b), channel_reuse=1
-    )
+    found = paired_difference(a, b, 1, wrong_a=np.flatnonzero(a), wrong_b=np.flatnonzero(b))
     apart = clustered_interval(a, 1), clustered_interval(b, 1)
     assert found.low > 0
     assert found.high - found.low < apart[0].high - apart[0].low
@@ -148,7 +144,7 @@ def test_paired_difference_is_sharper_than_two_intervals():
 def test_twins_do_not_differ():
     errors = until(bursts(np.random.default_rng(10)))[0]
     wrong = np.flatnonzero(errors)
-    found = paired_difference(errors, errors, 400, wrong_a=wrong, wrong_b=wrong, channel_reuse=1)
+    found = paired_difference(errors, errors, 400, wrong_a=wrong, wrong_b=wrong)
     assert (found.difference, found.p_value) == (0.0, 1.0)
     assert found.low < 0 < found.high
 

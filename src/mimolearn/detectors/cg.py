@@ -43,8 +43,8 @@ class ConjugateGradient(IterativeDetector):
     ``iterates`` gives the raw, biased x, which published NMSE and EVM figures measure. The
     detection is unbiased: x_hat_i = x_i / g_i, with gain and error variance from the large-system
     limit of a filter of num_iter stages, because CG is not linear in y and has no exact ones. The
-    gain is good to 1..3 % of the true one from 4 steps on at Nr >= 2 Nt, independent fading; LLRs
-    are calibrated there. For real symbols: ``wl-cg``.
+    gain is within 4 % of the true one from 4 steps on at Nr >= 2 Nt, independent fading; LLRs are
+    calibrated there. For real symbols: ``wl-cg``.
 
     Options: num_iter; demapping "exact" or "max-log".
     Cost: the Gram matrix per channel; 4 (Nr Nt + num_iter (Nt^2 + 5 Nt)) per vector about.

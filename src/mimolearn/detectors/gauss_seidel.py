@@ -31,11 +31,11 @@ class GaussSeidel(IterativeDetector):
     """Gauss-Seidel sweeps on the LMMSE system, from its diagonal solution.
 
     Choose it among the inverse-free methods when few sweeps must do: it always converges and gains
-    about a digit a sweep at Nr >= 4 Nt. The order of the streams matters, so permuting them changes
+    about 10 dB a sweep at Nr >= 4 Nt. The order of the streams matters, so permuting them changes
     the result before convergence.
 
     x_0 = D^-1 b, (D + L) x_{k+1} = b - U x_k, with A = H^H H + sigma^2 I = L + D + U (strictly
-    lower, diagonal, strictly upper), b = H^H y (Dai et al. 2015, eq. 10). Linear in y: applied to
+    lower, diagonal, strictly upper), b = H^H y (Dai et al. 2015). Linear in y: applied to
     the identity once a channel, P, so that gain (P G)_ii and error variance are exact. ``iterates``
     gives the raw, biased x, which published EVM figures measure; the detection is unbiased.
 

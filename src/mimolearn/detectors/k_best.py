@@ -38,7 +38,8 @@ class KBest(Detector):
     set to ``llr_clip``; all others are clipped to it as well.
 
     Options: k; llr_clip, tune it on the SNR range of a coded link.
-    Runs on the CPU in float64; tensors on another device are copied there and the result back.
+    Runs on the CPU in float64, without gradients; tensors on another device are copied there and
+    the result back.
     Cost: a Gram matrix and its sorted Cholesky factor per channel; per vector about
     k n (n/2 + 2 L), with n real unknowns of L levels.
     Errors: InvalidInputError for Nt > Nr with 16-QAM and above.

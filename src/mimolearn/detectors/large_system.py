@@ -13,7 +13,7 @@ def large_system_unbiasing(matrix: Tensor, noise_var: Tensor, num_stages: int) -
 
     gamma_i <- G_ii / (sigma^2 + sum_{j != i} |G_ij|^2 / (G_ii G_jj) * G_jj / (1 + gamma_j)) from
     gamma = 0; num_stages of these give the SINR, gamma / (1 + gamma) the gain.
-    The truncated fixed point is that of Honig and Xiao (2001, section V) for reduced-rank filters
+    The truncated fixed point is that of Honig and Xiao (2001) for reduced-rank filters
     in the large-system limit (its end is that of Tse and Hanly 1999); in place of the average
     cross-correlation 1/Nr stand the actual ones. Good for independent fading. Strongly correlated
     antennas make it pessimistic, by 3 dB in error variance at correlation 0.7 of neighbours.

@@ -35,7 +35,7 @@ class Neumann(Detector):
     processor costs more than the Cholesky inverse from three terms on.
 
     A^-1 ~ P = sum_{l < num_terms} (-D^-1 E)^l D^-1, A = H^H H + sigma^2 I = D + E with D its
-    diagonal (Wu, Yin et al. 2014, eq. 7). Linear in y, so P is formed once a channel and the gain
+    diagonal (Wu, Yin et al. 2014). Linear in y, so P is formed once a channel and the gain
     (P G)_ii and the error variance are exact. ``iterates`` gives the raw, biased partial sums,
     which published EVM figures measure; the detection is unbiased.
 

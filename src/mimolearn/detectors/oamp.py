@@ -60,7 +60,7 @@ class OAMP(IterativeDetector):
     v^2 = (||y - H x||^2 - Nr sigma^2) / tr(H^H H), W = Nt / tr(What H) What with
     What = (H^H H + sigma^2/v^2 I)^-1 H^H, r = x + W (y - H x),
     tau^2 = [v^2 tr(C C^H) + sigma^2 tr(W W^H)] / Nt with C = I - W H, x = E[x | r, tau^2]
-    (Ma and Ping 2017, eqs 22..33; He et al. 2020, eqs 9..15). The output is r and tau^2 of the
+    (Ma and Ping 2017; He et al. 2020). The output is r and tau^2 of the
     last layer, not x. For BPSK the same in real numbers on [Re H; Im H] with sigma^2/2.
     The papers write the real form of size 2Nt; for QAM the complex one above is the same thing.
     Differs from their cost: one eigen-decomposition per channel makes every inverse and trace of

@@ -14,19 +14,20 @@ from torch import Tensor
 from mimolearn.constellation import Constellation
 from mimolearn.detectors import counting
 from mimolearn.errors import invalid
-from mimolearn.linalg import gram, matched_filter
+from mimolearn.linalg import gram, matched_filter, stack_real_columns, stack_real_vector
 
 
 class RealTriangular(NamedTuple):
     """One channel as a triangle, double precision on the CPU; n = Nt for BPSK, else 2 Nt.
 
-    matched: (*C, Nr, Nt) complex, H over noise_var, streams in the order of the triangle.
-    columns: (*C, n, n), row k is column k of R. solver: the same, invertible.
-    offset: (*C, n), R times the lowest level. order: (*C, Nt), row k holds stream order[k], for
-    QAM rows 2k and 2k + 1 its real and imaginary part.
+    model: (*C, Nr, Nt) H, or (*C, 2Nr, Nt) [Re H; Im H] for BPSK. scale: (*C, 1, 1), level
+    spacing over noise_var. columns: (*C, n, n), row k is column k of R. solver: the same,
+    invertible. offset: (*C, 1, n), R times the lowest level. order: (*C, Nt), row k holds stream
+    order[k], for QAM rows 2k and 2k + 1 its real and imaginary part.
     """
 
-    matched: Tensor
+    model: Tensor
+    scale: Tensor
     columns: Tensor
     solver: Tensor
     offset: Tensor
@@ -51,9 +52,10 @@ def real_triangular(h: Tensor, noise_var: Tensor, constellation: Constellation) 
     from mimolearn.kernels.sorted_cholesky import sorted_cholesky
 
     batch, num_streams = h.shape[:-2], h.shape[-1]
-    scale = noise_var.detach().to("cpu", torch.float64).rsqrt()[..., None, None]
-    wide = h.detach().to("cpu", torch.complex128) * scale
-    product = gram(wide)
+    model = stack_real_columns(h) if constellation.is_real else h
+    model = model.detach().to("cpu", torch.float64 if constellation.is_real else torch.complex128)
+    precision = noise_var.detach().to("cpu", torch.float64).reciprocal()[..., None, None]
+    product = gram(model) * precision
     levels = constellation.axis(torch.float64).levels
     if has_constant_energy(constellation):
         # noise variance over symbol energy, both per real axis, with noise_var = 1
@@ -67,12 +69,16 @@ def real_triangular(h: Tensor, noise_var: Tensor, constellation: Constellation) 
     columns = real.new_zeros(real.shape[0], n, n)
     order = torch.empty(real.shape[0], num_streams, dtype=torch.int64)
     sorted_cholesky(real.numpy(), imag.numpy(), columns.numpy(), order.numpy())
-    offset = columns.sum(-2).mul_(levels[0])
-    columns.mul_(constellation.min_distance())
-    columns, order = columns.reshape(*batch, n, n), order.reshape(*batch, num_streams)
-    matched = (wide * scale).gather(-1, order.unsqueeze(-2).expand(wide.shape))
-    offset = offset.reshape(*batch, n)
-    return RealTriangular(matched, columns, _invertible(columns), offset, order)
+    offset = (columns.sum(-2) * levels[0]).reshape(*batch, 1, n)
+    columns = columns.mul_(constellation.min_distance()).reshape(*batch, n, n)
+    return RealTriangular(
+        model,
+        precision * constellation.min_distance(),
+        columns,
+        _invertible(columns),
+        offset,
+        order.reshape(*batch, num_streams),
+    )
 
 
 def _invertible(columns: Tensor) -> Tensor:
@@ -88,11 +94,13 @@ def rotate(triangle: RealTriangular, y: Tensor, constellation: Constellation) ->
 
     R^T z = H^T y, row by row; z does not count in the rows of dependent columns.
     """
-    product = matched_filter(triangle.matched, y.detach().to("cpu", torch.complex128))
-    rows = product.real if constellation.is_real else torch.view_as_real(product).flatten(-2)
-    rows = rows * constellation.min_distance()
+    y = stack_real_vector(y) if constellation.is_real else y
+    y = y.detach().to("cpu", triangle.model.dtype)
+    product = matched_filter(triangle.model, y) * triangle.scale
+    product = product.gather(-1, triangle.order.unsqueeze(-2).expand(product.shape))
+    rows = product if constellation.is_real else torch.view_as_real(product).flatten(-2)
     z = torch.linalg.solve_triangular(triangle.solver, rows.mT, upper=False).mT
-    return (z - triangle.offset.unsqueeze(-2)).contiguous()
+    return (z - triangle.offset).contiguous()
 
 
 def restore_order(triangle: RealTriangular, values: Tensor, constellation: Constellation) -> Tensor:

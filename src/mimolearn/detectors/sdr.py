@@ -14,17 +14,24 @@ from mimolearn.detectors import counting
 from mimolearn.detectors.base import Cost, Detector
 from mimolearn.detectors.real_triangular import levels_to_indices
 from mimolearn.errors import check_positive_int, check_real, invalid
-from mimolearn.linalg import stack_real_columns, stack_real_matrix, stack_real_vector
+from mimolearn.linalg import (
+    gram,
+    matched_filter,
+    stack_real_columns,
+    stack_real_matrix,
+    stack_real_vector,
+)
 
 
 class Prepared(NamedTuple):
-    """Real model over its largest entry, float64 on the CPU; n = Nt for BPSK, 2 Nt for QPSK.
+    """The real model, float64 on the CPU; n = Nt for BPSK, 2 Nt for QPSK.
 
-    matrix: (*C, 2Nr, n); gram: (*C, n, n); scale: (*C, 1, 1), what y is multiplied by;
+    model: (*C, 2Nr, n); gram: (*C, n, n), over its largest entry; scale: (*C, 1, 1), what the
+    matched filter output is multiplied by to go with it;
     start: (n + 1, rank), unit rows; directions: (num_roundings, rank).
     """
 
-    matrix: Tensor
+    model: Tensor
     gram: Tensor
     scale: Tensor
     start: Tensor
@@ -47,7 +54,8 @@ class SDR(Detector):
 
     Options: num_roundings; tolerance, the relative decrease of the objective in one sweep that
     ends the descent; max_sweeps, after which a vector is marked in ``Detection.incomplete``; seed.
-    Runs on the CPU in float64; tensors on another device are copied there and the result back.
+    Runs on the CPU in float64, without gradients; tensors on another device are copied there and
+    the result back.
     Cost: a Gram matrix per channel; ``Detection.work`` per vector.
     Errors: InvalidInputError for 16-QAM and above, whose levels have no equal modulus.
 
@@ -83,27 +91,27 @@ class SDR(Detector):
         self.seed = seed
 
     def _prepare(self, h: Tensor, noise_var: Tensor) -> Prepared:
-        wide = h.detach().to("cpu", torch.complex128)
-        matrix = stack_real_columns(wide) if self.constellation.is_real else stack_real_matrix(wide)
-        largest = matrix.abs().amax((-2, -1), keepdim=True)
-        largest = torch.where(largest > 0, largest, torch.ones_like(largest))
-        matrix = matrix / largest
+        model = stack_real_columns(h) if self.constellation.is_real else stack_real_matrix(h)
+        model = model.detach().to("cpu", torch.float64)
+        product = gram(model)
+        largest = product.diagonal(dim1=-2, dim2=-1).amax(-1)[..., None, None]
+        scale = torch.where(largest > 0, largest, torch.ones_like(largest)).reciprocal()
         level = float(self.constellation.axis(torch.float64).levels[1])
-        size = matrix.shape[-1] + 1
+        size = model.shape[-1] + 1
         # Local optima are global from sqrt(2 size) on; eight lanes fill a vector register.
         rank = 8 * math.ceil(math.sqrt(2 * size) / 8)
         generator = torch.Generator().manual_seed(self.seed)
         shape = (size + self.num_roundings, rank)
         draws = torch.randn(shape, generator=generator, dtype=torch.float64)
         start = torch.nn.functional.normalize(draws[:size])
-        scale = 1 / (largest * level)
-        return Prepared(matrix, matrix.mT @ matrix, scale, start, draws[size:].contiguous())
+        directions = draws[size:].contiguous()
+        return Prepared(model, product * scale, scale / level, start, directions)
 
     def _detect(self, prepared: Prepared, y: Tensor) -> HardDetection:
         from mimolearn.kernels.sdr import sdr
 
-        stacked = stack_real_vector(y.detach().to("cpu", torch.complex128))
-        matched = ((stacked * prepared.scale) @ prepared.matrix).contiguous()
+        stacked = stack_real_vector(y.detach()).to("cpu", torch.float64)
+        matched = (matched_filter(prepared.model, stacked) * prepared.scale).contiguous()
         n = matched.shape[-1]
         signs = torch.empty(matched.shape, dtype=torch.int8)
         incomplete = torch.empty(matched.shape[:-1], dtype=torch.bool)

@@ -39,7 +39,8 @@ class SoftSphere(Detector):
     Options: llr_clip, the largest |LLR|, which also cuts the tree (None: exact); max_nodes, after
     which the LLRs come from what was found and the vector is marked in ``Detection.incomplete``
     (a bit that has met no counter-hypothesis by then takes the vector's largest known |LLR|).
-    Runs on the CPU in float64; tensors on another device are copied there and the result back.
+    Runs on the CPU in float64, without gradients; tensors on another device are copied there and
+    the result back.
     Cost: a Gram matrix and its sorted Cholesky factor per channel; ``Detection.work`` per vector.
     Errors: InvalidInputError for Nt > Nr with 16-QAM and above.
 

@@ -38,7 +38,8 @@ class Sphere(Detector):
 
     Options: max_nodes, after which the best vector found so far is returned and marked in
     ``Detection.incomplete``: such a vector need not be the ML one.
-    Runs on the CPU in float64; tensors on another device are copied there and the result back.
+    Runs on the CPU in float64, without gradients; tensors on another device are copied there and
+    the result back.
     Cost: a Gram matrix and its sorted Cholesky factor per channel; ``Detection.work`` per vector.
     Errors: InvalidInputError for Nt > Nr with 16-QAM and above.
 

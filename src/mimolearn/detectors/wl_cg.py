@@ -18,8 +18,8 @@ from mimolearn.linalg import as_complex, stack_real_columns, stack_real_vector
 class WidelyLinearCG(IterativeDetector):
     """Conjugate gradient that knows when symbols are real.
 
-    Choose it as the opponent of every CG network at BPSK: 6 steps at 32 x 64 reach the widely
-    linear LMMSE, which no such network beats in mean square. For QAM it is identical to ``cg``.
+    Choose it as the opponent of every CG network at BPSK: 6 steps at 32 x 64, up to 10 dB, reach
+    the widely linear LMMSE, which no such network beats in mean square. For QAM it is ``cg``.
 
     ``cg`` (see there) on the Nt x Nt real system ([Re H; Im H]^T [Re H; Im H] + sigma^2/2 I) x =
     [Re H; Im H]^T [Re y; Im y]. It has fewer and better spread eigenvalues than the 2Nt x 2Nt real

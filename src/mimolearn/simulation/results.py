@@ -214,7 +214,6 @@ class Comparison:
             first.counts.trials(metric) // first.counts.channels,
             wrong_a=first.positions.vector[first.positions.vector < vectors],
             wrong_b=second.positions.vector[second.positions.vector < vectors],
-            channel_reuse=first.channel_reuse,
         )
 
     def to_dict(self) -> dict[str, Any]:

@@ -25,8 +25,8 @@ class PairedDifference(NamedTuple):
     """Error rate of a minus that of b over the same draws.
 
     low, high: 95 % interval. channels: how many both have seen. only_a, only_b: vectors that a
-    alone, b alone got wrong. p_value: two-sided exact sign test over channels with unequal
-    numbers of wrong vectors (McNemar's test when each channel carries one vector).
+    alone, b alone got wrong. p_value: two-sided exact sign test over the channels where the two
+    made unequal numbers of errors (McNemar's test for vector errors, one vector a channel).
     """
 
     difference: float
@@ -96,7 +96,6 @@ def paired_difference(
     *,
     wrong_a: np.ndarray,
     wrong_b: np.ndarray,
-    channel_reuse: int,
     confidence: float = 0.95,
 ) -> PairedDifference:
     """Compare two contenders on the same channels.
@@ -120,18 +119,14 @@ def paired_difference(
     down = _square_and_add(rate_a - part_a.low, part_b.high - rate_b, correlation)
     up = _square_and_add(part_a.high - rate_a, rate_b - part_b.low, correlation)
     value = rate_a - rate_b
-    only_a, only_b = np.setdiff1d(wrong_a, wrong_b), np.setdiff1d(wrong_b, wrong_a)
-    channels = len(errors_a)
-    balance = np.bincount(only_a // channel_reuse, minlength=channels)
-    balance = balance - np.bincount(only_b // channel_reuse, minlength=channels)
     return PairedDifference(
         value,
         max(value - down, -1.0),
         min(value + up, 1.0),
-        channels,
-        len(only_a),
-        len(only_b),
-        sign_test(int((balance > 0).sum()), int((balance < 0).sum())),
+        len(difference),
+        len(np.setdiff1d(wrong_a, wrong_b)),
+        len(np.setdiff1d(wrong_b, wrong_a)),
+        sign_test(int(np.count_nonzero(a_worse)), int(np.count_nonzero(b_worse))),
     )
 
 

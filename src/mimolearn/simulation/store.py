@@ -151,14 +151,15 @@ class Store:
     def _stored(self, key: str, scenario: Scenario) -> StoredScenario:
         query = "SELECT DISTINCT contender, snr_db FROM chunks WHERE scenario = ?"
         pairs = self._db.execute(query, (key,)).fetchall()
-        used = {contender for contender, _ in pairs}
         rows = self._db.execute("SELECT * FROM contenders ORDER BY contender").fetchall()
-        contents = [json.loads(self._verified(row)[1]) for row in rows if row[0] in used]
-        return StoredScenario(
-            scenario,
-            tuple(Contender.from_dict(content) for content in contents),
-            tuple(sorted({float(snr) for _, snr in pairs})),
-        )
+        known = {row[0]: json.loads(self._verified(row)[1]) for row in rows}
+        try:
+            contenders = [known[contender] for contender in sorted({pair[0] for pair in pairs})]
+            snr_db = sorted({float(snr) for _, snr in pairs})
+        except (KeyError, TypeError, ValueError):
+            raise self._damaged("a row has no valid key") from None
+        parsed = tuple(Contender.from_dict(content) for content in contenders)
+        return StoredScenario(scenario, parsed, tuple(snr_db))
 
     def _connect(self, read_only: bool) -> sqlite3.Connection:
         if self.path is None:
