@@ -20,6 +20,8 @@ ROOMS = [
     "errors",
     "plainmodel",
     "tomlfile",
+    "threads",
+    "weights",
     "constellation",
     "snr",
     "linalg",

@@ -52,6 +52,22 @@ CONTRACT = [
     Row("ep", llr_tol=2e-2),
     Row("oamp", llr_tol=2e-2),
     Row("oamp", {"damping": 0.3}, ("16-qam",), llr_tol=2e-2),
+    Row("lcgnet-s"),
+    Row("lcgnet-v", {"num_tx_ant": 3}),
+    Row("lcgnet-v", {"num_tx_ant": 3, "start": "half-imaginary"}, ("bpsk",)),
+    Row("lcgnet-m", {"num_tx_ant": 3, "num_layers": 15}),
+    Row("qlcgnet-v", {"num_tx_ant": 3}),
+    Row("qlcgnet-v-soft", {"num_tx_ant": 3, "bits": 5}),
+    Row("cgnr"),
+    Row("deep-cg", {"load": 0.5, "num_layers": 40}),
+    Row("deep-cg", {"load": 0.5, "learn_rho": True, "num_layers": 40}, ("bpsk",)),
+    Row(
+        "deep-cg-online",
+        {"load": 0.5, "num_layers": 40, "num_steps": 4, "num_symbols": 20},
+        symmetric=False,
+        differentiable=False,
+        llr_tol=2e-2,
+    ),
 ]
 
 CASES = [(row, name) for row in CONTRACT for name in row.constellations]

@@ -7,6 +7,9 @@ from typing import Any
 from mimolearn.constellation import Constellation
 from mimolearn.detectors.base import Cost, Detector, IterativeDetector
 from mimolearn.detectors.cg import ConjugateGradient
+from mimolearn.detectors.cgnr import CGNR
+from mimolearn.detectors.deep_cg import DeepCG
+from mimolearn.detectors.deep_cg_online import DeepCGOnline
 from mimolearn.detectors.ep import ExpectationPropagation
 from mimolearn.detectors.gauss_seidel import GaussSeidel
 from mimolearn.detectors.k_best import KBest
@@ -19,6 +22,8 @@ from mimolearn.detectors.mmse_sic import MMSESIC
 from mimolearn.detectors.mrc import MRC
 from mimolearn.detectors.neumann import Neumann
 from mimolearn.detectors.oamp import OAMP
+from mimolearn.detectors.qlcgnet_v import QLcgNetV, quantize_lcgnet
+from mimolearn.detectors.qlcgnet_v_soft import SoftQLcgNetV
 from mimolearn.detectors.sdr import SDR
 from mimolearn.detectors.soft_sphere import SoftSphere
 from mimolearn.detectors.sphere import Sphere
@@ -52,6 +57,11 @@ _DETECTORS: dict[str, type[Detector]] = {
         LcgNetS,
         LcgNetV,
         LcgNetM,
+        QLcgNetV,
+        SoftQLcgNetV,
+        CGNR,
+        DeepCG,
+        DeepCGOnline,
     )
 }
 
@@ -79,6 +89,7 @@ def make_detector(name: str, constellation: Constellation | str, **options: Any)
 
 
 __all__ = [
+    "CGNR",
     "LMMSE",
     "ML",
     "MMSESIC",
@@ -88,6 +99,8 @@ __all__ = [
     "ZFSIC",
     "ConjugateGradient",
     "Cost",
+    "DeepCG",
+    "DeepCGOnline",
     "Detector",
     "ExpectationPropagation",
     "GaussSeidel",
@@ -97,6 +110,8 @@ __all__ = [
     "LcgNetS",
     "LcgNetV",
     "Neumann",
+    "QLcgNetV",
+    "SoftQLcgNetV",
     "SoftSphere",
     "Sphere",
     "UnfoldedDetector",
@@ -106,4 +121,5 @@ __all__ = [
     "detector_class",
     "detector_names",
     "make_detector",
+    "quantize_lcgnet",
 ]

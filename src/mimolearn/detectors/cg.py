@@ -98,11 +98,11 @@ def conjugate_gradient(prepared: Prepared, y: Tensor, num_iter: int) -> list[Ten
     for _ in range(num_iter):
         image = direction @ prepared.system.mT
         curvature = (direction.conj() * image).real.sum(-1, keepdim=True)
-        step = _ratio(energy, curvature)
+        step = ratio(energy, curvature)
         x = x + step * direction
         residual = residual - step * image
         next_energy = _energy(residual)
-        direction = residual + _ratio(next_energy, energy) * direction
+        direction = residual + ratio(next_energy, energy) * direction
         energy = next_energy
         history.append(x)
     return history
@@ -125,7 +125,7 @@ def _energy(x: Tensor) -> Tensor:
     return (x.conj() * x).real.sum(-1, keepdim=True)
 
 
-def _ratio(numerator: Tensor, denominator: Tensor) -> Tensor:
+def ratio(numerator: Tensor, denominator: Tensor) -> Tensor:
     """numerator / denominator, and 0 where the iteration has converged."""
     positive = denominator > 0
     # The inner where keeps 0/0 out of the backward pass too.

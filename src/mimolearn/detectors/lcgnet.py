@@ -14,6 +14,7 @@ from mimolearn.detectors import counting
 from mimolearn.detectors.base import Cost
 from mimolearn.detectors.large_system import large_system_cost, large_system_unbiasing
 from mimolearn.detectors.unbiased import Unbiasing
+from mimolearn.errors import invalid
 from mimolearn.linalg import (
     add_diagonal,
     gram,
@@ -125,6 +126,13 @@ def detect(
     if constellation.is_real:
         x_hat = torch.complex(x_hat.real, torch.zeros_like(x_hat.real))
     return GaussianDetection(constellation, x_hat, prepared.error_var, demapping)
+
+
+def check_num_tx_ant(made_for: int, num_rx_ant: int, num_tx_ant: int) -> None:
+    """A network with a parameter for every stream serves its own number of streams."""
+    if num_tx_ant != made_for:
+        expected = f"Nt = {made_for}, for which this network is made"
+        raise invalid("h", f"<shape ({num_rx_ant}, {num_tx_ant})>", expected)
 
 
 def rows_of_layers(alpha: Tensor, beta: Tensor) -> list[tuple[Tensor, int]]:

@@ -15,7 +15,7 @@ from mimolearn.detectors.base import Cost
 from mimolearn.detectors.chebyshev import chebyshev_steps, marchenko_pastur_edges
 from mimolearn.detectors.lcgnet import Parameters, Prepared
 from mimolearn.detectors.unfolded import UnfoldedDetector, check_streams
-from mimolearn.errors import check_one_of, check_real, invalid
+from mimolearn.errors import check_one_of, check_real
 
 
 @final
@@ -75,9 +75,7 @@ class LcgNetV(UnfoldedDetector):
         self.beta = nn.Parameter(beta.float()[:, None] * mask)
 
     def _check_size(self, num_rx_ant: int, num_tx_ant: int) -> None:
-        if num_tx_ant != self.num_tx_ant:
-            expected = f"Nt = {self.num_tx_ant}, for which this network is made"
-            raise invalid("h", f"<shape ({num_rx_ant}, {num_tx_ant})>", expected)
+        lcgnet.check_num_tx_ant(self.num_tx_ant, num_rx_ant, num_tx_ant)
 
     def _prepare(self, h: Tensor, noise_var: Tensor) -> Prepared:
         return lcgnet.prepare_system(h, noise_var, self.num_layers, self.constellation.is_real)

@@ -50,6 +50,18 @@ class UnfoldedDetector(Detector):
         """Anneal a soft quantiser towards a hard one; a network without one refuses."""
         raise invalid("sharpness", sharpness, f"no sharpness: {self.name!r} has no soft quantiser")
 
+    def start_from(self, other: UnfoldedDetector) -> None:
+        """Take over the parameters of a trained network, by default one of the same kind."""
+        try:
+            self.load_state_dict(other.state_dict())
+        except RuntimeError:
+            expected = f"weights of {self.name!r} with the same options"
+            raise invalid("start_from", f"<{type(other).__name__}>", expected) from None
+
+    def finished(self) -> UnfoldedDetector:
+        """What is stored when training ends: itself, unless there is a leaner form."""
+        return self
+
 
 def check_layers(num_layers: object) -> int:
     """A number of layers within MAX_LAYERS."""

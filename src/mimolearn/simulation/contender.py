@@ -1,4 +1,4 @@
-"""One competitor of a comparison: a detector's name and options, or a detector object."""
+"""One competitor of a comparison: a detector's name and options, weights, or an object."""
 
 from __future__ import annotations
 
@@ -8,11 +8,14 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from mimolearn.constellation import Constellation, as_constellation
-from mimolearn.detectors import Detector, detector_class, make_detector
+from mimolearn.detectors import Detector, detector_class, detector_names, make_detector
+from mimolearn.detectors.trained import load_detector
 from mimolearn.errors import InvalidInputError, check_one_of, invalid
+from mimolearn.weights import is_weights_name, read_card, shipped_weights
 
 CONTENDER_SCHEMA = 1
 
@@ -24,9 +27,10 @@ _TRIAL_CONSTELLATIONS = ("qpsk", "bpsk", "16-qam")
 class Contender:
     """A detector as a comparison names it: plain values, so that it can be stored and sent.
 
-    name: a detector's name, or the class name of an object. options: plain JSON values for
-    ``make_detector``. label: what people read; "k-best(k=16)" unless given. It must be unique in
-    a comparison and is not part of the key.
+    name: a detector's name, that of trained weights (shipped, or a .safetensors file), or the class
+    name of an object. options: plain JSON values for ``make_detector``; weights take none. label:
+    what people read; "k-best(k=16)" unless given. It must be unique in a comparison and is not part
+    of the key. weights: SHA-256 of the weights file, which is; found by name unless given.
     Raises InvalidInputError at once for an unknown name, an unknown option or a bad value.
 
     >>> Contender("lmmse", {"demapping": "max-log"}).label
@@ -39,6 +43,7 @@ class Contender:
     options: Mapping[str, Any] = field(default_factory=dict)
     label: str = ""
     object_key: str | None = None
+    weights: str | None = None
     detector: Detector | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
@@ -48,8 +53,12 @@ class Contender:
             raise invalid("label", self.label, "text of at most 80 characters")
         if not self.label:
             object.__setattr__(self, "label", _default_label(self.name, options))
-        if self.object_key is None:
-            _check_buildable(self.name, options)
+        if self.object_key is None and self.weights is None:
+            if is_weights_name(self.name):
+                object.__setattr__(self, "weights", _weights_digest(self.name, options))
+            else:
+                check_one_of("detector", self.name, (*detector_names(), *shipped_weights()))
+                _check_buildable(self.name, options)
 
     @classmethod
     def parse(cls, value: str | Mapping[str, Any] | Contender | Detector) -> Contender:
@@ -87,7 +96,8 @@ class Contender:
             array = tensor.detach().cpu().contiguous().numpy()
             digest.update(f"{name} {array.dtype} {array.shape}".encode())
             digest.update(array.tobytes())
-        return cls(type(detector).__name__, {}, label, digest.hexdigest()[:16], detector)
+        key = digest.hexdigest()[:16]
+        return cls(type(detector).__name__, {}, label, object_key=key, detector=detector)
 
     @property
     def is_object(self) -> bool:
@@ -98,13 +108,17 @@ class Contender:
         """16 hex digits of SHA-256 over kind, name and options with the defaults filled in."""
         if self.object_key is not None:
             return self.object_key
-        options = {**_default_options(self.name), **self.options}
+        if self.weights is not None:
+            # The file may lie anywhere: what is in it says which contender it is.
+            name, options = "weights", {}
+        else:
+            name, options = self.name, {**_default_options(self.name), **self.options}
         content = {
             "schema": CONTENDER_SCHEMA,
             "kind": "detector",
-            "name": self.name,
+            "name": name,
             "options": options,
-            "weights": None,
+            "weights": self.weights,
         }
         text = json.dumps(content, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:16]
@@ -112,17 +126,27 @@ class Contender:
     def build(self, constellation: Constellation | str) -> Detector:
         """The detector itself."""
         if self.detector is not None:
-            wanted = as_constellation(constellation)
-            if self.detector.constellation != wanted:
-                had = f"<{self.detector.constellation}>"
-                raise invalid(f"constellation of {self.label!r}", had, f"the scenario's, {wanted}")
-            return self.detector
+            return self._fitting(self.detector, constellation)
         if self.is_object:
             raise InvalidInputError(
                 f"contender {self.label!r}: is a detector object of another session; "
                 "pass the object again to simulate it"
             )
+        if self.weights is not None:
+            if read_card(self.name).sha256 != self.weights:
+                raise InvalidInputError(
+                    f"contender {self.label!r}: the weights {self.name} are no longer those that "
+                    "the results are of"
+                )
+            return self._fitting(load_detector(self.name), constellation)
         return make_detector(self.name, constellation, **self.options)
+
+    def _fitting(self, detector: Detector, constellation: Constellation | str) -> Detector:
+        wanted = as_constellation(constellation)
+        if detector.constellation != wanted:
+            had = f"<{detector.constellation}>"
+            raise invalid(f"constellation of {self.label!r}", had, f"the scenario's, {wanted}")
+        return detector
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values that ``from_dict`` reads back; the object itself is left out."""
@@ -131,17 +155,33 @@ class Contender:
             "options": dict(self.options),
             "label": self.label,
             "object_key": self.object_key,
+            "weights": self.weights,
         }
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> Contender:
         """Inverse of ``to_dict``."""
-        return cls(content["name"], content["options"], content["label"], content.get("object_key"))
+        return cls(
+            content["name"],
+            content["options"],
+            content["label"],
+            content.get("object_key"),
+            content.get("weights"),
+        )
 
 
 def _default_label(name: str, options: Mapping[str, Any]) -> str:
+    if name.endswith(".safetensors"):
+        name = Path(name).stem
     words = [f"{k}={str(v).lower() if isinstance(v, bool) else v}" for k, v in options.items()]
     return f"{name}({', '.join(words)})"[:80] if words else name
+
+
+def _weights_digest(name: str, options: Mapping[str, Any]) -> str:
+    if options:
+        raise invalid(f"options of {name}", dict(options), "none: trained weights have theirs")
+    load_detector(name)
+    return read_card(name).sha256
 
 
 def _default_options(name: str) -> dict[str, Any]:

@@ -15,6 +15,8 @@ import torch
 from torch.optim import Adam
 
 from mimolearn.detectors import UnfoldedDetector
+from mimolearn.detectors.trained import load_detector
+from mimolearn.errors import invalid
 from mimolearn.scenario import Block
 from mimolearn.threads import one_thread
 from mimolearn.training.checkpoint import Position, load_checkpoint, save_checkpoint
@@ -22,7 +24,7 @@ from mimolearn.training.data import draw_block, step_generator
 from mimolearn.training.losses import check_loss_finite, loss_of
 from mimolearn.training.measure import measure
 from mimolearn.training.recipe import Recipe, Stage, shipped_recipes
-from mimolearn.weights import Card, load_into, read_weights, write_weights
+from mimolearn.weights import Card, read_card, write_weights
 
 _CHECKPOINT_S = 20.0
 
@@ -130,13 +132,13 @@ class _Run:
         """Run all stages, write what there is to write."""
         while self._position.stage < len(self._stages):
             self._run_stage(self._stages[self._position.stage])
-        detector = self._detector.eval()
+        detector = self._detector.eval().finished()
         for parameter in detector.parameters():
             parameter.requires_grad_(False)
         history = tuple(self._history)
         if self._folder is None:
             return Trained(detector, history)
-        card = write_weights(self._folder, detector, self._card_fields())
+        card = write_weights(self._folder, detector, self._card_fields(detector))
         checkpoint = self._path("checkpoint.safetensors")
         if checkpoint is not None:
             checkpoint.unlink(missing_ok=True)
@@ -247,9 +249,11 @@ class _Run:
         return Adam(trainable, lr=rate, betas=(adam.beta1, adam.beta2))
 
     def _start_from(self, name: str) -> str:
-        weights = read_weights(name)
-        load_into(self._detector, weights)
-        return weights.card.sha256
+        other = load_detector(name)
+        if not isinstance(other, UnfoldedDetector):
+            raise invalid("start_from", name, "a network with learned layers")
+        self._detector.start_from(other)
+        return read_card(name).sha256
 
     def _path(self, ending: str) -> Path | None:
         return None if self._folder is None else self._folder / f"{self._recipe.name}.{ending}"
@@ -268,14 +272,14 @@ class _Run:
         log.write_text("".join(json.dumps(line) + "\n" for line in lines), "utf-8")
         return lines
 
-    def _card_fields(self) -> dict[str, Any]:
+    def _card_fields(self, detector: UnfoldedDetector) -> dict[str, Any]:
         recipe, position = self._recipe, self._position
-        measured = measure(self._detector, recipe.scenario, recipe.measure, recipe.seed)
+        options, known = recipe.network_options(), detector.option_names()
         return {
             "name": recipe.name,
-            "network": recipe.network,
+            "network": detector.name,
             "constellation": recipe.scenario.constellation,
-            "options": recipe.network_options(),
+            "options": {key: value for key, value in options.items() if key in known},
             "recipe": recipe.model_dump(mode="json", exclude_none=True),
             "recipe_key": recipe.key(),
             "seed": recipe.seed,
@@ -284,7 +288,7 @@ class _Run:
             "best_step": position.best_step,
             "validation_loss": self._history[-1]["best_loss"],
             "seconds": round(position.seconds, 1),
-            "measured": measured,
+            "measured": measure(detector, recipe.scenario, recipe.measure, recipe.seed),
         }
 
 

@@ -1,0 +1,70 @@
+"""Few levels for many learned parameters: uniform, Lloyd-Max, and codes packed to the bit."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from mimolearn.errors import check_positive_int, invalid
+
+_MAX_ITER = 1000
+
+
+def uniform_levels(values: Tensor, num_levels: int) -> Tensor:
+    """Odd number of levels -l G, ..., 0, ..., l G over the full range, l G + G/2 = max |value|.
+
+    Wei et al. 2020, eqs 19 to 21. Where a few values are far from the bulk, the bulk falls on 0.
+    """
+    half = num_levels // 2
+    step = float(values.abs().max()) / (half + 0.5)
+    return torch.arange(-half, half + 1, dtype=torch.float64) * step
+
+
+def lloyd_max_levels(values: Tensor, num_levels: int) -> Tensor:
+    """Levels of least mean-square error for these values, ascending (Lloyd 1982, Max 1960).
+
+    From equal shares of the values, means and midpoints in turn until nothing moves. Fewer distinct
+    values than levels give equal levels.
+    """
+    ordered = values.double().flatten().sort().values
+    levels = torch.quantile(ordered, (torch.arange(num_levels) + 0.5).double() / num_levels)
+    total = torch.cat([torch.zeros(1, dtype=torch.float64), ordered.cumsum(0)])
+    for _ in range(_MAX_ITER):
+        ends = torch.searchsorted(ordered, (levels[1:] + levels[:-1]) / 2)
+        ends = torch.cat([torch.tensor([0]), ends, torch.tensor([len(ordered)])])
+        counts = ends[1:] - ends[:-1]
+        means = (total[ends[1:]] - total[ends[:-1]]) / counts.clamp(min=1)
+        moved = torch.where(counts > 0, means, levels)
+        if torch.equal(moved, levels):
+            break
+        levels = moved
+    return levels
+
+
+def nearest_codes(values: Tensor, levels: Tensor) -> Tensor:
+    """Index of the nearest of ascending levels, int64, in the shape of values."""
+    midpoints = ((levels[1:] + levels[:-1]) / 2).to(values.dtype)
+    return torch.searchsorted(midpoints, values.contiguous())
+
+
+def pack(codes: Tensor, bits: int) -> Tensor:
+    """Codes below 2^bits as uint8 without gaps: ceil(count bits / 8) bytes."""
+    flat = codes.flatten().numpy().astype(np.uint8)
+    planes = (flat[:, None] >> np.arange(bits - 1, -1, -1, dtype=np.uint8)) & 1
+    return torch.from_numpy(np.packbits(planes.flatten()))
+
+
+def unpack(packed: Tensor, bits: int, count: int) -> Tensor:
+    """Inverse of ``pack``: (count) int64."""
+    planes = np.unpackbits(packed.cpu().numpy(), count=count * bits).reshape(count, bits)
+    weights = 1 << np.arange(bits - 1, -1, -1)
+    return torch.from_numpy((planes * weights).sum(-1)).to(packed.device)
+
+
+def check_bits(bits: object) -> int:
+    """1 to 8 bits a parameter."""
+    if check_positive_int("bits", bits) > 8:
+        raise invalid("bits", bits, "at most 8")
+    assert isinstance(bits, int)
+    return bits
