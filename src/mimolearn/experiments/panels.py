@@ -92,7 +92,7 @@ class AccuracyPanel:
         if self.axis == "snr":
             return snr_label(self.scenarios[0].snr_definition)
         if self.axis == "option":
-            return self.option
+            return self.option.replace("num_", "number of ").replace("_", " ").capitalize()
         return {"layer": "Layers or iterations", "streams": "Users (streams)"}[self.axis]
 
     def place(self, scenario: Scenario, snr_db: float, contender: Contender) -> float:

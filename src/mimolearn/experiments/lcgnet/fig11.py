@@ -37,8 +37,8 @@ _QAM16 = ErrorRatePanel(
 )
 
 _BOUND = (
-    "LcgNetV is linear in y and QPSK is circular: LMMSE is the best linear receiver, so that no "
-    "gain over it is possible. What looks like one is a different training of the baseline."
+    "LcgNetV is linear in y and QPSK is circular: LMMSE is the best linear receiver in mean "
+    "square, and no gain over it was measured."
 )
 
 EXPERIMENT = Experiment(
