@@ -21,7 +21,7 @@ _PANELS = (
         scenario=CORRELATED,
         contenders=bpsk_receivers("32x64-bpsk-correlated"),
         snr_db=(0, 2, 4, 6, 8, 9, 10, 11, 12),
-        quick_snr_db=(2, 5, 8),
+        quick_snr_db=(2, 4, 6, 8),
         vectors=Effort(1_024, 50_000, 1_000_000),
     ),
     ErrorRatePanel(
@@ -30,7 +30,7 @@ _PANELS = (
         scenario=TDLA,
         contenders=bpsk_receivers("32x64-bpsk-tdla"),
         snr_db=(2, 4, 6, 8, 10),
-        quick_snr_db=(5,),
+        quick_snr_db=(6,),
         target=1e-3,
         vectors=Effort(10_000, 10_000, 200_000),
     ),
