@@ -57,6 +57,7 @@ CONTRACT = [
     Row("lcgnet-v", {"num_tx_ant": 3, "start": "half-imaginary"}, ("bpsk",)),
     Row("lcgnet-m", {"num_tx_ant": 3, "num_layers": 15}),
     Row("qlcgnet-v", {"num_tx_ant": 3}),
+    Row("qlcgnet-v", {"num_tx_ant": 3, "tables": 2}, ("16-qam",)),
     Row("qlcgnet-v-soft", {"num_tx_ant": 3, "bits": 5}),
     Row("cgnr"),
     Row("deep-cg", {"load": 0.5, "num_layers": 40}),

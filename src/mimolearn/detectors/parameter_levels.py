@@ -24,22 +24,37 @@ def uniform_levels(values: Tensor, num_levels: int) -> Tensor:
 def lloyd_max_levels(values: Tensor, num_levels: int) -> Tensor:
     """Levels of least mean-square error for these values, ascending (Lloyd 1982, Max 1960).
 
-    From equal shares of the values, means and midpoints in turn until nothing moves. Fewer distinct
-    values than levels give equal levels.
+    Means and midpoints in turn until nothing moves, once from equal shares of the values and once
+    from equal steps over their range; the better end counts, because either start alone misses it
+    for values in clusters. Fewer distinct values than levels give equal levels.
     """
     ordered = values.double().flatten().sort().values
-    levels = torch.quantile(ordered, (torch.arange(num_levels) + 0.5).double() / num_levels)
+    middles = (torch.arange(num_levels, dtype=torch.float64) + 0.5) / num_levels
+    low, high = ordered[0], ordered[-1]
+    ends = [
+        _settle(ordered, start)
+        for start in (torch.quantile(ordered, middles), low + (high - low) * middles)
+    ]
+    return min(ends, key=lambda levels: _distortion(ordered, levels))
+
+
+def _settle(ordered: Tensor, levels: Tensor) -> Tensor:
     total = torch.cat([torch.zeros(1, dtype=torch.float64), ordered.cumsum(0)])
+    first, last = torch.tensor([0]), torch.tensor([len(ordered)])
     for _ in range(_MAX_ITER):
-        ends = torch.searchsorted(ordered, (levels[1:] + levels[:-1]) / 2)
-        ends = torch.cat([torch.tensor([0]), ends, torch.tensor([len(ordered)])])
-        counts = ends[1:] - ends[:-1]
-        means = (total[ends[1:]] - total[ends[:-1]]) / counts.clamp(min=1)
+        cuts = torch.searchsorted(ordered, (levels[1:] + levels[:-1]) / 2)
+        cuts = torch.cat([first, cuts, last])
+        counts = cuts[1:] - cuts[:-1]
+        means = (total[cuts[1:]] - total[cuts[:-1]]) / counts.clamp(min=1)
         moved = torch.where(counts > 0, means, levels)
         if torch.equal(moved, levels):
             break
         levels = moved
     return levels
+
+
+def _distortion(ordered: Tensor, levels: Tensor) -> float:
+    return float((ordered - levels[nearest_codes(ordered, levels)]).square().mean())
 
 
 def nearest_codes(values: Tensor, levels: Tensor) -> Tensor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import final
 
 import torch
@@ -23,21 +23,23 @@ from mimolearn.detectors.parameter_levels import (
     unpack,
 )
 from mimolearn.detectors.unfolded import UnfoldedDetector
-from mimolearn.errors import check_one_of
+from mimolearn.errors import check_one_of, invalid
 
 
 @final
 class QLcgNetV(UnfoldedDetector):
     """LcgNetV with every step size one of 2^bits levels, packed to the bit.
 
-    Choose it where memory is dear: 4 bits of Lloyd-Max cost 0.02 dB and an eighth of the memory.
-    ``quantize_lcgnet`` makes it from a trained network; training ``qlcgnet-v-soft`` ends in one.
+    Choose it where memory is dear. ``quantize_lcgnet`` makes it from a trained network; training
+    ``qlcgnet-v-soft`` ends in one.
 
-    Wei et al. 2020, section IV, with one table of levels for all step sizes. Built by name it is
-    ``lcgnet-v``'s Chebyshev start in Lloyd-Max levels; the paper's networks come from the zoo.
+    Wei et al. 2020, section IV. The paper has one table of levels for all step sizes; alpha and
+    beta differ in range and in how much an error costs, so a table for each serves them better.
+    Built by name it is ``lcgnet-v``'s Chebyshev start in Lloyd-Max levels; trained ones are in the
+    zoo.
 
-    Options: bits; num_tx_ant, num_layers, load, demapping as in ``lcgnet-v``.
-    ``stored_bits()`` is what is stored: codes and the table in float32.
+    Options: bits; tables, 1 or 2; num_tx_ant, num_layers, load, demapping as in ``lcgnet-v``.
+    ``stored_bits()`` is what is stored: codes and the tables in float32.
     Cost: as ``lcgnet-v``, after a look-up of every step size.
 
     >>> import torch
@@ -57,21 +59,40 @@ class QLcgNetV(UnfoldedDetector):
         num_tx_ant: int = 32,
         num_layers: int = 15,
         bits: int = 4,
+        tables: int = 1,
         load: float = 0.5,
         demapping: str = "exact",
     ) -> None:
         super().__init__(constellation, num_layers)
         self.bits = check_bits(bits)
+        if tables not in (1, 2):
+            raise invalid("tables", tables, "1, for all step sizes, or 2, for alpha and beta")
         start = LcgNetV(constellation, num_tx_ant, num_layers, load=load)
         self.num_tx_ant = num_tx_ant
         self.demapping = check_one_of("demapping", demapping, ("exact", "max-log"))
-        values = _values(start)
-        levels = lloyd_max_levels(values, 2**self.bits).float()
-        self.register_buffer("levels", levels)
-        self.register_buffer("codes", pack(nearest_codes(values, levels), self.bits))
+        groups = _groups(start, tables)
+        levels = [lloyd_max_levels(group, 2**self.bits) for group in groups]
+        self.register_buffer("levels", torch.zeros(tables, 2**self.bits))
+        count = (2 * num_layers - 1) * 2 * num_tx_ant * self.bits
+        self.register_buffer("codes", torch.zeros(-(-count // 8), dtype=torch.uint8))
+        self.store(groups, levels)
+
+    def store(self, groups: Sequence[Tensor], levels: Sequence[Tensor]) -> None:
+        """Take the nearest level of each group's table for each of its step sizes.
+
+        groups: (2L - 1, 2Nt), or alpha and beta; levels: ascending, at most 2^bits each.
+        """
+        codes = []
+        for table, group, found in zip(self.levels, groups, levels, strict=True):
+            found = found.to(table)
+            # Unused codes repeat the last level.
+            table.fill_(float(found[-1]))
+            table[: len(found)] = found
+            codes.append(nearest_codes(group, found))
+        self.codes.copy_(pack(torch.cat(codes), self.bits))
 
     def stored_bits(self) -> int:
-        """Bits of the packed codes and of the table of levels."""
+        """Bits of the packed codes and of the tables of levels."""
         return 8 * self.codes.numel() + 32 * self.levels.numel()
 
     def _check_size(self, num_rx_ant: int, num_tx_ant: int) -> None:
@@ -92,36 +113,29 @@ class QLcgNetV(UnfoldedDetector):
     def _steps(self) -> Parameters:
         size = 2 * self.num_tx_ant
         count = (2 * self.num_layers - 1) * size
-        rows = self.levels[unpack(self.codes, self.bits, count)].reshape(-1, size)
-        return Parameters(rows[: self.num_layers], rows[self.num_layers :])
+        codes = unpack(self.codes, self.bits, count).reshape(-1, size)
+        alpha, beta = codes[: self.num_layers], codes[self.num_layers :]
+        return Parameters(self.levels[0][alpha], self.levels[-1][beta])
 
 
-def quantize_lcgnet(network: LcgNetV, scheme: str, bits: int) -> QLcgNetV:
+def quantize_lcgnet(network: LcgNetV, scheme: str, bits: int, tables: int = 2) -> QLcgNetV:
     """A trained LcgNetV with its step sizes in a few bits, without further training.
 
     scheme: "uniform", the paper's hard quantiser over the full range (2^bits - 1 levels), or
-    "lloyd-max" (2^bits levels of least mean-square error).
+    "lloyd-max" (2^bits levels of least mean-square error). tables: 1 for all step sizes, or 2.
     """
     check_one_of("scheme", scheme, ("uniform", "lloyd-max"))
-    values = _values(network)
-    if scheme == "uniform":
-        levels = uniform_levels(values, 2 ** check_bits(bits) - 1)
-    else:
-        levels = lloyd_max_levels(values, 2 ** check_bits(bits))
-    return with_levels(network, values, levels, bits)
-
-
-def with_levels(network: UnfoldedDetector, values: Tensor, levels: Tensor, bits: int) -> QLcgNetV:
-    """Every one of values, (2L - 1, 2Nt) flattened, at the nearest level."""
     found = QLcgNetV(
-        network.constellation, values.shape[-1] // 2, network.num_layers, check_bits(bits)
+        network.constellation, network.num_tx_ant, network.num_layers, bits, tables=tables
     )
-    table = torch.full((2**bits,), float(levels[-1]))
-    table[: len(levels)] = levels.float()
-    found.levels.copy_(table)
-    found.codes.copy_(pack(nearest_codes(values, levels.float()), bits))
+    groups = _groups(network, tables)
+    if scheme == "uniform":
+        found.store(groups, [uniform_levels(group, 2**bits - 1) for group in groups])
+    else:
+        found.store(groups, [lloyd_max_levels(group, 2**bits) for group in groups])
     return found.eval()
 
 
-def _values(network: LcgNetV) -> Tensor:
-    return torch.cat([network.alpha, network.beta]).detach()
+def _groups(network: LcgNetV, tables: int) -> list[Tensor]:
+    parts = [network.alpha.detach(), network.beta.detach()]
+    return parts if tables == 2 else [torch.cat(parts)]

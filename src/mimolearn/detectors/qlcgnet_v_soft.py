@@ -15,7 +15,7 @@ from mimolearn.detectors.base import Cost
 from mimolearn.detectors.lcgnet import Parameters, Prepared
 from mimolearn.detectors.lcgnet_v import LcgNetV
 from mimolearn.detectors.parameter_levels import check_bits, lloyd_max_levels
-from mimolearn.detectors.qlcgnet_v import QLcgNetV, with_levels
+from mimolearn.detectors.qlcgnet_v import QLcgNetV
 from mimolearn.detectors.unfolded import UnfoldedDetector
 from mimolearn.errors import check_one_of, check_real, invalid
 
@@ -24,8 +24,8 @@ from mimolearn.errors import check_one_of, check_real, invalid
 class SoftQLcgNetV(UnfoldedDetector):
     """LcgNetV behind a learned soft staircase; training ends in a ``qlcgnet-v``.
 
-    Choose it only to reproduce the paper's quantiser: ``quantize_lcgnet(..., "lloyd-max", bits)``
-    needs no training and is as good.
+    Choose it only to reproduce the paper's quantiser: ``quantize_lcgnet`` with Lloyd-Max levels
+    needs no training and is better.
 
     Q(x) = sum_t w1_t tanh(s (w2_t x + Gb - (t - 1) G + b1_t)) + b2_t, t = 1..2^bits - 2 (Wei et al.
     2020, eq. 24), on every step size, with s the sharpness that stages of a recipe raise. In
@@ -92,7 +92,9 @@ class SoftQLcgNetV(UnfoldedDetector):
         """The hard network with its codes packed."""
         with torch.no_grad():
             hard = self._quantize(hard=True)
-            return with_levels(self, hard, hard.unique(), self.bits)
+            found = QLcgNetV(self.constellation, self.num_tx_ant, self.num_layers, self.bits)
+            found.store([hard], [hard.unique()])
+            return found.eval()
 
     def _adopt(self, network: LcgNetV) -> None:
         with torch.no_grad():

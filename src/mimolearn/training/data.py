@@ -21,19 +21,31 @@ def step_generator(seed: int, purpose: str, step: int) -> Generator:
     return Generator().manual_seed(int.from_bytes(digest[:8], "big") >> 1)
 
 
+def draw_channels(scenario: Scenario, num_channels: int, generator: Generator) -> Tensor:
+    """Channels of the scenario, or where the theory allows it their triangles (see ``reduced``)."""
+    if is_reducible(scenario):
+        return draw_reduced(scenario, num_channels, generator)
+    size = scenario.num_rx_ant, scenario.num_tx_ant
+    return scenario.channel.draw(num_channels, *size, generator)
+
+
 def draw_block(
-    scenario: Scenario, snr: SnrMix, num_channels: int, num_vectors: int, generator: Generator
+    scenario: Scenario,
+    snr: SnrMix,
+    num_channels: int,
+    num_vectors: int,
+    generator: Generator,
+    bank: Tensor | None = None,
 ) -> Block:
     """Draw channels at SNRs of the mix and send vectors over them.
 
-    Where the theory allows it, h is the reduced channel (see ``reduced``): (N, Nt, Nt) and y
-    (N, T, Nt) in place of Nr rows.
+    h: (N, Nr, Nt) and y (N, T, Nr), or for reduced channels Nt rows in place of Nr. bank: channels
+    to choose from in place of fresh ones.
     """
-    if is_reducible(scenario):
-        h = draw_reduced(scenario, num_channels, generator)
+    if bank is None:
+        h = draw_channels(scenario, num_channels, generator)
     else:
-        nr, nt = scenario.num_rx_ant, scenario.num_tx_ant
-        h = scenario.channel.draw(num_channels, nr, nt, generator)
+        h = bank[torch.randint(len(bank), (num_channels,), generator=generator)]
     noise_var = mixed_noise_var(scenario, snr, h, generator)
     return scenario.transmit(h, noise_var, num_vectors, generator)
 

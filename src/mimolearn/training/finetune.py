@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from mimolearn.errors import invalid
 from mimolearn.scenario import Scenario
 from mimolearn.training.recipe import Recipe, Stage
 from mimolearn.weights import read_card
@@ -21,9 +22,14 @@ def fine_tune_recipe(
     """The recipe that goes on from weights on another scenario, all layers at once.
 
     weights: a shipped name or a .safetensors file with its card; SNR mix, loss, batch and seed are
-    those of its own recipe. scenario: as many streams as the weights were made for.
+    those of its own recipe. scenario: as many streams as the weights were made for, which
+    InvalidInputError says otherwise.
     """
     card = read_card(weights)
+    made_for = card.options.get("num_tx_ant", scenario.num_tx_ant)
+    if scenario.num_tx_ant != made_for:
+        expected = f"{made_for} streams, for which {card.name!r} is made"
+        raise invalid("scenario.num_tx_ant", scenario.num_tx_ant, expected)
     fields: dict[str, Any] = {k: v for k, v in card.recipe.items() if k != "layer_by_layer"}
     fields["stage"] = [Stage(steps=steps)]
     original = Recipe(**fields)

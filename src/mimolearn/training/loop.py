@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 from torch.optim import Adam
 
 from mimolearn.detectors import UnfoldedDetector
@@ -20,7 +21,7 @@ from mimolearn.errors import invalid
 from mimolearn.scenario import Block
 from mimolearn.threads import one_thread
 from mimolearn.training.checkpoint import Position, load_checkpoint, save_checkpoint
-from mimolearn.training.data import draw_block, step_generator
+from mimolearn.training.data import draw_block, draw_channels, step_generator
 from mimolearn.training.losses import check_loss_finite, loss_of
 from mimolearn.training.measure import measure
 from mimolearn.training.recipe import Recipe, Stage, shipped_recipes
@@ -125,6 +126,10 @@ class _Run:
             self._position = Position(recipe.key(), start)
             self._optimizer = self._optimizer_of(0)
             self._best = {}
+            log = self._path("log.jsonl")
+            if log is not None:
+                log.unlink(missing_ok=True)
+        self._bank = self._draw_bank()
         self._seconds_before = self._position.seconds
         self._last_saved = time.monotonic()
 
@@ -169,9 +174,8 @@ class _Run:
         recipe, position = self._recipe, self._position
         generator = step_generator(recipe.seed, "train", position.step)
         batch = recipe.batch
-        block = draw_block(
-            recipe.scenario, stage.snr or recipe.snr, batch.channels, batch.vectors, generator
-        )
+        size = batch.channels, batch.vectors
+        block = draw_block(recipe.scenario, stage.snr or recipe.snr, *size, generator, self._bank)
         for group in self._optimizer.param_groups:
             group["lr"] = learning_rate(stage, position.stage_step)
         self._detector.train()
@@ -219,6 +223,13 @@ class _Run:
         generator = step_generator(recipe.seed, "validation", 0)
         size = recipe.validation.channels, recipe.validation.vectors
         return draw_block(recipe.scenario, stage.snr or recipe.snr, *size, generator)
+
+    def _draw_bank(self) -> Tensor | None:
+        recipe = self._recipe
+        if not recipe.batch.bank:
+            return None
+        generator = step_generator(recipe.seed, "bank", 0)
+        return draw_channels(recipe.scenario, recipe.batch.bank, generator)
 
     def _validate(self, stage: Stage, block: Block) -> float:
         self._detector.eval()

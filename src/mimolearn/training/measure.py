@@ -8,6 +8,7 @@ import torch
 
 from mimolearn.detectors import Detector, UnfoldedDetector
 from mimolearn.scenario import Scenario
+from mimolearn.threads import one_thread
 from mimolearn.training.data import step_generator
 from mimolearn.training.recipe import Measurement
 from mimolearn.weights import Measured
@@ -21,7 +22,7 @@ def measure(
     """NMSE and error rates at each SNR, on channels of the scenario itself, never reduced ones."""
     was_training = detector.training
     detector.eval()
-    with torch.no_grad():
+    with torch.no_grad(), one_thread():
         found = tuple(_measure_at(detector, scenario, plan, snr_db, seed) for snr_db in plan.snr_db)
     detector.train(was_training)
     return found

@@ -109,10 +109,15 @@ class LayerByLayer(PlainModel):
 
 
 class Batch(PlainModel):
-    """Fresh channels in a step, and vectors sent over each."""
+    """Channels in a step, and vectors sent over each.
+
+    bank: channels drawn once, from which steps choose, for a model that draws slowly; 0: every
+    step has fresh ones. Symbols and noise are fresh in either case.
+    """
 
     channels: Annotated[Count, Field(le=100_000)] = 64
     vectors: Annotated[Count, Field(le=100_000)] = 8
+    bank: Annotated[int, Field(ge=0, le=1_000_000, strict=True)] = 0
 
 
 class Adam(PlainModel):
@@ -210,8 +215,12 @@ class Recipe(PlainModel):
         return self.layer_by_layer.stages(self.build().num_layers)
 
     def key(self) -> str:
-        """16 hex digits of SHA-256 over canonical JSON and a schema number."""
-        content = {"schema": RECIPE_SCHEMA, **self.model_dump(mode="json")}
+        """16 hex digits of SHA-256 over canonical JSON and a schema number.
+
+        Fields at their default are left out, so that a later field changes no key by itself.
+        """
+        fields = self.model_dump(mode="json", exclude_defaults=True, exclude={"scenario"})
+        content = {"schema": RECIPE_SCHEMA, "scenario": self.scenario.key(), **fields}
         text = json.dumps(content, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 

@@ -1,0 +1,124 @@
+"""Weights on disk: what is sound is read, what is hostile is refused in one line."""
+
+import hashlib
+import json
+import struct
+from importlib import resources
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save
+
+from mimolearn import InvalidInputError, load
+from mimolearn.weights import read_card, read_weights
+
+NAME = "lcgnet-s-32x64-bpsk"
+
+
+@pytest.fixture
+def copy(tmp_path):
+    """A copy of shipped weights whose parts a test may replace; returns the path."""
+    folder = Path(str(resources.files("mimolearn") / "zoo" / "weights"))
+    path = tmp_path / f"{NAME}.safetensors"
+
+    def make(data=None, card=None, keep_digest=False, raw_card=None):
+        data = (folder / path.name).read_bytes() if data is None else data
+        content = json.loads((folder / f"{NAME}.json").read_text()) | (card or {})
+        if not keep_digest:
+            content["sha256"] = hashlib.sha256(data).hexdigest()
+        path.write_bytes(data)
+        text = json.dumps(content) if raw_card is None else raw_card
+        path.with_suffix(".json").write_text(text)
+        return path
+
+    return make
+
+
+def tensors(**changed):
+    return save(dict(read_weights(NAME).tensors) | changed)
+
+
+def refused(path, message):
+    with pytest.raises(InvalidInputError, match=message) as caught:
+        load(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_sound_copy_is_the_same_network(copy):
+    for a, b in zip(load(copy()).parameters(), load(NAME).parameters(), strict=True):
+        assert torch.equal(a, b)
+
+
+def test_half_precision_is_read_into_single(copy):
+    halved = {key: value.half() for key, value in read_weights(NAME).tensors.items()}
+    network = load(copy(save(halved)))
+    assert network.alpha.dtype == torch.float32
+    torch.testing.assert_close(network.alpha, load(NAME).alpha, rtol=1e-3, atol=1e-4)
+
+
+def test_file_that_is_not_the_card_s(copy):
+    data = tensors(alpha=torch.ones(15, 1))
+    refused(copy(data, keep_digest=True), "not those that its card describes")
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"", "not a safetensors file"),
+        (b"\x80\x04\x95pickle", "not a safetensors file"),
+        (struct.pack("<Q", 2**62) + b"{}", "not a safetensors file"),
+        (struct.pack("<Q", 2) + b"{}", "tensors alpha, beta do not match"),
+        (struct.pack("<Q", 9) + b"{{{{{{{{{", "not a safetensors file"),
+    ],
+)
+def test_broken_files(copy, data, message):
+    refused(copy(data), message)
+
+
+def test_tensors_that_do_not_fit(copy):
+    refused(copy(tensors(alpha=torch.ones(16, 1))), r"alpha has shape \(16, 1\).*has \(15, 1\)")
+    refused(copy(tensors(extra=torch.ones(1))), "tensors extra do not match")
+    refused(copy(tensors(alpha=torch.ones(15, 1, dtype=torch.int64))), "alpha is torch.int64")
+    refused(copy(tensors(alpha=torch.full((15, 1), torch.nan))), "alpha holds NaN or infinite")
+
+
+@pytest.mark.parametrize(
+    ("card", "message"),
+    [
+        ({"network": "os.system"}, "its card: detector: got 'os.system'"),
+        ({"constellation": "8-psk"}, "its card: constellation: got '8-psk'"),
+        ({"options": {"num_layers": 10**9}}, "num_layers: got 1000000000, expected at most"),
+        ({"options": {"num_layers": 16}}, r"alpha has shape \(15, 1\)"),
+        ({"options": {"call": "x"}}, "option of detector 'lcgnet-s': got 'call'"),
+        ({"options": {"load": [1]}}, "its card: options"),
+        ({"kind": "virus"}, "its card: kind: got 'virus', expected one of detector"),
+        ({"card_schema": 2}, "its card: card_schema"),
+        ({"name": "../../etc/passwd"}, "its card: name: got"),
+        ({"surprise": 1}, "its card: surprise: unknown key"),
+    ],
+)
+def test_cards_that_lie(copy, card, message):
+    refused(copy(card=card), message)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{", "its card is not valid JSON"),
+        ("[]", "its card is not a JSON object"),
+        ("[" * 100_000, "its card is not valid JSON"),
+        (" " * (2**20 + 1), "larger than 1048576 bytes"),
+    ],
+)
+def test_cards_that_are_none(copy, text, message):
+    refused(copy(raw_card=text), message)
+
+
+def test_missing_files(tmp_path, copy):
+    refused(tmp_path / "none.safetensors", "none.json cannot be read: No such file")
+    path = copy()
+    path.unlink()
+    refused(path, "cannot be read")
+    with pytest.raises(InvalidInputError, match=f"weights: got .*did you mean '{NAME}'"):
+        read_card(NAME + "x")
