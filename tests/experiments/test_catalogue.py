@@ -25,7 +25,6 @@ from mimolearn.weights import shipped_weights
 
 # Weights that experiments wait for: of networks that are still to come.
 AWAITED = {f"detnet-32x{n}-qpsk" for n in (32, 64, 128)}
-AWAITED |= {f"lcgnet-v-32x{n}-qpsk" for n in (32, 128)}
 AWAITED |= {f"qlcgnet-v-32x64-bpsk-{bits}bit" for bits in (3, 4)}
 AWAITED |= {"deep-cg-20x128-64qam", "lcgnet-v-32x64-bpsk-layerwise"}
 

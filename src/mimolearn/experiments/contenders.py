@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from mimolearn.detectors import Detector, detector_names
+from mimolearn.errors import InvalidInputError
 from mimolearn.simulation import Contender
 from mimolearn.training import Recipe, train
 from mimolearn.weights import shipped_weights
@@ -79,11 +80,14 @@ def resolve(entries: tuple[Entry, ...], folder: Path, *, may_train: bool) -> Res
 
 
 def _resolve(entry: Entry, folder: Path, may_train: bool) -> Contender | str:
-    if isinstance(entry, Network):
-        return _network(entry, folder, may_train)
-    if isinstance(entry, Derived):
-        absent = _absent(entry.needs)
-        return absent or Contender.from_detector(entry.label, entry.make())
+    if isinstance(entry, Network | Derived):
+        try:
+            if isinstance(entry, Network):
+                return _network(entry, folder, may_train)
+            absent = _absent(entry.needs)
+            return absent or Contender.from_detector(entry.label, entry.make())
+        except InvalidInputError as error:
+            return str(error)  # weights that are not sound are as good as missing
     name = entry.partition(":")[0].strip() if isinstance(entry, str) else entry["name"]
     if name not in detector_names():
         return f"detector {name} is missing"

@@ -65,21 +65,21 @@ EXPERIMENT = Experiment(
             ),
         ),
         Statement(
-            "Deep CG performs as CG (within 0.1 % EVM at 20 dB)",
+            "Deep CG performs as CG (15 layers, within 0.2 % EVM at 20 dB)",
             "section 4.2",
             within(
                 lambda f: f.difference("deep", ("deep-cg", 20), ("cgnr", 20)),
-                at_least=-0.1,
-                at_most=0.1,
+                at_least=-0.2,
+                at_most=0.2,
             ),
         ),
         Statement(
-            "Trained at 20 dB, deep CG holds over all SNRs (within 0.1 % EVM at 30 dB)",
+            "Trained at 20 dB, deep CG holds over all SNRs (within 0.2 % EVM at 30 dB)",
             "section 4.2",
             within(
                 lambda f: f.difference("deep", ("deep-cg", 30), ("cgnr", 30)),
-                at_least=-0.1,
-                at_most=0.1,
+                at_least=-0.2,
+                at_most=0.2,
             ),
         ),
         Statement(

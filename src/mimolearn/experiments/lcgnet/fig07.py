@@ -10,12 +10,24 @@ from mimolearn.experiments.experiment import (
     contradicted,
     within,
 )
-from mimolearn.experiments.lcgnet.setting import LINEAR, PAPER, rayleigh
+from mimolearn.experiments.lcgnet.setting import LINEAR, PAPER, rayleigh, trained_here
 from mimolearn.experiments.panels import AccuracyPanel, Effort
 from mimolearn.scenario import Scenario
+from mimolearn.training import Stage
 
 _SCENARIO = rayleigh(32, 64, "bpsk")
 _PRINTED = Scenario(**{**dict(_SCENARIO), "channel": Rayleigh(entry_variance="1/Nt"), "name": ""})
+
+_SCALAR = trained_here(
+    "lcgnet-s",
+    "lcgnet-s-32x64-bpsk-14layers-30db",
+    _SCENARIO,
+    (30.0, 30.0),
+    num_layers=14,
+    network="lcgnet-s",
+    start="",
+    stage=Stage(steps=300, learning_rate=0.005),
+)
 
 _PANELS = (
     AccuracyPanel(
@@ -28,7 +40,7 @@ _PANELS = (
             "wl-lmmse",
             "cg:num_iter=20,label=cg",
             "wl-cg:num_iter=20,label=wl-cg",
-            Network("lcgnet-s", "lcgnet-s-32x64-bpsk"),
+            _SCALAR,
             Network("lcgnet-v", "lcgnet-v-32x64-bpsk-30db"),
             Network("lcgnet-m", "lcgnet-m-32x64-bpsk-30db"),
             Network("lcgnet-v(layerwise)", "lcgnet-v-32x64-bpsk-layerwise"),

@@ -2,30 +2,11 @@
 
 from mimolearn.experiments.contenders import Network
 from mimolearn.experiments.experiment import Experiment, Statement, both, contradicted, within
-from mimolearn.experiments.lcgnet.setting import LINEAR, PAPER, rayleigh
+from mimolearn.experiments.lcgnet.setting import LINEAR, PAPER, rayleigh, trained_here
 from mimolearn.experiments.panels import AccuracyPanel, Effort
-from mimolearn.training import Loss, Recipe, SnrMix, Stage
 
 _SCENARIO = rayleigh(32, 64, "bpsk")
 _GAIN_DB = {5: 3.35, 10: 3.08}
-
-
-def _six_layers(snr_db: int) -> Network:
-    name = f"lcgnet-v-32x64-bpsk-6layers-{snr_db}db"
-
-    def recipe() -> Recipe:
-        return Recipe(
-            name=name,
-            network="lcgnet-v",
-            scenario=_SCENARIO,
-            options={"num_layers": 6, "start": "zeros"},
-            snr=SnrMix(low_db=float(snr_db), high_db=float(snr_db)),
-            loss=Loss(over_noise=True),
-            stage=(Stage(steps=600, learning_rate=0.02),),
-            seed=1,
-        )
-
-    return Network("lcgnet-v", name, recipe)
 
 
 def _panel(snr_db: int) -> AccuracyPanel:
@@ -41,7 +22,13 @@ def _panel(snr_db: int) -> AccuracyPanel:
             "wl-cg:num_iter=15,label=wl-cg",
             Network("lcgnet-s", "lcgnet-s-32x64-bpsk"),
             Network("lcgnet-v(15)", "lcgnet-v-32x64-bpsk"),
-            _six_layers(snr_db),
+            trained_here(
+                "lcgnet-v",
+                f"lcgnet-v-32x64-bpsk-6layers-{snr_db}db",
+                _SCENARIO,
+                (float(snr_db), float(snr_db)),
+                num_layers=6,
+            ),
             Network("lcgnet-m", "lcgnet-m-32x64-bpsk"),
             Network("lcgnet-v(layerwise)", "lcgnet-v-32x64-bpsk-layerwise"),
         ),

@@ -1,27 +1,11 @@
 """Figure 9: 10 x 10 against exact ML."""
 
-from mimolearn.experiments.contenders import Network
 from mimolearn.experiments.experiment import Experiment, Statement, contradicted, within
-from mimolearn.experiments.lcgnet.setting import LINEAR, PAPER, rayleigh
+from mimolearn.experiments.lcgnet.setting import LINEAR, PAPER, rayleigh, trained_here
 from mimolearn.experiments.panels import Effort, ErrorRatePanel
-from mimolearn.training import Loss, Recipe, SnrMix, Stage
+from mimolearn.training import Stage
 
 _SCENARIO = rayleigh(10, 10, "bpsk")
-_NAME = "lcgnet-v-10x10-bpsk"
-
-
-def _recipe() -> Recipe:
-    return Recipe(
-        name=_NAME,
-        network="lcgnet-v",
-        scenario=_SCENARIO,
-        options={"num_layers": 15, "start": "zeros"},
-        snr=SnrMix(low_db=0.0, high_db=16.0),
-        loss=Loss(over_noise=True),
-        stage=(Stage(steps=800, learning_rate=0.02),),
-        seed=1,
-    )
-
 
 EXPERIMENT = Experiment(
     name="lcgnet/fig9",
@@ -38,7 +22,13 @@ EXPERIMENT = Experiment(
                 "lmmse",
                 "wl-lmmse",
                 "wl-cg:num_iter=10,label=wl-cg",
-                Network("lcgnet-v", _NAME, _recipe),
+                trained_here(
+                    "lcgnet-v",
+                    "lcgnet-v-10x10-bpsk",
+                    _SCENARIO,
+                    (0.0, 16.0),
+                    stage=Stage(steps=800, learning_rate=0.02),
+                ),
                 "ml",
                 "sphere",
             ),

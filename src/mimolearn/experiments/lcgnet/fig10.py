@@ -8,11 +8,11 @@ from mimolearn.experiments.verdict import Measured
 
 _SIZES = (32, 64, 128)
 _SNRS = {
-    32: (0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22),
+    32: (4, 6, 8, 10, 11, 12, 13, 14, 16),
     64: (0, 1, 2, 3, 4, 5, 6, 7, 8, 9),
-    128: (0, 1, 2, 3, 4, 5, 6, 7, 8),
+    128: (-1, 0, 1, 2, 3, 4, 5, 6),
 }
-_QUICK = {32: (6, 10, 14), 64: (2, 4, 6), 128: (2, 4, 6)}
+_QUICK = {32: (6, 8, 12, 16), 64: (2, 4, 6), 128: (0, 2, 4)}
 
 
 def _panel(num_rx_ant: int) -> ErrorRatePanel:
@@ -23,7 +23,7 @@ def _panel(num_rx_ant: int) -> ErrorRatePanel:
         contenders=bpsk_receivers(f"32x{num_rx_ant}-bpsk"),
         snr_db=_SNRS[num_rx_ant],
         quick_snr_db=_QUICK[num_rx_ant],
-        vectors=Effort(1_024, 50_000, 1_000_000),
+        vectors=Effort(1_024, 40_000, 1_000_000),
         from_snr_db={"sphere": 4} if num_rx_ant == 32 else {},
     )
 

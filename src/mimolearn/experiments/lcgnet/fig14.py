@@ -2,8 +2,9 @@
 
 from mimolearn.experiments.contenders import Network
 from mimolearn.experiments.experiment import Experiment, Statement, within
-from mimolearn.experiments.lcgnet.setting import PAPER, rayleigh
+from mimolearn.experiments.lcgnet.setting import PAPER, rayleigh, trained_here
 from mimolearn.experiments.panels import Effort, ErrorRatePanel
+from mimolearn.training import Stage
 
 _SNRS = {32: (8, 12, 16, 20, 24), 64: (4, 6, 8, 10, 12), 128: (2, 4, 5, 6, 7, 8, 9)}
 _QUICK = {32: (12, 16), 64: (6, 8, 10), 128: (2, 4, 6)}
@@ -17,7 +18,14 @@ def _panel(num_rx_ant: int) -> ErrorRatePanel:
         contenders=(
             "lmmse",
             "mmse-sic",
-            Network("lcgnet-v", f"lcgnet-v-32x{num_rx_ant}-qpsk"),
+            trained_here(
+                "lcgnet-v",
+                f"lcgnet-v-32x{num_rx_ant}-qpsk",
+                rayleigh(32, num_rx_ant, "qpsk"),
+                (_SNRS[num_rx_ant][0], _SNRS[num_rx_ant][-1]),
+                start="chebyshev",
+                stage=Stage(steps=300, learning_rate=0.005),
+            ),
             Network("detnet", f"detnet-32x{num_rx_ant}-qpsk"),
             *(("sphere",) if num_rx_ant > 32 else ()),
         ),

@@ -1,22 +1,13 @@
 """Figure 15: quantised step sizes."""
 
-from mimolearn.detectors import Detector, LcgNetV, quantize_lcgnet
 from mimolearn.experiments.contenders import Derived, Network
 from mimolearn.experiments.experiment import Experiment, Statement, both, contradicted, within
-from mimolearn.experiments.lcgnet.setting import PAPER, rayleigh
+from mimolearn.experiments.lcgnet.setting import FULL_PRECISION, PAPER, quantized, rayleigh
 from mimolearn.experiments.panels import Effort, ErrorRatePanel
-from mimolearn.zoo import load
-
-_FULL = "lcgnet-v-32x64-bpsk"
 
 
 def _quantized(scheme: str, bits: int) -> Derived:
-    def make() -> Detector:
-        network = load(_FULL)
-        assert isinstance(network, LcgNetV)
-        return quantize_lcgnet(network, scheme, bits)
-
-    return Derived(f"{scheme}({bits})", (_FULL,), make)
+    return Derived(f"{scheme}({bits})", (FULL_PRECISION,), lambda: quantized(scheme, bits))
 
 
 EXPERIMENT = Experiment(
@@ -33,7 +24,7 @@ EXPERIMENT = Experiment(
                 "lmmse",
                 "wl-lmmse",
                 "wl-cg",
-                Network("lcgnet-v", _FULL),
+                Network("lcgnet-v", FULL_PRECISION),
                 *(_quantized("uniform", bits) for bits in (3, 4)),
                 *(Network(f"soft({bits})", f"qlcgnet-v-32x64-bpsk-{bits}bit") for bits in (3, 4)),
                 *(_quantized("lloyd-max", bits) for bits in (3, 4)),

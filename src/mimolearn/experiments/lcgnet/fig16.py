@@ -1,46 +1,51 @@
 """Figure 16: the staircases of hard and trained quantisers."""
 
-from mimolearn.detectors import LcgNetV, QLcgNetV, quantize_lcgnet
+from mimolearn.detectors import QLcgNetV
+from mimolearn.errors import InvalidInputError
 from mimolearn.experiments.experiment import Experiment, Statement, within
-from mimolearn.experiments.lcgnet.setting import PAPER
+from mimolearn.experiments.lcgnet.setting import FULL_PRECISION, PAPER, quantized
 from mimolearn.experiments.panels import Table, TablePanel
 from mimolearn.weights import shipped_weights
 from mimolearn.zoo import load
 
-_FULL = "lcgnet-v-32x64-bpsk"
-_WEIGHTS = {"uniform": _FULL, "lloyd-max": _FULL, "soft": "qlcgnet-v-32x64-bpsk-{}bit"}
+_WEIGHTS = {
+    "uniform": FULL_PRECISION,
+    "lloyd-max": FULL_PRECISION,
+    "soft": "qlcgnet-v-32x64-bpsk-{}bit",
+}
 
 
-def _quantizers() -> dict[str, QLcgNetV]:
+def _quantizers() -> tuple[dict[str, QLcgNetV], dict[str, str]]:
+    """Networks by label, and why others are missing."""
     found: dict[str, QLcgNetV] = {}
-    network = load(_FULL) if _FULL in shipped_weights() else None
-    for bits in (3, 4):
-        if isinstance(network, LcgNetV):
-            for scheme in ("uniform", "lloyd-max"):
-                found[f"{scheme}({bits})"] = quantize_lcgnet(network, scheme, bits)
-        name = _WEIGHTS["soft"].format(bits)
-        if name in shipped_weights():
-            soft = load(name)
-            assert isinstance(soft, QLcgNetV)
-            found[f"soft({bits})"] = soft
-    return found
+    missing: dict[str, str] = {}
+    for scheme, pattern in _WEIGHTS.items():
+        for bits in (3, 4):
+            label, name = f"{scheme}({bits})", pattern.format(bits)
+            if name not in shipped_weights():
+                missing[label] = f"weight {name} is missing"
+                continue
+            try:
+                network = load(name) if scheme == "soft" else quantized(scheme, bits)
+            except InvalidInputError as error:
+                missing[label] = str(error)
+                continue
+            assert isinstance(network, QLcgNetV)
+            found[label] = network
+    return found, missing
 
 
 def _table() -> Table:
     rows, values = [], {}
-    for label, network in _quantizers().items():
+    networks, missing = _quantizers()
+    for label, network in networks.items():
         used = network.levels.unique()
         values[label] = float(len(used))
         values[f"{label} bits"] = float(network.stored_bits())
         levels = ", ".join(f"{value:.2f}" for value in used.tolist())
         rows.append((label, str(len(used)), f"{network.stored_bits():,}", levels))
     columns = ("quantiser", "levels", "stored bits", "the levels")
-    missing = {
-        f"{scheme}({bits})": f"weight {name.format(bits)} is missing"
-        for scheme, name in _WEIGHTS.items()
-        for bits in (3, 4)
-    }
-    note = "Stored bits: codes and the table of levels."
+    note = "Stored bits: codes and tables of levels; lloyd-max has one for alpha and one for beta."
     return Table(columns, tuple(rows), values, note, missing)
 
 
