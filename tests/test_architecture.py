@@ -26,6 +26,7 @@ ROOMS = [
     "snr",
     "linalg",
     "kernels",
+    "randomness",
     "channels",
     "scenario",
     "coding",

@@ -334,7 +334,7 @@ def test_shipped_scenarios_load_and_are_what_their_name_says(name: str) -> None:
 @pytest.mark.parametrize("name", shipped_scenarios())
 def test_shipped_scenarios_say_how_to_run(name: str) -> None:
     run = read_shipped(name)["run"]
-    assert set(run) == {"snr_db", "target", "contenders"}
+    assert {"snr_db", "target", "contenders"} <= set(run)
     assert run["snr_db"] == sorted(set(run["snr_db"]))
     assert 0 < run["target"] < 0.1
     names = [c if isinstance(c, str) else c["name"] for c in run["contenders"]]
@@ -358,6 +358,6 @@ def test_shipped_contenders_are_feasible(name: str) -> None:
 
 
 def test_unknown_shipped_scenario() -> None:
-    assert len(shipped_scenarios()) == 9
+    assert len(shipped_scenarios()) >= 9
     with pytest.raises(InvalidInputError, match="did you mean 'lcgnet-32x64-bpsk'"):
         Scenario.shipped("lcgnet-32x64-bpk")

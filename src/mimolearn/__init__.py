@@ -1,5 +1,7 @@
 """Learned MIMO transceivers next to every classical method, on the same channels and noise."""
 
+from importlib.metadata import version
+
 from mimolearn import channels
 from mimolearn.constellation import Constellation
 from mimolearn.detection import (
@@ -25,7 +27,7 @@ from mimolearn.simulation import (
 from mimolearn.training import Recipe, shipped_recipes, train
 from mimolearn.zoo import load, zoo_names
 
-__version__ = "0.1.0"
+__version__ = version("mimolearn")
 
 __all__ = [
     "AxisGaussianDetection",

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from mimolearn.constellation import Constellation
 from mimolearn.errors import NotSoftError
+from mimolearn.kernels import dispatch
 
 
 class Detection(ABC):
@@ -82,7 +83,7 @@ class GaussianDetection(Detection):
         return self.constellation.nearest(self.x_hat)
 
     def llr(self) -> Tensor:
-        llr = self.constellation.llr(self.x_hat, self.error_var, self.demapping)
+        llr = dispatch.llr(self.constellation, self.x_hat, self.error_var, self.demapping)
         if self.llr_scale != 1:
             llr = llr * self.llr_scale
         return llr if self.llr_clip is None else llr.clamp(-self.llr_clip, self.llr_clip)
@@ -117,7 +118,7 @@ class AxisGaussianDetection(Detection):
         return self.constellation.nearest(self._complex(self.values))
 
     def llr(self) -> Tensor:
-        return self.constellation.axes_llr(self.values, self.error_var, self.demapping)
+        return dispatch.axes_llr(self.constellation, self.values, self.error_var, self.demapping)
 
     def soft_symbols(self) -> Tensor:
         return self._complex(self.constellation.axis_posterior(self.values, self.error_var)[0])

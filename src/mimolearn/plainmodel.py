@@ -60,7 +60,10 @@ def _describe(problem: Any, model: type[BaseModel] | None, name: str) -> str:
             return f"{field}: missing, a value is required"
         case "value_error":
             message = str(problem["msg"]).removeprefix("Value error, ")
-            return f"{'.'.join(location)}.{message}" if location else message
+            # A validator's own message names its field; one of a nested model only the inner one.
+            if location and message.startswith(f"{location[-1]}:"):
+                location.pop()
+            return ".".join([*location, message])
         case "union_tag_invalid" | "union_tag_not_found" as kind:
             discriminator = str(context["discriminator"]).strip("'")
             field = f"{field}.{discriminator}"

@@ -10,12 +10,13 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 import torch
 from pydantic import Field, model_validator
-from torch import Generator, Tensor
+from torch import Tensor
 
-from mimolearn.channels import AnyChannel, Rayleigh, complex_normal
+from mimolearn.channels import AnyChannel, Rayleigh
 from mimolearn.constellation import Constellation
 from mimolearn.errors import InvalidInputError, check_one_of, check_positive_int, invalid
 from mimolearn.plainmodel import Count, PlainModel, Real
+from mimolearn.randomness import RandomSource, complex_normal, integers
 from mimolearn.snr import SnrDefinition, noise_variance
 from mimolearn.tomlfile import parse_toml, read_toml, write_toml
 
@@ -102,7 +103,7 @@ class Scenario(PlainModel):
         self,
         snr_db: float,
         num_channels: int,
-        generator: Generator,
+        generator: RandomSource,
         dtype: torch.dtype = torch.complex64,
     ) -> Block:
         """Draw channels, symbols, noise, then channel errors from the generator alone.
@@ -118,7 +119,7 @@ class Scenario(PlainModel):
         return self.transmit(h, self.noise_var(snr_db, h), self.channel_reuse, generator)
 
     def transmit(
-        self, h: Tensor, noise_var: Tensor, num_vectors: int, generator: Generator
+        self, h: Tensor, noise_var: Tensor, num_vectors: int, generator: RandomSource
     ) -> Block:
         """Send ``num_vectors`` random vectors over each given channel, then draw channel errors.
 
@@ -128,9 +129,7 @@ class Scenario(PlainModel):
         num_channels, rows = h.shape[:2]
         points = self.points()
         shape = (num_channels, num_vectors, nt)
-        indices = torch.randint(
-            points.num_points, shape, generator=generator, device=generator.device
-        )
+        indices = integers(shape, points.num_points, generator)
         x = points.map(indices, h.dtype)
         noise_var = noise_var.to(h.real.dtype).expand(num_channels)
         noise = complex_normal((num_channels, num_vectors, rows), generator, h.dtype)

@@ -76,7 +76,7 @@ def test_simulate_prints_progress_on_stderr_only(run):
 
 
 def test_list(run):
-    for what in ("detectors", "scenarios", "channels", "snr", "constellations", "all"):
+    for what in ("detectors", "weights", "scenarios", "channels", "snr", "constellations", "all"):
         code, out, _ = run("list", what, "--json")
         assert code == 0
         assert all(rows for rows in json.loads(out).values())

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from mimolearn import HardDetection, InvalidInputError, make_detector
+from mimolearn.randomness import CounterGenerator
 from mimolearn.scenario import Scenario
 from mimolearn.simulation import Contender, RunPlan, load_results, simulate
 from mimolearn.simulation.chunk import batch_channels, chunk_channels, run_chunk
@@ -31,9 +32,9 @@ def counts(comparison):
 def test_counts_equal_an_independent_loop(scenario):
     point = simulate(scenario, ["lmmse"], [5], min_errors=1).curves[0].points[0]
     digest = hashlib.sha256(f"{scenario.key()}|5.000000|0".encode()).digest()
-    seed = int.from_bytes(digest[:8], "big") >> 1
+    seed = int.from_bytes(digest[:8], "big")
     number = chunk_channels(scenario)
-    block = scenario.draw(5.0, number, torch.Generator().manual_seed(seed))
+    block = scenario.draw(5.0, number, CounterGenerator(seed))
     labels = scenario.points().labels
     detector, step = make_detector("lmmse", "qpsk"), batch_channels(scenario)
     bit_errors = symbol_errors = vector_errors = 0
@@ -70,15 +71,21 @@ def test_competitors_do_not_change_counts(scenario):
     assert counts(simulate(scenario, PAIR[::-1], **RUN)) == both
 
 
-def test_threads_do_not_change_counts_and_are_restored(scenario):
-    expected = counts(simulate(scenario, PAIR, **RUN))
+def test_one_thread_counts_and_the_setting_is_restored(scenario, oracle):
+    seen = set()
+
+    def decide(constellation, indices, y):
+        seen.add(torch.get_num_threads())
+        return HardDetection(constellation, indices)
+
     threads = torch.get_num_threads()
     torch.set_num_threads(3)
     try:
-        assert counts(simulate(scenario, PAIR, **RUN)) == expected
+        simulate(scenario, [oracle("qpsk", decide)], [5])
         assert torch.get_num_threads() == 3
     finally:
         torch.set_num_threads(threads)
+    assert seen == {1}
 
 
 def test_order_of_chunks_does_not_change_counts(scenario):
@@ -139,18 +146,17 @@ def test_runs_of_different_contenders_can_be_paired(scenario, tmp_path):
     assert load_results(path).paired(*pair, 4) == together.paired(*pair, 4)
 
 
-def test_floor_skips_high_snrs(scenario):
+def test_floor_skips_high_snrs_whatever_was_run_there(scenario):
+    run = {"snr_db": [-5, 0, 5, 10], "target": 0.5, "min_errors": 6000}
+    seen = set()
     result = simulate(
-        scenario, ["lmmse"], [-5, 0, 5, 10], target=0.5, floor=0.2, min_errors=100
+        scenario, ["lmmse"], floor=0.2, **run, progress=lambda event: seen.add(event.snr_db)
     ).curves[0]
-    rates = [point.interval("ber").high for point in result.points]
-    assert all(rate >= 0.2 for rate in rates[:-1])
-    assert rates[-1] < 0.2
-    assert len(result.points) + len(result.skipped_db) == 4
-    assert result.skipped_db
-    everything = simulate(
-        scenario, ["lmmse"], [-5, 0, 5, 10], target=0.5, floor=0.0, min_errors=100
-    )
+    assert [point.snr_db for point in result.points] == [-5.0, 0.0]
+    assert result.skipped_db == (5.0, 10.0)
+    assert seen == {-5.0, 0.0, 5.0, 10.0}
+    assert result.points[0].interval().high >= 0.2 > result.points[1].interval().high
+    everything = simulate(scenario, ["lmmse"], floor=0.0, **run)
     assert len(everything.curves[0].points) == 4
     assert everything.finished
 
@@ -289,7 +295,7 @@ def test_run_chunk_repeats_itself(scenario):
 
 def _generator(scenario, chunk):
     digest = hashlib.sha256(f"{scenario.key()}|5.000000|{chunk}".encode()).digest()
-    return torch.Generator().manual_seed(int.from_bytes(digest[:8], "big") >> 1)
+    return CounterGenerator(int.from_bytes(digest[:8], "big"))
 
 
 class _Shuffled:

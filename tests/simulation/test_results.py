@@ -41,9 +41,9 @@ def test_required_snr_meets_the_closed_form():
     scenario = Scenario(
         num_tx_ant=1, num_rx_ant=2, constellation="bpsk", snr_definition="per_stream"
     )
-    found = simulate(scenario, ["lmmse"], [0, 3, 6, 9], min_errors=3000)
-    estimate = found.required_snr("lmmse", 2e-2)
-    expected = brentq(lambda snr_db: error_rate(snr_db) - 2e-2, 0, 12)
+    found = simulate(scenario, ["lmmse"], [-3, 0, 3, 6], min_errors=3000)
+    estimate = found.required_snr("lmmse", 5e-2)
+    expected = brentq(lambda snr_db: error_rate(snr_db) - 5e-2, -3, 12)
     assert estimate.low_db < expected < estimate.high_db
     assert estimate.high_db - estimate.low_db < 0.3
     assert found.required_snr("lmmse", 1e-9).value_db is None

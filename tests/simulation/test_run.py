@@ -53,7 +53,7 @@ def test_plan_survives_json():
         ("[run]\ncontenders = ['lmmse', 'lmmse']", "run: contenders: got 'lmmse', expected a diff"),
         ("[run]\ncontenders = ['lmmse', 'lmmse:label=b']", "run: contenders: got 'b', .*'lmmse'"),
         ("[run]\ncontenders = []", "run: contenders: "),
-        ("[run]\ncontenders = ['lmmse:biased=3']", "run: biased: got 3"),
+        ("[run]\ncontenders = ['lmmse:biased=3']", "run: contenders.biased: got 3"),
         ("run = 3", "run: got 3, expected a table"),
     ],
 )

@@ -215,6 +215,28 @@ def test_two_writers_share_a_file(finished, tmp_path):
     assert all_chunks(path) == finished[2]
 
 
+def test_many_open_a_new_file_at_once(tmp_path):
+    problems = []
+
+    def open_store(path, barrier):
+        barrier.wait()
+        try:
+            with Store(path) as store:
+                store.register(SCENARIO, (Contender("lmmse"),))
+        except ResultsFileError as error:
+            problems.append(str(error))
+
+    for number in range(12):
+        barrier = threading.Barrier(5)
+        arguments = (tmp_path / f"{number}.sqlite", barrier)
+        threads = [threading.Thread(target=open_store, args=arguments) for _ in range(5)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert problems == []
+
+
 def test_contents_are_listed_and_one_scenario_is_picked(finished, tmp_path):
     path = copy(finished, tmp_path, bytes)
     (stored,) = list_results(path)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from mimolearn.channels.base import ChannelModel, complex_normal
+from mimolearn.channels.base import ChannelModel
 from mimolearn.channels.cdl import CDL
 from mimolearn.channels.clustered import Clustered
 from mimolearn.channels.correlation import exponential_correlation
@@ -30,6 +30,5 @@ __all__ = [
     "Rayleigh",
     "RealGaussian",
     "Recorded",
-    "complex_normal",
     "exponential_correlation",
 ]

@@ -6,9 +6,10 @@ from abc import ABC, abstractmethod
 from typing import ClassVar, Literal
 
 import torch
-from torch import Generator, Tensor
+from torch import Tensor
 
 from mimolearn.plainmodel import PlainModel
+from mimolearn.randomness import RandomSource
 
 EntryVariance = Literal["1", "1/Nr", "1/Nt"]
 PowerNormalisation = Literal["mean", "per_draw"]
@@ -32,7 +33,7 @@ class ChannelModel(PlainModel, ABC):
         num_channels: int,
         num_rx_ant: int,
         num_tx_ant: int,
-        generator: Generator,
+        generator: RandomSource,
         dtype: torch.dtype = torch.complex64,
     ) -> Tensor:
         """Draw channels (num_channels, Nr, Nt) complex, from the generator and nothing else."""
@@ -43,13 +44,6 @@ class ChannelModel(PlainModel, ABC):
     def entry_var(self, num_rx_ant: int, num_tx_ant: int) -> float:
         """E|h_ij|^2 as a number."""
         return {"1": 1.0, "1/Nr": 1 / num_rx_ant, "1/Nt": 1 / num_tx_ant}[self.entry_variance]
-
-
-def complex_normal(
-    shape: tuple[int, ...], generator: Generator, dtype: torch.dtype = torch.complex64
-) -> Tensor:
-    """CN(0, 1) entries."""
-    return torch.randn(shape, generator=generator, dtype=dtype, device=generator.device)
 
 
 def unit_power_per_draw(h: Tensor) -> Tensor:

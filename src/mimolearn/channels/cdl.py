@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 import torch
 from pydantic import Field
-from torch import Generator, Tensor
+from torch import Tensor
 
 from mimolearn.channels.base import (
     ChannelModel,
@@ -23,6 +23,7 @@ from mimolearn.channels.tr38901 import (
     sionna_tr38901,
 )
 from mimolearn.plainmodel import Real
+from mimolearn.randomness import RandomSource, as_torch
 
 Spacing = Annotated[Real, Field(gt=0, le=1000)]
 
@@ -65,15 +66,15 @@ class CDL(ChannelModel):
         num_channels: int,
         num_rx_ant: int,
         num_tx_ant: int,
-        generator: Generator,
+        generator: RandomSource,
         dtype: torch.dtype = torch.complex64,
     ) -> Tensor:
-        device = str(generator.device)
+        device, source = str(generator.device), as_torch(generator)
         sionna_cdl = self._sionna_model(num_rx_ant, num_tx_ant, sionna_precision(dtype), device)
         chunks = []
         # 24 clusters at most, each of 20 rays.
         for length in chunk_lengths(num_channels, 24 * _RAYS * num_rx_ant * num_tx_ant):
-            with sionna_draws_from(generator):
+            with sionna_draws_from(source):
                 # (length, 1, Nr, 1, Nt, P, 1) and (length, 1, 1, P)
                 paths, delays = sionna_cdl(length, num_time_steps=1, sampling_frequency=1.0)
             turns = delays[:, 0] * (-2 * math.pi * self.frequency_offset_hz)

@@ -7,10 +7,11 @@ from typing import Annotated, Literal
 
 import torch
 from pydantic import Field
-from torch import Generator, Tensor
+from torch import Tensor
 
-from mimolearn.channels.base import ChannelModel, chunk_lengths, complex_normal
+from mimolearn.channels.base import ChannelModel, chunk_lengths
 from mimolearn.plainmodel import Count, Real
+from mimolearn.randomness import RandomSource, complex_normal, uniform
 
 
 class Clustered(ChannelModel):
@@ -38,7 +39,7 @@ class Clustered(ChannelModel):
         num_channels: int,
         num_rx_ant: int,
         num_tx_ant: int,
-        generator: Generator,
+        generator: RandomSource,
         dtype: torch.dtype = torch.complex64,
     ) -> Tensor:
         sizes = num_rx_ant, num_tx_ant
@@ -49,17 +50,17 @@ class Clustered(ChannelModel):
         return torch.cat(chunks).mul_(scale)
 
     def _draw_chunk(
-        self, length: int, sizes: tuple[int, int], generator: Generator, dtype: torch.dtype
+        self, length: int, sizes: tuple[int, int], generator: RandomSource, dtype: torch.dtype
     ) -> Tensor:
         rx, tx = (_steering(self._angles(length, generator), num_ant) for num_ant in sizes)
         gain = complex_normal((length, 1, rx.shape[-1]), generator, dtype)
         return (rx.to(dtype) * gain) @ tx.to(dtype).mH
 
-    def _angles(self, length: int, generator: Generator) -> Tensor:
+    def _angles(self, length: int, generator: RandomSource) -> Tensor:
         """(length, paths) directions in radians; float64, as they enter phases of many turns."""
-        options = {"generator": generator, "dtype": torch.float64, "device": generator.device}
-        mean = 2 * math.pi * torch.rand(length, self.num_clusters, 1, **options)
-        u = 2 * torch.rand(length, self.num_clusters, self.num_rays, **options) - 1
+        clusters = (length, self.num_clusters)
+        mean = 2 * math.pi * uniform((*clusters, 1), generator, torch.float64)
+        u = 2 * uniform((*clusters, self.num_rays), generator, torch.float64) - 1
         # Inverse of the Laplacian distribution; u = -1, which would give infinity, is possible.
         deviation = -torch.sign(u) * torch.log1p(-u.abs().clamp(max=1 - 2**-53))
         return (mean + math.radians(self.angle_spread_deg) / math.sqrt(2) * deviation).flatten(1)

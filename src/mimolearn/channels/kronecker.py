@@ -7,11 +7,12 @@ from typing import Annotated, Literal
 
 import torch
 from pydantic import Field
-from torch import Generator, Tensor
+from torch import Tensor
 
-from mimolearn.channels.base import ChannelModel, complex_normal
+from mimolearn.channels.base import ChannelModel
 from mimolearn.channels.correlation import exponential_correlation, hermitian_sqrt
 from mimolearn.plainmodel import Real
+from mimolearn.randomness import RandomSource, complex_normal
 
 Correlation = Annotated[Real, Field(ge=-1, le=1)]
 
@@ -40,7 +41,7 @@ class Kronecker(ChannelModel):
         num_channels: int,
         num_rx_ant: int,
         num_tx_ant: int,
-        generator: Generator,
+        generator: RandomSource,
         dtype: torch.dtype = torch.complex64,
     ) -> Tensor:
         u = complex_normal((num_channels, num_rx_ant, num_tx_ant), generator, dtype)

@@ -6,9 +6,10 @@ import math
 from typing import ClassVar, Literal
 
 import torch
-from torch import Generator, Tensor
+from torch import Tensor
 
-from mimolearn.channels.base import ChannelModel, complex_normal
+from mimolearn.channels.base import ChannelModel
+from mimolearn.randomness import RandomSource, complex_normal, normal
 
 
 class Rayleigh(ChannelModel):
@@ -21,7 +22,7 @@ class Rayleigh(ChannelModel):
         num_channels: int,
         num_rx_ant: int,
         num_tx_ant: int,
-        generator: Generator,
+        generator: RandomSource,
         dtype: torch.dtype = torch.complex64,
     ) -> Tensor:
         h = complex_normal((num_channels, num_rx_ant, num_tx_ant), generator, dtype)
@@ -45,9 +46,9 @@ class RealGaussian(ChannelModel):
         num_channels: int,
         num_rx_ant: int,
         num_tx_ant: int,
-        generator: Generator,
+        generator: RandomSource,
         dtype: torch.dtype = torch.complex64,
     ) -> Tensor:
         shape = (num_channels, num_rx_ant, num_tx_ant)
-        h = torch.randn(shape, generator=generator, dtype=dtype.to_real(), device=generator.device)
+        h = normal(shape, generator, dtype.to_real())
         return (h * math.sqrt(self.entry_var(num_rx_ant, num_tx_ant))).to(dtype)

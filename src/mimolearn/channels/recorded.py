@@ -10,11 +10,12 @@ from typing import Annotated, Any, ClassVar, Literal
 import numpy as np
 import torch
 from pydantic import Field, model_validator
-from torch import Generator, Tensor
+from torch import Tensor
 
 from mimolearn.channels.base import ChannelModel, PowerNormalisation, unit_power_per_draw
 from mimolearn.channels.channelfile import ChannelFile, file_stamp, open_channel_file, sha256_of
 from mimolearn.errors import invalid
+from mimolearn.randomness import RandomSource, integers
 
 
 class Recorded(ChannelModel):
@@ -75,12 +76,12 @@ class Recorded(ChannelModel):
         num_channels: int,
         num_rx_ant: int,
         num_tx_ant: int,
-        generator: Generator,
+        generator: RandomSource,
         dtype: torch.dtype = torch.complex64,
     ) -> Tensor:
         self.check_size(num_rx_ant, num_tx_ant)
         file, device = self._file(), generator.device
-        index = torch.randint(file.shape[0], (num_channels,), generator=generator, device=device)
+        index = integers((num_channels,), file.shape[0], generator)
         h = torch.from_numpy(file.rows(index.cpu().numpy())).to(device, dtype)
         mean_power = _mean_power(file)
         h = unit_power_per_draw(h) if self.normalise == "per_draw" else h / math.sqrt(mean_power)

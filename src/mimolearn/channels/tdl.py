@@ -8,12 +8,13 @@ from typing import Annotated, Literal
 
 import torch
 from pydantic import Field
-from torch import Generator, Tensor
+from torch import Tensor
 
 from mimolearn.channels.base import ChannelModel, chunk_lengths
 from mimolearn.channels.correlation import exponential_correlation
 from mimolearn.channels.tr38901 import SpecVersion, sionna_tr38901
 from mimolearn.plainmodel import Count, Real
+from mimolearn.randomness import RandomSource, uniform
 
 # |r| = 1 leaves the correlation matrix singular, without the Cholesky factor used here.
 Correlation = Annotated[Real, Field(ge=-0.999, le=0.999)]
@@ -54,7 +55,7 @@ class TDL(ChannelModel):
         num_channels: int,
         num_rx_ant: int,
         num_tx_ant: int,
-        generator: Generator,
+        generator: RandomSource,
         dtype: torch.dtype = torch.complex64,
     ) -> Tensor:
         delays, powers = _power_delay_profile(self.profile, self.spec_version)
@@ -73,9 +74,9 @@ class TDL(ChannelModel):
         return torch.linalg.cholesky(rx).to(h) @ h @ torch.linalg.cholesky(tx).mH.to(h)
 
 
-def _waves(shape: tuple[int, ...], generator: Generator, dtype: torch.dtype) -> Tensor:
+def _waves(shape: tuple[int, ...], generator: RandomSource, dtype: torch.dtype) -> Tensor:
     """(..., num_sinusoids) unit waves of random phases, summed over them."""
-    phase = torch.rand(shape, generator=generator, dtype=dtype.to_real(), device=generator.device)
+    phase = uniform(shape, generator, dtype.to_real())
     phase = phase.mul_(2 * math.pi).sub_(math.pi)
     return torch.complex(phase.cos().sum(-1), phase.sin().sum(-1))
 

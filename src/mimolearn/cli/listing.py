@@ -14,11 +14,11 @@ from mimolearn.cli.app import AsJson, app, stdout
 @app.command("list")
 def list_things(
     what: Annotated[
-        str, typer.Argument(help="detectors, scenarios, channels, snr or constellations.")
+        str, typer.Argument(help="detectors, weights, scenarios, channels, snr or constellations.")
     ] = "all",
     as_json: AsJson = False,
 ) -> None:
-    """List what there is: detectors, scenarios, channels, SNR definitions, constellations."""
+    """List what there is: detectors, trained weights, scenarios, channels, SNR definitions."""
     from mimolearn.report import inventory, inventory_tables
 
     content = inventory(what)

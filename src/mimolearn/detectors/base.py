@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any, ClassVar, NamedTuple
@@ -37,6 +38,8 @@ class Detector(nn.Module, ABC):
     """
 
     name: ClassVar[str]
+    # Part of what stored results are keyed by: raise it when a change alters what is detected.
+    revision: ClassVar[int] = 1
     soft: ClassVar[bool] = True
 
     def __init__(self, constellation: Constellation | str) -> None:
@@ -51,11 +54,8 @@ class Detector(nn.Module, ABC):
         Raises InvalidInputError on a wrong shape, a non-finite h or a noise_var not above 0.
         """
         self._check_channel(h)
-        if 0 in h.shape[-2:]:
-            raise invalid("h", f"<shape {tuple(h.shape)}>", "at least one antenna on each side")
         noise_var = self._check_noise_var(noise_var, h)
         check_finite("h", h)
-        self._check_size(*h.shape[-2:])
         return self._prepare(h, noise_var)
 
     def detect(self, prepared: Any, y: Tensor) -> Detection:
@@ -77,7 +77,20 @@ class Detector(nn.Module, ABC):
         check_shape("y", y, expected, y.shape[:-2] == h.shape[:-2] and y.shape[-1] == h.shape[-2])
         if y.dtype != h.dtype:
             raise invalid("y", f"<dtype {y.dtype}>", f"the dtype of h, {h.dtype}")
-        return self.detect(self.prepare(h, noise_var), y)
+        noise_var = self._check_noise_var(noise_var, h)
+        fused = self._one_shot(y, h, noise_var)
+        if fused is not None:
+            return fused
+        check_finite("h", h)
+        check_finite("y", y)
+        return self._detect(self._prepare(h, noise_var), y)
+
+    def _one_shot(self, y: Tensor, h: Tensor, noise_var: Tensor) -> Detection | None:
+        """Both halves in one compiled kernel, or None where there is none for these inputs.
+
+        Inputs are checked but for their finiteness, which the kernel's door looks at.
+        """
+        return None
 
     @abstractmethod
     def _prepare(self, h: Tensor, noise_var: Tensor) -> Any:
@@ -94,17 +107,20 @@ class Detector(nn.Module, ABC):
     def _check_size(self, num_rx_ant: int, num_tx_ant: int) -> None:
         """Refuse a size that the method cannot handle; the default accepts all."""
 
+    def _check_channel(self, h: Tensor) -> None:
+        """Check all but the finiteness of h, which costs a pass over it."""
+        check_shape("h", h, "(*C, Nr, Nt)", isinstance(h, Tensor) and h.ndim >= 2)
+        if not h.is_complex():
+            raise invalid("h", f"<dtype {h.dtype}>", "a complex dtype")
+        if 0 in h.shape[-2:]:
+            raise invalid("h", f"<shape {tuple(h.shape)}>", "at least one antenna on each side")
+        self._check_size(*h.shape[-2:])
+
     @classmethod
     def option_names(cls) -> Sequence[str]:
         """Names of the options that ``make_detector`` accepts for this detector."""
         parameters = inspect.signature(cls.__init__).parameters
         return [name for name in parameters if name not in ("self", "constellation")]
-
-    @staticmethod
-    def _check_channel(h: Tensor) -> None:
-        check_shape("h", h, "(*C, Nr, Nt)", isinstance(h, Tensor) and h.ndim >= 2)
-        if not h.is_complex():
-            raise invalid("h", f"<dtype {h.dtype}>", "a complex dtype")
 
     @staticmethod
     def _check_noise_var(noise_var: Tensor | float, h: Tensor) -> Tensor:
@@ -116,10 +132,12 @@ class Detector(nn.Module, ABC):
             raise invalid("noise_var", f"<shape {tuple(noise_var.shape)}>", expected)
         if noise_var.is_complex():
             raise invalid("noise_var", f"<dtype {noise_var.dtype}>", "a real dtype")
-        ok = (noise_var > 0) & torch.isfinite(noise_var)
-        if not bool(ok.all()):
-            value = noise_var[~ok].flatten()[0].item()
-            raise invalid("noise_var", value, "a finite value above 0")
+        if noise_var.numel():
+            ends = (noise_var,) if noise_var.numel() == 1 else noise_var.detach().aminmax()
+            if not (ends[0].item() > 0 and ends[-1].item() < math.inf):
+                ok = (noise_var > 0) & torch.isfinite(noise_var)
+                value = noise_var[~ok].flatten()[0].item()
+                raise invalid("noise_var", value, "a finite value above 0")
         return noise_var.to(h.device, real).expand(h.shape[:-2])
 
 

@@ -12,6 +12,7 @@ from mimolearn.detection import AxisGaussianDetection
 from mimolearn.detectors import counting
 from mimolearn.detectors.base import Cost, IterativeDetector
 from mimolearn.errors import check_one_of, check_real
+from mimolearn.kernels import dispatch
 from mimolearn.linalg import (
     add_diagonal,
     gram,
@@ -87,6 +88,15 @@ class ExpectationPropagation(IterativeDetector):
         super().__init__(constellation, num_iter)
         self.damping = check_real("damping", damping, at_least=0, at_most=1)
         self.demapping = check_one_of("demapping", demapping, ("exact", "max-log"))
+
+    def _one_shot(self, y: Tensor, h: Tensor, noise_var: Tensor) -> AxisGaussianDetection | None:
+        least_var = _LEAST_VAR[torch.float32]
+        cavities = dispatch.expectation_propagation(
+            y, h, noise_var, self.constellation, self.num_iter, self.damping, least_var
+        )
+        if cavities is None:
+            return None
+        return AxisGaussianDetection(self.constellation, *cavities, self.demapping)
 
     def _prepare(self, h: Tensor, noise_var: Tensor) -> Prepared:
         s2 = (noise_var / 2)[..., None, None]

@@ -13,6 +13,7 @@ from mimolearn.detectors import counting
 from mimolearn.detectors.base import Cost, Detector
 from mimolearn.detectors.unbiased import unbias_mmse
 from mimolearn.errors import check_bool, check_one_of
+from mimolearn.kernels import dispatch
 from mimolearn.linalg import hermitian_inverse, matched_filter, regularised_gram
 
 
@@ -60,7 +61,21 @@ class LMMSE(Detector):
         self.biased = check_bool("biased", biased)
         self.demapping = check_one_of("demapping", demapping, ("exact", "max-log"))
 
-    def _prepare(self, h: Tensor, noise_var: Tensor) -> Prepared:
+    def _one_shot(self, y: Tensor, h: Tensor, noise_var: Tensor) -> GaussianDetection | None:
+        solved = dispatch.linear(y, h, noise_var, self._kernel_method())
+        if solved is None:
+            return None
+        return GaussianDetection(self.constellation, *solved, self.demapping)
+
+    def _kernel_method(self) -> str:
+        if self.biased:
+            return "biased-lmmse"
+        return "real-lmmse" if self.constellation.is_real else "lmmse"
+
+    def _prepare(self, h: Tensor, noise_var: Tensor) -> Prepared | dispatch.InterleavedLinear:
+        interleaved = dispatch.linear_prepare(h, noise_var, self._kernel_method())
+        if interleaved is not None:
+            return interleaved
         prepared = prepare_lmmse(h, noise_var)
         if self.biased:
             gain = 1 / prepared.scale
@@ -71,8 +86,13 @@ class LMMSE(Detector):
             return prepared._replace(error_var=_real_error_var(prepared, noise_var))
         return prepared
 
-    def _detect(self, prepared: Prepared, y: Tensor) -> GaussianDetection:
-        x_hat = apply_lmmse(prepared, y)
+    def _detect(
+        self, prepared: Prepared | dispatch.InterleavedLinear, y: Tensor
+    ) -> GaussianDetection:
+        if isinstance(prepared, dispatch.InterleavedLinear):
+            x_hat = dispatch.linear_detect(prepared, y)
+        else:
+            x_hat = apply_lmmse(prepared, y)
         return GaussianDetection(self.constellation, x_hat, prepared.error_var, self.demapping)
 
     def cost(self, num_rx_ant: int, num_tx_ant: int) -> Cost:

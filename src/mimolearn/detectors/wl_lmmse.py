@@ -12,6 +12,7 @@ from mimolearn.detectors import counting
 from mimolearn.detectors.base import Cost, Detector
 from mimolearn.detectors.lmmse import Prepared, apply_lmmse, prepare_lmmse
 from mimolearn.errors import check_one_of
+from mimolearn.kernels import dispatch
 from mimolearn.linalg import as_complex, stack_real_columns, stack_real_vector
 
 
@@ -42,6 +43,16 @@ class WidelyLinearLMMSE(Detector):
     def __init__(self, constellation: Constellation | str, demapping: str = "exact") -> None:
         super().__init__(constellation)
         self.demapping = check_one_of("demapping", demapping, ("exact", "max-log"))
+
+    def _one_shot(self, y: Tensor, h: Tensor, noise_var: Tensor) -> GaussianDetection | None:
+        if not self.constellation.is_real:
+            solved = dispatch.linear(y, h, noise_var, "lmmse")
+        else:
+            solved = dispatch.widely_linear(y, h, noise_var)
+        if solved is None:
+            return None
+        x_hat, error_var = solved
+        return GaussianDetection(self.constellation, as_complex(x_hat), error_var, self.demapping)
 
     def _prepare(self, h: Tensor, noise_var: Tensor) -> Prepared:
         if not self.constellation.is_real:

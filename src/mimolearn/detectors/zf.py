@@ -11,6 +11,7 @@ from mimolearn.detection import GaussianDetection
 from mimolearn.detectors import counting
 from mimolearn.detectors.base import Cost, Detector
 from mimolearn.errors import check_one_of, invalid
+from mimolearn.kernels import dispatch
 from mimolearn.linalg import gram, hermitian_inverse, matched_filter
 
 
@@ -53,13 +54,27 @@ class ZeroForcing(Detector):
             expected = "Nt <= Nr for 'zf': more streams than antennas cannot be separated linearly"
             raise invalid("h", f"<Nr = {num_rx_ant}, Nt = {num_tx_ant}>", expected)
 
-    def _prepare(self, h: Tensor, noise_var: Tensor) -> Prepared:
+    def _one_shot(self, y: Tensor, h: Tensor, noise_var: Tensor) -> GaussianDetection | None:
+        solved = dispatch.linear(y, h, noise_var, "zf")
+        if solved is None:
+            return None
+        return GaussianDetection(self.constellation, *solved, self.demapping)
+
+    def _prepare(self, h: Tensor, noise_var: Tensor) -> Prepared | dispatch.InterleavedLinear:
+        interleaved = dispatch.linear_prepare(h, noise_var, "zf")
+        if interleaved is not None:
+            return interleaved
         inverse = hermitian_inverse(gram(h))
         error_var = noise_var.unsqueeze(-1) * inverse.diagonal(dim1=-2, dim2=-1).real
         return Prepared(h, inverse, error_var.unsqueeze(-2))
 
-    def _detect(self, prepared: Prepared, y: Tensor) -> GaussianDetection:
-        x_hat = matched_filter(prepared.h, y) @ prepared.inverse.mT
+    def _detect(
+        self, prepared: Prepared | dispatch.InterleavedLinear, y: Tensor
+    ) -> GaussianDetection:
+        if isinstance(prepared, dispatch.InterleavedLinear):
+            x_hat = dispatch.linear_detect(prepared, y)
+        else:
+            x_hat = matched_filter(prepared.h, y) @ prepared.inverse.mT
         return GaussianDetection(self.constellation, x_hat, prepared.error_var, self.demapping)
 
     def cost(self, num_rx_ant: int, num_tx_ant: int) -> Cost:

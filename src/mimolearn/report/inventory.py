@@ -6,17 +6,21 @@ import inspect
 from typing import get_args
 
 from rich import box
+from rich.markup import escape
 from rich.table import Table
 
+from mimolearn import zoo
 from mimolearn.channels import AnyChannel, ChannelModel
 from mimolearn.constellation import Constellation
 from mimolearn.detectors import detector_class, detector_names
 from mimolearn.errors import check_one_of
 from mimolearn.scenario import Scenario, shipped_scenarios
 from mimolearn.snr import snr_definitions, snr_label
+from mimolearn.zoo import zoo_names
 
 _HEADINGS = {
     "detectors": ("detector", "what it is", "options (default)"),
+    "weights": ("trained weights", "network", "trained on"),
     "scenarios": ("scenario", "link", "SNR definition"),
     "channels": ("channel", "what it is", "fields (default)"),
     "snr": ("SNR definition", "meaning", ""),
@@ -29,6 +33,7 @@ def inventory(what: str = "all") -> dict[str, list[list[str]]]:
     check_one_of("list", what, ("all", *_HEADINGS))
     makers = {
         "detectors": _detectors,
+        "weights": _weights,
         "scenarios": _scenarios,
         "channels": _channels,
         "snr": lambda: [[name, snr_label(name), ""] for name in snr_definitions()],
@@ -43,7 +48,7 @@ def inventory_tables(content: dict[str, list[list[str]]]) -> list[Table]:
     for name, lines in content.items():
         table = Table(*_HEADINGS[name], box=box.SIMPLE_HEAD, pad_edge=False)
         for line in lines:
-            table.add_row(*line)
+            table.add_row(*(escape(cell) for cell in line))
         tables.append(table)
     return tables
 
@@ -55,6 +60,18 @@ def _detectors() -> list[list[str]]:
         parameters = inspect.signature(cls.__init__).parameters
         options = [f"{option}={parameters[option].default}" for option in cls.option_names()]
         found.append([name, _first_line(cls), ", ".join(options)])
+    return found
+
+
+def _weights() -> list[list[str]]:
+    found = []
+    for name in zoo_names():
+        card = zoo.card(name)
+        trained_on = card.recipe["scenario"]
+        size = f"{trained_on['num_tx_ant']} x {trained_on['num_rx_ant']}"
+        channel = trained_on["channel"]["model"]
+        network = f"{card.network}, {card.constellation.upper()}"
+        found.append([name, network, f"{size}, {channel}, {card.seconds:.0f} s"])
     return found
 
 

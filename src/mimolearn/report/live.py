@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from rich import box
 from rich.console import Console, Group
 from rich.live import Live
+from rich.markup import escape
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
@@ -68,7 +69,7 @@ class _LiveTable:
 
     def _table(self) -> Table:
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-        table.add_column(f"{METRIC_LABELS[self._plan.metric]} at SNR [dB]", no_wrap=True)
+        table.add_column(escape(f"{METRIC_LABELS[self._plan.metric]} at SNR [dB]"), no_wrap=True)
         for snr_db in self._plan.snr_db:
             table.add_column(f"{snr_db:g}", justify="right", no_wrap=True)
         for contender in self._plan.contenders:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from rich import box
+from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
@@ -61,7 +62,7 @@ def rate_table(comparison: Comparison) -> Table:
     """Error rates of every receiver at every SNR:  dim below 100 errors, < without any."""
     metric = comparison.plan.metric
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title_justify="left")
-    table.add_column(f"{metric.upper()} at SNR [dB]", no_wrap=True)
+    table.add_column(escape(f"{metric.upper()} at SNR [dB]"), no_wrap=True)
     for snr_db in comparison.plan.snr_db:
         table.add_column(f"{snr_db:g}", justify="right", no_wrap=True)
     for curve in comparison.curves:

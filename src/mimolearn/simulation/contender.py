@@ -111,14 +111,17 @@ class Contender:
         if self.weights is not None:
             # The file may lie anywhere: what is in it says which contender it is.
             name, options = "weights", {}
+            algorithm = read_card(self.name).network
         else:
             name, options = self.name, {**_default_options(self.name), **self.options}
+            algorithm = self.name
         content = {
             "schema": CONTENDER_SCHEMA,
             "kind": "detector",
             "name": name,
             "options": options,
             "weights": self.weights,
+            "revision": detector_class(algorithm).revision,
         }
         text = json.dumps(content, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:16]
@@ -139,7 +142,10 @@ class Contender:
                     "the results are of"
                 )
             return self._fitting(load_detector(self.name), constellation)
-        return make_detector(self.name, constellation, **self.options)
+        try:
+            return make_detector(self.name, constellation, **self.options)
+        except InvalidInputError as error:
+            raise InvalidInputError(f"contender {self.label!r}: {error}") from None
 
     def _fitting(self, detector: Detector, constellation: Constellation | str) -> Detector:
         wanted = as_constellation(constellation)

@@ -22,7 +22,7 @@ from mimolearn.simulation.schedule import Schedule
 from mimolearn.simulation.store import Store, StoredScenario
 from mimolearn.simulation.timing import cost_report, measure_timing
 
-_LIBRARIES = ("mimolearn", "torch", "numpy", "scipy", "sionna-no-rt")
+_LIBRARIES = ("torch", "numpy", "scipy", "sionna-no-rt")
 
 
 def simulate(
@@ -269,7 +269,7 @@ def _provenance(saved: dict[str, Any]) -> Provenance:
     if "provenance" in saved:
         return Provenance(**saved["provenance"])
     versions = {"python": platform.python_version()}
-    versions |= {library: version(library) for library in _LIBRARIES}
+    versions |= {library: version(library) for library in ("mimolearn", *_LIBRARIES)}
     machine = f"{_processor()}, {platform.system()} {platform.machine()}"
     return Provenance(versions, machine, datetime.now(UTC).isoformat(timespec="seconds"))
 

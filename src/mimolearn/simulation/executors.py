@@ -168,13 +168,7 @@ def _unpack(reply: _Reply) -> ChunkResult:
 
 
 def _build(scenario: Scenario, contenders: tuple[Contender, ...]) -> list[tuple[str, Detector]]:
-    built = []
-    for contender in contenders:
-        try:
-            built.append((contender.label, contender.build(scenario.constellation)))
-        except InvalidInputError as error:
-            raise InvalidInputError(f"contender {contender.label!r}: {error}") from None
-    return built
+    return [(c.label, c.build(scenario.constellation)) for c in contenders]
 
 
 class _Worker(NamedTuple):

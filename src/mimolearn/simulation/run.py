@@ -46,7 +46,7 @@ class RunPlan(PlainModel):
     model_config = ConfigDict(arbitrary_types_allowed=True)
 
     snr_db: tuple[float, ...] = tuple(float(snr) for snr in range(0, 21, 2))
-    contenders: tuple[Contender, ...] = (Contender("lmmse"),)
+    contenders: tuple[Contender, ...] = tuple(map(Contender, ("lmmse", "mmse-sic", "ep", "oamp")))
     metric: Metric = "ber"
     target: float = Field(1e-3, gt=0, lt=1)
     min_errors: int = Field(100, ge=1, strict=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import sqlite3
+import time
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -175,9 +176,7 @@ class Store:
 
     def _open(self, read_only: bool) -> None:
         self._db.execute(f"PRAGMA busy_timeout = {_BUSY_TIMEOUT_MS}")
-        if self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0:
-            if read_only or (self.path is not None and self._is_foreign_or_torn()):
-                raise ResultsFileError(f"{self._name}: not a results file of mimolearn")
+        if not read_only and self._is_empty():
             self._create()
         self._check_schema()
         if self.path is not None:
@@ -185,25 +184,36 @@ class Store:
             if found != "ok":
                 raise self._damaged(found)
             if not read_only:
-                self._db.execute("PRAGMA journal_mode = WAL")
+                self._use_write_ahead_log()
                 # A power cut may cost the last seconds, never the file; a crash costs nothing.
                 self._db.execute("PRAGMA synchronous = NORMAL")
 
-    def _is_foreign_or_torn(self) -> bool:
-        return self.path is not None and self.path.stat().st_size > 0 and self._version() != (0, 0)
+    def _is_empty(self) -> bool:
+        tables = self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+        return tables == 0 and self._version() == (0, 0)
 
     def _create(self) -> None:
-        if self.path is not None:
-            self._db.execute("PRAGMA journal_mode = WAL")
-        script = f"PRAGMA application_id = {_APPLICATION_ID}; PRAGMA user_version = {STORE_SCHEMA};"
-        insert = f"INSERT INTO meta VALUES ('schema', '{STORE_SCHEMA}');"
-        try:
-            self._db.executescript(f"BEGIN IMMEDIATE; {script} {_TABLES} {insert} COMMIT;")
-        except sqlite3.OperationalError as error:
-            self._db.rollback()
-            # Another process was first: its tables are these.
-            if "already exists" not in str(error):
-                raise
+        self._db.execute("BEGIN IMMEDIATE")
+        with self._db:
+            # Another process may have been first; the lock is held from here on.
+            if not self._is_empty():
+                return
+            for statement in _TABLES.split(";"):
+                self._db.execute(statement)
+            self._db.execute("INSERT INTO meta VALUES ('schema', ?)", (str(STORE_SCHEMA),))
+            self._db.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
+            self._db.execute(f"PRAGMA user_version = {STORE_SCHEMA}")
+
+    def _use_write_ahead_log(self) -> None:
+        # The change of mode is the one step that does not wait for other processes by itself.
+        give_up = time.monotonic() + _BUSY_TIMEOUT_MS / 1000
+        while self._db.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
+            try:
+                self._db.execute("PRAGMA journal_mode = WAL")
+            except sqlite3.OperationalError as error:
+                if "locked" not in str(error) or time.monotonic() > give_up:
+                    raise
+                time.sleep(0.01)
 
     def _version(self) -> tuple[int, int]:
         application = self._db.execute("PRAGMA application_id").fetchone()[0]

@@ -14,8 +14,9 @@ import numpy as np
 import torch
 from torch import Generator, Tensor
 
-from mimolearn.channels import Rayleigh, RealGaussian, complex_normal
+from mimolearn.channels import Rayleigh, RealGaussian
 from mimolearn.errors import invalid
+from mimolearn.randomness import complex_normal
 from mimolearn.scenario import Scenario
 
 

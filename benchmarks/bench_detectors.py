@@ -1,0 +1,148 @@
+"""Our detectors against sionna-no-rt's on identical inputs: vectors per second, soft bits out.
+
+    python benchmarks/bench_detectors.py [--threads 1 2] [--rounds 9] [--seconds 0.2]
+
+Every vector has a fresh channel unless "per channel" says otherwise. The two contenders of a row
+run in turns, and medians are printed, so that a busy machine disturbs both alike.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.metadata
+import platform
+import statistics
+import time
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import torch
+from rich.console import Console
+from rich.table import Table
+from sionna.phy.mimo import EPDetector, LinearDetector
+
+from mimolearn import detector_names, make_detector
+
+
+class Case(NamedTuple):
+    """One row: ``channels`` channels with ``vectors`` received vectors each."""
+
+    detector: str
+    constellation: str
+    num_rx_ant: int
+    num_tx_ant: int
+    channels: int
+    vectors: int
+    demapping: str = "max-log"
+
+
+CASES = (
+    Case("lmmse", "qpsk", 64, 32, 512, 1),
+    Case("lmmse", "qpsk", 64, 32, 256, 14),
+    Case("lmmse", "qpsk", 64, 32, 1, 1),
+    Case("lmmse", "16-qam", 4, 4, 8192, 1),
+    Case("lmmse", "16-qam", 4, 4, 8192, 1, "exact"),
+    Case("lmmse", "16-qam", 4, 4, 1024, 14),
+    Case("lmmse", "16-qam", 4, 4, 1, 1),
+    Case("lmmse", "qpsk", 8, 8, 4096, 1),
+    Case("ep", "qpsk", 64, 32, 128, 1, "exact"),
+    Case("ep", "16-qam", 4, 4, 2048, 1, "exact"),
+)
+_BITS = {"qpsk": 2, "16-qam": 4}
+
+
+def draw(case: Case) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """h, y, noise_var at 10 dB receive SNR."""
+    generator = torch.Generator().manual_seed(1)
+    detector = make_detector("lmmse", case.constellation)
+    nt, noise_var = case.num_tx_ant, case.num_tx_ant / 10
+    shape = (case.channels, case.num_rx_ant, nt)
+    h = torch.randn(shape, dtype=torch.complex64, generator=generator)
+    count = (case.channels, case.vectors, nt)
+    sent = torch.randint(detector.constellation.num_points, count, generator=generator)
+    noise = torch.randn(*count[:2], case.num_rx_ant, dtype=torch.complex64, generator=generator)
+    y = detector.constellation.map(sent) @ h.mT + noise * noise_var**0.5
+    return h, y, torch.full((case.channels,), noise_var)
+
+
+def ours(case: Case) -> Callable[[], torch.Tensor]:
+    h, y, noise_var = draw(case)
+    detector = make_detector(case.detector, case.constellation, demapping=case.demapping)
+    return lambda: detector(y, h, noise_var).llr()
+
+
+def theirs(case: Case) -> Callable[[], torch.Tensor]:
+    h, y, noise_var = draw(case)
+    # Sionna has no block axis: a channel is repeated for each of its vectors.
+    h = h.repeat_interleave(case.vectors, 0)
+    y = y.flatten(0, 1)
+    eye = torch.eye(case.num_rx_ant, dtype=torch.complex64)
+    s = (noise_var[0] * eye).expand(len(y), -1, -1).contiguous()
+    bits = _BITS[case.constellation]
+    if case.detector == "ep":
+        block: Any = EPDetector("bit", bits, l=10, device="cpu")
+    else:
+        method = "maxlog" if case.demapping == "max-log" else "app"
+        block = LinearDetector(
+            "lmmse", "bit", method, "qam", num_bits_per_symbol=bits, device="cpu"
+        )
+    return lambda: block(y, h, s)
+
+
+def seconds_per_call(call: Callable[[], torch.Tensor], at_least: float) -> float:
+    calls, start = 0, time.perf_counter()
+    while True:
+        call()
+        calls += 1
+        elapsed = time.perf_counter() - start
+        if elapsed >= at_least:
+            return elapsed / calls
+
+
+def measure(case: Case, rounds: int, at_least: float) -> tuple[float, float, float]:
+    """Vectors per second of both, and the median of the rounds' ratios."""
+    contenders = ours(case), theirs(case)
+    agreement = (contenders[0]() > 0).flatten() == (contenders[1]() > 0).flatten()
+    if agreement.float().mean() < 0.95:
+        raise RuntimeError(f"{case}: the contenders do not decide alike")
+    times = [[seconds_per_call(call, at_least) for call in contenders] for _ in range(rounds)]
+    vectors = case.channels * case.vectors
+    medians = [vectors / statistics.median(column) for column in zip(*times, strict=True)]
+    return medians[0], medians[1], statistics.median(b / a for a, b in times)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="our detectors against sionna-no-rt's")
+    parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--seconds", type=float, default=0.1, help="of one measurement, at least")
+    arguments = parser.parse_args()
+    console = Console(width=120)
+    packages = ("mimolearn", "sionna-no-rt", "torch", "numba", "numpy")
+    console.print(platform.processor() or platform.machine(), *map(_version, packages), sep=", ")
+    cases = [case for case in CASES if case.detector in detector_names()]
+    for threads in arguments.threads:
+        torch.set_num_threads(threads)
+        table = Table(title=f"{threads} thread(s)")
+        for title in ("detector", "size", "channels", "vectors per channel", "demapping"):
+            table.add_column(title)
+        for title in ("ours, 1/s", "sionna, 1/s", "ours, us", "ratio"):
+            table.add_column(title, justify="right")
+        for case in cases:
+            mine, peer, ratio = measure(case, arguments.rounds, arguments.seconds)
+            size = f"{case.num_rx_ant}x{case.num_tx_ant} {case.constellation}"
+            numbers = (f"{mine:,.0f}", f"{peer:,.0f}", f"{1e6 / mine:.3g}", f"{ratio:.1f}")
+            shape = (str(case.channels), str(case.vectors))
+            table.add_row(case.detector, size, *shape, case.demapping, *numbers)
+        console.print(table)
+
+
+def _version(package: str) -> str:
+    try:
+        return f"{package} {importlib.metadata.version(package)}"
+    except importlib.metadata.PackageNotFoundError:
+        return f"{package} (not installed, from source)"
+
+
+if __name__ == "__main__":
+    main()

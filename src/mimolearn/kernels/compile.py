@@ -1,0 +1,61 @@
+"""Turning a kernel into machine code: on first use, kept on disk, announced on a terminal."""
+
+from __future__ import annotations
+
+import functools
+import sys
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numba
+from numba.core import event
+
+# A kernel of its own accord never checks bounds, never holds the interpreter lock, and divides
+# like IEEE. Contraction is asked for operation by operation (see simd.fma), never "fastmath",
+# which would lose NaN.
+_OPTIONS = {"nogil": True, "error_model": "numpy"}
+
+inlined = numba.njit(forceinline=True, error_model="numpy")
+"""Decorator for the parts of kernels: they become part of every caller."""
+
+
+@functools.cache
+def source_stamp() -> int:
+    """A number that changes with the text of any kernel file.
+
+    numba's disk cache notices changes of the file that holds a kernel, not of the files it
+    imports. A kernel that keeps this number in its closure is compiled anew after either.
+    """
+    files = sorted(Path(__file__).parent.glob("*.py"))
+    return functools.reduce(lambda stamp, file: zlib.crc32(file.read_bytes(), stamp), files, 0)
+
+
+def compiled(signature: str, kernel: Callable[..., Any]) -> Callable[..., Any]:
+    """Compile a kernel for one numba signature, or fetch its machine code from the disk cache.
+
+    The one signature means that arrays of other types or layouts are refused, not recompiled for.
+    """
+    with event.install_listener("numba:compile", _Announcement()):
+        try:
+            return numba.njit(signature, cache=True, **_OPTIONS)(kernel)
+        except RuntimeError as error:
+            # No writable place for the cache, neither beside the source nor in the home.
+            if "no locator" not in str(error):
+                raise
+            return numba.njit(signature, **_OPTIONS)(kernel)
+
+
+class _Announcement(event.Listener):
+    """Says once, on a terminal only, why the first use takes seconds."""
+
+    said = False
+
+    def on_start(self, event: Any) -> None:
+        if not _Announcement.said and sys.stderr.isatty():
+            print("mimolearn: compiling kernels for this machine, once ...", file=sys.stderr)
+        _Announcement.said = True
+
+    def on_end(self, event: Any) -> None:
+        """Nothing: the next output tells that it is done."""

@@ -1,0 +1,128 @@
+"""LLRs of Gaussian estimates, axis by axis: the compiled form of ``Constellation.llr``."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+
+import numpy as np
+
+from mimolearn.kernels.compile import compiled, inlined, source_stamp
+from mimolearn.kernels.simd import absolute, maximum, splat
+from mimolearn.kernels.simd_math import exp, log_of_normal
+from mimolearn.kernels.simd_memory import load, load_first, store, store_first
+
+_CHUNK = 512  # axis values that are worked on at a time
+
+
+@inlined
+def _largest(metrics, order, first, half):
+    """The largest metric of the levels order[first : first + half]."""
+    best = load(metrics, order[first] * 16)
+    for i in range(first + 1, first + half):
+        best = maximum(load(metrics, order[i] * 16), best)
+    return best
+
+
+@inlined
+def _sum_below(metrics, order, first, half, best):
+    """sum exp(metric - best) over those levels, 1 ... half."""
+    if half == 2:
+        difference = load(metrics, order[first] * 16) - load(metrics, order[first + 1] * 16)
+        return exp(-absolute(difference)) + 1.0
+    total = splat(0.0)
+    for i in range(first, first + half):
+        total = total + exp(load(metrics, order[i] * 16) - best)
+    return total
+
+
+@inlined
+def _bit_llr(metrics, order, first, half, exact):
+    """order: from first on, the levels that have a 0 in the bit, then those that have a 1."""
+    best_0 = _largest(metrics, order, first, half)
+    best_1 = _largest(metrics, order, first + half, half)
+    llr = best_1 - best_0
+    if exact:
+        sum_0 = _sum_below(metrics, order, first, half, best_0)
+        sum_1 = _sum_below(metrics, order, first + half, half, best_1)
+        llr = llr + log_of_normal(sum_1 / sum_0)
+    return llr
+
+
+@inlined
+def _spread(error_var, start, symbols, axes, own, out, at):
+    """The precision of every axis of one vector, next to each other."""
+    if own:
+        for i in range(symbols * axes):
+            # Total over two axes is twice that of one.
+            out[at + i] = np.float32(0.5) / error_var[start * axes + i]
+        return
+    for i in range(symbols):
+        precision = np.float32(1.0) / error_var[start + i]
+        for a in range(axes):
+            out[at + i * axes + a] = precision
+
+
+@inlined
+def _gather_bits(source, row, symbols, num_bits, llr, start):
+    """One row of LLRs a bit to the bits of each symbol, the two axes taking turns."""
+    for b in range(num_bits):
+        to, at = start + 2 * b, b * row
+        for _ in range(symbols):
+            llr[to] = source[at]
+            llr[to + 1] = source[at + 1]
+            to += 2 * num_bits
+            at += 2
+
+
+@functools.cache
+def llr_kernel() -> Callable[..., None]:
+    """kernel(x, error_var, llr, levels, order, vectors, share, n, axes, own, exact, space).
+
+    x: (vectors, n, axes) real axes, error_var: (vectors / share, n), llr: (vectors, n, K), all
+    flat; ``share`` successive vectors have one error_var. own: error_var is that of each axis,
+    (vectors / share, n, axes), not the total of a symbol. order: (Ka L), for each
+    bit of the axis the levels that have a 0 and then those that have a 1.
+    """
+    stamp = source_stamp()
+
+    def demap(x, error_var, llr, levels, order, vectors, share, n, axes, own, exact, space):
+        _ = stamp
+        width, num_bits = n * axes, order.size // levels.size
+        half = levels.size // 2
+        together = max(1, _CHUNK // width)
+        row = (together * width + 15) // 16 * 16
+        precisions, out = space[:row], space[row : row + num_bits * row]
+        metrics = space[row + num_bits * row :]
+        for v in range(0, vectors, together):
+            count = min(together, vectors - v)
+            for j in range(count):
+                _spread(error_var, (v + j) // share * n, n, axes, own, precisions, j * width)
+            first, size = v * width, count * width
+            for at in range(0, size, 16):
+                lanes = min(16, size - at)
+                value, precision = load_first(x, first + at, lanes), load(precisions, at)
+                if levels.size == 2:
+                    # Closed form of both methods; the upper level stands for a 0.
+                    llr_value = value * (precision * (-4.0 * levels[1]))
+                    store_first(llr, first + at, llr_value, lanes)
+                else:
+                    # -(x - a)^2 without x^2, which no LLR depends on.
+                    for i in range(levels.size):
+                        a = levels[i]
+                        store(metrics, i * 16, (2.0 * a * value - a * a) * precision)
+                    for b in range(num_bits):
+                        llr_value = _bit_llr(metrics, order, b * levels.size, half, exact)
+                        store(out, b * row + at, llr_value)
+            if levels.size > 2:
+                _gather_bits(out, row, count * n, num_bits, llr, first * num_bits)
+
+    arrays = "float32[::1], float32[::1], float32[::1], float32[::1], int64[::1]"
+    return compiled(
+        f"void({arrays}, int64, int64, int64, int64, boolean, boolean, float32[::1])", demap
+    )
+
+
+def workspace(bits_per_axis: int, width: int) -> int:
+    """Floats of workspace; width: real values of a vector."""
+    return (1 + bits_per_axis) * (max(_CHUNK, width) + 16) + 16 * 2**bits_per_axis

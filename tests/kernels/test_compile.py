@@ -1,0 +1,67 @@
+"""Compilation on first use: announced once on a terminal, cached, and possible without a cache."""
+
+import sys
+from pathlib import Path
+
+import numba.core.caching
+import numpy as np
+import pytest
+
+from mimolearn.kernels import compile as kernel_compile
+from mimolearn.kernels.compile import compiled, source_stamp
+
+
+def _build(number):
+    stamp = source_stamp()
+
+    def add(out):
+        _ = stamp
+        out[0] += number
+
+    return compiled("void(float32[::1])", add)
+
+
+def _call(kernel):
+    out = np.zeros(1, np.float32)
+    kernel(out)
+    return out[0]
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_a_terminal_is_told_once(terminal, capsys, monkeypatch, tmp_path):
+    monkeypatch.setattr("numba.core.config.CACHE_DIR", str(tmp_path))
+    monkeypatch.setattr(kernel_compile._Announcement, "said", False)
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: terminal)
+    assert _call(_build(1)) == 1
+    assert _call(_build(2)) == 2
+    assert capsys.readouterr().err.count("compiling") == int(terminal)
+
+
+def test_the_second_time_comes_from_disk(capsys, monkeypatch, tmp_path):
+    monkeypatch.setattr("numba.core.config.CACHE_DIR", str(tmp_path))
+    _build(3)
+    monkeypatch.setattr(kernel_compile._Announcement, "said", False)
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    assert _call(_build(3)) == 3
+    assert capsys.readouterr().err == ""
+
+
+def test_a_read_only_installation_still_works(monkeypatch):
+    monkeypatch.setattr(numba.core.caching.CompileResultCacheImpl, "_locator_classes", [])
+    assert _call(_build(4)) == 4
+
+
+def test_other_layouts_are_refused_instead_of_compiled_for():
+    kernel = _build(5)
+    with pytest.raises(TypeError):
+        kernel(np.zeros(2, np.float64))
+
+
+def test_the_stamp_follows_the_sources(monkeypatch):
+    before = source_stamp()
+    monkeypatch.setattr(Path, "read_bytes", lambda path: path.name.encode())
+    source_stamp.cache_clear()
+    try:
+        assert source_stamp() != before
+    finally:
+        source_stamp.cache_clear()
