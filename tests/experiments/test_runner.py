@@ -135,7 +135,14 @@ def test_the_interval_of_a_ratio_covers_it_as_often_as_it_says():
 def test_damaged_measurements_are_one_line(small, tmp_path):
     run_experiment(small, tmp_path, budget="quick")
     file = next((tmp_path / "accuracy").iterdir())
-    for content in ("{", '{"schema": 1}', '{"schema": 1, "batches": [{"channels": 1}]}'):
+    moved = json.loads(file.read_text())
+    moved["batches"][0]["seed"] += 1
+    for content in (
+        json.dumps(moved),
+        "{",
+        '{"schema": 1}',
+        '{"schema": 1, "batches": [{"channels": 1}]}',
+    ):
         file.write_text(content)
         with pytest.raises(ResultsFileError, match="delete the file") as error:
             run_experiment(small, tmp_path, budget="quick")

@@ -74,6 +74,9 @@ def run_accuracy(
     path = _path(folder, scenario, contender, snr_db, shrunk)
     content = _read(path)
     batches: list[dict[str, Any]] = content["batches"] if content else []
+    for index, batch in enumerate(batches):
+        if batch.get("seed") != chunk_seed(scenario.key(), canonical_snr(snr_db), index):
+            raise _damaged(path)
     needed = math.ceil(num_channels / batch_channels(scenario))
     detector = contender.build(scenario.constellation)
     flat = not hasattr(detector, "iterates")
@@ -252,7 +255,11 @@ def _read(path: Path) -> dict[str, Any] | None:
             return content
     except (ValueError, KeyError, TypeError):
         pass
-    raise ResultsFileError(
+    raise _damaged(path)
+
+
+def _damaged(path: Path) -> ResultsFileError:
+    return ResultsFileError(
         f"{path}: measurements are damaged or of another version; delete the file"
     )
 
