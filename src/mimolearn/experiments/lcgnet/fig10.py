@@ -23,7 +23,7 @@ def _panel(num_rx_ant: int) -> ErrorRatePanel:
         contenders=bpsk_receivers(f"32x{num_rx_ant}-bpsk"),
         snr_db=_SNRS[num_rx_ant],
         quick_snr_db=_QUICK[num_rx_ant],
-        vectors=Effort(1_024, 40_000, 1_000_000),
+        vectors=Effort(1_024, 25_000, 1_000_000),
         from_snr_db={"sphere": 4} if num_rx_ant == 32 else {},
     )
 
