@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 WORKERS ?= $(shell $(PYTHON) -c "import os; print(len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count())")
 PIP := $(BIN)/python -m pip --disable-pip-version-check install -q -c constraints.txt
 
-.PHONY: help demo test lint bench clean
+.PHONY: help demo test lint bench reproduce clean
 help:  ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
@@ -31,6 +31,9 @@ lint: $(VENV)/installed  ## style and types
 bench: $(VENV)/installed  ## speed against sionna-no-rt on the same inputs
 	@$(BIN)/python benchmarks/bench_detectors.py
 
+reproduce: $(VENV)/installed  ## every published figure and table, run again and judged (nightly)
+	@$(BIN)/mimolearn reproduce --all --workers $(WORKERS) --out reproduction-output
+
 clean:  ## remove the virtual environment and everything that was generated
-	rm -rf $(VENV) demo-output .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) demo-output reproduction-output .pytest_cache .ruff_cache .hypothesis
 	find src tests benchmarks examples -name __pycache__ -type d -prune -exec rm -rf {} +

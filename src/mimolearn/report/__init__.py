@@ -7,6 +7,12 @@ from pathlib import Path
 from mimolearn.report.answers import Row, frontier_labels, rows, verdict
 from mimolearn.report.inventory import inventory, inventory_tables
 from mimolearn.report.live import live_progress
+from mimolearn.report.reproduction import (
+    experiment_table,
+    outcome_counts,
+    verdict_table,
+    write_reproduction,
+)
 from mimolearn.report.table import answer_table, notes, rate_table
 from mimolearn.simulation import Comparison
 
@@ -30,13 +36,17 @@ def write_report(comparison: Comparison, folder: str | Path) -> Path:
 __all__ = [
     "Row",
     "answer_table",
+    "experiment_table",
     "frontier_labels",
     "inventory",
     "inventory_tables",
     "live_progress",
     "notes",
+    "outcome_counts",
     "rate_table",
     "rows",
     "verdict",
+    "verdict_table",
     "write_report",
+    "write_reproduction",
 ]

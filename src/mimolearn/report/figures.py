@@ -22,8 +22,8 @@ COST_LABELS = {
     "multiplications": "Real multiplications per vector",
 }
 
-_DASHES = {"solid": "-", "dash": "--", "dot": ":"}
-_FONT: dict[Any, Any] = {
+DASHES = {"solid": "-", "dash": "--", "dot": ":"}
+FONT: dict[Any, Any] = {
     "font.family": "DejaVu Sans",
     "font.size": 9,
     "svg.fonttype": "none",
@@ -42,7 +42,7 @@ def save_figures(
     for name, figure in drawn.items():
         for suffix in formats:
             path = folder / f"{name}.{suffix}"
-            with matplotlib.rc_context(_FONT):
+            with matplotlib.rc_context(FONT):
                 figure.savefig(path, dpi=200)
             paths.append(path)
     return paths
@@ -52,8 +52,8 @@ def error_rate_figure(comparison: Comparison) -> Figure:
     """Error rate over SNR with 95 % intervals; a hollow marker is an upper limit (< 100 errors)."""
     metric = comparison.plan.metric
     look = _look(comparison)
-    with matplotlib.rc_context(_FONT):
-        figure, axes = _figure(6.4, 4.8)
+    with matplotlib.rc_context(FONT):
+        figure, axes = new_figure(6.4, 4.8)
         for curve in comparison.curves:
             _draw_curve(axes, curve, metric, look[curve.label])
         axes.set_yscale("log")
@@ -71,8 +71,8 @@ def frontier_figure(comparison: Comparison, cost: str = "vector_us") -> Figure:
     """SNR needed for the target against cost per vector: lower left is better."""
     look = _look(comparison)
     names = frontier_labels(comparison, cost)
-    with matplotlib.rc_context(_FONT):
-        figure, axes = _figure(6.4, 4.6)
+    with matplotlib.rc_context(FONT):
+        figure, axes = new_figure(6.4, 4.6)
         placed: list[tuple[float, float, str]] = []
         for curve in comparison.curves:
             estimate = comparison.required_snr(curve.label)
@@ -108,7 +108,8 @@ def frontier_figure(comparison: Comparison, cost: str = "vector_us") -> Figure:
     return figure
 
 
-def _figure(width: float, height: float) -> tuple[Figure, Axes]:
+def new_figure(width: float, height: float) -> tuple[Figure, Axes]:
+    """An empty figure with one plot."""
     # A Figure of its own, never pyplot's: nothing global, no display needed.
     figure = Figure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)
@@ -144,7 +145,7 @@ def _draw_curve(axes: Axes, curve: Curve, metric: str, style: Style) -> None:
             capsize=1.5,
             alpha=0.6,
         )
-        axes.plot(snr, rate, color=style.colour, ls=_DASHES[style.dash], lw=1.4, label=curve.label)
+        axes.plot(snr, rate, color=style.colour, ls=DASHES[style.dash], lw=1.4, label=curve.label)
         for point, value in zip(seen, rate, strict=True):
             hollow = point.is_upper_limit(metric)
             axes.plot(

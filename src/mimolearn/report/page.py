@@ -33,13 +33,10 @@ _CONFIG = {
 
 def write_page(comparison: Comparison, path: Path) -> Path:
     """Write the report; it opens offline, in any browser, and prints."""
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
-    template = environment.from_string(
-        files("mimolearn.report").joinpath("page.html").read_text("utf-8")
-    )
     look = styles([(curve.label, curve.contender.name) for curve in comparison.curves])
     path.write_text(
-        template.render(
+        render(
+            "page.html",
             comparison=comparison,
             scenario=comparison.scenario,
             title=_title(comparison),
@@ -51,13 +48,21 @@ def write_page(comparison: Comparison, path: Path) -> Path:
             format_us=format_us,
             format_count=format_count,
             format_required=format_required,
-            curves=_html(error_rate_plot(comparison, look)),
-            frontier=_html(plot) if (plot := frontier_plot(comparison, look)) else None,
-            plotly_js=get_plotlyjs(),
+            curves=plot_html(error_rate_plot(comparison, look)),
+            frontier=plot_html(plot) if (plot := frontier_plot(comparison, look)) else None,
         ),
         encoding="utf-8",
     )
     return path
+
+
+def render(template: str, **values: Any) -> str:
+    """Fill in a template of this folder, with the shared style and the one copy of plotly."""
+    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
+    folder = files("mimolearn.report")
+    source = environment.from_string(folder.joinpath(template).read_text("utf-8"))
+    css = folder.joinpath("page.css").read_text("utf-8")
+    return source.render(css=css, plotly_js=get_plotlyjs(), **values)
 
 
 def error_rate_plot(comparison: Comparison, look: dict[str, Style]) -> go.Figure:
@@ -74,7 +79,7 @@ def error_rate_plot(comparison: Comparison, look: dict[str, Style]) -> go.Figure
     )
     figure.update_xaxes(title=comparison.snr_label)
     figure.update_yaxes(title=METRIC_LABELS[metric], type="log", exponentformat="power", dtick=1)
-    return _finish(figure, 560)
+    return finish_plot(figure, 560)
 
 
 def frontier_plot(comparison: Comparison, look: dict[str, Style]) -> go.Figure | None:
@@ -115,7 +120,7 @@ def frontier_plot(comparison: Comparison, look: dict[str, Style]) -> go.Figure |
     target = f"{comparison.plan.metric.upper()} {comparison.plan.target:g}"
     figure.update_xaxes(title=COST_LABELS[costs[0]], type="log", exponentformat="SI", dtick="D2")
     figure.update_yaxes(title=f"SNR needed for {target} [dB]")
-    return _finish(figure, 520)
+    return finish_plot(figure, 520)
 
 
 def _add_curve(figure: go.Figure, curve: Curve, metric: str, style: Style) -> None:
@@ -228,7 +233,8 @@ def _frontier_traces(
     return traces
 
 
-def _finish(figure: go.Figure, height: int) -> go.Figure:
+def finish_plot(figure: go.Figure, height: int) -> go.Figure:
+    """The look that all plots share."""
     figure.update_layout(
         template="plotly_white",
         height=height,
@@ -240,7 +246,8 @@ def _finish(figure: go.Figure, height: int) -> go.Figure:
     return figure
 
 
-def _html(figure: go.Figure) -> Any:
+def plot_html(figure: go.Figure) -> Any:
+    """A plot as a part of a page that carries plotly."""
     # include_plotlyjs=False: the page carries the script once. Markup made by plotly is trusted.
     return Markup(figure.to_html(full_html=False, include_plotlyjs=False, config=_CONFIG))
 

@@ -14,7 +14,7 @@ class Style(NamedTuple):
 
 
 # Families share a hue: grey-blue linear, green iterative, orange cancellation, black exact search,
-# red and violet near-ML search, magenta message passing.
+# red and violet near-ML search, magenta message passing, brown and indigo networks.
 _STYLES: dict[str, Style] = {
     "mrc": Style("#9AA5B1", "v", "dot"),
     "zf": Style("#7FB3D5", "v", "solid"),
@@ -33,6 +33,12 @@ _STYLES: dict[str, Style] = {
     "sdr": Style("#7D3CB5", "P", "solid"),
     "ep": Style("#D81B8C", "X", "solid"),
     "oamp": Style("#E58AC0", "X", "dash"),
+    "lcgnet-s": Style("#00908C", "p", "dash"),
+    "lcgnet-v": Style("#B8860B", "h", "solid"),
+    "lcgnet-m": Style("#8B4513", "H", "solid"),
+    "cgnr": Style("#7BC8A4", "s", "dot"),
+    "deep-cg": Style("#5B5BD6", "d", "solid"),
+    "deep-cg-online": Style("#9A8CFF", "d", "dash"),
 }
 
 _OTHERS = ("#00908C", "#B8860B", "#5B5BD6", "#A0522D", "#008B45", "#CD3278", "#4682B4", "#8B6914")
@@ -45,10 +51,13 @@ _PLOTLY_SYMBOLS = {
 
 
 def styles(contenders: list[tuple[str, str]]) -> dict[str, Style]:
-    """Styles by label for (label, detector name) pairs; a second variant of a name gets its own."""
+    """Styles by label for (label, detector name) pairs; a second variant of a name gets its own.
+
+    A label that is itself the name of a known receiver decides: trained weights have other names.
+    """
     chosen: dict[str, Style] = {}
     for label, name in contenders:
-        style = _STYLES.get(name)
+        style = _STYLES.get(label) or _STYLES.get(name)
         if style is None or style in chosen.values():
             count = sum(taken.colour in _OTHERS for taken in chosen.values())
             style = Style(

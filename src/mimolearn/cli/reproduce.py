@@ -1,0 +1,139 @@
+"""`mimolearn reproduce`: published figures and tables, run again and judged."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+
+from mimolearn.cli.app import AsJson, app, stdout
+from mimolearn.errors import InvalidInputError
+
+_FOLDER = Path("mimolearn-results") / "reproduction"
+
+
+@app.command()
+def reproduce(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[EXPERIMENT]...", help="As lcgnet/fig10, or lcgnet for a paper."),
+    ] = None,
+    every: Annotated[bool, typer.Option("--all", help="All experiments, on one page.")] = False,
+    listed: Annotated[bool, typer.Option("--list", help="List the experiments.")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="Seconds each, wide intervals.")] = False,
+    full: Annotated[bool, typer.Option("--full", help="As many errors as a paper needs.")] = False,
+    workers: Annotated[
+        int, typer.Option("--workers", "-w", help="Processes; counts do not depend on it.")
+    ] = 1,
+    out: Annotated[
+        Path, typer.Option("--out", "-o", help="Folder for results, plots and page.")
+    ] = _FOLDER,
+    as_json: AsJson = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
+) -> None:
+    """Run published figures again and say of each statement whether it holds.
+
+    What was finished is kept: the same command goes on where it was stopped.
+
+    Example: mimolearn reproduce lcgnet/fig10 --workers 2
+    """
+    from mimolearn.experiments import run_experiment
+
+    chosen = _chosen(names or [], every, listed)
+    if quick and full:
+        raise InvalidInputError("quick: give either --quick or --full")
+    if listed:
+        _list(chosen, as_json)
+        return
+    budget = "quick" if quick else "full" if full else "default"
+    with _progress(quiet) as progress:
+        results = [
+            run_experiment(experiment, out, budget=budget, workers=workers, progress=progress)
+            for experiment in chosen
+        ]
+    _finish(results, out, as_json)
+
+
+def _chosen(names: list[str], every: bool, listed: bool) -> Any:
+    from mimolearn.experiments import experiment_names, select_experiments
+
+    if every and names:
+        raise InvalidInputError("all: give either --all or names of experiments")
+    if not names and not every and not listed:
+        raise InvalidInputError("experiment: name one, as lcgnet/fig10, or give --all or --list")
+    return select_experiments(names or list(experiment_names()))
+
+
+def _list(chosen: Any, as_json: bool) -> None:
+    from mimolearn.report import experiment_table
+
+    if as_json:
+        content = [
+            {"name": e.name, "paper": e.paper.title, "title": e.title, "shows": e.shows}
+            for e in chosen
+        ]
+        sys.stdout.write(json.dumps(content, indent=2) + "\n")
+        return
+    stdout().print(experiment_table([(e.name, e.title, e.shows) for e in chosen]))
+
+
+def _finish(results: list[Any], folder: Path, as_json: bool) -> None:
+    from mimolearn.experiments import file_stem
+    from mimolearn.report import outcome_counts, verdict_table, write_reproduction
+
+    single = len(results) == 1
+    name = file_stem(results[0].experiment) if single else "reproduction"
+    page = write_reproduction(results, folder, name)
+    if as_json:
+        sys.stdout.write(json.dumps([result.to_dict() for result in results], indent=2) + "\n")
+        return
+    console = stdout()
+    console.print(verdict_table(results))
+    counts = ", ".join(f"{count} {words}" for words, count in outcome_counts(results).items())
+    console.print(f"Statements of papers: {counts}.", style="bold", highlight=False)
+    console.print(f"Page: {page}", highlight=False, soft_wrap=True)
+
+
+@contextmanager
+def _progress(quiet: bool) -> Iterator[Callable[[Any], None] | None]:
+    console = Console(stderr=True)
+    if quiet:
+        yield None
+        return
+    if not console.is_terminal:
+        yield _PlainProgress(console)
+        return
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task("starting")
+        yield lambda step: bar.update(
+            task,
+            total=step.total,
+            completed=step.done,
+            description=f"{step.experiment} · {step.panel}",
+        )
+
+
+class _PlainProgress:
+    """One line for every panel that starts, for logs and pipes."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._last = ("", "")
+
+    def __call__(self, step: Any) -> None:
+        if (step.experiment, step.panel) != self._last:
+            self._last = (step.experiment, step.panel)
+            self._console.print(f"{step.experiment}: {step.panel}", highlight=False)

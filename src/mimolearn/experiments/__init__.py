@@ -1,0 +1,51 @@
+"""Published figures and tables as data, run again and judged statement by statement.
+
+A figure is one module that holds an ``Experiment``: panels (what is run), reference points and
+statements (what is claimed, and how it is checked). Runner, plots and page are shared by all.
+"""
+
+from mimolearn.experiments.catalogue import experiment, experiment_names, select_experiments
+from mimolearn.experiments.experiment import Experiment, Paper, Reference, Statement
+from mimolearn.experiments.findings import Findings
+from mimolearn.experiments.panels import (
+    Accuracy,
+    AccuracyPanel,
+    ErrorRatePanel,
+    Table,
+    TablePanel,
+    budgets,
+)
+from mimolearn.experiments.runner import (
+    ExperimentResult,
+    Judged,
+    Step,
+    file_stem,
+    run_experiment,
+)
+from mimolearn.experiments.verdict import Measured, NotMeasuredError, Outcome, Verdict
+
+__all__ = [
+    "Accuracy",
+    "AccuracyPanel",
+    "ErrorRatePanel",
+    "Experiment",
+    "ExperimentResult",
+    "Findings",
+    "Judged",
+    "Measured",
+    "NotMeasuredError",
+    "Outcome",
+    "Paper",
+    "Reference",
+    "Statement",
+    "Step",
+    "Table",
+    "TablePanel",
+    "Verdict",
+    "budgets",
+    "experiment",
+    "experiment_names",
+    "file_stem",
+    "run_experiment",
+    "select_experiments",
+]

@@ -1,0 +1,59 @@
+"""All experiments, by name."""
+
+from __future__ import annotations
+
+from mimolearn.errors import check_one_of
+from mimolearn.experiments.deepcg import complexity as deep_cg_complexity
+from mimolearn.experiments.deepcg import fig2 as deep_cg_fig2
+from mimolearn.experiments.deepcg import fig3 as deep_cg_fig3
+from mimolearn.experiments.deepcg import fig4 as deep_cg_fig4
+from mimolearn.experiments.deepcg import fig5 as deep_cg_fig5
+from mimolearn.experiments.deepcg import table1 as deep_cg_table1
+from mimolearn.experiments.experiment import Experiment
+from mimolearn.experiments.lcgnet import (
+    fig07,
+    fig08,
+    fig09,
+    fig10,
+    fig11,
+    fig12,
+    fig13,
+    fig14,
+    fig15,
+    fig16,
+    table1,
+)
+
+_MODULES = (
+    *(fig07, fig08, fig09, fig10, fig11, fig12, fig13, fig14, fig15, fig16, table1),
+    *(deep_cg_table1, deep_cg_fig2, deep_cg_fig3, deep_cg_fig4, deep_cg_fig5, deep_cg_complexity),
+)
+
+_EXPERIMENTS = {module.EXPERIMENT.name: module.EXPERIMENT for module in _MODULES}
+
+
+def experiment_names() -> tuple[str, ...]:
+    """Names of the experiments, paper by paper."""
+    return tuple(_EXPERIMENTS)
+
+
+def experiment(name: str) -> Experiment:
+    """An experiment by name; InvalidInputError names the nearest known one.
+
+    >>> experiment("lcgnet/fig10").paper.year
+    2020
+    """
+    return _EXPERIMENTS[check_one_of("experiment", name, _EXPERIMENTS)]
+
+
+def select_experiments(names: list[str]) -> tuple[Experiment, ...]:
+    """Experiments by name, or all of a paper by its key, each once and in order.
+
+    >>> len(select_experiments(["deep-cg", "deep-cg/fig3"]))
+    6
+    """
+    chosen = []
+    for name in names:
+        of_paper = [e for e in _EXPERIMENTS.values() if e.paper.key == name]
+        chosen += of_paper or [experiment(name)]
+    return tuple(e for e in _EXPERIMENTS.values() if e in chosen)

@@ -1,0 +1,1 @@
+"""Ouameur and Massicotte 2021: Deep unfolded conjugate gradient-based detection."""

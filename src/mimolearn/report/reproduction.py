@@ -1,0 +1,143 @@
+"""What became of published statements: a table for the terminal and one self-contained page."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from rich import box
+from rich.table import Table as RichTable
+from rich.text import Text
+
+from mimolearn.experiments import (
+    Accuracy,
+    ExperimentResult,
+    Judged,
+    Outcome,
+    Table,
+)
+from mimolearn.simulation import Comparison
+
+_LIBRARY_WORDS = {Outcome.REPRODUCED: "holds", Outcome.NOT_REPRODUCED: "does not hold"}
+_COLOURS = {
+    Outcome.REPRODUCED: "green",
+    Outcome.NOT_REPRODUCED: "red",
+    Outcome.PAPER_IS_WRONG: "magenta",
+    Outcome.NOT_YET: "yellow",
+}
+
+
+def outcome_words(item: Judged) -> str:
+    """The outcome; a target of this library holds or not, it is not reproduced."""
+    outcome = item.verdict.outcome
+    if item.statement.of == "library" and outcome in _LIBRARY_WORDS:
+        return _LIBRARY_WORDS[outcome]
+    return outcome.value
+
+
+def outcome_counts(results: Sequence[ExperimentResult]) -> dict[str, int]:
+    """How many statements of papers had each outcome, in the order of Outcome."""
+    counts = Counter(
+        item.verdict.outcome
+        for result in results
+        for item in result.judged
+        if item.statement.of == "paper"
+    )
+    return {outcome.value: counts[outcome] for outcome in Outcome}
+
+
+def verdict_table(results: Sequence[ExperimentResult]) -> RichTable:
+    """One line per statement."""
+    table = RichTable(box=box.SIMPLE_HEAD, pad_edge=False, show_lines=False)
+    table.add_column("experiment", no_wrap=True)
+    table.add_column("statement")
+    table.add_column("outcome", no_wrap=True)
+    table.add_column("measured here")
+    for result in results:
+        for item in result.judged:
+            verdict = item.verdict
+            words = verdict.measured
+            if verdict.outcome in (Outcome.NOT_YET, Outcome.PAPER_IS_WRONG):
+                words = f"{words} ({verdict.reason})" if words else verdict.reason
+            table.add_row(
+                result.experiment.name,
+                Text(item.statement.claim),
+                Text(outcome_words(item), style=_COLOURS[verdict.outcome]),
+                Text(words),
+            )
+    return table
+
+
+def experiment_table(names: Sequence[tuple[str, str, str]]) -> RichTable:
+    """Experiments that there are: (name, title, what the paper shows)."""
+    table = RichTable(
+        "experiment", "figure", "the paper shows", box=box.SIMPLE_HEAD, pad_edge=False
+    )
+    for row in names:
+        table.add_row(*(Text(cell) for cell in row))
+    return table
+
+
+def write_reproduction(results: Sequence[ExperimentResult], folder: str | Path, name: str) -> Path:
+    """Write NAME.html and the plots (PNG, SVG) into a folder; returns the page's path."""
+    # Plotting libraries are slow to import; a simulation does not wait for them.
+    from mimolearn.report.page import plot_html, render
+    from mimolearn.report.reproduction_plots import panel_plot, save_panels
+
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    sections = []
+    for result in results:
+        save_panels(result, folder)
+        panels = []
+        for panel in result.experiment.panels:
+            plot = panel_plot(result, panel.name)
+            panels.append(_panel(result, panel.name, panel.title, plot and plot_html(plot)))
+        sections.append({"result": result, "experiment": result.experiment, "panels": panels})
+    page = render(
+        "reproduction.html",
+        sections=sections,
+        counts=outcome_counts(results),
+        words=outcome_words,
+        kind=lambda item: item.verdict.outcome.name.lower().replace("_", "-"),
+        papers=list(
+            {result.experiment.paper.key: result.experiment.paper for result in results}.values()
+        ),
+    )
+    path = folder / f"{name}.html"
+    path.write_text(page, encoding="utf-8")
+    return path
+
+
+def _panel(result: ExperimentResult, name: str, title: str, plot: Any) -> dict[str, Any]:
+    found = result.findings.panels[name]
+    missing = result.findings.missing.get(name, {})
+    lines = [f"{label}: {why}." for label, why in missing.items()]
+    size = ""
+    if isinstance(found, Comparison):
+        lines += _flags(found)
+        size = f"At most {found.plan.max_vectors:,} vectors a point; bars are 95 % intervals."
+    elif isinstance(found, Accuracy):
+        size = f"{found.channels:,} channels a point; bars are 95 % intervals."
+    return {
+        "title": title,
+        "plot": plot,
+        "table": found if isinstance(found, Table) else None,
+        "lines": lines,
+        "size": size,
+    }
+
+
+def _flags(comparison: Comparison) -> list[str]:
+    lines = []
+    for curve in comparison.curves:
+        incomplete = sum(point.counts.incomplete for point in curve.points)
+        vectors = sum(point.counts.vectors for point in curve.points)
+        if incomplete:
+            lines.append(
+                f"{curve.label}: {incomplete:,} of {vectors:,} searches hit their node limit; "
+                "this curve is not exact ML."
+            )
+    return lines

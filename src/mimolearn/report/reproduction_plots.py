@@ -1,0 +1,171 @@
+"""Plots of mean squares over layers, SNR or users: for the page, and as files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import matplotlib
+import plotly.graph_objects as go
+from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, StrMethodFormatter
+
+from mimolearn.experiments import (
+    Accuracy,
+    ExperimentResult,
+    Reference,
+    Table,
+    file_stem,
+)
+from mimolearn.experiments.panels import AccuracyCurve
+from mimolearn.report.figures import DASHES, FONT, error_rate_figure, new_figure
+from mimolearn.report.page import error_rate_plot, finish_plot
+from mimolearn.report.style import Style, plotly_symbol, styles
+from mimolearn.simulation import Comparison
+
+_METRICS = {"nmse": "NMSE [dB]", "evm": "RMS EVM [%]", "residual": "Residual, relative [dB]"}
+
+
+def panel_plot(result: ExperimentResult, panel: str) -> go.Figure | None:
+    """The interactive plot of one panel; None for a table."""
+    found = result.findings.panels[panel]
+    if isinstance(found, Comparison):
+        look = styles([(curve.label, curve.contender.name) for curve in found.curves])
+        return error_rate_plot(found, look)
+    return None if isinstance(found, Table) else _accuracy_plot(found, _references(result, panel))
+
+
+def save_panels(
+    result: ExperimentResult, folder: Path, formats: Sequence[str] = ("png", "svg")
+) -> list[Path]:
+    """Write the plots of all panels as EXPERIMENT-PANEL.*; returns their paths."""
+    paths = []
+    for panel, found in result.findings.panels.items():
+        if isinstance(found, Table):
+            continue
+        if isinstance(found, Comparison):
+            figure = error_rate_figure(found)
+        else:
+            figure = _accuracy_figure(found, _references(result, panel))
+        for suffix in formats:
+            path = folder / f"{file_stem(result.experiment)}-{panel}.{suffix}"
+            with matplotlib.rc_context(FONT):
+                figure.savefig(path, dpi=160)
+            paths.append(path)
+    return paths
+
+
+def _references(result: ExperimentResult, panel: str) -> list[Reference]:
+    return [point for point in result.experiment.references if point.panel == panel]
+
+
+def _accuracy_plot(found: Accuracy, references: list[Reference]) -> go.Figure:
+    figure = go.Figure()
+    look, span = _look(found), _span(found)
+    for curve in found.curves:
+        figure.add_trace(_trace(curve, look[curve.label], span))
+    if references:
+        figure.add_trace(
+            go.Scatter(
+                x=[point.x for point in references],
+                y=[point.value for point in references],
+                name="the paper",
+                mode="markers",
+                marker={"symbol": "x-thin", "size": 14, "line": {"width": 3, "color": "#A3260F"}},
+                text=[f"{point.label}: {point.source}" for point in references],
+                hovertemplate="%{text}<br>%{y:g} at %{x:g}<extra></extra>",
+            )
+        )
+    figure.update_xaxes(title=found.panel.axis_label())
+    kind = "log" if found.panel.metric == "evm" else "linear"
+    figure.update_yaxes(title=_METRICS[found.panel.metric], type=kind)
+    if found.panel.axis == "option":
+        figure.update_xaxes(type="log")
+    return finish_plot(figure, 480)
+
+
+def _trace(curve: AccuracyCurve, style: Style, span: tuple[float, float]) -> go.Scatter:
+    x, y, up, down = _line(curve, span)
+    return go.Scatter(
+        x=x,
+        y=y,
+        name=curve.label,
+        mode="lines" if curve.flat else "lines+markers",
+        line={"color": style.colour, "dash": style.dash, "width": 2},
+        marker={"symbol": plotly_symbol(style), "size": 7},
+        error_y={
+            "type": "data",
+            "symmetric": False,
+            "array": up,
+            "arrayminus": down,
+            "thickness": 1,
+            "width": 2,
+            "visible": not curve.flat,
+        },
+        hovertemplate="<b>%{fullData.name}</b> at %{x:g}: %{y:.4g}<extra></extra>",
+    )
+
+
+def _accuracy_figure(found: Accuracy, references: list[Reference]) -> Figure:
+    look, span = _look(found), _span(found)
+    with matplotlib.rc_context(FONT):
+        figure, axes = new_figure(6.4, 4.4)
+        for curve in found.curves:
+            x, y, up, down = _line(curve, span)
+            style = look[curve.label]
+            axes.errorbar(
+                x,
+                y,
+                yerr=None if curve.flat else [down, up],
+                color=style.colour,
+                ls=DASHES[style.dash],
+                marker="" if curve.flat else style.marker,
+                ms=4,
+                lw=1.4,
+                elinewidth=0.8,
+                label=curve.label,
+            )
+        for point in references:
+            axes.plot(point.x, point.value, "x", color="#A3260F", ms=9, mew=2)
+        if found.panel.metric == "evm":
+            axes.set_yscale("log")
+            axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 5)))
+            axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+            axes.yaxis.set_minor_formatter(NullFormatter())
+        if found.panel.axis == "layer":
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        if found.panel.axis == "option":
+            axes.set_xscale("log")
+        axes.set_xlabel(found.panel.axis_label())
+        axes.set_ylabel(_METRICS[found.panel.metric])
+        axes.set_title(found.panel.title, fontsize=9.5, loc="left")
+        axes.grid(which="major", color="#E2E5EA", lw=0.7)
+        if found.curves:
+            axes.legend(fontsize=7.5, frameon=True, edgecolor="#D8DCE2", ncols=2)
+    return figure
+
+
+def _look(found: Accuracy) -> dict[str, Style]:
+    return styles([(curve.label, curve.label.partition("(")[0]) for curve in found.curves])
+
+
+def _span(found: Accuracy) -> tuple[float, float]:
+    """First and last place of the curves that are not flat."""
+    places = [p.x for curve in found.curves if not curve.flat for p in curve.points]
+    return (min(places), max(places)) if places else (0.0, 1.0)
+
+
+def _line(
+    curve: AccuracyCurve, span: tuple[float, float]
+) -> tuple[list[float], list[float], list[float], list[float]]:
+    """x, y, and how far the interval goes up and down; a flat curve spans the axis."""
+    if curve.flat:
+        value = curve.points[-1].value
+        return list(span), [value, value], [0.0, 0.0], [0.0, 0.0]
+    points = sorted(curve.points, key=lambda point: point.x)
+    return (
+        [point.x for point in points],
+        [point.value for point in points],
+        [point.high - point.value for point in points],
+        [point.value - point.low for point in points],
+    )

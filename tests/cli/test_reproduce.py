@@ -1,0 +1,76 @@
+"""`mimolearn reproduce`."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import pytest
+
+from mimolearn.cli import main
+
+
+@pytest.fixture
+def run(monkeypatch, capsys, tmp_path):
+    """Run a command line in a folder of its own: (exit code, stdout, stderr)."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").write_text("")
+
+    def call(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["mimolearn", "reproduce", *arguments])
+        with pytest.raises(SystemExit) as stop:
+            main()
+        out, err = capsys.readouterr()
+        code = stop.value.code
+        return (code if isinstance(code, int) else 0), out, err
+
+    return call
+
+
+def test_list(run):
+    code, out, _ = run("--list")
+    assert code == 0
+    assert "lcgnet/fig10" in out
+    names = [item["name"] for item in json.loads(run("--list", "deep-cg", "--json")[1])]
+    assert "deep-cg/fig3" in names
+    assert not any(name.startswith("lcgnet") for name in names)
+
+
+def test_one_experiment_writes_its_page(run, tmp_path):
+    code, out, err = run("deep-cg/complexity", "--quick", "--out", "here")
+    assert code == 0
+    assert "the paper is wrong" in out
+    assert "deep-cg/complexity: counts" in err
+    assert (tmp_path / "here" / "deep-cg-complexity.html").is_file()
+
+
+def test_several_share_one_page_and_json_is_json(run, tmp_path):
+    code, out, err = run("deep-cg/complexity", "lcgnet/fig16", "--quick", "-q", "--json")
+    assert code == 0
+    assert err == ""
+    assert [item["experiment"] for item in json.loads(out)] == [
+        "lcgnet/fig16",
+        "deep-cg/complexity",
+    ]
+    assert (tmp_path / "mimolearn-results" / "reproduction" / "reproduction.html").is_file()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ((), ["experiment", "--all", "--list"]),
+        (("lcgnet/fig99",), ["lcgnet/fig99", "did you mean"]),
+        (("--all", "lcgnet/fig7"), ["--all"]),
+        (("lcgnet/fig7", "--quick", "--full"), ["--quick", "--full"]),
+        (("lcgnet/fig7", "--workers", "0"), ["workers", "0"]),
+        (("deep-cg/complexity", "--out", "file"), ["file"]),
+    ],
+)
+def test_a_wrong_input_gets_one_line_and_a_failing_exit(run, arguments, words):
+    code, out, err = run(*arguments)
+    assert code == 2
+    assert out == ""
+    assert err.startswith("error: ")
+    assert err.count("\n") == 1
+    for word in words:
+        assert word in err

@@ -1,0 +1,182 @@
+"""Running: what is kept, what is taken up again, and numbers against an independent calculation."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from mimolearn.errors import InvalidInputError, ResultsFileError
+from mimolearn.experiments import Accuracy, Outcome, experiment, run_experiment
+from mimolearn.experiments.accuracy import Sums, ratio_interval
+from mimolearn.simulation import Comparison
+from mimolearn.simulation.chunk import batch_channels
+from mimolearn.simulation.run import canonical_snr
+from mimolearn.simulation.seeds import chunk_generator
+
+
+def outcomes(result) -> dict[str, Outcome]:
+    return {item.statement.claim: item.verdict.outcome for item in result.judged}
+
+
+def test_a_second_run_takes_up_everything(small, tmp_path):
+    first = run_experiment(small, tmp_path, budget="quick")
+    again = run_experiment(small, tmp_path, budget="quick")
+    assert first.fresh > 0
+    assert again.fresh == 0
+    assert [item.verdict for item in first.judged] == [item.verdict for item in again.judged]
+    written = json.loads((tmp_path / "paper-fig1.json").read_text())
+    assert len(written["statements"]) == len(small.all_statements())
+    assert written["missing"]["rates"] == {"absent": "weight no-such-weights is missing"}
+
+
+def test_statements_of_a_quick_run(small, tmp_path):
+    result = run_experiment(small, tmp_path, budget="quick")
+    found = outcomes(result)
+    assert found["one is one"] is Outcome.REPRODUCED
+    assert found["one is two"] is Outcome.PAPER_IS_WRONG
+    assert found["needs a network"] is Outcome.NOT_YET
+    assert found["the network was trained"] is Outcome.NOT_YET
+    assert found["wl-lmmse is below lmmse"] is Outcome.REPRODUCED
+    reasons = {item.statement.claim: item.verdict.reason for item in result.judged}
+    assert reasons["needs a network"] == "weight no-such-weights is missing"
+    assert "quick run" in reasons["the network was trained"]
+    assert not (tmp_path / "weights").exists()
+
+
+def test_more_budget_trains_once_and_reuses_what_the_quick_run_measured(small, tmp_path):
+    quick = run_experiment(small, tmp_path, budget="quick")
+    result = run_experiment(small, tmp_path)
+    weights = tmp_path / "weights" / "small-net.safetensors"
+    written = weights.stat().st_mtime_ns
+    assert outcomes(result)["the network was trained"] is Outcome.REPRODUCED
+    before, after = (r.findings.panels["layers"] for r in (quick, result))
+    assert isinstance(before, Accuracy)
+    assert isinstance(after, Accuracy)
+    assert after.channels == 2 * before.channels
+    kept = after.curves[0].points[-1].batches[: len(before.curves[0].points[-1].batches)]
+    assert kept == before.curves[0].points[-1].batches
+    assert run_experiment(small, tmp_path).fresh == 0
+    assert weights.stat().st_mtime_ns == written
+
+
+def test_receivers_that_are_slow_run_at_their_own_snrs(small, tmp_path):
+    rates = run_experiment(small, tmp_path, budget="quick").findings.panels["rates"]
+    assert isinstance(rates, Comparison)
+    assert [curve.label for curve in rates.curves] == ["zf", "lmmse"]
+    assert rates.curve("zf").at(-4.0) is None
+    assert rates.curve("lmmse").at(-4.0) is not None
+
+
+def test_an_interrupted_run_loses_nothing_that_was_finished(small, tmp_path):
+    steps = []
+
+    def stop(step):
+        steps.append(step)
+        if step.panel == "layers" and step.done == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_experiment(small, tmp_path, budget="quick", progress=stop)
+    done = sum(step.fresh for step in steps)
+    rest = run_experiment(small, tmp_path, budget="quick")
+    whole = run_experiment(small, tmp_path / "other", budget="quick")
+    assert 0 < rest.fresh == whole.fresh - done
+    assert [item.verdict for item in rest.judged] == [item.verdict for item in whole.judged]
+
+
+def test_mean_squares_are_those_of_the_textbook(small, tmp_path):
+    found = run_experiment(small, tmp_path, budget="quick").findings
+    scenario = small.panels[0].scenario
+    error = {"lmmse": 0.0, "wl-lmmse": 0.0}
+    energy = 0.0
+    for batch in range(-(-2_048 // batch_channels(scenario))):
+        generator = chunk_generator(scenario.key(), canonical_snr(5.0), batch)
+        block = scenario.draw(5.0, batch_channels(scenario), generator)
+        h, y = block.h.numpy().astype(complex), block.y[:, 0].numpy().astype(complex)
+        x = scenario.points().map(block.indices)[:, 0].numpy()
+        noise = block.noise_var.numpy()[:, None, None]
+        energy += (np.abs(x) ** 2).sum()
+        regular = np.conj(h.transpose(0, 2, 1)) @ h + noise * np.eye(2)
+        filtered = np.conj(h.transpose(0, 2, 1)) @ y[..., None]
+        error["lmmse"] += (np.abs(np.linalg.solve(regular, filtered)[..., 0] - x) ** 2).sum()
+        real = np.concatenate([h.real, h.imag], 1)
+        stacked = np.concatenate([y.real, y.imag], 1)[..., None]
+        regular = real.transpose(0, 2, 1) @ real + noise / 2 * np.eye(2)
+        estimate = np.linalg.solve(regular, real.transpose(0, 2, 1) @ stacked)[..., 0]
+        error["wl-lmmse"] += (np.abs(estimate - x) ** 2).sum()
+    for label, value in error.items():
+        expected = 10 * math.log10(value / energy)
+        assert found.level("layers", label).value == pytest.approx(expected, abs=1e-3)
+
+
+def test_the_interval_of_a_ratio_covers_it_as_often_as_it_says():
+    generator = torch.Generator().manual_seed(3)
+    runs, channels = 800, 200
+    weights = torch.rand(runs, channels, generator=generator) + 0.5
+    errors = weights * torch.empty(runs, channels).exponential_(generator=generator)
+    covered = 0
+    for n, d in zip(errors.double(), weights.double(), strict=True):
+        sums = Sums(
+            [float(n.sum())],
+            [float((n * n).sum())],
+            [float((n * d).sum())],
+            float(d.sum()),
+            float((d * d).sum()),
+        )
+        _, low, high = ratio_interval(sums, 0)
+        covered += low <= 1.0 <= high
+    assert abs(covered / runs - 0.95) < 4 * math.sqrt(0.95 * 0.05 / runs)
+
+
+def test_damaged_measurements_are_one_line(small, tmp_path):
+    run_experiment(small, tmp_path, budget="quick")
+    file = next((tmp_path / "accuracy").iterdir())
+    moved = json.loads(file.read_text())
+    moved["batches"][0]["seed"] += 1
+    for content in (
+        json.dumps(moved),
+        "{",
+        '{"schema": 1}',
+        '{"schema": 1, "batches": [{"channels": 1}]}',
+    ):
+        file.write_text(content)
+        with pytest.raises(ResultsFileError, match="delete the file") as error:
+            run_experiment(small, tmp_path, budget="quick")
+        assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("options", [{"budget": "slow"}, {"workers": 0}])
+def test_wrong_arguments(small, tmp_path, options):
+    with pytest.raises(InvalidInputError):
+        run_experiment(small, tmp_path, **options)
+
+
+def test_a_figure_of_error_rates_end_to_end(tmp_path):
+    first = run_experiment(experiment("lcgnet/fig13"), tmp_path, budget="quick")
+    again = run_experiment(experiment("lcgnet/fig13"), tmp_path, budget="quick")
+    assert first.fresh > 0
+    assert again.fresh == 0
+    assert outcomes(first) == outcomes(again)
+
+
+def test_a_figure_of_mean_squares_end_to_end_meets_the_numbers_of_the_paper(tmp_path):
+    first = run_experiment(experiment("lcgnet/fig7"), tmp_path, budget="quick")
+    again = run_experiment(experiment("lcgnet/fig7"), tmp_path, budget="quick")
+    assert first.fresh > 0
+    assert again.fresh == 0
+    found = outcomes(again)
+    assert found == outcomes(first)
+    assert found["NMSE at 30 dB: cg is at -30 dB at 14"] is Outcome.REPRODUCED
+    assert found["NMSE at 30 dB: cg is at -23.28 dB at 7"] is Outcome.REPRODUCED
+    assert found["The entries of the channel have variance 1/Nt"] is Outcome.PAPER_IS_WRONG
+
+
+def test_the_printed_gradients_hold_in_the_last_layer_only(tmp_path):
+    found = outcomes(run_experiment(experiment("deep-cg/table1"), tmp_path, budget="quick"))
+    for equation in "689":
+        claim = next(claim for claim in found if claim.startswith(f"Eq. {equation}"))
+        assert found[claim] is Outcome.PAPER_IS_WRONG
