@@ -15,10 +15,10 @@ from mimolearn import (
     Constellation,
     InvalidInputError,
     Scenario,
-    make_detector,
     shipped_scenarios,
 )
 from mimolearn.scenario import read_shipped
+from mimolearn.simulation import Contender
 from mimolearn.snr import snr_definitions
 
 BASE = {"num_tx_ant": 3, "num_rx_ant": 5, "constellation": "qpsk"}
@@ -349,8 +349,7 @@ def test_shipped_contenders_are_feasible(name: str) -> None:
     low, high = (scenario.draw(run["snr_db"][i], 8, generator()) for i in (0, -1))
     sent = scenario.points().indices_to_bits(high.indices)
     for contender in run["contenders"]:
-        options = {"name": contender} if isinstance(contender, str) else dict(contender)
-        detector = make_detector(options.pop("name"), scenario.constellation, **options)
+        detector = Contender.parse(contender).build(scenario.constellation)
         at_low, at_high = (detector(b.y, b.h_hat, b.noise_var) for b in (low, high))
         assert at_low.incomplete is None or not bool(at_low.incomplete.any())
         assert bool(at_low.finite().all())
