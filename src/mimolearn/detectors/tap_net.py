@@ -70,7 +70,7 @@ class TapNet(UnfoldedDetector):
 
     Choose it for many streams, as the trained ``tap-net-8v`` (within 0.02 dB of ML at 32 x 64 and,
     for BPSK, 32 x 32, BER 1e-3 and 1e-4) or, where channels are correlated or all kinds come,
-    ``tap-net-any``; scalars serve every size and constellation. Untrained it loses 0.05 to 0.3 dB,
+    ``tap-net-any``; scalars serve every size and constellation. Untrained it loses up to 0.3 dB,
     and under strong correlation it is worse than ``lmmse``. Correlation needs start "lmmse" and
     form "vector". In small square systems with QAM, search instead.
 
