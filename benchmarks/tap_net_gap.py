@@ -21,7 +21,7 @@ from mimolearn.detectors import Detector, Las, make_detector
 from mimolearn.simulation import Comparison, Contender
 from mimolearn.zoo import load
 
-NETWORKS = ("tap-net-5s", "tap-net-8v", "tap-net-10v-correlated", "tap-net-any")
+NETWORKS = ("tap-net-5s", "tap-net-8v", "tap-net-any")
 
 
 class Case(NamedTuple):

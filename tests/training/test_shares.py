@@ -4,7 +4,8 @@ import pytest
 import torch
 from torch import Generator
 
-from mimolearn import InvalidInputError, Scenario, make_detector
+from mimolearn import InvalidInputError, Scenario
+from mimolearn.detectors import TapNet
 from mimolearn.training import Loss, Recipe, SnrMix, fine_tune_recipe, train
 from mimolearn.training.data import draw_block, step_generator
 from mimolearn.training.losses import loss_of
@@ -28,7 +29,7 @@ def test_validation_is_the_mean_over_the_scenarios(recipe):
     found = train(still).history[-1]["validation_loss"]
     losses = []
     for number, share in enumerate(still.shares()):
-        detector = make_detector("tap-net", share.scenario.constellation, num_layers=2)
+        detector = TapNet(share.scenario.constellation, num_layers=2)
         generator = step_generator(still.seed, "validation", number)
         block = draw_block(share.scenario, share.snr, 16, 2, generator)
         losses.append(float(loss_of(still.loss, detector, block, None).detach()))
@@ -68,6 +69,7 @@ def test_mixed_recipe_survives_toml(recipe, tmp_path):
 
 def test_fine_tuning_leaves_the_other_scenarios(recipe, tmp_path):
     trained = train(recipe(**TAP, also=[SHARE]), out=tmp_path)
+    assert trained.path is not None
     scenario = Scenario(num_tx_ant=4, num_rx_ant=4, constellation="bpsk")
     tuned = fine_tune_recipe(trained.path, scenario, steps=2)
     assert len(tuned.shares()) == 1
@@ -76,7 +78,7 @@ def test_fine_tuning_leaves_the_other_scenarios(recipe, tmp_path):
 def test_log_offset_is_the_logarithm_of_the_loss(small_scenario):
     mix = SnrMix(low_db=5.0, high_db=10.0)
     block = draw_block(small_scenario, mix, 6, 5, Generator().manual_seed(1))
-    network = make_detector("tap-net", "bpsk", num_layers=2)
+    network = TapNet("bpsk", num_layers=2)
     plain = loss_of(Loss(name="cross-entropy"), network, block, None)
     found = loss_of(Loss(name="cross-entropy", log_offset=0.01), network, block, None)
     torch.testing.assert_close(found, (plain + 0.01).log())

@@ -32,8 +32,9 @@ class Prepared(NamedTuple):
 class Las(Detector):
     """Likelihood-ascent search: climbs from another detector's decisions to a local optimum.
 
-    Choose it behind ``wl-lmmse`` or ``lmmse`` where decisions are all that is needed: it costs
-    about one product more and gains decibels at light load. Behind ``tap-net`` it gains little.
+    Choose it behind ``wl-lmmse`` where decisions are all that is needed and streams are half of the
+    antennas: at 32 x 64 it is then within 0.05 dB of ML for BPSK and 0.12 dB for QPSK, BER 1e-3,
+    for little more than one product. At 32 x 32 or under correlation it is not.
 
     Repeats the change of one unknown by one level that lowers ||y - H x||^2 most, on the real
     model, until none lowers it (Vardhan, Mohammed, Chockalingam and Rajan 2008, which flips the

@@ -68,10 +68,11 @@ class Layer(NamedTuple):
 class TapNet(UnfoldedDetector):
     """Unfolded TAP detection: decisions of a tree search at the price of a few Gram products.
 
-    Choose it for many streams (16 and more), where it is on the ML curve at load 1/2 and for BPSK
-    also at load 1, with soft output; the same trained scalars serve any size and constellation.
-    Start "lmmse" and form "vector" are needed in correlated channels. In small square systems with
-    QAM, search instead.
+    Choose it for many streams, as the trained ``tap-net-8v`` (within 0.02 dB of ML at 32 x 64 and,
+    for BPSK, 32 x 32, BER 1e-3 and 1e-4) or, where channels are correlated or all kinds come,
+    ``tap-net-any``; scalars serve every size and constellation. Untrained it loses up to 0.3 dB,
+    and under strong correlation it is worse than ``lmmse``. Correlation needs start "lmmse" and
+    form "vector". In small square systems with QAM, search instead.
 
     The mean-field equations of Thouless, Anderson and Palmer (1977), which Kabashima (2003) brought
     to multi-user detection and Donoho, Maleki and Montanari (2009) to compressed sensing as AMP.
