@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jinja2
 import plotly.graph_objects as go
@@ -27,7 +28,7 @@ from mimolearn.simulation import METRIC_LABELS, Comparison, Curve, Point
 _CONFIG = {
     "displaylogo": False,
     "responsive": True,
-    "modeBarButtonsToRemove": ["select2d", "lasso2d"],
+    "modeBarButtons": [["toImage", "zoom2d", "pan2d", "resetScale2d"]],
 }
 
 
@@ -190,13 +191,11 @@ def _frontier_traces(
             visible=visible,
         )
     ]
+    places = _label_places(comparison, cost)
     for curve in comparison.curves:
-        estimate, value = (
-            comparison.required_snr(curve.label),
-            cost_of(comparison, curve.label, cost),
-        )
-        if estimate.value_db is None or value is None:
+        if curve.label not in places:
             continue
+        estimate, value = comparison.required_snr(curve.label), places[curve.label].x
         best = curve.label in names
         low = estimate.value_db if estimate.low_db is None else estimate.low_db
         high = estimate.value_db if estimate.high_db is None else estimate.high_db
@@ -208,7 +207,7 @@ def _frontier_traces(
                 name=curve.label,
                 mode="markers+text",
                 text=[f"<b>{curve.label}</b>" if best else curve.label],
-                textposition="top right",
+                textposition=places[curve.label].side,
                 textfont={"size": 12 if best else 11, "color": style.colour if best else "#6B7480"},
                 marker={
                     "symbol": plotly_symbol(style),
@@ -231,6 +230,42 @@ def _frontier_traces(
             )
         )
     return traces
+
+
+class _Place(NamedTuple):
+    """Where a point lies, and on which side of it its name is written."""
+
+    x: float
+    y: float
+    side: str
+
+
+def _label_places(comparison: Comparison, cost: str) -> dict[str, _Place]:
+    """Every placed receiver, names kept apart: each takes the first side that no neighbour has."""
+    found = {
+        curve.label: (value, snr)
+        for curve in comparison.curves
+        if (value := cost_of(comparison, curve.label, cost)) is not None
+        and (snr := comparison.required_snr(curve.label).value_db) is not None
+    }
+    if not found:
+        return {}
+    logs = [math.log10(value) for value, _ in found.values()]
+    heights = [snr for _, snr in found.values()]
+    width, height = max(logs) - min(logs) or 1.0, max(heights) - min(heights) or 1.0
+    placed: dict[str, _Place] = {}
+    for label, (x, y) in sorted(found.items(), key=lambda item: item[1]):
+        near = {
+            place.side
+            for place in placed.values()
+            if abs(math.log10(x / place.x)) < 0.2 * width and abs(y - place.y) < 0.08 * height
+        }
+        on_the_right = (math.log10(x) - min(logs)) / width > 0.8
+        sides = ["top right", "bottom right", "top left", "bottom left", "top center"]
+        if on_the_right:
+            sides = ["top left", "bottom left", "top center", "bottom center"]
+        placed[label] = _Place(x, y, next((side for side in sides if side not in near), sides[0]))
+    return placed
 
 
 def finish_plot(figure: go.Figure, height: int) -> go.Figure:
