@@ -20,7 +20,8 @@ from mimolearn.detectors.real_triangular import (
     rotate,
     triangle_cost,
 )
-from mimolearn.errors import check_positive_int, check_real
+from mimolearn.errors import check_finite, check_positive_int, check_real
+from mimolearn.kernels import search_door
 
 
 @final
@@ -60,6 +61,18 @@ class KBest(Detector):
 
     def _check_size(self, num_rx_ant: int, num_tx_ant: int) -> None:
         check_determined(self.name, self.constellation, num_rx_ant, num_tx_ant)
+
+    def _one_shot(self, y: Tensor, h: Tensor, noise_var: Tensor) -> LLRDetection | None:
+        found = search_door.k_best(y, h, noise_var, self.constellation, self.k, self.llr_clip)
+        if found is None:
+            return None
+        llr, ok = found
+        if not ok.all():
+            check_finite("h", h)
+            check_finite("y", y)
+            rest = ~ok
+            llr[rest] = self._detect(self._prepare(h[rest], noise_var[rest]), y[rest]).llr()
+        return LLRDetection(self.constellation, llr)
 
     def _prepare(self, h: Tensor, noise_var: Tensor) -> RealTriangular:
         return real_triangular(h, noise_var, self.constellation)
