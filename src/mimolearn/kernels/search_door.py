@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import math
+from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -16,6 +17,9 @@ from torch import Tensor
 
 from mimolearn.constellation import Constellation
 from mimolearn.kernels.dispatch import _fits, _flat, _in_threads, _padded, _space, usable
+
+# Of the second-level cache of most machines.
+_CACHE_FLOATS = 2**17
 
 
 def k_best(
@@ -29,21 +33,54 @@ def k_best(
         return None
     from mimolearn.kernels import k_best_float32 as kernels
 
-    kernel = kernels.kernel()
-    num, (vectors, rx), tx = math.prod(h.shape[:-2]), y.shape[-2:], h.shape[-1]
-    axes, levels = 1 if constellation.is_real else 2, constellation.num_levels
+    tx, axes, levels = h.shape[-1], 1 if constellation.is_real else 2, constellation.num_levels
     k = min(k, levels ** (axes * tx))
     llr = torch.empty(*y.shape[:-1], tx, constellation.bits_per_symbol)
-    ok = torch.empty(h.shape[:-2], dtype=torch.bool)
     settings, bits = _settings(constellation, clip)
-    arrays = (_flat(h), _flat(y), _padded(noise_var, num), settings, bits, _flat(llr), _flat(ok))
-    space = kernels.workspace(rx, tx, vectors, axes, k, levels)
+    space = kernels.workspace(tx, axes, k, levels)
+    kernel, out, vectors = kernels.kernel(), _flat(llr), y.shape[-2]
+
+    def search(problems: np.ndarray, ok: np.ndarray, first: int, last: int) -> None:
+        kernel(problems, settings, bits, out, ok, first, last, vectors, tx, axes, k, _space(space))
+
+    ok = _on_triangles(y, h, noise_var, axes, settings, search, k * float(axes * tx) ** 2)
+    return llr, ok
+
+
+def _on_triangles(
+    y: Tensor,
+    h: Tensor,
+    noise_var: Tensor,
+    axes: int,
+    settings: np.ndarray,
+    search: Callable[[np.ndarray, np.ndarray, int, int], None],
+    cost: float,
+) -> Tensor:
+    """Run ``search(problems, ok, first channel, last)`` on all channels; returns ok (*C).
+
+    The front end fills ``problems`` for as many channels as stay in the cache. cost: real
+    multiplications of a vector's search, about.
+    """
+    from mimolearn.kernels import triangle_float32
+
+    front_end = triangle_float32.front_end()
+    num, (vectors, rx), tx = math.prod(h.shape[:-2]), y.shape[-2:], h.shape[-1]
+    ok = torch.empty(h.shape[:-2], dtype=torch.bool)
+    arrays, flat_ok = (_flat(h), _flat(y), _padded(noise_var, num), settings), _flat(ok)
+    width = (tx + 15) // 16 * 16
+    stride = axes * width * (tx + vectors) + width
+    most = max(1, _CACHE_FLOATS // (16 * stride))
 
     def work(first: int, last: int) -> None:
-        kernel(*arrays, first, last, num, vectors, rx, tx, axes, k, _space(space))
+        problems = _space(min(most, last - first) * 16 * stride)
+        space = _space(triangle_float32.front_end_space(rx, tx))
+        for group in range(first, last, most):
+            end = min(group + most, last)
+            front_end(*arrays, problems, group, end, num, vectors, rx, tx, axes, space)
+            search(problems, flat_ok, 16 * group, min(16 * end, num))
 
-    _in_threads(work, num, vectors * k * float(axes * tx) ** 2)
-    return llr, ok
+    _in_threads(work, num, 2.0 * tx * tx * (rx + tx) + vectors * cost)
+    return ok
 
 
 @functools.cache

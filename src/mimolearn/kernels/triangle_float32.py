@@ -14,11 +14,13 @@ says so. A NaN or infinity is given up too.
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 
-from mimolearn.kernels.compile import inlined
+from mimolearn.kernels.compile import compiled, inlined, source_stamp
 from mimolearn.kernels.complex_dense import correlate, gram
 from mimolearn.kernels.interleave import SLACK, interleave
 from mimolearn.kernels.linear import cut, padded, row_length
@@ -50,206 +52,227 @@ def lanes_of(n):
     return (n + 15) // 16 * 16
 
 
-def workspace(num_rx: int, num_tx: int, num_vectors: int, axes: int) -> int:
-    """Floats that the parts of this module need."""
-    n, width = num_tx + num_tx % 2, (num_tx + 15) // 16 * 16
-    real = (axes * num_tx + 15) // 16 * 16
-    interleaved = (num_rx + n) * (n * 32 + 16) + SLACK + num_rx * 32 + SLACK + n * 32
-    planes = (2 * num_tx + 1) * width * 16 + 2 * width * 16
-    problems = 16 * ((2 * num_tx + 1) * width + 2 * num_vectors * width)
-    factor = 2 * num_tx * width + width
-    return interleaved + planes + problems + factor + real * (real + 3) + 256
+class Places(NamedTuple):
+    """Where the numbers of one channel lie after the front end, and how long they are.
 
-
-class Triangle(NamedTuple):
-    """Memory of one group of channels, and of the triangle that is being worked on.
-
-    gram_re, gram_im (16, N, S) and diagonal (16, S): the Gram matrices; b_re, b_im (16, T, S): the
-    matched filters; r_re, r_im (N, S), inverse (N): the factor, columns not yet in order;
-    columns (n, n'): row k is column k of the real R; offset, z (n').
+    gram_re, gram_im (N, S), diagonal (S): the Gram matrix; b_re, b_im (T, S): the matched
+    filters; imaginary parts only where symbols have one.
     """
 
-    matrix: np.ndarray
-    gram: np.ndarray
-    received: np.ndarray
-    matched: np.ndarray
-    plane_re: np.ndarray
-    plane_im: np.ndarray
-    plane_diagonal: np.ndarray
-    gram_re: np.ndarray
-    gram_im: np.ndarray
-    diagonal: np.ndarray
-    b_re: np.ndarray
-    b_im: np.ndarray
-    r_re: np.ndarray
-    r_im: np.ndarray
-    inverse: np.ndarray
-    columns: np.ndarray
-    offset: np.ndarray
-    z: np.ndarray
+    gram_im: int
+    diagonal: int
+    b_re: int
+    b_im: int
+    stride: int
 
 
 @inlined
-def triangle_memory(space, num_rx, num_tx, num_vectors, axes):
-    """Cut the workspace up; returns (Triangle, the rest of the workspace)."""
-    row, width = row_length(num_tx), lanes_of(num_tx)
-    real = lanes_of(axes * num_tx)
-    matrix, at = cut(space, 0, num_rx * row + SLACK)
-    complex_gram, at = cut(space, at, padded(num_tx) * row)
-    received, at = cut(space, at, num_rx * 32 + SLACK)
-    matched, at = cut(space, at, padded(num_tx) * 32)
-    plane_re, at = cut(space, at, (num_tx + 1) * width * 16)
-    plane_im, at = cut(space, at, (num_tx + 1) * width * 16)
-    plane_diagonal, at = cut(space, at, width * 16)
-    gram_re, at = cut(space, at, 16 * num_tx * width)
-    gram_im, at = cut(space, at, 16 * num_tx * width)
-    diagonal, at = cut(space, at, 16 * width)
-    b_re, at = cut(space, at, 16 * num_vectors * width)
-    b_im, at = cut(space, at, 16 * num_vectors * width)
-    r_re, at = cut(space, at, num_tx * width)
-    r_im, at = cut(space, at, num_tx * width)
-    inverse, at = cut(space, at, width)
-    columns, at = cut(space, at, real * real)
-    offset, at = cut(space, at, real)
-    z, at = cut(space, at, real)
-    # Zeros that stay: padded columns, and R below its diagonal.
-    plane_re[:] = 0.0
-    plane_im[:] = 0.0
-    plane_diagonal[:] = _INFINITY
-    columns[:] = 0.0
-    memory = Triangle(
-        matrix, complex_gram, received, matched, plane_re, plane_im, plane_diagonal,
-        gram_re, gram_im, diagonal, b_re, b_im, r_re, r_im, inverse, columns, offset, z,
-    )  # fmt: skip
-    return memory, space[at:]
+def places(num_tx, num_vectors, axes):
+    """Places for one channel."""
+    width = lanes_of(num_tx)
+    diagonal = axes * num_tx * width
+    b_re = diagonal + width
+    b_im = b_re + (axes - 1) * num_vectors * width
+    return Places(
+        diagonal - num_tx * width, diagonal, b_re, b_im, b_re + axes * num_vectors * width
+    )
+
+
+class Triangle(NamedTuple):
+    """Where in the workspace the triangle in work lies.
+
+    Places and not arrays, because passing an array counts a reference, which costs as much as a
+    row of a factor.
+    r_re, r_im (N, S), inverse (N): the factor, columns not yet in order; columns (n, n'): row k is
+    column k of the real R; offset, z (n'); end: what is free.
+    """
+
+    r_re: int
+    r_im: int
+    inverse: int
+    columns: int
+    offset: int
+    z: int
+    end: int
+
+
+@inlined
+def triangle_memory(num_tx, axes):
+    """Divide the start of a workspace up, which has to be zero: R stays so below its diagonal."""
+    width, real = lanes_of(num_tx), lanes_of(axes * num_tx)
+    r_im = num_tx * width
+    inverse = 2 * r_im
+    columns = inverse + width
+    offset = columns + real * real
+    z = offset + real
+    return Triangle(0, r_im, inverse, columns, offset, z, z + real)
+
+
+def front_end_space(num_rx: int, num_tx: int) -> int:
+    """Floats of workspace of the front end."""
+    n, width = num_tx + num_tx % 2, (num_tx + 15) // 16 * 16
+    interleaved = (num_rx + n) * (n * 32 + 16) + 2 * SLACK + num_rx * 32 + n * 32
+    return interleaved + (2 * num_tx + 1) * width * 16
 
 
 @inlined
 def _to_problems(plane, first, count, out, stride, column):
-    """``count`` interleaved floats to each of 16 problems, ``stride`` floats apart."""
+    """``count`` interleaved floats to each of 16 channels, ``stride`` floats apart."""
     for c in range(0, count, 16):
         tile = load_lines(plane, first + c * 16)
         store_tile(out, 0, 15, stride, column + c, 16, tile)
 
 
 @inlined
-def triangle_group(m, h, y, group, num, num_vectors, num_rx, num_tx, axes, precision, settings):
-    """Gram matrices and matched filters of 16 channels.
-
-    precision: 1 / noise_var. settings: level spacing, diagonal loading.
-    """
-    row, width = row_length(num_tx), lanes_of(num_tx)
-    spacing, loading = settings[0], settings[1] * settings[0] * settings[0]
-    first, last = group * 16, num - 1
-    interleave(h, (first, last, num_rx * num_tx * 2), 0, num_rx, 2 * num_tx, m.matrix, row)
-    gram(m.matrix, row, num_rx, padded(num_tx), m.gram, row)
-    scale = precision * (spacing * spacing)
+def _spread_gram(product, row, num_tx, axes, scale, loading, plane, at_im, at_diagonal):
+    """Both halves of the Gram matrix and its diagonal, scaled and loaded, in planes."""
+    width = lanes_of(num_tx)
     for p in range(num_tx):
         for q in range(p):
-            re = load(m.gram, p * row + q * 32) * scale
-            im = load(m.gram, p * row + q * 32 + 16) * scale
-            # ``gram`` leaves the conjugate.
-            store(m.plane_re, (p * width + q) * 16, re)
-            store(m.plane_re, (q * width + p) * 16, re)
+            re = load(product, p * row + q * 32) * scale
+            store(plane, (p * width + q) * 16, re)
+            store(plane, (q * width + p) * 16, re)
             if axes == 2:
-                store(m.plane_im, (p * width + q) * 16, -im)
-                store(m.plane_im, (q * width + p) * 16, im)
-        own = fma(load(m.gram, p * row + p * 32), scale, splat(loading))
-        store(m.plane_re, (p * width + p) * 16, own)
-        store(m.plane_diagonal, p * 16, own)
-    size = num_tx * width
-    _to_problems(m.plane_re, 0, size, m.gram_re, size, 0)
-    if axes == 2:
-        _to_problems(m.plane_im, 0, size, m.gram_im, size, 0)
-    _to_problems(m.plane_diagonal, 0, width, m.diagonal, width, 0)
-    scale = precision * spacing
-    # One row of the planes is left for the matched filter.
-    spare = size * 16
-    place = (first, last, num_vectors * num_rx * 2)
-    for t in range(num_vectors):
-        interleave(y, place, t * num_rx * 2, 1, num_rx * 2, m.received, num_rx * 32)
-        correlate(m.matrix, row, num_rx, padded(num_tx), m.received, 0, 1, m.matched, 0)
-        for p in range(num_tx):
-            store(m.plane_re, spare + p * 16, load(m.matched, p * 32) * scale)
-            store(m.plane_im, spare + p * 16, -load(m.matched, p * 32 + 16) * scale)
-        stride = num_vectors * width
-        _to_problems(m.plane_re, spare, width, m.b_re, stride, t * width)
-        if axes == 2:
-            _to_problems(m.plane_im, spare, width, m.b_im, stride, t * width)
+                # ``gram`` leaves the conjugate.
+                im = load(product, p * row + q * 32 + 16) * scale
+                store(plane, at_im + (p * width + q) * 16, -im)
+                store(plane, at_im + (q * width + p) * 16, im)
+        own = fma(load(product, p * row + p * 32), scale, splat(loading))
+        store(plane, (p * width + p) * 16, own)
+        store(plane, at_diagonal + p * 16, own)
+
+
+@functools.cache
+def front_end() -> Callable[..., None]:
+    """kernel(h, y, noise_var, settings, problems, first, last, num, vectors, rx, tx, axes, space).
+
+    Gram matrices and matched filters of groups of 16 channels, from the start of ``problems`` on,
+    each channel laid out as ``Places`` says. h (B, Nr, Nt, 2), y (B, T, Nr, 2), flat; noise_var
+    padded to whole groups; settings: level spacing, diagonal loading, ...; both go into the Gram
+    matrix with 1 / noise_var.
+    """
+    stamp = source_stamp()
+
+    def triangle_front_end(
+        h, y, noise_var, settings, problems, first, last, num, vectors, rx, tx, axes, space
+    ):
+        _ = stamp
+        row, width, place = row_length(tx), lanes_of(tx), places(tx, vectors, axes)
+        spacing = settings[0]
+        loading = settings[1] * spacing * spacing
+        size = tx * width
+        matrix, at = cut(space, 0, rx * row + SLACK)
+        product, at = cut(space, at, padded(tx) * row)
+        received, at = cut(space, at, rx * 32 + SLACK)
+        matched, at = cut(space, at, padded(tx) * 32)
+        plane, at = cut(space, at, (2 * size + width) * 16)
+        for group in range(first, last):
+            # Padded columns: zero, and above all others on the diagonal.
+            plane[: 2 * size * 16] = 0.0
+            plane[2 * size * 16 :] = _INFINITY
+            start, end = group * 16, num - 1
+            precision = 1.0 / load(noise_var, start)
+            interleave(h, (start, end, rx * tx * 2), 0, rx, 2 * tx, matrix, row)
+            gram(matrix, row, rx, padded(tx), product, row)
+            scale = precision * (spacing * spacing)
+            im, diagonal = size * 16, 2 * size * 16
+            _spread_gram(product, row, tx, axes, scale, loading, plane, im, diagonal)
+            to = (group - first) * 16 * place.stride
+            for part in range(axes):
+                _to_problems(plane, part * im, size, problems, place.stride, to + part * size)
+            _to_problems(plane, diagonal, width, problems, place.stride, to + place.diagonal)
+            for t in range(vectors):
+                of_y = (start, end, vectors * rx * 2)
+                interleave(y, of_y, t * rx * 2, 1, rx * 2, received, rx * 32)
+                correlate(matrix, row, rx, padded(tx), received, 0, 1, matched, 0)
+                for part in range(axes):
+                    scale = precision * (spacing if part == 0 else -spacing)
+                    for p in range(tx):
+                        store(plane, p * 16, load(matched, p * 32 + part * 16) * scale)
+                    for p in range(tx, width):
+                        store(plane, p * 16, splat(0.0))
+                    column = to + (place.b_im if part == 1 else place.b_re) + t * width
+                    _to_problems(plane, 0, width, problems, place.stride, column)
+
+    arrays = ", ".join(["float32[::1]"] * 5 + ["int64"] * 7 + ["float32[::1]"])
+    return compiled(f"void({arrays})", triangle_front_end)
 
 
 @inlined
-def _smallest(diagonal, start, width):
+def _smallest(problems, start, width):
     """Number of the smallest entry, its last six bits aside, which make room for the number."""
     best = splat_int(0x7FFFFFFF)
     for c in range(0, width, 16):
-        bits = as_int_bits(load(diagonal, start + c))
+        bits = as_int_bits(load(problems, start + c))
         packed = (bits & ~_INDEX_MASK) | (lane_numbers() + c)
         best = select_int(packed < best, packed, best)
     return lane_min_int(best) & _INDEX_MASK
 
 
 @inlined
-def _factor_row(m, at, k, p, c, width, axes):
+def _factor_row(space, m, problems, row_re, row_im, k, p, c, width, axes):
     """Row p of the Gram matrix less what the first k rows of R explain, columns c ... c + 15."""
-    re, im = load(m.gram_re, at + p * width + c), splat(0.0)
+    re, im = load(problems, row_re + c), splat(0.0)
     re2, im2 = splat(0.0), splat(0.0)
     if axes == 2:
-        im = load(m.gram_im, at + p * width + c)
+        im = load(problems, row_im + c)
         for i in range(k):
-            factor_re, factor_im = m.r_re[i * width + p], m.r_im[i * width + p]
-            x, y = load(m.r_re, i * width + c), load(m.r_im, i * width + c)
+            factor_re, factor_im = space[m.r_re + i * width + p], space[m.r_im + i * width + p]
+            x, y = load(space, m.r_re + i * width + c), load(space, m.r_im + i * width + c)
             re, re2 = fnma(factor_re, x, re), fnma(factor_im, y, re2)
             im, im2 = fnma(factor_re, y, im), fma(factor_im, x, im2)
         return re + re2, im + im2
     for i in range(0, k - 1, 2):
-        re = fnma(m.r_re[i * width + p], load(m.r_re, i * width + c), re)
+        re = fnma(space[m.r_re + i * width + p], load(space, m.r_re + i * width + c), re)
         i += 1
-        re2 = fnma(m.r_re[i * width + p], load(m.r_re, i * width + c), re2)
+        re2 = fnma(space[m.r_re + i * width + p], load(space, m.r_re + i * width + c), re2)
     if k % 2 == 1:
-        re = fnma(m.r_re[(k - 1) * width + p], load(m.r_re, (k - 1) * width + c), re)
+        re = fnma(
+            space[m.r_re + (k - 1) * width + p], load(space, m.r_re + (k - 1) * width + c), re
+        )
     return re + re2, im
 
 
 @inlined
-def factor(m, lane, num_tx, axes, order, most_energy):
-    """Sorted Cholesky factor of one channel of the group; returns whether it can be trusted."""
+def factor(space, m, problems, own, place, num_tx, axes, order, most_energy):
+    """Sorted Cholesky factor of the channel at ``own``; returns whether it can be trusted."""
     width = lanes_of(num_tx)
-    at, own = lane * num_tx * width, lane * width
+    diagonal = own + place.diagonal
     energy = np.float32(0.0)
     for p in range(num_tx):
-        energy += m.diagonal[own + p]
+        energy += problems[diagonal + p]
     if not energy <= most_energy:
         return False
     for k in range(num_tx):
-        p = _smallest(m.diagonal, own, width)
-        pivot = m.diagonal[own + p]
-        if not (_DEPENDENT * m.gram_re[at + p * width + p] < pivot < _INFINITY):
+        p = _smallest(problems, diagonal, width)
+        row_re, row_im = own + p * width, own + place.gram_im + p * width
+        pivot = problems[diagonal + p]
+        if not (_DEPENDENT * problems[row_re + p] < pivot < _INFINITY):
             return False
         scale = np.float32(1.0) / np.sqrt(pivot)
         order[k] = p
-        m.inverse[k] = scale
+        space[m.inverse + k] = scale
         for c in range(0, width, 16):
-            re, im = _factor_row(m, at, k, p, c, width, axes)
-            rest = load(m.diagonal, own + c)
+            re, im = _factor_row(space, m, problems, row_re, row_im, k, p, c, width, axes)
+            rest = load(problems, diagonal + c)
             open_columns = rest < _INFINITY
             re = select(open_columns, re * scale, splat(0.0))
-            store(m.r_re, k * width + c, re)
+            store(space, m.r_re + k * width + c, re)
             rest = fnma(re, re, rest)
             if axes == 2:
                 im = select(open_columns, im * scale, splat(0.0))
-                store(m.r_im, k * width + c, im)
+                store(space, m.r_im + k * width + c, im)
                 rest = fnma(im, im, rest)
-            store(m.diagonal, own + c, rest)
-        m.diagonal[own + p] = _INFINITY
-        m.r_re[k * width + p] = pivot * scale
+            store(problems, diagonal + c, rest)
+        problems[diagonal + p] = _INFINITY
+        space[m.r_re + k * width + p] = pivot * scale
         if axes == 2:
-            m.r_im[k * width + p] = 0.0
+            space[m.r_im + k * width + p] = 0.0
     return True
 
 
 @inlined
-def order_columns(m, num_tx, axes, order, lowest):
+def order_columns(space, m, num_tx, axes, order, lowest):
     """The real R in the order of its pivots, and its offset: R times the lowest level.
 
     lowest: lowest level over the level spacing, which R contains.
@@ -260,47 +283,53 @@ def order_columns(m, num_tx, axes, order, lowest):
         if axes == 2:
             even, odd = 2 * j * real, (2 * j + 1) * real
             for k in range(j + 1):
-                re, im = m.r_re[k * width + p], m.r_im[k * width + p]
-                m.columns[even + 2 * k] = re
-                m.columns[even + 2 * k + 1] = im
-                m.columns[odd + 2 * k] = -im
-                m.columns[odd + 2 * k + 1] = re
+                re, im = space[m.r_re + k * width + p], space[m.r_im + k * width + p]
+                space[m.columns + even + 2 * k] = re
+                space[m.columns + even + 2 * k + 1] = im
+                space[m.columns + odd + 2 * k] = -im
+                space[m.columns + odd + 2 * k + 1] = re
         else:
             for k in range(j + 1):
-                m.columns[j * real + k] = m.r_re[k * width + p]
+                space[m.columns + j * real + k] = space[m.r_re + k * width + p]
     for c in range(0, real, 16):
         total = splat(0.0)
         for j in range(c, axes * num_tx):
-            total = total + load(m.columns, j * real + c)
-        store(m.offset, c, total * lowest)
+            total = total + load(space, m.columns + j * real + c)
+        store(space, m.offset + c, total * lowest)
 
 
 @inlined
-def rotate(m, lane, t, num_vectors, num_tx, axes, order):
-    """z of one vector: R^H z = H^H y, less the offset. Returns its energy."""
+def rotate(space, m, problems, b_re, b_im, num_tx, axes, order):
+    """z of the vector at b_re, b_im: R^H z = H^H y, less the offset. Returns its energy."""
     width, real = lanes_of(num_tx), lanes_of(axes * num_tx)
-    at = (lane * num_vectors + t) * width
     for k in range(num_tx):
         p, row = order[k], k * width
-        re = m.b_re[at + p] * m.inverse[k]
+        re = problems[b_re + p] * space[m.inverse + k]
         if axes == 2:
-            im = m.b_im[at + p] * m.inverse[k]
-            m.z[2 * k] = re
-            m.z[2 * k + 1] = im
+            im = problems[b_im + p] * space[m.inverse + k]
+            space[m.z + 2 * k] = re
+            space[m.z + 2 * k + 1] = im
             for c in range(0, width, 16):
-                x, y = load(m.r_re, row + c), load(m.r_im, row + c)
-                rest_re, rest_im = load(m.b_re, at + c), load(m.b_im, at + c)
-                store(m.b_re, at + c, fnma(y, im, fnma(x, re, rest_re)))
-                store(m.b_im, at + c, fma(y, re, fnma(x, im, rest_im)))
+                x, y = load(space, m.r_re + row + c), load(space, m.r_im + row + c)
+                rest_re, rest_im = load(problems, b_re + c), load(problems, b_im + c)
+                store(problems, b_re + c, fnma(y, im, fnma(x, re, rest_re)))
+                store(problems, b_im + c, fma(y, re, fnma(x, im, rest_im)))
         else:
-            m.z[k] = re
+            space[m.z + k] = re
             for c in range(0, width, 16):
-                store(m.b_re, at + c, fnma(load(m.r_re, row + c), re, load(m.b_re, at + c)))
+                x, rest = load(space, m.r_re + row + c), load(problems, b_re + c)
+                store(problems, b_re + c, fnma(x, re, rest))
     for i in range(axes * num_tx, real):
-        m.z[i] = 0.0
+        space[m.z + i] = 0.0
     energy = splat(0.0)
     for c in range(0, real, 16):
-        z = load(m.z, c)
+        z = load(space, m.z + c)
         energy = fma(z, z, energy)
-        store(m.z, c, z - load(m.offset, c))
+        store(space, m.z + c, z - load(space, m.offset + c))
     return lane_sum(energy)
+
+
+def triangle_space(num_tx: int, axes: int) -> int:
+    """Floats of workspace of a triangle."""
+    width, real = (num_tx + 15) // 16 * 16, (axes * num_tx + 15) // 16 * 16
+    return (2 * num_tx + 1) * width + real * (real + 2)
