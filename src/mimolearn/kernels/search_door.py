@@ -47,6 +47,35 @@ def k_best(
     return llr, ok
 
 
+def sphere(
+    y: Tensor, h: Tensor, noise_var: Tensor, constellation: Constellation, max_nodes: int
+) -> tuple[Tensor, Tensor, Tensor, Tensor] | None:
+    """ML indices (*C, T, Nt), incomplete and multiplications (*C, T); where they are valid (*C).
+
+    As ``k_best``. The multiplications are those of the search alone.
+    """
+    if not (usable(y, h, noise_var) and _fits(h) and y.numel() > 0):
+        return None
+    from mimolearn.kernels import sphere_float32 as kernels
+
+    tx, axes, vectors = h.shape[-1], 1 if constellation.is_real else 2, y.shape[-2]
+    indices = torch.empty(*y.shape[:-1], tx, dtype=torch.int64)
+    incomplete = torch.empty(y.shape[:-1], dtype=torch.bool)
+    spent = torch.empty(y.shape[:-1], dtype=torch.int64)
+    settings, _ = _settings(constellation)
+    to_index = constellation.axis(torch.float64).to_index.numpy()
+    space, kernel = kernels.workspace(tx, axes), kernels.kernel()
+    out = to_index, _flat(indices), _flat(incomplete), _flat(spent)
+
+    def search(problems: np.ndarray, ok: np.ndarray, first: int, last: int) -> None:
+        kernel(
+            problems, settings, *out, ok, first, last, vectors, tx, axes, max_nodes, _space(space)
+        )
+
+    ok = _on_triangles(y, h, noise_var, axes, settings, search, float(axes * tx) ** 2)
+    return indices, incomplete, spent, ok
+
+
 def _on_triangles(
     y: Tensor,
     h: Tensor,
