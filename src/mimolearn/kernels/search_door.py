@@ -76,6 +76,34 @@ def sphere(
     return indices, incomplete, spent, ok
 
 
+def max_log_ml(
+    y: Tensor, h: Tensor, noise_var: Tensor, constellation: Constellation
+) -> tuple[Tensor, Tensor, Tensor] | None:
+    """Max-log logits (*C, T, Nt, M), joint decisions (*C, T, Nt); where they are valid (*C).
+
+    As ``k_best``.
+    """
+    if not (usable(y, h, noise_var) and _fits(h) and y.numel() > 0):
+        return None
+    from mimolearn.kernels import ml_float32 as kernels
+
+    tx, axes, vectors = h.shape[-1], 1 if constellation.is_real else 2, y.shape[-2]
+    num_levels, num_points = constellation.num_levels, constellation.num_points
+    logits = torch.empty(*y.shape[:-1], tx, num_points)
+    decided = torch.empty(*y.shape[:-1], tx, dtype=torch.int64)
+    settings, _ = _settings(constellation)
+    to_index = constellation.axis(torch.float64).to_index.numpy()
+    in_lanes, space = kernels.lane_streams(tx, num_points), kernels.workspace(tx, axes, num_levels)
+    kernel, out = kernels.kernel(num_levels, axes), (to_index, _flat(logits), _flat(decided))
+
+    def search(problems: np.ndarray, ok: np.ndarray, first: int, last: int) -> None:
+        kernel(problems, settings, *out, ok, first, last, vectors, tx, in_lanes, _space(space))
+
+    cost = float(num_points) ** (tx - 1)
+    ok = _on_triangles(y, h, noise_var, axes, settings, search, cost)
+    return logits, decided, ok
+
+
 def _on_triangles(
     y: Tensor,
     h: Tensor,
