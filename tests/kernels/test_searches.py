@@ -114,3 +114,16 @@ def test_node_limit_is_reported_in_single_precision():
     assert not full.incomplete.any()
     assert capped.incomplete.any()
     assert torch.equal(capped.indices()[~capped.incomplete], full.indices()[~capped.incomplete])
+
+
+@pytest.mark.parametrize("batch", [(), (3,), (2, 9)])
+@pytest.mark.parametrize("vectors", [1, 5])
+def test_any_shape(batch, vectors):
+    generator = torch.Generator().manual_seed(2)
+    h = torch.randn(*batch, 4, 3, dtype=torch.complex64, generator=generator)
+    y = torch.randn(*batch, vectors, 4, dtype=torch.complex64, generator=generator)
+    noise_var = 0.2 + torch.rand(batch, generator=generator)
+    for name, options in (("k-best", {}), ("sphere", {}), ("ml", {"demapping": "max-log"})):
+        detector = make_detector(name, "16-qam", **options)
+        expected = detector(*double(y, h, noise_var)).indices()
+        assert torch.equal(detector(y, h, noise_var).indices(), expected)

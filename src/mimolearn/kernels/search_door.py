@@ -13,13 +13,29 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
+from numpy import ndarray
 from torch import Tensor
 
 from mimolearn.constellation import Constellation
-from mimolearn.kernels.dispatch import _fits, _flat, _in_threads, _padded, _space, usable
+from mimolearn.kernels.dispatch import (
+    _fill_lanes,
+    _fits,
+    _flat,
+    _in_threads,
+    _padded,
+    _space,
+    usable,
+)
 
 # Of the second-level cache of most machines.
 _CACHE_FLOATS = 2**17
+# Of one channel: all of them are in memory at once, 16 channels at a time.
+_MOST_VECTORS = 4096
+
+
+def _serves(y: Tensor, h: Tensor, noise_var: Tensor) -> bool:
+    sizes = _fits(h) and y.numel() > 0 and y.shape[-2] <= _MOST_VECTORS
+    return usable(y, h, noise_var) and sizes
 
 
 def k_best(
@@ -29,7 +45,7 @@ def k_best(
 
     y: (*C, T, Nr), h: (*C, Nr, Nt), noise_var: (*C). None where only double precision will do.
     """
-    if not (usable(y, h, noise_var) and _fits(h) and y.numel() > 0):
+    if not _serves(y, h, noise_var):
         return None
     from mimolearn.kernels import k_best_float32 as kernels
 
@@ -38,9 +54,9 @@ def k_best(
     llr = torch.empty(*y.shape[:-1], tx, constellation.bits_per_symbol)
     settings, bits = _settings(constellation, clip)
     space = kernels.workspace(tx, axes, k, levels)
-    kernel, out, vectors = kernels.kernel(), _flat(llr), y.shape[-2]
+    kernel, out = kernels.kernel(), _flat(llr)
 
-    def search(problems: np.ndarray, ok: np.ndarray, first: int, last: int) -> None:
+    def search(problems: ndarray, ok: ndarray, first: int, last: int, vectors: int) -> None:
         kernel(problems, settings, bits, out, ok, first, last, vectors, tx, axes, k, _space(space))
 
     ok = _on_triangles(y, h, noise_var, axes, settings, search, k * float(axes * tx) ** 2)
@@ -54,11 +70,11 @@ def sphere(
 
     As ``k_best``. The multiplications are those of the search alone.
     """
-    if not (usable(y, h, noise_var) and _fits(h) and y.numel() > 0):
+    if not _serves(y, h, noise_var):
         return None
     from mimolearn.kernels import sphere_float32 as kernels
 
-    tx, axes, vectors = h.shape[-1], 1 if constellation.is_real else 2, y.shape[-2]
+    tx, axes = h.shape[-1], 1 if constellation.is_real else 2
     indices = torch.empty(*y.shape[:-1], tx, dtype=torch.int64)
     incomplete = torch.empty(y.shape[:-1], dtype=torch.bool)
     spent = torch.empty(y.shape[:-1], dtype=torch.int64)
@@ -67,7 +83,7 @@ def sphere(
     space, kernel = kernels.workspace(tx, axes), kernels.kernel()
     out = to_index, _flat(indices), _flat(incomplete), _flat(spent)
 
-    def search(problems: np.ndarray, ok: np.ndarray, first: int, last: int) -> None:
+    def search(problems: ndarray, ok: ndarray, first: int, last: int, vectors: int) -> None:
         kernel(
             problems, settings, *out, ok, first, last, vectors, tx, axes, max_nodes, _space(space)
         )
@@ -83,11 +99,11 @@ def max_log_ml(
 
     As ``k_best``.
     """
-    if not (usable(y, h, noise_var) and _fits(h) and y.numel() > 0):
+    if not _serves(y, h, noise_var):
         return None
     from mimolearn.kernels import ml_float32 as kernels
 
-    tx, axes, vectors = h.shape[-1], 1 if constellation.is_real else 2, y.shape[-2]
+    tx, axes = h.shape[-1], 1 if constellation.is_real else 2
     num_levels, num_points = constellation.num_levels, constellation.num_points
     logits = torch.empty(*y.shape[:-1], tx, num_points)
     decided = torch.empty(*y.shape[:-1], tx, dtype=torch.int64)
@@ -96,7 +112,7 @@ def max_log_ml(
     in_lanes, space = kernels.lane_streams(tx, num_points), kernels.workspace(tx, axes, num_levels)
     kernel, out = kernels.kernel(num_levels, axes), (to_index, _flat(logits), _flat(decided))
 
-    def search(problems: np.ndarray, ok: np.ndarray, first: int, last: int) -> None:
+    def search(problems: ndarray, ok: ndarray, first: int, last: int, vectors: int) -> None:
         kernel(problems, settings, *out, ok, first, last, vectors, tx, in_lanes, _space(space))
 
     cost = float(num_points) ** (tx - 1)
@@ -110,17 +126,18 @@ def _on_triangles(
     noise_var: Tensor,
     axes: int,
     settings: np.ndarray,
-    search: Callable[[np.ndarray, np.ndarray, int, int], None],
+    search: Callable[[ndarray, ndarray, int, int, int], None],
     cost: float,
 ) -> Tensor:
-    """Run ``search(problems, ok, first channel, last)`` on all channels; returns ok (*C).
+    """Run ``search(problems, ok, first channel, last, vectors)`` on all; returns ok (*C).
 
     The front end fills ``problems`` for as many channels as stay in the cache. cost: real
     multiplications of a vector's search, about.
     """
     from mimolearn.kernels import triangle_float32
 
-    front_end = triangle_float32.front_end()
+    front_end, blocks = triangle_float32.front_end(), h.shape[:-2]
+    h, y, noise_var = _fill_lanes(h, y, noise_var)
     num, (vectors, rx), tx = math.prod(h.shape[:-2]), y.shape[-2:], h.shape[-1]
     ok = torch.empty(h.shape[:-2], dtype=torch.bool)
     arrays, flat_ok = (_flat(h), _flat(y), _padded(noise_var, num), settings), _flat(ok)
@@ -134,10 +151,11 @@ def _on_triangles(
         for group in range(first, last, most):
             end = min(group + most, last)
             front_end(*arrays, problems, group, end, num, vectors, rx, tx, axes, space)
-            search(problems, flat_ok, 16 * group, min(16 * end, num))
+            search(problems, flat_ok, 16 * group, min(16 * end, num), vectors)
 
     _in_threads(work, num, 2.0 * tx * tx * (rx + tx) + vectors * cost)
-    return ok
+    # Vectors may have become channels of their own.
+    return ok if ok.shape == blocks else ok.all(-1)
 
 
 @functools.cache
