@@ -48,7 +48,7 @@ class KBest(Detector):
     Errors: InvalidInputError for Nt > Nr with 16-QAM and above.
 
     >>> h, y = torch.eye(2, dtype=torch.complex64), torch.ones(1, 2, dtype=torch.complex64)
-    >>> KBest("bpsk", k=4)(y, h, 0.25).llr().flatten().tolist()
+    >>> KBest("bpsk", k=4)(y, h, 0.25).llr().round().flatten().tolist()
     [-16.0, -16.0]
     """
 
