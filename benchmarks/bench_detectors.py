@@ -19,7 +19,12 @@ from typing import Any, NamedTuple
 import torch
 from rich.console import Console
 from rich.table import Table
-from sionna.phy.mimo import EPDetector, LinearDetector
+from sionna.phy.mimo import (
+    EPDetector,
+    KBestDetector,
+    LinearDetector,
+    MaximumLikelihoodDetector,
+)
 
 from mimolearn import detector_names, make_detector
 
@@ -34,6 +39,7 @@ class Case(NamedTuple):
     channels: int
     vectors: int
     demapping: str = "max-log"
+    k: int = 0
 
 
 CASES = (
@@ -47,6 +53,15 @@ CASES = (
     Case("lmmse", "qpsk", 8, 8, 4096, 1),
     Case("ep", "qpsk", 64, 32, 128, 1, "exact"),
     Case("ep", "16-qam", 4, 4, 2048, 1, "exact"),
+)
+# What searches the tree of hypotheses or enumerates it; Sionna has no sphere decoder.
+SEARCH_CASES = (
+    Case("k-best", "qpsk", 64, 32, 256, 1, k=16),
+    Case("k-best", "qpsk", 64, 32, 128, 1, k=64),
+    Case("k-best", "16-qam", 4, 4, 2048, 1, k=16),
+    Case("k-best", "16-qam", 4, 4, 1024, 1, k=64),
+    Case("ml", "16-qam", 4, 4, 64, 1),
+    Case("sphere", "bpsk", 64, 32, 1024, 1),
 )
 _BITS = {"qpsk": 2, "16-qam": 4}
 
@@ -67,20 +82,32 @@ def draw(case: Case) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
 
 def ours(case: Case) -> Callable[[], torch.Tensor]:
     h, y, noise_var = draw(case)
-    detector = make_detector(case.detector, case.constellation, demapping=case.demapping)
+    if case.detector == "sphere":
+        sphere = make_detector("sphere", case.constellation)
+        return lambda: sphere(y, h, noise_var).indices()
+    options: dict[str, Any] = {"k": case.k} if case.k else {"demapping": case.demapping}
+    detector = make_detector(case.detector, case.constellation, **options)
     return lambda: detector(y, h, noise_var).llr()
 
 
-def theirs(case: Case) -> Callable[[], torch.Tensor]:
+def theirs(case: Case) -> Callable[[], torch.Tensor] | None:
+    """The same of Sionna's, or None where it has no such detector."""
+    if case.detector == "sphere":
+        return None
     h, y, noise_var = draw(case)
     # Sionna has no block axis: a channel is repeated for each of its vectors.
     h = h.repeat_interleave(case.vectors, 0)
     y = y.flatten(0, 1)
     eye = torch.eye(case.num_rx_ant, dtype=torch.complex64)
     s = (noise_var[0] * eye).expand(len(y), -1, -1).contiguous()
-    bits = _BITS[case.constellation]
-    if case.detector == "ep":
-        block: Any = EPDetector("bit", bits, l=10, device="cpu")
+    bits, nt = _BITS[case.constellation], case.num_tx_ant
+    if case.detector == "k-best":
+        block: Any = KBestDetector("bit", nt, case.k, "qam", bits, device="cpu")
+    elif case.detector == "ml":
+        method = "maxlog" if case.demapping == "max-log" else "app"
+        block = MaximumLikelihoodDetector("bit", method, nt, "qam", bits, device="cpu")
+    elif case.detector == "ep":
+        block = EPDetector("bit", bits, l=10, device="cpu")
     else:
         method = "maxlog" if case.demapping == "max-log" else "app"
         block = LinearDetector(
@@ -100,13 +127,18 @@ def seconds_per_call(call: Callable[[], torch.Tensor], at_least: float) -> float
 
 
 def measure(case: Case, rounds: int, at_least: float) -> tuple[float, float, float]:
-    """Vectors per second of both, and the median of the rounds' ratios."""
-    contenders = ours(case), theirs(case)
+    """Vectors per second of both and the median of the rounds' ratios; 0 without a peer."""
+    mine, peer = ours(case), theirs(case)
+    vectors = case.channels * case.vectors
+    if peer is None:
+        mine()
+        times = [seconds_per_call(mine, at_least) for _ in range(rounds)]
+        return vectors / statistics.median(times), 0.0, 0.0
+    contenders = mine, peer
     agreement = (contenders[0]() > 0).flatten() == (contenders[1]() > 0).flatten()
     if agreement.float().mean() < 0.95:
         raise RuntimeError(f"{case}: the contenders do not decide alike")
     times = [[seconds_per_call(call, at_least) for call in contenders] for _ in range(rounds)]
-    vectors = case.channels * case.vectors
     medians = [vectors / statistics.median(column) for column in zip(*times, strict=True)]
     return medians[0], medians[1], statistics.median(b / a for a, b in times)
 
@@ -120,7 +152,7 @@ def main() -> None:
     console = Console(width=120)
     packages = ("mimolearn", "sionna-no-rt", "torch", "numba", "numpy")
     console.print(platform.processor() or platform.machine(), *map(_version, packages), sep=", ")
-    cases = [case for case in CASES if case.detector in detector_names()]
+    cases = [case for case in CASES + SEARCH_CASES if case.detector in detector_names()]
     for threads in arguments.threads:
         torch.set_num_threads(threads)
         table = Table(title=f"{threads} thread(s)")
@@ -132,8 +164,9 @@ def main() -> None:
             mine, peer, ratio = measure(case, arguments.rounds, arguments.seconds)
             size = f"{case.num_rx_ant}x{case.num_tx_ant} {case.constellation}"
             numbers = (f"{mine:,.0f}", f"{peer:,.0f}", f"{1e6 / mine:.3g}", f"{ratio:.1f}")
+            name = f"{case.detector}({case.k})" if case.k else case.detector
             shape = (str(case.channels), str(case.vectors))
-            table.add_row(case.detector, size, *shape, case.demapping, *numbers)
+            table.add_row(name, size, *shape, case.demapping, *numbers)
         console.print(table)
 
 

@@ -19,7 +19,8 @@ from mimolearn.detectors.real_triangular import (
     rotate,
     triangle_cost,
 )
-from mimolearn.errors import check_positive_int
+from mimolearn.errors import check_finite, check_positive_int
+from mimolearn.kernels import search_door
 
 
 @final
@@ -38,8 +39,10 @@ class Sphere(Detector):
 
     Options: max_nodes, after which the best vector found so far is returned and marked in
     ``Detection.incomplete``: such a vector need not be the ML one.
-    Runs on the CPU in float64, without gradients; tensors on another device are copied there and
-    the result back.
+    Runs on the CPU, without gradients; tensors on another device are copied there and the result
+    back. One call on complex64 computes in float32, where a distance is off by less than about
+    1e-3; channels where it could be more (energy above 2e4 noise_var, nearly dependent columns),
+    complex128 and the two halves apart compute in float64.
     Cost: a Gram matrix and its sorted Cholesky factor per channel; ``Detection.work`` per vector.
     Errors: InvalidInputError for Nt > Nr with 16-QAM and above.
 
@@ -58,10 +61,29 @@ class Sphere(Detector):
     def _check_size(self, num_rx_ant: int, num_tx_ant: int) -> None:
         check_determined(self.name, self.constellation, num_rx_ant, num_tx_ant)
 
+    def _one_shot(self, y: Tensor, h: Tensor, noise_var: Tensor) -> HardDetection | None:
+        found = search_door.sphere(y, h, noise_var, self.constellation, self.max_nodes)
+        if found is None:
+            return None
+        indices, incomplete, work, ok = found
+        work += triangle_cost(self.constellation, *h.shape[-2:])[1]
+        if not ok.all():
+            check_finite("h", h)
+            check_finite("y", y)
+            rest = ~ok
+            prepared = self._prepare(h[rest], noise_var[rest])
+            indices[rest], incomplete[rest], work[rest] = self._search(prepared, y[rest])
+        return HardDetection(self.constellation, indices, incomplete, work)
+
     def _prepare(self, h: Tensor, noise_var: Tensor) -> RealTriangular:
         return real_triangular(h, noise_var, self.constellation)
 
     def _detect(self, prepared: RealTriangular, y: Tensor) -> HardDetection:
+        found = (part.to(y.device) for part in self._search(prepared, y))
+        return HardDetection(self.constellation, *found)
+
+    def _search(self, prepared: RealTriangular, y: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Indices, incomplete and work, on the CPU."""
         from mimolearn.kernels.sphere import sphere
 
         z = rotate(prepared, y, self.constellation)
@@ -80,12 +102,7 @@ class Sphere(Detector):
         )
         levels = restore_order(prepared, levels, self.constellation)
         rotation = triangle_cost(self.constellation, y.shape[-1], prepared.order.shape[-1])[1]
-        return HardDetection(
-            self.constellation,
-            levels_to_indices(levels, self.constellation).to(y.device),
-            incomplete.to(y.device),
-            (work + rotation).to(y.device),
-        )
+        return levels_to_indices(levels, self.constellation), incomplete, work + rotation
 
     def cost(self, num_rx_ant: int, num_tx_ant: int) -> Cost:
         return Cost(triangle_cost(self.constellation, num_rx_ant, num_tx_ant)[0], None)

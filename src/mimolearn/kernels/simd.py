@@ -293,6 +293,34 @@ def lane_sum(builder: Any, a: Any) -> Any:
     return builder.extract_element(a, _INT32(0))
 
 
+def _smallest_lane(builder: Any, a: Any, less: Callable[[Any, Any], Any]) -> Any:
+    undefined = ir.Constant(a.type, ir.Undefined)
+    for half in (8, 4, 2, 1):
+        order = [(lane + half) % LANES for lane in range(LANES)]
+        moved = builder.shuffle_vector(a, undefined, ir.Constant(LLVM[I32], order))
+        a = builder.select(less(a, moved), a, moved)
+    return builder.extract_element(a, _INT32(0))
+
+
+@vector_function(types.float32, F32)
+def lane_min(builder: Any, a: Any) -> Any:
+    """The smallest lane, where none is NaN."""
+    return _smallest_lane(builder, a, lambda x, y: builder.fcmp_ordered("<", x, y))
+
+
+@vector_function(types.int32, I32)
+def lane_min_int(builder: Any, a: Any) -> Any:
+    """The smallest lane, signed."""
+    return _smallest_lane(builder, a, lambda x, y: builder.icmp_signed("<", x, y))
+
+
+@vector_function(types.int64, MASK)
+def count_lanes(builder: Any, mask: Any) -> Any:
+    """In how many lanes the mask is true."""
+    bits = builder.zext(builder.bitcast(mask, ir.IntType(LANES)), _INT32)
+    return builder.zext(call_llvm(builder, "llvm.ctpop.i32", _INT32, bits), _INT64)
+
+
 # --- Between floats and integers --------------------------------------------------------------
 
 

@@ -1,0 +1,171 @@
+"""The door to the tree searches in single precision, which ``dispatch`` is for all else.
+
+They serve what compiled kernels can serve at all (``dispatch.usable``): complex64 on a CPU, no
+gradients. Channels that single precision cannot be trusted with come back marked, and the
+detector takes its double-precision path for them alone; see ``triangle_float32``.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from numpy import ndarray
+from torch import Tensor
+
+from mimolearn.constellation import Constellation
+from mimolearn.kernels.dispatch import (
+    _fill_lanes,
+    _fits,
+    _flat,
+    _in_threads,
+    _padded,
+    _space,
+    usable,
+)
+
+# Of the second-level cache of most machines.
+_CACHE_FLOATS = 2**17
+# Of one channel: all of them are in memory at once, 16 channels at a time.
+_MOST_VECTORS = 4096
+
+
+def _serves(y: Tensor, h: Tensor, noise_var: Tensor) -> bool:
+    sizes = _fits(h) and y.numel() > 0 and y.shape[-2] <= _MOST_VECTORS
+    return usable(y, h, noise_var) and sizes
+
+
+def k_best(
+    y: Tensor, h: Tensor, noise_var: Tensor, constellation: Constellation, k: int, clip: float
+) -> tuple[Tensor, Tensor] | None:
+    """LLRs (*C, T, Nt, K) of a K-best search, and where they are valid, (*C).
+
+    y: (*C, T, Nr), h: (*C, Nr, Nt), noise_var: (*C). None where only double precision will do.
+    """
+    if not _serves(y, h, noise_var):
+        return None
+    from mimolearn.kernels import k_best_float32 as kernels
+
+    tx, axes, levels = h.shape[-1], 1 if constellation.is_real else 2, constellation.num_levels
+    k = min(k, levels ** (axes * tx))
+    llr = torch.empty(*y.shape[:-1], tx, constellation.bits_per_symbol)
+    settings, bits = _settings(constellation, clip)
+    space = kernels.workspace(tx, axes, k, levels)
+    kernel, out = kernels.kernel(), _flat(llr)
+
+    def search(problems: ndarray, ok: ndarray, first: int, last: int, vectors: int) -> None:
+        kernel(problems, settings, bits, out, ok, first, last, vectors, tx, axes, k, _space(space))
+
+    ok = _on_triangles(y, h, noise_var, axes, settings, search, k * float(axes * tx) ** 2)
+    return llr, ok
+
+
+def sphere(
+    y: Tensor, h: Tensor, noise_var: Tensor, constellation: Constellation, max_nodes: int
+) -> tuple[Tensor, Tensor, Tensor, Tensor] | None:
+    """ML indices (*C, T, Nt), incomplete and multiplications (*C, T); where they are valid (*C).
+
+    As ``k_best``. The multiplications are those of the search alone.
+    """
+    if not _serves(y, h, noise_var):
+        return None
+    from mimolearn.kernels import sphere_float32 as kernels
+
+    tx, axes = h.shape[-1], 1 if constellation.is_real else 2
+    indices = torch.empty(*y.shape[:-1], tx, dtype=torch.int64)
+    incomplete = torch.empty(y.shape[:-1], dtype=torch.bool)
+    spent = torch.empty(y.shape[:-1], dtype=torch.int64)
+    settings, _ = _settings(constellation)
+    to_index = constellation.axis(torch.float64).to_index.numpy()
+    space, kernel = kernels.workspace(tx, axes), kernels.kernel()
+    out = to_index, _flat(indices), _flat(incomplete), _flat(spent)
+
+    def search(problems: ndarray, ok: ndarray, first: int, last: int, vectors: int) -> None:
+        kernel(
+            problems, settings, *out, ok, first, last, vectors, tx, axes, max_nodes, _space(space)
+        )
+
+    ok = _on_triangles(y, h, noise_var, axes, settings, search, float(axes * tx) ** 2)
+    return indices, incomplete, spent, ok
+
+
+def max_log_ml(
+    y: Tensor, h: Tensor, noise_var: Tensor, constellation: Constellation
+) -> tuple[Tensor, Tensor, Tensor] | None:
+    """Max-log logits (*C, T, Nt, M), joint decisions (*C, T, Nt); where they are valid (*C).
+
+    As ``k_best``.
+    """
+    if not _serves(y, h, noise_var):
+        return None
+    from mimolearn.kernels import ml_float32 as kernels
+
+    tx, axes = h.shape[-1], 1 if constellation.is_real else 2
+    num_levels, num_points = constellation.num_levels, constellation.num_points
+    logits = torch.empty(*y.shape[:-1], tx, num_points)
+    decided = torch.empty(*y.shape[:-1], tx, dtype=torch.int64)
+    settings, _ = _settings(constellation)
+    to_index = constellation.axis(torch.float64).to_index.numpy()
+    in_lanes, space = kernels.lane_streams(tx, num_points), kernels.workspace(tx, axes, num_levels)
+    kernel, out = kernels.kernel(num_levels, axes), (to_index, _flat(logits), _flat(decided))
+
+    def search(problems: ndarray, ok: ndarray, first: int, last: int, vectors: int) -> None:
+        kernel(problems, settings, *out, ok, first, last, vectors, tx, in_lanes, _space(space))
+
+    cost = float(num_points) ** (tx - 1)
+    ok = _on_triangles(y, h, noise_var, axes, settings, search, cost)
+    return logits, decided, ok
+
+
+def _on_triangles(
+    y: Tensor,
+    h: Tensor,
+    noise_var: Tensor,
+    axes: int,
+    settings: np.ndarray,
+    search: Callable[[ndarray, ndarray, int, int, int], None],
+    cost: float,
+) -> Tensor:
+    """Run ``search(problems, ok, first channel, last, vectors)`` on all; returns ok (*C).
+
+    The front end fills ``problems`` for as many channels as stay in the cache. cost: real
+    multiplications of a vector's search, about.
+    """
+    from mimolearn.kernels import triangle_float32
+
+    front_end, blocks = triangle_float32.front_end(), h.shape[:-2]
+    h, y, noise_var = _fill_lanes(h, y, noise_var)
+    num, (vectors, rx), tx = math.prod(h.shape[:-2]), y.shape[-2:], h.shape[-1]
+    ok = torch.empty(h.shape[:-2], dtype=torch.bool)
+    arrays, flat_ok = (_flat(h), _flat(y), _padded(noise_var, num), settings), _flat(ok)
+    width = (tx + 15) // 16 * 16
+    stride = axes * width * (tx + vectors) + width
+    most = max(1, _CACHE_FLOATS // (16 * stride))
+
+    def work(first: int, last: int) -> None:
+        problems = _space(min(most, last - first) * 16 * stride)
+        space = _space(triangle_float32.front_end_space(rx, tx))
+        for group in range(first, last, most):
+            end = min(group + most, last)
+            front_end(*arrays, problems, group, end, num, vectors, rx, tx, axes, space)
+            search(problems, flat_ok, 16 * group, min(16 * end, num), vectors)
+
+    _in_threads(work, num, 2.0 * tx * tx * (rx + tx) + vectors * cost)
+    # Vectors may have become channels of their own.
+    return ok if ok.shape == blocks else ok.all(-1)
+
+
+@functools.cache
+def _settings(constellation: Constellation, last: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
+    """Numbers that the kernels take, ``last`` at their end, and the bits of the levels."""
+    from mimolearn.kernels.triangle_float32 import MOST_ENERGY
+
+    axis = constellation.axis(torch.float64)
+    spacing, lowest = constellation.min_distance(), float(axis.levels[0])
+    # As in the double-precision triangle: where ||x|| is constant, that of the MMSE receiver.
+    loading = 0.5 / lowest**2 if constellation.num_levels == 2 else 0.0
+    numbers = [spacing, loading, lowest / spacing, MOST_ENERGY * spacing**2, MOST_ENERGY, last]
+    return np.array(numbers, np.float32), axis.bits.to(torch.int8).contiguous().numpy()

@@ -1,0 +1,335 @@
+"""The triangle of the tree searches in single precision, 16 channels at a time: parts of kernels.
+
+||y - H x||^2 / noise_var = ||z - R u||^2 + const, with u the levels 0 .. L-1 of the real axes; the
+equations and the order of the streams are those of ``sorted_cholesky``. The Gram matrix and the
+matched filter are those of 16 interleaved channels; the pivoted factor, whose order differs from
+channel to channel, runs one channel after the other with the columns in the lanes. It never
+moves a column: a finished one is masked, and the order is applied when R is copied out.
+
+**What single precision costs.** A distance is off by about 6e-8 (trace(H^H H) + ||z||^2) over
+noise_var, whatever the condition of H; so a channel is given up, for double precision to take,
+where that could reach some thousandths, or where a pivot is within rounding of zero. ``ok``
+says so. A NaN or infinity is given up too.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from mimolearn.kernels.compile import compiled, inlined, source_stamp
+from mimolearn.kernels.complex_dense import correlate, gram
+from mimolearn.kernels.interleave import SLACK, interleave
+from mimolearn.kernels.linear import cut, padded, row_length
+from mimolearn.kernels.simd import (
+    as_int_bits,
+    fma,
+    fnma,
+    lane_min_int,
+    lane_numbers,
+    lane_sum,
+    select,
+    select_int,
+    splat,
+    splat_int,
+)
+from mimolearn.kernels.simd_memory import load, load_lines, store, store_tile
+
+MOST_ENERGY = 2.0e4
+"""Of H^H H and of z, over noise_var: beyond, rounding could change a distance by over 1e-3."""
+
+_DEPENDENT = np.float32(3e-5)
+_INFINITY = np.float32(np.inf)
+_INDEX_MASK = 63
+
+
+@inlined
+def lanes_of(n):
+    """Rounded up to a multiple of 16."""
+    return (n + 15) // 16 * 16
+
+
+class Places(NamedTuple):
+    """Where the numbers of one channel lie after the front end, and how long they are.
+
+    gram_re, gram_im (N, S), diagonal (S): the Gram matrix; b_re, b_im (T, S): the matched
+    filters; imaginary parts only where symbols have one.
+    """
+
+    gram_im: int
+    diagonal: int
+    b_re: int
+    b_im: int
+    stride: int
+
+
+@inlined
+def places(num_tx, num_vectors, axes):
+    """Places for one channel."""
+    width = lanes_of(num_tx)
+    diagonal = axes * num_tx * width
+    b_re = diagonal + width
+    b_im = b_re + (axes - 1) * num_vectors * width
+    return Places(
+        diagonal - num_tx * width, diagonal, b_re, b_im, b_re + axes * num_vectors * width
+    )
+
+
+class Triangle(NamedTuple):
+    """Where in the workspace the triangle in work lies.
+
+    Places and not arrays, because passing an array counts a reference, which costs as much as a
+    row of a factor.
+    r_re, r_im (N, S), inverse (N): the factor, columns not yet in order; columns (n, n'): row k is
+    column k of the real R; offset, z (n'); end: what is free.
+    """
+
+    r_re: int
+    r_im: int
+    inverse: int
+    columns: int
+    offset: int
+    z: int
+    end: int
+
+
+@inlined
+def triangle_memory(num_tx, axes):
+    """Divide the start of a workspace up, which has to be zero: R stays so below its diagonal."""
+    width, real = lanes_of(num_tx), lanes_of(axes * num_tx)
+    r_im = num_tx * width
+    inverse = 2 * r_im
+    columns = inverse + width
+    offset = columns + real * real
+    z = offset + real
+    return Triangle(0, r_im, inverse, columns, offset, z, z + real)
+
+
+def front_end_space(num_rx: int, num_tx: int) -> int:
+    """Floats of workspace of the front end."""
+    n, width = num_tx + num_tx % 2, (num_tx + 15) // 16 * 16
+    interleaved = (num_rx + n) * (n * 32 + 16) + 2 * SLACK + num_rx * 32 + n * 32
+    return interleaved + (2 * num_tx + 1) * width * 16
+
+
+@inlined
+def _to_problems(plane, first, count, out, stride, column):
+    """``count`` interleaved floats to each of 16 channels, ``stride`` floats apart."""
+    for c in range(0, count, 16):
+        tile = load_lines(plane, first + c * 16)
+        store_tile(out, 0, 15, stride, column + c, 16, tile)
+
+
+@inlined
+def _spread_gram(product, row, num_tx, axes, scale, loading, plane, at_im, at_diagonal):
+    """Both halves of the Gram matrix and its diagonal, scaled and loaded, in planes."""
+    width = lanes_of(num_tx)
+    for p in range(num_tx):
+        for q in range(p):
+            re = load(product, p * row + q * 32) * scale
+            store(plane, (p * width + q) * 16, re)
+            store(plane, (q * width + p) * 16, re)
+            if axes == 2:
+                # ``gram`` leaves the conjugate.
+                im = load(product, p * row + q * 32 + 16) * scale
+                store(plane, at_im + (p * width + q) * 16, -im)
+                store(plane, at_im + (q * width + p) * 16, im)
+        own = fma(load(product, p * row + p * 32), scale, splat(loading))
+        store(plane, (p * width + p) * 16, own)
+        store(plane, at_diagonal + p * 16, own)
+
+
+@functools.cache
+def front_end() -> Callable[..., None]:
+    """kernel(h, y, noise_var, settings, problems, first, last, num, vectors, rx, tx, axes, space).
+
+    Gram matrices and matched filters of groups of 16 channels, from the start of ``problems`` on,
+    each channel laid out as ``Places`` says. h (B, Nr, Nt, 2), y (B, T, Nr, 2), flat; noise_var
+    padded to whole groups; settings: level spacing, diagonal loading, ...; both go into the Gram
+    matrix with 1 / noise_var.
+    """
+    stamp = source_stamp()
+
+    def triangle_front_end(
+        h, y, noise_var, settings, problems, first, last, num, vectors, rx, tx, axes, space
+    ):
+        _ = stamp
+        row, width, place = row_length(tx), lanes_of(tx), places(tx, vectors, axes)
+        spacing = settings[0]
+        loading = settings[1] * spacing * spacing
+        size = tx * width
+        matrix, at = cut(space, 0, rx * row + SLACK)
+        product, at = cut(space, at, padded(tx) * row)
+        received, at = cut(space, at, rx * 32 + SLACK)
+        matched, at = cut(space, at, padded(tx) * 32)
+        plane, at = cut(space, at, (2 * size + width) * 16)
+        for group in range(first, last):
+            # Padded columns: zero, and above all others on the diagonal.
+            plane[: 2 * size * 16] = 0.0
+            plane[2 * size * 16 :] = _INFINITY
+            start, end = group * 16, num - 1
+            precision = 1.0 / load(noise_var, start)
+            interleave(h, (start, end, rx * tx * 2), 0, rx, 2 * tx, matrix, row)
+            gram(matrix, row, rx, padded(tx), product, row)
+            scale = precision * (spacing * spacing)
+            im, diagonal = size * 16, 2 * size * 16
+            _spread_gram(product, row, tx, axes, scale, loading, plane, im, diagonal)
+            to = (group - first) * 16 * place.stride
+            for part in range(axes):
+                _to_problems(plane, part * im, size, problems, place.stride, to + part * size)
+            _to_problems(plane, diagonal, width, problems, place.stride, to + place.diagonal)
+            for t in range(vectors):
+                of_y = (start, end, vectors * rx * 2)
+                interleave(y, of_y, t * rx * 2, 1, rx * 2, received, rx * 32)
+                correlate(matrix, row, rx, padded(tx), received, 0, 1, matched, 0)
+                for part in range(axes):
+                    scale = precision * (spacing if part == 0 else -spacing)
+                    for p in range(tx):
+                        store(plane, p * 16, load(matched, p * 32 + part * 16) * scale)
+                    for p in range(tx, width):
+                        store(plane, p * 16, splat(0.0))
+                    column = to + (place.b_im if part == 1 else place.b_re) + t * width
+                    _to_problems(plane, 0, width, problems, place.stride, column)
+
+    arrays = ", ".join(["float32[::1]"] * 5 + ["int64"] * 7 + ["float32[::1]"])
+    return compiled(f"void({arrays})", triangle_front_end)
+
+
+@inlined
+def _smallest(problems, start, width):
+    """Number of the smallest entry, its last six bits aside, which make room for the number."""
+    best = splat_int(0x7FFFFFFF)
+    for c in range(0, width, 16):
+        bits = as_int_bits(load(problems, start + c))
+        packed = (bits & ~_INDEX_MASK) | (lane_numbers() + c)
+        best = select_int(packed < best, packed, best)
+    return lane_min_int(best) & _INDEX_MASK
+
+
+@inlined
+def _factor_row(space, m, problems, row_re, row_im, k, p, c, width, axes):
+    """Row p of the Gram matrix less what the first k rows of R explain, columns c ... c + 15."""
+    re, im = load(problems, row_re + c), splat(0.0)
+    re2, im2 = splat(0.0), splat(0.0)
+    if axes == 2:
+        im = load(problems, row_im + c)
+        for i in range(k):
+            factor_re, factor_im = space[m.r_re + i * width + p], space[m.r_im + i * width + p]
+            x, y = load(space, m.r_re + i * width + c), load(space, m.r_im + i * width + c)
+            re, re2 = fnma(factor_re, x, re), fnma(factor_im, y, re2)
+            im, im2 = fnma(factor_re, y, im), fma(factor_im, x, im2)
+        return re + re2, im + im2
+    for i in range(0, k - 1, 2):
+        re = fnma(space[m.r_re + i * width + p], load(space, m.r_re + i * width + c), re)
+        i += 1
+        re2 = fnma(space[m.r_re + i * width + p], load(space, m.r_re + i * width + c), re2)
+    if k % 2 == 1:
+        re = fnma(
+            space[m.r_re + (k - 1) * width + p], load(space, m.r_re + (k - 1) * width + c), re
+        )
+    return re + re2, im
+
+
+@inlined
+def factor(space, m, problems, own, place, num_tx, axes, order, most_energy):
+    """Sorted Cholesky factor of the channel at ``own``; returns whether it can be trusted."""
+    width = lanes_of(num_tx)
+    diagonal = own + place.diagonal
+    energy = np.float32(0.0)
+    for p in range(num_tx):
+        energy += problems[diagonal + p]
+    if not energy <= most_energy:
+        return False
+    for k in range(num_tx):
+        p = _smallest(problems, diagonal, width)
+        row_re, row_im = own + p * width, own + place.gram_im + p * width
+        pivot = problems[diagonal + p]
+        if not (_DEPENDENT * problems[row_re + p] < pivot < _INFINITY):
+            return False
+        scale = np.float32(1.0) / np.sqrt(pivot)
+        order[k] = p
+        space[m.inverse + k] = scale
+        for c in range(0, width, 16):
+            re, im = _factor_row(space, m, problems, row_re, row_im, k, p, c, width, axes)
+            rest = load(problems, diagonal + c)
+            open_columns = rest < _INFINITY
+            re = select(open_columns, re * scale, splat(0.0))
+            store(space, m.r_re + k * width + c, re)
+            rest = fnma(re, re, rest)
+            if axes == 2:
+                im = select(open_columns, im * scale, splat(0.0))
+                store(space, m.r_im + k * width + c, im)
+                rest = fnma(im, im, rest)
+            store(problems, diagonal + c, rest)
+        problems[diagonal + p] = _INFINITY
+        space[m.r_re + k * width + p] = pivot * scale
+        if axes == 2:
+            space[m.r_im + k * width + p] = 0.0
+    return True
+
+
+@inlined
+def order_columns(space, m, num_tx, axes, order, lowest):
+    """The real R in the order of its pivots, and its offset: R times the lowest level.
+
+    lowest: lowest level over the level spacing, which R contains.
+    """
+    width, real = lanes_of(num_tx), lanes_of(axes * num_tx)
+    for j in range(num_tx):
+        p = order[j]
+        if axes == 2:
+            even, odd = 2 * j * real, (2 * j + 1) * real
+            for k in range(j + 1):
+                re, im = space[m.r_re + k * width + p], space[m.r_im + k * width + p]
+                space[m.columns + even + 2 * k] = re
+                space[m.columns + even + 2 * k + 1] = im
+                space[m.columns + odd + 2 * k] = -im
+                space[m.columns + odd + 2 * k + 1] = re
+        else:
+            for k in range(j + 1):
+                space[m.columns + j * real + k] = space[m.r_re + k * width + p]
+    for c in range(0, real, 16):
+        total = splat(0.0)
+        for j in range(c, axes * num_tx):
+            total = total + load(space, m.columns + j * real + c)
+        store(space, m.offset + c, total * lowest)
+
+
+@inlined
+def rotate(space, m, problems, b_re, b_im, num_tx, axes, order):
+    """z of the vector at b_re, b_im: R^H z = H^H y, less the offset. Returns its energy."""
+    width, real = lanes_of(num_tx), lanes_of(axes * num_tx)
+    for k in range(num_tx):
+        p, row = order[k], k * width
+        re = problems[b_re + p] * space[m.inverse + k]
+        if axes == 2:
+            im = problems[b_im + p] * space[m.inverse + k]
+            space[m.z + 2 * k] = re
+            space[m.z + 2 * k + 1] = im
+            for c in range(0, width, 16):
+                x, y = load(space, m.r_re + row + c), load(space, m.r_im + row + c)
+                rest_re, rest_im = load(problems, b_re + c), load(problems, b_im + c)
+                store(problems, b_re + c, fnma(y, im, fnma(x, re, rest_re)))
+                store(problems, b_im + c, fma(y, re, fnma(x, im, rest_im)))
+        else:
+            space[m.z + k] = re
+            for c in range(0, width, 16):
+                x, rest = load(space, m.r_re + row + c), load(problems, b_re + c)
+                store(problems, b_re + c, fnma(x, re, rest))
+    for i in range(axes * num_tx, real):
+        space[m.z + i] = 0.0
+    energy = splat(0.0)
+    for c in range(0, real, 16):
+        z = load(space, m.z + c)
+        energy = fma(z, z, energy)
+        store(space, m.z + c, z - load(space, m.offset + c))
+    return lane_sum(energy)
+
+
+def triangle_space(num_tx: int, axes: int) -> int:
+    """Floats of workspace of a triangle."""
+    width, real = (num_tx + 15) // 16 * 16, (axes * num_tx + 15) // 16 * 16
+    return (2 * num_tx + 1) * width + real * (real + 2)
