@@ -85,6 +85,6 @@ def kernel_files() -> dict[str, int]:
     modules = [
         file.stem
         for file in sorted(Path(__file__).parent.glob("*.py"))
-        if "import compiled" in file.read_text("utf-8")
+        if "kernels.compile import compiled" in file.read_text("utf-8") and file.stem != "compile"
     ]
     return {name: len(list(folder.glob(f"{name}.*.nbi"))) if folder else 0 for name in modules}
