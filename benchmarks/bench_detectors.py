@@ -1,6 +1,9 @@
 """Our detectors against sionna-no-rt's on identical inputs: vectors per second, soft bits out.
 
-    python benchmarks/bench_detectors.py [--threads 1 2] [--rounds 9] [--seconds 0.2]
+    python benchmarks/bench_detectors.py [--quick] [--threads 1 2] [--rounds 9] [--seconds 0.2]
+
+A detector that Sionna has not is compared with its own PyTorch path; the last table is a whole
+simulation, which draws, detects and counts.
 
 Every vector has a fresh channel unless "per channel" says otherwise. The two contenders of a row
 run in turns, and medians are printed, so that a busy machine disturbs both alike.
@@ -21,7 +24,8 @@ from rich.console import Console
 from rich.table import Table
 from sionna.phy.mimo import EPDetector, LinearDetector
 
-from mimolearn import detector_names, make_detector
+from mimolearn import Scenario, detector_names, make_detector
+from mimolearn.simulation.chunk import chunk_channels, run_chunk
 
 
 class Case(NamedTuple):
@@ -48,6 +52,13 @@ CASES = (
     Case("ep", "qpsk", 64, 32, 128, 1, "exact"),
     Case("ep", "16-qam", 4, 4, 2048, 1, "exact"),
 )
+OWN_CASES = (
+    Case("cg", "qpsk", 64, 32, 512, 1),
+    Case("wl-cg", "bpsk", 64, 32, 512, 1),
+    Case("oamp", "qpsk", 64, 32, 256, 1),
+    Case("oamp", "16-qam", 4, 4, 2048, 1),
+)
+SIMULATIONS = (("bpsk", 64, 32), ("qpsk", 64, 32), ("16-qam", 4, 4))
 _BITS = {"qpsk": 2, "16-qam": 4}
 
 
@@ -89,6 +100,13 @@ def theirs(case: Case) -> Callable[[], torch.Tensor]:
     return lambda: block(y, h, s)
 
 
+def in_torch(case: Case) -> Callable[[], torch.Tensor]:
+    """Our own detector in two halves, which is PyTorch where only both together have a kernel."""
+    h, y, noise_var = draw(case)
+    detector = make_detector(case.detector, case.constellation, demapping=case.demapping)
+    return lambda: detector.detect(detector.prepare(h, noise_var), y).llr()
+
+
 def seconds_per_call(call: Callable[[], torch.Tensor], at_least: float) -> float:
     calls, start = 0, time.perf_counter()
     while True:
@@ -101,7 +119,8 @@ def seconds_per_call(call: Callable[[], torch.Tensor], at_least: float) -> float
 
 def measure(case: Case, rounds: int, at_least: float) -> tuple[float, float, float]:
     """Vectors per second of both, and the median of the rounds' ratios."""
-    contenders = ours(case), theirs(case)
+    peer = in_torch if case in OWN_CASES else theirs
+    contenders = ours(case), peer(case)
     agreement = (contenders[0]() > 0).flatten() == (contenders[1]() > 0).flatten()
     if agreement.float().mean() < 0.95:
         raise RuntimeError(f"{case}: the contenders do not decide alike")
@@ -114,27 +133,50 @@ def measure(case: Case, rounds: int, at_least: float) -> tuple[float, float, flo
 def main() -> None:
     parser = argparse.ArgumentParser(description="our detectors against sionna-no-rt's")
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
-    parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--seconds", type=float, default=0.1, help="of one measurement, at least")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=0.08, help="of one measurement, at least")
+    parser.add_argument("--quick", action="store_true", help="one thread, three short rounds")
     arguments = parser.parse_args()
+    if arguments.quick:
+        arguments.threads, arguments.rounds, arguments.seconds = [1], 3, 0.01
     console = Console(width=120)
     packages = ("mimolearn", "sionna-no-rt", "torch", "numba", "numpy")
     console.print(platform.processor() or platform.machine(), *map(_version, packages), sep=", ")
-    cases = [case for case in CASES if case.detector in detector_names()]
+    cases = [case for case in (*CASES, *OWN_CASES) if case.detector in detector_names()]
     for threads in arguments.threads:
         torch.set_num_threads(threads)
         table = Table(title=f"{threads} thread(s)")
         for title in ("detector", "size", "channels", "vectors per channel", "demapping"):
             table.add_column(title)
-        for title in ("ours, 1/s", "sionna, 1/s", "ours, us", "ratio"):
+        for title in ("ours, 1/s", "peer, 1/s", "ours, us", "ratio", "peer"):
             table.add_column(title, justify="right")
         for case in cases:
             mine, peer, ratio = measure(case, arguments.rounds, arguments.seconds)
             size = f"{case.num_rx_ant}x{case.num_tx_ant} {case.constellation}"
             numbers = (f"{mine:,.0f}", f"{peer:,.0f}", f"{1e6 / mine:.3g}", f"{ratio:.1f}")
             shape = (str(case.channels), str(case.vectors))
-            table.add_row(case.detector, size, *shape, case.demapping, *numbers)
+            peer_name = "torch" if case in OWN_CASES else "sionna"
+            table.add_row(case.detector, size, *shape, case.demapping, *numbers, peer_name)
         console.print(table)
+    console.print(simulation_table(arguments.rounds))
+
+
+def simulation_table(rounds: int) -> Table:
+    """Whole simulations of LMMSE on fresh channels. A chunk runs on one thread, whatever is set."""
+    table = Table("simulation of lmmse", "channels", "vectors/s", title="1 thread")
+    for constellation, num_rx, num_tx in SIMULATIONS:
+        scenario = Scenario(num_tx_ant=num_tx, num_rx_ant=num_rx, constellation=constellation)
+        contenders = [("lmmse", make_detector("lmmse", constellation))]
+        run_chunk(scenario, "10.000000", 0, contenders)
+        times = []
+        for chunk in range(10 * rounds):
+            start = time.perf_counter()
+            run_chunk(scenario, "10.000000", chunk, contenders)
+            times.append(time.perf_counter() - start)
+        channels = chunk_channels(scenario)
+        rate = channels / statistics.median(times)
+        table.add_row(f"{num_rx}x{num_tx} {constellation}", str(channels), f"{rate:,.0f}")
+    return table
 
 
 def _version(package: str) -> str:
