@@ -1,6 +1,9 @@
 """Our detectors against sionna-no-rt's on identical inputs: vectors per second, soft bits out.
 
-    python benchmarks/bench_detectors.py [--threads 1 2] [--rounds 9] [--seconds 0.2]
+    python benchmarks/bench_detectors.py [--quick] [--threads 1 2] [--rounds 9] [--seconds 0.2]
+
+A detector that Sionna has not is compared with its own PyTorch path; the last table is a whole
+simulation, which draws, detects and counts.
 
 Every vector has a fresh channel unless "per channel" says otherwise. The two contenders of a row
 run in turns, and medians are printed, so that a busy machine disturbs both alike.
@@ -26,7 +29,8 @@ from sionna.phy.mimo import (
     MaximumLikelihoodDetector,
 )
 
-from mimolearn import detector_names, make_detector
+from mimolearn import Scenario, detector_names, make_detector
+from mimolearn.simulation.chunk import chunk_channels, run_chunk
 
 
 class Case(NamedTuple):
@@ -63,6 +67,14 @@ SEARCH_CASES = (
     Case("ml", "16-qam", 4, 4, 64, 1),
     Case("sphere", "bpsk", 64, 32, 1024, 1),
 )
+# What only our own PyTorch path can be compared with.
+OWN_CASES = (
+    Case("cg", "qpsk", 64, 32, 512, 1),
+    Case("wl-cg", "bpsk", 64, 32, 512, 1),
+    Case("oamp", "qpsk", 64, 32, 256, 1),
+    Case("oamp", "16-qam", 4, 4, 2048, 1),
+)
+SIMULATIONS = (("bpsk", 64, 32), ("qpsk", 64, 32), ("16-qam", 4, 4))
 _BITS = {"qpsk": 2, "16-qam": 4}
 
 
@@ -116,6 +128,13 @@ def theirs(case: Case) -> Callable[[], torch.Tensor] | None:
     return lambda: block(y, h, s)
 
 
+def in_torch(case: Case) -> Callable[[], torch.Tensor]:
+    """Our own detector in two halves, which is PyTorch where only both together have a kernel."""
+    h, y, noise_var = draw(case)
+    detector = make_detector(case.detector, case.constellation, demapping=case.demapping)
+    return lambda: detector.detect(detector.prepare(h, noise_var), y).llr()
+
+
 def seconds_per_call(call: Callable[[], torch.Tensor], at_least: float) -> float:
     calls, start = 0, time.perf_counter()
     while True:
@@ -128,7 +147,7 @@ def seconds_per_call(call: Callable[[], torch.Tensor], at_least: float) -> float
 
 def measure(case: Case, rounds: int, at_least: float) -> tuple[float, float, float]:
     """Vectors per second of both and the median of the rounds' ratios; 0 without a peer."""
-    mine, peer = ours(case), theirs(case)
+    mine, peer = ours(case), in_torch(case) if case in OWN_CASES else theirs(case)
     vectors = case.channels * case.vectors
     if peer is None:
         mine()
@@ -146,19 +165,26 @@ def measure(case: Case, rounds: int, at_least: float) -> tuple[float, float, flo
 def main() -> None:
     parser = argparse.ArgumentParser(description="our detectors against sionna-no-rt's")
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
-    parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--seconds", type=float, default=0.1, help="of one measurement, at least")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=0.08, help="of one measurement, at least")
+    parser.add_argument("--quick", action="store_true", help="one thread, three short rounds")
     arguments = parser.parse_args()
+    if arguments.quick:
+        arguments.threads, arguments.rounds, arguments.seconds = [1], 3, 0.01
     console = Console(width=120)
     packages = ("mimolearn", "sionna-no-rt", "torch", "numba", "numpy")
     console.print(platform.processor() or platform.machine(), *map(_version, packages), sep=", ")
-    cases = [case for case in CASES + SEARCH_CASES if case.detector in detector_names()]
+    # Some of Sionna's blocks would compile themselves for minutes before the first answer.
+    torch.compiler.set_stance("force_eager")
+    console.print("Sionna's blocks run eagerly.")
+    every = (*CASES, *SEARCH_CASES, *OWN_CASES)
+    cases = [case for case in every if case.detector in detector_names()]
     for threads in arguments.threads:
         torch.set_num_threads(threads)
         table = Table(title=f"{threads} thread(s)")
         for title in ("detector", "size", "channels", "vectors per channel", "demapping"):
             table.add_column(title)
-        for title in ("ours, 1/s", "sionna, 1/s", "ours, us", "ratio"):
+        for title in ("ours, 1/s", "peer, 1/s", "ours, us", "ratio", "peer"):
             table.add_column(title, justify="right")
         for case in cases:
             mine, peer, ratio = measure(case, arguments.rounds, arguments.seconds)
@@ -166,8 +192,28 @@ def main() -> None:
             numbers = (f"{mine:,.0f}", f"{peer:,.0f}", f"{1e6 / mine:.3g}", f"{ratio:.1f}")
             name = f"{case.detector}({case.k})" if case.k else case.detector
             shape = (str(case.channels), str(case.vectors))
-            table.add_row(name, size, *shape, case.demapping, *numbers)
+            peer_name = "torch" if case in OWN_CASES else "sionna" if peer else "none"
+            table.add_row(name, size, *shape, case.demapping, *numbers, peer_name)
         console.print(table)
+    console.print(simulation_table(arguments.rounds))
+
+
+def simulation_table(rounds: int) -> Table:
+    """Whole simulations of LMMSE on fresh channels. A chunk runs on one thread, whatever is set."""
+    table = Table("simulation of lmmse", "channels", "vectors/s", title="1 thread")
+    for constellation, num_rx, num_tx in SIMULATIONS:
+        scenario = Scenario(num_tx_ant=num_tx, num_rx_ant=num_rx, constellation=constellation)
+        contenders = [("lmmse", make_detector("lmmse", constellation))]
+        run_chunk(scenario, "10.000000", 0, contenders)
+        times = []
+        for chunk in range(10 * rounds):
+            start = time.perf_counter()
+            run_chunk(scenario, "10.000000", chunk, contenders)
+            times.append(time.perf_counter() - start)
+        channels = chunk_channels(scenario)
+        rate = channels / statistics.median(times)
+        table.add_row(f"{num_rx}x{num_tx} {constellation}", str(channels), f"{rate:,.0f}")
+    return table
 
 
 def _version(package: str) -> str:

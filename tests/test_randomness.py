@@ -34,6 +34,13 @@ def test_moments(source):
 
 
 @pytest.mark.parametrize("source", SOURCES, ids=["torch", "counter"])
+@pytest.mark.parametrize("draw", [normal, complex_normal])
+def test_a_variance_scales_the_same_draw(source, draw):
+    unit, scaled = draw((1000,), source()), draw((1000,), source(), var=0.3)
+    torch.testing.assert_close(scaled, unit * 0.3**0.5)
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=["torch", "counter"])
 def test_a_source_repeats_itself_and_its_draws_differ(source):
     first, again = source(), source()
     draws = [normal((1000,), first) for _ in range(3)]

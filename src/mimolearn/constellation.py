@@ -186,7 +186,12 @@ class Constellation:
 
 def as_constellation(value: Constellation | str) -> Constellation:
     """A constellation, given itself or its name."""
-    return value if isinstance(value, Constellation) else Constellation(value)
+    return value if isinstance(value, Constellation) else _named(value)
+
+
+@functools.lru_cache(maxsize=16)
+def _named(name: str) -> Constellation:
+    return Constellation(name)
 
 
 def _bit_llr(metric: Tensor, bits: Tensor, method: str) -> Tensor:

@@ -5,6 +5,7 @@ A source is a ``torch.Generator`` or a ``CounterGenerator``. Nothing reads a glo
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import torch
@@ -42,11 +43,11 @@ class CounterGenerator:
         """Where the numbers are made: the CPU."""
         return torch.device("cpu")
 
-    def fill_normal(self, out: Tensor) -> None:
-        """N(0, 1) into a contiguous float32 tensor."""
+    def fill_normal(self, out: Tensor, std: float = 1.0) -> None:
+        """N(0, std^2) into a contiguous float32 tensor."""
         from mimolearn.kernels import philox
 
-        philox.fill_normal(out.numpy(), self._next_stream())
+        philox.fill_normal(out.numpy(), self._next_stream(), scale=std)
 
     def fill_integers(self, out: Tensor, num_values: int) -> None:
         """Uniform 0 ... num_values - 1 into a contiguous int64 tensor; num_values up to 2^16."""
@@ -72,23 +73,37 @@ RandomSource = Generator | CounterGenerator
 
 
 def normal(
-    shape: tuple[int, ...], generator: RandomSource, dtype: torch.dtype = torch.float32
+    shape: tuple[int, ...],
+    generator: RandomSource,
+    dtype: torch.dtype = torch.float32,
+    var: float = 1.0,
 ) -> Tensor:
-    """N(0, 1) entries of a real dtype."""
+    """N(0, var) entries of a real dtype."""
     if isinstance(generator, Generator):
-        return torch.randn(shape, generator=generator, dtype=dtype, device=generator.device)
+        return _torch_normal(shape, generator, dtype, var)
     out = torch.empty(shape)
-    generator.fill_normal(out)
+    generator.fill_normal(out, math.sqrt(var))
     return out.to(dtype)
 
 
 def complex_normal(
-    shape: tuple[int, ...], generator: RandomSource, dtype: torch.dtype = torch.complex64
+    shape: tuple[int, ...],
+    generator: RandomSource,
+    dtype: torch.dtype = torch.complex64,
+    var: float = 1.0,
 ) -> Tensor:
-    """CN(0, 1) entries of a complex dtype."""
+    """CN(0, var) entries of a complex dtype."""
     if isinstance(generator, Generator):
-        return torch.randn(shape, generator=generator, dtype=dtype, device=generator.device)
-    return torch.view_as_complex(normal((*shape, 2), generator).mul_(0.5**0.5)).to(dtype)
+        return _torch_normal(shape, generator, dtype, var)
+    # The variance goes into the draw: a pass over a chunk's channels costs a sixth of drawing them.
+    return torch.view_as_complex(normal((*shape, 2), generator, var=var / 2)).to(dtype)
+
+
+def _torch_normal(
+    shape: tuple[int, ...], generator: Generator, dtype: torch.dtype, var: float
+) -> Tensor:
+    out = torch.randn(shape, generator=generator, dtype=dtype, device=generator.device)
+    return out if var == 1 else out.mul_(math.sqrt(var))
 
 
 def integers(shape: tuple[int, ...], num_values: int, generator: RandomSource) -> Tensor:

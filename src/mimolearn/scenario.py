@@ -13,7 +13,7 @@ from pydantic import Field, model_validator
 from torch import Tensor
 
 from mimolearn.channels import AnyChannel, Rayleigh
-from mimolearn.constellation import Constellation
+from mimolearn.constellation import Constellation, as_constellation
 from mimolearn.errors import InvalidInputError, check_one_of, check_positive_int, invalid
 from mimolearn.plainmodel import Count, PlainModel, Real
 from mimolearn.randomness import RandomSource, complex_normal, integers
@@ -85,7 +85,7 @@ class Scenario(PlainModel):
 
     def points(self) -> Constellation:
         """The constellation itself."""
-        return Constellation(self.constellation)
+        return as_constellation(self.constellation)
 
     def noise_var(self, snr_db: float, h: Tensor | None = None) -> Tensor:
         """Noise variance at an SNR of this scenario's definition; see ``snr.noise_variance``."""
@@ -133,7 +133,7 @@ class Scenario(PlainModel):
         x = points.map(indices, h.dtype)
         noise_var = noise_var.to(h.real.dtype).expand(num_channels)
         noise = complex_normal((num_channels, num_vectors, rows), generator, h.dtype)
-        y = x @ h.mT + noise * noise_var.sqrt()[:, None, None]
+        y = noise.mul_(noise_var.sqrt()[:, None, None]).baddbmm_(x, h.mT)
         h_hat, known_noise = h, noise_var
         if self.csi.error_var > 0:
             error_var = self.csi.error_var * self.channel.entry_var(nr, nt)

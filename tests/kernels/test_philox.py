@@ -100,6 +100,12 @@ def test_any_cut_gives_the_same_numbers(start, count):
     np.testing.assert_array_equal(part, whole[start : start + count])
 
 
+def test_a_scale_multiplies():
+    out = np.empty(200, np.float32)
+    fill_normal(out, Stream(5), start=3, scale=0.25)
+    np.testing.assert_array_equal(out, _normals(200, Stream(5), 3) * np.float32(0.25))
+
+
 def test_counters_beyond_32_bits_are_new_numbers():
     start = 4 * 2**32
     far = _normals(64, _STREAM, start)

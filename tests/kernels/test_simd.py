@@ -17,6 +17,7 @@ from mimolearn.kernels.simd_memory import (
     store_int,
     store_tile,
     transpose,
+    zip_pairs,
 )
 
 _RNG = np.random.default_rng(7)
@@ -181,6 +182,20 @@ def test_first_lanes_touch_nothing_else(count):
 
     expected = np.where(np.arange(16) < count, _A + np.float32(1), np.float32(0))
     np.testing.assert_array_equal(_run(kernel, _A, count), expected)
+
+
+def test_pairs_take_turns():
+    @numba.njit
+    def kernel(out, a):
+        pairs = zip_pairs(load(a, 0), load(a, 16))
+        store(out, 0, pairs[0])
+        store(out, 16, pairs[1])
+
+    a = np.arange(32, dtype=np.float32)
+    out = np.empty_like(a)
+    kernel(out, a)
+    expected = np.stack([a[:16].reshape(8, 2), a[16:].reshape(8, 2)], 1).reshape(-1)
+    np.testing.assert_array_equal(out, expected)
 
 
 def test_transpose():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import ClassVar, Literal
 
 import torch
@@ -25,8 +24,8 @@ class Rayleigh(ChannelModel):
         generator: RandomSource,
         dtype: torch.dtype = torch.complex64,
     ) -> Tensor:
-        h = complex_normal((num_channels, num_rx_ant, num_tx_ant), generator, dtype)
-        return h.mul_(math.sqrt(self.entry_var(num_rx_ant, num_tx_ant)))
+        shape = (num_channels, num_rx_ant, num_tx_ant)
+        return complex_normal(shape, generator, dtype, self.entry_var(num_rx_ant, num_tx_ant))
 
 
 class RealGaussian(ChannelModel):
@@ -50,5 +49,5 @@ class RealGaussian(ChannelModel):
         dtype: torch.dtype = torch.complex64,
     ) -> Tensor:
         shape = (num_channels, num_rx_ant, num_tx_ant)
-        h = normal(shape, generator, dtype.to_real())
-        return (h * math.sqrt(self.entry_var(num_rx_ant, num_tx_ant))).to(dtype)
+        var = self.entry_var(num_rx_ant, num_tx_ant)
+        return normal(shape, generator, dtype.to_real(), var).to(dtype)

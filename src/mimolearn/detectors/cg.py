@@ -13,6 +13,7 @@ from mimolearn.detectors import counting
 from mimolearn.detectors.base import Cost, IterativeDetector
 from mimolearn.detectors.large_system import large_system_cost, large_system_unbiasing
 from mimolearn.errors import check_one_of
+from mimolearn.kernels import iterative
 from mimolearn.linalg import add_diagonal, gram, matched_filter
 
 
@@ -62,6 +63,12 @@ class ConjugateGradient(IterativeDetector):
     ) -> None:
         super().__init__(constellation, num_iter)
         self.demapping = check_one_of("demapping", demapping, ("exact", "max-log"))
+
+    def _one_shot(self, y: Tensor, h: Tensor, noise_var: Tensor) -> GaussianDetection | None:
+        solved = iterative.conjugate_gradient(y, h, noise_var, self.num_iter, real=False)
+        if solved is None:
+            return None
+        return GaussianDetection(self.constellation, *solved, self.demapping)
 
     def _prepare(self, h: Tensor, noise_var: Tensor) -> Prepared:
         return prepare_cg(h, noise_var, self.num_iter)

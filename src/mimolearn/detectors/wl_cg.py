@@ -11,6 +11,7 @@ from mimolearn.detection import GaussianDetection
 from mimolearn.detectors.base import Cost, IterativeDetector
 from mimolearn.detectors.cg import Prepared, cg_cost, conjugate_gradient, prepare_cg
 from mimolearn.errors import check_one_of
+from mimolearn.kernels import iterative
 from mimolearn.linalg import as_complex, stack_real_columns, stack_real_vector
 
 
@@ -42,6 +43,13 @@ class WidelyLinearCG(IterativeDetector):
     ) -> None:
         super().__init__(constellation, num_iter)
         self.demapping = check_one_of("demapping", demapping, ("exact", "max-log"))
+
+    def _one_shot(self, y: Tensor, h: Tensor, noise_var: Tensor) -> GaussianDetection | None:
+        real = self.constellation.is_real
+        solved = iterative.conjugate_gradient(y, h, noise_var, self.num_iter, real=real)
+        if solved is None:
+            return None
+        return GaussianDetection(self.constellation, *solved, self.demapping)
 
     def _prepare(self, h: Tensor, noise_var: Tensor) -> Prepared:
         if not self.constellation.is_real:

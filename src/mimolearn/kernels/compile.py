@@ -59,3 +59,32 @@ class _Announcement(event.Listener):
 
     def on_end(self, event: Any) -> None:
         """Nothing: the next output tells that it is done."""
+
+
+def _probe() -> None:
+    """Has the place of a kernel, and nothing to do."""
+
+
+def cache_folder() -> Path | None:
+    """Where machine code is kept on disk; None where no place can be written to."""
+    try:
+        place = numba.njit(cache=True, **_OPTIONS)(_probe).stats.cache_path
+    except RuntimeError as error:
+        if "no locator" not in str(error):
+            raise
+        return None
+    return Path(place) if place else None
+
+
+def kernel_files() -> dict[str, int]:
+    """Each module of kernels, and how many of its kernels have machine code on disk.
+
+    The code may be of earlier sources or another processor; the first use then replaces it.
+    """
+    folder = cache_folder()
+    modules = [
+        file.stem
+        for file in sorted(Path(__file__).parent.glob("*.py"))
+        if "kernels.compile import compiled" in file.read_text("utf-8") and file.stem != "compile"
+    ]
+    return {name: len(list(folder.glob(f"{name}.*.nbi"))) if folder else 0 for name in modules}

@@ -10,7 +10,7 @@ import numpy as np
 from mimolearn.kernels.compile import compiled, inlined, source_stamp
 from mimolearn.kernels.simd import absolute, maximum, splat
 from mimolearn.kernels.simd_math import exp, log_of_normal
-from mimolearn.kernels.simd_memory import load, load_first, store, store_first
+from mimolearn.kernels.simd_memory import load, load_first, store, store_first, zip_pairs
 
 _CHUNK = 512  # axis values that are worked on at a time
 
@@ -27,9 +27,6 @@ def _largest(metrics, order, first, half):
 @inlined
 def _sum_below(metrics, order, first, half, best):
     """sum exp(metric - best) over those levels, 1 ... half."""
-    if half == 2:
-        difference = load(metrics, order[first] * 16) - load(metrics, order[first + 1] * 16)
-        return exp(-absolute(difference)) + 1.0
     total = splat(0.0)
     for i in range(first, first + half):
         total = total + exp(load(metrics, order[i] * 16) - best)
@@ -47,6 +44,37 @@ def _bit_llr(metrics, order, first, half, exact):
         sum_1 = _sum_below(metrics, order, first + half, half, best_1)
         llr = llr + log_of_normal(sum_1 / sum_0)
     return llr
+
+
+@inlined
+def _log_sum_below(a, b):
+    """ln(exp(a) + exp(b)) - max(a, b)."""
+    return log_of_normal(exp(-absolute(a - b)) + 1.0)
+
+
+@inlined
+def _four_levels(value, precision, inner, outer, exact):
+    """Both bits of a Gray-labelled axis -outer, -inner, inner, outer (TS 38.211, 5.1.4).
+
+    The first bit is 0 on the upper levels, the second on the inner ones.
+    """
+    near, far = value * precision * (2.0 * inner), value * precision * (2.0 * outer)
+    a, b = precision * (inner * inner), precision * (outer * outer)
+    m0, m1, m2, m3 = -far - b, -near - a, near - a, far - b
+    sign = maximum(m0, m1) - maximum(m2, m3)
+    place = maximum(m0, m3) - maximum(m1, m2)
+    if exact:
+        sign = sign + (_log_sum_below(m0, m1) - _log_sum_below(m2, m3))
+        place = place + (_log_sum_below(m0, m3) - _log_sum_below(m1, m2))
+    return sign, place
+
+
+@inlined
+def _store_zipped(out, at, a, b, lanes):
+    low, high = zip_pairs(a, b)
+    store_first(out, at, low, min(16, 2 * lanes))
+    if lanes > 8:
+        store_first(out, at + 16, high, 2 * lanes - 16)
 
 
 @inlined
@@ -106,6 +134,9 @@ def llr_kernel() -> Callable[..., None]:
                     # Closed form of both methods; the upper level stands for a 0.
                     llr_value = value * (precision * (-4.0 * levels[1]))
                     store_first(llr, first + at, llr_value, lanes)
+                elif levels.size == 4:
+                    sign, place = _four_levels(value, precision, levels[2], levels[3], exact)
+                    _store_zipped(llr, 2 * (first + at), sign, place, lanes)
                 else:
                     # -(x - a)^2 without x^2, which no LLR depends on.
                     for i in range(levels.size):
@@ -114,7 +145,7 @@ def llr_kernel() -> Callable[..., None]:
                     for b in range(num_bits):
                         llr_value = _bit_llr(metrics, order, b * levels.size, half, exact)
                         store(out, b * row + at, llr_value)
-            if levels.size > 2:
+            if levels.size > 4:
                 _gather_bits(out, row, count * n, num_bits, llr, first * num_bits)
 
     arrays = "float32[::1], float32[::1], float32[::1], float32[::1], int64[::1]"

@@ -52,17 +52,21 @@ class Stream(NamedTuple):
     stream: int = 0
 
 
-def fill_normal(out: NDArray[np.float32], stream: Stream, start: int = 0) -> None:
+def fill_normal(
+    out: NDArray[np.float32], stream: Stream, start: int = 0, scale: float = 1.0
+) -> None:
     """Write N(0, 1) numbers start, start + 1, ... of a stream into a C-contiguous float32 array.
 
-    The largest magnitude is 6.77 (32 bits decide on the radius).
+    scale: what they are multiplied by. Their largest magnitude is 6.77 without it (32 bits decide
+    on the radius).
 
     >>> whole, part = np.empty(100, np.float32), np.empty(40, np.float32)
     >>> fill_normal(whole, Stream(1)); fill_normal(part, Stream(1), start=60)
     >>> bool((whole[60:] == part).all())
     True
     """
-    _normal_kernel()(_flat(out, np.float32), *_words(stream, start), np.empty(_GROUP, np.float32))
+    words, scratch = _words(stream, start), np.empty(_GROUP, np.float32)
+    _normal_kernel()(_flat(out, np.float32), *words, scale, scratch)
 
 
 def fill_integers(out: NDArray[np.int64], num_values: int, stream: Stream, start: int = 0) -> None:
@@ -121,37 +125,37 @@ def _box_muller(a, b):
 
 
 @inlined
-def _store_normals(out, at, key, stream, group):
+def _store_normals(out, at, key, stream, group, scale):
     a, b, c, d = _blocks(key, stream, group * np.uint64(16))
     x0, x1 = _box_muller(a, b)
     x2, x3 = _box_muller(c, d)
-    store(out, at, x0)
-    store(out, at + 16, x1)
-    store(out, at + 32, x2)
-    store(out, at + 48, x3)
+    store(out, at, x0 * scale)
+    store(out, at + 16, x1 * scale)
+    store(out, at + 32, x2 * scale)
+    store(out, at + 48, x3 * scale)
 
 
 @functools.cache
 def _normal_kernel() -> Callable[..., None]:
     constants = (_GROUP, source_stamp())
 
-    def philox_normals(out, key, stream, start, scratch):
+    def philox_normals(out, key, stream, start, scale, scratch):
         size, _ = constants
         group, done = start // size, 0
         skip = start - group * size
         while done < out.size:
             if skip == 0 and out.size - done >= size:
-                _store_normals(out, done, key, stream, np.uint64(group))
+                _store_normals(out, done, key, stream, np.uint64(group), scale)
                 done += size
             else:
-                _store_normals(scratch, 0, key, stream, np.uint64(group))
+                _store_normals(scratch, 0, key, stream, np.uint64(group), scale)
                 count = min(size - skip, out.size - done)
                 out[done : done + count] = scratch[skip : skip + count]
                 done += count
             skip = 0
             group += 1
 
-    signature = "void(float32[::1], uint64, uint64, int64, float32[::1])"
+    signature = "void(float32[::1], uint64, uint64, int64, float32, float32[::1])"
     return compiled(signature, philox_normals)
 
 

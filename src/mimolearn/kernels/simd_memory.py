@@ -110,6 +110,15 @@ def transpose(builder: Any, tile: Any) -> Any:
     return cgutils.pack_array(builder, _transposed(builder, rows))
 
 
+@vector_function(types.UniTuple(F32, 2), F32, F32)
+def zip_pairs(builder: Any, a: Any, b: Any) -> Any:
+    """Pairs of lanes of both in turns: a0 a1 b0 b1 a2 a3 b2 b3 ..., in two vectors."""
+    order = [v * LANES + 2 * i + j for i in range(LANES // 2) for v in (0, 1) for j in (0, 1)]
+    halves = [order[:LANES], order[LANES:]]
+    zipped = [builder.shuffle_vector(a, b, ir.Constant(LLVM[I32], half)) for half in halves]
+    return cgutils.pack_array(builder, zipped)
+
+
 def _row_offset(builder: Any, first: Any, lane: int, last: Any, stride: Any, column: Any) -> Any:
     row = builder.add(first, ir.Constant(_INT64, lane))
     row = builder.select(builder.icmp_signed("<", row, last), row, last)

@@ -1,0 +1,50 @@
+"""`mimolearn doctor`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+from rich import box
+from rich.markup import escape
+from rich.table import Table
+
+from mimolearn.cli.app import AsJson, app, stdout
+
+
+@app.command()
+def doctor(as_json: AsJson = False) -> None:
+    """Say what this machine has: versions, processor, devices, compiled kernels and their cache.
+
+    Example: mimolearn doctor --json
+    """
+    from mimolearn.report.machine import machine
+
+    found = machine()
+    if as_json:
+        sys.stdout.write(json.dumps(found, indent=2) + "\n")
+        return
+    found["kernels"] = {kernel["name"]: _cached(kernel["cached"]) for kernel in found["kernels"]}
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_header=False)
+    for topic, content in found.items():
+        rows = content.items() if isinstance(content, dict) else [("", content)]
+        for i, (name, value) in enumerate(rows):
+            table.add_row("" if i else _words(topic), _words(name), escape(_text(value)))
+    stdout().print(table)
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def _cached(count: int) -> str:
+    return f"machine code of {count} on disk" if count else "compiled on first use"
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(value) or "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "not there" if value is None else str(value)

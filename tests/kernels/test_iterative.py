@@ -1,0 +1,64 @@
+"""The kernels of iterative detectors give what the torch path gives in double precision."""
+
+import pytest
+import torch
+
+from mimolearn import InvalidInputError, make_detector
+
+_SIZES = [(1, 1), (2, 2), (5, 3), (8, 6), (3, 5), (20, 17), (64, 32)]
+_DETECTORS = [("cg", "qpsk"), ("cg", "bpsk"), ("wl-cg", "bpsk"), ("wl-cg", "16-qam")]
+
+
+def _problem(batch, rx, tx, vectors, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    h = torch.randn(*batch, rx, tx, dtype=torch.complex64, generator=generator)
+    x = torch.randn(*batch, vectors, tx, dtype=torch.complex64, generator=generator)
+    noise = torch.randn(*batch, vectors, rx, dtype=torch.complex64, generator=generator)
+    return h, x @ h.mT + noise, 0.2 + torch.rand(batch, generator=generator)
+
+
+def _double(*tensors):
+    return tuple(t.to(torch.complex128 if t.is_complex() else torch.float64) for t in tensors)
+
+
+def _fused(detector, y, h, noise_var):
+    detection = detector._one_shot(y, h, noise_var)
+    assert detection is not None
+    return detection
+
+
+@pytest.mark.parametrize(("rx", "tx"), _SIZES)
+@pytest.mark.parametrize(("name", "constellation"), _DETECTORS)
+def test_paths_agree(name, constellation, rx, tx):
+    # Where rows are few, rounding grows with every step: few of them tell the same.
+    detector = make_detector(name, constellation, num_iter=8 if rx >= 2 * tx else 3)
+    for batch in ((3,), (35,)):
+        h, y, noise_var = _problem(batch, rx, tx, vectors=2)
+        hd, yd, nd = _double(h, y, noise_var)
+        expected = detector(yd, hd, nd)
+        actual = _fused(detector, y, h, noise_var)
+        torch.testing.assert_close(
+            actual.x_hat.to(torch.complex128), expected.x_hat, rtol=1e-3, atol=1e-3
+        )
+        torch.testing.assert_close(
+            actual.error_var.double(), expected.error_var, rtol=1e-3, atol=1e-7
+        )
+
+
+@pytest.mark.parametrize("scale", [1e-12, 1e12])
+def test_the_scale_of_the_channel_changes_nothing(scale):
+    detector = make_detector("cg", "qpsk")
+    h, y, noise_var = _problem((20,), 8, 4, 1)
+    plain = _fused(detector, y, h, noise_var)
+    scaled = _fused(detector, y * scale, h * scale, noise_var * scale**2)
+    torch.testing.assert_close(scaled.x_hat, plain.x_hat, rtol=1e-3, atol=1e-4)
+    torch.testing.assert_close(scaled.error_var, plain.error_var, rtol=1e-3, atol=1e-6)
+
+
+@pytest.mark.parametrize("field", ["h", "y"])
+@pytest.mark.parametrize("name", ["cg", "wl-cg"])
+def test_bad_inputs_are_refused(name, field):
+    h, y, noise_var = _problem((20,), 6, 3, 2)
+    {"h": h, "y": y}[field][1, 1, 2] = float("nan")
+    with pytest.raises(InvalidInputError, match=field):
+        make_detector(name, "bpsk")(y, h, noise_var)
