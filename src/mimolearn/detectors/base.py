@@ -73,8 +73,9 @@ class Detector(nn.Module, ABC):
         """prepare and detect composed. Shapes as there, and y must fit h."""
         self._check_channel(h)
         check_shape("y", y, "(*C, T, Nr)", isinstance(y, Tensor) and y.ndim >= 2)
-        expected = f"(*C, T, Nr) with *C = {tuple(h.shape[:-2])} and Nr = {h.shape[-2]} as in h"
-        check_shape("y", y, expected, y.shape[:-2] == h.shape[:-2] and y.shape[-1] == h.shape[-2])
+        if y.shape[:-2] != h.shape[:-2] or y.shape[-1] != h.shape[-2]:
+            fitting = f"*C = {tuple(h.shape[:-2])} and Nr = {h.shape[-2]} as in h"
+            check_shape("y", y, f"(*C, T, Nr) with {fitting}", False)
         if y.dtype != h.dtype:
             raise invalid("y", f"<dtype {y.dtype}>", f"the dtype of h, {h.dtype}")
         noise_var = self._check_noise_var(noise_var, h)
@@ -124,7 +125,7 @@ class Detector(nn.Module, ABC):
 
     @staticmethod
     def _check_noise_var(noise_var: Tensor | float, h: Tensor) -> Tensor:
-        real = h.real.dtype
+        real = h.dtype.to_real()
         if not isinstance(noise_var, Tensor):
             noise_var = torch.as_tensor(noise_var, dtype=real, device=h.device)
         if noise_var.ndim and noise_var.shape != h.shape[:-2]:
@@ -133,12 +134,17 @@ class Detector(nn.Module, ABC):
         if noise_var.is_complex():
             raise invalid("noise_var", f"<dtype {noise_var.dtype}>", "a real dtype")
         if noise_var.numel():
-            ends = (noise_var,) if noise_var.numel() == 1 else noise_var.detach().aminmax()
-            if not (ends[0].item() > 0 and ends[-1].item() < math.inf):
+            if noise_var.numel() == 1:
+                least = most = noise_var.item()
+            else:
+                least, most = (end.item() for end in noise_var.detach().aminmax())
+            if not (least > 0 and most < math.inf):
                 ok = (noise_var > 0) & torch.isfinite(noise_var)
                 value = noise_var[~ok].flatten()[0].item()
                 raise invalid("noise_var", value, "a finite value above 0")
-        return noise_var.to(h.device, real).expand(h.shape[:-2])
+        if noise_var.dtype != real or noise_var.device != h.device:
+            noise_var = noise_var.to(h.device, real)
+        return noise_var.expand(h.shape[:-2])
 
 
 class IterativeDetector(Detector):
