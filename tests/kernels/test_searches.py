@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from mimolearn import InvalidInputError, make_detector
-from mimolearn.kernels import search_door
+from mimolearn.kernels import searches
 
 # constellation, Nt, Nr, noise_var, channels
 SYSTEMS = [
@@ -76,9 +76,9 @@ def test_what_single_precision_cannot_be_trusted_with():
     y[3] *= 1e4
     h[4] *= 1e20
     for found in (
-        search_door.k_best(y, h, noise_var, make_detector("ml", "16-qam").constellation, 16, 20.0),
-        search_door.sphere(y, h, noise_var, make_detector("ml", "16-qam").constellation, 10**6),
-        search_door.max_log_ml(y, h, noise_var, make_detector("ml", "16-qam").constellation),
+        searches.k_best(y, h, noise_var, make_detector("ml", "16-qam").constellation, 16, 20.0),
+        searches.sphere(y, h, noise_var, make_detector("ml", "16-qam").constellation, 10**6),
+        searches.max_log_ml(y, h, noise_var, make_detector("ml", "16-qam").constellation),
     ):
         assert found is not None
         assert found[-1].tolist() == [False] * 5 + [True] * 35

@@ -21,7 +21,7 @@ from mimolearn.detectors.real_triangular import (
     triangle_cost,
 )
 from mimolearn.errors import check_finite, check_positive_int, check_real
-from mimolearn.kernels import search_door
+from mimolearn.kernels import searches
 
 
 @final
@@ -65,7 +65,7 @@ class KBest(Detector):
         check_determined(self.name, self.constellation, num_rx_ant, num_tx_ant)
 
     def _one_shot(self, y: Tensor, h: Tensor, noise_var: Tensor) -> LLRDetection | None:
-        found = search_door.k_best(y, h, noise_var, self.constellation, self.k, self.llr_clip)
+        found = searches.k_best(y, h, noise_var, self.constellation, self.k, self.llr_clip)
         if found is None:
             return None
         llr, ok = found

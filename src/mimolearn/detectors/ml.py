@@ -13,7 +13,7 @@ from mimolearn.detectors import counting
 from mimolearn.detectors.base import Cost, Detector
 from mimolearn.detectors.real_triangular import has_constant_energy
 from mimolearn.errors import check_finite, check_one_of, invalid
-from mimolearn.kernels import search_door
+from mimolearn.kernels import searches
 from mimolearn.linalg import stack_real_columns, stack_real_vector
 
 _MAX_VECTORS = 2**20
@@ -71,7 +71,7 @@ class ML(Detector):
         determined = h.shape[-1] <= h.shape[-2] or has_constant_energy(self.constellation)
         if self.demapping != "max-log" or not determined:
             return None
-        found = search_door.max_log_ml(y, h, noise_var, self.constellation)
+        found = searches.max_log_ml(y, h, noise_var, self.constellation)
         if found is None:
             return None
         logits, decided, ok = found

@@ -20,7 +20,7 @@ from mimolearn.detectors.real_triangular import (
     triangle_cost,
 )
 from mimolearn.errors import check_finite, check_positive_int
-from mimolearn.kernels import search_door
+from mimolearn.kernels import searches
 
 
 @final
@@ -62,7 +62,7 @@ class Sphere(Detector):
         check_determined(self.name, self.constellation, num_rx_ant, num_tx_ant)
 
     def _one_shot(self, y: Tensor, h: Tensor, noise_var: Tensor) -> HardDetection | None:
-        found = search_door.sphere(y, h, noise_var, self.constellation, self.max_nodes)
+        found = searches.sphere(y, h, noise_var, self.constellation, self.max_nodes)
         if found is None:
             return None
         indices, incomplete, work, ok = found

@@ -16,7 +16,7 @@ from mimolearn.detectors.base import Cost
 from mimolearn.detectors.tap_scalars import LayerScalars, channel_features, scalars_of_layer
 from mimolearn.detectors.unfolded import UnfoldedDetector
 from mimolearn.errors import check_bool, check_one_of
-from mimolearn.kernels.dispatch import usable
+from mimolearn.kernels.door import usable
 from mimolearn.linalg import (
     add_diagonal,
     gram,

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from mimolearn.constellation import Constellation
-from mimolearn.kernels.dispatch import _flat, usable
+from mimolearn.kernels.door import flat, usable
 
 
 def nearest(constellation: Constellation, x_hat: Tensor) -> Tensor:
@@ -18,12 +18,12 @@ def nearest(constellation: Constellation, x_hat: Tensor) -> Tensor:
     out = torch.empty(x_hat.shape, dtype=torch.int64)
     if constellation.num_levels == 2:
         weights = (1, 0) if constellation.is_real else (2, 1)
-        decide.decide_two_levels_kernel()(_flat(x_hat), *weights, out.numpy().reshape(-1))
+        decide.decide_two_levels_kernel()(flat(x_hat), *weights, out.numpy().reshape(-1))
         return out
     axis = constellation.axis(torch.float32)
     both = torch.cat([axis.to_index, axis.to_index >> 1]).numpy()
     low, step = float(axis.levels[0]), constellation.min_distance()
-    decide.nearest_kernel()(_flat(x_hat), low, 1 / step, both, out.numpy().reshape(-1))
+    decide.nearest_kernel()(flat(x_hat), low, 1 / step, both, out.numpy().reshape(-1))
     return out
 
 

@@ -7,16 +7,16 @@ import math
 import torch
 from torch import Tensor
 
-from mimolearn.kernels.dispatch import (
-    _channel_cost,
-    _checked,
-    _fits,
-    _flat,
-    _in_threads,
-    _padded,
-    _space,
-    _vector_cost,
+from mimolearn.kernels.door import (
+    channel_cost,
+    checked,
+    fits,
+    flat,
+    in_threads,
+    padded,
     usable,
+    vector_cost,
+    workspace,
 )
 
 
@@ -29,7 +29,7 @@ def conjugate_gradient(
     widely linear form; its error variance is twice that of the real axis. None where only the torch
     path will do. Raises InvalidInputError on a non-finite h or y.
     """
-    if not (usable(y, h, noise_var) and _fits(h) and y.numel() > 0):
+    if not (usable(y, h, noise_var) and fits(h) and y.numel() > 0):
         return None
     from mimolearn.kernels import cg as kernels
 
@@ -38,13 +38,13 @@ def conjugate_gradient(
     x_hat = torch.empty((*y.shape[:-1], tx), dtype=torch.complex64)
     error_var = torch.empty((*h.shape[:-2], 1, tx), dtype=torch.float32)
     per_row = noise_var / 2 if real else noise_var
-    arrays = (_flat(h), _flat(y), _padded(per_row, num), _flat(x_hat), _flat(error_var))
+    arrays = (flat(h), flat(y), padded(per_row, num), flat(x_hat), flat(error_var))
     kernel, size = kernels.kernel(), kernels.workspace(rx, tx)
 
     def work(first: int, last: int) -> bool:
         sizes = (num, vectors, rx, tx, num_iter, int(real))
-        return kernel(*arrays, first, last, *sizes, _space(size))
+        return kernel(*arrays, first, last, *sizes, workspace(size))
 
-    cost = _channel_cost(rx, tx) + vectors * num_iter * _vector_cost(rx, tx)
-    finite = all(_in_threads(work, num, cost))
-    return _checked(finite, y, h, x_hat, error_var.mul_(2) if real else error_var)
+    cost = channel_cost(rx, tx) + vectors * num_iter * vector_cost(rx, tx)
+    finite = all(in_threads(work, num, cost))
+    return checked(finite, y, h, x_hat, error_var.mul_(2) if real else error_var)

@@ -242,12 +242,12 @@ class _Place(NamedTuple):
 
 def _label_places(comparison: Comparison, cost: str) -> dict[str, _Place]:
     """Every placed receiver, names kept apart: each takes the first side that no neighbour has."""
-    found = {
-        curve.label: (value, snr)
-        for curve in comparison.curves
-        if (value := cost_of(comparison, curve.label, cost)) is not None
-        and (snr := comparison.required_snr(curve.label).value_db) is not None
-    }
+    found: dict[str, tuple[float, float]] = {}
+    for curve in comparison.curves:
+        value = cost_of(comparison, curve.label, cost)
+        snr = comparison.required_snr(curve.label).value_db
+        if value is not None and snr is not None:
+            found[curve.label] = (value, snr)
     if not found:
         return {}
     logs = [math.log10(value) for value, _ in found.values()]

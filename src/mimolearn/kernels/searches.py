@@ -1,6 +1,6 @@
 """The door to the tree searches in single precision, which ``dispatch`` is for all else.
 
-They serve what compiled kernels can serve at all (``dispatch.usable``): complex64 on a CPU, no
+They serve what compiled kernels can serve at all (``door.usable``): complex64 on a CPU, no
 gradients. Channels that single precision cannot be trusted with come back marked, and the
 detector takes its double-precision path for them alone; see ``triangle_float32``.
 """
@@ -17,14 +17,14 @@ from numpy import ndarray
 from torch import Tensor
 
 from mimolearn.constellation import Constellation
-from mimolearn.kernels.dispatch import (
-    _fill_lanes,
-    _fits,
-    _flat,
-    _in_threads,
-    _padded,
-    _space,
+from mimolearn.kernels.door import (
+    fill_lanes,
+    fits,
+    flat,
+    in_threads,
+    padded,
     usable,
+    workspace,
 )
 
 # Of the second-level cache of most machines.
@@ -34,7 +34,7 @@ _MOST_VECTORS = 4096
 
 
 def _serves(y: Tensor, h: Tensor, noise_var: Tensor) -> bool:
-    sizes = _fits(h) and y.numel() > 0 and y.shape[-2] <= _MOST_VECTORS
+    sizes = fits(h) and y.numel() > 0 and y.shape[-2] <= _MOST_VECTORS
     return usable(y, h, noise_var) and sizes
 
 
@@ -54,10 +54,12 @@ def k_best(
     llr = torch.empty(*y.shape[:-1], tx, constellation.bits_per_symbol)
     settings, bits = _settings(constellation, clip)
     space = kernels.workspace(tx, axes, k, levels)
-    kernel, out = kernels.kernel(), _flat(llr)
+    kernel, out = kernels.kernel(), flat(llr)
 
     def search(problems: ndarray, ok: ndarray, first: int, last: int, vectors: int) -> None:
-        kernel(problems, settings, bits, out, ok, first, last, vectors, tx, axes, k, _space(space))
+        kernel(
+            problems, settings, bits, out, ok, first, last, vectors, tx, axes, k, workspace(space)
+        )
 
     ok = _on_triangles(y, h, noise_var, axes, settings, search, k * float(axes * tx) ** 2)
     return llr, ok
@@ -81,11 +83,21 @@ def sphere(
     settings, _ = _settings(constellation)
     to_index = constellation.axis(torch.float64).to_index.numpy()
     space, kernel = kernels.workspace(tx, axes), kernels.kernel()
-    out = to_index, _flat(indices), _flat(incomplete), _flat(spent)
+    out = to_index, flat(indices), flat(incomplete), flat(spent)
 
     def search(problems: ndarray, ok: ndarray, first: int, last: int, vectors: int) -> None:
         kernel(
-            problems, settings, *out, ok, first, last, vectors, tx, axes, max_nodes, _space(space)
+            problems,
+            settings,
+            *out,
+            ok,
+            first,
+            last,
+            vectors,
+            tx,
+            axes,
+            max_nodes,
+            workspace(space),
         )
 
     ok = _on_triangles(y, h, noise_var, axes, settings, search, float(axes * tx) ** 2)
@@ -110,10 +122,10 @@ def max_log_ml(
     settings, _ = _settings(constellation)
     to_index = constellation.axis(torch.float64).to_index.numpy()
     in_lanes, space = kernels.lane_streams(tx, num_points), kernels.workspace(tx, axes, num_levels)
-    kernel, out = kernels.kernel(num_levels, axes), (to_index, _flat(logits), _flat(decided))
+    kernel, out = kernels.kernel(num_levels, axes), (to_index, flat(logits), flat(decided))
 
     def search(problems: ndarray, ok: ndarray, first: int, last: int, vectors: int) -> None:
-        kernel(problems, settings, *out, ok, first, last, vectors, tx, in_lanes, _space(space))
+        kernel(problems, settings, *out, ok, first, last, vectors, tx, in_lanes, workspace(space))
 
     cost = float(num_points) ** (tx - 1)
     ok = _on_triangles(y, h, noise_var, axes, settings, search, cost)
@@ -137,23 +149,23 @@ def _on_triangles(
     from mimolearn.kernels import triangle_float32
 
     front_end, blocks = triangle_float32.front_end(), h.shape[:-2]
-    h, y, noise_var = _fill_lanes(h, y, noise_var)
+    h, y, noise_var = fill_lanes(h, y, noise_var)
     num, (vectors, rx), tx = math.prod(h.shape[:-2]), y.shape[-2:], h.shape[-1]
     ok = torch.empty(h.shape[:-2], dtype=torch.bool)
-    arrays, flat_ok = (_flat(h), _flat(y), _padded(noise_var, num), settings), _flat(ok)
+    arrays, flat_ok = (flat(h), flat(y), padded(noise_var, num), settings), flat(ok)
     width = (tx + 15) // 16 * 16
     stride = axes * width * (tx + vectors) + width
     most = max(1, _CACHE_FLOATS // (16 * stride))
 
     def work(first: int, last: int) -> None:
-        problems = _space(min(most, last - first) * 16 * stride)
-        space = _space(triangle_float32.front_end_space(rx, tx))
+        problems = workspace(min(most, last - first) * 16 * stride)
+        space = workspace(triangle_float32.front_end_space(rx, tx))
         for group in range(first, last, most):
             end = min(group + most, last)
             front_end(*arrays, problems, group, end, num, vectors, rx, tx, axes, space)
             search(problems, flat_ok, 16 * group, min(16 * end, num), vectors)
 
-    _in_threads(work, num, 2.0 * tx * tx * (rx + tx) + vectors * cost)
+    in_threads(work, num, 2.0 * tx * tx * (rx + tx) + vectors * cost)
     # Vectors may have become channels of their own.
     return ok if ok.shape == blocks else ok.all(-1)
 
