@@ -195,19 +195,19 @@ def _frontier_traces(
     for curve in comparison.curves:
         if curve.label not in places:
             continue
-        estimate, value = comparison.required_snr(curve.label), places[curve.label].x
+        estimate, place = comparison.required_snr(curve.label), places[curve.label]
         best = curve.label in names
-        low = estimate.value_db if estimate.low_db is None else estimate.low_db
-        high = estimate.value_db if estimate.high_db is None else estimate.high_db
+        low = place.y if estimate.low_db is None else estimate.low_db
+        high = place.y if estimate.high_db is None else estimate.high_db
         style = look[curve.label]
         traces.append(
             go.Scatter(
-                x=[value],
-                y=[estimate.value_db],
+                x=[place.x],
+                y=[place.y],
                 name=curve.label,
                 mode="markers+text",
                 text=[f"<b>{curve.label}</b>" if best else curve.label],
-                textposition=places[curve.label].side,
+                textposition=place.side,
                 textfont={"size": 12 if best else 11, "color": style.colour if best else "#6B7480"},
                 marker={
                     "symbol": plotly_symbol(style),
@@ -218,8 +218,8 @@ def _frontier_traces(
                 error_y={
                     "type": "data",
                     "symmetric": False,
-                    "array": [high - estimate.value_db],
-                    "arrayminus": [estimate.value_db - low],
+                    "array": [high - place.y],
+                    "arrayminus": [place.y - low],
                     "thickness": 1,
                 },
                 hovertemplate=(

@@ -32,7 +32,7 @@ def _panel(
             "wl-cg",
             Network("lcgnet-v", own),
             Network("lcgnet-v(M)", other),
-            _tuned(other, scenario, f"lcgnet-v-32x64-bpsk-tuned-to-{name}"),
+            _tuned(other, scenario, f"lcgnet-v-32x64-bpsk-tuned-to-{name.lower()}"),
             "sphere",
         ),
         snr_db=snr_db,
