@@ -189,7 +189,8 @@ def main() -> None:
         for case in cases:
             mine, peer, ratio = measure(case, arguments.rounds, arguments.seconds)
             size = f"{case.num_rx_ant}x{case.num_tx_ant} {case.constellation}"
-            numbers = (f"{mine:,.0f}", f"{peer:,.0f}", f"{1e6 / mine:.3g}", f"{ratio:.1f}")
+            against = (f"{peer:,.0f}", f"{ratio:.1f}") if peer else ("-", "-")
+            numbers = (f"{mine:,.0f}", against[0], f"{1e6 / mine:.3g}", against[1])
             name = f"{case.detector}({case.k})" if case.k else case.detector
             shape = (str(case.channels), str(case.vectors))
             peer_name = "torch" if case in OWN_CASES else "sionna" if peer else "none"
