@@ -196,6 +196,7 @@ def _label_points(
         (12, -20),
         (-12, 16),
     ]
+    frame = axes.get_window_extent(renderer)
     for x, y, label in sorted(placed, key=lambda p: p[2] not in names):
         for dx, dy in offsets:
             text = axes.annotate(
@@ -209,7 +210,9 @@ def _label_points(
                 color=look[label].colour if label in names else "#666666",
             )
             box = text.get_window_extent(renderer)
-            if not any(box.overlaps(other) for other in taken) or (dx, dy) == offsets[-1]:
+            fits = frame.x0 <= box.x0 and box.x1 <= frame.x1
+            clear = not any(box.overlaps(other) for other in taken)
+            if (fits and clear) or (dx, dy) == offsets[-1]:
                 taken.append(box)
                 break
             text.remove()
