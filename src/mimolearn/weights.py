@@ -136,7 +136,8 @@ def load_into(module: nn.Module, weights: Weights) -> None:
     if set(wanted) != set(weights.tensors):
         difference = sorted(set(wanted) ^ set(weights.tensors))
         raise InvalidInputError(f"{name}: tensors {', '.join(difference)[:80]} do not match")
-    for key, tensor in weights.tensors.items():
+    # A safetensors file has no order of its own; the first complaint should be the same always.
+    for key, tensor in sorted(weights.tensors.items()):
         if tensor.shape != wanted[key].shape:
             raise InvalidInputError(
                 f"{name}: tensor {key} has shape {tuple(tensor.shape)}, the network that its card "
