@@ -1,4 +1,6 @@
-"""The one door to the compiled kernels: which path serves a call, and the call itself.
+"""The ways into the kernels of linear detection, EP and demapping: which path serves a call.
+
+The same rule (``door.usable``) opens ``searches``, ``iterative`` and ``decisions``.
 
 ===============  =======================================================  ====================
 path             when                                                     code

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import NamedTuple
 
 from mimolearn.simulation.chunk import ChunkResult
@@ -76,12 +75,3 @@ class PointState:
         # Half an error more keeps the estimate finite before the first one.
         vectors = max(vectors, rule.min_errors / (self.errors + 0.5) * self.vectors)
         return max(self.length + 1, round(min(vectors, rule.max_vectors) / per_chunk))
-
-
-def prefix_length(counts: Iterable[Counts], rule: StopRule) -> int | None:
-    """Length of the shortest prefix on which the rule holds, or None."""
-    state = PointState(rule)
-    empty = ErrorPositions.join([], 0)
-    for chunk, count in enumerate(counts):
-        state.add(chunk, ChunkResult(count, empty))
-    return state.length if state.finished else None
