@@ -39,6 +39,14 @@ MaxVectors = Annotated[
 Workers = Annotated[
     int, typer.Option("--workers", "-w", help="Processes; counts do not depend on it.")
 ]
+Executor = Annotated[
+    str | None,
+    typer.Option("--executor", help="serial, processes or ray; counts do not depend on it."),
+]
+RayAddress = Annotated[
+    str | None,
+    typer.Option("--ray-address", help="A running Ray cluster: auto or host:port."),
+]
 Out = Annotated[
     Path | None,
     typer.Option("--out", "-o", help="Folder for results and report [mimolearn-results/NAME]."),
@@ -57,6 +65,8 @@ def compare(
     min_errors: MinErrors = None,
     max_vectors: MaxVectors = None,
     workers: Workers = 1,
+    executor: Executor = None,
+    ray_address: RayAddress = None,
     out: Out = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -73,7 +83,13 @@ def compare(
     folder = _folder(out, found, file)
     with _progress(found, plan, quiet) as progress:
         result = run_compare(
-            found, plan=plan, store=folder / RESULTS_NAME, workers=workers, progress=progress
+            found,
+            plan=plan,
+            store=folder / RESULTS_NAME,
+            workers=workers,
+            executor=_executor(executor, ray_address),
+            ray_address=ray_address,
+            progress=progress,
         )
     _finish(result, folder, as_json)
 
@@ -89,6 +105,8 @@ def simulate(
     min_errors: MinErrors = None,
     max_vectors: MaxVectors = None,
     workers: Workers = 1,
+    executor: Executor = None,
+    ray_address: RayAddress = None,
     out: Out = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -104,7 +122,13 @@ def simulate(
     folder = _folder(out, found, file)
     with _progress(found, plan, quiet) as progress:
         result = run_simulate(
-            found, plan=plan, store=folder / RESULTS_NAME, workers=workers, progress=progress
+            found,
+            plan=plan,
+            store=folder / RESULTS_NAME,
+            workers=workers,
+            executor=_executor(executor, ray_address),
+            ray_address=ray_address,
+            progress=progress,
         )
     if as_json:
         sys.stdout.write(result.to_json() + "\n")
@@ -172,6 +196,12 @@ def _load(
         min_errors=min_errors,
         max_vectors=max_vectors,
     )
+
+
+def _executor(executor: str | None, ray_address: str | None) -> str:
+    if executor is None:
+        return "auto" if ray_address is None else "ray"
+    return executor
 
 
 def _folder(out: Path | None, scenario: Scenario, file: Path | None) -> Path:
