@@ -79,9 +79,11 @@ def compare(
     """
     from mimolearn.simulation import compare as run_compare
 
-    found, plan = _load(file, scenario, contender, snr_db, metric, target, min_errors, max_vectors)
+    found, plan = load_run(
+        file, scenario, contender, snr_db, metric, target, min_errors, max_vectors
+    )
     folder = _folder(out, found, file)
-    with _progress(found, plan, quiet) as progress:
+    with run_progress(found, plan, quiet) as progress:
         result = run_compare(
             found,
             plan=plan,
@@ -118,9 +120,11 @@ def simulate(
     from mimolearn.report import rate_table
     from mimolearn.simulation import simulate as run_simulate
 
-    found, plan = _load(file, scenario, contender, snr_db, metric, target, min_errors, max_vectors)
+    found, plan = load_run(
+        file, scenario, contender, snr_db, metric, target, min_errors, max_vectors
+    )
     folder = _folder(out, found, file)
-    with _progress(found, plan, quiet) as progress:
+    with run_progress(found, plan, quiet) as progress:
         result = run_simulate(
             found,
             plan=plan,
@@ -169,7 +173,7 @@ def report(
     _finish(result, out or path.parent, as_json)
 
 
-def _load(
+def load_run(
     file: Path | None,
     scenario: str | None,
     contender: list[str] | None,
@@ -179,6 +183,7 @@ def _load(
     min_errors: int | None,
     max_vectors: int | None,
 ) -> tuple[Scenario, Any]:
+    """The scenario and plan that a command line names."""
     from mimolearn.simulation import adjust_plan, load_comparison, load_shipped_comparison
 
     if (file is None) == (scenario is None):
@@ -214,7 +219,8 @@ def _folder(out: Path | None, scenario: Scenario, file: Path | None) -> Path:
     return folder
 
 
-def _progress(scenario: Scenario, plan: Any, quiet: bool) -> Any:
+def run_progress(scenario: Scenario, plan: Any, quiet: bool) -> Any:
+    """A context that gives the progress callback of a run, None when quiet."""
     from contextlib import nullcontext
 
     from mimolearn.report import live_progress
