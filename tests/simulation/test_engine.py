@@ -237,24 +237,6 @@ def test_training_mode_is_restored(scenario, oracle):
     assert detector.training
 
 
-@pytest.mark.parametrize("branches", [1, 2, 4])
-def test_maximum_ratio_combining_meets_its_closed_form(branches):
-    """BPSK, one stream, L Rayleigh branches (Proakis 2001, eq. 14.4-15)."""
-    scenario = Scenario(
-        num_tx_ant=1, num_rx_ant=branches, constellation="bpsk", snr_definition="per_stream"
-    )
-    snr_db = {1: 10.0, 2: 6.0, 4: 2.0}[branches]
-    snr = 10 ** (snr_db / 10)
-    mu = math.sqrt(snr / (1 + snr))
-    expected = ((1 - mu) / 2) ** branches * sum(
-        math.comb(branches - 1 + k, k) * ((1 + mu) / 2) ** k for k in range(branches)
-    )
-    point = simulate(scenario, ["lmmse"], [snr_db], min_errors=1000).curves[0].points[0]
-    low, high = point.interval(confidence=0.999)
-    assert low < expected < high
-    assert high / low < 1.3
-
-
 def test_progress_tells_where_the_run_is(scenario):
     events = []
     result = simulate(scenario, PAIR, **RUN, progress=events.append)
