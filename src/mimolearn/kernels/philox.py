@@ -125,7 +125,8 @@ def _box_muller(a, b):
 
 
 @inlined
-def _store_normals(out, at, key, stream, group, scale):
+def store_normals(out, at, key, stream, group, scale):
+    """Normals 64 group ... 64 group + 63 of a stream, times scale."""
     a, b, c, d = _blocks(key, stream, group * np.uint64(16))
     x0, x1 = _box_muller(a, b)
     x2, x3 = _box_muller(c, d)
@@ -145,10 +146,10 @@ def _normal_kernel() -> Callable[..., None]:
         skip = start - group * size
         while done < out.size:
             if skip == 0 and out.size - done >= size:
-                _store_normals(out, done, key, stream, np.uint64(group), scale)
+                store_normals(out, done, key, stream, np.uint64(group), scale)
                 done += size
             else:
-                _store_normals(scratch, 0, key, stream, np.uint64(group), scale)
+                store_normals(scratch, 0, key, stream, np.uint64(group), scale)
                 count = min(size - skip, out.size - done)
                 out[done : done + count] = scratch[skip : skip + count]
                 done += count
