@@ -37,22 +37,6 @@ class CounterGenerator:
             raise invalid("seed", seed, "an integer from 0 to 2^64 - 1")
         self._seed = seed
         self._draws = 0
-        self._part: int | None = None
-
-    def part(self, index: int) -> CounterGenerator:
-        """A generator whose draws are part ``index`` of the draws that a fresh one would make.
-
-        So a large draw can be made in equal parts along its first axis, one at a time: part i of
-        shape (n, ...) is rows i n ... (i + 1) n - 1 of the whole, bit for bit. Every draw must be
-        cut alike, and ``torch_generator`` cannot be.
-
-        >>> whole = normal((4, 3), CounterGenerator(1))
-        >>> bool((normal((2, 3), CounterGenerator(1).part(1)) == whole[2:]).all())
-        True
-        """
-        part = CounterGenerator(self._seed)
-        part._part = index
-        return part
 
     @property
     def device(self) -> torch.device:
@@ -63,8 +47,7 @@ class CounterGenerator:
         """N(0, std^2) into a contiguous float32 tensor."""
         from mimolearn.kernels import philox
 
-        start = self._start(out)
-        philox.fill_normal(out.numpy(), self._next_stream(), start, std)
+        philox.fill_normal(out.numpy(), self._next_stream(), scale=std)
 
     def fill_gamma(self, out: Tensor, shapes: Tensor) -> None:
         """Gamma(shape, 1) into a contiguous float32 tensor (..., n); see ``kernels.gamma``.
@@ -73,27 +56,20 @@ class CounterGenerator:
         """
         from mimolearn.kernels import gamma
 
-        start = self._start(out)
-        gamma.fill_gamma(out.numpy(), shapes.numpy(), self._next_stream(), start)
+        gamma.fill_gamma(out.numpy(), shapes.numpy(), self._next_stream())
 
     def fill_integers(self, out: Tensor, num_values: int) -> None:
         """Uniform 0 ... num_values - 1 into a contiguous int64 tensor; num_values up to 2^16."""
         from mimolearn.kernels import philox
 
-        start = self._start(out)
-        philox.fill_integers(out.numpy(), num_values, self._next_stream(), start)
+        philox.fill_integers(out.numpy(), num_values, self._next_stream())
 
     def torch_generator(self) -> Generator:
         """A torch generator of this source's next draw, for what only torch can draw."""
-        if self._part is not None:
-            raise invalid("generator", "<a part>", "a whole one: torch draws cannot be cut")
         seed = torch.empty(4, dtype=torch.int64)
         self.fill_integers(seed, 2**16)
         words = [int(word) << (16 * i) for i, word in enumerate(seed.tolist())]
         return Generator().manual_seed(sum(words))
-
-    def _start(self, out: Tensor) -> int:
-        return (self._part or 0) * out.numel()
 
     def _next_stream(self) -> Stream:
         from mimolearn.kernels.philox import Stream

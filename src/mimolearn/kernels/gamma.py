@@ -23,7 +23,7 @@ from mimolearn.kernels.philox import Stream, store_normals
 
 _EACH = 4  # normals a try, the last of them unused
 _AT_ONCE = 16  # variates of one group of normals
-_RETRY = 2**32
+_RETRY = np.uint64(2**32)
 
 
 def fill_gamma(
@@ -67,27 +67,33 @@ def _try(shape, normals, at):
     return -1.0
 
 
+@inlined
+def gammas(out, shapes, key, stream, start, scratch):
+    """What ``fill_gamma`` writes. scratch: 128 floats."""
+    first_try, retries = scratch[:64], scratch[64:128]
+    ready = -1
+    for i in range(out.size):
+        number = start + i
+        group, place = number // _AT_ONCE, number % _AT_ONCE * _EACH
+        if group != ready:
+            store_normals(first_try, 0, key, stream, np.uint64(group), np.float32(1.0))
+            ready = group
+        shape = shapes[i % shapes.size]
+        value, again = _try(shape, first_try, place), stream
+        while value < 0.0:
+            again = np.uint64(again + _RETRY)
+            store_normals(retries, 0, key, again, np.uint64(group), np.float32(1.0))
+            value = _try(shape, retries, place)
+        out[i] = value
+
+
 @functools.cache
 def _kernel() -> Callable[..., None]:
-    constants = (_EACH, _AT_ONCE, np.uint64(_RETRY), source_stamp())
+    stamp = source_stamp()
 
     def gamma_variates(out, shapes, key, stream, start, scratch):
-        each, at_once, further, _ = constants
-        first_try, retries = scratch[: each * at_once], scratch[each * at_once :]
-        ready = -1
-        for i in range(out.size):
-            number = start + i
-            group, place = number // at_once, number % at_once * each
-            if group != ready:
-                store_normals(first_try, 0, key, stream, np.uint64(group), np.float32(1.0))
-                ready = group
-            shape = shapes[i % shapes.size]
-            value, again = _try(shape, first_try, place), stream
-            while value < 0.0:
-                again += further
-                store_normals(retries, 0, key, again, np.uint64(group), np.float32(1.0))
-                value = _try(shape, retries, place)
-            out[i] = value
+        _ = stamp
+        gammas(out, shapes, key, stream, start, scratch)
 
     signature = "void(float32[::1], float32[::1], uint64, uint64, int64, float32[::1])"
     return compiled(signature, gamma_variates)

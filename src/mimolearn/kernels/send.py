@@ -33,6 +33,30 @@ def _patterns(indices, first, num_tx, points, width, space):
         space[width + 2 * i], space[width + 2 * i + 1] = im, re
 
 
+@inlined
+def send(h, indices, points, noise_std, y, num, vectors, rx, tx, space):
+    """What ``send_kernel`` does."""
+    length, width = 2 * tx, space.size // 2
+    whole = length // 16 * 16
+    for v in range(num * vectors):
+        channel = v // vectors
+        _patterns(indices, v * tx, tx, points, width, space)
+        std = noise_std[channel]
+        for r in range(rx):
+            row, to = (channel * rx + r) * length, (v * rx + r) * 2
+            re, im = splat(0.0), splat(0.0)
+            for c in range(0, whole, 16):
+                entries = load(h, row + c)
+                re = re + entries * load(space, c)
+                im = im + entries * load(space, width + c)
+            if whole < length:
+                entries = load_first(h, row + whole, length - whole)
+                re = re + entries * load(space, whole)
+                im = im + entries * load(space, width + whole)
+            y[to] = y[to] * std + lane_sum(re)
+            y[to + 1] = y[to + 1] * std + lane_sum(im)
+
+
 @functools.cache
 def send_kernel() -> Callable[..., None]:
     """kernel(h, indices, points, noise_std, y, num, vectors, rx, tx, space).
@@ -42,28 +66,10 @@ def send_kernel() -> Callable[..., None]:
     """
     stamp = source_stamp()
 
-    def send(h, indices, points, noise_std, y, num, vectors, rx, tx, space):
+    def send_vectors(h, indices, points, noise_std, y, num, vectors, rx, tx, space):
         _ = stamp
-        length, width = 2 * tx, space.size // 2
-        whole = length // 16 * 16
-        for v in range(num * vectors):
-            channel = v // vectors
-            _patterns(indices, v * tx, tx, points, width, space)
-            std = noise_std[channel]
-            for r in range(rx):
-                row, to = (channel * rx + r) * length, (v * rx + r) * 2
-                re, im = splat(0.0), splat(0.0)
-                for c in range(0, whole, 16):
-                    entries = load(h, row + c)
-                    re = re + entries * load(space, c)
-                    im = im + entries * load(space, width + c)
-                if whole < length:
-                    entries = load_first(h, row + whole, length - whole)
-                    re = re + entries * load(space, whole)
-                    im = im + entries * load(space, width + whole)
-                y[to] = y[to] * std + lane_sum(re)
-                y[to + 1] = y[to + 1] * std + lane_sum(im)
+        send(h, indices, points, noise_std, y, num, vectors, rx, tx, space)
 
     floats, sizes = "float32[::1]", "int64, int64, int64, int64"
     signature = f"void({floats}, int64[::1], {floats}, {floats}, {floats}, {sizes}, {floats})"
-    return compiled(signature, send)
+    return compiled(signature, send_vectors)

@@ -23,8 +23,8 @@ from mimolearn.kernels import decisions
 from mimolearn.randomness import CounterGenerator
 from mimolearn.scenario import Block, Scenario
 from mimolearn.simulation.counts import Counts, ErrorPositions
-from mimolearn.simulation.fused import answer_in_pieces
-from mimolearn.simulation.seeds import chunk_generator
+from mimolearn.simulation.fused import answer_fused
+from mimolearn.simulation.seeds import chunk_seed
 from mimolearn.threads import one_thread
 
 # Measured with lmmse in torch, 32 x 64: 43 us per channel with 1 to 4 MB a call, 90 us with 64 MB
@@ -66,20 +66,19 @@ def run_chunk(
     The counts depend on the arguments alone: one thread is used whatever torch is set to, and
     each detector sees the same batches whoever else runs.
     """
-
-    num, generator = chunk_channels(scenario), chunk_generator(scenario.key(), snr, chunk)
+    num, seed = chunk_channels(scenario), chunk_seed(scenario.key(), snr, chunk)
     with one_thread(), torch.no_grad():
-        batch = batch_channels(scenario)
-        only = [detector for _, detector in detectors]
-        fused = answer_in_pieces(scenario, float(snr), num, batch, generator, only)
-        if fused is not None:
-            finite = torch.ones(fused.sent.shape[:-1], dtype=torch.bool)
-            answers = [_Answers(decided, finite, 0, None) for decided in fused.decided]
-            return [
-                _count(fused.sent, answer, label, detector)
-                for answer, (label, detector) in zip(answers, detectors, strict=True)
-            ]
-        return _run_plainly(scenario, float(snr), num, generator, detectors)
+        batch, only = batch_channels(scenario), [detector for _, detector in detectors]
+        fused = answer_fused(scenario, float(snr), num, batch, seed, only)
+        if fused is None:
+            generator = CounterGenerator(seed)
+            return _run_plainly(scenario, float(snr), num, generator, detectors)
+        sent, decided = fused
+        finite = torch.ones(sent.shape[:-1], dtype=torch.bool)
+        return [
+            _count(sent, _Answers(indices, finite, 0, None), label, detector)
+            for indices, (label, detector) in zip(decided, detectors, strict=True)
+        ]
 
 
 def _run_plainly(
