@@ -39,6 +39,10 @@ MaxVectors = Annotated[
 Workers = Annotated[
     int, typer.Option("--workers", "-w", help="Processes; counts do not depend on it.")
 ]
+Draws = Annotated[
+    str | None,
+    typer.Option("--draws", help="full, or reduced: triangles of H, as exact and faster."),
+]
 Out = Annotated[
     Path | None,
     typer.Option("--out", "-o", help="Folder for results and report [mimolearn-results/NAME]."),
@@ -57,6 +61,7 @@ def compare(
     min_errors: MinErrors = None,
     max_vectors: MaxVectors = None,
     workers: Workers = 1,
+    draws: Draws = None,
     out: Out = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -70,6 +75,7 @@ def compare(
     from mimolearn.simulation import compare as run_compare
 
     found, plan = _load(file, scenario, contender, snr_db, metric, target, min_errors, max_vectors)
+    found = _with_draws(found, draws)
     folder = _folder(out, found, file)
     with _progress(found, plan, quiet) as progress:
         result = run_compare(
@@ -89,6 +95,7 @@ def simulate(
     min_errors: MinErrors = None,
     max_vectors: MaxVectors = None,
     workers: Workers = 1,
+    draws: Draws = None,
     out: Out = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -101,6 +108,7 @@ def simulate(
     from mimolearn.simulation import simulate as run_simulate
 
     found, plan = _load(file, scenario, contender, snr_db, metric, target, min_errors, max_vectors)
+    found = _with_draws(found, draws)
     folder = _folder(out, found, file)
     with _progress(found, plan, quiet) as progress:
         result = run_simulate(
@@ -172,6 +180,10 @@ def _load(
         min_errors=min_errors,
         max_vectors=max_vectors,
     )
+
+
+def _with_draws(scenario: Scenario, draws: str | None) -> Scenario:
+    return scenario if draws is None else Scenario(**{**scenario.model_dump(), "draws": draws})
 
 
 def _folder(out: Path | None, scenario: Scenario, file: Path | None) -> Path:

@@ -50,6 +50,7 @@ class LMMSE(Detector):
     """
 
     name = "lmmse"
+    rotation_invariant = True
 
     def __init__(
         self,

@@ -23,6 +23,7 @@ from mimolearn.kernels import decisions
 from mimolearn.randomness import CounterGenerator
 from mimolearn.scenario import Block, Scenario
 from mimolearn.simulation.counts import Counts, ErrorPositions
+from mimolearn.simulation.draws import check_draws
 from mimolearn.simulation.fused import answer_fused
 from mimolearn.simulation.seeds import chunk_seed
 from mimolearn.threads import one_thread
@@ -66,13 +67,14 @@ def run_chunk(
     The counts depend on the arguments alone: one thread is used whatever torch is set to, and
     each detector sees the same batches whoever else runs.
     """
+    check_draws(scenario, detectors)
     num, seed = chunk_channels(scenario), chunk_seed(scenario.key(), snr, chunk)
     with one_thread(), torch.no_grad():
         batch, only = batch_channels(scenario), [detector for _, detector in detectors]
         fused = answer_fused(scenario, float(snr), num, batch, seed, only)
         if fused is None:
             generator = CounterGenerator(seed)
-            return _run_plainly(scenario, float(snr), num, generator, detectors)
+            return run_plainly(scenario, float(snr), num, generator, detectors)
         sent, decided = fused
         finite = torch.ones(sent.shape[:-1], dtype=torch.bool)
         return [
@@ -81,7 +83,7 @@ def run_chunk(
         ]
 
 
-def _run_plainly(
+def run_plainly(
     scenario: Scenario,
     snr_db: float,
     num_channels: int,
