@@ -6,8 +6,8 @@ from scipy import stats
 from torch import Generator
 
 from mimolearn import InvalidInputError, Scenario
-from mimolearn.linalg import gram
 from mimolearn.channels.reduced import draw_reduced
+from mimolearn.linalg import gram
 from mimolearn.randomness import CounterGenerator
 from mimolearn.training import SnrMix
 from mimolearn.training.data import draw_block, mixed_noise_var

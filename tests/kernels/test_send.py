@@ -38,9 +38,10 @@ def test_a_strided_channel_is_read_as_it_is_meant():
     whole = send(h, indices, points, noise.clone(), std)
     strided = h.mT.contiguous().mT
     assert torch.equal(send(strided, indices, points, noise.clone(), std), whole)
-    assert torch.equal(send(h.conj(), indices, points, noise.clone(), std), send(
-        h.conj().resolve_conj(), indices, points, noise.clone(), std
-    ))
+    assert torch.equal(
+        send(h.conj(), indices, points, noise.clone(), std),
+        send(h.conj().resolve_conj(), indices, points, noise.clone(), std),
+    )
 
 
 def test_a_scenario_sends_alike_from_both_sources():

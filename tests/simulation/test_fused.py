@@ -136,7 +136,7 @@ def test_what_it_does_not_serve_takes_the_plain_path(scenario):
 
 
 def test_more_streams_than_antennas_is_refused_as_before():
-    with pytest.raises(InvalidInputError, match="contender 'zf': h: .*Nt <= Nr"):
+    with pytest.raises(InvalidInputError, match=r"contender 'zf': h: .*Nt <= Nr"):
         run_chunk(link(nt=4, nr=3), SNR, 0, [("zf", make_detector("zf", "qpsk"))])
 
 
@@ -162,9 +162,9 @@ def test_reduced_draws_have_the_error_rates_of_full_ones():
         simulate(
             link(nt=4, nr=8, draws=draws, snr_definition="per_symbol"),
             ["lmmse", "ml", "zf"],
-            [-4, 0, 4],
-            metric="ver",
-            target=0.1,
+            [-6, -3, 0],
+            metric="ser",
+            target=0.03,
             min_errors=400,
             max_vectors=20_000,
         )
@@ -179,14 +179,13 @@ def test_reduced_draws_have_the_error_rates_of_full_ones():
             # One vector a channel: errors of vectors are binomial. Nine points, four deviations.
             spread = (mean * (1 - mean) * sum(1 / p.counts.vectors for p in points)) ** 0.5
             assert abs(rates[0] - rates[1]) < 4 * spread
-            assert rates[0] > 0
         full, reduced = (result.required_snr(label) for result in results)
         widths = [(e.high_db - e.low_db) / 2 for e in (full, reduced)]
         # Half-widths are 1.96 deviations each; the difference may have four of its own.
         allowed = 4 / 1.96 * (widths[0] ** 2 + widths[1] ** 2) ** 0.5
         assert abs(full.value_db - reduced.value_db) < allowed < 0.6
     gaps = [result.gap("ml", "lmmse") for result in results]
-    assert abs(gaps[0].value_db - gaps[1].value_db) < 0.5
+    assert gaps[0].low_db < gaps[1].value_db < gaps[0].high_db
 
 
 @pytest.mark.parametrize("name", ["oamp", "deep-cg-online"])
@@ -196,8 +195,8 @@ def test_who_reads_all_antennas_is_refused_on_reduced_draws(name, tmp_path):
     with pytest.raises(InvalidInputError, match=message):
         simulate(link(draws="reduced"), ["lmmse", name], [0], store=path)
     assert not path.exists()
+    detector = make_detector(name, "qpsk")
     with pytest.raises(InvalidInputError, match=message):
-        detector = make_detector(name, "qpsk")
         run_chunk(link(draws="reduced"), SNR, 0, [(name, detector)])
     simulate(link(), [name], [-20], min_errors=1, max_vectors=16)
 

@@ -107,9 +107,7 @@ def one_shot_kernel() -> Callable[..., bool]:
         finite = True
         for group in range(first, last):
             lanes, noise = (group * 16, num - 1), load(noise_var, group * 16)
-            finite &= widely_linear_group(
-                h, y, noise, x, error_var, lanes, vectors, rx, tx, space
-            )
+            finite &= widely_linear_group(h, y, noise, x, error_var, lanes, vectors, rx, tx, space)
         return finite
 
     return compiled(signature(5, 6, gives="boolean"), widely_linear)

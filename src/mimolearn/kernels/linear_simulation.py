@@ -127,9 +127,7 @@ def kernel() -> Callable[..., bool]:
                 _draw_full(h, packed, key, group, parts, rx, tx, scales[0], scratch)
             indices = sent[group * symbols : (group + 1) * symbols]
             integers(indices, num_points, key, stream, group * symbols, words)
-            normals(
-                y, key, stream + np.uint64(1), group * y.size, np.float32(0.5**0.5), scratch
-            )
+            normals(y, key, stream + np.uint64(1), group * y.size, np.float32(0.5**0.5), scratch)
             send(h, indices, points, deviations, y, 16, vectors, rx, tx, patterns)
             for d in range(methods.size):
                 start = (d * groups + group) * symbols * 2
@@ -143,5 +141,3 @@ def kernel() -> Callable[..., bool]:
     arrays = f"int64[::1], {floats}, {floats}, {floats}, {floats}, int64[::1], {floats}"
     signature = f"boolean(uint64, {arrays}, UniTuple(int64, 6), {floats}, uint32[::1])"
     return compiled(signature, simulate_linear)
-
-

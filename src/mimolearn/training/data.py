@@ -22,7 +22,7 @@ def step_generator(seed: int, purpose: str, step: int) -> Generator:
 
 
 def draw_channels(scenario: Scenario, num_channels: int, generator: Generator) -> Tensor:
-    """Channels of the scenario, or where the theory allows it their triangles (``channels.reduced``)."""
+    """Channels of the scenario, or triangles where theory allows (see ``channels.reduced``)."""
     size = num_channels, scenario.num_rx_ant, scenario.num_tx_ant
     if scenario.is_reducible():
         return draw_reduced(scenario.channel, *size, generator)
