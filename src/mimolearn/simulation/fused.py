@@ -5,6 +5,9 @@ perfectly, are simulated 16 channels at a time without leaving the cache (see
 ``kernels.linear_simulation``). The integers that come out are those of the plain path: draws are by
 counter, and every step rounds alike however a chunk is cut. Whatever is out of the ordinary, in
 the scenario, the contenders, or an output that is not finite, is left to the plain path.
+
+A field of Scenario that changes what is drawn has to be looked at in ``_serves``. What it gains is
+measured by benchmarks/bench_simulation.py.
 """
 
 from __future__ import annotations
