@@ -185,7 +185,9 @@ def test_nan_outputs_are_errors_and_flagged(scenario, nan_detector):
 
 
 def test_nonfinite_draws_count_for_every_contender(scenario, monkeypatch):
-    clean = counts(simulate(scenario, PAIR, [30], min_errors=1, max_vectors=100))
+    # Linear detectors alone would be drawn in a kernel.
+    trio = [*PAIR, "mrc"]
+    clean = counts(simulate(scenario, trio, [30], min_errors=1, max_vectors=100))
     draw = Scenario.draw
 
     def damaged(self, *args, **kwargs):
@@ -195,7 +197,7 @@ def test_nonfinite_draws_count_for_every_contender(scenario, monkeypatch):
         return block
 
     monkeypatch.setattr(Scenario, "draw", damaged)
-    for label, curve in zip(PAIR, simulate(scenario, PAIR, [30], min_errors=1).curves, strict=True):
+    for label, curve in zip(trio, simulate(scenario, trio, [30], min_errors=1).curves, strict=True):
         point = curve.points[0]
         assert point.counts.nonfinite == 6
         errors = point.channel_errors("ber")

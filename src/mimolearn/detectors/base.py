@@ -41,6 +41,9 @@ class Detector(nn.Module, ABC):
     # Part of what stored results are keyed by: raise it when a change alters what is detected.
     revision: ClassVar[int] = 1
     soft: ClassVar[bool] = True
+    rotation_invariant: bool = False
+    """Whether h and y matter through H^H H and H^H y alone: rotating the antennas by Q^H, H = Q R,
+    then leaves the output as it is, and simulations may draw (R, Q^H y) in place of (H, y)."""
 
     def __init__(self, constellation: Constellation | str) -> None:
         super().__init__()

@@ -57,6 +57,7 @@ class ConjugateGradient(IterativeDetector):
     """
 
     name = "cg"
+    rotation_invariant = True
 
     def __init__(
         self, constellation: Constellation | str, num_iter: int = 8, demapping: str = "exact"

@@ -77,6 +77,7 @@ class ExpectationPropagation(IterativeDetector):
     """
 
     name = "ep"
+    rotation_invariant = True
 
     def __init__(
         self,

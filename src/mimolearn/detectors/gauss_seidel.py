@@ -50,6 +50,7 @@ class GaussSeidel(IterativeDetector):
     """
 
     name = "gauss-seidel"
+    rotation_invariant = True
 
     def __init__(
         self,

@@ -53,6 +53,7 @@ class ML(Detector):
     """
 
     name = "ml"
+    rotation_invariant = True
 
     def __init__(self, constellation: Constellation | str, demapping: str = "exact") -> None:
         super().__init__(constellation)

@@ -50,6 +50,7 @@ class SoftSphere(Detector):
     """
 
     name = "soft-sphere"
+    rotation_invariant = True
 
     def __init__(
         self,

@@ -37,6 +37,7 @@ class WidelyLinearCG(IterativeDetector):
     """
 
     name = "wl-cg"
+    rotation_invariant = True
 
     def __init__(
         self, constellation: Constellation | str, num_iter: int = 8, demapping: str = "exact"

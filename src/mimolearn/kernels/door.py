@@ -33,7 +33,12 @@ def usable(*tensors: Tensor) -> bool:
 
 
 def fits(h: Tensor) -> bool:
-    return h.shape[-2] * h.shape[-1] <= _MOST_ENTRIES and h.shape[-1] <= 64 and h.numel() > 0
+    return fits_size(h.shape[-2], h.shape[-1]) and h.numel() > 0
+
+
+def fits_size(rx: int, tx: int) -> bool:
+    """Whether channels of this size are small enough to be worked on in groups."""
+    return rx * tx <= _MOST_ENTRIES and tx <= 64
 
 
 def flat(tensor: Tensor) -> np.ndarray:
