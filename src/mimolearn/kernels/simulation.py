@@ -33,6 +33,14 @@ class GaussianLink(NamedTuple):
     noise_var: float
 
 
+def is_compiled() -> bool:
+    """Whether the kernel's machine code is at hand, in memory or on disk."""
+    from mimolearn.kernels import linear_simulation as kernels
+    from mimolearn.kernels.compile import is_on_disk
+
+    return kernels.kernel.cache_info().currsize > 0 or is_on_disk("linear_simulation")
+
+
 def simulate_linear(
     link: GaussianLink, seed: int, methods: tuple[str, ...]
 ) -> tuple[Tensor, Tensor] | None:

@@ -20,6 +20,7 @@ from torch import Tensor
 from mimolearn.detectors import Detector
 from mimolearn.errors import InvalidInputError, MimolearnError, all_finite
 from mimolearn.kernels import decisions
+from mimolearn.kernels.simulation import is_compiled
 from mimolearn.randomness import CounterGenerator
 from mimolearn.scenario import Block, Scenario
 from mimolearn.simulation.counts import Counts, ErrorPositions
@@ -33,6 +34,8 @@ from mimolearn.threads import one_thread
 _CHUNK_BYTES = 8 * 2**20
 _MAX_CHANNELS = 2048
 _BATCHES = 2
+# The fused kernel takes longer to compile, once, than it saves in fewer chunks than these.
+_LONG_RUN = 256
 
 
 class ChunkResult(NamedTuple):
@@ -71,7 +74,9 @@ def run_chunk(
     num, seed = chunk_channels(scenario), chunk_seed(scenario.key(), snr, chunk)
     with one_thread(), torch.no_grad():
         batch, only = batch_channels(scenario), [detector for _, detector in detectors]
-        fused = answer_fused(scenario, float(snr), num, batch, seed, only)
+        fused = None
+        if chunk >= _LONG_RUN or is_compiled():
+            fused = answer_fused(scenario, float(snr), num, batch, seed, only)
         if fused is None:
             generator = CounterGenerator(seed)
             return run_plainly(scenario, float(snr), num, generator, detectors)
