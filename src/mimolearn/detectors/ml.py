@@ -42,8 +42,8 @@ class ML(Detector):
 
     Options: demapping "exact" or "max-log".
     One call on complex64 without gradients enumerates all streams but one in compiled code, on
-    the triangle of ``sphere``, and sums over the last stream axis by axis; distances are then off by less than about 1e-3, and
-    channels where it could be more take the general path.
+    the triangle of ``sphere``, and sums over the last stream axis by axis; distances are then off
+    by less than about 1e-3, and channels where it could be more take the general path.
     Cost: a QR per channel and the table of its M^Nt points; about 2 M^Nt per vector (real: 1).
     Errors: InvalidInputError when M^Nt is above 2^20.
 
