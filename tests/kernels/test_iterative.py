@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from mimolearn import InvalidInputError, make_detector
+from mimolearn.detectors.base import Unprepared
 
 _SIZES = [(1, 1), (2, 2), (5, 3), (8, 6), (3, 5), (20, 17), (64, 32)]
 _DETECTORS = [("cg", "qpsk"), ("cg", "bpsk"), ("wl-cg", "bpsk"), ("wl-cg", "16-qam")]
@@ -82,6 +83,24 @@ def test_paths_of_oamp_agree(name, damping, rx, tx):
         assert (off < 2e-3 * (1 + expected.x_hat.abs())).double().mean() > 0.99
         ratio = actual.error_var.double() / expected.error_var
         assert ((ratio - 1).abs() < 5e-3).double().mean() > 0.99
+
+
+@pytest.mark.parametrize("name", ["cg", "wl-cg", "ep"])
+@pytest.mark.parametrize("constellation", ["bpsk", "16-qam"])
+@pytest.mark.parametrize(("batch", "vectors"), [((), 3), ((2,), 40), ((20,), 2)])
+def test_halves_apart_use_the_kernel_of_both(name, constellation, batch, vectors):
+    detector = make_detector(name, constellation)
+    h, y, noise_var = _problem(batch, 8, 4, vectors)
+    prepared = detector.prepare(h, noise_var)
+    assert isinstance(prepared, Unprepared)
+    whole, split = detector(y, h, noise_var), detector.detect(prepared, y)
+    assert torch.equal(split.llr(), whole.llr())
+    y.requires_grad_()
+    in_torch = detector.detect(prepared, y).llr()
+    assert in_torch.requires_grad
+    torch.testing.assert_close(in_torch.detach(), whole.llr(), rtol=2e-2, atol=2e-2)
+    last = detector.iterates(prepared, y)[-1]
+    assert last.shape == whole.soft_symbols().shape
 
 
 @pytest.mark.parametrize("scale", [1e-12, 1e12])

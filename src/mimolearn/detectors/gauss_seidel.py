@@ -42,6 +42,8 @@ class GaussSeidel(IterativeDetector):
 
     Options: num_iter, the number of sweeps; start "diagonal" (x_0) or "zero" (x_0 = 0, as in some
     comparisons; about a sweep behind); demapping "exact" or "max-log".
+    One call on complex64 without gradients runs in compiled code. A prepared channel needs nothing
+    but two products a vector, which PyTorch does as fast.
     Cost: 4 (num_iter + 2) Nt^3 about and a Gram matrix per channel, 4 (Nr Nt + Nt^2) per vector.
 
     >>> import torch

@@ -69,6 +69,8 @@ class OAMP(IterativeDetector):
 
     Options: num_iter; damping in [0, 1], the share of the old x kept, default 0 as in the paper;
     demapping "exact" or "max-log".
+    One call on complex64 without gradients runs in compiled code, which inverts for every vector
+    and layer instead; prepared channels stay with the decomposition, which many vectors share.
     Cost: Gram and eigen-decomposition (about 9 N^3 multiplications) per channel; two products of
     Nt^2 per layer and vector.
 

@@ -163,7 +163,7 @@ def linear_prepare(h: Tensor, noise_var: Tensor, method: str) -> InterleavedLine
 def linear_detect(prepared: InterleavedLinear, y: Tensor) -> Tensor:
     """x_hat (*C, T, Nt) from y (*C, T, Nr), in torch if gradients have to reach y."""
     (vectors, rx), tx = y.shape[-2:], prepared.error_var.shape[-1]
-    if not usable(y):
+    if not usable(y) or y.shape[:-2] != prepared.error_var.shape[:-2]:
         h, inverse = prepared.ordinary(rx)
         return y @ h.conj() @ inverse.mT
     from mimolearn.kernels import linear as kernels

@@ -21,6 +21,8 @@ from mimolearn.kernels.door import (
     workspace,
 )
 
+_FEW_CHANNELS, _FEW_VECTORS = 8, 16
+
 
 def conjugate_gradient(
     y: Tensor, h: Tensor, noise_var: Tensor, num_iter: int, *, real: bool
@@ -35,12 +37,13 @@ def conjugate_gradient(
         return None
     from mimolearn.kernels import cg as kernels
 
-    num = math.prod(h.shape[:-2])
-    (vectors, rx), tx = y.shape[-2:], h.shape[-1]
-    x_hat = torch.empty((*y.shape[:-1], tx), dtype=torch.complex64)
-    error_var = torch.empty((*h.shape[:-2], 1, tx), dtype=torch.float32)
+    x_hat = torch.empty((*y.shape[:-1], h.shape[-1]), dtype=torch.complex64)
+    full_h, full_y, noise_var = fill_lanes(h, y, noise_var)
+    num = math.prod(full_h.shape[:-2])
+    (vectors, rx), tx = full_y.shape[-2:], h.shape[-1]
+    error_var = torch.empty((*full_h.shape[:-2], 1, tx), dtype=torch.float32)
     per_row = noise_var / 2 if real else noise_var
-    arrays = (flat(h), flat(y), padded(per_row, num), flat(x_hat), flat(error_var))
+    arrays = (flat(full_h), flat(full_y), padded(per_row, num), flat(x_hat), flat(error_var))
     kernel, size = kernels.kernel(), kernels.workspace(rx, tx)
 
     def work(first: int, last: int) -> bool:
@@ -49,6 +52,9 @@ def conjugate_gradient(
 
     cost = channel_cost(rx, tx) + vectors * num_iter * vector_cost(rx, tx)
     finite = all(in_threads(work, num, cost))
+    if full_h is not h:
+        # Vectors have become channels of their own.
+        error_var = error_var[..., :1, 0, :]
     return checked(finite, y, h, x_hat, error_var.mul_(2) if real else error_var)
 
 
@@ -97,10 +103,13 @@ def gauss_seidel(
     """
     if not (usable(y, h, noise_var) and fits(h) and y.numel() > 0):
         return None
-    from mimolearn.kernels import gauss_seidel as kernels
-
     num = math.prod(h.shape[:-2])
     (vectors, rx), tx = y.shape[-2:], h.shape[-1]
+    if num < _FEW_CHANNELS and vectors > _FEW_VECTORS:
+        # Most lanes would be idle, and PyTorch works on all vectors at once.
+        return None
+    from mimolearn.kernels import gauss_seidel as kernels
+
     x_hat = torch.empty((*y.shape[:-1], tx), dtype=torch.complex64)
     error_var = torch.empty((*h.shape[:-2], 1, tx), dtype=torch.float32)
     arrays = (flat(h), flat(y), padded(noise_var, num), flat(x_hat), flat(error_var))
