@@ -104,6 +104,33 @@ def sphere(
     return indices, incomplete, spent, ok
 
 
+def soft_sphere(
+    y: Tensor, h: Tensor, noise_var: Tensor, constellation: Constellation, clip: float, nodes: int
+) -> tuple[Tensor, Tensor, Tensor, Tensor] | None:
+    """LLRs (*C, T, Nt, K), incomplete and multiplications (*C, T); where they are valid (*C).
+
+    nodes: the most that a search may visit. As ``sphere``.
+    """
+    if not _serves(y, h, noise_var):
+        return None
+    from mimolearn.kernels import soft_sphere_float32 as kernels
+
+    tx, axes = h.shape[-1], 1 if constellation.is_real else 2
+    llr = torch.empty(*y.shape[:-1], tx, constellation.bits_per_symbol)
+    incomplete = torch.empty(y.shape[:-1], dtype=torch.bool)
+    spent = torch.empty(y.shape[:-1], dtype=torch.int64)
+    settings, bits = _settings(constellation, clip)
+    kernel, space = kernels.kernel(), kernels.workspace(tx, axes)
+    out = bits, flat(llr), flat(incomplete), flat(spent)
+
+    def search(problems: ndarray, ok: ndarray, first: int, last: int, vectors: int) -> None:
+        sizes = (first, last, vectors, tx, axes, nodes)
+        kernel(problems, settings, *out, ok, *sizes, workspace(space))
+
+    ok = _on_triangles(y, h, noise_var, axes, settings, search, float(axes * tx) ** 3)
+    return llr, incomplete, spent, ok
+
+
 def ml(
     y: Tensor, h: Tensor, noise_var: Tensor, constellation: Constellation, method: str
 ) -> tuple[Tensor, Tensor, Tensor, Tensor] | None:
