@@ -7,9 +7,13 @@ path             when                                                     code
 ===============  =======================================================  ====================
 torch            gradients wanted, not on a CPU, not single precision,    the detector's own
                  being traced or exported, or very large matrices
-one by one       fewer than 8 channels                                    ``linear_single``
-interleaved      else                                                     ``linear``
+one by one       linear, fewer than 8 channels                            ``linear_single``
+interleaved      linear and iterative methods else                        ``linear``, ``ep``, ...
+triangles        tree searches and enumeration, at any number; channels   ``searches``
+                 that float32 cannot be trusted with go to float64
 ===============  =======================================================  ====================
+
+``door.PATHS`` says so to users.
 
 This module is cheap to import: numba is imported when a kernel is first needed.
 """
