@@ -16,12 +16,12 @@ from mimolearn.errors import check_finite
 PATHS = {
     "torch": "gradients, double precision, other devices, tracing, very large matrices",
     "one by one": "fewer than 8 channels: lmmse, zf",
-    "interleaved": "16 channels to a vector: lmmse, wl-lmmse, zf, cg, wl-cg, gauss-seidel, ep, oamp",
+    "interleaved": "16 channels at a time: lmmse, wl-lmmse, zf, cg, wl-cg, gauss-seidel, ep, oamp",
     "triangles": "16 channels factored together, each searched alone: k-best, sphere, soft-sphere, "
     "ml; double precision for channels that single precision cannot be trusted with",
     "elementwise": "decisions and LLRs of Gaussian estimates",
 }
-"""Each path, and what takes it: all but torch on the CPU, in single precision, without gradients."""
+"""Each path and what takes it: all but torch on the CPU, in single precision, no gradients."""
 
 _DTYPES = (torch.complex64, torch.float32)
 LANES = 16

@@ -84,10 +84,11 @@ class _Enumeration(NamedTuple):
     gathered: int
     width: int
     in_lanes: int
+    axes: int
 
 
 @inlined
-def _enumeration(start, n, real, num_levels, width, in_lanes):
+def _enumeration(start, n, real, num_levels, width, in_lanes, axes):
     num_sums = lanes_of(n * num_levels)
     table = start + real
     padding = table + n * width
@@ -98,7 +99,7 @@ def _enumeration(start, n, real, num_levels, width, in_lanes):
     logits = levels + 2 * num_sums * 16
     return _Enumeration(
         start, table, padding, axis, lane_sums, outer, levels, num_sums, logits,
-        logits + num_sums, width, in_lanes,
+        logits + num_sums, width, in_lanes, axes,
     )  # fmt: skip
 
 
@@ -244,17 +245,37 @@ def _enumerate(space, codes, e, columns, z, n, real, axes, num_levels, num_point
 
 
 @inlined
-def _add_lane_streams(space, e, axes, num_levels, level_bits, exact):
+def _add_levels(space, e, digit, x, weight, p, first, last, level_bits, exact):
+    """The lanes' share in levels first ... last - 1 of an enumerated axis."""
+    level = ((lane_numbers() + p) >> (digit * level_bits)) & ((1 << level_bits) - 1)
+    for u in range(first, last):
+        of_level = level == u
+        own = select(of_level, x, splat(_EMPTY))
+        share = select(of_level, weight, splat(0.0))
+        at = e.levels + (((e.axes + digit) << level_bits) + u) * 16
+        _add(space, at, e.num_sums * 16, own, share, exact)
+
+
+@inlined
+def _add_lane_streams(space, e, level_bits, exact):
     """What each lane means, to the levels of the streams that are enumerated in the lanes."""
+    num_levels = 1 << level_bits
+    # Axes that repeat within every 16 lanes need the sum over the blocks alone.
+    _clear(space, e.outer, 16, 16)
     for p in range(0, e.width, 16):
         x, weight = load(space, e.lane_sums + p), load(space, e.lane_sums + e.width + p)
-        for digit in range(e.in_lanes * axes):
-            level = ((lane_numbers() + p) >> (digit * level_bits)) & (num_levels - 1)
-            for u in range(num_levels):
-                of_level, at = level == u, e.levels + ((axes + digit) * num_levels + u) * 16
-                own = select(of_level, x, splat(_EMPTY))
-                share = select(of_level, weight, splat(0.0))
-                _add(space, at, e.num_sums * 16, own, share, exact)
+        _add(space, e.outer, 16, x, weight, exact)
+    for digit in range(e.in_lanes * e.axes):
+        shift = digit * level_bits
+        if shift + level_bits <= 4:
+            x, weight = load(space, e.outer), load(space, e.outer + 16)
+            _add_levels(space, e, digit, x, weight, 0, 0, num_levels, level_bits, exact)
+            continue
+        for p in range(0, e.width, 16):
+            x, weight = load(space, e.lane_sums + p), load(space, e.lane_sums + e.width + p)
+            first = (p >> shift) & (num_levels - 1)
+            last = min(first + max(16 >> shift, 1), num_levels)
+            _add_levels(space, e, digit, x, weight, p, first, last, level_bits, exact)
 
 
 @inlined
@@ -357,7 +378,7 @@ def kernel(num_levels: int, axes: int, exact: bool) -> Callable[..., None]:
         place, m = places(tx, vectors, axes), triangle_memory(tx, axes)
         space[:] = 0.0
         width = lanes_of(num_points**in_lanes)
-        e = _enumeration(m.end, n, real, num_levels, width, in_lanes)
+        e = _enumeration(m.end, n, real, num_levels, width, in_lanes, axes)
         order, codes = np.empty(tx, np.int64), np.empty(16, np.uint32)
         for channel in range(first, last):
             own = (channel - first) * place.stride
@@ -376,7 +397,7 @@ def kernel(num_levels: int, axes: int, exact: bool) -> Callable[..., None]:
                 number = _enumerate(
                     space, codes, e, m.columns, m.z, n, real, axes, num_levels, num_points, exact
                 )
-                _add_lane_streams(space, e, axes, num_levels, level_bits, exact)
+                _add_lane_streams(space, e, level_bits, exact)
                 _reduce(space, e, exact)
                 at = channel * vectors + t
                 _write(space, e, n, real, axes, bits, order, logits, llr, at, exact)
