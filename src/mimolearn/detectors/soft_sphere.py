@@ -79,8 +79,9 @@ class SoftSphere(Detector):
             check_finite("h", h)
             check_finite("y", y)
             rest = ~ok
-            others = self._detect(self._prepare(h[rest], noise_var[rest]), y[rest])
-            llr[rest], incomplete[rest], work[rest] = others.llr(), others.incomplete, others.work
+            prepared = self._prepare(h[rest], noise_var[rest])
+            others, incomplete[rest], work[rest] = self._search(prepared, y[rest])
+            llr[rest] = others.to(llr.dtype)
         return LLRDetection(self.constellation, llr, incomplete, work)
 
     def _clip(self) -> float:
@@ -90,6 +91,16 @@ class SoftSphere(Detector):
         return real_triangular(h, noise_var, self.constellation)
 
     def _detect(self, prepared: RealTriangular, y: Tensor) -> LLRDetection:
+        llr, incomplete, work = self._search(prepared, y)
+        return LLRDetection(
+            self.constellation,
+            llr.to(y.device, y.real.dtype),
+            incomplete.to(y.device),
+            work.to(y.device),
+        )
+
+    def _search(self, prepared: RealTriangular, y: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """LLRs, incomplete and work, on the CPU."""
         from mimolearn.kernels.soft_sphere import soft_sphere
 
         z = rotate(prepared, y, self.constellation)
@@ -110,12 +121,7 @@ class SoftSphere(Detector):
         )
         llr = axis_llr_to_llr(restore_order(prepared, llr, self.constellation))
         rotation = triangle_cost(self.constellation, y.shape[-1], prepared.order.shape[-1])[1]
-        return LLRDetection(
-            self.constellation,
-            llr.to(y.device, y.real.dtype),
-            incomplete.to(y.device),
-            (work + rotation).to(y.device),
-        )
+        return llr, incomplete, work + rotation
 
     def cost(self, num_rx_ant: int, num_tx_ant: int) -> Cost:
         return Cost(triangle_cost(self.constellation, num_rx_ant, num_tx_ant)[0], None)
