@@ -12,6 +12,7 @@ from mimolearn.detection import GaussianDetection
 from mimolearn.detectors import counting
 from mimolearn.detectors.base import Cost, IterativeDetector
 from mimolearn.errors import check_one_of, check_real
+from mimolearn.kernels import iterative
 from mimolearn.linalg import as_complex, gram, matched_filter, stack_real_columns, stack_real_vector
 
 # Least variance of the estimate that a layer works with, against a unit-energy symbol.
@@ -68,6 +69,8 @@ class OAMP(IterativeDetector):
 
     Options: num_iter; damping in [0, 1], the share of the old x kept, default 0 as in the paper;
     demapping "exact" or "max-log".
+    One call on complex64 without gradients runs in compiled code, which inverts for every vector
+    and layer instead; prepared channels stay with the decomposition, which many vectors share.
     Cost: Gram and eigen-decomposition (about 9 N^3 multiplications) per channel; two products of
     Nt^2 per layer and vector.
 
@@ -89,6 +92,14 @@ class OAMP(IterativeDetector):
         super().__init__(constellation, num_iter)
         self.damping = check_real("damping", damping, at_least=0, at_most=1)
         self.demapping = check_one_of("demapping", demapping, ("exact", "max-log"))
+
+    def _one_shot(self, y: Tensor, h: Tensor, noise_var: Tensor) -> GaussianDetection | None:
+        solved = iterative.orthogonal_amp(
+            y, h, noise_var, self.constellation, self.num_iter, self.damping
+        )
+        if solved is None:
+            return None
+        return GaussianDetection(self.constellation, *solved, self.demapping)
 
     def _prepare(self, h: Tensor, noise_var: Tensor) -> Prepared:
         return prepare_oamp(h, noise_var, self.constellation)
