@@ -20,11 +20,12 @@ _LEAST_VAR = 1e-9
 
 
 class Prepared(NamedTuple):
-    """The eigen-decomposition G = U diag(lambda) U^H, scaled to mean eigenvalue 1.
+    """The eigen-decomposition G = U diag(lambda) U^H of the channel scaled to mean eigenvalue 1.
 
+    scale: what h, the square root of noise_var, and y are divided by, (*C, 1, 1).
     h: (*C, M, N), complex, or real of 2Nr rows for BPSK; basis: U, (*C, N, N); eigenvalues:
     (*C, 1, N); inverse: 1/lambda, 0 where the channel is blind, (*C, 1, N); noise_var: per row of
-    h, over the mean eigenvalue, (*C, 1, 1); scale: the mean eigenvalue, (*C, 1, 1).
+    h, (*C, 1, 1).
     """
 
     h: Tensor
@@ -144,6 +145,10 @@ def prepare_oamp(h: Tensor, noise_var: Tensor, constellation: Constellation) -> 
     """h: (*C, Nr, Nt) complex. noise_var: (*C)."""
     if constellation.is_real:
         h, noise_var = stack_real_columns(h), noise_var / 2
+    # The squares of the Gram overflow in single precision long before the channel does.
+    tiny = torch.finfo(noise_var.dtype).tiny
+    peak = h.detach().abs().amax((-2, -1)).clamp(min=tiny)
+    h = h / peak[..., None, None]
     eigenvalues, basis = torch.linalg.eigh(gram(h))
     largest = eigenvalues[..., -1:]
     seen = eigenvalues > largest * (h.shape[-1] * torch.finfo(eigenvalues.dtype).eps)
@@ -151,24 +156,27 @@ def prepare_oamp(h: Tensor, noise_var: Tensor, constellation: Constellation) -> 
     scale = eigenvalues.mean(-1, keepdim=True)
     eigenvalues = eigenvalues / scale
     inverse = torch.where(seen, 1 / torch.where(seen, eigenvalues, 1.0), 0.0)
-    noise_var = noise_var.unsqueeze(-1) / scale
+    amplitude = scale.sqrt()
+    root = peak.unsqueeze(-1) * amplitude
+    noise_var = noise_var.unsqueeze(-1) / root / root
     return Prepared(
-        h,
+        h / amplitude.unsqueeze(-1),
         basis,
         eigenvalues.unsqueeze(-2),
         inverse.unsqueeze(-2),
         noise_var.unsqueeze(-2),
-        scale.unsqueeze(-2),
+        root.unsqueeze(-2),
     )
 
 
 def observe(prepared: Prepared, y: Tensor, constellation: Constellation) -> Observed:
     """Per vector, once: y (*C, T, Nr) complex."""
     y = stack_real_vector(y) if constellation.is_real else y
-    matched = matched_filter(prepared.h, y) @ prepared.basis.conj() / prepared.scale
+    y = y / prepared.scale
+    matched = matched_filter(prepared.h, y) @ prepared.basis.conj()
     least_squares = (matched * prepared.inverse) @ prepared.basis.mT
     # Evaluated as a residual: ||y||^2 less the explained energy cancels at high SNR.
-    unexplained = _energy(y - least_squares @ prepared.h.mT) / prepared.scale
+    unexplained = _energy(y - least_squares @ prepared.h.mT)
     return Observed(matched, unexplained)
 
 
