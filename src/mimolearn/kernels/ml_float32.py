@@ -10,15 +10,19 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import NamedTuple
 
 import numpy as np
 
 from mimolearn.kernels.compile import compiled, inlined, source_stamp
+from mimolearn.kernels.ml_enumeration import (
+    digit_axes,
+    enumeration,
+    fill_table,
+    outer_residual,
+)
 from mimolearn.kernels.simd import (
     absolute,
     fma,
-    fnma,
     lane_numbers,
     maximum,
     minimum,
@@ -36,116 +40,11 @@ from mimolearn.kernels.triangle_float32 import (
     places,
     rotate,
     triangle_memory,
-    triangle_space,
 )
 
 _INFINITY = np.float32(np.inf)
-# Of what is padding, and of an empty sum: finite, so that no difference of two is NaN.
-_FAR = np.float32(1e30)
+# Of an empty sum: finite, so that no difference of two is NaN.
 _EMPTY = np.float32(-2e30)
-
-
-def lane_streams(num_tx: int, num_points: int) -> int:
-    """How many streams are enumerated in the lanes: as many as fill them."""
-    count = 0
-    while count < num_tx - 1 and num_points**count < 16:
-        count += 1
-    return count
-
-
-def workspace(num_tx: int, axes: int, num_levels: int) -> int:
-    """Floats of workspace."""
-    num_points, n = num_levels**axes, axes * num_tx
-    real, levels = (n + 15) // 16 * 16, (n * num_levels + 15) // 16 * 16
-    width = (num_points ** lane_streams(num_tx, num_points) + 15) // 16 * 16
-    sums = 2 * (width + 16 + levels * 16) + levels
-    return triangle_space(num_tx, axes) + real + (n + 1) * width + 33 * 16 + sums + 17 * real
-
-
-class _Enumeration(NamedTuple):
-    """Where things lie in the workspace, and sizes.
-
-    residual (n') of the outer streams' choice; table (rows, width): R u of the lane streams;
-    padding (width): 0, or far for padding; axis (2, L, 16): distances of the sliced stream; then
-    logarithms of sums, as references and sums: lane_sums (2, width), of what each lane means;
-    outer (2, 16), of one choice of the outer streams; levels (2, n L', 16), of every level;
-    logits (n L'), their sums over the lanes; gathered (17, n'), one axis a lane.
-    """
-
-    residual: int
-    table: int
-    padding: int
-    axis: int
-    lane_sums: int
-    outer: int
-    levels: int
-    num_sums: int
-    logits: int
-    gathered: int
-    width: int
-    in_lanes: int
-    axes: int
-
-
-@inlined
-def _enumeration(start, n, real, num_levels, width, in_lanes, axes):
-    num_sums = lanes_of(n * num_levels)
-    table = start + real
-    padding = table + n * width
-    axis = padding + width
-    lane_sums = axis + 2 * 16 * 16
-    outer = lane_sums + 2 * width
-    levels = outer + 32
-    logits = levels + 2 * num_sums * 16
-    return _Enumeration(
-        start, table, padding, axis, lane_sums, outer, levels, num_sums, logits,
-        logits + num_sums, width, in_lanes, axes,
-    )  # fmt: skip
-
-
-@inlined
-def _digit_axes(value, stream, num_levels, num_points, axis):
-    """Level on one axis of the stream that is digit ``stream`` of a number in base M."""
-    digit = value // num_points**stream % num_points
-    return digit // num_levels if axis == 1 else digit % num_levels
-
-
-@inlined
-def _fill_table(space, e, columns, real, axes, num_levels, num_points):
-    count = num_points**e.in_lanes
-    for p in range(e.width):
-        space[e.padding + p] = np.float32(0.0) if p < count else _FAR
-        for row in range(axes * (e.in_lanes + 1)):
-            total = np.float32(0.0)
-            if p < count:
-                for j in range(e.in_lanes):
-                    for axis in range(axes):
-                        level = _digit_axes(p, j, num_levels, num_points, axis)
-                        at = columns + ((j + 1) * axes + axis) * real + row
-                        total += space[at] * np.float32(level)
-            space[e.table + row * e.width + p] = total
-
-
-@inlined
-def _outer_residual(space, e, columns, z, number, n, real, axes, num_levels, num_points):
-    """z less what the outer streams explain; returns their share of the metric."""
-    first = axes * (e.in_lanes + 1)
-    for c in range(0, real, 16):
-        rest = load(space, z + c)
-        digits = number
-        for column in range(first, n, axes):
-            digit = digits % num_points
-            digits //= num_points
-            low = np.float32(digit % num_levels)
-            rest = fnma(load(space, columns + column * real + c), low, rest)
-            if axes == 2:
-                high = np.float32(digit // num_levels)
-                rest = fnma(load(space, columns + (column + 1) * real + c), high, rest)
-        store(space, e.residual + c, rest)
-    total = np.float32(0.0)
-    for row in range(first, n):
-        total += space[e.residual + row] * space[e.residual + row]
-    return total
 
 
 @inlined
@@ -214,7 +113,7 @@ def _enumerate(space, codes, e, columns, z, n, real, axes, num_levels, num_point
     blocks = e.width // 16
     smallest, code = splat(_INFINITY), splat_int(0)
     for number in range(num_points ** (tx - 1 - in_lanes)):
-        base = _outer_residual(space, e, columns, z, number, n, real, axes, num_levels, num_points)
+        base = outer_residual(space, e, columns, z, number, n, real, axes, num_levels, num_points)
         _clear(space, e.outer, 16, 16)
         for block in range(blocks):
             p = block * 16
@@ -229,7 +128,7 @@ def _enumerate(space, codes, e, columns, z, n, real, axes, num_levels, num_point
         for j in range(in_lanes + 1, tx):
             for axis in range(axes):
                 digit = j - in_lanes - 1
-                u = _digit_axes(number, digit, num_levels, num_points, axis)
+                u = digit_axes(number, digit, num_levels, num_points, axis)
                 at = e.levels + ((j * axes + axis) * num_levels + u) * 16
                 _add(space, at, beside, x, weight, exact)
     store(space, e.axis, smallest)
@@ -342,12 +241,12 @@ def _decide(space, columns, z, number, n, real, axes, num_points, to_index, orde
         index = np.int64(0)
         for axis in range(axes):
             if j > 0:
-                level = _digit_axes(number, j - 1, num_levels, num_points, axis)
+                level = digit_axes(number, j - 1, num_levels, num_points, axis)
             else:
                 rest = space[z + axis]
                 for column in range(axes, n):
                     digit = column // axes - 1
-                    u = _digit_axes(number, digit, num_levels, num_points, column % axes)
+                    u = digit_axes(number, digit, num_levels, num_points, column % axes)
                     rest -= space[columns + column * real + axis] * np.float32(u)
                 level = np.int64(np.floor(rest / space[columns] + np.float32(0.5)))
                 level = min(max(level, 0), num_levels - 1)
@@ -378,7 +277,7 @@ def kernel(num_levels: int, axes: int, exact: bool) -> Callable[..., None]:
         place, m = places(tx, vectors, axes), triangle_memory(tx, axes)
         space[:] = 0.0
         width = lanes_of(num_points**in_lanes)
-        e = _enumeration(m.end, n, real, num_levels, width, in_lanes, axes)
+        e = enumeration(m.end, n, real, num_levels, width, in_lanes, axes)
         order, codes = np.empty(tx, np.int64), np.empty(16, np.uint32)
         for channel in range(first, last):
             own = (channel - first) * place.stride
@@ -386,7 +285,7 @@ def kernel(num_levels: int, axes: int, exact: bool) -> Callable[..., None]:
             if not ok[channel]:
                 continue
             order_columns(space, m, tx, axes, order, settings[2])
-            _fill_table(space, e, m.columns, real, axes, num_levels, num_points)
+            fill_table(space, e, m.columns, real, axes, num_levels, num_points)
             for t in range(vectors):
                 shift = t * columns_width
                 b_re, b_im = own + place.b_re + shift, own + place.b_im + shift

@@ -140,6 +140,7 @@ def ml(
     """
     if not _serves(y, h, noise_var):
         return None
+    from mimolearn.kernels import ml_enumeration
     from mimolearn.kernels import ml_float32 as kernels
 
     tx, axes = h.shape[-1], 1 if constellation.is_real else 2
@@ -149,7 +150,8 @@ def ml(
     decided = torch.empty(*y.shape[:-1], tx, dtype=torch.int64)
     settings, bits = _settings(constellation)
     to_index = constellation.axis(torch.float64).to_index.numpy()
-    in_lanes, space = kernels.lane_streams(tx, num_points), kernels.workspace(tx, axes, num_levels)
+    in_lanes = ml_enumeration.lane_streams(tx, num_points)
+    space = ml_enumeration.workspace(tx, axes, num_levels)
     kernel = kernels.kernel(num_levels, axes, method == "exact")
     out = (bits, to_index, flat(logits), flat(llr), flat(decided))
 

@@ -75,7 +75,7 @@ def run_chunk(
     with one_thread(), torch.no_grad():
         batch, only = batch_channels(scenario), [detector for _, detector in detectors]
         fused = None
-        if chunk >= _LONG_RUN or is_compiled():
+        if detectors and (chunk >= _LONG_RUN or is_compiled()):
             fused = answer_fused(scenario, float(snr), num, batch, seed, only)
         if fused is None:
             generator = CounterGenerator(seed)
