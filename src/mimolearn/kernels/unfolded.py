@@ -1,0 +1,144 @@
+"""The door to the kernels of unfolded networks; cheap to import, as ``dispatch``."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from mimolearn.kernels.door import (
+    LANES,
+    channel_cost,
+    checked,
+    fits,
+    flat,
+    in_threads,
+    padded,
+    usable,
+    vector_cost,
+    workspace,
+)
+
+# Below, a group of 16 channels is mostly empty, and torch is faster unless vectors are few too.
+_FEW_CHANNELS = 8
+
+
+class Steps(NamedTuple):
+    """alpha (L, D), beta (L - 1, D), gamma (D); D = 1 or 2Nt, real unknowns first."""
+
+    alpha: Tensor
+    beta: Tensor
+    gamma: Tensor
+
+
+class System(NamedTuple):
+    """A over its mean diagonal, (*C, Nt, Nt) complex; one over that mean, (*C, 1, 1); error_var:
+    (*C, 1, Nt), of one axis if the receiver is widely linear.
+    """
+
+    system: Tensor
+    inverse_diagonal: Tensor
+    error_var: Tensor
+
+
+def as_matrix(vectors: int, num_tx: int, num_layers: int) -> bool:
+    """Whether the layers, applied to the identity once, cost less than applied to all vectors."""
+    return vectors * (num_layers - 1) > 2 * num_tx * num_layers
+
+
+def unfolded_cg(
+    y: Tensor, h: Tensor, noise_var: Tensor, steps: Steps, *, widely: bool, real: bool
+) -> tuple[Tensor, Tensor] | None:
+    """Unbiased last estimate (*C, T, Nt) and error variance (*C, 1, Nt) of the LcgNets.
+
+    y: (*C, T, Nr), h: (*C, Nr, Nt), noise_var: (*C). widely: error variances of a widely linear
+    receiver; real: of real symbols, without the imaginary part. None where only the torch path will
+    do. Raises InvalidInputError on a non-finite h or y.
+    """
+    if not (usable(y, h, noise_var, *steps) and fits(h) and _worth_it(h, y)):
+        return None
+    from mimolearn.kernels import lcgnet as kernels
+
+    num, (vectors, rx), tx = math.prod(h.shape[:-2]), y.shape[-2:], h.shape[-1]
+    x_hat = torch.empty((*y.shape[:-1], tx), dtype=torch.complex64)
+    error_var = torch.empty((*h.shape[:-2], 1, tx), dtype=torch.float32)
+    tables, num_layers = _tables(steps, tx), len(steps.alpha)
+    matrix = as_matrix(vectors, tx, num_layers)
+    arrays = (flat(h), flat(y), padded(noise_var, num), *tables, flat(x_hat), flat(error_var))
+    kernel = kernels.one_shot_kernel()
+    size = kernels.one_shot_workspace(rx, tx, as_matrix=matrix)
+
+    def work(first: int, last: int) -> bool:
+        sizes = (num, vectors, rx, tx, int(widely), int(real), int(matrix))
+        return kernel(*arrays, first, last, *sizes, workspace(size))
+
+    cost = channel_cost(rx, tx) + vectors * num_layers * vector_cost(rx, tx)
+    return checked(all(in_threads(work, num, cost)), y, h, x_hat, error_var)
+
+
+def unfolded_cg_prepare(
+    h: Tensor, noise_var: Tensor, num_layers: int, *, widely: bool
+) -> System | None:
+    """The part of ``unfolded_cg`` that needs no y; None where only the torch path will do."""
+    num = math.prod(h.shape[:-2])
+    if not (usable(h, noise_var) and fits(h) and num >= _FEW_CHANNELS):
+        return None
+    from mimolearn.kernels import lcgnet as kernels
+
+    rx, tx = h.shape[-2:]
+    system = torch.empty((*h.shape[:-2], tx, tx), dtype=torch.complex64)
+    error_var = torch.empty((*h.shape[:-2], 1, tx), dtype=torch.float32)
+    inverse = padded(noise_var, num)
+    arrays = (flat(h), padded(noise_var, num), flat(system), inverse, flat(error_var))
+    kernel, size = kernels.prepare_kernel(), kernels.prepare_workspace(rx, tx)
+
+    def work(first: int, last: int) -> None:
+        kernel(*arrays, first, last, num, rx, tx, num_layers, int(widely), workspace(size))
+
+    in_threads(work, num, channel_cost(rx, tx))
+    inverse_diagonal = torch.from_numpy(inverse[:num]).reshape(*h.shape[:-2], 1, 1)
+    return System(system, inverse_diagonal, error_var)
+
+
+def unfolded_cg_detect(
+    y: Tensor, h: Tensor, system: System, scale: Tensor, steps: Steps, *, real: bool
+) -> Tensor | None:
+    """The rest of ``unfolded_cg``: the estimate, times scale (*C, 1, Nt)."""
+    matrix = system.system
+    if not (usable(y, h, matrix, scale, *steps) and fits(h) and _worth_it(h, y)):
+        return None
+    from mimolearn.kernels import lcgnet as kernels
+
+    num, (vectors, rx), tx = math.prod(h.shape[:-2]), y.shape[-2:], h.shape[-1]
+    x_hat = torch.empty((*y.shape[:-1], tx), dtype=torch.complex64)
+    one_matrix = as_matrix(vectors, tx, len(steps.alpha))
+    prepared = (flat(h), flat(matrix), padded(system.inverse_diagonal, num), flat(scale))
+    arrays = (*prepared, flat(y), *_tables(steps, tx), flat(x_hat))
+    kernel = kernels.detect_kernel()
+    size = kernels.detect_workspace(rx, tx, as_matrix=one_matrix)
+
+    def work(first: int, last: int) -> bool:
+        sizes = (num, vectors, rx, tx, int(real), int(one_matrix))
+        return kernel(*arrays, first, last, *sizes, workspace(size))
+
+    in_threads(work, num, vectors * len(steps.alpha) * vector_cost(rx, tx))
+    return x_hat
+
+
+def _worth_it(h: Tensor, y: Tensor) -> bool:
+    num = math.prod(h.shape[:-2])
+    return y.numel() > 0 and (num >= _FEW_CHANNELS or num * y.shape[-2] <= LANES)
+
+
+def _tables(steps: Steps, num_tx: int) -> list[np.ndarray]:
+    """Real and imaginary unknowns in turn, continued with zeros to an even number of streams."""
+    tables = []
+    for values in (steps.alpha, steps.beta, steps.gamma.reshape(1, -1)):
+        table = np.zeros((len(values), num_tx + num_tx % 2, 2), np.float32)
+        parts = values.detach().expand(len(values), 2 * num_tx).reshape(-1, 2, num_tx)
+        table[:, :num_tx] = parts.mT.numpy()
+        tables.append(table.reshape(-1))
+    return tables
