@@ -84,7 +84,7 @@ def test_prepared_channels_are_those_of_torch():
     for widely in (False, True):
         h, _, noise_var = _problem((20,), 8, 5, 1)
         expected = prepare_in_torch(*_double(h, noise_var), num_layers=4, widely_linear=widely)
-        found = unfolded_cg_prepare(h, noise_var, 4, widely=widely)
+        found = unfolded_cg_prepare(h, noise_var, 4, torch.zeros(1), widely=widely)
         assert found is not None
         torch.testing.assert_close(
             found.system.to(torch.complex128), expected.system, rtol=1e-5, atol=1e-6

@@ -56,21 +56,24 @@ class Parameters(NamedTuple):
         return Parameters(self.alpha.to(like), self.beta.to(like), gamma)
 
 
-def prepare_system(h: Tensor, noise_var: Tensor, num_layers: int, widely_linear: bool) -> Prepared:
+def prepare_system(
+    h: Tensor, noise_var: Tensor, num_layers: int, learned: Tensor, *, widely_linear: bool
+) -> Prepared:
     """A = H^H H + sigma^2 I, divided by its mean diagonal.
 
-    widely_linear: whether the network ends at the widely linear LMMSE, or at LMMSE: only gain and
-    error variance of its output differ.
+    learned: a parameter of the network; while it is trained, torch prepares, so that trainings
+    repeat bit for bit. widely_linear: whether the network ends at the widely linear LMMSE, or at
+    LMMSE: only gain and error variance of its output differ.
     """
-    found = compiled.unfolded_cg_prepare(h, noise_var, num_layers, widely=widely_linear)
+    found = compiled.unfolded_cg_prepare(h, noise_var, num_layers, learned, widely=widely_linear)
     if found is not None:
         error_var = 2 * found.error_var if widely_linear else found.error_var
         return Prepared(h, found.system, found.inverse_diagonal, 1 + found.error_var, error_var)
-    return prepare_in_torch(h, noise_var, num_layers, widely_linear)
+    return prepare_in_torch(h, noise_var, num_layers, widely_linear=widely_linear)
 
 
 def prepare_in_torch(
-    h: Tensor, noise_var: Tensor, num_layers: int, widely_linear: bool
+    h: Tensor, noise_var: Tensor, num_layers: int, *, widely_linear: bool
 ) -> Prepared:
     """``prepare_system`` for gradients, other types and devices."""
     matrix = gram(h)

@@ -71,7 +71,7 @@ class LcgNetS(UnfoldedDetector):
         )
 
     def _prepare(self, h: Tensor, noise_var: Tensor) -> Prepared:
-        return lcgnet.prepare_system(h, noise_var, self.num_layers, widely_linear=False)
+        return lcgnet.prepare_system(h, noise_var, self.num_layers, self.alpha, widely_linear=False)
 
     def _detect(self, prepared: Prepared, y: Tensor) -> GaussianDetection:
         return lcgnet.detect(self.constellation, prepared, y, self._steps(), self.demapping)

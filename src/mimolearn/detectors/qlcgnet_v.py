@@ -110,7 +110,9 @@ class QLcgNetV(UnfoldedDetector):
         )
 
     def _prepare(self, h: Tensor, noise_var: Tensor) -> Prepared:
-        return lcgnet.prepare_system(h, noise_var, self.num_layers, self.constellation.is_real)
+        return lcgnet.prepare_system(
+            h, noise_var, self.num_layers, self.levels, widely_linear=self.constellation.is_real
+        )
 
     def _detect(self, prepared: Prepared, y: Tensor) -> GaussianDetection:
         return lcgnet.detect(self.constellation, prepared, y, self._steps(), self.demapping)

@@ -80,11 +80,14 @@ def unfolded_cg(
 
 
 def unfolded_cg_prepare(
-    h: Tensor, noise_var: Tensor, num_layers: int, *, widely: bool
+    h: Tensor, noise_var: Tensor, num_layers: int, learned: Tensor, *, widely: bool
 ) -> System | None:
-    """The part of ``unfolded_cg`` that needs no y; None where only the torch path will do."""
+    """The part of ``unfolded_cg`` that needs no y; None where only the torch path will do.
+
+    learned: a parameter of the network, whose gradients torch serves.
+    """
     num = math.prod(h.shape[:-2])
-    if not (usable(h, noise_var) and fits(h) and num >= _FEW_CHANNELS):
+    if not (usable(h, noise_var, learned) and fits(h) and num >= _FEW_CHANNELS):
         return None
     from mimolearn.kernels import lcgnet as kernels
 
