@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from mimolearn.constellation import Constellation
 from mimolearn.kernels.door import (
     LANES,
     channel_cost,
@@ -145,3 +146,114 @@ def _tables(steps: Steps, num_tx: int) -> list[np.ndarray]:
         table[:, :num_tx] = parts.mT.numpy()
         tables.append(table.reshape(-1))
     return tables
+
+
+def cache_fulls(*tensors: Tensor) -> zip[tuple[Tensor, ...]]:
+    """Equal parts of tensors along their first axis, of some groups of channels for each thread."""
+    most = 4 * LANES * torch.get_num_threads()
+    parts = -(-len(tensors[0]) // most)
+    return zip(*(t.tensor_split(parts) if parts else () for t in tensors), strict=True)
+
+
+class InterleavedTap(NamedTuple):
+    """What the kernels of tap-net keep of a channel, see ``tap_lanes``, besides h and noise_var.
+
+    gram, factor, sides: group after group of 16 channels. In ordinary layout noise, (*C, 1, 1),
+    start_var and row_sums, (*C, 1, n).
+    """
+
+    gram: Tensor
+    factor: Tensor
+    sides: Tensor
+    noise: Tensor
+    start_var: Tensor
+    row_sums: Tensor
+
+
+def tap_prepare(
+    h: Tensor,
+    noise_var: Tensor,
+    learned: Tensor,
+    *,
+    axes: int,
+    prior: float,
+    with_start: bool,
+    room: InterleavedTap | None = None,
+) -> InterleavedTap | None:
+    """The part of tap-net that needs no y; None where only the torch path will do.
+
+    axes: 1 for real symbols, else 2; prior: mean energy of an axis; with_start: whether start
+    "lmmse" or its statistics are needed; learned: a parameter, whose gradients torch serves. room:
+    of as many channels or more, whose matrices are overwritten: fresh memory costs more than the
+    work on it.
+    """
+    num = math.prod(h.shape[:-2])
+    if not (usable(h, noise_var, learned) and fits(h) and num >= _FEW_CHANNELS):
+        return None
+    from mimolearn.kernels import tap_lanes as kernels
+
+    rx, tx = h.shape[-2:]
+    groups, size = -(-num // LANES), kernels.matrix_size(tx, axes)
+    matrices = (
+        room[:3]
+        if room is not None
+        else (
+            torch.empty(groups * size),
+            torch.empty(groups * size if with_start else 0),
+            torch.empty(groups * kernels.side_size(tx, axes)),
+        )
+    )
+    found = InterleavedTap(
+        *matrices,
+        torch.empty(groups * LANES),
+        torch.empty(*h.shape[:-2], 1, tx * axes),
+        torch.empty(*h.shape[:-2], 1, tx * axes),
+    )
+    settings = np.array([prior], np.float32)
+    arrays = (flat(h), padded(noise_var, num), *map(flat, found), settings)
+    kernel, space = kernels.prepare_kernel(), kernels.prepare_workspace(rx, tx, axes)
+
+    def work(first: int, last: int) -> None:
+        kernel(*arrays, first, last, num, rx, tx, axes, workspace(space))
+
+    in_threads(work, num, 2 * channel_cost(rx, tx))
+    return found._replace(noise=found.noise[:num].reshape(*h.shape[:-2], 1, 1))
+
+
+def tap_detect(
+    y: Tensor,
+    h: Tensor,
+    prepared: InterleavedTap,
+    scalars: Tensor,
+    constellation: Constellation,
+    prior: float,
+    *,
+    vector_form: bool,
+) -> tuple[Tensor, Tensor]:
+    """r and variance of the last layer, (*C, T, Nt, axes), of usable tensors.
+
+    scalars: (L, 4) or (*C, L, 4).
+    """
+    from mimolearn.kernels import tap_lanes as kernels
+
+    num, (vectors, rx), tx = math.prod(h.shape[:-2]), y.shape[-2:], h.shape[-1]
+    axes = 1 if constellation.is_real else 2
+    r, var = (torch.empty(*y.shape[:-1], tx, axes) for _ in range(2))
+    if r.numel() == 0:
+        return r, var
+    num_layers, each = scalars.shape[-2], scalars.ndim > 2
+    levels, settings = (
+        constellation.axis(torch.float32).levels.numpy(),
+        np.array([prior], np.float32),
+    )
+    matrices = (flat(prepared.gram), flat(prepared.factor), flat(prepared.sides))
+    arrays = (flat(h), flat(y), *matrices, flat(scalars), levels, settings, flat(r), flat(var))
+    kernel = kernels.detect_kernel()
+    space = kernels.detect_workspace(rx, tx, axes, num_layers)
+
+    def work(first: int, last: int) -> None:
+        sizes = (num, vectors, rx, tx, axes, num_layers, int(each), int(vector_form))
+        kernel(*arrays, first, last, *sizes, workspace(space))
+
+    in_threads(work, num, vectors * num_layers * 2 * vector_cost(rx, tx))
+    return r, var
