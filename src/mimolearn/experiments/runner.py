@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -63,6 +64,7 @@ class ExperimentResult:
     """Everything that one run of an experiment found.
 
     findings: by panel. judged: the statements. fresh: chunks and batches that this run computed.
+    finished: the day.
     """
 
     experiment: Experiment
@@ -72,6 +74,7 @@ class ExperimentResult:
     fresh: int
     seconds: float
     versions: dict[str, str]
+    finished: date
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values."""
@@ -79,6 +82,7 @@ class ExperimentResult:
             "experiment": self.experiment.name,
             "title": self.experiment.title,
             "budget": self.budget,
+            "finished": self.finished.isoformat(),
             "statements": [
                 {
                     "claim": item.statement.claim,
@@ -117,7 +121,9 @@ def run_experiment(
     judged = tuple(Judged(s, check_statement(s, findings)) for s in experiment.all_statements())
     seconds = time.monotonic() - start
     versions = library_versions()
-    result = ExperimentResult(experiment, budget, findings, judged, run.fresh, seconds, versions)
+    result = ExperimentResult(
+        experiment, budget, findings, judged, run.fresh, seconds, versions, date.today()
+    )
     text = json.dumps(result.to_dict(), indent=1, allow_nan=False) + "\n"
     write_atomically(Path(folder) / f"{file_stem(experiment)}.json", text.encode())
     return result
