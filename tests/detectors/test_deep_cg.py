@@ -179,3 +179,14 @@ def test_cgnr_stays_put_where_its_energies_underflow():
     detector = make_detector("cgnr", "qpsk", num_iter=120)
     iterates = detector.iterates(detector.prepare(h, 0.1), y)
     assert torch.equal(iterates[-1], iterates[20])
+
+
+def test_many_layers_bear_a_channel_beyond_the_spectrum_of_their_load():
+    # Two users on one line: its eigenvalue of 2 lies beyond the edge of two users on 128 antennas.
+    h = torch.ones(128, 2, dtype=torch.complex64)
+    h[:64, 1] = 0.9
+    y = h.sum(-1).unsqueeze(0)
+    network = make_detector("deep-cg", "qpsk", num_layers=200, load=2 / 128)
+    with torch.no_grad():
+        x = network.iterates(network.prepare(h, 0.1), y)[-1]
+    torch.testing.assert_close(x.sum().real, torch.tensor(2.0), rtol=1e-2, atol=0)

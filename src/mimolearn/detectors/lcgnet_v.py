@@ -23,7 +23,8 @@ class LcgNetV(UnfoldedDetector):
     """Unfolded conjugate gradient with vector steps; at BPSK it learns the widely linear LMMSE.
 
     Choose it to reproduce the paper. It is linear in y, so in mean square it cannot beat
-    ``wl-lmmse`` at BPSK nor ``lmmse`` at QAM, and ``wl-cg`` gets there without training.
+    ``wl-lmmse`` at BPSK nor ``lmmse`` at QAM, and ``wl-cg`` gets there without training. Exact
+    LMMSE is also faster, at any number of vectors a channel (docs/learned-detectors.md).
 
     x += alpha_l o d, r -= alpha_l o A d, d = r + beta_l o d from r = d = b, on the 2Nt real
     unknowns of A = H^H H + sigma^2 I, b = H^H y (Wei et al. 2020, eq. 17). The paper calls this
