@@ -16,6 +16,7 @@ from mimolearn.detectors.chebyshev import Edges, Steps, chebyshev_steps, marchen
 from mimolearn.detectors.unbiased import linear_unbiasing, linear_unbiasing_cost
 from mimolearn.detectors.unfolded import UnfoldedDetector
 from mimolearn.errors import check_bool, check_one_of, check_real
+from mimolearn.kernels import unfolded
 from mimolearn.linalg import gram, largest_eigenvalue_bound, matched_filter
 
 _WIDEN = 1.05
@@ -93,7 +94,18 @@ class DeepCG(UnfoldedDetector):
         has_rho = check_bool("learn_rho", learn_rho)
         self.rho = nn.Parameter(torch.zeros(num_layers)) if has_rho else None
 
+    def _one_shot(self, y: Tensor, h: Tensor, noise_var: Tensor) -> GaussianDetection | None:
+        real = self.constellation.is_real
+        found = unfolded.deep_cg(y, h, noise_var, self._kernel_steps(), real=real)
+        return (
+            None if found is None else GaussianDetection(self.constellation, *found, self.demapping)
+        )
+
     def _prepare(self, h: Tensor, noise_var: Tensor) -> Prepared:
+        real = self.constellation.is_real
+        found = unfolded.deep_cg_prepare(h, noise_var, self._kernel_steps(), real=real)
+        if found is not None:
+            return Prepared(h, *found)
         return prepare_filter(self.constellation, h, noise_var, self._steps(h), self.load)
 
     def _detect(self, prepared: Prepared, y: Tensor) -> GaussianDetection:
@@ -110,6 +122,11 @@ class DeepCG(UnfoldedDetector):
 
     def cost(self, num_rx_ant: int, num_tx_ant: int) -> Cost:
         return deep_cg_cost(num_rx_ant, num_tx_ant, self.num_layers)
+
+    def _kernel_steps(self) -> unfolded.DeepCGSteps:
+        rho = torch.zeros_like(self.alpha) if self.rho is None else self.rho
+        high = marchenko_pastur_edges(self.load, 1).high
+        return unfolded.DeepCGSteps(self.alpha, self.beta, rho, high)
 
     def _steps(self, like: Tensor) -> Parameters:
         real = like.real

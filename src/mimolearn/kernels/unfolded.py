@@ -257,3 +257,82 @@ def tap_detect(
 
     in_threads(work, num, vectors * num_layers * 2 * vector_cost(rx, tx))
     return r, var
+
+
+class DeepCGSteps(NamedTuple):
+    """alpha, rho (L), beta (L - 1), and high: where the bound of A's eigenvalues goes."""
+
+    alpha: Tensor
+    beta: Tensor
+    rho: Tensor
+    high: float
+
+
+class DeepCGFilter(NamedTuple):
+    """system (*C, Nt, Nt), scaled, with its scale (*C, 1, 1); filter: all layers as one matrix on
+    H^H y, transposed; gain, error_var: (*C, 1, Nt).
+    """
+
+    system: Tensor
+    scale: Tensor
+    filter: Tensor
+    gain: Tensor
+    error_var: Tensor
+
+
+def deep_cg(
+    y: Tensor, h: Tensor, noise_var: Tensor, steps: DeepCGSteps, *, real: bool
+) -> tuple[Tensor, Tensor] | None:
+    """Unbiased estimates (*C, T, Nt) and error variances (*C, 1, Nt) of ``deep-cg``.
+
+    Shapes and errors as in ``unfolded_cg``; None where only the torch path will do.
+    """
+    if not (usable(y, h, noise_var, *steps[:3]) and fits(h) and _worth_it(h, y)):
+        return None
+    nothing = torch.empty(0, dtype=torch.complex64)
+    x_hat = torch.empty((*y.shape[:-1], h.shape[-1]), dtype=torch.complex64)
+    finite, found = _deep_cg(y, h, noise_var, steps, real, nothing, nothing, x_hat)
+    return checked(finite, y, h, x_hat, found.error_var)
+
+
+def deep_cg_prepare(
+    h: Tensor, noise_var: Tensor, steps: DeepCGSteps, *, real: bool
+) -> DeepCGFilter | None:
+    """The part of ``deep_cg`` that needs no y."""
+    num, tx = math.prod(h.shape[:-2]), h.shape[-1]
+    if not (usable(h, noise_var, *steps[:3]) and fits(h) and num >= _FEW_CHANNELS):
+        return None
+    system, matrix = (torch.empty(*h.shape[:-2], tx, tx, dtype=torch.complex64) for _ in range(2))
+    none = torch.empty(*h.shape[:-2], 0, h.shape[-2], dtype=torch.complex64)
+    return _deep_cg(none, h, noise_var, steps, real, system, matrix, none)[1]
+
+
+def _deep_cg(
+    y: Tensor,
+    h: Tensor,
+    noise_var: Tensor,
+    steps: DeepCGSteps,
+    real: bool,
+    system: Tensor,
+    matrix: Tensor,
+    x_hat: Tensor,
+) -> tuple[bool, DeepCGFilter]:
+    """Whether outputs are finite, and what was asked for: outputs without entries are left out."""
+    from mimolearn.kernels import deep_cg as kernels
+
+    num, (vectors, rx), tx = math.prod(h.shape[:-2]), y.shape[-2:], h.shape[-1]
+    gain, error_var = (torch.empty(*h.shape[:-2], 1, tx) for _ in range(2))
+    noise = padded(noise_var, num)
+    scale, high = np.ones_like(noise), np.array([steps.high], np.float32)
+    numbers = (*map(flat, steps[:3]), high)
+    outputs = (flat(system), scale, flat(matrix), flat(gain), flat(error_var), flat(x_hat))
+    arrays = (flat(h), flat(y), noise, *numbers, *outputs)
+    kernel, size = kernels.kernel(), kernels.workspace(rx, tx)
+
+    def work(first: int, last: int) -> bool:
+        return kernel(*arrays, first, last, num, vectors, rx, tx, int(real), workspace(size))
+
+    cost = channel_cost(rx, tx) + 8.0 * len(steps.alpha) * tx**3 + vectors * vector_cost(rx, tx)
+    finite = all(in_threads(work, num, cost))
+    scales = torch.from_numpy(scale[:num]).reshape(*h.shape[:-2], 1, 1)
+    return finite, DeepCGFilter(system, scales, matrix, gain, error_var)
