@@ -69,9 +69,13 @@ def largest_eigenvalue_bound(matrix: Tensor) -> Tensor:
     |A^64|_F^(1/64), by six products. A power iteration gives a lower bound, which is of no use
     where nothing must lie above.
     """
-    norm = _frobenius(matrix)
-    safe = torch.where(norm > 0, norm, torch.ones_like(norm))
+    # Largest on the diagonal, and squares of it may leave the range of single precision.
+    largest = matrix.diagonal(dim1=-2, dim2=-1).real.amax(-1)
+    safe = torch.where(largest > 0, largest, torch.ones_like(largest))
     power, logarithm = matrix / safe[..., None, None], safe.log()
+    norm = _frobenius(power)
+    norm = torch.where(norm > 0, norm, torch.ones_like(norm))
+    power, logarithm = power / norm[..., None, None], logarithm + norm.log()
     for doubling in range(1, 7):
         power = power @ power
         norm = _frobenius(power)

@@ -87,7 +87,7 @@ CONTRACT = [
     Row("deep-cg", {"load": 0.5, "learn_rho": True, "num_layers": 40}, ("bpsk",)),
     Row(
         "deep-cg-online",
-        {"load": 0.5, "num_layers": 40, "num_steps": 4, "num_symbols": 20},
+        {"load": 0.5, "num_layers": 60, "num_steps": 4, "num_symbols": 20},
         symmetric=False,
         differentiable=False,
         llr_tol=2e-2,

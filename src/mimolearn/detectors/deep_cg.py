@@ -135,10 +135,9 @@ class DeepCG(UnfoldedDetector):
 
 
 def squared_chebyshev_steps(load: float, num_layers: int) -> Steps:
-    """Chebyshev's steps for A^2, A with the Marchenko-Pastur spectrum, a little wider below."""
-    low = marchenko_pastur_edges(load, num_layers, _WIDEN).low
-    high = marchenko_pastur_edges(load, num_layers).high
-    return chebyshev_steps(Edges(low**2, high**2), num_layers)
+    """Chebyshev's steps for A^2, A with the slightly widened Marchenko-Pastur spectrum."""
+    edges = marchenko_pastur_edges(load, num_layers, _WIDEN)
+    return chebyshev_steps(Edges(edges.low**2, edges.high**2), num_layers)
 
 
 def scaled_gram(h: Tensor, load: float) -> tuple[Tensor, Tensor, Tensor]:

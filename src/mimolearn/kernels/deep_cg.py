@@ -16,7 +16,7 @@ from mimolearn.kernels.compile import compiled, inlined, source_stamp
 from mimolearn.kernels.complex_dense import correlate, gram
 from mimolearn.kernels.interleave import SLACK, deinterleave, interleave
 from mimolearn.kernels.linear import EPSILON, cut, padded, row_length, signature
-from mimolearn.kernels.simd import absolute, all_finite, fma, select, splat, sqrt
+from mimolearn.kernels.simd import absolute, all_finite, fma, maximum, select, splat, sqrt
 from mimolearn.kernels.simd_math import exp, log
 from mimolearn.kernels.simd_memory import load, store
 
@@ -67,9 +67,14 @@ def _copy(x, row, n, factor, out):
 @inlined
 def _bound(system, row, n, power, spare):
     """``linalg.largest_eigenvalue_bound``; the system has both halves."""
-    norm = _norm(system, row, n)
-    logarithm = log(norm)
-    _copy(system, row, n, 1.0 / norm, power)
+    largest = splat(0.0)
+    for i in range(n):
+        largest = maximum(largest, load(system, i * (row + 32)))
+    largest = select(largest > np.float32(0.0), largest, splat(1.0))
+    _copy(system, row, n, 1.0 / largest, power)
+    norm = _norm(power, row, n)
+    logarithm = log(largest) + log(norm)
+    _copy(power, row, n, 1.0 / norm, power)
     share = np.float32(0.5)
     for _ in range(_SQUARINGS):
         # The square of a Hermitian matrix, conjugated, which no norm sees.
