@@ -83,8 +83,8 @@ CONTRACT = [
     Row("qlcgnet-v", {"num_tx_ant": 3, "tables": 2}, ("16-qam",)),
     Row("qlcgnet-v-soft", {"num_tx_ant": 3, "bits": 5}),
     Row("cgnr"),
-    Row("deep-cg", {"load": 0.5, "num_layers": 40}),
-    Row("deep-cg", {"load": 0.5, "learn_rho": True, "num_layers": 40}, ("bpsk",)),
+    Row("deep-cg", {"load": 0.5, "num_layers": 60}),
+    Row("deep-cg", {"load": 0.5, "learn_rho": True, "num_layers": 60}, ("bpsk",)),
     Row(
         "deep-cg-online",
         {"load": 0.5, "num_layers": 60, "num_steps": 4, "num_symbols": 20},
