@@ -55,6 +55,7 @@ CASES = {
     "qpsk-32x64": Case("qpsk", 32, 64, (6.6, 7.0, 7.4), 1e-3),
     "qpsk-32x64-low": Case("qpsk", 32, 64, (8.2, 8.6, 9.0), 1e-4),
     "qpsk-32x32": Case("qpsk", 32, 32, (10.2, 10.6, 11.0), 1e-3),
+    "qpsk-32x32-low": Case("qpsk", 32, 32, (11.9, 12.3), 1e-4),
     "qpsk-32x64-correlated": Case("qpsk", 32, 64, (9.2, 9.6, 10.0, 10.4), 1e-4, r=0.5),
 }
 # What costs an inverse a layer and vector runs on the first SNR of a case only.

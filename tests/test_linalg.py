@@ -99,3 +99,15 @@ def test_as_complex() -> None:
     torch.testing.assert_close(linalg.as_complex(x), x.to(torch.complex64))
     z = torch.tensor([1j])
     assert linalg.as_complex(z) is z
+
+
+def test_largest_eigenvalue_bound() -> None:
+    generator = torch.Generator().manual_seed(5)
+    wide = torch.randn(50, 24, 12, generator=generator, dtype=torch.complex64)
+    for scale in (1e-8, 1.0, 1e8):
+        matrix = linalg.gram(wide * scale)
+        largest = torch.linalg.eigvalsh(matrix.to(torch.complex128))[..., -1]
+        ratio = linalg.largest_eigenvalue_bound(matrix) / largest
+        assert ratio.min() > 1 - 1e-5
+        assert ratio.max() < 12 ** (1 / 128) + 1e-5
+    assert linalg.largest_eigenvalue_bound(torch.zeros(3, 3)).isfinite()

@@ -63,6 +63,31 @@ def hermitian_inverse(matrix: Tensor) -> Tensor:
     return torch.cholesky_inverse(cholesky(matrix))
 
 
+def largest_eigenvalue_bound(matrix: Tensor) -> Tensor:
+    """An upper bound, at most N^(1/128) too large, of Hermitian matrices (*C, N, N) >= 0: (*C).
+
+    |A^64|_F^(1/64), by six products. A power iteration gives a lower bound, which is of no use
+    where nothing must lie above.
+    """
+    # Largest on the diagonal, and squares of it may leave the range of single precision.
+    largest = matrix.diagonal(dim1=-2, dim2=-1).real.amax(-1)
+    safe = torch.where(largest > 0, largest, torch.ones_like(largest))
+    power, logarithm = matrix / safe[..., None, None], safe.log()
+    norm = _frobenius(power)
+    norm = torch.where(norm > 0, norm, torch.ones_like(norm))
+    power, logarithm = power / norm[..., None, None], logarithm + norm.log()
+    for doubling in range(1, 7):
+        power = power @ power
+        norm = _frobenius(power)
+        norm = torch.where(norm > 0, norm, torch.ones_like(norm))
+        power, logarithm = power / norm[..., None, None], logarithm + norm.log() / 2**doubling
+    return logarithm.exp()
+
+
+def _frobenius(matrix: Tensor) -> Tensor:
+    return torch.linalg.vector_norm(matrix, dim=(-2, -1))
+
+
 def qr(h: Tensor) -> tuple[Tensor, Tensor]:
     """Thin QR, R with a real positive diagonal: (*C, Nr, Nt) -> (*C, Nr, Nt), (*C, Nt, Nt)."""
     q, r = torch.linalg.qr(h)

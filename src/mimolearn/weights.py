@@ -44,12 +44,22 @@ class Measured(PlainModel):
     vectors: int
 
 
+class DepthLosses(PlainModel):
+    """Of a training layer by layer: the validation loss of 1, 2, ... layers, each when it was the
+    last one, at one SNR.
+    """
+
+    snr_db: Real
+    losses: tuple[Real, ...]
+
+
 class Card(PlainModel):
     """What weights are: how to build the network, and what it was trained on and measured.
 
     kind: the family. network, constellation, options: for its constructor. recipe: that of the
     training, with recipe_key its digest; start: digest of the weights that it began with.
-    best_step: where validation was best. seconds: of processor time. sha256: of the weights file.
+    best_step: where validation was best. seconds: of processor time, on one thread. depths: of a
+    training layer by layer, SNR after SNR. sha256: of the weights file.
     """
 
     card_schema: Literal[1] = CARD_SCHEMA
@@ -67,6 +77,7 @@ class Card(PlainModel):
     validation_loss: Real
     seconds: Real
     measured: tuple[Measured, ...] = ()
+    depths: tuple[DepthLosses, ...] = ()
     versions: dict[str, str] = Field(default_factory=dict)
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 

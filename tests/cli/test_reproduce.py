@@ -74,3 +74,20 @@ def test_a_wrong_input_gets_one_line_and_a_failing_exit(run, arguments, words):
     assert err.count("\n") == 1
     for word in words:
         assert word in err
+
+
+def test_results_are_gathered_as_markdown(run, tmp_path):
+    run("deep-cg/complexity", "--quick", "-q")
+    code, out, _ = run("deep-cg/complexity", "deep-cg/fig3", "--gather", "page.md")
+    assert code == 0
+    assert "page.md" in out
+    page = (tmp_path / "page.md").read_text("utf-8")
+    assert "Statements of papers: 1 reproduced, 1 the paper is wrong." in page
+    assert "| N_frame / (8 N_train) is 21 | section 4.5 | reproduced | 21 |" in page
+    assert "mimolearn reproduce deep-cg/complexity deep-cg/fig3 --gather page.md" in page
+    assert page.rstrip().partition("## deep-cg/fig3")[2].count("Not run.") == 1
+    kept = tmp_path / "mimolearn-results" / "reproduction" / "deep-cg-complexity.json"
+    kept.write_text("{}")
+    code, _, err = run("deep-cg/complexity", "--gather", "page.md")
+    assert code != 0
+    assert "run it again" in err

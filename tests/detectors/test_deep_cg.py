@@ -7,7 +7,13 @@ import torch
 from torch import Generator
 
 from mimolearn import Scenario, load, make_detector
-from mimolearn.detectors.deep_cg import Parameters, unfold
+from mimolearn.detectors.deep_cg import Parameters, squared_chebyshev_steps, unfold
+from mimolearn.experiments.deepcg.recursion import (
+    Steps,
+    average_exact_steps,
+    draw_systems,
+    run_fixed,
+)
 
 
 def frame(channels=16, reuse=16, snr_db=20.0):
@@ -119,3 +125,68 @@ def test_closed_form_gradients_of_the_paper_hold_for_the_last_layer_only():
         torch.testing.assert_close(autograd[-1], printed[-1])
         relative = (autograd[:-1] - printed[:-1]).abs() / autograd[:-1].abs()
         assert (relative > 0.1).all()
+
+
+def train_steps(system, loss_of, num_layers=8, num_steps=100):
+    """EVM in per cent and loss, before and after learning alpha, beta and rho."""
+    start = squared_chebyshev_steps(20 / 128, num_layers)
+    rho = torch.zeros(num_layers, dtype=torch.float64)
+    steps = Steps(*(v.clone().requires_grad_() for v in (start.alpha, start.beta, rho)))
+    optimizer = torch.optim.Adam(steps, lr=0.01)
+    found = []
+    for _ in range(num_steps + 1):
+        trace = run_fixed(system, steps)
+        loss = loss_of(trace).square().mean()
+        error = (trace.s - system.x).detach().square().sum() / system.x.square().sum()
+        found.append((100 * float(error.sqrt()), float(loss.detach())))
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    return found[0], found[-1]
+
+
+def test_recursive_residual_is_a_trap_once_rho_is_learned():
+    system = draw_systems(Scenario.shipped("deepcg-20x128-64qam"), 20.0, 32, seed=5)
+    before, after = train_steps(system, lambda trace: trace.r[-1])
+    assert after[1] < before[1] / 20
+    assert after[0] > 1.3 * before[0]
+
+    def true_residual(trace):
+        return system.right - (system.matrix @ trace.s.unsqueeze(-1)).squeeze(-1)
+
+    before, after = train_steps(system, true_residual)
+    assert after[1] < before[1] / 10
+    assert after[0] < 0.7 * before[0]
+
+
+def test_averages_of_the_steps_that_cg_computes_diverge():
+    system = draw_systems(Scenario.shipped("deepcg-20x128-64qam"), 20.0, 128, seed=3)
+
+    def evm(steps):
+        error = (run_fixed(system, steps).s - system.x).square().sum() / system.x.square().sum()
+        return 100 * float(error.sqrt())
+
+    start = squared_chebyshev_steps(20 / 128, 10)
+    assert evm(Steps(*start, torch.zeros(10).double())) < 10
+    assert evm(average_exact_steps(system, 5)) > 10
+    assert evm(average_exact_steps(system, 10)) > 500
+
+
+def test_cgnr_stays_put_where_its_energies_underflow():
+    generator = Generator().manual_seed(0)
+    h = torch.randn(256, 64, 2, dtype=torch.complex64, generator=generator)
+    y = torch.randn(256, 1, 64, dtype=torch.complex64, generator=generator)
+    detector = make_detector("cgnr", "qpsk", num_iter=120)
+    iterates = detector.iterates(detector.prepare(h, 0.1), y)
+    assert torch.equal(iterates[-1], iterates[20])
+
+
+def test_many_layers_bear_a_channel_beyond_the_spectrum_of_their_load():
+    # Two users on one line: its eigenvalue of 2 lies beyond the edge of two users on 128 antennas.
+    h = torch.ones(128, 2, dtype=torch.complex64)
+    h[:64, 1] = 0.9
+    y = h.sum(-1).unsqueeze(0)
+    network = make_detector("deep-cg", "qpsk", num_layers=200, load=2 / 128)
+    with torch.no_grad():
+        x = network.iterates(network.prepare(h, 0.1), y)[-1]
+    torch.testing.assert_close(x.sum().real, torch.tensor(2.0), rtol=1e-2, atol=0)

@@ -16,6 +16,7 @@ from mimolearn.detectors.parameter_levels import (
     uniform_levels,
     unpack,
 )
+from mimolearn.linalg import stack_real_matrix
 
 
 def draw(snr_db, channels=64, name="lcgnet-32x64-bpsk", reuse=8):
@@ -51,7 +52,7 @@ def test_scalar_network_with_cg_steps_is_cg():
     network = make_detector("lcgnet-s", "qpsk", num_layers=5).double()
     prepared = network.prepare(h, 0.3)
     b = y @ h.conj() * prepared.inverse_diagonal
-    steps = cg_steps(prepared.system, torch.cat([b.real, b.imag], -1)[0], 5)
+    steps = cg_steps(stack_real_matrix(prepared.system), torch.cat([b.real, b.imag], -1)[0], 5)
     with torch.no_grad():
         for parameter, values in zip((network.alpha, network.beta), steps, strict=True):
             parameter.copy_(values[:, None])

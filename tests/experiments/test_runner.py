@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
 from mimolearn.errors import InvalidInputError, ResultsFileError
-from mimolearn.experiments import Accuracy, Outcome, experiment, run_experiment
+from mimolearn.experiments import Accuracy, AccuracyPanel, Outcome, experiment, run_experiment
 from mimolearn.experiments.accuracy import Sums, ratio_interval
+from mimolearn.experiments.contenders import PerScenario
+from mimolearn.experiments.depths import logged_curve
 from mimolearn.simulation import Comparison
 from mimolearn.simulation.chunk import batch_channels
 from mimolearn.simulation.run import canonical_snr
 from mimolearn.simulation.seeds import chunk_generator
+from mimolearn.zoo import card
 
 
 def outcomes(result) -> dict[str, Outcome]:
@@ -180,3 +184,42 @@ def test_the_printed_gradients_hold_in_the_last_layer_only(tmp_path):
     for equation in "689":
         claim = next(claim for claim in found if claim.startswith(f"Eq. {equation}"))
         assert found[claim] is Outcome.PAPER_IS_WRONG
+
+
+def test_a_training_log_gives_a_curve_over_layers():
+    panel = experiment("lcgnet/fig7").panels[0]
+    assert isinstance(panel, AccuracyPanel)
+    curve = logged_curve(panel, panel.logged[0])
+    assert [point.x for point in curve.points] == list(range(1, 16))
+    assert curve.points[-1].value < curve.points[0].value - 10
+    # What the whole training ends with at 0 dB, from the same log.
+    at_0 = logged_curve(replace(panel, snr_db=(0.0,)), panel.logged[0]).points[-1].value
+    loss = card("lcgnet-v-32x64-bpsk-layerwise").validation_loss
+    assert at_0 == pytest.approx(10 * math.log10(loss * 32 / 64), abs=1e-6)
+    with pytest.raises(InvalidInputError, match="layer by layer at 7 dB"):
+        logged_curve(replace(panel, snr_db=(7.0,)), panel.logged[0])
+
+
+def test_a_receiver_made_for_each_scenario(small, tmp_path):
+    def entry(scenario):
+        return f"cg:num_iter={scenario.num_tx_ant},label=own"
+
+    before = small.panels[1]
+    assert isinstance(before, AccuracyPanel)
+    link = before.scenarios[0]
+    wider = link.model_copy(update={"num_tx_ant": 3})
+    panel = replace(
+        before,
+        scenarios=(link, wider),
+        axis="streams",
+        contenders=(PerScenario("own", entry), "cg:num_iter=2,label=two"),
+    )
+    result = run_experiment(
+        replace(small, panels=(panel,), statements=(), references=()), tmp_path, budget="quick"
+    )
+    found = result.findings.panels["layers"]
+    assert isinstance(found, Accuracy)
+    own, two = found.curves
+    assert [point.x for point in own.points] == [2.0, 3.0]
+    assert own.points[0].value == two.points[0].value
+    assert own.points[1].value < two.points[1].value

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from mimolearn.report import frontier_labels, rows, verdict
+from mimolearn.report import frontier_labels, notes, rows, verdict
 from mimolearn.report.answers import cost_of, format_count, format_us
 from mimolearn.simulation import Comparison, adjust_plan
 
@@ -39,6 +39,21 @@ def test_frontier_holds_the_cheapest_and_drops_a_dearer_one_that_is_no_better(co
     assert frontier_labels(timed, "vector_us") == ["zf", "<b>biased</b>"]
     timed = with_times(comparison, {**TIMES, "lmmse": 1.5})
     assert frontier_labels(timed, "vector_us") == ["lmmse"]
+
+
+def test_a_learned_receiver_is_told_what_is_as_good_and_faster(comparison):
+    timed = with_times(comparison, TIMES)
+    assert not any("training" in line for line in notes(timed))
+    learned = {
+        label: cost._replace(parameters=7 if label == "<b>biased</b>" else 0)
+        for label, cost in timed.costs.items()
+    }
+    lines = [line for line in notes(replace(timed, costs=learned)) if "training" in line]
+    assert lines == [
+        "<b>biased</b>: lmmse is as good and faster; training buys nothing at this target."
+    ]
+    slow = replace(with_times(comparison, {**TIMES, "lmmse": 5.0}), costs=learned)
+    assert not any("training" in line for line in notes(slow))
 
 
 def test_frontier_leaves_out_what_was_not_timed(comparison):

@@ -2,6 +2,7 @@ import pytest
 import torch
 
 from mimolearn import InvalidInputError, make_detector
+from mimolearn.detectors import KBest, Las
 from mimolearn.simulation import Contender
 
 
@@ -63,3 +64,32 @@ def test_object_must_fit_the_constellation_and_the_session():
         contender.build("qpsk")
     with pytest.raises(InvalidInputError, match="'mine': is a detector object of another session"):
         Contender.from_dict(contender.to_dict()).build("bpsk")
+
+
+def test_inner_weights_are_part_of_the_key():
+    of_weights = Contender.parse("las:inner=tap-net-8v")
+    assert of_weights.weights == Contender("tap-net-8v").weights
+    assert of_weights.label == "las(inner=tap-net-8v)"
+    keys = {of_weights.key(), Contender("las").key(), Contender("tap-net-8v").key()}
+    keys.add(Contender("las", {"inner": "tap-net-5s"}).key())
+    assert len(keys) == 4
+    again = Contender.from_dict(of_weights.to_dict())
+    assert again.key() == of_weights.key()
+    detector = again.build("bpsk")
+    assert isinstance(detector, Las)
+    assert detector.inner.name == "tap-net"
+    stale = Contender.from_dict({**of_weights.to_dict(), "weights": "0" * 64})
+    with pytest.raises(InvalidInputError, match="tap-net-8v are no longer those"):
+        stale.build("bpsk")
+
+
+def test_inner_detector_takes_options():
+    contender = Contender.parse("las:inner=k-best:k=4;llr_clip=9,max_steps=5")
+    detector = contender.build("qpsk")
+    assert isinstance(detector, Las)
+    assert isinstance(detector.inner, KBest)
+    assert (detector.inner.k, detector.inner.llr_clip, detector.max_steps) == (4, 9, 5)
+    with pytest.raises(InvalidInputError, match=r"'lmsse'.*did you mean 'lmmse'"):
+        Contender.parse("las:inner=lmsse")
+    with pytest.raises(InvalidInputError, match="made for"):
+        Contender.parse("las:inner=lcgnet-v-32x64-bpsk").build("qpsk")

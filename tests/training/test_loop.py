@@ -113,11 +113,18 @@ def test_layer_by_layer_freezes_what_is_older(recipe):
     }
 
 
-def test_the_log_of_layer_by_layer_has_every_depth(recipe):
+def test_log_and_card_of_layer_by_layer_have_every_depth(recipe, tmp_path):
     schedule = {"levels_db": [12.0, 6.0], "newest_steps": 4, "all_steps": 4}
     plan = recipe(stage=(), layer_by_layer=schedule, validation={"channels": 16, "every": 4})
-    history = train(plan).history
+    trained = train(plan, out=tmp_path)
+    history = trained.history
     assert [line["stage"] for line in history] == list(range(12))
+    assert trained.card is not None
+    best = [line["best_loss"] for line in history[1::2]]
+    assert [(d.snr_db, list(d.losses)) for d in trained.card.depths] == [
+        (12.0, best[:3]),
+        (6.0, best[3:]),
+    ]
 
 
 def test_learning_rate_warms_up_and_falls():

@@ -35,6 +35,10 @@ def reproduce(
     out: Annotated[
         Path, typer.Option("--out", "-o", help="Folder for results, plots and page.")
     ] = _FOLDER,
+    gather: Annotated[
+        Path | None,
+        typer.Option("--gather", help="Run nothing: write what --out holds to a Markdown file."),
+    ] = None,
     as_json: AsJson = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
 ) -> None:
@@ -51,6 +55,9 @@ def reproduce(
         raise InvalidInputError("quick: give either --quick or --full")
     if listed:
         _list(chosen, as_json)
+        return
+    if gather is not None:
+        _gather(chosen, out, gather, " ".join(names or ["--all"]))
         return
     budget = "quick" if quick else "full" if full else "default"
     with _progress(quiet) as progress:
@@ -82,6 +89,17 @@ def _list(chosen: Any, as_json: bool) -> None:
         sys.stdout.write(json.dumps(content, indent=2) + "\n")
         return
     stdout().print(experiment_table([(e.name, e.title, e.shows) for e in chosen]))
+
+
+def _gather(chosen: Any, folder: Path, path: Path, words: str) -> None:
+    from mimolearn.report import write_reproduction_text
+
+    command = f"mimolearn reproduce {words} --gather {path.as_posix()}"
+    try:
+        write_reproduction_text(chosen, folder, path, command)
+    except OSError as error:
+        raise InvalidInputError(f"gather: {path} cannot be written: {error.strerror}") from None
+    stdout().print(f"Page: {path}", highlight=False, soft_wrap=True)
 
 
 def _finish(results: list[Any], folder: Path, as_json: bool) -> None:

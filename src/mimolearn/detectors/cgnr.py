@@ -38,8 +38,8 @@ class CGNR(IterativeDetector):
     r = b, p = A r; alpha = |A r|^2 / |A p|^2, x += alpha p, r -= alpha A p, p = A r + beta p with
     beta the ratio of successive |A r|^2 (Ouameur and Massicotte 2021, Table 1). The printed table
     starts from p = 0, which is 0/0, and leaves q = A p out of the loop. A step after convergence
-    changes nothing, where float32 would divide 0 by 0. LLRs take the error variance of LMMSE,
-    which ZF exceeds at low SNR.
+    changes nothing, where underflow would make it any number. LLRs take the error variance of
+    LMMSE, which ZF exceeds at low SNR.
 
     Options: num_iter; demapping "exact" or "max-log".
     Cost: the Gram matrix per channel; 4 (Nr Nt + 2 num_iter Nt^2) per vector about.
@@ -52,6 +52,7 @@ class CGNR(IterativeDetector):
 
     name = "cgnr"
     rotation_invariant = True
+    revision = 2
 
     def __init__(
         self, constellation: Constellation | str, num_iter: int = 12, demapping: str = "exact"
@@ -76,10 +77,12 @@ class CGNR(IterativeDetector):
         x = torch.zeros_like(residual)
         direction = image = residual @ system
         energy = _energy(image)
+        # Beyond this rounding is all that is left, and soon energies underflow: any step goes.
+        floor = energy * torch.finfo(energy.dtype).eps ** 2
         history = []
         for _ in range(self.num_iter):
             product = direction @ system
-            step = ratio(energy, _energy(product))
+            step = ratio(energy, _energy(product)) * (energy > floor)
             x = x + step * direction
             residual = residual - step * product
             image = residual @ system

@@ -16,14 +16,15 @@ from mimolearn.detectors.chebyshev import Edges, Steps, chebyshev_steps, marchen
 from mimolearn.detectors.unbiased import linear_unbiasing, linear_unbiasing_cost
 from mimolearn.detectors.unfolded import UnfoldedDetector
 from mimolearn.errors import check_bool, check_one_of, check_real
-from mimolearn.linalg import gram, matched_filter
+from mimolearn.kernels import unfolded
+from mimolearn.linalg import gram, largest_eigenvalue_bound, matched_filter
 
 _WIDEN = 1.05
 
 
 class Prepared(NamedTuple):
-    """h: (*C, Nr, Nt); system: H^H H over its mean diagonal; inverse_diagonal: (*C, 1, 1), one over
-    that mean; filter: all layers as one matrix (*C, Nt, Nt) on H^H y, transposed; scale, error_var:
+    """h: (*C, Nr, Nt); system: H^H H times inverse_diagonal, (*C, 1, 1), see ``scaled_gram``;
+    filter: all layers as one matrix (*C, Nt, Nt) on H^H y, transposed; scale, error_var:
     (*C, 1, Nt).
     """
 
@@ -52,17 +53,20 @@ class DeepCG(UnfoldedDetector):
     antennas, where the paper takes 120.
 
     r = b, p = A r; x += alpha_l p, r -= alpha_l B_l p, p = B_l r + beta_l p with B_l = A + rho_l I,
-    A = H^H H and b = H^H y (Ouameur and Massicotte 2021, section 3.1), both divided by the mean
-    diagonal of A. Gradients come from autograd: the paper's eqs 6, 8 and 9 hold for the last layer
-    only. The start is not the paper's average of CG's own steps, which diverges, but Chebyshev's
-    steps on the squared Marchenko-Pastur spectrum. The blind loss is the true residual |b - A x|^2
-    (``residual`` of a recipe): the recursion's own r can be driven to 0 through rho while x gets
-    worse. Its optimum is zero forcing.
+    A = H^H H and b = H^H y (Ouameur and Massicotte 2021, section 3.1), both scaled so that a bound
+    of A's largest eigenvalue comes to lie on the upper Marchenko-Pastur edge. The paper divides by
+    Nr: then one channel in thousands has an eigenvalue beyond what the steps are made for, which
+    many layers raise to a high power. Gradients come from autograd: the paper's eqs 6, 8 and 9 hold
+    for the last layer only. The start is not the paper's average of CG's own steps, which diverges,
+    but Chebyshev's steps on the squared Marchenko-Pastur spectrum. The blind loss is the true
+    residual |b - A x|^2 (``residual`` of a recipe): the recursion's own r can be driven to 0
+    through rho while x gets worse. Its optimum is zero forcing.
 
     Options: num_layers; load, Nt/Nr, of the start; learn_rho, whether there is a rho; demapping
     "exact" or "max-log".
-    Cost: per channel the Gram matrix and all layers as one matrix, 4 (2 num_layers - 1) Nt^3, whose
-    gain and error variance are then exact; 4 (Nr Nt + Nt^2) per vector.
+    Cost: per channel the Gram matrix, the bound, 24 Nt^3, and all layers as one matrix,
+    4 (2 num_layers - 1) Nt^3, whose gain and error variance are then exact; 4 (Nr Nt + Nt^2) per
+    vector.
 
     >>> import torch
     >>> h, y = torch.eye(2, dtype=torch.complex64), torch.ones(1, 2, dtype=torch.complex64)
@@ -72,6 +76,7 @@ class DeepCG(UnfoldedDetector):
 
     name = "deep-cg"
     rotation_invariant = True
+    revision = 2
 
     def __init__(
         self,
@@ -82,7 +87,7 @@ class DeepCG(UnfoldedDetector):
         demapping: str = "exact",
     ) -> None:
         super().__init__(constellation, num_layers)
-        check_real("load", load, above=0)
+        self.load = check_real("load", load, above=0)
         self.demapping = check_one_of("demapping", demapping, ("exact", "max-log"))
         start = squared_chebyshev_steps(load, num_layers)
         self.alpha = nn.Parameter(start.alpha.float())
@@ -90,8 +95,19 @@ class DeepCG(UnfoldedDetector):
         has_rho = check_bool("learn_rho", learn_rho)
         self.rho = nn.Parameter(torch.zeros(num_layers)) if has_rho else None
 
+    def _one_shot(self, y: Tensor, h: Tensor, noise_var: Tensor) -> GaussianDetection | None:
+        real = self.constellation.is_real
+        found = unfolded.deep_cg(y, h, noise_var, self._kernel_steps(), real=real)
+        return (
+            None if found is None else GaussianDetection(self.constellation, *found, self.demapping)
+        )
+
     def _prepare(self, h: Tensor, noise_var: Tensor) -> Prepared:
-        return prepare_filter(self.constellation, h, noise_var, self._steps(h))
+        real = self.constellation.is_real
+        found = unfolded.deep_cg_prepare(h, noise_var, self._kernel_steps(), real=real)
+        if found is not None:
+            return Prepared(h, *found)
+        return prepare_filter(self.constellation, h, noise_var, self._steps(h), self.load)
 
     def _detect(self, prepared: Prepared, y: Tensor) -> GaussianDetection:
         x_hat = apply_filter(prepared, y)
@@ -108,6 +124,11 @@ class DeepCG(UnfoldedDetector):
     def cost(self, num_rx_ant: int, num_tx_ant: int) -> Cost:
         return deep_cg_cost(num_rx_ant, num_tx_ant, self.num_layers)
 
+    def _kernel_steps(self) -> unfolded.DeepCGSteps:
+        rho = torch.zeros_like(self.alpha) if self.rho is None else self.rho
+        high = marchenko_pastur_edges(self.load, 1).high
+        return unfolded.DeepCGSteps(self.alpha, self.beta, rho, high)
+
     def _steps(self, like: Tensor) -> Parameters:
         real = like.real
         rho = None if self.rho is None else self.rho.to(real)
@@ -120,11 +141,16 @@ def squared_chebyshev_steps(load: float, num_layers: int) -> Steps:
     return chebyshev_steps(Edges(edges.low**2, edges.high**2), num_layers)
 
 
-def normalised_gram(h: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """H^H H, the same over its mean diagonal, and one over that mean, (*C, 1, 1)."""
+def scaled_gram(h: Tensor, load: float) -> tuple[Tensor, Tensor, Tensor]:
+    """H^H H, the same times a scale, and that scale, (*C, 1, 1).
+
+    Scaled, its largest eigenvalue is at most the upper edge of the Marchenko-Pastur spectrum of
+    this load, and at most a few per cent below it.
+    """
     matrix = gram(h)
-    inverse = 1 / matrix.diagonal(dim1=-2, dim2=-1).real.mean(-1)[..., None, None]
-    return matrix, matrix * inverse, inverse
+    high = marchenko_pastur_edges(load, 1).high
+    scale = (high / largest_eigenvalue_bound(matrix))[..., None, None]
+    return matrix, matrix * scale, scale
 
 
 def unfold(system: Tensor, b: Tensor, parameters: Parameters) -> Iterator[Tensor]:
@@ -148,10 +174,14 @@ def unfold(system: Tensor, b: Tensor, parameters: Parameters) -> Iterator[Tensor
 
 
 def prepare_filter(
-    constellation: Constellation, h: Tensor, noise_var: Tensor, parameters: Parameters
+    constellation: Constellation,
+    h: Tensor,
+    noise_var: Tensor,
+    parameters: Parameters,
+    load: float,
 ) -> Prepared:
     """All layers as one matrix, with its exact gain and error variance."""
-    matrix, system, inverse = normalised_gram(h)
+    matrix, system, inverse = scaled_gram(h, load)
     identity = torch.eye(h.shape[-1], dtype=h.dtype, device=h.device).expand_as(matrix)
     *_, transposed = unfold(system, identity, parameters)
     filter_ = transposed * inverse
@@ -165,8 +195,8 @@ def apply_filter(prepared: Prepared, y: Tensor) -> Tensor:
 
 
 def deep_cg_cost(num_rx_ant: int, num_tx_ant: int, num_layers: int) -> Cost:
-    """Gram, layers on the identity and their unbiasing per channel; two products per vector."""
-    layers = (2 * num_layers - 1) * counting.matmul(num_tx_ant, num_tx_ant, num_tx_ant)
+    """Gram, its bound, all layers as a matrix and their unbiasing; two products per vector."""
+    layers = (6 + 2 * num_layers - 1) * counting.matmul(num_tx_ant, num_tx_ant, num_tx_ant)
     prepare = counting.gram(num_rx_ant, num_tx_ant) + layers + linear_unbiasing_cost(num_tx_ant)
     square = counting.matvec(num_tx_ant, num_tx_ant)
     return Cost(prepare, counting.matvec(num_rx_ant, num_tx_ant) + square)

@@ -17,8 +17,8 @@ from mimolearn.detectors.deep_cg import (
     Prepared,
     apply_filter,
     deep_cg_cost,
-    normalised_gram,
     prepare_filter,
+    scaled_gram,
     squared_chebyshev_steps,
     unfold,
 )
@@ -52,6 +52,7 @@ class DeepCGOnline(Detector):
     """
 
     name = "deep-cg-online"
+    revision = 2
 
     def __init__(
         self,
@@ -77,7 +78,7 @@ class DeepCGOnline(Detector):
 
     def _prepare(self, h: Tensor, noise_var: Tensor) -> Prepared:
         steps = self._train(h.detach(), noise_var.detach())
-        return prepare_filter(self.constellation, h, noise_var, steps)
+        return prepare_filter(self.constellation, h, noise_var, steps, self.load)
 
     def _detect(self, prepared: Prepared, y: Tensor) -> GaussianDetection:
         x_hat = apply_filter(prepared, y)
@@ -93,7 +94,7 @@ class DeepCGOnline(Detector):
     @torch.enable_grad()
     def _train(self, h: Tensor, noise_var: Tensor) -> Parameters:
         """Steps of every channel, alpha (L, *C, 1, 1) and beta (L - 1, *C, 1, 1)."""
-        _, system, inverse = normalised_gram(h)
+        _, system, inverse = scaled_gram(h, self.load)
         x = self._symbols(h)
         b = x @ system.mT + self._filtered_noise(h, noise_var, inverse)
         start = squared_chebyshev_steps(self.load, self.num_layers)

@@ -41,8 +41,9 @@ class Las(Detector):
     bits of BPSK in turn; here the best one, of any square QAM). The answer is never farther from y
     than the inner detector's; not the ML vector unless that is the only local optimum near.
 
-    Options: inner, a detector's name, or a detector, for the start; max_steps, after which the
-    vector so far is returned and marked in ``Detection.incomplete``.
+    Options: inner, for the start, a detector, or as text a name ("k-best", "k-best:k=16") or
+    trained weights ("tap-net-8v"); max_steps, after which the vector so far is returned and marked
+    in ``Detection.incomplete``.
     Runs on the CPU in float64; tensors on another device are copied there and the result back.
     Cost: the inner detector's, and a Gram matrix per channel; ``Detection.work`` per vector.
     Errors: InvalidInputError for an inner detector of another constellation.
@@ -63,9 +64,10 @@ class Las(Detector):
     ) -> None:
         super().__init__(constellation)
         if not isinstance(inner, Detector):
-            from mimolearn.detectors import make_detector  # here, because it knows this class too
+            # Here, because it knows this class too.
+            from mimolearn.detectors.text import detector_from_text
 
-            inner = make_detector(inner, self.constellation)
+            inner = detector_from_text(inner, self.constellation)
         if inner.constellation != self.constellation:
             expected = f"a detector of {self.constellation}"
             raise invalid("inner", f"<a detector of {inner.constellation}>", expected)

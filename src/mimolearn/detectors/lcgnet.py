@@ -15,6 +15,7 @@ from mimolearn.detectors.base import Cost
 from mimolearn.detectors.large_system import large_system_cost, large_system_unbiasing
 from mimolearn.detectors.unbiased import Unbiasing
 from mimolearn.errors import invalid
+from mimolearn.kernels import unfolded as compiled
 from mimolearn.linalg import (
     add_diagonal,
     gram,
@@ -29,9 +30,9 @@ WIDEN = 1.05
 
 
 class Prepared(NamedTuple):
-    """The real system A x = b of a channel, and what unbiases its solution.
+    """The system A x = b of a channel, and what unbiases its solution.
 
-    h: (*C, Nr, Nt); system: A over its mean diagonal, (*C, 2Nt, 2Nt) real; inverse_diagonal:
+    h: (*C, Nr, Nt); system: A over its mean diagonal, (*C, Nt, Nt) complex; inverse_diagonal:
     (*C, 1, 1), one over that mean; scale, error_var: (*C, 1, Nt), see ``large_system``.
     """
 
@@ -55,12 +56,26 @@ class Parameters(NamedTuple):
         return Parameters(self.alpha.to(like), self.beta.to(like), gamma)
 
 
-def prepare_system(h: Tensor, noise_var: Tensor, num_layers: int, widely_linear: bool) -> Prepared:
-    """A = H^H H + sigma^2 I in real numbers, divided by its mean diagonal.
+def prepare_system(
+    h: Tensor, noise_var: Tensor, num_layers: int, learned: Tensor, *, widely_linear: bool
+) -> Prepared:
+    """A = H^H H + sigma^2 I, divided by its mean diagonal.
 
-    widely_linear: whether the network ends at the widely linear LMMSE, or at LMMSE: only gain and
-    error variance of its output differ.
+    learned: a parameter of the network; while it is trained, torch prepares, so that trainings
+    repeat bit for bit. widely_linear: whether the network ends at the widely linear LMMSE, or at
+    LMMSE: only gain and error variance of its output differ.
     """
+    found = compiled.unfolded_cg_prepare(h, noise_var, num_layers, learned, widely=widely_linear)
+    if found is not None:
+        error_var = 2 * found.error_var if widely_linear else found.error_var
+        return Prepared(h, found.system, found.inverse_diagonal, 1 + found.error_var, error_var)
+    return prepare_in_torch(h, noise_var, num_layers, widely_linear=widely_linear)
+
+
+def prepare_in_torch(
+    h: Tensor, noise_var: Tensor, num_layers: int, *, widely_linear: bool
+) -> Prepared:
+    """``prepare_system`` for gradients, other types and devices."""
     matrix = gram(h)
     diagonal = add_diagonal(matrix, noise_var)
     inverse = 1 / diagonal.diagonal(dim1=-2, dim2=-1).real.mean(-1)[..., None, None]
@@ -69,7 +84,7 @@ def prepare_system(h: Tensor, noise_var: Tensor, num_layers: int, widely_linear:
         unbiasing = Unbiasing(unbiasing.scale, 2 * unbiasing.error_var)
     else:
         unbiasing = large_system_unbiasing(matrix, noise_var, num_layers)
-    return Prepared(h, stack_real_matrix(diagonal * inverse), inverse, *unbiasing)
+    return Prepared(h, diagonal * inverse, inverse, *unbiasing)
 
 
 def right_side(prepared: Prepared, y: Tensor) -> Tensor:
@@ -78,7 +93,10 @@ def right_side(prepared: Prepared, y: Tensor) -> Tensor:
 
 
 def unfold(system: Tensor, b: Tensor, parameters: Parameters) -> Iterator[Tensor]:
-    """x of every layer, (*C, T, 2Nt): LcgNet's eqs 16 and 17, with a mask on b if there is one."""
+    """x of every layer, (*C, T, 2Nt): LcgNet's eqs 16 and 17, with a mask on b if there is one.
+
+    system: (*C, 2Nt, 2Nt) real.
+    """
     alpha, beta, gamma = parameters.to(b)
     x = torch.zeros_like(b)
     residual = direction = b if gamma is None else gamma * b
@@ -94,7 +112,8 @@ def unfold(system: Tensor, b: Tensor, parameters: Parameters) -> Iterator[Tensor
 
 def unfold_complex(prepared: Prepared, y: Tensor, parameters: Parameters) -> Iterator[Tensor]:
     """Complex estimates (*C, T, Nt) of every layer."""
-    for x in unfold(prepared.system, right_side(prepared, y), parameters):
+    system = stack_real_matrix(prepared.system)
+    for x in unfold(system, right_side(prepared, y), parameters):
         yield unstack_real_vector(x)
 
 
@@ -104,13 +123,12 @@ def solve(prepared: Prepared, y: Tensor, parameters: Parameters) -> Tensor:
     With fixed parameters x = W b: from T = 2Nt L / (L - 1) vectors on, applying the layers to the
     identity once and W to all vectors takes fewer multiplications than applying the layers to all.
     """
-    b = right_side(prepared, y)
-    size, num_layers = prepared.system.shape[-1], len(parameters.alpha)
-    if y.shape[-2] * (num_layers - 1) > size * num_layers:
-        identity = torch.eye(size, dtype=b.dtype, device=b.device).expand_as(prepared.system)
-        *_, transposed = unfold(prepared.system, identity, parameters)
+    b, system = right_side(prepared, y), stack_real_matrix(prepared.system)
+    if compiled.as_matrix(y.shape[-2], prepared.system.shape[-1], len(parameters.alpha)):
+        identity = torch.eye(system.shape[-1], dtype=b.dtype, device=b.device).expand_as(system)
+        *_, transposed = unfold(system, identity, parameters)
         return unstack_real_vector(b @ transposed)
-    *_, x = unfold(prepared.system, b, parameters)
+    *_, x = unfold(system, b, parameters)
     return unstack_real_vector(x)
 
 
@@ -122,10 +140,36 @@ def detect(
     demapping: str,
 ) -> GaussianDetection:
     """The unbiased last estimate."""
-    x_hat = solve(prepared, y, parameters) * prepared.scale
-    if constellation.is_real:
-        x_hat = torch.complex(x_hat.real, torch.zeros_like(x_hat.real))
+    system = compiled.System(prepared.system, prepared.inverse_diagonal, prepared.error_var)
+    steps, real = kernel_steps(parameters), constellation.is_real
+    x_hat = compiled.unfolded_cg_detect(y, prepared.h, system, prepared.scale, steps, real=real)
+    if x_hat is None:
+        x_hat = solve(prepared, y, parameters) * prepared.scale
+        if real:
+            x_hat = torch.complex(x_hat.real, torch.zeros_like(x_hat.real))
     return GaussianDetection(constellation, x_hat, prepared.error_var, demapping)
+
+
+def one_shot(
+    constellation: Constellation,
+    y: Tensor,
+    h: Tensor,
+    noise_var: Tensor,
+    parameters: Parameters,
+    demapping: str,
+    *,
+    widely_linear: bool,
+) -> GaussianDetection | None:
+    """Both halves in one kernel, or None where there is none for these inputs."""
+    steps, real = kernel_steps(parameters), constellation.is_real
+    found = compiled.unfolded_cg(y, h, noise_var, steps, widely=widely_linear, real=real)
+    return None if found is None else GaussianDetection(constellation, *found, demapping)
+
+
+def kernel_steps(parameters: Parameters) -> compiled.Steps:
+    """The parameters as kernels take them, a mask of ones where there is none."""
+    alpha, beta, gamma = parameters
+    return compiled.Steps(alpha, beta, torch.ones_like(alpha[0]) if gamma is None else gamma)
 
 
 def check_num_tx_ant(made_for: int, num_rx_ant: int, num_tx_ant: int) -> None:

@@ -60,8 +60,19 @@ class LcgNetS(UnfoldedDetector):
         self.alpha = nn.Parameter(alpha.float()[:, None] * scale)
         self.beta = nn.Parameter(beta.float()[:, None] * scale)
 
+    def _one_shot(self, y: Tensor, h: Tensor, noise_var: Tensor) -> GaussianDetection | None:
+        return lcgnet.one_shot(
+            self.constellation,
+            y,
+            h,
+            noise_var,
+            self._steps(),
+            self.demapping,
+            widely_linear=False,
+        )
+
     def _prepare(self, h: Tensor, noise_var: Tensor) -> Prepared:
-        return lcgnet.prepare_system(h, noise_var, self.num_layers, widely_linear=False)
+        return lcgnet.prepare_system(h, noise_var, self.num_layers, self.alpha, widely_linear=False)
 
     def _detect(self, prepared: Prepared, y: Tensor) -> GaussianDetection:
         return lcgnet.detect(self.constellation, prepared, y, self._steps(), self.demapping)

@@ -23,7 +23,8 @@ class LcgNetV(UnfoldedDetector):
     """Unfolded conjugate gradient with vector steps; at BPSK it learns the widely linear LMMSE.
 
     Choose it to reproduce the paper. It is linear in y, so in mean square it cannot beat
-    ``wl-lmmse`` at BPSK nor ``lmmse`` at QAM, and ``wl-cg`` gets there without training.
+    ``wl-lmmse`` at BPSK nor ``lmmse`` at QAM, and ``wl-cg`` gets there without training. Exact
+    LMMSE is also faster, at any number of vectors a channel (docs/learned-detectors.md).
 
     x += alpha_l o d, r -= alpha_l o A d, d = r + beta_l o d from r = d = b, on the 2Nt real
     unknowns of A = H^H H + sigma^2 I, b = H^H y (Wei et al. 2020, eq. 17). The paper calls this
@@ -78,8 +79,21 @@ class LcgNetV(UnfoldedDetector):
     def _check_size(self, num_rx_ant: int, num_tx_ant: int) -> None:
         lcgnet.check_num_tx_ant(self.num_tx_ant, num_rx_ant, num_tx_ant)
 
+    def _one_shot(self, y: Tensor, h: Tensor, noise_var: Tensor) -> GaussianDetection | None:
+        return lcgnet.one_shot(
+            self.constellation,
+            y,
+            h,
+            noise_var,
+            self._steps(),
+            self.demapping,
+            widely_linear=self.constellation.is_real,
+        )
+
     def _prepare(self, h: Tensor, noise_var: Tensor) -> Prepared:
-        return lcgnet.prepare_system(h, noise_var, self.num_layers, self.constellation.is_real)
+        return lcgnet.prepare_system(
+            h, noise_var, self.num_layers, self.alpha, widely_linear=self.constellation.is_real
+        )
 
     def _detect(self, prepared: Prepared, y: Tensor) -> GaussianDetection:
         return lcgnet.detect(self.constellation, prepared, y, self._steps(), self.demapping)

@@ -122,8 +122,21 @@ class SoftQLcgNetV(UnfoldedDetector):
     def _check_size(self, num_rx_ant: int, num_tx_ant: int) -> None:
         lcgnet.check_num_tx_ant(self.num_tx_ant, num_rx_ant, num_tx_ant)
 
+    def _one_shot(self, y: Tensor, h: Tensor, noise_var: Tensor) -> GaussianDetection | None:
+        return lcgnet.one_shot(
+            self.constellation,
+            y,
+            h,
+            noise_var,
+            self._steps(),
+            self.demapping,
+            widely_linear=self.constellation.is_real,
+        )
+
     def _prepare(self, h: Tensor, noise_var: Tensor) -> Prepared:
-        return lcgnet.prepare_system(h, noise_var, self.num_layers, self.constellation.is_real)
+        return lcgnet.prepare_system(
+            h, noise_var, self.num_layers, self.w1, widely_linear=self.constellation.is_real
+        )
 
     def _detect(self, prepared: Prepared, y: Tensor) -> GaussianDetection:
         return lcgnet.detect(self.constellation, prepared, y, self._steps(), self.demapping)

@@ -16,7 +16,8 @@ from mimolearn.detectors.base import Cost
 from mimolearn.detectors.tap_scalars import LayerScalars, channel_features, scalars_of_layer
 from mimolearn.detectors.unfolded import UnfoldedDetector
 from mimolearn.errors import check_bool, check_one_of
-from mimolearn.kernels.door import usable
+from mimolearn.kernels import unfolded
+from mimolearn.kernels.door import checked, usable
 from mimolearn.linalg import (
     add_diagonal,
     gram,
@@ -53,6 +54,15 @@ class Prepared(NamedTuple):
     energy: Tensor
     noise: Tensor
     start: Start | None
+    scalars: Tensor
+
+
+class Compiled(NamedTuple):
+    """What the kernels keep of channels; torch prepares anew from h and noise_var if it must."""
+
+    h: Tensor
+    noise_var: Tensor
+    interleaved: unfolded.InterleavedTap
     scalars: Tensor
 
 
@@ -120,7 +130,57 @@ class TapNet(UnfoldedDetector):
         self.demapping = check_one_of("demapping", demapping, ("exact", "max-log"))
         self.scalars = LayerScalars(self.num_layers, adaptive)
 
-    def _prepare(self, h: Tensor, noise_var: Tensor) -> Prepared:
+    def _one_shot(self, y: Tensor, h: Tensor, noise_var: Tensor) -> AxisGaussianDetection | None:
+        blocks, num = h.shape[:-2], h.shape[:-2].numel()
+        flat = y.reshape(num, *y.shape[-2:]), h.reshape(num, *h.shape[-2:]), noise_var.reshape(num)
+        parts, prepared = [], None
+        # Some at a time: what is prepared of many would leave the cache before it is used.
+        for some_y, some_h, some_noise in unfolded.cache_fulls(*flat):
+            prepared = self._prepare_compiled(some_h, some_noise, prepared)
+            if prepared is None or not usable(some_y):
+                return None
+            parts.append(self._detect_compiled(prepared, some_y))
+        if not parts:
+            return None
+        values, error_var = (
+            torch.cat(part).unflatten(0, blocks) for part in zip(*parts, strict=True)
+        )
+        finite = bool(torch.isfinite(values).all() and torch.isfinite(error_var).all())
+        checked(finite, y, h, values, error_var)
+        return AxisGaussianDetection(self.constellation, values, error_var, self.demapping)
+
+    def _prepare(self, h: Tensor, noise_var: Tensor) -> Prepared | Compiled:
+        found = self._prepare_compiled(h, noise_var)
+        return self._prepare_in_torch(h, noise_var) if found is None else found
+
+    def _prepare_compiled(
+        self, h: Tensor, noise_var: Tensor, before: Compiled | None = None
+    ) -> Compiled | None:
+        """before: what is no longer needed, of as many channels or more."""
+        with_start = self.start == "lmmse" or self.adaptive
+        found = unfolded.tap_prepare(
+            h,
+            noise_var,
+            self.scalars.base,
+            axes=self._axes(),
+            prior=self._prior(),
+            with_start=with_start,
+            room=None if before is None else before.interleaved,
+        )
+        if found is None:
+            return None
+        features = None
+        if self.adaptive:
+            features = self._features(found.start_var, found.noise, found.row_sums)
+        return Compiled(h, noise_var, found, self.scalars(features, h.real))
+
+    def _features(self, start_var: Tensor, noise: Tensor, row_sums: Tensor) -> Tensor:
+        half_distance = self.constellation.min_distance() / 2
+        levels = self.constellation.num_levels
+        return channel_features(start_var, noise, row_sums, half_distance, levels)
+
+    def _prepare_in_torch(self, h: Tensor, noise_var: Tensor) -> Prepared:
+        """``_prepare`` for gradients, other types and devices, and few channels."""
         matrix = gram(h)
         if self.constellation.is_real:
             matrix = matrix.real
@@ -142,9 +202,7 @@ class TapNet(UnfoldedDetector):
             squares = (coupling / energy) * (coupling / energy.mT)
         features = None
         if self.adaptive and start is not None:
-            half_distance = self.constellation.min_distance() / 2
-            levels = self.constellation.num_levels
-            features = channel_features(start.var, noise, row_sums / energy, half_distance, levels)
+            features = self._features(start.var, noise, row_sums / energy)
         return Prepared(
             h,
             scale,
@@ -169,15 +227,35 @@ class TapNet(UnfoldedDetector):
             return Start(inverse / mu, var)
         return Start(stack_real_matrix(inverse / mu.mT).mT, torch.cat([var, var], -1))
 
-    def _detect(self, prepared: Prepared, y: Tensor) -> AxisGaussianDetection:
+    def _detect(self, prepared: Prepared | Compiled, y: Tensor) -> AxisGaussianDetection:
+        if isinstance(prepared, Compiled) and usable(y):
+            values, error_var = self._detect_compiled(prepared, y)
+            return AxisGaussianDetection(self.constellation, values, error_var, self.demapping)
+        prepared = self._ordinary(prepared)
         matched = self._matched(prepared, y)
         if usable(matched, prepared.coupling, prepared.scalars):
             return self._detection(*self._run_compiled(prepared, matched))
         *_, last = self._run(prepared, matched)
         return self._detection(last.r, last.var)
 
-    def layers(self, prepared: Prepared, y: Tensor) -> Iterator[Tensor]:
+    def _detect_compiled(self, prepared: Compiled, y: Tensor) -> tuple[Tensor, Tensor]:
+        """r and var of the last layer, by axis."""
+        c, vector_form = self.constellation, self.form == "vector"
+        kept, scalars = prepared.interleaved, prepared.scalars
+        if self.start != "lmmse":
+            kept = kept._replace(factor=kept.factor[:0])
+        return unfolded.tap_detect(
+            y, prepared.h, kept, scalars, c, self._prior(), vector_form=vector_form
+        )
+
+    def _ordinary(self, prepared: Prepared | Compiled) -> Prepared:
+        if isinstance(prepared, Prepared):
+            return prepared
+        return self._prepare_in_torch(prepared.h, prepared.noise_var)
+
+    def layers(self, prepared: Prepared | Compiled, y: Tensor) -> Iterator[Tensor]:
         """Posterior means of every layer."""
+        prepared = self._ordinary(prepared)
         for layer in self._run(prepared, self._matched(prepared, y)):
             mean = self._by_axis(layer.mean)
             if self.constellation.is_real:
@@ -185,7 +263,10 @@ class TapNet(UnfoldedDetector):
             else:
                 yield torch.view_as_complex(mean)
 
-    def layer_detections(self, prepared: Prepared, y: Tensor) -> Iterator[AxisGaussianDetection]:
+    def layer_detections(
+        self, prepared: Prepared | Compiled, y: Tensor
+    ) -> Iterator[AxisGaussianDetection]:
+        prepared = self._ordinary(prepared)
         for layer in self._run(prepared, self._matched(prepared, y)):
             yield self._detection(layer.r, layer.var)
 
@@ -278,6 +359,9 @@ class TapNet(UnfoldedDetector):
     def _prior(self) -> float:
         """E, the mean energy of a real axis."""
         return 1.0 if self.constellation.is_real else 0.5
+
+    def _axes(self) -> int:
+        return 1 if self.constellation.is_real else 2
 
     def _by_axis(self, x: Tensor) -> Tensor:
         """(*C, T, n) to (*C, T, Nt, A)."""

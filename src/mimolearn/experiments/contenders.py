@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from mimolearn.detectors import Detector, detector_names
 from mimolearn.errors import InvalidInputError
+from mimolearn.scenario import Scenario
 from mimolearn.simulation import Contender
 from mimolearn.training import Recipe, train
 from mimolearn.weights import shipped_weights
@@ -37,6 +38,14 @@ class Derived:
     make: Callable[[], Detector]
 
 
+@dataclass(frozen=True)
+class PerScenario:
+    """A receiver that is made for each scenario of a panel; entry: what competes in one."""
+
+    label: str
+    entry: Callable[[Scenario], Entry]
+
+
 Entry = str | Mapping[str, Any] | Network | Derived
 
 
@@ -47,13 +56,13 @@ class Resolved(NamedTuple):
     missing: dict[str, str]
 
 
-def entry_label(entry: Entry) -> str:
+def entry_label(entry: Entry | PerScenario) -> str:
     """The label of an entry, whether or not it can be built.
 
     >>> entry_label("lmmse:biased=true,label=LMMSE"), entry_label(Network("net", "net-8x8"))
     ('LMMSE', 'net')
     """
-    if isinstance(entry, Network | Derived):
+    if isinstance(entry, Network | Derived | PerScenario):
         return entry.label
     if isinstance(entry, str):
         _, found, label = entry.partition("label=")

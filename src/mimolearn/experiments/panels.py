@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Literal, NamedTuple, get_args
 
-from mimolearn.experiments.contenders import Entry
+from mimolearn.experiments.contenders import Entry, PerScenario
 from mimolearn.scenario import Scenario
 from mimolearn.simulation import Contender
 from mimolearn.snr import snr_label
@@ -63,6 +63,15 @@ class ErrorRatePanel:
         return self.quick_snr_db if budget == "quick" else self.snr_db
 
 
+class TrainingLog(NamedTuple):
+    """A curve over layers from the card of weights that were trained layer by layer: what each
+    depth had reached on the validation set when it was the last.
+    """
+
+    label: str
+    weights: str
+
+
 @dataclass(frozen=True)
 class AccuracyPanel:
     """Mean squares of the estimates, before any decision.
@@ -73,19 +82,21 @@ class AccuracyPanel:
     metric: "nmse" (E||x_hat - x||^2 / E||x||^2 in dB), "evm" (its root in per cent) or "residual"
     (E||H^H (y - H x_hat)||^2 / E||H^H y||^2 in dB).
     channels: how many are drawn. shrunk: labels of unbiased receivers that are compared in mean
-    square and therefore shrunk back to the estimate of least mean square.
+    square and therefore shrunk back to the estimate of least mean square. logged: curves that are
+    shown beside, without intervals.
     """
 
     name: str
     title: str
     scenarios: tuple[Scenario, ...]
-    contenders: tuple[Entry, ...]
+    contenders: tuple[Entry | PerScenario, ...]
     snr_db: tuple[float, ...]
     axis: Literal["layer", "snr", "streams", "option"] = "layer"
     option: str = ""
     metric: Literal["nmse", "evm", "residual"] = "nmse"
     channels: Effort = _CHANNELS
     shrunk: tuple[str, ...] = ()
+    logged: tuple[TrainingLog, ...] = ()
 
     def axis_label(self) -> str:
         """What the x axis says."""

@@ -6,12 +6,14 @@ import json
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from mimolearn.errors import InvalidInputError, check_one_of, check_positive_int
 from mimolearn.experiments.accuracy import Place, add_curve, run_accuracy
-from mimolearn.experiments.contenders import resolve
+from mimolearn.experiments.contenders import Entry, PerScenario, resolve
+from mimolearn.experiments.depths import logged_curve
 from mimolearn.experiments.experiment import Experiment, Statement, check_statement
 from mimolearn.experiments.findings import Finding, Findings
 from mimolearn.experiments.panels import (
@@ -28,7 +30,7 @@ from mimolearn.experiments.rates import run_error_rates
 from mimolearn.experiments.verdict import Verdict
 from mimolearn.simulation import Comparison, Contender, ProgressEvent
 from mimolearn.simulation.chunk import batch_channels
-from mimolearn.weights import library_versions, write_atomically
+from mimolearn.weights import library_versions, shipped_weights, write_atomically
 
 RESULTS_NAME = "results.sqlite"
 
@@ -62,6 +64,7 @@ class ExperimentResult:
     """Everything that one run of an experiment found.
 
     findings: by panel. judged: the statements. fresh: chunks and batches that this run computed.
+    finished: the day.
     """
 
     experiment: Experiment
@@ -71,6 +74,7 @@ class ExperimentResult:
     fresh: int
     seconds: float
     versions: dict[str, str]
+    finished: date
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values."""
@@ -78,6 +82,7 @@ class ExperimentResult:
             "experiment": self.experiment.name,
             "title": self.experiment.title,
             "budget": self.budget,
+            "finished": self.finished.isoformat(),
             "statements": [
                 {
                     "claim": item.statement.claim,
@@ -116,7 +121,9 @@ def run_experiment(
     judged = tuple(Judged(s, check_statement(s, findings)) for s in experiment.all_statements())
     seconds = time.monotonic() - start
     versions = library_versions()
-    result = ExperimentResult(experiment, budget, findings, judged, run.fresh, seconds, versions)
+    result = ExperimentResult(
+        experiment, budget, findings, judged, run.fresh, seconds, versions, date.today()
+    )
     text = json.dumps(result.to_dict(), indent=1, allow_nan=False) + "\n"
     write_atomically(Path(folder) / f"{file_stem(experiment)}.json", text.encode())
     return result
@@ -152,13 +159,18 @@ class _Run:
             table = panel.compute()
             self._step(panel, 1, 1, False)
             return table
-        resolved = resolve(
-            panel.contenders, self._folder / "weights", may_train=self._budget != "quick"
-        )
-        self._missing[panel.name] = resolved.missing
         if isinstance(panel, AccuracyPanel):
-            return self._accuracy(panel, resolved.contenders)
-        return self._rates(panel, resolved.contenders)
+            return self._accuracy(panel)
+        return self._rates(panel, self._resolve(panel, panel.contenders))
+
+    def _resolve(
+        self, panel: ErrorRatePanel | AccuracyPanel, entries: tuple[Entry, ...]
+    ) -> tuple[Contender, ...]:
+        """Those that can compete; the others are noted as missing."""
+        folder, may_train = self._folder / "weights", self._budget != "quick"
+        resolved = resolve(entries, folder, may_train=may_train)
+        self._missing.setdefault(panel.name, {}).update(resolved.missing)
+        return resolved.contenders
 
     def _rates(self, panel: ErrorRatePanel, contenders: tuple[Contender, ...]) -> Comparison:
         def forward(event: ProgressEvent) -> None:
@@ -167,11 +179,12 @@ class _Run:
         store = self._folder / RESULTS_NAME
         return run_error_rates(panel, contenders, self._budget, store, self._workers, forward)
 
-    def _accuracy(self, panel: AccuracyPanel, contenders: tuple[Contender, ...]) -> Accuracy:
+    def _accuracy(self, panel: AccuracyPanel) -> Accuracy:
         channels = panel.channels.of(self._budget)
         places = [(scenario, snr) for scenario in panel.scenarios for snr in panel.snr_db]
         batches = [-(-channels // batch_channels(scenario)) for scenario, _ in places]
-        total, done, drawn = len(contenders) * sum(batches), 0, []
+        rows = self._rows(panel)
+        total, done, drawn = len(rows) * sum(batches), 0, []
 
         def step(fresh: bool) -> None:
             nonlocal done
@@ -179,9 +192,10 @@ class _Run:
             self._step(panel, done, total, fresh)
 
         curves: dict[str, AccuracyCurve] = {}
-        for contender in contenders:
+        for row in rows:
             found = []
             for scenario, snr in places:
+                contender = row[scenario.key()]
                 tally, flat = run_accuracy(
                     scenario,
                     contender,
@@ -193,8 +207,23 @@ class _Run:
                 )
                 found.append(Place(panel.place(scenario, snr, contender), tally, flat))
                 drawn.append(tally.channels)
-            add_curve(curves, panel, contender, found)
+            add_curve(curves, panel, next(iter(row.values())), found)
+        for log in panel.logged:
+            if log.weights in shipped_weights():
+                curves[log.label] = logged_curve(panel, log)
         return Accuracy(panel, tuple(curves.values()), min(drawn, default=0))
+
+    def _rows(self, panel: AccuracyPanel) -> list[dict[str, Contender]]:
+        """Each receiver that can compete, as it is in every scenario, by the scenario's key."""
+        rows: list[dict[str, Contender]] = []
+        for entry in panel.contenders:
+            row = {}
+            for scenario in panel.scenarios:
+                own = entry.entry(scenario) if isinstance(entry, PerScenario) else entry
+                row |= {scenario.key(): c for c in self._resolve(panel, (own,))}
+            if len(row) == len(panel.scenarios):
+                rows.append(row)
+        return rows
 
     def _step(self, panel: Panel, done: int, total: int, fresh: bool) -> None:
         self.fresh += fresh

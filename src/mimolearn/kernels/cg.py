@@ -13,10 +13,10 @@ from collections.abc import Callable
 
 import numpy as np
 
-from mimolearn.kernels.blocks import real_4x1
 from mimolearn.kernels.compile import compiled, inlined, source_stamp
 from mimolearn.kernels.complex_dense import correlate, gram
 from mimolearn.kernels.interleave import SLACK, deinterleave, interleave
+from mimolearn.kernels.large_system import correlations, energies, scaled_system, sinr_of
 from mimolearn.kernels.linear import EPSILON, cut, padded, row_length, signature
 from mimolearn.kernels.simd import all_finite, fma, fnma, maximum, select, splat
 from mimolearn.kernels.simd_memory import load, store
@@ -28,68 +28,6 @@ def workspace(num_rx: int, num_tx: int) -> int:
     system = n * (n * 32 + 16) + width * width * 16
     vectors = num_rx * 32 + 4 * n * 32 + 4 * width * 16 + 2 * SLACK
     return num_rx * (n * 32 + 16) + SLACK + system + vectors
-
-
-@inlined
-def _energies(x, row, used, width, energy):
-    """The diagonal; 1 where it is 0, and beyond it."""
-    for i in range(width):
-        value = load(x, i * (row + 32)) if i < used else splat(1.0)
-        store(energy, i * 16, select(value > np.float32(0.0), value, splat(1.0)))
-
-
-@inlined
-def _correlations(x, row, used, width, energy, power):
-    """power[i, j] = |G_ij|^2 / (G_ii G_jj) off the diagonal, 0 on it and in the padding."""
-    for i in range(width):
-        store(power, (i * width + i) * 16, splat(0.0))
-        for j in range(i):
-            value = splat(0.0)
-            if i < used:
-                at = i * row + j * 32
-                re, im = load(x, at), load(x, at + 16)
-                # Divided before it is squared, so that no scale of h overflows.
-                a, b = 1.0 / load(energy, i * 16), 1.0 / load(energy, j * 16)
-                value = fma(im * a, im * b, (re * a) * (re * b))
-            store(power, (i * width + j) * 16, value)
-            store(power, (j * width + i) * 16, value)
-
-
-@inlined
-def _sinr(power, width, used, noise, stages, energy, heard, sinr):
-    """``large_system_unbiasing``; heard: what the others still leave, (width) of workspace."""
-    for i in range(width):
-        store(sinr, i * 16, splat(0.0))
-    for _ in range(stages):
-        for i in range(width):
-            rest = load(energy, i * 16) / (1.0 + load(sinr, i * 16))
-            store(heard, i * 16, rest if i < used else splat(0.0))
-        for i in range(0, width, 4):
-            s = real_4x1(power, i * width * 16, width * 16, 16, heard, 0, 0, 16, width)
-            for p in range(4):
-                store(sinr, (i + p) * 16, load(energy, (i + p) * 16) / (noise + s[p]))
-
-
-@inlined
-def _scaled_system(x, row, n, used, noise, real):
-    """x + noise, over its mean diagonal, both halves; returns one over that mean."""
-    total = splat(0.0)
-    for i in range(used):
-        at = i * (row + 32)
-        value = load(x, at) + noise
-        store(x, at, value)
-        total = total + value
-    scale = splat(np.float32(used)) / total
-    for i in range(n):
-        for j in range(i + 1):
-            at, mirrored = i * row + j * 32, j * row + i * 32
-            re = load(x, at) * scale
-            im = splat(0.0) if real or i == j else load(x, at + 16) * scale
-            store(x, at, re)
-            store(x, at + 16, im)
-            store(x, mirrored, re)
-            store(x, mirrored + 16, -im)
-    return scale
 
 
 @inlined
@@ -170,20 +108,16 @@ def kernel() -> Callable[..., bool]:
             lanes, noise = (group * 16, num - 1), load(noise_var, group * 16)
             interleave(h, (lanes[0], lanes[1], rx * tx * 2), 0, rx, 2 * tx, matrix, row)
             gram(matrix, row, rx, n, system, row)
-            if real == 1:
-                for i in range(n):
-                    for j in range(i + 1):
-                        store(system, i * row + j * 32 + 16, splat(0.0))
-            _energies(system, row, tx, width, energy)
-            _correlations(system, row, tx, width, energy, power)
-            _sinr(power, width, tx, noise, steps, energy, heard, sinr)
+            energies(system, row, tx, width, energy)
+            correlations(system, row, tx, width, energy, heard, power, real == 1)
+            sinr_of(power, width, tx, noise, steps, energy, heard, sinr)
             for i in range(tx):
                 variance = 1.0 / maximum(splat(EPSILON), load(sinr, i * 16))
                 store(sinr, i * 16, variance)
                 checksum = checksum + variance * 0.0
             place = (lanes[0], lanes[1], tx)
             deinterleave(sinr, tx * 16, 1, tx, error_var, place, 0)
-            scale = _scaled_system(system, row, n, tx, noise, real == 1)
+            scale = scaled_system(system, row, n, tx, noise, real == 1)
             for t in range(vectors):
                 place = (lanes[0], lanes[1], vectors * rx * 2)
                 interleave(y, place, t * rx * 2, 1, rx * 2, received, rx * 32)

@@ -13,6 +13,7 @@ from mimolearn.report.reproduction import (
     verdict_table,
     write_reproduction,
 )
+from mimolearn.report.reproduction_text import write_reproduction_text
 from mimolearn.report.table import answer_table, notes, rate_table
 from mimolearn.simulation import Comparison
 
@@ -49,4 +50,5 @@ __all__ = [
     "verdict_table",
     "write_report",
     "write_reproduction",
+    "write_reproduction_text",
 ]

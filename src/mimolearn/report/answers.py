@@ -91,6 +91,17 @@ def frontier_labels(comparison: Comparison, cost: str) -> list[str]:
     return frontier
 
 
+def outdone_by(comparison: Comparison, row: Row) -> str | None:
+    """The fastest receiver that a slower one does not beat; None where there is none such."""
+    if row.on_frontier is not False or row.vector_us is None:
+        return None
+    for other in frontier_labels(comparison, "vector_us"):
+        time = cost_of(comparison, other, "vector_us")
+        if time is not None and time < row.vector_us and not _beats(comparison, row.label, other):
+            return other
+    return None
+
+
 def verdict(comparison: Comparison) -> list[str]:
     """The main answers, as sentences: who needs least, what is nearly as good and faster."""
     table = rows(comparison)

@@ -7,7 +7,14 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from mimolearn.report.answers import Row, format_count, format_required, format_us, rows
+from mimolearn.report.answers import (
+    Row,
+    format_count,
+    format_required,
+    format_us,
+    outdone_by,
+    rows,
+)
 from mimolearn.simulation import Comparison, Point
 
 
@@ -45,6 +52,11 @@ def notes(comparison: Comparison) -> list[str]:
         places = ", ".join(f"{snr:g}" for snr in sorted(counted))
         lines.append(f"*: a search's work depends on the data; counted at {places} dB.")
     for row in table:
+        other = outdone_by(comparison, row) if row.parameters else None
+        if other is not None:
+            lines.append(
+                f"{row.label}: {other} is as good and faster; training buys nothing at this target."
+            )
         if row.incomplete:
             lines.append(
                 f"{row.label}: {row.incomplete:,} of {row.vectors:,} searches hit their node "

@@ -19,6 +19,7 @@ from mimolearn.detectors import (
     detector_names,
     make_detector,
 )
+from mimolearn.detectors.text import parse_option
 from mimolearn.detectors.trained import load_detector
 from mimolearn.errors import InvalidInputError, check_one_of, invalid
 from mimolearn.weights import is_weights_name, read_card, shipped_weights
@@ -36,7 +37,8 @@ class Contender:
     name: a detector's name, that of trained weights (shipped, or a .safetensors file), or the class
     name of an object. options: plain JSON values for ``make_detector``; weights take none. label:
     what people read; "k-best(k=16)" unless given. It must be unique in a comparison and is not part
-    of the key. weights: SHA-256 of the weights file, which is; found by name unless given.
+    of the key. weights: SHA-256 of the weights file, its own or that of its inner detector, which
+    is; found by name unless given.
     Raises InvalidInputError at once for an unknown name, an unknown option or a bad value.
 
     >>> Contender("lmmse", {"demapping": "max-log"}).label
@@ -65,6 +67,8 @@ class Contender:
             else:
                 check_one_of("detector", self.name, (*detector_names(), *shipped_weights()))
                 _check_buildable(self.name, options)
+                if self._inner_weights():
+                    object.__setattr__(self, "weights", read_card(self._inner_weights()).sha256)
 
     @classmethod
     def parse(cls, value: str | Mapping[str, Any] | Contender | Detector) -> Contender:
@@ -79,7 +83,7 @@ class Contender:
             return cls.from_detector(type(value).__name__, value)
         if isinstance(value, str):
             name, _, rest = value.partition(":")
-            options = dict(_parse_option(value, item) for item in rest.split(",") if item.strip())
+            options = dict(parse_option(value, item) for item in rest.split(",") if item.strip())
             return cls(name.strip(), options, label=str(options.pop("label", "")))
         if isinstance(value, Mapping):
             options = dict(value)
@@ -114,7 +118,11 @@ class Contender:
         """16 hex digits of SHA-256 over kind, name and options with the defaults filled in."""
         if self.object_key is not None:
             return self.object_key
-        if self.weights is not None:
+        if self.weights is not None and self._inner_weights():
+            # Here too the file is told by its content alone.
+            name, options = self.name, {**_default_options(self.name), **self.options}
+            options["inner"], algorithm = "weights", self.name
+        elif self.weights is not None:
             # The file may lie anywhere: what is in it says which contender it is.
             name, options = "weights", {}
             algorithm = read_card(self.name).network
@@ -142,16 +150,23 @@ class Contender:
                 "pass the object again to simulate it"
             )
         if self.weights is not None:
-            if read_card(self.name).sha256 != self.weights:
+            weights = self._inner_weights() or self.name
+            if read_card(weights).sha256 != self.weights:
                 raise InvalidInputError(
-                    f"contender {self.label!r}: the weights {self.name} are no longer those that "
+                    f"contender {self.label!r}: the weights {weights} are no longer those that "
                     "the results are of"
                 )
-            return self._fitting(load_detector(self.name), constellation)
+            if weights == self.name:
+                return self._fitting(load_detector(self.name), constellation)
         try:
             return make_detector(self.name, constellation, **self.options)
         except InvalidInputError as error:
             raise InvalidInputError(f"contender {self.label!r}: {error}") from None
+
+    def _inner_weights(self) -> str:
+        """Trained weights that an inner detector is made of, or nothing."""
+        inner = self.options.get("inner", "")
+        return inner if isinstance(inner, str) and is_weights_name(inner) else ""
 
     def _fitting(self, detector: Detector, constellation: Constellation | str) -> Detector:
         wanted = as_constellation(constellation)
@@ -236,20 +251,6 @@ def _plain_options(options: object) -> dict[str, Any]:
                 key, value, "a plain value (text, number, true, false or a list)"
             ) from None
     return plain
-
-
-def _parse_option(whole: str, item: str) -> tuple[str, Any]:
-    key, equals, text = (part.strip() for part in item.partition("="))
-    if not equals or not key.isidentifier() or not text:
-        raise invalid("contender", whole, "name:option=value,option=value")
-    if text in ("true", "false"):
-        return key, text == "true"
-    for kind in (int, float):
-        try:
-            return key, kind(text)
-        except ValueError:
-            continue
-    return key, text
 
 
 def unique_contenders(values: object) -> tuple[Contender, ...]:

@@ -25,7 +25,7 @@ from mimolearn.training.data import draw_block, draw_channels, step_generator
 from mimolearn.training.losses import check_loss_finite, loss_of
 from mimolearn.training.measure import measure
 from mimolearn.training.recipe import Recipe, Stage, shipped_recipes
-from mimolearn.weights import Card, read_card, write_weights
+from mimolearn.weights import Card, DepthLosses, read_card, write_weights
 
 _CHECKPOINT_S = 20.0
 
@@ -324,7 +324,20 @@ class _Run:
             "validation_loss": self._history[-1]["best_loss"],
             "seconds": round(position.seconds, 1),
             "measured": measure(detector, recipe.scenario, recipe.measure, recipe.seed),
+            "depths": self._depths(),
         }
+
+    def _depths(self) -> tuple[DepthLosses, ...]:
+        """What every depth had reached when it was the last, SNR after SNR."""
+        plan = self._recipe.layer_by_layer
+        if plan is None:
+            return ()
+        best = {line["stage"]: line["best_loss"] for line in self._history}
+        found: dict[float, list[float]] = {level: [] for level in plan.levels_db}
+        for number, stage in enumerate(self._stages):
+            if stage.train == "all" and stage.snr is not None:
+                found[stage.snr.low_db].append(best[number])
+        return tuple(DepthLosses(snr_db=k, losses=tuple(v)) for k, v in found.items())
 
 
 def learning_rate(stage: Stage, step: int) -> float:

@@ -1,6 +1,6 @@
 """Figure 2: how many training symbols are needed."""
 
-from mimolearn.experiments.deepcg.setting import PAPER, SNR_NOTE, uplink
+from mimolearn.experiments.deepcg.setting import PAPER, SAME_PERCENT, SNR_NOTE, uplink
 from mimolearn.experiments.experiment import Experiment, Statement, contradicted, within
 from mimolearn.experiments.panels import AccuracyPanel, Effort
 
@@ -34,13 +34,13 @@ EXPERIMENT = Experiment(
     ),
     statements=(
         Statement(
-            "100 training symbols are enough (within 0.2 % EVM of 1000)",
+            "100 training symbols are enough (EVM within 0.5 % of that of 1000)",
             "section 4.1",
             within(
                 lambda f: f.difference(
                     "symbols", ("deep-cg-online", 100), ("deep-cg-online", 1000)
                 ),
-                at_most=0.2,
+                at_most=SAME_PERCENT,
             ),
         ),
         Statement(
@@ -51,7 +51,7 @@ EXPERIMENT = Experiment(
                     lambda f: f.difference(
                         "symbols", ("deep-cg-online", 1000), ("deep-cg-online", 100)
                     ),
-                    at_most=0.2,
+                    at_most=SAME_PERCENT,
                     words="EVM at 1000 symbols less that at 100: ",
                 ),
                 "19 step sizes, trained with exact gradients, do not overfit. The gradients that "
@@ -72,6 +72,7 @@ EXPERIMENT = Experiment(
     ),
     notes=(
         SNR_NOTE,
+        "The text gives no EVM; what it calls the same in section 4.3, 0.5 %, is the tolerance.",
         "10 layers, where training still matters: with the paper's 120 there is nothing to learn. "
         "The paper's frame has 16 800 symbols; the EVM does not depend on that.",
     ),

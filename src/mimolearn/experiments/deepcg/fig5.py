@@ -1,7 +1,7 @@
 """Figure 5: residual over layers, and how many layers are enough."""
 
 from mimolearn.experiments.contenders import Network
-from mimolearn.experiments.deepcg.setting import PAPER, SNR_NOTE, uplink
+from mimolearn.experiments.deepcg.setting import PAPER, SAME_PERCENT, SNR_NOTE, uplink
 from mimolearn.experiments.experiment import (
     Experiment,
     Statement,
@@ -89,12 +89,12 @@ EXPERIMENT = Experiment(
                 both(
                     within(
                         lambda f: f.difference("evm", ("cgnr", 15), ("cgnr", 120)),
-                        at_most=0.02,
+                        at_most=SAME_PERCENT,
                         words="EVM % that 105 more layers of CGNR gain over 15: ",
                     ),
                     within(
                         lambda f: f.difference("evm", ("cg", 7), ("zf", None)),
-                        at_most=0.05,
+                        at_most=SAME_PERCENT,
                         words="CG after 7 iterations less ZF: ",
                     ),
                 ),

@@ -2,6 +2,7 @@
 
 import torch
 
+from mimolearn.detectors.chebyshev import Edges, chebyshev_steps, marchenko_pastur_edges
 from mimolearn.experiments.deepcg.recursion import (
     Steps,
     average_exact_steps,
@@ -52,13 +53,12 @@ def _gradients() -> Table:
 
 def _fixed_steps() -> Table:
     """RMS EVM of fixed steps: the averages of those that CG computes, and Chebyshev's."""
-    from mimolearn.detectors.deep_cg import squared_chebyshev_steps
-
     system = draw_systems(uplink(20), 20.0, 256, seed=3)
     rows, values = [], {}
     for layers in (5, 10, 15):
         average = average_exact_steps(system, layers)
-        alpha, beta = squared_chebyshev_steps(20 / 128, layers)
+        edges = marchenko_pastur_edges(20 / 128, layers, widen=1.05)
+        alpha, beta = chebyshev_steps(Edges(edges.low**2, edges.high**2), layers)
         chebyshev = Steps(alpha, beta, torch.zeros(layers).double())
         found = []
         for name, steps in (("average", average), ("chebyshev", chebyshev)):

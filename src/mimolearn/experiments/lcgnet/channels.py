@@ -7,7 +7,7 @@ from mimolearn.scenario import Scenario
 RAYLEIGH = rayleigh(32, 64, "bpsk")
 CORRELATED = Scenario.shipped("lcgnet-32x64-bpsk-correlated")
 
-# A sum of 48 waves in each of 23 taps takes 0.1 s a channel, so that 168 vectors share one here.
+# A sum of 48 waves in each of 23 taps takes 26 ms a channel, so that 168 vectors share one here.
 TDLA = Scenario(
     **{
         **dict(RAYLEIGH),

@@ -10,8 +10,8 @@ from mimolearn.experiments.experiment import (
     contradicted,
     within,
 )
-from mimolearn.experiments.lcgnet.setting import LINEAR, PAPER, rayleigh, trained_here
-from mimolearn.experiments.panels import AccuracyPanel, Effort
+from mimolearn.experiments.lcgnet.setting import LINEAR, PAPER, PRINTED_DB, rayleigh, trained_here
+from mimolearn.experiments.panels import AccuracyPanel, Effort, TrainingLog
 from mimolearn.scenario import Scenario
 from mimolearn.training import Stage
 
@@ -47,6 +47,7 @@ _PANELS = (
         ),
         channels=Effort(2_048, 8_192, 32_768),
         shrunk=("wl-lmmse",),
+        logged=(TrainingLog("lcgnet-v(layer by layer)", "lcgnet-v-32x64-bpsk-layerwise"),),
     ),
     AccuracyPanel(
         name="printed-variance",
@@ -67,13 +68,15 @@ EXPERIMENT = Experiment(
     notes=(
         "A network trained as a whole is made for its last layer: the layers before it are not "
         "networks of fewer layers. lcgnet-v(layerwise) is trained as the paper does, layer after "
-        "layer and SNR after SNR down to 0 dB, where it ends as a specialist.",
+        "layer and SNR after SNR down to 0 dB, where it ends as a specialist. Its log, what each "
+        "depth had reached when it was the last, is the curve of lcgnet-v(layer by layer).",
+        "Levels printed as whole dB are taken to 0.5 dB, all other numbers as they are printed.",
         "The mean square runs over all 2Nt real entries, Im s = 0 included, as in the paper.",
     ),
     references=(
-        Reference("30dB", "cg", 7, -23.28, 0.3, "section V-A: -30 dB less the gain of 6.72 dB"),
-        Reference("30dB", "cg", 14, -30.0, 0.15, "section V-A"),
-        Reference("30dB", "lcgnet-s", 14, -30.0, 0.5, "section V-A"),
+        Reference("30dB", "cg", 7, -23.28, PRINTED_DB, "section V-A: -30 dB, gain 6.72 dB"),
+        Reference("30dB", "cg", 14, -30.0, PRINTED_DB, "section V-A"),
+        Reference("30dB", "lcgnet-s", 14, -30.0, PRINTED_DB, "section V-A"),
     ),
     statements=(
         Statement(
@@ -86,7 +89,7 @@ EXPERIMENT = Experiment(
             "section V-A",
             within(
                 lambda f: f.difference("30dB", ("cg", 7), ("lcgnet-v", 7)),
-                at_least=6.62,
+                at_least=6.72,
             ),
         ),
         Statement(
@@ -96,7 +99,7 @@ EXPERIMENT = Experiment(
                 both(
                     within(
                         lambda f: f.difference("30dB", ("wl-lmmse", None), ("lmmse", None)),
-                        at_most=-4.0,
+                        at_most=0.0,
                         words="wl-lmmse, untrained and linear, against lmmse: ",
                     ),
                     within(
@@ -115,15 +118,15 @@ EXPERIMENT = Experiment(
                 both(
                     within(
                         lambda f: f.level("30dB", "cg", 14),
-                        at_least=-30.15,
-                        at_most=-29.85,
+                        at_least=-30.0 - PRINTED_DB,
+                        at_most=-30.0 + PRINTED_DB,
                         words="CG at 14 iterations with 1/Nr: ",
                     ),
                     within(
                         lambda f: f.level("printed-variance", "cg", 14).minus(
                             f.level("30dB", "cg", 14)
                         ),
-                        at_most=-0.5,
+                        at_most=-PRINTED_DB,
                         words="change with 1/Nt: ",
                     ),
                 ),

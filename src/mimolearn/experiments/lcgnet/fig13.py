@@ -3,7 +3,7 @@
 from mimolearn.experiments.contenders import Network
 from mimolearn.experiments.experiment import Experiment, Statement, within
 from mimolearn.experiments.lcgnet.channels import CORRELATED, RAYLEIGH
-from mimolearn.experiments.lcgnet.setting import PAPER
+from mimolearn.experiments.lcgnet.setting import PAPER, READ_DB
 from mimolearn.experiments.panels import Effort, ErrorRatePanel
 from mimolearn.scenario import Scenario
 from mimolearn.training import Recipe, fine_tune_recipe
@@ -37,8 +37,7 @@ def _panel(
         ),
         snr_db=snr_db,
         quick_snr_db=snr_db[1:6:2],
-        target=1e-3,
-        vectors=Effort(512, 30_000, 1_000_000),
+        vectors=Effort(512, 60_000, 1_000_000),
     )
 
 
@@ -51,24 +50,32 @@ EXPERIMENT = Experiment(
         "fails; fine-tuned (MF) it recovers."
     ),
     panels=(
-        _panel("Rayleigh", RAYLEIGH, _OF_RAYLEIGH, _OF_CORRELATED, (0, 1, 2, 3, 4, 5, 6, 7, 8)),
-        _panel("correlated", CORRELATED, _OF_CORRELATED, _OF_RAYLEIGH, (0, 2, 4, 6, 8, 10, 12)),
+        _panel("Rayleigh", RAYLEIGH, _OF_RAYLEIGH, _OF_CORRELATED, (0, 1, 2, 3, 4, 5, 6, 7, 8, 9)),
+        _panel(
+            "correlated",
+            CORRELATED,
+            _OF_CORRELATED,
+            _OF_RAYLEIGH,
+            (0, 2, 4, 6, 8, 9, 10, 11, 12, 14),
+        ),
     ),
     statements=(
         Statement(
             "Trained on correlation and tested on Rayleigh, LcgNetV still beats LMMSE",
             "section V-B4",
-            within(lambda f: f.gap("Rayleigh", "lmmse", "lcgnet-v(M)", 1e-2), at_least=0.0),
+            within(lambda f: f.gap("Rayleigh", "lmmse", "lcgnet-v(M)", 1e-4), at_least=0.0),
         ),
         Statement(
-            "Trained on Rayleigh and tested on correlation, it suffers severe loss (1 dB at 1e-2)",
+            "Trained on Rayleigh and tested on correlation, it suffers severe loss (1 dB)",
             "section V-B4",
-            within(lambda f: f.gap("correlated", "lcgnet-v(M)", "lcgnet-v", 1e-2), at_least=1.0),
+            within(lambda f: f.gap("correlated", "lcgnet-v(M)", "lcgnet-v", 1e-4), at_least=1.0),
         ),
         Statement(
-            "Fine-tuning makes up for the mismatch (within 0.3 dB of its own network at 1e-2)",
+            "Fine-tuning makes up for the mismatch (as its own network)",
             "section V-B4",
-            within(lambda f: f.gap("correlated", "lcgnet-v(MF)", "lcgnet-v", 1e-2), at_most=0.3),
+            within(
+                lambda f: f.gap("correlated", "lcgnet-v(MF)", "lcgnet-v", 1e-4), at_most=READ_DB
+            ),
         ),
         Statement(
             "Widely linear CG needs no training on any channel (within 0.3 dB of wl-lmmse at 1e-2)",
@@ -76,5 +83,9 @@ EXPERIMENT = Experiment(
             within(lambda f: f.gap("correlated", "wl-cg", "wl-lmmse", 1e-2), at_most=0.3),
             of="library",
         ),
+    ),
+    notes=(
+        "Compared at BER 1e-4, where the text gives its numbers: the mismatch is an error floor, "
+        "which at 1e-2 hardly shows.",
     ),
 )

@@ -42,7 +42,7 @@ EXPERIMENT = Experiment(
                 "section V-D",
                 within(
                     lambda f, bits=bits: f.gap("32x64", f"soft({bits})", "lcgnet-v", 1e-4),
-                    at_most=loss + 0.1,
+                    at_most=loss,
                 ),
             )
             for bits, loss in ((3, 0.55), (4, 0.27))

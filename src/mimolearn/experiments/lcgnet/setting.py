@@ -26,6 +26,12 @@ LINEAR = (
 
 FULL_PRECISION = "lcgnet-v-32x64-bpsk"
 
+READ_DB = 0.1
+"""What the text calls equal may differ by this much: less cannot be read off a printed curve."""
+
+PRINTED_DB = 0.5
+"""How far a level that is printed as a whole number of dB may be from it."""
+
 _STAGE = Stage(steps=600, learning_rate=0.02)
 
 CG32 = "cg:num_iter=32,label=cg"

@@ -2,7 +2,14 @@
 
 import torch
 
-from mimolearn.detectors import LcgNetS, LcgNetV, QLcgNetV, counting, make_detector
+from mimolearn.detectors import (
+    LcgNetS,
+    LcgNetV,
+    QLcgNetV,
+    counting,
+    detector_names,
+    make_detector,
+)
 from mimolearn.experiments.experiment import Experiment, Statement, both, contradicted, within
 from mimolearn.experiments.lcgnet.setting import LINEAR, PAPER, rayleigh
 from mimolearn.experiments.panels import Table, TablePanel
@@ -44,7 +51,11 @@ def _multiplications() -> Table:
     shown = tuple((text, f"{p:,}" if p else "-", f"{c:,}") for text, p, c in rows)
     columns = ("receiver", "Table I", "counted")
     note = f"Nt = {n}, Nr = {_NR}; real multiplications a vector."
-    return Table(columns, shown, values, note, {"detnet": "detector detnet is missing"})
+    if "detnet" not in detector_names():
+        return Table(columns, shown, values, note, {"detnet": "detector detnet is missing"})
+    values["detnet"] = float(per_vector("detnet"))
+    detnet = ("DetNet, 30 layers", f"{30 * (36 * n**2 + 4 * n):,}", f"{values['detnet']:,.0f}")
+    return Table(columns, (*shown, detnet), values, note)
 
 
 def _memory() -> Table:
@@ -66,7 +77,7 @@ def _memory() -> Table:
 
 
 def _times() -> Table:
-    """Measured on this machine, one thread, one vector a channel."""
+    """Measured on this machine, one thread, one vector a channel; training from the cards."""
     names = ("lmmse", "wl-lmmse", "lcgnet-v")
     found = {n: measure_timing(_SCENARIO, make_detector(n, "bpsk"), 5.0) for n in names}
     values = {f"{n} vector": t.vector_us for n, t in found.items()}
@@ -74,13 +85,16 @@ def _times() -> Table:
     rows = tuple((n, f"{t.vector_us:.1f}", f"{t.latency_us:.0f}") for n, t in found.items())
     if "lcgnet-v-32x64-bpsk" in shipped_weights():
         values["training"] = float(read_card("lcgnet-v-32x64-bpsk").seconds)
-        rows += (("training of lcgnet-v-32x64-bpsk [s]", f"{values['training']:.0f}", "-"),)
+        rows += (("training of lcgnet-v-32x64-bpsk [CPU s]", f"{values['training']:.0f}", "-"),)
     for name in shipped_weights():
         values["longest training"] = max(
             values.get("longest training", 0.0), float(read_card(name).seconds)
         )
+    if "longest training" in values:
+        rows += (("longest training [CPU s]", f"{values['longest training']:.0f}", "-"),)
     columns = ("receiver", "us a vector, in batches", "us alone, from y and h to bits")
-    return Table(columns, rows, values, f"{found['lmmse'].batch} channels a call, one thread.")
+    note = f"{found['lmmse'].batch} channels a call, one thread. Trainings run on one thread too."
+    return Table(columns, rows, values, note)
 
 
 def _linearity() -> Table:
@@ -184,14 +198,14 @@ EXPERIMENT = Experiment(
             of="library",
         ),
         Statement(
-            "Training takes 2 hours",
+            "Training takes 2 hours (CPU seconds of lcgnet-v-32x64-bpsk, one thread)",
             "section I-C",
-            within(lambda f: f.value("times", "training", "s"), at_most=7200),
+            within(lambda f: f.value("times", "training", "CPU s"), at_most=7200),
         ),
         Statement(
-            "Every shipped weight was trained in less than 2 minutes",
+            "Every shipped weight was trained in less than 2 minutes of one thread's CPU time",
             "target",
-            within(lambda f: f.value("times", "longest training", "s"), at_most=120),
+            within(lambda f: f.value("times", "longest training", "CPU s"), at_most=120),
             of="library",
         ),
         Statement(

@@ -1,0 +1,111 @@
+"""What became of a paper's statements as a Markdown page, from the results that a folder holds."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from mimolearn.errors import ResultsFileError
+from mimolearn.experiments import Experiment, Outcome, file_stem
+from mimolearn.weights import write_atomically
+
+_LIBRARY_WORDS = {"reproduced": "holds", "not reproduced": "does not hold"}
+
+
+def write_reproduction_text(
+    experiments: Sequence[Experiment], folder: str | Path, path: str | Path, command: str
+) -> Path:
+    """Write the page; nothing is run.
+
+    folder: that of earlier runs. command: what made them, for the reader. Experiments without a
+    result there are named as not run. Raises ResultsFileError for a damaged result.
+    """
+    found = [(experiment, _read(Path(folder), experiment)) for experiment in experiments]
+    write_atomically(Path(path), _page(found, command).encode())
+    return Path(path)
+
+
+def _read(folder: Path, experiment: Experiment) -> dict[str, Any] | None:
+    path = folder / f"{file_stem(experiment)}.json"
+    if not path.is_file():
+        return None
+    try:
+        content = json.loads(path.read_text("utf-8"))
+        if content["experiment"] == experiment.name and isinstance(content["finished"], str):
+            return content
+    except (ValueError, KeyError, TypeError):
+        pass
+    raise ResultsFileError(f"{path}: result is damaged or of another version; run it again")
+
+
+def _page(found: Sequence[tuple[Experiment, dict[str, Any] | None]], command: str) -> str:
+    papers = {experiment.paper.key: experiment.paper for experiment, _ in found}
+    titles = "; ".join(f"“{p.title}” ({p.authors}, {p.year})" for p in papers.values())
+    results = [result for _, result in found if result is not None]
+    finished = sorted(result["finished"] for result in results)
+    span = "" if not finished else finished[0]
+    if finished and finished[-1] != finished[0]:
+        span = f"{finished[0]} to {finished[-1]}"
+    lines = [
+        f"# Reproduction: {', '.join(papers)}",
+        "",
+        f"{titles}.",
+        "",
+        f"Made by `{command}`, which gathers results; the runs themselves are of {span}, each at "
+        "the effort that stands with it. Intervals are 95 %.",
+        "",
+        f"Statements of papers: {_counts(results, 'paper')}.  ",
+        f"Targets and checks of this library: {_counts(results, 'library')}.",
+        "",
+    ]
+    for experiment, result in found:
+        lines += _section(experiment, result)
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _counts(results: Sequence[dict[str, Any]], of: str) -> str:
+    counts = Counter(
+        statement["outcome"]
+        for result in results
+        for statement in result["statements"]
+        if statement["of"] == of
+    )
+    shown = [f"{counts[o.value]} {_words(of, o.value)}" for o in Outcome if counts[o.value]]
+    return ", ".join(shown) or "none"
+
+
+def _words(of: str, outcome: str) -> str:
+    return _LIBRARY_WORDS.get(outcome, outcome) if of == "library" else outcome
+
+
+def _section(experiment: Experiment, result: dict[str, Any] | None) -> list[str]:
+    lines = [f"## {experiment.name}: {experiment.title}", "", f"The paper: {experiment.shows}", ""]
+    if result is None:
+        return [*lines, "Not run.", ""]
+    lines += [
+        f"Effort: {result['budget']}, {result['finished']}.",
+        "",
+        "| statement | source | outcome | measured |",
+        "|---|---|---|---|",
+    ]
+    reasons = []
+    for statement in result["statements"]:
+        outcome = _words(statement["of"], statement["outcome"])
+        cells = statement["claim"], statement["source"], outcome, statement["measured"] or "–"
+        lines.append(f"| {' | '.join(_cell(cell) for cell in cells)} |")
+        if statement["reason"]:
+            reasons.append(f"- {statement['claim']}: {statement['reason']}")
+    lines.append("")
+    if reasons:
+        lines += [*dict.fromkeys(reasons), ""]
+    missing = {label: why for panel in result["missing"].values() for label, why in panel.items()}
+    if missing:
+        lines += ["Missing: " + "; ".join(f"{k} ({why})" for k, why in missing.items()) + ".", ""]
+    return lines + [f"> {note}\n" for note in experiment.notes]
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")
