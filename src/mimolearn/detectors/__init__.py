@@ -12,6 +12,7 @@ from mimolearn.detectors.deep_cg import DeepCG
 from mimolearn.detectors.deep_cg_online import DeepCGOnline
 from mimolearn.detectors.detnet import DetNet
 from mimolearn.detectors.ep import ExpectationPropagation
+from mimolearn.detectors.equi_net import EquiNet
 from mimolearn.detectors.gauss_seidel import GaussSeidel
 from mimolearn.detectors.k_best import KBest
 from mimolearn.detectors.l_wesnet import LWeSNet
@@ -76,6 +77,7 @@ _DETECTORS: dict[str, type[Detector]] = {
         RWeSNet,
         LWeSNet,
         SlimWeSNet,
+        EquiNet,
     )
 }
 
@@ -117,6 +119,7 @@ __all__ = [
     "DeepCGOnline",
     "DetNet",
     "Detector",
+    "EquiNet",
     "ExpectationPropagation",
     "GaussSeidel",
     "IterativeDetector",

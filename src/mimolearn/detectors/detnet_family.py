@@ -12,6 +12,7 @@ from mimolearn.constellation import Constellation
 from mimolearn.detection import Detection
 from mimolearn.detectors import counting
 from mimolearn.detectors.base import Cost
+from mimolearn.detectors.detnet_fused import FusedLayers, can_fuse
 from mimolearn.detectors.detnet_layers import (
     LayerOutput,
     Shape,
@@ -126,8 +127,7 @@ class FullyConnected(UnfoldedDetector):
         return Prepared(equations, linear_start(self.constellation, equations) if lmmse else None)
 
     def _unfold(self, prepared: Prepared, y: Tensor) -> Iterator[LayerOutput]:
-        q = right_side(self.constellation, prepared.equations, y)
-        x = torch.zeros_like(q) if prepared.start is None else q @ prepared.start
+        q, x = self._right_side(prepared, y)
         beta = self.beta()
         return unfold(
             self.constellation,
@@ -154,16 +154,43 @@ class FullyConnected(UnfoldedDetector):
         for layer in self._unfold(prepared, y):
             yield self._detection(layer)
 
-    def layer_logits(self, prepared: Prepared, y: Tensor) -> Iterator[Tensor]:
-        for layer in self._unfold(prepared, y):
-            yield logits_of_mean(layer.x) if layer.logits is None else layer.logits
+    def layer_logits(self, prepared: Prepared, y: Tensor) -> Tensor:
+        form, matrix = self.form, prepared.equations.matrix
+        plain = form.version == 1 and form.output == "logits" and self.cut.reading != "input"
+        if plain and self.constellation.num_levels == 2 and can_fuse(matrix, y):
+            return self._fused_logits(prepared, y)
+        layers = self._unfold(prepared, y)
+        return torch.stack([_logits(layer) for layer in layers])
+
+    def _fused_logits(self, prepared: Prepared, y: Tensor) -> Tensor:
+        q, x = self._right_side(prepared, y)
+        flat = q.flatten(0, -3) if q.ndim > 2 else q.unsqueeze(0)
+        stack, beta = self.stack(), self.beta()
+        w2, b2 = torch.cat([stack.w2, stack.w3], 1), torch.cat([stack.b2, stack.b3], 1)
+        logits = FusedLayers.apply(
+            stack.w1.to(q),
+            stack.b1.to(q),
+            (w2 if beta is None else w2 * beta.unsqueeze(-2)).to(q),
+            b2.to(q),
+            prepared.equations.matrix.reshape(-1, *prepared.equations.matrix.shape[-2:]),
+            flat,
+            x.reshape(flat.shape),
+            self.form.residual,
+            self.form.activation == "gelu",
+            (self.training_dtype if self.training else None) or q.dtype,
+        )
+        return logits.reshape(self.num_layers, *q.shape, 1)
+
+    def _right_side(self, prepared: Prepared, y: Tensor) -> tuple[Tensor, Tensor]:
+        """q and the first x, (*C, T, n)."""
+        q = right_side(self.constellation, prepared.equations, y)
+        return q, torch.zeros_like(q) if prepared.start is None else q @ prepared.start
 
     def layer_parameters(self) -> Sequence[tuple[Tensor, int]]:
         return [(parameter, 0) for parameter in self.parameters()]
 
     def _detection(self, layer: LayerOutput) -> Detection:
-        logits = logits_of_mean(layer.x) if layer.logits is None else layer.logits
-        return level_detection(self.constellation, logits)
+        return level_detection(self.constellation, _logits(layer))
 
     def cost(self, num_rx_ant: int, num_tx_ant: int) -> Cost:
         real = self.constellation.is_real
@@ -181,6 +208,10 @@ class FullyConnected(UnfoldedDetector):
             prepare += counting.hermitian_inverse(shape.unknowns, real=True)
             detect += shape.unknowns**2
         return Cost(prepare, detect + self.num_layers * shape.multiplications())
+
+
+def _logits(layer: LayerOutput) -> Tensor:
+    return logits_of_mean(layer.x) if layer.logits is None else layer.logits
 
 
 def check_form(form: Form, constellation: Constellation) -> Form:

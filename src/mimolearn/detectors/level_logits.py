@@ -33,6 +33,16 @@ def level_mean(constellation: Constellation, logits: Tensor) -> Tensor:
     return torch.softmax(logits, -1) @ odd_levels(constellation, logits)
 
 
+def level_moments(constellation: Constellation, logits: Tensor) -> tuple[Tensor, Tensor]:
+    """Posterior mean and variance of x, (..., n) each."""
+    mean = level_mean(constellation, logits)
+    if constellation.num_levels == 2:
+        return mean, 1 - mean.square()
+    levels = odd_levels(constellation, logits)
+    apart = (levels - mean.unsqueeze(-1)).square()
+    return mean, (torch.softmax(logits, -1) * apart).sum(-1)
+
+
 def logits_of_mean(x: Tensor) -> Tensor:
     """The logits (..., n, 1) of two levels whose posterior mean is x, (..., n), within [-1, 1]."""
     return 2 * torch.atanh(x.clamp(-_MOST_CERTAIN, _MOST_CERTAIN)).unsqueeze(-1)

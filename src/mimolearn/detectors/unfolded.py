@@ -64,8 +64,8 @@ class UnfoldedDetector(Detector):
         """Detections of the layers that have one; by default that of the last alone."""
         yield self._detect(prepared, y)
 
-    def layer_logits(self, prepared: Any, y: Tensor) -> Iterator[Tensor]:
-        """Logits of the levels of the real axes, one tensor a layer: see ``level_logits``."""
+    def layer_logits(self, prepared: Any, y: Tensor) -> Tensor:
+        """(L, *C, T, n, P or 1) logits of the levels of the real axes: see ``level_logits``."""
         raise invalid("loss", "level-entropy", f"another: {self.name!r} has no logits of levels")
 
     def views(self, generator: Generator | None) -> Sequence[tuple[UnfoldedDetector, int | None]]:

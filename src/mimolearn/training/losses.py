@@ -97,13 +97,14 @@ def level_entropy(detector: UnfoldedDetector, block: Block) -> LayerLosses:
     levels = level_indices(constellation, block.indices)
     sign = (2 * levels - 1).to(block.noise_var.dtype)
     prepared = detector.prepare(block.h_hat, block.noise_var)
-    for logits in detector.layer_logits(prepared, block.y):
-        if constellation.num_levels == 2:
-            yield functional.softplus(-sign * logits.squeeze(-1)).mean((-2, -1))
-        else:
-            log_probability = torch.log_softmax(logits, -1)
-            sent = log_probability.gather(-1, levels.unsqueeze(-1)).squeeze(-1)
-            yield -sent.mean((-2, -1))
+    logits = detector.layer_logits(prepared, block.y)
+    if constellation.num_levels == 2:
+        missed = functional.softplus(-sign * logits.squeeze(-1))
+    else:
+        log_probability = torch.log_softmax(logits, -1)
+        sent = levels.unsqueeze(-1).expand(*log_probability.shape[:-1], 1)
+        missed = -log_probability.gather(-1, sent).squeeze(-1)
+    return iter(missed.mean((-2, -1)))
 
 
 def mse_over_zf(detector: UnfoldedDetector, block: Block) -> LayerLosses:
