@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from mimolearn.constellation import Constellation
 from mimolearn.detection import Detection
-from mimolearn.detectors import counting
+from mimolearn.detectors import counting, detnet_latency
 from mimolearn.detectors.base import Cost
 from mimolearn.detectors.detnet_fused import FusedLayers, can_fuse
 from mimolearn.detectors.detnet_layers import (
@@ -31,7 +31,8 @@ from mimolearn.detectors.normal_equations import (
 )
 from mimolearn.detectors.unfolded import UnfoldedDetector, check_streams
 from mimolearn.detectors.wesnet_cut import Cut, check_cut, cut_shape, hidden_factors, weigh
-from mimolearn.errors import check_one_of, check_positive_int, check_real, invalid
+from mimolearn.errors import check_finite, check_one_of, check_positive_int, check_real, invalid
+from mimolearn.kernels.door import usable
 
 _WHOLE = Cut()
 
@@ -82,6 +83,8 @@ class FullyConnected(UnfoldedDetector):
         self.register_buffer("factors", factors, persistent=False)
 
     factors: Tensor | None
+    # Made of the parameters, and made anew after any change of theirs.
+    _packed: detnet_latency.Packed | None = None
 
     def full_shape(self) -> Shape:
         """Sizes of a layer that nothing is cut from."""
@@ -142,9 +145,43 @@ class FullyConnected(UnfoldedDetector):
             low=self.training_dtype if self.training else None,
         )
 
+    def _one_shot(self, y: Tensor, h: Tensor, noise_var: Tensor) -> Detection | None:
+        plain = self.constellation.is_real and self.form.start == "zero"
+        if not (plain and self._has_kernel() and usable(h, y, self.w1)):
+            return None
+        check_finite("h", h)
+        check_finite("y", y)
+        matrix, q = detnet_latency.equations(h, y)
+        return self._detection(self._run_compiled(matrix, q, torch.zeros_like(q)))
+
     def _detect(self, prepared: Prepared, y: Tensor) -> Detection:
+        matrix = prepared.equations.matrix
+        if self._has_kernel() and usable(matrix, y, self.w1):
+            return self._detection(self._run_compiled(matrix, *self._right_side(prepared, y)))
         *_, last = self._unfold(prepared, y)
         return self._detection(last)
+
+    def _has_kernel(self) -> bool:
+        one_output = self.constellation.num_levels == 2 and self.form.output != "one-hot"
+        return one_output and self.form.version == 1 and self.cut.reading != "input"
+
+    def _run_compiled(self, matrix: Tensor, q: Tensor, x: Tensor) -> LayerOutput:
+        state = detnet_latency.state_of(list(self.parameters()))
+        if self._packed is None or self._packed.state != state:
+            self._packed = detnet_latency.pack(self.stack(), self.beta(), state)
+        out = detnet_latency.run(
+            self._packed,
+            self.shape,
+            matrix,
+            q,
+            x,
+            num_layers=self.num_layers,
+            gelu=self.form.activation == "gelu",
+            residual=self.form.residual,
+        )
+        if self.form.output == "soft-sign":
+            return LayerOutput(out, None)
+        return LayerOutput(out, out.unsqueeze(-1))
 
     def layers(self, prepared: Prepared, y: Tensor) -> Iterator[Tensor]:
         for layer in self._unfold(prepared, y):
@@ -155,9 +192,8 @@ class FullyConnected(UnfoldedDetector):
             yield self._detection(layer)
 
     def layer_logits(self, prepared: Prepared, y: Tensor) -> Tensor:
-        form, matrix = self.form, prepared.equations.matrix
-        plain = form.version == 1 and form.output == "logits" and self.cut.reading != "input"
-        if plain and self.constellation.num_levels == 2 and can_fuse(matrix, y):
+        logits = self.form.output == "logits"
+        if logits and self._has_kernel() and can_fuse(prepared.equations.matrix, y):
             return self._fused_logits(prepared, y)
         layers = self._unfold(prepared, y)
         return torch.stack([_logits(layer) for layer in layers])
