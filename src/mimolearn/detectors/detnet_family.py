@@ -168,7 +168,8 @@ class FullyConnected(UnfoldedDetector):
     def _run_compiled(self, matrix: Tensor, q: Tensor, x: Tensor) -> LayerOutput:
         state = detnet_latency.state_of(list(self.parameters()))
         if self._packed is None or self._packed.state != state:
-            self._packed = detnet_latency.pack(self.stack(), self.beta(), state)
+            residual = self.form.residual
+            self._packed = detnet_latency.pack(self.stack(), self.beta(), residual, state)
         out = detnet_latency.run(
             self._packed,
             self.shape,
@@ -177,7 +178,6 @@ class FullyConnected(UnfoldedDetector):
             x,
             num_layers=self.num_layers,
             gelu=self.form.activation == "gelu",
-            residual=self.form.residual,
         )
         if self.form.output == "soft-sign":
             return LayerOutput(out, None)

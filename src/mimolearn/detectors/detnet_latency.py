@@ -9,15 +9,15 @@ import torch
 from torch import Tensor
 
 from mimolearn.detectors.detnet_layers import Shape, Stack
-from mimolearn.kernels import detnet
 from mimolearn.kernels.door import flat, workspace
 
 
 class Packed(NamedTuple):
-    """weights, slope: as the kernel reads them; state: of the parameters that they were made of."""
+    """weights, slope, residual: as the kernel reads them; state: of the parameters behind them."""
 
     weights: np.ndarray
     slope: np.ndarray
+    residual: np.ndarray
     state: tuple[int, ...]
 
 
@@ -26,8 +26,10 @@ def state_of(tensors: list[Tensor]) -> tuple[int, ...]:
     return tuple(number for t in tensors for number in (t.data_ptr(), t._version))
 
 
-def pack(stack: Stack, beta: Tensor | None, state: tuple[int, ...]) -> Packed:
+def pack(stack: Stack, beta: Tensor | None, residual: float, state: tuple[int, ...]) -> Packed:
     """Weights of all layers in the order in which they are read; beta is multiplied in."""
+    from mimolearn.kernels import detnet  # brings a compiler, which not everyone needs
+
     with torch.no_grad():
         w2 = torch.cat([stack.w2, stack.w3], 1)
         b2 = torch.cat([stack.b2, stack.b3], 1)
@@ -36,11 +38,13 @@ def pack(stack: Stack, beta: Tensor | None, state: tuple[int, ...]) -> Packed:
         first = detnet.pack(stack.w1.detach().numpy(), stack.b1.detach().numpy())
         second = detnet.pack(w2.numpy(), b2.numpy())
     weights = np.concatenate([first, second], 1).reshape(-1)
-    return Packed(weights, flat(stack.slope), state)
+    return Packed(weights, flat(stack.slope), np.array([residual], np.float32), state)
 
 
 def equations(h: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
     """G (*C, n, n) and q (*C, T, n) of complex64 h (*C, Nr, Nt), y (*C, T, Nr) and real symbols."""
+    from mimolearn.kernels import detnet  # brings a compiler, which not everyone needs
+
     *batch, rx, n = h.shape
     vectors = y.shape[-2]
     matrix = torch.empty((*batch, n, n), dtype=torch.float32)
@@ -60,9 +64,10 @@ def run(
     *,
     num_layers: int,
     gelu: bool,
-    residual: float,
 ) -> Tensor:
     """x of the last layer, or its logits, (*C, T, n), of float32 tensors as ``unfold`` takes."""
+    from mimolearn.kernels import detnet  # brings a compiler, which not everyone needs
+
     out = torch.empty_like(q, memory_format=torch.contiguous_format)
     vectors = q.shape[-2]
     detnet.layers_kernel()(
@@ -71,7 +76,7 @@ def run(
         flat(matrix),
         flat(q),
         flat(x),
-        np.array([residual], np.float32),
+        packed.residual,
         flat(out),
         q.shape[:-2].numel(),
         vectors,
