@@ -271,3 +271,17 @@ def test_another_number_of_streams_is_refused_and_cuts_only_shrink():
         make_detector("detnet", "bpsk").at(num_layers=21)
     with pytest.raises(InvalidInputError, match=r"^width: "):
         make_detector("wesnet", "bpsk", width=0.3).at(width=0.4)
+
+
+def test_a_nan_that_meets_only_zeros_is_still_seen():
+    scenario = Scenario.shipped("detnet-30x60-bpsk")
+    b = scenario.draw(10.0, 2, torch.Generator().manual_seed(1))
+    detector = make_detector("detnet", "bpsk", num_layers=1).requires_grad_(False)
+    y = b.y.clone()
+    y[1, 0, 3] = complex(0.0, float("nan"))
+    with pytest.raises(InvalidInputError, match=r"^y: got <1 of 120 entries NaN"):
+        detector(y, b.h, b.noise_var)
+    h = b.h.clone()
+    h[0, 1, 2] = complex(0.0, float("nan"))
+    with pytest.raises(InvalidInputError, match=r"^h: got <1 of 3600 entries NaN"):
+        detector(b.y, h, b.noise_var)

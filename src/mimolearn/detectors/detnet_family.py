@@ -31,7 +31,7 @@ from mimolearn.detectors.normal_equations import (
 )
 from mimolearn.detectors.unfolded import UnfoldedDetector, check_streams
 from mimolearn.detectors.wesnet_cut import Cut, check_cut, cut_shape, hidden_factors, weigh
-from mimolearn.errors import check_finite, check_one_of, check_positive_int, check_real, invalid
+from mimolearn.errors import check_one_of, check_positive_int, check_real, invalid
 from mimolearn.kernels.door import usable
 
 _WHOLE = Cut()
@@ -149,8 +149,6 @@ class FullyConnected(UnfoldedDetector):
         plain = self.constellation.is_real and self.form.start == "zero"
         if not (plain and self._has_kernel() and usable(h, y, self.w1)):
             return None
-        check_finite("h", h)
-        check_finite("y", y)
         matrix, q = detnet_latency.equations(h, y)
         return self._detection(self._run_compiled(matrix, q, torch.zeros_like(q)))
 
@@ -166,7 +164,7 @@ class FullyConnected(UnfoldedDetector):
         return one_output and self.form.version == 1 and self.cut.reading != "input"
 
     def _run_compiled(self, matrix: Tensor, q: Tensor, x: Tensor) -> LayerOutput:
-        state = detnet_latency.state_of(list(self.parameters()))
+        state = detnet_latency.state_of(self._parameters.values())
         if self._packed is None or self._packed.state != state:
             residual = self.form.residual
             self._packed = detnet_latency.pack(self.stack(), self.beta(), residual, state)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
@@ -9,6 +10,7 @@ import torch
 from torch import Tensor
 
 from mimolearn.detectors.detnet_layers import Shape, Stack
+from mimolearn.errors import check_finite
 from mimolearn.kernels.door import flat, workspace
 
 
@@ -21,9 +23,9 @@ class Packed(NamedTuple):
     state: tuple[int, ...]
 
 
-def state_of(tensors: list[Tensor]) -> tuple[int, ...]:
+def state_of(tensors: Iterable[Tensor | None]) -> tuple[int, ...]:
     """Changes when a tensor is replaced, or changed in place as optimisers and loading do."""
-    return tuple(number for t in tensors for number in (t.data_ptr(), t._version))
+    return tuple([n for t in tensors if t is not None for n in (t.data_ptr(), t._version)])
 
 
 def pack(stack: Stack, beta: Tensor | None, residual: float, state: tuple[int, ...]) -> Packed:
@@ -42,7 +44,10 @@ def pack(stack: Stack, beta: Tensor | None, residual: float, state: tuple[int, .
 
 
 def equations(h: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-    """G (*C, n, n) and q (*C, T, n) of complex64 h (*C, Nr, Nt), y (*C, T, Nr) and real symbols."""
+    """G (*C, n, n) and q (*C, T, n) of complex64 h (*C, Nr, Nt), y (*C, T, Nr) and real symbols.
+
+    Raises InvalidInputError for an h or y that is not finite.
+    """
     from mimolearn.kernels import detnet  # brings a compiler, which not everyone needs
 
     *batch, rx, n = h.shape
@@ -51,7 +56,9 @@ def equations(h: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
     q = torch.empty((*batch, vectors, n), dtype=torch.float32)
     sizes = h.shape[:-2].numel(), vectors, rx, n
     space = workspace(detnet.equations_workspace(rx, n))
-    detnet.equations_kernel()(flat(h), flat(y), flat(matrix), flat(q), *sizes, space)
+    if not detnet.equations_kernel()(flat(h), flat(y), flat(matrix), flat(q), *sizes, space):
+        check_finite("h", h)
+        check_finite("y", y)
     return matrix, q
 
 

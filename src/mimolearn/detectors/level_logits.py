@@ -58,12 +58,15 @@ def level_indices(constellation: Constellation, indices: Tensor) -> Tensor:
 
 def level_detection(constellation: Constellation, logits: Tensor) -> Detection:
     """Logits (*C, T, n, P or 1) to a detection over (*C, T, Nt)."""
-    by_axis = torch.stack(logits.chunk(1 if constellation.is_real else 2, -2), -2)
+    if constellation.is_real:
+        # One axis, and levels of +-1: a Gaussian of variance 1 whose LLRs are the logits.
+        return AxisGaussianDetection(constellation, logits * 0.5, logits.new_ones(1))
+    by_axis = torch.stack(logits.chunk(2, -2), -2)
     if constellation.num_levels == 2:
         # A Gaussian of variance d^2 whose LLRs are the logits: 2 r d / d^2.
         half_distance = constellation.min_distance() / 2
         values = by_axis.squeeze(-1) * (half_distance / 2)
-        return AxisGaussianDetection(constellation, values, values.new_tensor(half_distance**2))
+        return AxisGaussianDetection(constellation, values, values.new_full((1,), half_distance**2))
     numbers = level_indices(constellation, torch.arange(constellation.num_points))
     real, imag = numbers.to(logits.device).chunk(2, -1)
     log_probability = torch.log_softmax(by_axis, -1)

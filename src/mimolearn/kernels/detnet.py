@@ -62,7 +62,7 @@ def _times_symmetric(matrix, start, n, space, x, at):
         for k in range(n):
             row = load_first(matrix, start + k * n + i, left)
             total = fma(splat(space[x + k]), row, total)
-        store(space, at + i, total)
+        store_first(space, at + i, total, left)
 
 
 @inlined
@@ -152,9 +152,11 @@ def _activate(space, start, count, gelu, k):
 @inlined
 def _mix(space, old, new, count, residual):
     """old = r old + (1 - r) new."""
-    for i in range(count):
-        kept = residual * space[old + i]
-        space[old + i] = kept + (np.float32(1.0) - residual) * space[new + i]
+    kept, added = splat(residual), splat(np.float32(1.0) - residual)
+    for i in range(0, count, _LANES):
+        left = count - i
+        fresh = load_first(space, new + i, left) * added
+        store_first(space, old + i, fma(load_first(space, old + i, left), kept, fresh), left)
 
 
 @inlined
@@ -177,21 +179,25 @@ def _soft_signs(space, at, n, slope):
 @inlined
 def _real_rows(h, start, rx, n, width, rows):
     """[Re H; Im H] in padded rows; their number, without Im H where it is zero."""
-    total = np.float32(0.0)
+    imaginary = 0
     for r in range(rx):
         for i in range(n):
-            at = start + 2 * (r * n + i)
-            rows[r * width + i] = h[at]
-            rows[(rx + r) * width + i] = h[at + 1]
-            total += abs(h[at + 1])
-    return rx if total == np.float32(0.0) else 2 * rx
+            rows[r * width + i] = h[start + 2 * (r * n + i)]
+        for i in range(n):
+            imaginary |= int(h[start + 2 * (r * n + i) + 1] != np.float32(0.0))
+    if imaginary == 0:
+        return rx
+    for r in range(rx):
+        for i in range(n):
+            rows[(rx + r) * width + i] = h[start + 2 * (r * n + i) + 1]
+    return 2 * rx
 
 
 @inlined
 def _gram(rows, count, n, width, scaled):
-    """G, four rows at a time, in padded rows."""
+    """G, four rows at a time, in padded rows; left of the diagonal's block it is not made."""
     for i in range(0, n, 4):
-        for j in range(0, width, _LANES):
+        for j in range(i // _LANES * _LANES, width, _LANES):
             zero = splat(0.0)
             a, b, c, d = zero, zero, zero, zero
             for r in range(count):
@@ -225,11 +231,11 @@ def equations_workspace(rx: int, n: int) -> int:
 
 
 @functools.cache
-def equations_kernel() -> Callable[..., None]:
+def equations_kernel() -> Callable[..., bool]:
     """kernel(h, y, matrix, q, num, vectors, rx, n, space): all flat.
 
     h: (num, rx, n, 2); y: (num, vectors, rx, 2). Out: matrix (num, n, n), G over its mean diagonal,
-    and q (num, vectors, n) alike.
+    and q (num, vectors, n) alike. Returns whether h, its squares and y are finite.
     """
     stamp = source_stamp()
 
@@ -238,23 +244,33 @@ def equations_kernel() -> Callable[..., None]:
         width = (n + 15) // 16 * 16
         rows, scaled = space[: 2 * rx * width], space[2 * rx * width :]
         rows[:] = np.float32(0.0)
+        checksum = np.float32(0.0)
         for b in range(num):
             count = _real_rows(h, 2 * b * rx * n, rx, n, width, rows)
             _gram(rows, count, n, width, scaled)
             energy = np.float32(0.0)
             for i in range(n):
                 energy += scaled[i * width + i]
+            # The diagonal has the square of every entry of H.
+            checksum += energy * np.float32(0.0)
             scale = np.float32(1.0)
             if energy > np.float32(0.0):
                 scale = np.float32(n) / energy
             for i in range(n):
-                for j in range(0, n, _LANES):
+                for j in range(i // _LANES * _LANES):
+                    matrix[(b * n + i) * n + j] = scaled[j * width + i] * scale
+                for j in range(i // _LANES * _LANES, n, _LANES):
                     row = load(scaled, i * width + j) * scale
                     store_first(matrix, (b * n + i) * n + j, row, n - j)
             for t in range(b * vectors, (b + 1) * vectors):
                 _right_side(rows, count, rx, n, width, y, 2 * t * rx, scale, q, t * n)
+                # All of y, also what meets nothing but zeros of H.
+                for i in range(2 * t * rx, 2 * (t + 1) * rx):
+                    checksum += y[i] * np.float32(0.0)
 
-    return compiled(signature(4, 4), detnet_equations)
+        return checksum == np.float32(0.0)
+
+    return compiled(signature(4, 4, gives="boolean"), detnet_equations)
 
 
 @functools.cache
@@ -296,9 +312,7 @@ def layers_kernel() -> Callable[..., None]:
                 for g in range(together):
                     own = g * stride
                     channel = (b + g) // vectors * n * n
-                    _times_symmetric(matrix, channel, n, space, own + x, own + pushed)
-                    for i in range(n):
-                        space[own + n + i] = space[own + pushed + i]
+                    _times_symmetric(matrix, channel, n, space, own + x, own + n)
                 if together == 4:
                     _product_of_four(weights, at, hidden, inputs, space, 0, u, stride)
                 else:

@@ -26,7 +26,7 @@ EXPERIMENT = Experiment(
             ),
             (9, 10, 11, 12, 14),
             1e-5,
-            Effort(1_000, 40_000, 1_000_000),
+            Effort(1_000, 16_000, 1_000_000),
         ),
     ),
     statements=(

@@ -43,7 +43,7 @@ EXPERIMENT = Experiment(
             (DETNET, wesnet(20), wesnet(50), l_wesnet(20), l_wesnet(50), ML),
             (9, 10, 10.5, 11, 11.5, 12),
             1e-3,
-            Effort(1_000, 60_000, 1_000_000),
+            Effort(1_000, 24_000, 1_000_000),
         ),
     ),
     statements=(
