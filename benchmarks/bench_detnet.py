@@ -183,7 +183,7 @@ def _peer_step(peer: Peer, adam: torch.optim.Adam, block: Block) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description="DetNet and its family beside others.")
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--batch", type=int, default=500)
     arguments = parser.parse_args()

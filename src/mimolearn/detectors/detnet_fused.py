@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd.function import FunctionCtx, once_differentiable
+from torch.autograd.function import once_differentiable
 
 aten = torch.ops.aten
 
@@ -69,15 +69,16 @@ class FusedLayers(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: FunctionCtx, *grads: Tensor) -> tuple[Tensor | None, ...]:
-        saved: tuple[Tensor, ...] = ctx.saved_tensors  # type: ignore[attr-defined]  # torch's own
+    def backward(  # type: ignore[override]  # the decorator's type has no name for ctx
+        ctx: Any, *grads: Tensor
+    ) -> tuple[Tensor | None, ...]:
+        saved: tuple[Tensor, ...] = ctx.saved_tensors
         w1, w2, matrix, inputs, before, hidden, logits = saved
-        residual, gelu, shape = ctx.how  # type: ignore[attr-defined]  # set in forward
+        residual, gelu, shape = ctx.how
         num_layers, rows, n = logits.shape
         given = grads[0].reshape(num_layers, rows, n)
-        like = {"dtype": logits.dtype}
-        d_w1, d_w2 = torch.empty(w1.shape, **like), torch.empty(w2.shape, **like)
-        d_b1, d_b2 = torch.empty(w1.shape[:2], **like), torch.empty(w2.shape[:2], **like)
+        d_w1, d_w2 = logits.new_empty(w1.shape), logits.new_empty(w2.shape)
+        d_b1, d_b2 = logits.new_empty(w1.shape[:2]), logits.new_empty(w2.shape[:2])
         d_state = logits.new_zeros(rows, w2.shape[1])
         d_x = None
         for layer in reversed(range(num_layers)):

@@ -18,7 +18,7 @@ from mimolearn.experiments.wesnet.setting import (
 )
 
 _PANEL = "rates"
-_LITERAL = variant("literal-50", "wesnet-30x60-bpsk-50-input", 1500, width=0.5, reading="input")
+_LITERAL = variant("literal-50", "wesnet-30x60-bpsk-50-input", 600, width=0.5, reading="input")
 
 EXPERIMENT = Experiment(
     name="wesnet/fig5",
