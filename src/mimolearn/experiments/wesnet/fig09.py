@@ -4,7 +4,6 @@ from mimolearn.experiments.experiment import Experiment, Statement, contradicted
 from mimolearn.experiments.panels import Effort
 from mimolearn.experiments.wesnet.setting import (
     DETNET,
-    ML,
     NARROW,
     NOTES,
     PAPER,
@@ -40,14 +39,23 @@ EXPERIMENT = Experiment(
         rates(
             _PANEL,
             "Learned and fixed profiles",
-            (DETNET, wesnet(20), wesnet(50), l_wesnet(20), l_wesnet(50), ML),
+            (DETNET, wesnet(20), wesnet(50), l_wesnet(20), l_wesnet(50)),
             (9, 10, 10.5, 11, 11.5, 12),
             1e-3,
             Effort(1_000, 24_000, 1_000_000),
         ),
     ),
     statements=(
-        _claimed("WeSNet-20", "L-WeSNet-20", 0.19),
+        Statement(
+            "At BER 1e-3 L-WeSNet-20 outperforms WeSNet-20 by 0.19 dB (within 0.1 dB)",
+            "section VI-E",
+            within(
+                lambda f: f.gap(_PANEL, "WeSNet-20", "L-WeSNet-20", 1e-3),
+                at_least=0.09,
+                at_most=0.29,
+                words="a learned factor a unit speeds training up: ",
+            ),
+        ),
         _claimed("DetNet", "L-WeSNet-20", 0.19),
         _claimed("WeSNet-50", "L-WeSNet-50", 0.22),
         _claimed("DetNet", "L-WeSNet-50", 0.69),
@@ -57,5 +65,9 @@ EXPERIMENT = Experiment(
             within(lambda f: f.gap(_PANEL, "L-WeSNet-50", "DetNet", 1e-3), at_most=0.1),
         ),
     ),
-    notes=NOTES,
+    notes=(
+        *NOTES,
+        "A learned profile adds nothing that a network could not compute without it; what it gains "
+        "is a matter of training. One seed each: intervals are those of the error counts.",
+    ),
 )

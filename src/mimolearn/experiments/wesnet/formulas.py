@@ -55,5 +55,4 @@ def counted_flops(shape: Shape, layers: int) -> int:
 
 def paper_parameters(nt: int, layers: int, width: float = 1.0) -> int:
     """Weights, biases and one slope a layer, counted on the network itself."""
-    per_layer = network(nt, 1, width).num_parameters()
-    return per_layer * layers
+    return network(nt, layers, width).num_parameters()

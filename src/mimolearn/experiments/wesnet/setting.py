@@ -35,7 +35,8 @@ NARROW = (
     "the hidden units, initialised and trained like one. It is contained in DetNet."
 )
 
-ZF, MMSE, SDR, ML = "zf:label=ZF", "wl-lmmse:label=MMSE", "sdr:label=SDR", "sphere:label=ML"
+# The MMSE of the paper, which knows that symbols are real, and ML.
+_CLASSICAL: tuple[Entry, ...] = ("wl-lmmse", "wl-cg", "sphere")
 DETNET = Network("DetNet", FULL)
 DETNET_LONGER = Network("DetNet, longer", LONGER)
 
@@ -103,14 +104,14 @@ def rates(
     target: float = 1e-3,
     vectors: Effort | None = None,
 ) -> ErrorRatePanel:
-    """Error rates on the paper's link."""
+    """Error rates on the paper's link, with MMSE (``wl-lmmse``) and ML (``sphere``)."""
     return ErrorRatePanel(
         name=name,
         title=title,
         scenario=LINK,
-        contenders=contenders,
+        contenders=(*_CLASSICAL, *contenders),
         snr_db=snr_db,
-        quick_snr_db=(8, 10, 12),
+        quick_snr_db=tuple(snr for snr in (8, 10, 12) if snr in snr_db),
         target=target,
         vectors=vectors or Effort(1_000, 12_000, 500_000),
         # Gaps of a tenth of a dB are asked for: a fixed number of vectors, common to all.
