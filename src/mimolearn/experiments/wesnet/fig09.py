@@ -14,7 +14,7 @@ from mimolearn.experiments.wesnet.setting import (
 
 _PANEL = "rates"
 _FOLDS = (
-    "A learned profile is a factor on columns of W2 and W3: what L-WeSNet can compute, WeSNet can. "
+    "A learned profile is a factor on columns of W2 and W3: what L-WeSNet can compute, WeSNet can."
 )
 
 
