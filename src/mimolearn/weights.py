@@ -126,12 +126,28 @@ def read_weights(name: str | Path) -> Weights:
         raise InvalidInputError(f"{name}: not a safetensors file: {error}") from None
 
 
-def write_weights(folder: Path, module: nn.Module, fields: dict[str, Any]) -> Card:
+def round_to(module: nn.Module, dtype: torch.dtype) -> None:
+    """Give real parameters values that a smaller type holds, in the type that they have."""
+    with torch.no_grad():
+        for value in module.state_dict().values():
+            if value.dtype.is_floating_point:
+                value.copy_(value.to(dtype))
+
+
+def write_weights(
+    folder: Path, module: nn.Module, fields: dict[str, Any], dtype: torch.dtype | None = None
+) -> Card:
     """Write NAME.safetensors and NAME.json, each at once or not at all; returns the card.
 
-    fields: of the card, but for the digest and the versions.
+    fields: of the card, but for the digest and the versions. dtype: that real numbers are stored
+    in, by default their own.
     """
-    tensors = {key: value.detach().contiguous() for key, value in module.state_dict().items()}
+    tensors = {
+        key: (value.to(dtype) if dtype and value.dtype.is_floating_point else value)
+        .detach()
+        .contiguous()
+        for key, value in module.state_dict().items()
+    }
     data = save_safetensors(tensors)
     card = Card(**fields, versions=library_versions(), sha256=hashlib.sha256(data).hexdigest())
     write_atomically(folder / f"{card.name}.safetensors", data)

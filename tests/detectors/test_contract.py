@@ -92,6 +92,67 @@ CONTRACT = [
         differentiable=False,
         llr_tol=2e-2,
     ),
+    Row(
+        "detnet",
+        {"num_tx_ant": 3, "num_layers": 4},
+        ("bpsk", "qpsk"),
+        symmetric=False,
+        recovers=False,
+    ),
+    Row(
+        "detnet",
+        {"num_tx_ant": 3, "num_layers": 4, "version": 2},
+        symmetric=False,
+        recovers=False,
+    ),
+    Row(
+        "detnet",
+        {
+            "num_tx_ant": 3,
+            "num_layers": 4,
+            "output": "logits",
+            "activation": "gelu",
+            "start": "lmmse",
+        },
+        symmetric=False,
+        recovers=False,
+    ),
+    Row(
+        "wesnet",
+        {"num_tx_ant": 3, "num_layers": 4, "profile": "linear", "reading": "output"},
+        ("bpsk", "qpsk"),
+        symmetric=False,
+        recovers=False,
+    ),
+    Row(
+        "wesnet",
+        {"num_tx_ant": 3, "num_layers": 4, "reading": "input"},
+        ("bpsk",),
+        symmetric=False,
+        recovers=False,
+    ),
+    Row(
+        "r-wesnet",
+        {"num_tx_ant": 3, "num_layers": 4},
+        ("bpsk",),
+        symmetric=False,
+        recovers=False,
+    ),
+    Row(
+        "l-wesnet",
+        {"num_tx_ant": 3, "num_layers": 4, "output": "logits", "width": 0.8},
+        ("bpsk", "16-qam"),
+        symmetric=False,
+        recovers=False,
+    ),
+    Row(
+        "slim-wesnet",
+        {"num_tx_ant": 3, "num_layers": 4},
+        ("bpsk", "qpsk"),
+        symmetric=False,
+        recovers=False,
+    ),
+    Row("equi-net", {"num_layers": 3}, recovers=False),
 ]
 
 CASES = [(row, name) for row in CONTRACT for name in row.constellations]

@@ -24,19 +24,20 @@ from mimolearn.training import Recipe, shipped_recipes
 from mimolearn.weights import shipped_weights
 
 # Weights that experiments wait for: of networks that are still to come.
-AWAITED = {f"detnet-32x{n}-qpsk" for n in (32, 64, 128)}
-AWAITED |= {f"qlcgnet-v-32x64-bpsk-{bits}bit" for bits in (3, 4)}
+AWAITED = {f"qlcgnet-v-32x64-bpsk-{bits}bit" for bits in (3, 4)}
 AWAITED |= {"deep-cg-20x128-64qam", "lcgnet-v-32x64-bpsk-layerwise"}
 
 each = pytest.mark.parametrize("name", experiment_names())
 
 PROMISED = [f"lcgnet/fig{n}" for n in range(7, 17)] + ["lcgnet/table1", "deep-cg/complexity"]
 PROMISED += [f"deep-cg/fig{n}" for n in (2, 3, 4, 5)]
+PROMISED += [f"wesnet/fig{n}" for n in (5, 6, 7, 8, 9)] + ["wesnet/complexity"]
 
 # Values on both sides of every bound that a statement has.
 VALUES = [
     *(-1e6, -40.0, -33.5, -30.0, -23.3, -5.0, -1.0, -0.3, -0.05, 0.0, 0.05, 0.1, 0.3, 0.4),
     *(1.0, 1.5, 3.5, 4.3, 5.0, 12.0, 15.0, 21.0, 100.0, 5_800.0, 60_100.0, 1e7),
+    *(1e-5, 1e-3, 2e-2, 0.2, 0.8, 49.9, 69.9, 79.9),
 ]
 
 

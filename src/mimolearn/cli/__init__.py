@@ -1,7 +1,17 @@
 """The command line: parses arguments, calls the library, says in one line what is wrong."""
 
 # Importing a module of commands registers them; the order is that of `mimolearn --help`.
-from mimolearn.cli import compare, doctor, listing, plan, reproduce, training
+from mimolearn.cli import compare, cost, doctor, listing, plan, reproduce, training
 from mimolearn.cli.app import app, main
 
-__all__ = ["app", "compare", "doctor", "listing", "main", "plan", "reproduce", "training"]
+__all__ = [
+    "app",
+    "compare",
+    "cost",
+    "doctor",
+    "listing",
+    "main",
+    "plan",
+    "reproduce",
+    "training",
+]

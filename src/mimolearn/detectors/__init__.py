@@ -10,9 +10,12 @@ from mimolearn.detectors.cg import ConjugateGradient
 from mimolearn.detectors.cgnr import CGNR
 from mimolearn.detectors.deep_cg import DeepCG
 from mimolearn.detectors.deep_cg_online import DeepCGOnline
+from mimolearn.detectors.detnet import DetNet
 from mimolearn.detectors.ep import ExpectationPropagation
+from mimolearn.detectors.equi_net import EquiNet
 from mimolearn.detectors.gauss_seidel import GaussSeidel
 from mimolearn.detectors.k_best import KBest
+from mimolearn.detectors.l_wesnet import LWeSNet
 from mimolearn.detectors.las import Las
 from mimolearn.detectors.lcgnet_m import LcgNetM
 from mimolearn.detectors.lcgnet_s import LcgNetS
@@ -25,11 +28,14 @@ from mimolearn.detectors.neumann import Neumann
 from mimolearn.detectors.oamp import OAMP
 from mimolearn.detectors.qlcgnet_v import QLcgNetV, quantize_lcgnet
 from mimolearn.detectors.qlcgnet_v_soft import SoftQLcgNetV
+from mimolearn.detectors.r_wesnet import RWeSNet
 from mimolearn.detectors.sdr import SDR
+from mimolearn.detectors.slim_wesnet import SlimWeSNet
 from mimolearn.detectors.soft_sphere import SoftSphere
 from mimolearn.detectors.sphere import Sphere
 from mimolearn.detectors.tap_net import TapNet
 from mimolearn.detectors.unfolded import UnfoldedDetector
+from mimolearn.detectors.wesnet import WeSNet
 from mimolearn.detectors.wl_cg import WidelyLinearCG
 from mimolearn.detectors.wl_lmmse import WidelyLinearLMMSE
 from mimolearn.detectors.zf import ZeroForcing
@@ -66,6 +72,12 @@ _DETECTORS: dict[str, type[Detector]] = {
         CGNR,
         DeepCG,
         DeepCGOnline,
+        DetNet,
+        WeSNet,
+        RWeSNet,
+        LWeSNet,
+        SlimWeSNet,
+        EquiNet,
     )
 }
 
@@ -105,22 +117,28 @@ __all__ = [
     "Cost",
     "DeepCG",
     "DeepCGOnline",
+    "DetNet",
     "Detector",
+    "EquiNet",
     "ExpectationPropagation",
     "GaussSeidel",
     "IterativeDetector",
     "KBest",
+    "LWeSNet",
     "Las",
     "LcgNetM",
     "LcgNetS",
     "LcgNetV",
     "Neumann",
     "QLcgNetV",
+    "RWeSNet",
+    "SlimWeSNet",
     "SoftQLcgNetV",
     "SoftSphere",
     "Sphere",
     "TapNet",
     "UnfoldedDetector",
+    "WeSNet",
     "WidelyLinearCG",
     "WidelyLinearLMMSE",
     "ZeroForcing",

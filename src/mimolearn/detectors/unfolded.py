@@ -7,7 +7,8 @@ from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar, Self
 
-from torch import Tensor
+import torch
+from torch import Generator, Tensor
 
 from mimolearn.constellation import Constellation, as_constellation
 from mimolearn.detection import Detection
@@ -33,6 +34,8 @@ class UnfoldedDetector(Detector):
 
     any_constellation: ClassVar[bool] = False
     """Whether the parameters of one constellation serve all others."""
+    training_dtype: torch.dtype | None = None
+    """In training, the type of large products, where a network knows how; the loop sets it."""
 
     def serving(self, constellation: Constellation | str) -> Self:
         """This network, sharing its parameters, for a constellation.
@@ -60,6 +63,21 @@ class UnfoldedDetector(Detector):
     def layer_detections(self, prepared: Any, y: Tensor) -> Iterator[Detection]:
         """Detections of the layers that have one; by default that of the last alone."""
         yield self._detect(prepared, y)
+
+    def layer_logits(self, prepared: Any, y: Tensor) -> Tensor:
+        """(L, *C, T, n, P or 1) logits of the levels of the real axes: see ``level_logits``."""
+        raise invalid("loss", "level-entropy", f"another: {self.name!r} has no logits of levels")
+
+    def views(self, generator: Generator | None) -> Sequence[tuple[UnfoldedDetector, int | None]]:
+        """What a training step adds up the losses of: (this network or a part of it, its depth).
+
+        Parts share the parameters. generator: of the step; None asks for those to validate on.
+        """
+        return ((self, None),)
+
+    def penalty(self) -> Tensor | None:
+        """What a recipe may add to the loss, times its ``penalty`` weight; None: nothing."""
+        return None
 
     def layer_parameters(self) -> Sequence[tuple[Tensor, int]]:
         """(parameter, the layer of its row 0), where rows are layers: training may freeze rows."""

@@ -23,10 +23,17 @@ from mimolearn.experiments.lcgnet import (
     fig16,
     table1,
 )
+from mimolearn.experiments.wesnet import complexity as wesnet_complexity
+from mimolearn.experiments.wesnet import fig05 as wesnet_fig5
+from mimolearn.experiments.wesnet import fig06 as wesnet_fig6
+from mimolearn.experiments.wesnet import fig07 as wesnet_fig7
+from mimolearn.experiments.wesnet import fig08 as wesnet_fig8
+from mimolearn.experiments.wesnet import fig09 as wesnet_fig9
 
 _MODULES = (
     *(fig07, fig08, fig09, fig10, fig11, fig12, fig13, fig14, fig15, fig16, table1),
     *(deep_cg_table1, deep_cg_fig2, deep_cg_fig3, deep_cg_fig4, deep_cg_fig5, deep_cg_complexity),
+    *(wesnet_fig5, wesnet_fig6, wesnet_fig7, wesnet_fig8, wesnet_fig9, wesnet_complexity),
 )
 
 _EXPERIMENTS = {module.EXPERIMENT.name: module.EXPERIMENT for module in _MODULES}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from mimolearn.report.answers import Row, frontier_labels, rows, verdict
+from mimolearn.report.costs import Costs, DetectorCost, cost_table, detector_costs
 from mimolearn.report.inventory import inventory, inventory_tables
 from mimolearn.report.live import live_progress
 from mimolearn.report.reproduction import (
@@ -35,8 +36,12 @@ def write_report(comparison: Comparison, folder: str | Path) -> Path:
 
 
 __all__ = [
+    "Costs",
+    "DetectorCost",
     "Row",
     "answer_table",
+    "cost_table",
+    "detector_costs",
     "experiment_table",
     "frontier_labels",
     "inventory",

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Generator, Tensor
 from torch.optim import Adam
 
 from mimolearn.detectors import UnfoldedDetector
@@ -25,7 +25,7 @@ from mimolearn.training.data import draw_block, draw_channels, step_generator
 from mimolearn.training.losses import check_loss_finite, loss_of
 from mimolearn.training.measure import measure
 from mimolearn.training.recipe import Recipe, Stage, shipped_recipes
-from mimolearn.weights import Card, DepthLosses, read_card, write_weights
+from mimolearn.weights import Card, DepthLosses, read_card, round_to, write_weights
 
 _CHECKPOINT_S = 20.0
 
@@ -115,6 +115,8 @@ class _Run:
         self._total = sum(stage.steps for stage in self._stages)
         self._folder = folder
         self._detector = recipe.build()
+        if recipe.precision == "bfloat16":
+            self._detector.training_dtype = torch.bfloat16
         self._history: list[dict[str, Any]] = []
         self._started, self._cpu_started = time.monotonic(), time.process_time()
         path = self._path("checkpoint.safetensors")
@@ -144,7 +146,10 @@ class _Run:
         history = tuple(self._history)
         if self._folder is None:
             return Trained(detector, history)
-        card = write_weights(self._folder, detector, self._card_fields(detector))
+        dtype = torch.float16 if self._recipe.stored == "float16" else None
+        if dtype is not None:
+            round_to(detector, dtype)
+        card = write_weights(self._folder, detector, self._card_fields(detector), dtype)
         checkpoint = self._path("checkpoint.safetensors")
         if checkpoint is not None:
             checkpoint.unlink(missing_ok=True)
@@ -185,7 +190,7 @@ class _Run:
             group["lr"] = learning_rate(stage, position.stage_step)
         self._detector.train()
         self._optimizer.zero_grad()
-        loss = loss_of(recipe.loss, detector, block, stage.depth)
+        loss = self._loss(detector, block, stage.depth, generator)
         loss.backward()
         value = float(loss.detach())
         check_loss_finite(value, position.step)
@@ -197,6 +202,16 @@ class _Run:
         position.stage_step += 1
         position.step += 1
         return value
+
+    def _loss(
+        self, detector: UnfoldedDetector, block: Block, depth: int | None, draw: Generator | None
+    ) -> Tensor:
+        """Mean over the network and those parts of it that it has trained beside itself."""
+        views = detector.views(draw)
+        losses = [
+            loss_of(self._recipe.loss, view, block, own_depth or depth) for view, own_depth in views
+        ]
+        return sum(losses[1:], losses[0]) / len(losses)
 
     def _report(self, stage: Stage, validation: list[Block], losses: list[float]) -> None:
         value = self._validate(stage, validation)
@@ -257,7 +272,7 @@ class _Run:
         with torch.no_grad():
             for share, block in zip(self._shares, blocks, strict=True):
                 detector = self._detector.serving(share.scenario.constellation)
-                losses.append(float(loss_of(self._recipe.loss, detector, block, stage.depth)))
+                losses.append(float(self._loss(detector, block, stage.depth, None)))
         return sum(losses) / len(losses)
 
     def _keep_if_best(self, value: float) -> None:
@@ -281,7 +296,7 @@ class _Run:
         rate = self._stages[min(stage, len(self._stages) - 1)].learning_rate
         adam = self._recipe.adam
         trainable = [p for p in self._detector.parameters() if p.requires_grad]
-        return Adam(trainable, lr=rate, betas=(adam.beta1, adam.beta2))
+        return Adam(trainable, lr=rate, betas=(adam.beta1, adam.beta2), fused=adam.fused)
 
     def _start_from(self, name: str) -> str:
         other = load_detector(name)

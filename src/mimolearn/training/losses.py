@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from itertools import islice
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from mimolearn.detection import (
     AxisGaussianDetection,
@@ -15,6 +17,13 @@ from mimolearn.detection import (
     LogitDetection,
 )
 from mimolearn.detectors import UnfoldedDetector
+from mimolearn.detectors.level_logits import level_indices
+from mimolearn.detectors.normal_equations import (
+    complex_symbols,
+    normal_equations,
+    right_side,
+    zero_forcing,
+)
 from mimolearn.errors import invalid
 from mimolearn.linalg import matched_filter
 from mimolearn.scenario import Block
@@ -26,18 +35,33 @@ LayerLosses = Iterator[Tensor]
 def loss_of(loss: Loss, detector: UnfoldedDetector, block: Block, depth: int | None) -> Tensor:
     """The loss of a block, (): that of the last layer within ``depth``, and of those before it.
 
-    last + inner_weight / L sum_t (t / L)^3 loss_t, each channel over its noise_var if
-    ``over_noise``; ln(that + log_offset) if ``log_offset`` is above 0.
+    last + inner_weight / L sum_t (t / L)^3 loss_t, or for other ``layers`` than "cubic" a weighted
+    mean of all; each channel over its noise_var if ``over_noise``; ln(that + log_offset) if
+    ``log_offset`` is above 0; plus ``penalty`` times the network's.
     """
     per_layer = list(islice(_LOSSES[loss.name](detector, block), depth))
     if loss.over_noise:
         per_layer = [value / block.noise_var for value in per_layer]
+    total = _over_layers(loss, per_layer)
+    if loss.log_offset:
+        total = (total + loss.log_offset).log()
+    penalty = detector.penalty() if loss.penalty else None
+    return total if penalty is None else total + loss.penalty * penalty
+
+
+def _over_layers(loss: Loss, per_layer: list[Tensor]) -> Tensor:
+    count = len(per_layer)
+    if loss.layers != "cubic":
+        weights = [math.log(t) if loss.layers == "log" else 1.0 for t in range(1, count + 1)]
+        # One layer alone has ln 1 = 0, and yet is what there is to train.
+        whole = sum(weights) or 1.0
+        means = torch.stack(per_layer).flatten(1).mean(1)
+        return (means * means.new_tensor(weights if sum(weights) else [1.0])).sum() / whole
     total = per_layer[-1].mean()
-    if loss.inner_weight and len(per_layer) > 1:
-        count = len(per_layer)
+    if loss.inner_weight and count > 1:
         inner = sum((t / count) ** 3 * v.mean() for t, v in enumerate(per_layer[:-1], start=1))
         total = total + loss.inner_weight / count * inner
-    return (total + loss.log_offset).log() if loss.log_offset else total
+    return total
 
 
 def mse(detector: UnfoldedDetector, block: Block) -> LayerLosses:
@@ -67,6 +91,34 @@ def cross_entropy(detector: UnfoldedDetector, block: Block) -> LayerLosses:
         yield -sent.mean((-2, -1))
 
 
+def level_entropy(detector: UnfoldedDetector, block: Block) -> LayerLosses:
+    """Mean -ln P(sent level) over the real axes, without the way over symbols."""
+    constellation = detector.constellation
+    levels = level_indices(constellation, block.indices)
+    sign = (2 * levels - 1).to(block.noise_var.dtype)
+    prepared = detector.prepare(block.h_hat, block.noise_var)
+    logits = detector.layer_logits(prepared, block.y)
+    if constellation.num_levels == 2:
+        missed = functional.softplus(-sign * logits.squeeze(-1))
+    else:
+        log_probability = torch.log_softmax(logits, -1)
+        sent = levels.unsqueeze(-1).expand(*log_probability.shape[:-1], 1)
+        missed = -log_probability.gather(-1, sent).squeeze(-1)
+    return iter(missed.mean((-2, -1)))
+
+
+def mse_over_zf(detector: UnfoldedDetector, block: Block) -> LayerLosses:
+    """Mean of ||x_hat - x||^2 / ||x_zf - x||^2, a ratio for every vector (Samuel et al. 2019)."""
+    constellation = detector.constellation
+    x = constellation.map(block.indices, block.y.dtype)
+    equations = normal_equations(constellation, block.h_hat, block.noise_var)
+    q = right_side(constellation, equations, block.y)
+    x_zf = complex_symbols(constellation, zero_forcing(equations, q))
+    forced = torch.view_as_real(x_zf - x).square().sum((-2, -1))
+    for x_hat in _layers(detector, block):
+        yield (torch.view_as_real(x_hat - x).square().sum((-2, -1)) / forced).mean(-1)
+
+
 def symbol_logits(detection: Detection) -> Tensor:
     """(*C, T, Nt, M) symbol log-probabilities, any offset, of a soft detection."""
     c = detection.constellation
@@ -87,6 +139,8 @@ _LOSSES: dict[str, Callable[[UnfoldedDetector, Block], LayerLosses]] = {
     "mse": mse,
     "residual": residual,
     "cross-entropy": cross_entropy,
+    "level-entropy": level_entropy,
+    "mse-over-zf": mse_over_zf,
 }
 
 

@@ -52,18 +52,25 @@ class Share(PlainModel):
 class Loss(PlainModel):
     """What is minimised; see ``losses``.
 
-    name: "mse", "residual" (blind) or "cross-entropy".
+    name: "mse", "residual" (blind), "cross-entropy", "level-entropy" (that of the levels of real
+    axes, from networks with logits of them) or "mse-over-zf" (DetNet's).
+    layers: "cubic", see inner_weight; "equal"; "log", ln t for layer t (DetNet's).
     over_noise: divide each channel's loss by its noise_var, so that high SNRs count as much.
     inner_weight: weight of the layers before the last, each of which gets (t/L)^3 of it over L.
     log_offset: above 0, a step minimises ln(loss + log_offset), so that scenarios with many errors
     do not drown those with few.
+    penalty: weight of what the network itself wants small (R-WeSNet's lambda).
     """
 
-    name: Literal["mse", "residual", "cross-entropy"] = "mse"
+    name: Literal["mse", "residual", "cross-entropy", "level-entropy", "mse-over-zf"] = "mse"
+    layers: Annotated[
+        Literal["cubic", "equal", "log"], Field(exclude_if=lambda layers: layers == "cubic")
+    ] = "cubic"
     over_noise: bool = False
     inner_weight: Annotated[Real, Field(ge=0, le=100)] = 0.0
     # Left out where it is 0: see Recipe.also.
     log_offset: Annotated[Real, Field(ge=0, le=100, exclude_if=lambda offset: offset == 0)] = 0.0
+    penalty: Annotated[Real, Field(ge=0, le=100, exclude_if=lambda weight: weight == 0)] = 0.0
 
 
 class Stage(PlainModel):
@@ -137,11 +144,15 @@ class Batch(PlainModel):
 
 
 class Adam(PlainModel):
-    """Adam's decay rates, and the largest norm that a gradient keeps (0: any)."""
+    """Adam's decay rates, and the largest norm that a gradient keeps (0: any).
+
+    fused: one pass over all parameters, for networks of millions.
+    """
 
     beta1: Annotated[Real, Field(ge=0, lt=1)] = 0.9
     beta2: Annotated[Real, Field(ge=0, lt=1)] = 0.99
     clip_norm: Annotated[Real, Field(ge=0)] = 0.0
+    fused: Annotated[bool, Field(exclude_if=lambda fused: not fused)] = False
 
 
 class Validation(PlainModel):
@@ -170,6 +181,8 @@ class Recipe(PlainModel):
     scenario unless it is given. scenario: a Scenario, in TOML also the name of a shipped one.
     start_from: weights (a shipped name or a file) whose parameters training starts from.
     also: further scenarios; steps take the scenario and these in turn, and validation their mean.
+    precision: of the large products of a training step, where the network knows how; parameters
+    and sums stay in float32. stored: of the numbers in the file; they are used in float32.
 
     >>> recipe = Recipe(
     ...     name="mine", network="lcgnet-s", scenario="lcgnet-32x64-bpsk", stage=[{"steps": 10}]
@@ -194,6 +207,12 @@ class Recipe(PlainModel):
     start_from: str = ""
     # Left out where it is empty, so that the keys of recipes without it stay as they are.
     also: Annotated[tuple[Share, ...], Field(exclude_if=lambda shares: not shares)] = ()
+    precision: Annotated[
+        Literal["float32", "bfloat16"], Field(exclude_if=lambda kind: kind == "float32")
+    ] = "float32"
+    stored: Annotated[
+        Literal["float32", "float16"], Field(exclude_if=lambda kind: kind == "float32")
+    ] = "float32"
 
     @field_validator("scenario", mode="before")
     @classmethod

@@ -26,7 +26,7 @@ def _panel(num_rx_ant: int) -> ErrorRatePanel:
                 start="chebyshev",
                 stage=Stage(steps=300, learning_rate=0.005),
             ),
-            Network("detnet", f"detnet-32x{num_rx_ant}-qpsk"),
+            Network("detnet", "detnet-32-qpsk"),
             *(("sphere",) if num_rx_ant > 32 else ()),
         ),
         snr_db=_SNRS[num_rx_ant],
@@ -67,5 +67,8 @@ EXPERIMENT = Experiment(
             of="library",
         ),
     ),
-    notes=("DetNet is waited for: its curves and statements come with its weights.",),
+    notes=(
+        "DetNet has the paper's sizes and 30 layers. One set of weights serves all three numbers "
+        "of antennas, trained on them in turn for a minute, not for 3 days.",
+    ),
 )

@@ -1,0 +1,44 @@
+"""`mimolearn cost`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Annotated
+
+import typer
+
+from mimolearn.cli.app import AsJson, app, stdout
+
+
+@app.command()
+def cost(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[DETECTOR]...", help="Detectors or weights; all by default."),
+    ] = None,
+    scenario: Annotated[
+        str, typer.Option("--scenario", "-s", help="A shipped scenario, or a TOML file.")
+    ] = "detnet-30x60-bpsk",
+    snr_db: Annotated[
+        float, typer.Option("--snr-db", help="Where searches are averaged over vectors.")
+    ] = 10.0,
+    as_json: AsJson = False,
+) -> None:
+    """Count multiplications, FLOPs, parameters and bytes of detectors in a scenario.
+
+    Example: mimolearn cost detnet equi-net lmmse --scenario detnet-30x60-bpsk
+    """
+    from mimolearn.report import cost_table, detector_costs
+    from mimolearn.scenario import Scenario
+
+    is_file = scenario.endswith(".toml")
+    chosen = Scenario.from_toml(scenario) if is_file else Scenario.shipped(scenario)
+    found = detector_costs(chosen, tuple(names or ()), snr_db)
+    if as_json:
+        sys.stdout.write(json.dumps(found.to_dict(), indent=2) + "\n")
+        return
+    console = stdout()
+    console.print(cost_table(found))
+    for name, why in found.missing.items():
+        console.print(f"{name}: {why}", style="dim", highlight=False, markup=False)

@@ -1,0 +1,342 @@
+"""DetNet for BPSK: Gram matrix, right side and all layers in one kernel, in single precision.
+
+Lanes run along units, whose weights are packed so that no sum goes along a vector and every weight
+is read once, in order. Four received vectors go through the layers together, so that what is read
+serves all four; what is left over goes alone.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+
+import numpy as np
+
+from mimolearn.kernels.compile import compiled, inlined, source_stamp
+from mimolearn.kernels.linear import signature
+from mimolearn.kernels.simd import fma, maximum, minimum, splat
+from mimolearn.kernels.simd_memory import load, load_first, store, store_first
+
+_LANES = 16
+BLOCK = 48
+# psi's slope may be trained to nothing: the authors' guard.
+_SLOPE_FLOOR = 1e-5
+# x P(x^2) / Q(x^2), least squares on [0, 5.6] and [0, 8.6], beyond which both are 1 in float32:
+# erf(x / sqrt 2) and tanh x within 4e-7.
+_ERF = (
+    *(0.7978845, 0.06811814, 0.009372473, 0.00034084875, 1.26308305e-05, 4.4566345e-08),
+    *(0.25203946, 0.028754495, 0.0018936731, 7.391079e-05, 1.181196e-06, 5.6),
+)
+_TANH = (
+    *(1.0, 0.1411322, 0.0044446657, 4.2760057e-05, 1.14015464e-07, 3.8563996e-11),
+    *(0.47446555, 0.02926651, 0.00050444604, 2.6493638e-06, 3.0577079e-09, 8.6),
+)
+
+
+def padded(rows: int) -> int:
+    """Rows of packed weights: whole blocks."""
+    return -(-rows // BLOCK) * BLOCK
+
+
+def pack(weights: np.ndarray, biases: np.ndarray) -> np.ndarray:
+    """(L, rows, columns) and (L, rows) to (L, size): as ``kernel`` reads them."""
+    num_layers, rows, columns = weights.shape
+    joint = np.zeros((num_layers, padded(rows), columns + 1), weights.dtype)
+    joint[:, :rows, :columns] = weights
+    joint[:, :rows, columns] = biases
+    blocks = joint.reshape(num_layers, -1, BLOCK, columns + 1).transpose(0, 1, 3, 2)
+    return np.ascontiguousarray(blocks).reshape(num_layers, -1)
+
+
+def workspace(n: int, hidden: int, state: int) -> int:
+    """Floats: of four vectors inputs, hidden units, what a product gives, and logits."""
+    return 4 * (3 * n + state + 16 + padded(hidden) + padded(n + state) + padded(n))
+
+
+@inlined
+def _times_symmetric(matrix, start, n, space, x, at):
+    """G x: row k of G, which is its column, times x_k."""
+    for i in range(0, n, _LANES):
+        left = n - i
+        total = splat(0.0)
+        for k in range(n):
+            row = load_first(matrix, start + k * n + i, left)
+            total = fma(splat(space[x + k]), row, total)
+        store_first(space, at + i, total, left)
+
+
+@inlined
+def _product(weights, start, rows, columns, space, x, at):
+    """W x + b: blocks of 48 rows, in each column after column, then b as the last one."""
+    for r in range(0, rows, BLOCK):
+        zero = splat(0.0)
+        a0, a1, a2, b0, b1, b2 = zero, zero, zero, zero, zero, zero
+        even = columns - columns % 2
+        for k in range(0, even, 2):
+            p, q = splat(space[x + k]), splat(space[x + k + 1])
+            a0 = fma(load(weights, start), p, a0)
+            a1 = fma(load(weights, start + 16), p, a1)
+            a2 = fma(load(weights, start + 32), p, a2)
+            b0 = fma(load(weights, start + 48), q, b0)
+            b1 = fma(load(weights, start + 64), q, b1)
+            b2 = fma(load(weights, start + 80), q, b2)
+            start += 96
+        if even < columns:
+            p = splat(space[x + even])
+            a0 = fma(load(weights, start), p, a0)
+            a1 = fma(load(weights, start + 16), p, a1)
+            a2 = fma(load(weights, start + 32), p, a2)
+            start += 48
+        store(space, at + r, a0 + b0 + load(weights, start))
+        store(space, at + r + 16, a1 + b1 + load(weights, start + 16))
+        store(space, at + r + 32, a2 + b2 + load(weights, start + 32))
+        start += 48
+
+
+@inlined
+def _product_of_four(weights, start, rows, columns, space, x, at, stride):
+    """The same for four vectors, ``stride`` floats apart."""
+    for r in range(0, rows, BLOCK):
+        zero = splat(0.0)
+        a0, a1, a2, b0, b1, b2 = zero, zero, zero, zero, zero, zero
+        c0, c1, c2, d0, d1, d2 = zero, zero, zero, zero, zero, zero
+        for k in range(x, x + columns):
+            w0, w1, w2 = load(weights, start), load(weights, start + 16), load(weights, start + 32)
+            start += 48
+            p, q = splat(space[k]), splat(space[k + stride])
+            a0, a1, a2 = fma(w0, p, a0), fma(w1, p, a1), fma(w2, p, a2)
+            b0, b1, b2 = fma(w0, q, b0), fma(w1, q, b1), fma(w2, q, b2)
+            p, q = splat(space[k + 2 * stride]), splat(space[k + 3 * stride])
+            c0, c1, c2 = fma(w0, p, c0), fma(w1, p, c1), fma(w2, p, c2)
+            d0, d1, d2 = fma(w0, q, d0), fma(w1, q, d1), fma(w2, q, d2)
+        w0, w1, w2 = load(weights, start), load(weights, start + 16), load(weights, start + 32)
+        start += 48
+        _store_three(space, at + r, a0 + w0, a1 + w1, a2 + w2)
+        _store_three(space, at + r + stride, b0 + w0, b1 + w1, b2 + w2)
+        _store_three(space, at + r + 2 * stride, c0 + w0, c1 + w1, c2 + w2)
+        _store_three(space, at + r + 3 * stride, d0 + w0, d1 + w1, d2 + w2)
+
+
+@inlined
+def _store_three(space, at, a, b, c):
+    store(space, at, a)
+    store(space, at + 16, b)
+    store(space, at + 32, c)
+
+
+@inlined
+def _odd(x, k):
+    """The rational odd function of coefficients k, on [-k[11], k[11]] and constant beyond."""
+    x = maximum(minimum(x, splat(k[11])), splat(-k[11]))
+    z = x * x
+    p, q = splat(k[5]), splat(k[10])
+    for i in range(4, -1, -1):
+        p = fma(p, z, splat(k[i]))
+    for i in range(9, 5, -1):
+        q = fma(q, z, splat(k[i]))
+    q = fma(q, z, splat(1.0))
+    return x * p / q
+
+
+@inlined
+def _activate(space, start, count, gelu, k):
+    """Lanes beyond ``count`` hold what no product reads."""
+    for j in range(start, start + count, _LANES):
+        a = load(space, j)
+        if gelu:
+            store(space, j, a * 0.5 * (_odd(a, k) + 1.0))
+        else:
+            store(space, j, maximum(a, splat(0.0)))
+
+
+@inlined
+def _mix(space, old, new, count, residual):
+    """old = r old + (1 - r) new."""
+    kept, added = splat(residual), splat(np.float32(1.0) - residual)
+    for i in range(0, count, _LANES):
+        left = count - i
+        fresh = load_first(space, new + i, left) * added
+        store_first(space, old + i, fma(load_first(space, old + i, left), kept, fresh), left)
+
+
+@inlined
+def _means(space, x, logits, n, k):
+    """x = tanh(logits / 2)."""
+    for i in range(0, n, _LANES):
+        store_first(space, x + i, _odd(load(space, logits + i) * 0.5, k), n - i)
+
+
+@inlined
+def _soft_signs(space, at, n, slope):
+    """psi_t in place."""
+    width = abs(slope) + np.float32(_SLOPE_FLOOR)
+    zero = np.float32(0.0)
+    for i in range(at, at + n):
+        a = space[i]
+        space[i] = (max(a + slope, zero) - max(a - slope, zero)) / width - np.float32(1.0)
+
+
+@inlined
+def _real_rows(h, start, rx, n, width, rows):
+    """[Re H; Im H] in padded rows; their number, without Im H where it is zero."""
+    imaginary = 0
+    for r in range(rx):
+        for i in range(n):
+            rows[r * width + i] = h[start + 2 * (r * n + i)]
+        for i in range(n):
+            imaginary |= int(h[start + 2 * (r * n + i) + 1] != np.float32(0.0))
+    if imaginary == 0:
+        return rx
+    for r in range(rx):
+        for i in range(n):
+            rows[(rx + r) * width + i] = h[start + 2 * (r * n + i) + 1]
+    return 2 * rx
+
+
+@inlined
+def _gram(rows, count, n, width, scaled):
+    """G, four rows at a time, in padded rows; left of the diagonal's block it is not made."""
+    for i in range(0, n, 4):
+        for j in range(i // _LANES * _LANES, width, _LANES):
+            zero = splat(0.0)
+            a, b, c, d = zero, zero, zero, zero
+            for r in range(count):
+                row = load(rows, r * width + j)
+                at = r * width + i
+                a = fma(splat(rows[at]), row, a)
+                b = fma(splat(rows[at + 1]), row, b)
+                c = fma(splat(rows[at + 2]), row, c)
+                d = fma(splat(rows[at + 3]), row, d)
+            store(scaled, i * width + j, a)
+            store(scaled, (i + 1) * width + j, b)
+            store(scaled, (i + 2) * width + j, c)
+            store(scaled, (i + 3) * width + j, d)
+
+
+@inlined
+def _right_side(rows, count, rx, n, width, y, start, scale, q, to):
+    """q of one vector, times ``scale``."""
+    for j in range(0, n, _LANES):
+        total = splat(0.0)
+        for r in range(count):
+            at = start + (2 * r if r < rx else 2 * (r - rx) + 1)
+            total = fma(splat(y[at]), load(rows, r * width + j), total)
+        store_first(q, to + j, total * scale, n - j)
+
+
+def equations_workspace(rx: int, n: int) -> int:
+    """Floats: the rows of [Re H; Im H], and of G."""
+    width = -(-n // _LANES) * _LANES
+    return (2 * rx + width) * width
+
+
+@functools.cache
+def equations_kernel() -> Callable[..., bool]:
+    """kernel(h, y, matrix, q, num, vectors, rx, n, space): all flat.
+
+    h: (num, rx, n, 2); y: (num, vectors, rx, 2). Out: matrix (num, n, n), G over its mean diagonal,
+    and q (num, vectors, n) alike. Returns whether h, its squares and y are finite.
+    """
+    stamp = source_stamp()
+
+    def detnet_equations(h, y, matrix, q, num, vectors, rx, n, space):
+        _ = stamp
+        width = (n + 15) // 16 * 16
+        rows, scaled = space[: 2 * rx * width], space[2 * rx * width :]
+        rows[:] = np.float32(0.0)
+        checksum = np.float32(0.0)
+        for b in range(num):
+            count = _real_rows(h, 2 * b * rx * n, rx, n, width, rows)
+            _gram(rows, count, n, width, scaled)
+            energy = np.float32(0.0)
+            for i in range(n):
+                energy += scaled[i * width + i]
+            # The diagonal has the square of every entry of H.
+            checksum += energy * np.float32(0.0)
+            scale = np.float32(1.0)
+            if energy > np.float32(0.0):
+                scale = np.float32(n) / energy
+            for i in range(n):
+                for j in range(i // _LANES * _LANES):
+                    matrix[(b * n + i) * n + j] = scaled[j * width + i] * scale
+                for j in range(i // _LANES * _LANES, n, _LANES):
+                    row = load(scaled, i * width + j) * scale
+                    store_first(matrix, (b * n + i) * n + j, row, n - j)
+            for t in range(b * vectors, (b + 1) * vectors):
+                _right_side(rows, count, rx, n, width, y, 2 * t * rx, scale, q, t * n)
+                # All of y, also what meets nothing but zeros of H.
+                for i in range(2 * t * rx, 2 * (t + 1) * rx):
+                    checksum += y[i] * np.float32(0.0)
+
+        return checksum == np.float32(0.0)
+
+    return compiled(signature(4, 4, gives="boolean"), detnet_equations)
+
+
+@functools.cache
+def layers_kernel() -> Callable[..., None]:
+    """kernel(weights, slope, matrix, q, start, residual, out,
+
+    num, vectors, layers, n, hidden, state, gelu, space): all flat. weights: of layer after layer
+    W1 and [W2; W3], packed (see ``pack``); slope: (layers) for a soft sign, () for logits;
+    residual: (1). Out: x of the last layer, or its logits, (num vectors n).
+    """
+    stamp = source_stamp()
+    erf, tanh = (np.array(k, np.float32) for k in (_ERF, _TANH))
+
+    def detnet_layers(
+        weights, slope, matrix, q, start, residual, out,
+        num, vectors, layers, n, hidden, state, gelu, space,
+    ):  # fmt: skip
+        _ = stamp
+        inputs, outputs = 3 * n + state, n + state
+        first = (hidden + 47) // 48 * 48 * (inputs + 1)
+        second = (outputs + 47) // 48 * 48 * (hidden + 1)
+        # Whole vectors and blocks are written: what lies behind is written afterwards.
+        u = inputs + 16
+        pushed = u + (hidden + 47) // 48 * 48
+        logits = pushed + (outputs + 47) // 48 * 48
+        stride = logits + (n + 47) // 48 * 48
+        soft_sign, r = len(slope) > 0, residual[0]
+        x, v = 2 * n, 3 * n
+        b, total = 0, num * vectors
+        while b < total:
+            together = 4 if total - b >= 4 else 1
+            space[:] = np.float32(0.0)
+            for g in range(together):
+                for i in range(n):
+                    space[g * stride + i] = q[(b + g) * n + i]
+                    space[g * stride + x + i] = start[(b + g) * n + i]
+            for t in range(layers):
+                at = t * (first + second)
+                for g in range(together):
+                    own = g * stride
+                    channel = (b + g) // vectors * n * n
+                    _times_symmetric(matrix, channel, n, space, own + x, own + n)
+                if together == 4:
+                    _product_of_four(weights, at, hidden, inputs, space, 0, u, stride)
+                else:
+                    _product(weights, at, hidden, inputs, space, 0, u)
+                for g in range(together):
+                    _activate(space, g * stride + u, hidden, gelu > 0, erf)
+                at += first
+                if together == 4:
+                    _product_of_four(weights, at, outputs, hidden, space, u, pushed, stride)
+                else:
+                    _product(weights, at, outputs, hidden, space, u, pushed)
+                for g in range(together):
+                    own = g * stride
+                    _mix(space, own + v, own + pushed + n, state, r)
+                    if soft_sign:
+                        _soft_signs(space, own + pushed, n, slope[t])
+                        _mix(space, own + x, own + pushed, n, r)
+                    else:
+                        _mix(space, own + logits, own + pushed, n, r)
+                        _means(space, own + x, own + logits, n, tanh)
+            for g in range(together):
+                found = g * stride + (x if soft_sign else logits)
+                for i in range(n):
+                    out[(b + g) * n + i] = space[found + i]
+            b += together
+
+    return compiled(signature(7, 7), detnet_layers)

@@ -1,0 +1,151 @@
+"""What every detector costs in one scenario: multiplications, FLOPs, parameters, memory."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from rich import box
+from rich.table import Table
+
+from mimolearn.detectors import Detector, detector_class, detector_names, make_detector
+from mimolearn.detectors.trained import load_detector
+from mimolearn.errors import InvalidInputError, MimolearnError
+from mimolearn.scenario import Scenario
+from mimolearn.simulation import cost_report
+from mimolearn.simulation.chunk import evaluating
+from mimolearn.weights import is_weights_name
+
+_VECTORS = 200
+_SEED = 1
+
+
+@dataclass(frozen=True)
+class DetectorCost:
+    """Counted work and storage of one detector.
+
+    per_channel, per_vector: real multiplications, a complex one counted as four; measured: whether
+    the second is a mean over random vectors, of a search whose work depends on them. flops: of one
+    channel with ``vectors`` vectors, each multiplication with one addition, which matrix products
+    come close to. parameters, parameter_bytes: what is stored, as float32.
+    """
+
+    name: str
+    per_channel: int
+    per_vector: float
+    measured: bool
+    vectors: int
+    flops: float
+    parameters: int
+    parameter_bytes: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Costs:
+    """costs: in the order asked for. missing: why a detector is not among them, by its name."""
+
+    scenario: Scenario
+    snr_db: float
+    costs: tuple[DetectorCost, ...]
+    missing: dict[str, str]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        return {
+            "scenario": self.scenario.model_dump(mode="json"),
+            "snr_db": self.snr_db,
+            "detectors": [cost.to_dict() for cost in self.costs],
+            "missing": self.missing,
+        }
+
+
+def detector_costs(scenario: Scenario, names: tuple[str, ...] = (), snr_db: float = 10.0) -> Costs:
+    """Count detectors (all by default) and weights by name, with the scenario's sizes.
+
+    Networks that are made for a number of streams or a load are built for the scenario's.
+    snr_db: of the vectors over which searches are averaged. A detector that does not serve the
+    scenario is named with the reason; asked for by name, it is an InvalidInputError.
+
+    >>> s = Scenario(num_tx_ant=30, num_rx_ant=60, constellation="bpsk")
+    >>> detector_costs(s, ("detnet",)).costs[0].parameters == 20 * 57931
+    True
+    """
+    found, missing = [], {}
+    for name in names or detector_names():
+        try:
+            detector = _build(scenario, name)
+            found.append(_cost(scenario, name, detector, snr_db))
+        except MimolearnError as error:
+            if names:
+                raise InvalidInputError(f"{name}: {error}") from None
+            missing[name] = str(error)
+    return Costs(scenario, snr_db, tuple(found), missing)
+
+
+def cost_table(found: Costs) -> Table:
+    """As a table for the terminal."""
+    s = found.scenario
+    columns = ("detector", "mult. a channel", "a vector", "kFLOP a block", "parameters", "kB")
+    title = f"{s.num_tx_ant} x {s.num_rx_ant} {s.constellation}, {s.channel_reuse} vector a channel"
+    table = Table(*columns, title=title, box=box.SIMPLE_HEAD, pad_edge=False)
+    for cost in found.costs:
+        vector = f"{cost.per_vector:,.0f}" + (" *" if cost.measured else "")
+        table.add_row(
+            cost.name,
+            f"{cost.per_channel:,}",
+            vector,
+            f"{cost.flops / 1e3:,.0f}",
+            f"{cost.parameters:,}" if cost.parameters else "-",
+            f"{cost.parameter_bytes / 1e3:,.1f}" if cost.parameters else "-",
+        )
+    if any(cost.measured for cost in found.costs):
+        table.caption = f"* mean of {_VECTORS} vectors at {found.snr_db:g} dB"
+    return table
+
+
+def _build(scenario: Scenario, name: str) -> Detector:
+    if is_weights_name(name):
+        return load_detector(name, scenario.constellation)
+    known = detector_class(name).option_names()
+    sizes = {
+        "num_tx_ant": scenario.num_tx_ant,
+        "load": scenario.num_tx_ant / scenario.num_rx_ant,
+    }
+    options = {key: value for key, value in sizes.items() if key in known}
+    if name == "detnet" and scenario.points().num_levels > 2:
+        options["version"] = 2
+    return make_detector(name, scenario.constellation, **options)
+
+
+def _cost(scenario: Scenario, name: str, detector: Detector, snr_db: float) -> DetectorCost:
+    report = cost_report(scenario, detector)
+    per_vector: float | None = report.per_vector
+    measured = per_vector is None
+    if per_vector is None:
+        per_vector = _mean_work(scenario, detector, snr_db)
+    vectors = scenario.channel_reuse
+    return DetectorCost(
+        name=name,
+        per_channel=report.per_channel,
+        per_vector=per_vector,
+        measured=measured,
+        vectors=vectors,
+        flops=2 * (report.per_channel + vectors * per_vector),
+        parameters=report.parameters,
+        parameter_bytes=report.parameter_bytes,
+    )
+
+
+def _mean_work(scenario: Scenario, detector: Detector, snr_db: float) -> float:
+    """Multiplications that a search spends on a vector."""
+    channels = max(1, _VECTORS // scenario.channel_reuse)
+    block = scenario.draw(snr_db, channels, torch.Generator().manual_seed(_SEED))
+    with torch.no_grad(), evaluating(detector):
+        work = detector(block.y, block.h_hat, block.noise_var).work
+    assert work is not None, detector.name
+    return float(work.double().mean())
