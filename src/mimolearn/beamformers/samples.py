@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import functools
+
 import torch
 from torch import Generator, Tensor
 
+from mimolearn.beamformers.objective import Samples
 from mimolearn.constellation import Constellation
 
 _SEED = 20220105
@@ -38,3 +41,9 @@ def interferers(points: Constellation, num_streams: int, most: int) -> Tensor:
 def error_factor(points: Constellation) -> float:
     """2 (1 - 1/L): thresholds a level has on average, over both sides of one axis."""
     return 2 * (1 - 1 / points.num_levels)
+
+
+@functools.lru_cache(maxsize=32)
+def samples_for(points: Constellation, num_streams: int, most: int, dtype: torch.dtype) -> Samples:
+    """``interferers`` in a real dtype, made once."""
+    return Samples(interferers(points, num_streams, most).to(dtype), error_factor(points))
