@@ -14,6 +14,7 @@ from mimolearn.beamformers.digital import scaled_to_power
 from mimolearn.beamformers.objective import Gradient
 
 Step = Callable[[Beams], Gradient]
+Value = Callable[[Beams], Tensor]
 
 _BETA1, _BETA2 = 0.9, 0.99
 
@@ -36,8 +37,9 @@ class Best(NamedTuple):
 
 def normalised(beams: Beams) -> Beams:
     """Power 1, and receivers whose every stream has ||w_rf w_bb|| = 1; no error rate changes."""
-    norms = torch.linalg.vector_norm(beams.receive(), dim=-2, keepdim=True)
-    w_bb = beams.w_bb / norms.clamp(min=torch.finfo(norms.dtype).tiny)
+    q = beams.receive()
+    power = (q.real.square() + q.imag.square()).sum(-2, keepdim=True)
+    w_bb = beams.w_bb * power.clamp(min=torch.finfo(power.dtype).tiny).rsqrt()
     return beams._replace(f_bb=scaled_to_power(beams.f_rf, beams.f_bb), w_bb=w_bb)
 
 
@@ -49,13 +51,14 @@ def turned(matrix: Tensor, phase: Tensor) -> Tensor:
 def rms(x: Tensor) -> Tensor:
     """Root mean |x|^2 of each channel, with all but the first axis kept as ones."""
     axes = tuple(range(1, x.ndim))
-    return x.abs().square().mean(axes, keepdim=True).sqrt()
+    power = x.real.square() + x.imag.square() if x.is_complex() else x.square()
+    return power.mean(axes, keepdim=True).sqrt()
 
 
 def adam_descent(
-    start: Beams, step: Step, num_iter: int, rate: float, analog: bool = True
+    start: Beams, step: Step, value: Value, num_iter: int, rate: float, analog: bool
 ) -> Best:
-    """Minimise from a start; returns the best iterate of every channel.
+    """Minimise what ``value`` gives and ``step`` derives; the best iterate of every channel.
 
     Adam with beta2 0.99, complex entries share one second moment |g|^2, rate falls on half a
     cosine; steps are in units of rms(f_bb), rms(w_bb) and radians; all four parts move at once
@@ -70,7 +73,7 @@ def adam_descent(
         moves = _adam(moments, found, t, analog)
         size = rate * (1 + math.cos(math.pi * t / num_iter)) / 2
         beams = _moved(beams, moves, size)
-    return best.improved(step(beams).value, beams)
+    return best.improved(value(beams), beams)
 
 
 def _adam(

@@ -11,7 +11,9 @@ from mimolearn.linalg import add_diagonal
 
 def scaled_to_power(f_rf: Tensor, f_bb: Tensor) -> Tensor:
     """f_bb with ||f_rf f_bb||_F = 1 (eq. 26)."""
-    return f_bb / torch.linalg.matrix_norm(f_rf @ f_bb)[..., None, None]
+    sent = f_rf @ f_bb
+    power = (sent.real.square() + sent.imag.square()).sum((-1, -2), keepdim=True)
+    return f_bb * power.rsqrt()
 
 
 def mmse_transmit(h: Tensor, noise_var: Tensor, f_rf: Tensor, receive: Tensor) -> Tensor:

@@ -15,11 +15,12 @@ from mimolearn.linalg import add_diagonal
 class Metric(NamedTuple):
     """Inverse of the metric of each part, in which steps are short.
 
-    f_bb: (N, Rt, Rt); f_phase: (N, Nt, Rt, Rt) real; w_bb: (N); w_phase: (N, K, Rr), per chain.
+    f_bb: (N, Rt, Rt); f_rows: (N, Rt, Rt) Q, which is D Q D^* for the phases of an antenna whose
+    row of F is on the diagonal of D; w_bb: (N); w_phase: (N, K, Rr), per chain.
     """
 
     f_bb: Tensor
-    f_phase: Tensor
+    f_rows: Tensor
     w_bb: Tensor
     w_phase: Tensor
 
@@ -38,7 +39,6 @@ class Knobs(NamedTuple):
 
 
 def newton_direction(
-    h: Tensor,
     beams: Beams,
     noise_var: Tensor,
     seen: Seen,
@@ -59,16 +59,16 @@ def newton_direction(
     streams = by_x.shape[1]
     hessian = _natural(curvature) * knobs.hessian[:, None, None, None]
     g = _natural_vector(by_x)
-    a = _coupling(h, beams, noise_var, seen, metric)
-    first = _apply(metric, pull_back(h, beams, noise_var, seen, value, by_x, price))
-    p = push_forward(h, beams, seen, first)
+    a = _coupling(beams, seen, metric)
+    first = _apply(metric, beams.f_rf, pull_back(beams, noise_var, seen, value, by_x, price))
+    p = push_forward(beams, seen, first)
     size = 2 * streams * streams
     right = (a.unflatten(-1, (streams, -1)).movedim(-2, 1) @ hessian).movedim(1, -2).flatten(-2)
     eye = torch.eye(size, dtype=right.dtype)
     solved = torch.linalg.solve(eye + right, p.flatten(1).unsqueeze(-1))
     y = g - (hessian @ solved.reshape(-1, streams, 2 * streams, 1)).squeeze(-1)
-    back = pull_back(h, beams, noise_var, seen, value, _turned_vector(y), price)
-    return _apply(metric, back)
+    back = pull_back(beams, noise_var, seen, value, _turned_vector(y), price)
+    return _apply(metric, beams.f_rf, back)
 
 
 def _metric(beams: Beams, price: Tensor, knobs: Knobs) -> Metric:
@@ -85,44 +85,39 @@ def _metric(beams: Beams, price: Tensor, knobs: Knobs) -> Metric:
     outer = beams.f_bb @ beams.f_bb.mH
     mean = outer.diagonal(dim1=-2, dim2=-1).real.mean(-1)
     f = outer * (knobs.curvature_f * price)[:, None, None]
-    inverse = torch.linalg.inv(add_diagonal(f, mean * knobs.damp_f * price))
-    # |delta f V|^2 = sum over m, m' of (F_m V_m) (F_m' V_m')^H for delta f = j F delta theta.
-    turned = beams.f_rf.unsqueeze(-1) * inverse.unsqueeze(1) * beams.f_rf.conj().unsqueeze(-2)
+    # A row f of F adds f V V^H f^H to the power, hence the transpose.
+    f_rows = torch.linalg.inv(add_diagonal(f.mT, mean * knobs.damp_f * price))
     nr = beams.w_rf.shape[-2]
     w_bb = streams / (nr * knobs.damp_w * price)
-    power = beams.w_bb.abs().square().sum(-1).clamp(min=torch.finfo(mean.dtype).eps)
+    power = _squares(beams.w_bb).sum(-1).clamp(min=torch.finfo(mean.dtype).eps)
     w_phase = streams / (power * (knobs.damp_u * price)[:, None, None])
-    return Metric(f_bb, turned.real, w_bb, w_phase)
+    return Metric(f_bb, f_rows, w_bb, w_phase)
 
 
-def _apply(metric: Metric, g: Gradient) -> Gradient:
-    """M^-1 g."""
-    f_phase = (metric.f_phase @ g.f_phase.unsqueeze(-1)).squeeze(-1)
+def _apply(metric: Metric, f_rf: Tensor, g: Gradient) -> Gradient:
+    """M^-1 g; for phases Re(D Q D^*) g."""
+    f_phase = ((f_rf.conj() * g.f_phase) @ metric.f_rows.mT).mul(f_rf).real
     w_phase = metric.w_phase.unsqueeze(-2) * g.w_phase
     w_bb = metric.w_bb[:, None, None, None] * g.w_bb
     return Gradient(g.value, f_phase, metric.f_bb @ g.f_bb, w_phase, w_bb)
 
 
-def push_forward(h: Tensor, beams: Beams, seen: Seen, move: Gradient) -> Tensor:
+def push_forward(beams: Beams, seen: Seen, move: Gradient) -> Tensor:
     """J times a move: (N, S, 2S) in natural order."""
-    users = h.shape[1]
     delta_f = torch.complex(torch.zeros_like(move.f_phase), move.f_phase) * beams.f_rf
     delta_sent = delta_f @ beams.f_bb + beams.f_rf @ move.f_bb
     delta_u = torch.complex(torch.zeros_like(move.w_phase), move.w_phase) * beams.w_rf
     delta_q = delta_u @ beams.w_bb + beams.w_rf @ move.w_bb
-    received = h @ seen.sent.unsqueeze(1)
-    delta = seen.e.mH @ delta_sent + (delta_q.mH @ received).flatten(1, 2)
-    norm = seen.q.abs().square().sum(-2)
+    delta = seen.e.mH @ delta_sent + (delta_q.mH @ seen.received).flatten(1, 2)
+    norm = _squares(seen.q).sum(-2)
     lost = ((seen.q.conj() * delta_q).real.sum(-2) / norm).flatten(1)
-    assert lost.shape[-1] == users * beams.w_bb.shape[-1]
     scaled = delta / seen.noise.unsqueeze(-1)
     x = _natural_vector(seen.x)
     return torch.cat([scaled.real, -scaled.imag], -1) - x * lost.unsqueeze(-1)
 
 
-def _coupling(h: Tensor, beams: Beams, noise_var: Tensor, seen: Seen, metric: Metric) -> Tensor:
+def _coupling(beams: Beams, seen: Seen, metric: Metric) -> Tensor:
     """A = J M^-1 J^T: (N, 2 S^2, 2 S^2), rows (stream, re or im, column)."""
-    del noise_var
     streams = seen.e.shape[-1]
     e = seen.e / seen.noise.unsqueeze(-2)
     through = beams.f_rf.mH @ e
@@ -130,14 +125,22 @@ def _coupling(h: Tensor, beams: Beams, noise_var: Tensor, seen: Seen, metric: Me
     eye = torch.eye(streams, dtype=s.dtype)
     proper = s[:, :, None, :, None] * eye[:, None, :]
     # Phases of F: covariance and pseudo-covariance of sum_n conj(e_in) j (F_n V)_j delta theta.
-    y = beams.f_rf.unsqueeze(-2) * beams.f_bb.mT.unsqueeze(1)
-    left = y @ metric.f_phase.to(y.dtype)
+    # With z = V^T D^2 of each antenna and Re(D Q D^*) = (D Q D^* + D^* Q^* D) / 2, all products
+    # are with matrices that antennas share.
+    square = beams.f_rf * beams.f_rf
+    z = (square.unsqueeze(-2) * beams.f_bb.mT.unsqueeze(1)).flatten(1, 2)
+    zq = (z @ metric.f_rows).unflatten(1, (-1, streams))
+    common = beams.f_bb.mT @ metric.f_rows.mT @ beams.f_bb.conj()
+    turned_back = (zq * square.conj().unsqueeze(-2)).flatten(1, 2) @ beams.f_bb.conj()
+    proper_f = (turned_back.unflatten(1, (-1, streams)) + common.unsqueeze(1)) / 2
+    one_way = (zq.flatten(1, 2) @ beams.f_bb).unflatten(1, (-1, streams))
+    pseudo_f = (one_way + one_way.mT) / 2
     pairs = (e.conj().unsqueeze(-1) * e.unsqueeze(-2)).flatten(2)
     same = (e.conj().unsqueeze(-1) * e.conj().unsqueeze(-2)).flatten(2)
     shape = (len(e), streams, streams, streams, streams)
     order = (0, 1, 3, 2, 4)
-    of_f = (pairs.mT @ (left @ y.mH).flatten(2)).reshape(shape).permute(order)
-    pseudo = -(same.mT @ (left @ y.mT).flatten(2)).reshape(shape).permute(order)
+    of_f = (pairs.mT @ proper_f.flatten(2)).reshape(shape).permute(order)
+    pseudo = -(same.mT @ pseudo_f.flatten(2)).reshape(shape).permute(order)
     # Real gradients have half the variance of complex ones on each axis: V counts twice.
     cov = 2 * proper + of_f
     rr, ii = (cov + pseudo).real / 2, (cov - pseudo).real / 2
@@ -146,19 +149,19 @@ def _coupling(h: Tensor, beams: Beams, noise_var: Tensor, seen: Seen, metric: Me
     top = torch.stack([rr, -ri], -2).flatten(-2)
     bottom = torch.stack([-ir, ii], -2).flatten(-2)
     a = torch.stack([top, bottom], 2).flatten(2, 3).flatten(1, 2)
-    return a.flatten(-2) + _receive_coupling(h, beams, seen, metric)
+    return a.flatten(-2) + _receive_coupling(beams, seen, metric)
 
 
-def _receive_coupling(h: Tensor, beams: Beams, seen: Seen, metric: Metric) -> Tensor:
+def _receive_coupling(beams: Beams, seen: Seen, metric: Metric) -> Tensor:
     """The part of A that moves through W and U: streams of one user only."""
     num, users, _, d = beams.w_bb.shape
     streams = users * d
-    received = h @ seen.sent.unsqueeze(1)
+    received = seen.received
     # Each row of j is the derivative of q_i, as seen by G_i: conj(dq)^T (H F V).
     by_w = beams.w_rf.mH @ received
     x = _natural_vector(seen.x).unflatten(1, (users, d))
     noise = seen.noise.unflatten(1, (users, d))
-    unit = seen.q / seen.q.abs().square().sum(-2, keepdim=True)
+    unit = seen.q / _squares(seen.q).sum(-2, keepdim=True)
     # dG_ij / d(re, im of w_m): U^H received, and -j of it, as it enters conjugated.
     gain = by_w.unsqueeze(2) / noise[..., None, None]
     lost = (beams.w_rf.mH @ unit).mT.unsqueeze(-1)
@@ -182,6 +185,11 @@ def _receive_coupling(h: Tensor, beams: Beams, seen: Seen, metric: Metric) -> Te
     index = torch.arange(users)
     a[:, index, :, :, index] = block.movedim(1, 0)
     return a.flatten(4).flatten(1, 3)
+
+
+def _squares(x: Tensor) -> Tensor:
+    """|x|^2, without the root that ``abs`` takes."""
+    return x.real.square() + x.imag.square()
 
 
 def _rows(gain: Tensor) -> Tensor:

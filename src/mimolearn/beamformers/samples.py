@@ -7,7 +7,7 @@ import functools
 import torch
 from torch import Generator, Tensor
 
-from mimolearn.beamformers.objective import Samples
+from mimolearn.beamformers.objective import Samples, as_samples
 from mimolearn.constellation import Constellation
 
 _SEED = 20220105
@@ -46,4 +46,4 @@ def error_factor(points: Constellation) -> float:
 @functools.lru_cache(maxsize=32)
 def samples_for(points: Constellation, num_streams: int, most: int, dtype: torch.dtype) -> Samples:
     """``interferers`` in a real dtype, made once."""
-    return Samples(interferers(points, num_streams, most).to(dtype), error_factor(points))
+    return as_samples(interferers(points, num_streams, most).to(dtype), error_factor(points))

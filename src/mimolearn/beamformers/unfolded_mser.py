@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -19,6 +18,7 @@ from mimolearn.beamformers.objective import (
     Seen,
     bound_and_curvature,
     gradient,
+    log_bound,
     log_bound_gradient,
     look,
 )
@@ -78,7 +78,7 @@ class UnfoldedMser(Beamformer):
     """
 
     name = "unfolded-mser"
-    channels_a_call = 16
+    channels_a_call = 128
 
     def __init__(
         self,
@@ -136,12 +136,12 @@ class UnfoldedMser(Beamformer):
         motion: tuple[Tensor, ...] | None = None
         for layer in range(self.num_layers):
             seen = look(h, beams, noise_var)
-            value = _value(seen, samples)
+            value = log_bound(seen.x, samples)
             yield value, beams
             learned = self._layer(layer, value.detach(), noise_var)
-            direction = self._direction(h, beams, noise_var, seen, samples, learned)
-            beams, motion = self._moved(layer, h, beams, seen, direction, motion, learned)
-        yield _value(look(h, beams, noise_var), samples), beams
+            direction = self._direction(beams, noise_var, seen, samples, learned)
+            beams, motion = self._moved(layer, beams, seen, direction, motion, learned)
+        yield log_bound(look(h, beams, noise_var).x, samples), beams
 
     def _layer(self, layer: int, value: Tensor, noise_var: Tensor) -> Layer:
         """The learned numbers for each channel."""
@@ -158,7 +158,6 @@ class UnfoldedMser(Beamformer):
 
     def _direction(
         self,
-        h: Tensor,
         beams: Beams,
         noise_var: Tensor,
         seen: Seen,
@@ -170,17 +169,16 @@ class UnfoldedMser(Beamformer):
             found = bound_and_curvature(x, samples)
             width = learned.width[:, None, None]
             scaled = (found[0], found[1] / width, found[2] / width.square().unsqueeze(-1))
-            return newton_direction(h, beams, noise_var, seen, scaled, learned.knobs)
+            return newton_direction(beams, noise_var, seen, scaled, learned.knobs)
         value, by_x = log_bound_gradient(x, samples)
-        found = gradient(h, beams, noise_var, seen, value, by_x)
+        found = gradient(beams, noise_var, seen, value, by_x)
         parts = {name: getattr(found, name) for name in _PARTS}
-        tiny = torch.finfo(h.real.dtype).tiny ** 0.5
+        tiny = torch.finfo(value.dtype).tiny ** 0.5
         return Gradient(value, **{name: g / (rms(g) + tiny) for name, g in parts.items()})
 
     def _moved(
         self,
         layer: int,
-        h: Tensor,
         beams: Beams,
         seen: Seen,
         direction: Gradient,
@@ -203,26 +201,20 @@ class UnfoldedMser(Beamformer):
                     offset = torch.view_as_complex(offset)
                 move = move + _fitting(offset, move)
             moves.append(move)
-        moves = self._limited(h, beams, seen, moves, learned)
+        moves = self._limited(beams, seen, moves, learned)
         f_bb, w_bb = beams.f_bb + moves[0], beams.w_bb + moves[1]
         f_rf, w_rf = turned(beams.f_rf, moves[2]), turned(beams.w_rf, moves[3])
         return normalised(Beams(f_rf, f_bb, w_rf, w_bb)), tuple(moves)
 
     def _limited(
-        self, h: Tensor, beams: Beams, seen: Seen, moves: list[Tensor], learned: Layer
+        self, beams: Beams, seen: Seen, moves: list[Tensor], learned: Layer
     ) -> list[Tensor]:
         """No decision variable moves by more than ``reach`` kernel widths, to first order."""
         f_bb, w_bb, f_phase, w_phase = moves
-        ahead = push_forward(h, beams, seen, Gradient(seen.noise, f_phase, f_bb, w_phase, w_bb))
+        ahead = push_forward(beams, seen, Gradient(seen.noise, f_phase, f_bb, w_phase, w_bb))
         largest = ahead.abs().sum(-1).amax(-1) * float(self.constellation.points.real.max())
         share = (learned.reach * learned.width / largest.clamp(min=1e-20)).clamp(max=1.0)
         return [move * _wide(share, move) for move in moves]
-
-
-def _value(seen: Seen, samples: Samples) -> Tensor:
-    z = seen.x @ samples.levels.mT
-    bound = torch.erfc(z / math.sqrt(2)).mean((-1, -2)) * samples.factor
-    return bound.clamp(min=torch.finfo(z.dtype).tiny * 1e6).log()
 
 
 def _wide(number: Tensor, like: Tensor) -> Tensor:
