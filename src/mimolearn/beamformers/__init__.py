@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from mimolearn.beamformers.array import HybridArray
-from mimolearn.beamformers.base import Beamformer, Beams
+from mimolearn.beamformers.base import Beamformer, Beams, LearnedBeamformer
 from mimolearn.beamformers.error_rate import drawn_symbol_errors, symbol_error_rate
 from mimolearn.beamformers.fd_mmse import FullyDigitalMMSE
 from mimolearn.beamformers.fd_mser import FullyDigitalMser
@@ -68,6 +68,7 @@ __all__ = [
     "FullyDigitalMMSE",
     "FullyDigitalMser",
     "HybridArray",
+    "LearnedBeamformer",
     "ManifoldOptimisation",
     "MmseGd",
     "MserGd",

@@ -145,6 +145,38 @@ class Beamformer(nn.Module, ABC):
             raise invalid("h", f"<{nt} transmit antennas>", expected)
 
 
+class LearnedBeamformer(Beamformer):
+    """A beamformer with trained parameters."""
+
+    num_layers: int
+
+    @abstractmethod
+    def values(self, h: Tensor, noise_var: Tensor, criterion: str = "mser") -> list[Tensor]:
+        """What training lowers, (N) each: ln of the criterion at the start, then layer by layer.
+
+        h: (N, K, Nr, Nt), noise_var: (N). criterion: "mser", the mean of P(re) + P(im) over
+        streams, or "mmse", the sum of mean-square errors. Differentiable.
+        """
+
+    @abstractmethod
+    def start(self, h: Tensor, noise_var: Tensor) -> Beams:
+        """The design that the layers start from, or that the network is to be compared with."""
+
+    def layered_parameters(self) -> list[Tensor]:
+        """Parameters whose first axis counts the layers; those of early layers can be frozen."""
+        return []
+
+    def start_from(self, other: LearnedBeamformer) -> None:
+        """Take over the parameters of another of the same shape."""
+        own, theirs = self.state_dict(), other.state_dict()
+        fits = own.keys() == theirs.keys() and all(
+            own[key].shape == theirs[key].shape for key in own
+        )
+        if not fits:
+            raise invalid("start_from", f"<{other.name}>", "a network of the recipe's own shape")
+        self.load_state_dict(theirs)
+
+
 def _check_noise_var(noise_var: Tensor | float, h: Tensor) -> Tensor:
     real = h.dtype.to_real()
     noise_var = torch.as_tensor(noise_var, device=h.device)

@@ -52,7 +52,8 @@ def rms(x: Tensor) -> Tensor:
     """Root mean |x|^2 of each channel, with all but the first axis kept as ones."""
     axes = tuple(range(1, x.ndim))
     power = x.real.square() + x.imag.square() if x.is_complex() else x.square()
-    return power.mean(axes, keepdim=True).sqrt()
+    # The root has no derivative at 0.
+    return (power.mean(axes, keepdim=True) + torch.finfo(power.dtype).tiny ** 0.5).sqrt()
 
 
 def adam_descent(

@@ -102,7 +102,8 @@ def unscaled_gains(seen: Seen) -> Tensor:
 
 def _log_mean(tails: Tensor, samples: Samples) -> tuple[Tensor, Tensor]:
     """ln of the mean bound (N), and what sums of densities are multiplied by (N, 1, 1)."""
-    tiny = torch.finfo(tails.dtype).tiny * 1e6
+    # Derivatives of 1 / mean, which training takes, overflow first.
+    tiny = torch.finfo(tails.dtype).tiny ** (0.45 if tails.requires_grad else 0.85)
     count = len(samples.levels)
     mean = (tails.mean(-1) * (2 * samples.factor / count)).clamp(min=tiny)
     scale = samples.factor * math.sqrt(2 / math.pi) / (count * tails.shape[-1]) / mean

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from mimolearn.beamformers.array import HybridArray
-from mimolearn.beamformers.base import Beamformer, Beams
+from mimolearn.beamformers.base import Beams, LearnedBeamformer
 from mimolearn.beamformers.descent import Best, normalised, rms, turned
 from mimolearn.beamformers.gauss_newton import Knobs, newton_direction, push_forward
 from mimolearn.beamformers.objective import (
@@ -29,14 +29,14 @@ from mimolearn.errors import check_bool, check_one_of, check_positive_int
 
 _PARTS = ("f_bb", "w_bb", "f_phase", "w_phase")
 # Of a layer of scalar or matrix steps: four steps, four momenta, kernel width, reach.
-_FIRST_ORDER = (*(0.12, 0.08, 0.06, 0.05), *(0.7, 0.7, 0.7, 0.7), *(1.0, 3.0))
+_FIRST_ORDER = (*(0.12, 0.08, 0.06, 0.05), *(0.7, 0.7, 0.7, 0.7), *(1.0, 1.0))
 # Of a Gauss-Newton layer: Hessian, curvatures of V and F, damping of V, F, W, U; then four steps,
 # four momenta, kernel width, reach.
 _SECOND_ORDER = (
     *(0.99, 0.344, 0.344, 1.31, 1.31, 0.755, 0.755),
     *(0.77, 0.77, 0.77, 0.77),
     *(0.5, 0.5, 0.5, 0.5),
-    *(1.0, 3.0),
+    *(1.0, 2.0),
 )
 
 
@@ -54,7 +54,7 @@ class Layer(NamedTuple):
     reach: Tensor
 
 
-class UnfoldedMser(Beamformer):
+class UnfoldedMser(LearnedBeamformer):
     """Layers of descent on ln SER with learned steps, momenta and kernel widths.
 
     Choose it for error rates near those of ``mser-gd`` at a twentieth of its iterations.
@@ -102,7 +102,9 @@ class UnfoldedMser(Beamformer):
         if check_bool("offsets", offsets):
             self.offsets = nn.ParameterDict(self._matrices(torch.zeros, is_complex=True))
 
-    def _matrices(self, fill, is_complex: bool) -> dict[str, Tensor]:
+    def _matrices(
+        self, fill: Callable[..., Tensor], is_complex: bool
+    ) -> dict[str, Tensor]:
         a, layers = self.array, self.num_layers
         both = (2,) if is_complex else ()
         return {
@@ -119,6 +121,13 @@ class UnfoldedMser(Beamformer):
                 best = Best(value, beams) if best is None else best.improved(value, beams)
         assert best is not None
         return best.beams
+
+    def values(self, h: Tensor, noise_var: Tensor, criterion: str = "mser") -> list[Tensor]:
+        check_one_of("criterion", criterion, ("mser",))
+        return [value for value, _ in self.iterates(h, noise_var)]
+
+    def layered_parameters(self) -> list[Tensor]:
+        return list(self.parameters())
 
     def start(self, h: Tensor, noise_var: Tensor) -> Beams:
         """Where the layers begin: no learned part yet."""
