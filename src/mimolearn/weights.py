@@ -107,7 +107,9 @@ def shipped_beams() -> tuple[str, ...]:
     """Names of the trained beamformers that come with the library."""
     files = _beams_folder().iterdir()
     names = (f.name for f in files)
-    return tuple(sorted(n.removesuffix(".safetensors") for n in names if n.endswith(".safetensors")))
+    return tuple(
+        sorted(n.removesuffix(".safetensors") for n in names if n.endswith(".safetensors"))
+    )
 
 
 def is_weights_name(name: str) -> bool:

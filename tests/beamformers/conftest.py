@@ -19,6 +19,7 @@ FEW = {
     "mmse-gd": {"num_iter": 4},
     "mser-gd": {"num_iter": 4},
     "unfolded-mser": {"num_layers": 2},
+    "cnn": {"depth": 3, "width": 4, "hidden": 16},
 }
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from mimolearn.beamformers.array import HybridArray
 from mimolearn.beamformers.base import Beamformer, Beams, LearnedBeamformer
+from mimolearn.beamformers.cnn import Cnn
 from mimolearn.beamformers.error_rate import drawn_symbol_errors, symbol_error_rate
 from mimolearn.beamformers.fd_mmse import FullyDigitalMMSE
 from mimolearn.beamformers.fd_mser import FullyDigitalMser
@@ -31,6 +32,7 @@ _BEAMFORMERS: dict[str, type[Beamformer]] = {
         MmseGd,
         MserGd,
         UnfoldedMser,
+        Cnn,
     )
 }
 
@@ -65,6 +67,7 @@ def make_beamformer(
 __all__ = [
     "Beamformer",
     "Beams",
+    "Cnn",
     "FullyDigitalMMSE",
     "FullyDigitalMser",
     "HybridArray",

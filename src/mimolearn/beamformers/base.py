@@ -107,7 +107,9 @@ class Beamformer(nn.Module, ABC):
         step = self.channels_a_call
         starts = range(0, max(len(h), 1), step)
         parts = [self._design(h[i : i + step], noise_var[i : i + step]) for i in starts]
-        return parts[0] if len(parts) == 1 else Beams(*(torch.cat(p) for p in zip(*parts)))
+        if len(parts) == 1:
+            return parts[0]
+        return Beams(*(torch.cat(part) for part in zip(*parts, strict=True)))
 
     def _without_absent(self, h: Tensor, noise_var: Tensor, present: Tensor) -> Beams:
         """Design for the users that are there; the others get ones, and streams of zero."""

@@ -105,7 +105,7 @@ def _by_series(a: Tensor, points: Constellation) -> Tensor:
     streams = a.shape[1]
     own = a.diagonal(dim1=-2, dim2=-1).reshape(-1)
     off_diagonal = ~torch.eye(streams, dtype=torch.bool)
-    others = a[:, off_diagonal].reshape(-1, streams - 1)
+    others = a[:, off_diagonal].reshape(len(own), streams - 1)
     # The square wave's half-period: everything but 1e-16 of the noise lies within it.
     spread = torch.cat([own[:, None], others], -1)
     reach = (spread.real.abs() + spread.imag.abs()).sum(-1) * float(levels[-1]) + 9.0

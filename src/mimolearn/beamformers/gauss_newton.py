@@ -77,7 +77,7 @@ def _metric(beams: Beams, price: Tensor, knobs: Knobs) -> Metric:
     For phases the real part of the complex inverse stands for the inverse of the real part: one
     inverse a channel instead of one an antenna.
     """
-    rt, streams = beams.f_bb.shape[-2:]
+    streams = beams.f_bb.shape[-1]
     gram = beams.f_rf.mH @ beams.f_rf
     size = beams.f_rf.shape[-2]
     v = gram * (knobs.curvature_v * price)[:, None, None]

@@ -165,7 +165,7 @@ def gradient(beams: Beams, noise_var: Tensor, seen: Seen, value: Tensor, by_x: T
 
 
 def power_price(seen: Seen, by_x: Tensor) -> Tensor:
-    """-Re <gradient, V>, (N): the multiplier of the power constraint, positive where power helps."""
+    """-Re <gradient, V>, (N): the power constraint's multiplier, positive where power helps."""
     return -(by_x * seen.x).sum((-1, -2))
 
 

@@ -53,7 +53,7 @@ def unit_modulus(x: Tensor) -> Tensor:
 
 def svd_phases(h: Tensor, tx_chains: int, rx_chains: int) -> tuple[Tensor, Tensor]:
     """f_rf (N, Nt, Rt) and w_rf (N, K, Nr, Rr) from h (N, K, Nr, Nt)."""
-    users, nr, nt = h.shape[1:]
+    users, nt = h.shape[1], h.shape[-1]
     left, _, right = torch.linalg.svd(h, full_matrices=False)
     share = min(-(-tx_chains // users), right.shape[-2])
     # Strongest first, in turns over the users.

@@ -102,9 +102,7 @@ class UnfoldedMser(LearnedBeamformer):
         if check_bool("offsets", offsets):
             self.offsets = nn.ParameterDict(self._matrices(torch.zeros, is_complex=True))
 
-    def _matrices(
-        self, fill: Callable[..., Tensor], is_complex: bool
-    ) -> dict[str, Tensor]:
+    def _matrices(self, fill: Callable[..., Tensor], is_complex: bool) -> dict[str, Tensor]:
         a, layers = self.array, self.num_layers
         both = (2,) if is_complex else ()
         return {

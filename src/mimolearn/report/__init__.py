@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from mimolearn.report.answers import Row, frontier_labels, rows, verdict
+from mimolearn.report.beams import beam_notes, beam_table, write_beam_report
 from mimolearn.report.inventory import inventory, inventory_tables
-from mimolearn.report.live import live_progress
+from mimolearn.report.live import format_duration, live_progress
 from mimolearn.report.reproduction import (
     experiment_table,
     outcome_counts,
@@ -36,7 +37,10 @@ def write_report(comparison: Comparison, folder: str | Path) -> Path:
 __all__ = [
     "Row",
     "answer_table",
+    "beam_notes",
+    "beam_table",
     "experiment_table",
+    "format_duration",
     "frontier_labels",
     "inventory",
     "inventory_tables",
@@ -47,6 +51,7 @@ __all__ = [
     "rows",
     "verdict",
     "verdict_table",
+    "write_beam_report",
     "write_report",
     "write_reproduction",
 ]

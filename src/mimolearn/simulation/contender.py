@@ -53,12 +53,12 @@ class Contender:
     detector: Detector | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
-        options = _plain_options(self.options)
+        options = plain_options(self.options)
         object.__setattr__(self, "options", options)
         if not isinstance(self.label, str) or len(self.label) > 80:
             raise invalid("label", self.label, "text of at most 80 characters")
         if not self.label:
-            object.__setattr__(self, "label", _default_label(self.name, options))
+            object.__setattr__(self, "label", default_label(self.name, options))
         if self.object_key is None and self.weights is None:
             if is_weights_name(self.name):
                 object.__setattr__(self, "weights", _weights_digest(self.name, options))
@@ -79,7 +79,7 @@ class Contender:
             return cls.from_detector(type(value).__name__, value)
         if isinstance(value, str):
             name, _, rest = value.partition(":")
-            options = dict(_parse_option(value, item) for item in rest.split(",") if item.strip())
+            options = dict(parse_option(value, item) for item in rest.split(",") if item.strip())
             return cls(name.strip(), options, label=str(options.pop("label", "")))
         if isinstance(value, Mapping):
             options = dict(value)
@@ -184,7 +184,7 @@ class Contender:
         )
 
 
-def _default_label(name: str, options: Mapping[str, Any]) -> str:
+def default_label(name: str, options: Mapping[str, Any]) -> str:
     if name.endswith(".safetensors"):
         name = Path(name).stem
     words = [f"{k}={str(v).lower() if isinstance(v, bool) else v}" for k, v in options.items()]
@@ -220,7 +220,7 @@ def _check_buildable(name: str, options: Mapping[str, Any]) -> None:
     raise errors[0]
 
 
-def _plain_options(options: object) -> dict[str, Any]:
+def plain_options(options: object) -> dict[str, Any]:
     if not isinstance(options, Mapping):
         raise invalid("options", options, "a table of options")
     plain: dict[str, Any] = {}
@@ -238,7 +238,7 @@ def _plain_options(options: object) -> dict[str, Any]:
     return plain
 
 
-def _parse_option(whole: str, item: str) -> tuple[str, Any]:
+def parse_option(whole: str, item: str) -> tuple[str, Any]:
     key, equals, text = (part.strip() for part in item.partition("="))
     if not equals or not key.isidentifier() or not text:
         raise invalid("contender", whole, "name:option=value,option=value")

@@ -66,7 +66,9 @@ class TrainingEvent:
 
 @dataclass(frozen=True)
 class Trained:
-    """detector: the network, of the recipe's family, in evaluation mode. history: log lines. card, path: of the file, if any."""
+    """detector: the network, of the recipe's family, in evaluation mode. history: log lines.
+    card, path: of the file, if any.
+    """
 
     detector: Any
     history: tuple[dict[str, Any], ...]
@@ -78,7 +80,10 @@ Progress = Callable[[TrainingEvent], None]
 
 
 def train(
-    recipe: AnyRecipe | str | Path, *, out: str | Path | None = None, progress: Progress | None = None
+    recipe: AnyRecipe | str | Path,
+    *,
+    out: str | Path | None = None,
+    progress: Progress | None = None,
 ) -> Trained:
     """Train a network as a recipe says.
 
