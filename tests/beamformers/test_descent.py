@@ -200,7 +200,5 @@ def test_16_qam_is_designed_for_itself(name: str) -> None:
         for constellation in ("16-qam", "qpsk")
     ]
     designs.append(small("mo")(h, noise))
-    own, other, mmse = (
-        float(symbol_error_rate(h, b, noise, "16-qam").mean()) for b in designs
-    )
+    own, other, mmse = (float(symbol_error_rate(h, b, noise, "16-qam").mean()) for b in designs)
     assert own < mmse and own < other

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
-from mimolearn.beamformers import HybridArray, LearnedBeamformer, make_beamformer
+from mimolearn.beamformers import Beamformer, HybridArray, LearnedBeamformer, make_beamformer
 from mimolearn.constellation import Constellation, as_constellation
 from mimolearn.errors import InvalidInputError, invalid
-from mimolearn.weights import load_into, read_weights
+from mimolearn.weights import Weights, load_into, read_weights
 
 
 def load_beamformer(
@@ -26,16 +25,34 @@ def load_beamformer(
     card = weights.card
     if card.kind != "beamformer":
         raise invalid("weights", str(name), "those of a beamformer")
-    fields: dict[str, Any] = card.recipe["scenario"]["array"]
+    own = HybridArray(**card.recipe["scenario"]["array"])
     try:
-        made = make_beamformer(
-            card.network, array or HybridArray(**fields), card.constellation, **card.options
-        )
+        made = make_beamformer(card.network, array or own, card.constellation, **card.options)
+        if not _same_shapes(made, weights) and array is not None:
+            _check_serves(str(name), own, array)
+            made = make_beamformer(card.network, own, card.constellation, **card.options)
     except InvalidInputError as error:
-        raise InvalidInputError(f"{name}: its card: {error}") from None
+        raise InvalidInputError(f"{name}: {error}") from None
     assert isinstance(made, LearnedBeamformer)
     if constellation is not None and as_constellation(constellation) != made.constellation:
         got = as_constellation(constellation).name
         raise invalid("constellation", got, f"{card.constellation!r}, which {name} is made for")
     load_into(made, weights)
     return made.eval().requires_grad_(False)
+
+
+def _same_shapes(made: Beamformer, weights: Weights) -> bool:
+    own = {key: tensor.shape for key, tensor in made.state_dict().items()}
+    return own == {key: tensor.shape for key, tensor in weights.tensors.items()}
+
+
+def _check_serves(name: str, own: HybridArray, array: HybridArray) -> None:
+    """Learned matrices serve fewer users and antennas, but the same chains and streams."""
+    for field in ("num_tx_chains", "num_rx_chains", "num_streams"):
+        if getattr(array, field) != getattr(own, field):
+            expected = f"{getattr(own, field)}, which {name} is made for"
+            raise invalid(field, getattr(array, field), expected)
+    for field in ("num_users", "num_tx_ant", "num_rx_ant"):
+        if getattr(array, field) > getattr(own, field):
+            expected = f"at most {getattr(own, field)}, which {name} is made for"
+            raise invalid(field, getattr(array, field), expected)

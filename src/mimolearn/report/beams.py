@@ -152,6 +152,20 @@ def save_beam_figures(result: BeamComparison, look: dict[str, Style], folder: Pa
     """Write ``error-rate.*``: the mean over SNR, for a paper or a slide."""
     import matplotlib
 
+    from mimolearn.report.figures import FONT
+
+    figure = beam_figure(result, look)
+    paths = [folder / f"error-rate.{suffix}" for suffix in ("png", "svg", "pdf")]
+    for path in paths:
+        with matplotlib.rc_context(FONT):
+            figure.savefig(path, dpi=200)
+    return paths
+
+
+def beam_figure(result: BeamComparison, look: dict[str, Style]) -> Any:
+    """Mean error rate over SNR with 95 % intervals, as a matplotlib figure."""
+    import matplotlib
+
     from mimolearn.report.figures import DASHES, FONT, new_figure
 
     with matplotlib.rc_context(FONT):
@@ -180,10 +194,7 @@ def save_beam_figures(result: BeamComparison, look: dict[str, Style], folder: Pa
         axes.grid(which="major", color="#E2E5EA", lw=0.7)
         axes.legend(loc="lower left", fontsize=7.5, edgecolor="#D8DCE2", ncols=2)
         axes.set_title(_title(result), fontsize=9.5, loc="left")
-        paths = [folder / f"error-rate.{suffix}" for suffix in ("png", "svg", "pdf")]
-        for path in paths:
-            figure.savefig(path, dpi=200)
-    return paths
+    return figure
 
 
 def _title(result: BeamComparison) -> str:

@@ -60,7 +60,10 @@ class BeamPlan(PlainModel):
 
 
 class BeamProgress(NamedTuple):
-    """Sent after every chunk: what was done of all there is, and seconds left by the mean speed."""
+    """Sent after every chunk: what was done of all there is, and seconds left by the mean speed.
+
+    fresh: False for a chunk that the store had.
+    """
 
     label: str
     snr_db: float
@@ -68,6 +71,7 @@ class BeamProgress(NamedTuple):
     total: int
     elapsed_s: float
     eta_s: float
+    fresh: bool
 
 
 Watcher = Callable[[BeamProgress], None]
@@ -130,6 +134,7 @@ class _Runner:
                 for snr_db in self._plan.snr_db:
                     key = (self._scenario.key(), contender.key(), canonical_snr(snr_db), chunk)
                     found = self._store.get(*key)
+                    fresh = found is None
                     if found is None:
                         block = block or draw_chunk(self._scenario, chunk)
                         beamformer = self._built[contender.label]
@@ -137,17 +142,17 @@ class _Runner:
                         self._store.add(*key, found)
                         self._fresh += 1
                     parts.setdefault((contender.label, snr_db), []).append(found)
-                    self._tell(contender.label, snr_db)
+                    self._tell(contender.label, snr_db, fresh)
         return {key: np.concatenate(found) for key, found in parts.items()}
 
-    def _tell(self, label: str, snr_db: float) -> None:
+    def _tell(self, label: str, snr_db: float, fresh: bool) -> None:
         self._done += 1
         if self._progress is None:
             return
         elapsed = time.monotonic() - self._start
         left = self._total - self._done
         eta = elapsed / self._fresh * left if self._fresh else 0.0
-        self._progress(BeamProgress(label, snr_db, self._done, self._total, elapsed, eta))
+        self._progress(BeamProgress(label, snr_db, self._done, self._total, elapsed, eta, fresh))
 
 
 def draw_chunk(scenario: BeamScenario, chunk: int) -> tuple[Tensor, Tensor]:
