@@ -91,7 +91,8 @@ def test_an_absent_user_is_left_out(name: str, channels: Tensor) -> None:
     alone = beamformer(h[1:2, 1:], 0.5)
     assert torch.allclose(beams.f_bb[1:2, :, 2:], alone.f_bb, atol=1e-9)
     rates = symbol_error_rate(h, beams, torch.full((6,), 0.5), "qpsk")
-    assert bool(rates[1, 0].isnan().all()) and bool(rates[1, 1].isfinite().all())
+    assert bool(rates[1, 0].isnan().all())
+    assert bool(rates[1, 1].isfinite().all())
     others = beamformer(channels[[0, 2]], 0.5)
     assert torch.allclose(beams.f_bb[[0, 2]], others.f_bb, atol=1e-9)
 
@@ -119,7 +120,8 @@ def test_fewer_users_and_antennas_than_the_array(name: str, channels: Tensor) ->
         fewer = channels[:, :1]
     beams = beamformer(fewer, 0.5)
     check_contract(beams, beamformer.fully_digital)
-    assert beams.f_bb.shape[-1] == 2 and beams.f_rf.shape[-2] == fewer.shape[-1]
+    assert beams.f_bb.shape[-1] == 2
+    assert beams.f_rf.shape[-2] == fewer.shape[-1]
 
 
 @each
@@ -139,12 +141,13 @@ def test_fewer_users_and_antennas_than_the_array(name: str, channels: Tensor) ->
 def test_bad_channels_are_one_line(name: str, change, message: str, channels: Tensor) -> None:
     with pytest.raises(InvalidInputError) as caught:
         small(name)(change(channels), 0.5)
-    assert message in str(caught.value) and "\n" not in str(caught.value)
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("noise", [0.0, -1.0, math.nan, math.inf])
 def test_noise_is_positive(noise: float, channels: Tensor) -> None:
-    with pytest.raises(InvalidInputError, match="noise_var: got .*, expected a finite value"):
+    with pytest.raises(InvalidInputError, match=r"noise_var: got .*, expected a finite value"):
         small("svd-phase")(channels, noise)
 
 

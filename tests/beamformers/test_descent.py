@@ -81,7 +81,8 @@ def test_full_samples_give_the_exact_union_bound() -> None:
     bound = error_bound(gains, samples_for(QPSK, 4, 128, torch.float64))
     exact = symbol_error_rate(h, beams, noise, "qpsk").flatten(1)
     # P(re) + P(im) - P(both) is at least half of the bound, and at most all of it.
-    assert bool((exact <= bound + 1e-12).all()) and bool((exact >= bound / 2 - 1e-12).all())
+    assert bool((exact <= bound + 1e-12).all())
+    assert bool((exact >= bound / 2 - 1e-12).all())
 
 
 def test_curvature_is_the_hessian_where_all_decisions_are_right() -> None:
@@ -201,4 +202,5 @@ def test_16_qam_is_designed_for_itself(name: str) -> None:
     ]
     designs.append(small("mo")(h, noise))
     own, other, mmse = (float(symbol_error_rate(h, b, noise, "16-qam").mean()) for b in designs)
-    assert own < mmse and own < other
+    assert own < mmse
+    assert own < other

@@ -64,7 +64,9 @@ def run_beam_panel(
             missing[beam_label(entry)] = str(error)
         else:
             found.append(BeamContender(contender.name, contender.options, beam_label(entry)))
-    plan = BeamPlan(snr_db=panel.snrs(budget), contenders=found, channels=panel.channels.of(budget))
+    plan = BeamPlan(
+        snr_db=panel.snrs(budget), contenders=tuple(found), channels=panel.channels.of(budget)
+    )
     store = folder / BEAM_RESULTS_NAME
     result = compare_beams(panel.link, plan, store=store, progress=progress, timing=False)
     return result, missing

@@ -12,7 +12,6 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
-from numba import types
 from torch import Tensor
 
 from mimolearn.kernels.compile import compiled, inlined, source_stamp
@@ -129,8 +128,8 @@ def kernel() -> Callable[..., None]:
             if pairs > 0:
                 deinterleave(curve, pairs * 16, 1, pairs, curves, (begin, end, pairs), 0)
 
-    floats = types.float32[::1]
-    return compiled(types.void(*[floats] * 6, *[types.int64] * 7, floats), error_sums)
+    arguments = ", ".join(["float32[::1]"] * 6 + ["int64"] * 7 + ["float32[::1]"])
+    return compiled(f"void({arguments})", error_sums)
 
 
 def error_sums(

@@ -32,8 +32,9 @@ def beam_table(result: BeamComparison) -> Table:
 def beam_notes(result: BeamComparison) -> list[str]:
     """How to read the table, and which designs no other beats in time and error rate."""
     lines = [
-        f"Exact symbol-error rates, mean over {result.channels} channels, in brackets the "
-        "geometric mean; the same channels for all. Means have heavy tails: a few channels own them."
+        f"Exact symbol-error rates, mean over {result.channels} channels, in brackets "
+        "the geometric mean; the same channels for all. Means have heavy tails: a few channels "
+        "own them."
     ]
     worst = [
         f"{c.label} at {p.snr_db:g} dB [{p.interval().low:.1e}, {p.interval().high:.1e}]"

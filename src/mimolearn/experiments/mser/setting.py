@@ -41,7 +41,8 @@ def changed(
     scenario: BeamScenario, array: dict[str, int] | None = None, **fields: Any
 ) -> BeamScenario:
     """A scenario with other fields, and with other fields of its array."""
-    kept = {name: getattr(scenario, name) for name in type(scenario).model_fields}
+    kept: dict[str, Any] = {n: getattr(scenario, n) for n in BeamScenario.model_fields}
     if array is not None:
         fields["array"] = HybridArray(**{**scenario.array.model_dump(), **array})
-    return BeamScenario(**kept | fields | {"name": ""})
+    kept |= {**fields, "name": ""}
+    return BeamScenario(**kept)

@@ -38,9 +38,7 @@ EXPERIMENT = Experiment(
             f"{users} users, {chains} chains: {share:.2%} of descent (at least 90 % here)",
             "Table II",
             within(
-                lambda f, panel=_name(users, chains): f.beam_ratio(
-                    panel, "unfolded-gn", "GD", 20.0
-                ),
+                lambda f, u=users, c=chains: f.beam_ratio(_name(u, c), "unfolded-gn", "GD", 20.0),
                 at_most=1 / 0.9,
             ),
         )

@@ -35,9 +35,7 @@ EXPERIMENT = Experiment(
             "(90 % of descent)",
             "Table V",
             within(
-                lambda f, panel=_name(users, antennas): f.beam_ratio(
-                    panel, "unfolded-gn", "GD", 15.0
-                ),
+                lambda f, u=users, n=antennas: f.beam_ratio(_name(u, n), "unfolded-gn", "GD", 15.0),
                 at_most=1 / 0.9,
             ),
         )
