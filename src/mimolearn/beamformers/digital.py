@@ -9,25 +9,27 @@ from mimolearn.beamformers.base import Beams
 from mimolearn.linalg import add_diagonal
 
 
-def scaled_to_power(f_rf: Tensor, f_bb: Tensor) -> Tensor:
-    """f_bb with ||f_rf f_bb||_F = 1 (eq. 26)."""
-    sent = f_rf @ f_bb
+def scaled_to_power(f_rf: Tensor | None, f_bb: Tensor) -> Tensor:
+    """f_bb with ||f_rf f_bb||_F = 1 (eq. 26); f_rf None: the identity."""
+    sent = f_bb if f_rf is None else f_rf @ f_bb
     power = (sent.real.square() + sent.imag.square()).sum((-1, -2), keepdim=True)
     return f_bb * power.rsqrt()
 
 
-def mmse_transmit(h: Tensor, noise_var: Tensor, f_rf: Tensor, receive: Tensor) -> Tensor:
+def mmse_transmit(h: Tensor, noise_var: Tensor, f_rf: Tensor | None, receive: Tensor) -> Tensor:
     """f_bb (N, Rt, S) that is best for receivers q (N, K, Nr, D), up to their common scale.
+
+    f_rf None: fully digital.
 
     With E = F^H H^H Q: (E E^H + sigma^2 tr(Q^H Q) F^H F)^-1 E; the Lagrange multiplier of the power
     constraint is known in closed form when the receivers may all be scaled by one number.
     """
     seen = _seen(h, receive)
+    power = (receive.real.square() + receive.imag.square()).sum((-1, -2, -3)) * noise_var
+    if f_rf is None:
+        # The inverse of streams, not of antennas.
+        return scaled_to_power(None, seen @ _solve(add_diagonal(seen.mH @ seen, power)))
     e = f_rf.mH @ seen
-    power = torch.view_as_real(receive.resolve_conj()).square().sum((-1, -2, -3, -4)) * noise_var
-    if f_rf.shape[-2] == f_rf.shape[-1]:
-        # Fully digital, F = I: the inverse of streams, not of antennas.
-        return scaled_to_power(f_rf, e @ _solve(add_diagonal(e.mH @ e, power)))
     matrix = e @ e.mH + power[:, None, None] * (f_rf.mH @ f_rf)
     return scaled_to_power(f_rf, _solve(matrix, e))
 

@@ -44,11 +44,16 @@ class FullyDigitalMMSE(Beamformer):
 def fd_mmse(h: Tensor, noise_var: Tensor, streams: int, num_iter: int) -> Beams:
     """(N, K, Nr, Nt) to fully digital beams."""
     num, users, nr, nt = h.shape
-    eye_t = torch.eye(nt, dtype=h.dtype).expand(num, nt, nt)
-    eye_r = torch.eye(nr, dtype=h.dtype).expand(num, users, nr, nr)
-    w = torch.linalg.svd(h, full_matrices=False).U[..., :streams]
-    f = mmse_transmit(h, noise_var, eye_t, w)
+    w = left_vectors(h)[..., :streams]
+    f = mmse_transmit(h, noise_var, None, w)
     for _ in range(num_iter):
         w = mmse_receive(h, noise_var, f, None)
-        f = mmse_transmit(h, noise_var, eye_t, w)
+        f = mmse_transmit(h, noise_var, None, w)
+    eye_t = torch.eye(nt, dtype=h.dtype).expand(num, nt, nt)
+    eye_r = torch.eye(nr, dtype=h.dtype).expand(num, users, nr, nr)
     return Beams(eye_t, f, eye_r, mmse_receive(h, noise_var, f, None))
+
+
+def left_vectors(h: Tensor) -> Tensor:
+    """Left singular vectors (N, K, Nr, Nr), strongest first, from the small Gram matrix H H^H."""
+    return torch.linalg.eigh(h @ h.mH).eigenvectors.flip(-1)

@@ -10,6 +10,7 @@ from torch import Tensor
 from mimolearn.beamformers.array import HybridArray
 from mimolearn.beamformers.base import Beamformer, Beams
 from mimolearn.beamformers.digital import mmse_digital, scaled_to_power
+from mimolearn.beamformers.fd_mmse import left_vectors
 from mimolearn.beamformers.gains import align_phases
 from mimolearn.constellation import Constellation
 from mimolearn.errors import check_positive_int
@@ -54,10 +55,11 @@ def unit_modulus(x: Tensor) -> Tensor:
 def svd_phases(h: Tensor, tx_chains: int, rx_chains: int) -> tuple[Tensor, Tensor]:
     """f_rf (N, Nt, Rt) and w_rf (N, K, Nr, Rr) from h (N, K, Nr, Nt)."""
     users, nt = h.shape[1], h.shape[-1]
-    left, _, right = torch.linalg.svd(h, full_matrices=False)
-    share = min(-(-tx_chains // users), right.shape[-2])
-    # Strongest first, in turns over the users.
-    columns = right[..., :share, :].mH.movedim(1, -1).flatten(-2)[..., :tx_chains]
+    left = left_vectors(h)
+    share = min(-(-tx_chains // users), left.shape[-1])
+    # H^H u is v up to its length. Strongest first, in turns over the users.
+    right = h.mH @ left[..., :share]
+    columns = right.movedim(1, -1).flatten(-2)[..., :tx_chains]
     missing = tx_chains - columns.shape[-1]
     if missing:
         phase = -2 * math.pi / nt * torch.outer(torch.arange(nt), torch.arange(missing))
