@@ -26,12 +26,12 @@ from torch import Tensor
 from mimolearn import HybridArray, make_beamformer
 from mimolearn.beamformers.factor import least_squares, residual
 from mimolearn.beamformers.fd_mmse import fd_mmse
-from mimolearn.beamformers.manifold import fit_on_manifold
+from mimolearn.beamformers.manifold import ManifoldOptimisation
 from mimolearn.beamformers.svd_phase import svd_phases
 from mimolearn.beamformers.unfolded_mser import UnfoldedMser
 from mimolearn.beamscenario import BeamScenario
 
-_OUTER, _INNER = 20, 6
+_OUTER, _INNER = 60, 6
 
 
 def seconds(call: Callable[[], object], repeats: int = 3) -> float:
@@ -50,7 +50,7 @@ def pymanopt_seconds(start: np.ndarray, target: np.ndarray, goal: float) -> tupl
     begin, f, value = time.process_time(), start, np.inf
     manifold = ComplexCircle(start.size)
     optimizer = ConjugateGradient(verbosity=0, max_iterations=_INNER)
-    for _ in range(10 * _OUTER):
+    for _ in range(_OUTER):
         v = np.linalg.lstsq(f, target, rcond=None)[0]
         value = float(np.linalg.norm(target - f @ v) ** 2)
         if value <= goal:
@@ -107,8 +107,9 @@ def main() -> None:
         console.print(table)
         target = fd_mmse(h, noise_var, 3, 50).f_bb
         start = svd_phases(h, 8, 4)[0]
-        ours = seconds(lambda: fit_on_manifold(start, target, _OUTER, _INNER), 1) / len(h)
-        f = fit_on_manifold(start, target, _OUTER, _INNER)
+        method = ManifoldOptimisation()
+        ours = seconds(lambda: method.fit(start, target)) / len(h)
+        f = method.fit(start, target)
         goals = residual(f, least_squares(f, target), target)
     theirs = [
         pymanopt_seconds(

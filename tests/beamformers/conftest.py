@@ -15,7 +15,7 @@ SMALL = HybridArray(
 # Few iterations: a contract does not depend on them.
 FEW = {
     "fd-mser": {"num_iter": 4},
-    "mo": {"num_iter": 2, "inner": 2},
+    "mo": {"sweeps": 5},
     "mmse-gd": {"num_iter": 4},
     "mser-gd": {"num_iter": 4},
     "unfolded-mser": {"num_layers": 2},

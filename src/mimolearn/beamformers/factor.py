@@ -29,14 +29,15 @@ def phase_sweep(f: Tensor, v: Tensor, target: Tensor) -> Tensor:
     the residual never rises.
     """
     gram = v @ v.mH
-    # Pull the products out of the loop: c = T V^H, and F (V V^H) is followed column by column.
-    c = target @ v.mH
-    columns = list(f.unbind(-1))
-    for m in range(len(columns)):
-        others = torch.stack(columns, -1) @ gram[..., :, m : m + 1]
-        own = gram[..., m, m][..., None] * columns[m]
-        columns[m] = unit_modulus(c[..., m] - others[..., 0] + own)
-    return torch.stack(columns, -1)
+    f = f.clone()
+    # (T - F V) V^H, kept up to date by an outer product a column.
+    left = target @ v.mH - f @ gram
+    for m in range(f.shape[-1]):
+        old = f[..., m]
+        new = unit_modulus(left[..., m] + gram[..., m, m].unsqueeze(-1) * old)
+        left -= (new - old).unsqueeze(-1) * gram[..., m : m + 1, :]
+        f[..., m] = new
+    return f
 
 
 def fit_by_sweeps(f: Tensor, target: Tensor, num_iter: int) -> Tensor:
