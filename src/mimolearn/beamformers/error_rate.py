@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor
@@ -16,6 +17,7 @@ from mimolearn.randomness import RandomSource, integers, normal
 # Beyond this the series is the faster one.
 _MOST_VECTORS = 2**12
 _ENTRIES_A_CALL = 2**21
+_NEGLIGIBLE = 1e-14
 
 
 def symbol_error_rate(
@@ -109,15 +111,25 @@ def _by_series(a: Tensor, points: Constellation) -> Tensor:
     # The square wave's half-period: everything but 1e-16 of the noise lies within it.
     spread = torch.cat([own[:, None], others], -1)
     reach = (spread.real.abs() + spread.imag.abs()).sum(-1) * float(levels[-1]) + 9.0
-    order = reach.argsort()
     out = torch.empty(len(own), dtype=torch.float64)
+    order = reach.argsort()
+    for rows in _in_parts(order, reach, lambda terms: 4 * terms * streams):
+        out[rows] = _series(own[rows], others[rows], float(reach[rows[-1]]), points, joint=False)
+    # P(both) is at most P(re) + P(im): where that is rounding, the grid need not be summed.
+    order = order[out[order] > _NEGLIGIBLE]
+    for rows in _in_parts(order, reach, lambda terms: 2 * terms**2 * len(levels)):
+        out[rows] = _series(own[rows], others[rows], float(reach[rows[-1]]), points, joint=True)
+    return out.clamp_(0, 1).reshape(a.shape[:2])
+
+
+def _in_parts(order: Tensor, reach: Tensor, size: Callable[[int], int]) -> Iterator[Tensor]:
+    """Rows of like reach, as many at once as fit into memory."""
     start = 0
     while start < len(order):
         terms = _num_terms(float(reach[order[start]]))
-        rows = order[start : start + max(1, _ENTRIES_A_CALL // (2 * terms**2 * len(levels)))]
-        out[rows] = _series(own[rows], others[rows], float(reach[rows[-1]]), points)
+        rows = order[start : start + max(1, _ENTRIES_A_CALL // size(terms))]
+        yield rows
         start += len(rows)
-    return out.clamp_(0, 1).reshape(a.shape[:2])
 
 
 def _num_terms(reach: float) -> int:
@@ -125,8 +137,10 @@ def _num_terms(reach: float) -> int:
     return max(2, math.ceil(8.8 * reach / math.pi / 2))
 
 
-def _series(own: Tensor, others: Tensor, reach: float, points: Constellation) -> Tensor:
-    """own: (n) gains, others: (n, S - 1); returns (n) error rates."""
+def _series(
+    own: Tensor, others: Tensor, reach: float, points: Constellation, *, joint: bool
+) -> Tensor:
+    """own: (n) gains, others: (n, S - 1); (n) error rates, without joint P(re) + P(im)."""
     levels = points.axis(torch.float64).levels
     count = len(levels)
     m = torch.arange(_num_terms(reach), dtype=torch.float64) * 2 + 1
@@ -140,6 +154,8 @@ def _series(own: Tensor, others: Tensor, reach: float, points: Constellation) ->
     axis_x, axis_y = x[..., None] * u, y[..., None] * u
     line = _cf(others, u, u.new_zeros(1), levels)[..., 0] * weight
     px, py = (0.5 - (torch.sin(axis) * line[:, None]).sum(-1) for axis in (axis_x, axis_y))
+    if not joint:
+        return _average(px, py, None, count)
     same, opposite = (_cf(others, u, s * u, levels) * weight[:, None] * weight for s in (1, -1))
     in_phase = torch.cos(axis_x) @ (opposite - same) @ torch.cos(axis_y).mT
     in_quadrature = torch.sin(axis_x) @ (opposite + same) @ torch.sin(axis_y).mT
@@ -151,7 +167,7 @@ def _series(own: Tensor, others: Tensor, reach: float, points: Constellation) ->
     return _average(px, py, both, count)
 
 
-def _average(px: Tensor, py: Tensor, both: Tensor, count: int) -> Tensor:
+def _average(px: Tensor, py: Tensor, both: Tensor | None, count: int) -> Tensor:
     """Mean over own symbols (u, v) of P(re) + P(im) - P(both), thresholds at edges left out.
 
     px: (n, 2 L) for (side, v), py for (side, u); both: (n, 2 L, 2 L).
@@ -161,6 +177,8 @@ def _average(px: Tensor, py: Tensor, both: Tensor, count: int) -> Tensor:
     per_side = has.sum(-1) / count
     re = (px.unflatten(-1, (2, count)).mean(-1) * per_side).sum(-1)
     im = (py.unflatten(-1, (2, count)).mean(-1) * per_side).sum(-1)
+    if both is None:
+        return re + im
     # Level u has side s in re and moves y; level v has side t in im and moves x.
     joint = both.unflatten(-1, (2, count)).unflatten(1, (2, count))
     together = torch.einsum("nsvtu,su,tv->n", joint, has, has) / count**2

@@ -25,9 +25,9 @@ class ManifoldOptimisation(Beamformer):
     least squares, F on the product of circles; the same for each user's receiver. First
     ``sweeps`` passes of exact minimisation over one circle at a time, which come further in a tenth
     of the time, then ``num_iter`` times ``inner`` steps of conjugate gradients (tangent projection,
-    retraction F / |F|, Polak-Ribiere+, Armijo backtracking), the paper's whole method, to settle.
-    All channels run side by side, each with its own step size. The digital parts are then solved again by MMSE, which the paper's factorisation leaves
-    out; the fit alone loses at high SNR.
+    retraction F / |F|, Polak-Ribiere+, Armijo backtracking), which is the whole of the paper.
+    All channels run side by side, each with its own step size. The digital parts are then solved
+    again by MMSE, which the paper leaves out; the fit alone loses at high SNR.
 
     >>> h = torch.randn(2, 8, 64, dtype=torch.complex64)
     >>> ManifoldOptimisation(num_iter=2)(h, 0.1).f_rf.shape
