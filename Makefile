@@ -33,6 +33,7 @@ lint: $(VENV)/installed  ## style and types
 
 bench: $(VENV)/installed  ## speed against sionna-no-rt on the same inputs
 	@$(BIN)/python benchmarks/bench_detectors.py
+	@$(BIN)/python benchmarks/bench_beamformers.py
 
 reproduce: $(VENV)/installed  ## every published figure and table, run again and judged (nightly)
 	@$(BIN)/mimolearn reproduce --all --workers $(WORKERS) --out reproduction-output

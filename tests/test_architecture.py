@@ -34,6 +34,7 @@ ROOMS = [
     "detectors",
     "quantizers",
     "beamformers",
+    "beamscenario",
     "training",
     "simulation",
     "zoo",

@@ -3,6 +3,15 @@
 from importlib.metadata import version
 
 from mimolearn import channels
+from mimolearn.beamformers import (
+    Beamformer,
+    Beams,
+    HybridArray,
+    beamformer_names,
+    make_beamformer,
+    symbol_error_rate,
+)
+from mimolearn.beamscenario import BeamScenario
 from mimolearn.constellation import Constellation
 from mimolearn.detection import (
     AxisGaussianDetection,
@@ -17,15 +26,17 @@ from mimolearn.detectors import Detector, detector_names, make_detector
 from mimolearn.errors import InvalidInputError, MimolearnError, NotSoftError, ResultsFileError
 from mimolearn.scenario import ChannelKnowledge, Scenario, shipped_scenarios
 from mimolearn.simulation import (
+    BeamPlan,
     Comparison,
     Contender,
     RunPlan,
     compare,
+    compare_beams,
     list_results,
     load_results,
     simulate,
 )
-from mimolearn.training import Recipe, shipped_recipes, train
+from mimolearn.training import BeamRecipe, Recipe, shipped_recipes, train
 from mimolearn.zoo import load, zoo_names
 
 __version__ = version("mimolearn")
@@ -33,6 +44,11 @@ __version__ = version("mimolearn")
 __all__ = [
     "AxisGaussianDetection",
     "AxisLogitDetection",
+    "BeamPlan",
+    "BeamRecipe",
+    "BeamScenario",
+    "Beamformer",
+    "Beams",
     "ChannelKnowledge",
     "Comparison",
     "Constellation",
@@ -41,6 +57,7 @@ __all__ = [
     "Detector",
     "GaussianDetection",
     "HardDetection",
+    "HybridArray",
     "InvalidInputError",
     "LLRDetection",
     "LogitDetection",
@@ -50,16 +67,20 @@ __all__ = [
     "ResultsFileError",
     "RunPlan",
     "Scenario",
+    "beamformer_names",
     "channels",
     "compare",
+    "compare_beams",
     "detector_names",
     "list_results",
     "load",
     "load_results",
+    "make_beamformer",
     "make_detector",
     "shipped_recipes",
     "shipped_scenarios",
     "simulate",
+    "symbol_error_rate",
     "train",
     "zoo_names",
 ]

@@ -53,6 +53,20 @@ class DepthLosses(PlainModel):
     losses: tuple[Real, ...]
 
 
+class BeamMeasured(PlainModel):
+    """What a beamformer measured at one SNR, on channels that it was not trained on.
+
+    ser, geometric_ser: exact symbol-error rates, their mean and geometric mean over channels.
+    start_ser: mean of the design that its layers start from.
+    """
+
+    snr_db: Real
+    ser: Real
+    geometric_ser: Real
+    start_ser: Real
+    channels: int
+
+
 class Card(PlainModel):
     """What weights are: how to build the network, and what it was trained on and measured.
 
@@ -64,7 +78,7 @@ class Card(PlainModel):
 
     card_schema: Literal[1] = CARD_SCHEMA
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{0,79}$")]
-    kind: Literal["detector"] = "detector"
+    kind: Literal["detector", "beamformer"] = "detector"
     network: Annotated[str, Field(max_length=80)]
     constellation: Annotated[str, Field(max_length=20)]
     options: dict[str, bool | int | Real | str] = Field(default_factory=dict)
@@ -78,6 +92,7 @@ class Card(PlainModel):
     seconds: Real
     measured: tuple[Measured, ...] = ()
     depths: tuple[DepthLosses, ...] = ()
+    beams_measured: tuple[BeamMeasured, ...] = ()
     versions: dict[str, str] = Field(default_factory=dict)
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
@@ -96,6 +111,15 @@ def shipped_weights() -> tuple[str, ...]:
         sorted(
             f.name.removesuffix(".safetensors") for f in files if f.name.endswith(".safetensors")
         )
+    )
+
+
+def shipped_beams() -> tuple[str, ...]:
+    """Names of the trained beamformers that come with the library."""
+    files = _beams_folder().iterdir()
+    names = (f.name for f in files)
+    return tuple(
+        sorted(n.removesuffix(".safetensors") for n in names if n.endswith(".safetensors"))
     )
 
 
@@ -198,12 +222,17 @@ def _shipped_folder() -> Traversable:
     return resources.files("mimolearn") / "zoo" / "weights"
 
 
+def _beams_folder() -> Traversable:
+    return resources.files("mimolearn") / "zoo" / "beams"
+
+
 def _locate(name: str | Path) -> tuple[Traversable | Path, Traversable | Path]:
     if str(name).endswith(".safetensors"):
         path = Path(name)
         return path, path.with_suffix(".json")
-    check_one_of("weights", str(name), shipped_weights())
-    folder = _shipped_folder()
+    beams = shipped_beams()
+    check_one_of("weights", str(name), (*shipped_weights(), *beams))
+    folder = _beams_folder() if str(name) in beams else _shipped_folder()
     return folder / f"{name}.safetensors", folder / f"{name}.json"
 
 

@@ -10,6 +10,7 @@ import pytest
 from mimolearn.errors import InvalidInputError
 from mimolearn.experiments import (
     AccuracyPanel,
+    BeamPanel,
     ErrorRatePanel,
     Measured,
     Outcome,
@@ -30,18 +31,21 @@ AWAITED |= {"deep-cg-20x128-64qam", "lcgnet-v-32x64-bpsk-layerwise"}
 each = pytest.mark.parametrize("name", experiment_names())
 
 PROMISED = [f"lcgnet/fig{n}" for n in range(7, 17)] + ["lcgnet/table1", "deep-cg/complexity"]
+PROMISED += [f"mser/table{n}" for n in range(1, 7)] + [f"mser/fig{n}" for n in range(5, 13)]
 PROMISED += [f"deep-cg/fig{n}" for n in (2, 3, 4, 5)]
 PROMISED += [f"wesnet/fig{n}" for n in (5, 6, 7, 8, 9)] + ["wesnet/complexity"]
 
 # Values on both sides of every bound that a statement has.
 VALUES = [
-    *(-1e6, -40.0, -33.5, -30.0, -23.3, -5.0, -1.0, -0.3, -0.05, 0.0, 0.05, 0.1, 0.3, 0.4),
+    *(-1e6, -40.0, 1e-4, -33.5, -30.0, -23.3, -5.0, -1.0, -0.3, -0.05, 0.0, 0.05, 0.1, 0.3, 0.4),
     *(1.0, 1.5, 3.5, 4.3, 5.0, 12.0, 15.0, 21.0, 100.0, 5_800.0, 60_100.0, 1e7),
     *(1e-5, 1e-3, 2e-2, 0.2, 0.8, 49.9, 69.9, 79.9),
 ]
 
 
 def known_labels(panel: Any) -> set[str]:
+    if isinstance(panel, BeamPanel):
+        return set(panel.labels())
     known = {entry_label(entry) for entry in getattr(panel, "contenders", ())}
     if getattr(panel, "axis", "") == "option":
         known |= {label.partition("(")[0] for label in known}
@@ -84,11 +88,19 @@ class Probe:
     def difference(self, panel, first, second):
         return self._number(panel, AccuracyPanel, first[0], second[0])
 
+    def beam_rate(self, panel, label, snr_db, *, geometric=False):
+        assert snr_db in self._panels[panel].snr_db
+        return self._number(panel, BeamPanel, label)
+
+    def beam_ratio(self, panel, over, under, snr_db):
+        assert snr_db in self._panels[panel].snr_db
+        return self._number(panel, BeamPanel, over, under)
+
     def value(self, panel, name, unit=""):
         return self._number(panel, TablePanel)
 
 
-def test_the_figures_and_tables_of_both_papers_are_there():
+def test_the_figures_and_tables_of_all_papers_are_there():
     assert set(PROMISED) <= set(experiment_names())
 
 
@@ -106,7 +118,7 @@ def test_names_and_statements(name):
 @each
 def test_contenders_build_or_wait_for_weights_that_are_known(name, tmp_path):
     for panel in experiment(name).panels:
-        if isinstance(panel, TablePanel):
+        if isinstance(panel, TablePanel | BeamPanel):
             continue
         labels = [entry_label(entry) for entry in panel.contenders]
         assert len(set(labels)) == len(labels)
@@ -145,7 +157,7 @@ def test_recipes_of_networks_trained_here_are_valid(name):
 @each
 def test_bpsk_networks_stand_beside_what_knows_that_symbols_are_real(name):
     for panel in experiment(name).panels:
-        if isinstance(panel, TablePanel):
+        if isinstance(panel, TablePanel | BeamPanel):
             continue
         scenario = panel.scenario if isinstance(panel, ErrorRatePanel) else panel.scenarios[0]
         learned = any(isinstance(entry, Network | Derived) for entry in panel.contenders)

@@ -86,11 +86,21 @@ def _train(recipe: Any, out: Path, as_json: bool, quiet: bool) -> None:
         table.add_row(f"{m.snr_db:g}", f"{m.nmse_db:.2f}", f"{m.ber:.2e}", f"{m.ser:.2e}")
     if card.measured:
         console.print(table)
+    if card.beams_measured:
+        console.print(_beams_table(card))
     console.print(
         f"{card.steps} steps in {card.seconds:.0f} s. Weights: {result.path}",
         highlight=False,
         soft_wrap=True,
     )
+
+
+def _beams_table(card: Any) -> Table:
+    table = Table("SNR [dB]", "SER", "geometric", "start", box=box.SIMPLE_HEAD, pad_edge=False)
+    for m in card.beams_measured:
+        rates = (f"{value:.2e}" for value in (m.ser, m.geometric_ser, m.start_ser))
+        table.add_row(f"{m.snr_db:g}", *rates)
+    return table
 
 
 @contextmanager

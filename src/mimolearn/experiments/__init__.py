@@ -4,6 +4,7 @@ A figure is one module that holds an ``Experiment``: panels (what is run), refer
 statements (what is claimed, and how it is checked). Runner, plots and page are shared by all.
 """
 
+from mimolearn.experiments.beam_panel import BeamPanel
 from mimolearn.experiments.catalogue import experiment, experiment_names, select_experiments
 from mimolearn.experiments.experiment import Experiment, Paper, Reference, Statement
 from mimolearn.experiments.findings import Findings
@@ -27,6 +28,7 @@ from mimolearn.experiments.verdict import Measured, NotMeasuredError, Outcome, V
 __all__ = [
     "Accuracy",
     "AccuracyPanel",
+    "BeamPanel",
     "ErrorRatePanel",
     "Experiment",
     "ExperimentResult",

@@ -23,6 +23,20 @@ from mimolearn.experiments.lcgnet import (
     fig16,
     table1,
 )
+from mimolearn.experiments.mser import fig5 as mser_fig5
+from mimolearn.experiments.mser import fig6 as mser_fig6
+from mimolearn.experiments.mser import fig7 as mser_fig7
+from mimolearn.experiments.mser import fig8 as mser_fig8
+from mimolearn.experiments.mser import fig9 as mser_fig9
+from mimolearn.experiments.mser import fig10 as mser_fig10
+from mimolearn.experiments.mser import fig11 as mser_fig11
+from mimolearn.experiments.mser import fig12 as mser_fig12
+from mimolearn.experiments.mser import table1 as mser_table1
+from mimolearn.experiments.mser import table2 as mser_table2
+from mimolearn.experiments.mser import table3 as mser_table3
+from mimolearn.experiments.mser import table4 as mser_table4
+from mimolearn.experiments.mser import table5 as mser_table5
+from mimolearn.experiments.mser import table6 as mser_table6
 from mimolearn.experiments.wesnet import complexity as wesnet_complexity
 from mimolearn.experiments.wesnet import fig05 as wesnet_fig5
 from mimolearn.experiments.wesnet import fig06 as wesnet_fig6
@@ -34,6 +48,8 @@ _MODULES = (
     *(fig07, fig08, fig09, fig10, fig11, fig12, fig13, fig14, fig15, fig16, table1),
     *(deep_cg_table1, deep_cg_fig2, deep_cg_fig3, deep_cg_fig4, deep_cg_fig5, deep_cg_complexity),
     *(wesnet_fig5, wesnet_fig6, wesnet_fig7, wesnet_fig8, wesnet_fig9, wesnet_complexity),
+    *(mser_table1, mser_table2, mser_table3, mser_table4, mser_table5, mser_table6),
+    *(mser_fig5, mser_fig6, mser_fig7, mser_fig8, mser_fig9, mser_fig10, mser_fig11, mser_fig12),
 )
 
 _EXPERIMENTS = {module.EXPERIMENT.name: module.EXPERIMENT for module in _MODULES}

@@ -10,11 +10,11 @@ from scipy.special import stdtrit
 
 from mimolearn.experiments.panels import Accuracy, CurvePoint, Table
 from mimolearn.experiments.verdict import Measured, NotMeasuredError
-from mimolearn.simulation import Comparison, Curve, SnrEstimate, SnrGap
+from mimolearn.simulation import BeamComparison, Comparison, Curve, SnrEstimate, SnrGap
 
 _FEW_BATCHES = 4
 
-Finding = Comparison | Accuracy | Table
+Finding = Comparison | BeamComparison | Accuracy | Table
 
 
 @dataclass(frozen=True)
@@ -88,6 +88,30 @@ class Findings:
         if name not in table.values:
             raise NotMeasuredError(table.missing.get(name, f"{name} was not computed in this run"))
         return Measured.exact(table.values[name], unit)
+
+    def beam_rate(
+        self, panel: str, label: str, snr_db: float, *, geometric: bool = False
+    ) -> Measured:
+        """A beamformer's error rate, mean or geometric mean over channels."""
+        point = self._beams(panel, label, snr_db).curve(label).at(snr_db)
+        if geometric:
+            return Measured(point.geometric_mean, *point.geometric_interval())
+        return Measured(point.mean, *point.interval())
+
+    def beam_ratio(self, panel: str, over: str, under: str, snr_db: float) -> Measured:
+        """Mean error rate of one beamformer over that of another, from their common channels."""
+        self._beams(panel, under, snr_db)
+        value, interval = self._beams(panel, over, snr_db).ratio(over, under, snr_db)
+        return Measured(value, *interval)
+
+    def _beams(self, panel: str, label: str, snr_db: float) -> BeamComparison:
+        comparison = self.panels[panel]
+        assert isinstance(comparison, BeamComparison), panel
+        if label not in {curve.label for curve in comparison.curves}:
+            raise NotMeasuredError(self._why(panel, label))
+        if snr_db not in comparison.snr_db:
+            raise NotMeasuredError(f"{label} was not run at {snr_db:g} dB in this run")
+        return comparison
 
     def _place(self, panel: str, label: str, x: float | None) -> CurvePoint:
         curve = next((c for c in self._accuracy(panel).curves if c.label == label), None)

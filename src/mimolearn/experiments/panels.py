@@ -7,24 +7,14 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Literal, NamedTuple, get_args
 
+from mimolearn.experiments.beam_panel import BeamPanel
 from mimolearn.experiments.contenders import Entry, PerScenario
+from mimolearn.experiments.effort import Effort
 from mimolearn.scenario import Scenario
 from mimolearn.simulation import Contender
 from mimolearn.snr import snr_label
 
 BudgetName = Literal["quick", "default", "full"]
-
-
-class Effort(NamedTuple):
-    """How many vectors or channels each budget may spend on a point."""
-
-    quick: int
-    default: int
-    full: int
-
-    def of(self, budget: str) -> int:
-        """The number of one budget."""
-        return int(getattr(self, budget))
 
 
 _CHANNELS = Effort(256, 2_048, 16_384)
@@ -169,4 +159,4 @@ class Accuracy:
     channels: int
 
 
-Panel = ErrorRatePanel | AccuracyPanel | TablePanel
+Panel = ErrorRatePanel | AccuracyPanel | BeamPanel | TablePanel

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from mimolearn.errors import InvalidInputError, check_one_of, check_positive_int
 from mimolearn.experiments.accuracy import Place, add_curve, run_accuracy
+from mimolearn.experiments.beam_panel import BeamPanel, run_beam_panel
 from mimolearn.experiments.contenders import Entry, PerScenario, resolve
 from mimolearn.experiments.depths import logged_curve
 from mimolearn.experiments.experiment import Experiment, Statement, check_statement
@@ -28,7 +29,13 @@ from mimolearn.experiments.panels import (
 )
 from mimolearn.experiments.rates import run_error_rates
 from mimolearn.experiments.verdict import Verdict
-from mimolearn.simulation import Comparison, Contender, ProgressEvent
+from mimolearn.simulation import (
+    BeamComparison,
+    BeamProgress,
+    Comparison,
+    Contender,
+    ProgressEvent,
+)
 from mimolearn.simulation.chunk import batch_channels
 from mimolearn.weights import library_versions, shipped_weights, write_atomically
 
@@ -159,6 +166,8 @@ class _Run:
             table = panel.compute()
             self._step(panel, 1, 1, False)
             return table
+        if isinstance(panel, BeamPanel):
+            return self._beams(panel)
         if isinstance(panel, AccuracyPanel):
             return self._accuracy(panel)
         return self._rates(panel, self._resolve(panel, panel.contenders))
@@ -178,6 +187,14 @@ class _Run:
 
         store = self._folder / RESULTS_NAME
         return run_error_rates(panel, contenders, self._budget, store, self._workers, forward)
+
+    def _beams(self, panel: BeamPanel) -> BeamComparison:
+        def forward(event: BeamProgress) -> None:
+            self._step(panel, event.done, event.total, event.fresh)
+
+        found, missing = run_beam_panel(panel, self._budget, self._folder, forward)
+        self._missing[panel.name] = missing
+        return found
 
     def _accuracy(self, panel: AccuracyPanel) -> Accuracy:
         channels = panel.channels.of(self._budget)
@@ -231,7 +248,7 @@ class _Run:
 
 
 def _plain(found: Finding) -> dict[str, Any]:
-    if isinstance(found, Comparison):
+    if isinstance(found, Comparison | BeamComparison):
         return found.to_dict()
     if isinstance(found, Table):
         return {**found._asdict(), "missing": dict(found.missing)}

@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from mimolearn.report.answers import Row, frontier_labels, rows, verdict
+from mimolearn.report.beams import beam_notes, beam_table, write_beam_report
 from mimolearn.report.costs import Costs, DetectorCost, cost_table, detector_costs
 from mimolearn.report.inventory import inventory, inventory_tables
-from mimolearn.report.live import live_progress
+from mimolearn.report.live import format_duration, live_progress
 from mimolearn.report.reproduction import (
     experiment_table,
     outcome_counts,
@@ -40,9 +41,12 @@ __all__ = [
     "DetectorCost",
     "Row",
     "answer_table",
+    "beam_notes",
+    "beam_table",
     "cost_table",
     "detector_costs",
     "experiment_table",
+    "format_duration",
     "frontier_labels",
     "inventory",
     "inventory_tables",
@@ -53,6 +57,7 @@ __all__ = [
     "rows",
     "verdict",
     "verdict_table",
+    "write_beam_report",
     "write_report",
     "write_reproduction",
     "write_reproduction_text",

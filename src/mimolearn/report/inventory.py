@@ -10,6 +10,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from mimolearn import zoo
+from mimolearn.beamformers import beamformer_class, beamformer_names
+from mimolearn.beamscenario import BeamScenario, shipped_beam_scenarios
 from mimolearn.channels import AnyChannel, ChannelModel
 from mimolearn.constellation import Constellation
 from mimolearn.detectors import detector_class, detector_names
@@ -20,6 +22,7 @@ from mimolearn.zoo import zoo_names
 
 _HEADINGS = {
     "detectors": ("detector", "what it is", "options (default)"),
+    "beamformers": ("beamformer", "what it is", "options (default)"),
     "weights": ("trained weights", "network", "trained on"),
     "scenarios": ("scenario", "link", "SNR definition"),
     "channels": ("channel", "what it is", "fields (default)"),
@@ -33,6 +36,7 @@ def inventory(what: str = "all") -> dict[str, list[list[str]]]:
     check_one_of("list", what, ("all", *_HEADINGS))
     makers = {
         "detectors": _detectors,
+        "beamformers": _beamformers,
         "weights": _weights,
         "scenarios": _scenarios,
         "channels": _channels,
@@ -63,6 +67,16 @@ def _detectors() -> list[list[str]]:
     return found
 
 
+def _beamformers() -> list[list[str]]:
+    found = []
+    for name in beamformer_names():
+        cls = beamformer_class(name)
+        parameters = inspect.signature(cls.__init__).parameters
+        options = [f"{option}={parameters[option].default}" for option in cls.option_names()]
+        found.append([name, _first_line(cls), ", ".join(options)])
+    return found
+
+
 def _weights() -> list[list[str]]:
     found = []
     for name in zoo_names():
@@ -72,6 +86,12 @@ def _weights() -> list[list[str]]:
         channel = trained_on["channel"]["model"]
         network = f"{card.network}, {card.constellation.upper()}"
         found.append([name, network, f"{size}, {channel}, {card.seconds:.0f} s"])
+    for name in zoo.beam_names():
+        card = zoo.card(name)
+        trained_on = card.recipe["scenario"]
+        channel = trained_on["channel"]["model"]
+        network = f"{card.network}, {card.constellation.upper()}"
+        found.append([name, network, f"beamforming, {channel}, {card.seconds:.0f} s"])
     return found
 
 
@@ -81,6 +101,10 @@ def _scenarios() -> list[list[str]]:
         s = Scenario.shipped(name)
         link = f"{s.num_tx_ant} x {s.num_rx_ant} {s.constellation.upper()}, {s.channel.model}"
         found.append([name, link, s.snr_definition])
+    for name in shipped_beam_scenarios():
+        a = BeamScenario.shipped(name).array
+        link = f"beamforming, {a.num_tx_ant} antennas, {a.num_users} users"
+        found.append([name, link, "power over noise"])
     return found
 
 

@@ -18,7 +18,7 @@ from mimolearn.experiments import (
     Outcome,
     Table,
 )
-from mimolearn.simulation import Comparison
+from mimolearn.simulation import BeamComparison, Comparison
 
 _LIBRARY_WORDS = {Outcome.REPRODUCED: "holds", Outcome.NOT_REPRODUCED: "does not hold"}
 _COLOURS = {
@@ -119,6 +119,8 @@ def _panel(result: ExperimentResult, name: str, title: str, plot: Any) -> dict[s
     if isinstance(found, Comparison):
         lines += _flags(found)
         size = f"At most {found.plan.max_vectors:,} vectors a point; bars are 95 % intervals."
+    elif isinstance(found, BeamComparison):
+        size = f"Mean over {found.channels:,} channels, the same for all; bars are 95 % intervals."
     elif isinstance(found, Accuracy):
         size = f"{found.channels:,} channels a point; bars are 95 % intervals."
     return {

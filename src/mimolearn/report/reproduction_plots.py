@@ -18,10 +18,11 @@ from mimolearn.experiments import (
     file_stem,
 )
 from mimolearn.experiments.panels import AccuracyCurve
+from mimolearn.report.beams import beam_figure, beam_plot
 from mimolearn.report.figures import DASHES, FONT, error_rate_figure, new_figure
 from mimolearn.report.page import error_rate_plot, finish_plot
 from mimolearn.report.style import Style, plotly_symbol, styles
-from mimolearn.simulation import Comparison
+from mimolearn.simulation import BeamComparison, Comparison
 
 _METRICS = {"nmse": "NMSE [dB]", "evm": "RMS EVM [%]", "residual": "Residual, relative [dB]"}
 
@@ -32,6 +33,8 @@ def panel_plot(result: ExperimentResult, panel: str) -> go.Figure | None:
     if isinstance(found, Comparison):
         look = styles([(curve.label, curve.contender.name) for curve in found.curves])
         return error_rate_plot(found, look)
+    if isinstance(found, BeamComparison):
+        return beam_plot(found, _beam_look(found), geometric=False)
     return None if isinstance(found, Table) else _accuracy_plot(found, _references(result, panel))
 
 
@@ -45,6 +48,8 @@ def save_panels(
             continue
         if isinstance(found, Comparison):
             figure = error_rate_figure(found)
+        elif isinstance(found, BeamComparison):
+            figure = beam_figure(found, _beam_look(found))
         else:
             figure = _accuracy_figure(found, _references(result, panel))
         for suffix in formats:
@@ -53,6 +58,10 @@ def save_panels(
                 figure.savefig(path, dpi=160)
             paths.append(path)
     return paths
+
+
+def _beam_look(found: BeamComparison) -> dict[str, Style]:
+    return styles([(curve.label, curve.contender.name) for curve in found.curves])
 
 
 def _references(result: ExperimentResult, panel: str) -> list[Reference]:

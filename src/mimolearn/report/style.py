@@ -38,6 +38,16 @@ _STYLES: dict[str, Style] = {
     "lcgnet-m": Style("#8B4513", "H", "solid"),
     "cgnr": Style("#7BC8A4", "s", "dot"),
     "deep-cg": Style("#5B5BD6", "d", "solid"),
+    "fd-mmse": Style("#2176C7", "o", "dot"),
+    "fd-mser": Style("#111111", "*", "dot"),
+    "svd-phase": Style("#9AA5B1", "v", "dot"),
+    "omp": Style("#F2B25C", "^", "dot"),
+    "omp-mmse": Style("#E0761A", "^", "solid"),
+    "mo": Style("#2E9E5B", "s", "solid"),
+    "mmse-gd": Style("#0B3C6F", "o", "dash"),
+    "mser-gd": Style("#C0392B", "D", "solid"),
+    "unfolded-mser": Style("#5B5BD6", "d", "solid"),
+    "cnn": Style("#8B4513", "H", "dash"),
     "deep-cg-online": Style("#9A8CFF", "d", "dash"),
 }
 

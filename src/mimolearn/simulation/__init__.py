@@ -1,5 +1,13 @@
 """Honest Monte Carlo: the same draws for every contender, counts that do not depend on the run."""
 
+from mimolearn.simulation.beam_contender import BeamContender
+from mimolearn.simulation.beam_results import BeamComparison, BeamCurve, BeamPoint
+from mimolearn.simulation.beam_run import (
+    BeamPlan,
+    BeamProgress,
+    compare_beams,
+    load_beam_comparison,
+)
 from mimolearn.simulation.contender import Contender
 from mimolearn.simulation.counts import Counts, ErrorPositions
 from mimolearn.simulation.crossing import SnrEstimate, SnrGap
@@ -30,6 +38,12 @@ from mimolearn.simulation.timing import cost_report, measure_timing
 
 __all__ = [
     "METRIC_LABELS",
+    "BeamComparison",
+    "BeamContender",
+    "BeamCurve",
+    "BeamPlan",
+    "BeamPoint",
+    "BeamProgress",
     "Comparison",
     "Contender",
     "ContenderProgress",
@@ -52,9 +66,11 @@ __all__ = [
     "Timing",
     "adjust_plan",
     "compare",
+    "compare_beams",
     "cost_report",
     "forecast",
     "list_results",
+    "load_beam_comparison",
     "load_comparison",
     "load_results",
     "load_shipped_comparison",

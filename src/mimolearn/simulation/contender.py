@@ -55,12 +55,12 @@ class Contender:
     detector: Detector | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
-        options = _plain_options(self.options)
+        options = plain_options(self.options)
         object.__setattr__(self, "options", options)
         if not isinstance(self.label, str) or len(self.label) > 80:
             raise invalid("label", self.label, "text of at most 80 characters")
         if not self.label:
-            object.__setattr__(self, "label", _default_label(self.name, options))
+            object.__setattr__(self, "label", default_label(self.name, options))
         if self.object_key is None and self.weights is None:
             if is_weights_name(self.name):
                 object.__setattr__(self, "weights", _weights_digest(self.name, options))
@@ -199,7 +199,7 @@ class Contender:
         )
 
 
-def _default_label(name: str, options: Mapping[str, Any]) -> str:
+def default_label(name: str, options: Mapping[str, Any]) -> str:
     if name.endswith(".safetensors"):
         name = Path(name).stem
     words = [f"{k}={str(v).lower() if isinstance(v, bool) else v}" for k, v in options.items()]
@@ -235,7 +235,7 @@ def _check_buildable(name: str, options: Mapping[str, Any]) -> None:
     raise errors[0]
 
 
-def _plain_options(options: object) -> dict[str, Any]:
+def plain_options(options: object) -> dict[str, Any]:
     if not isinstance(options, Mapping):
         raise invalid("options", options, "a table of options")
     plain: dict[str, Any] = {}

@@ -1,5 +1,6 @@
 """One training loop for all learned parts; what to train, on what and how is a recipe."""
 
+from mimolearn.training.beam_recipe import BeamRecipe, shipped_beam_recipes
 from mimolearn.training.finetune import fine_tune_recipe
 from mimolearn.training.loop import Trained, TrainingEvent, read_recipe, train
 from mimolearn.training.measure import measure
@@ -19,6 +20,7 @@ from mimolearn.training.recipe import (
 __all__ = [
     "Adam",
     "Batch",
+    "BeamRecipe",
     "LayerByLayer",
     "Loss",
     "Measurement",
@@ -31,6 +33,7 @@ __all__ = [
     "fine_tune_recipe",
     "measure",
     "read_recipe",
+    "shipped_beam_recipes",
     "shipped_recipes",
     "train",
 ]

@@ -20,12 +20,16 @@ from mimolearn.detectors.trained import load_detector
 from mimolearn.errors import invalid
 from mimolearn.scenario import Block
 from mimolearn.threads import one_thread
+from mimolearn.tomlfile import read_toml
+from mimolearn.training.beam_recipe import BeamRecipe, shipped_beam_recipes
 from mimolearn.training.checkpoint import Position, load_checkpoint, save_checkpoint
 from mimolearn.training.data import draw_block, draw_channels, step_generator
 from mimolearn.training.losses import check_loss_finite, loss_of
 from mimolearn.training.measure import measure
 from mimolearn.training.recipe import Recipe, Stage, shipped_recipes
 from mimolearn.weights import Card, DepthLosses, read_card, round_to, write_weights
+
+AnyRecipe = Recipe | BeamRecipe
 
 _CHECKPOINT_S = 20.0
 
@@ -63,9 +67,11 @@ class TrainingEvent:
 
 @dataclass(frozen=True)
 class Trained:
-    """detector: in evaluation mode. history: log lines. card, path: of the file, if any."""
+    """detector: the network, of the recipe's family, in evaluation mode. history: log lines.
+    card, path: of the file, if any.
+    """
 
-    detector: UnfoldedDetector
+    detector: Any
     history: tuple[dict[str, Any], ...]
     card: Card | None = None
     path: Path | None = None
@@ -75,7 +81,10 @@ Progress = Callable[[TrainingEvent], None]
 
 
 def train(
-    recipe: Recipe | str | Path, *, out: str | Path | None = None, progress: Progress | None = None
+    recipe: AnyRecipe | str | Path,
+    *,
+    out: str | Path | None = None,
+    progress: Progress | None = None,
 ) -> Trained:
     """Train a network as a recipe says.
 
@@ -90,24 +99,41 @@ def train(
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
     with one_thread():
-        return _Run(recipe, folder, progress).finish()
+        return _run_of(recipe)(recipe, folder, progress).finish()
 
 
-def read_recipe(recipe: Recipe | str | Path) -> Recipe:
-    """A recipe, given itself, its shipped name or its file."""
+def _run_of(recipe: AnyRecipe) -> type[Run]:
     if isinstance(recipe, Recipe):
+        return Run
+    # Here, because its loop is made from this one.
+    from mimolearn.training.beam_loop import BeamRun
+
+    return BeamRun
+
+
+def read_recipe(recipe: AnyRecipe | str | Path) -> AnyRecipe:
+    """A recipe, given itself, its shipped name or its file."""
+    if isinstance(recipe, Recipe | BeamRecipe):
         return recipe
+    if str(recipe) in shipped_beam_recipes():
+        return BeamRecipe.shipped(str(recipe))
     if str(recipe).endswith(".toml") or str(recipe) not in shipped_recipes():
         path = Path(recipe)
         if isinstance(recipe, Path) or path.suffix == ".toml":
-            return Recipe.from_toml(path)
+            content = read_toml(path)
+            kind = BeamRecipe if content.get("kind") == "beamformer" else Recipe
+            return kind.from_toml(path)
     return Recipe.shipped(str(recipe))
 
 
-class _Run:
-    """One training run, from the start or from a checkpoint."""
+class Run:
+    """One training run, from the start or from a checkpoint.
 
-    def __init__(self, recipe: Recipe, folder: Path | None, progress: Progress | None) -> None:
+    What is drawn, what is minimised and what the card says are methods of their own: those of
+    another family (``beam_loop``) take their place, and the loop stays the one.
+    """
+
+    def __init__(self, recipe: Any, folder: Path | None, progress: Progress | None) -> None:
         self._recipe = recipe
         self._progress = progress
         self._stages = recipe.stages()
@@ -140,7 +166,7 @@ class _Run:
         """Run all stages, write what there is to write."""
         while self._position.stage < len(self._stages):
             self._run_stage(self._stages[self._position.stage])
-        detector = self._detector.eval().finished()
+        detector = self._finished()
         for parameter in detector.parameters():
             parameter.requires_grad_(False)
         history = tuple(self._history)
@@ -154,6 +180,9 @@ class _Run:
         if checkpoint is not None:
             checkpoint.unlink(missing_ok=True)
         return Trained(detector, history, card, self._path("safetensors"))
+
+    def _finished(self) -> Any:
+        return self._detector.eval().finished()
 
     def _run_stage(self, stage: Stage) -> None:
         position = self._position
@@ -178,19 +207,11 @@ class _Run:
 
     def _step(self, stage: Stage) -> float:
         recipe, position = self._recipe, self._position
-        generator = step_generator(recipe.seed, "train", position.step)
-        batch = recipe.batch
-        number = position.step % len(self._shares)
-        share = self._shares[number]
-        size = batch.channels, batch.vectors
-        bank = self._banks[number]
-        block = draw_block(share.scenario, stage.snr or share.snr, *size, generator, bank)
-        detector = self._detector.serving(share.scenario.constellation)
         for group in self._optimizer.param_groups:
             group["lr"] = learning_rate(stage, position.stage_step)
         self._detector.train()
         self._optimizer.zero_grad()
-        loss = self._loss(detector, block, stage.depth, generator)
+        loss = self._step_loss(stage)
         loss.backward()
         value = float(loss.detach())
         check_loss_finite(value, position.step)
@@ -203,7 +224,17 @@ class _Run:
         position.step += 1
         return value
 
-    def _loss(
+    def _step_loss(self, stage: Stage) -> Tensor:
+        recipe, step = self._recipe, self._position.step
+        generator = step_generator(recipe.seed, "train", step)
+        number = step % len(self._shares)
+        share, bank = self._shares[number], self._banks[number]
+        size = recipe.batch.channels, recipe.batch.vectors
+        block = draw_block(share.scenario, stage.snr or share.snr, *size, generator, bank)
+        detector = self._detector.serving(share.scenario.constellation)
+        return self._mean_loss(detector, block, stage.depth, generator)
+
+    def _mean_loss(
         self, detector: UnfoldedDetector, block: Block, depth: int | None, draw: Generator | None
     ) -> Tensor:
         """Mean over the network and those parts of it that it has trained beside itself."""
@@ -213,7 +244,7 @@ class _Run:
         ]
         return sum(losses[1:], losses[0]) / len(losses)
 
-    def _report(self, stage: Stage, validation: list[Block], losses: list[float]) -> None:
+    def _report(self, stage: Stage, validation: list[Any], losses: list[float]) -> None:
         value = self._validate(stage, validation)
         self._keep_if_best(value)
         position = self._position
@@ -240,7 +271,7 @@ class _Run:
         if self._progress is not None:
             self._progress(event)
 
-    def _validation_blocks(self, stage: Stage) -> list[Block]:
+    def _validation_blocks(self, stage: Stage) -> list[Any]:
         """One block a scenario."""
         plan, seed = self._recipe.validation, self._recipe.seed
         return [
@@ -254,7 +285,7 @@ class _Run:
             for number, share in enumerate(self._shares)
         ]
 
-    def _draw_banks(self) -> list[Tensor | None]:
+    def _draw_banks(self) -> list[Any]:
         """One a scenario."""
         recipe = self._recipe
         if not recipe.batch.bank:
@@ -266,13 +297,13 @@ class _Run:
             for number, share in enumerate(self._shares)
         ]
 
-    def _validate(self, stage: Stage, blocks: list[Block]) -> float:
+    def _validate(self, stage: Stage, blocks: list[Any]) -> float:
         self._detector.eval()
         losses = []
         with torch.no_grad():
             for share, block in zip(self._shares, blocks, strict=True):
                 detector = self._detector.serving(share.scenario.constellation)
-                losses.append(float(self._loss(detector, block, stage.depth, None)))
+                losses.append(float(self._mean_loss(detector, block, stage.depth, None)))
         return sum(losses) / len(losses)
 
     def _keep_if_best(self, value: float) -> None:
@@ -322,7 +353,7 @@ class _Run:
         log.write_text("".join(json.dumps(line) + "\n" for line in lines), "utf-8")
         return lines
 
-    def _card_fields(self, detector: UnfoldedDetector) -> dict[str, Any]:
+    def _card_fields(self, detector: Any) -> dict[str, Any]:
         recipe, position = self._recipe, self._position
         options, known = recipe.network_options(), detector.option_names()
         return {

@@ -1,0 +1,194 @@
+"""The beamformer contract: one call from channels to the four matrices of a hybrid transceiver."""
+
+from __future__ import annotations
+
+import inspect
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import ClassVar, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from mimolearn.beamformers.array import HybridArray
+from mimolearn.constellation import Constellation, as_constellation
+from mimolearn.errors import check_finite, check_shape, invalid
+
+
+class Beams(NamedTuple):
+    """A hybrid transceiver: s_hat_k = w_bb_k^H w_rf_k^H (H_k f_rf f_bb s + n_k).
+
+    f_rf: (*C, Nt, Rt) and w_rf: (*C, K, Nr, Rr), entries of modulus 1 (the identity for a fully
+    digital design, with Rt = Nt and Rr = Nr). f_bb: (*C, Rt, K D) with ||f_rf f_bb||_F = 1, columns
+    user by user. w_bb: (*C, K, Rr, D); its scale does not matter. Re of the diagonal gains
+    w_bb^H w_rf^H H f_rf f_bb is what a receiver scales its decision thresholds by.
+    """
+
+    f_rf: Tensor
+    f_bb: Tensor
+    w_rf: Tensor
+    w_bb: Tensor
+
+    def transmit(self) -> Tensor:
+        """f_rf f_bb, (*C, Nt, K D)."""
+        return self.f_rf @ self.f_bb
+
+    def receive(self) -> Tensor:
+        """w_rf w_bb, (*C, K, Nr, D)."""
+        return self.w_rf @ self.w_bb
+
+
+class Beamformer(nn.Module, ABC):
+    """A designer of hybrid beams for y_k = H_k F V s + n_k, E|s_i|^2 = 1, total power 1.
+
+    Subclasses are final. They set ``name`` and write ``_design``, which gets checked inputs with
+    one batch axis and no absent user. Calling one is ``beamformer(h, noise_var)``.
+    """
+
+    name: ClassVar[str]
+    # Part of what stored results are keyed by: raise it when a change alters the beams.
+    revision: ClassVar[int] = 1
+    fully_digital: ClassVar[bool] = False
+    # Channels that are worked on together: few enough to stay in the cache.
+    channels_a_call: ClassVar[int] = 64
+
+    def __init__(
+        self, array: HybridArray | None = None, constellation: Constellation | str = "qpsk"
+    ) -> None:
+        super().__init__()
+        if array is not None and not isinstance(array, HybridArray):
+            raise invalid("array", f"<{type(array).__name__}>", "a HybridArray")
+        self.array = array or HybridArray()
+        self.constellation = as_constellation(constellation)
+        if self.constellation.is_real:
+            raise invalid("constellation", self.constellation.name, "qpsk or a square QAM")
+
+    def forward(self, h: Tensor, noise_var: Tensor | float) -> Beams:
+        """Beams for every channel.
+
+        h: (*C, K, Nr, Nt) complex, up to the array's users and antennas and at least its chains;
+        a user whose channel is all zero is absent and gets zero streams. noise_var: (*C) real or a
+        number, > 0, per receive antenna. Raises InvalidInputError, one line, for anything else.
+        """
+        self._check_channel(h)
+        noise_var = _check_noise_var(noise_var, h)
+        check_finite("h", h)
+        batch, users = h.shape[:-3], h.shape[-3]
+        flat, noise = h.reshape(-1, *h.shape[-3:]), noise_var.reshape(-1)
+        present = (flat != 0).any(-1).any(-1)
+        if bool(present.all()):
+            beams = self._in_parts(flat, noise)
+        else:
+            if not bool(present.any(-1).all()):
+                raise invalid("h", "<a channel of zeros>", "at least one present user")
+            beams = self._without_absent(flat, noise, present)
+        shapes = (beams.f_rf, beams.f_bb), (beams.w_rf, beams.w_bb)
+        f_rf, f_bb = (part.reshape(*batch, *part.shape[1:]) for part in shapes[0])
+        w_rf, w_bb = (part.reshape(*batch, users, *part.shape[2:]) for part in shapes[1])
+        return Beams(f_rf, f_bb, w_rf, w_bb)
+
+    @abstractmethod
+    def _design(self, h: Tensor, noise_var: Tensor) -> Beams:
+        """h: (N, K, Nr, Nt) complex, every user present; noise_var: (N) real."""
+
+    @property
+    def num_parameters(self) -> int:
+        """How many learned numbers there are."""
+        return sum(parameter.numel() for parameter in self.parameters())
+
+    @classmethod
+    def option_names(cls) -> Sequence[str]:
+        """Names of the options that ``make_beamformer`` accepts for this method."""
+        parameters = inspect.signature(cls.__init__).parameters
+        return [name for name in parameters if name not in ("self", "array", "constellation")]
+
+    def _in_parts(self, h: Tensor, noise_var: Tensor) -> Beams:
+        step = self.channels_a_call
+        starts = range(0, max(len(h), 1), step)
+        parts = [self._design(h[i : i + step], noise_var[i : i + step]) for i in starts]
+        if len(parts) == 1:
+            return parts[0]
+        return Beams(*(torch.cat(part) for part in zip(*parts, strict=True)))
+
+    def _without_absent(self, h: Tensor, noise_var: Tensor, present: Tensor) -> Beams:
+        """Design for the users that are there; the others get ones, and streams of zero."""
+        num, users, nr, nt = h.shape
+        d = self.array.num_streams
+        rt = nt if self.fully_digital else self.array.num_tx_chains
+        rr = nr if self.fully_digital else self.array.num_rx_chains
+        f_rf, f_bb = h.new_zeros(num, nt, rt), h.new_zeros(num, rt, users, d)
+        w_rf, w_bb = h.new_ones(num, users, nr, rr), h.new_zeros(num, users, rr, d)
+        if self.fully_digital:
+            w_rf = torch.eye(nr, dtype=h.dtype).expand(num, users, nr, nr).clone()
+        for pattern in present.unique(dim=0):
+            rows = (present == pattern).all(-1).nonzero().squeeze(-1)
+            here = pattern.nonzero().squeeze(-1)
+            part = self._in_parts(h[rows][:, here], noise_var[rows])
+            place = rows[:, None], here[None, :]
+            f_rf[rows] = part.f_rf
+            w_rf[place], w_bb[place] = part.w_rf, part.w_bb
+            columns = part.f_bb.unflatten(-1, (len(here), d)).movedim(-2, 1)
+            f_bb.movedim(-2, 1)[place] = columns
+        return Beams(f_rf, f_bb.flatten(-2), w_rf, w_bb)
+
+    def _check_channel(self, h: Tensor) -> None:
+        check_shape("h", h, "(*C, K, Nr, Nt)", isinstance(h, Tensor) and h.ndim >= 3)
+        if not h.is_complex():
+            raise invalid("h", f"<dtype {h.dtype}>", "a complex dtype")
+        array, (users, nr, nt) = self.array, h.shape[-3:]
+        if not 1 <= users <= array.num_users:
+            raise invalid("h", f"<{users} users>", f"1 to {array.num_users}, the array's users")
+        if not array.num_rx_chains <= nr <= array.num_rx_ant:
+            expected = f"{array.num_rx_chains} to {array.num_rx_ant}: the array's chains, antennas"
+            raise invalid("h", f"<{nr} receive antennas>", expected)
+        if not array.num_tx_chains <= nt <= array.num_tx_ant:
+            expected = f"{array.num_tx_chains} to {array.num_tx_ant}: the array's chains, antennas"
+            raise invalid("h", f"<{nt} transmit antennas>", expected)
+
+
+class LearnedBeamformer(Beamformer):
+    """A beamformer with trained parameters."""
+
+    num_layers: int
+
+    @abstractmethod
+    def values(self, h: Tensor, noise_var: Tensor, criterion: str = "mser") -> list[Tensor]:
+        """What training lowers, (N) each: ln of the criterion at the start, then layer by layer.
+
+        h: (N, K, Nr, Nt), noise_var: (N). criterion: "mser", the mean of P(re) + P(im) over
+        streams, or "mmse", the sum of mean-square errors. Differentiable.
+        """
+
+    @abstractmethod
+    def start(self, h: Tensor, noise_var: Tensor) -> Beams:
+        """The design that the layers start from, or that the network is to be compared with."""
+
+    def layered_parameters(self) -> list[Tensor]:
+        """Parameters whose first axis counts the layers; those of early layers can be frozen."""
+        return []
+
+    def start_from(self, other: LearnedBeamformer) -> None:
+        """Take over the parameters of another of the same shape."""
+        own, theirs = self.state_dict(), other.state_dict()
+        fits = own.keys() == theirs.keys() and all(
+            own[key].shape == theirs[key].shape for key in own
+        )
+        if not fits:
+            raise invalid("start_from", f"<{other.name}>", "a network of the recipe's own shape")
+        self.load_state_dict(theirs)
+
+
+def _check_noise_var(noise_var: Tensor | float, h: Tensor) -> Tensor:
+    real = h.dtype.to_real()
+    noise_var = torch.as_tensor(noise_var, device=h.device)
+    if noise_var.is_complex():
+        raise invalid("noise_var", f"<dtype {noise_var.dtype}>", "a real dtype")
+    if noise_var.ndim and noise_var.shape != h.shape[:-3]:
+        expected = f"shape (*C) = {tuple(h.shape[:-3])} as in h, or a number"
+        raise invalid("noise_var", f"<shape {tuple(noise_var.shape)}>", expected)
+    good = (noise_var > 0) & (noise_var < math.inf)
+    if not bool(good.all()):
+        value = noise_var[~good].flatten()[0].item()
+        raise invalid("noise_var", value, "a finite value above 0")
+    return noise_var.to(real).expand(h.shape[:-3])

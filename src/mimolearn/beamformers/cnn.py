@@ -1,0 +1,176 @@
+"""A convolutional black box for hybrid beams: the benchmark that unfolding is measured against."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from mimolearn.beamformers.array import HybridArray
+from mimolearn.beamformers.base import Beams, LearnedBeamformer
+from mimolearn.beamformers.descent import normalised
+from mimolearn.beamformers.digital import mean_square_error, mmse_receive
+from mimolearn.beamformers.gains import align_phases
+from mimolearn.beamformers.objective import log_bound, look
+from mimolearn.beamformers.samples import samples_for
+from mimolearn.beamformers.start import aligned_start
+from mimolearn.constellation import Constellation
+from mimolearn.errors import check_one_of, check_positive_int, invalid
+
+
+class Cnn(LearnedBeamformer):
+    """Two stacks of convolutions: phases of F and U from H, then V and W from what H became.
+
+    Choose it to compare, never to use: it needs far more channels to learn from than layers with a
+    descent in them. After Shi et al., section V-B: ``depth`` layers of 3 x 3 convolutions with
+    batch normalisation (17 there) on H as 2K real planes of Nr x Nt, and fully connected heads.
+    Differences: one trunk for both analog parts and one for both digital ones instead of four
+    networks; residual connections, without which 17 layers did not train here; the noise level is
+    an input, so that one network serves a range of SNRs; W's network turns MMSE receivers (a
+    black box alone had to learn a matrix inverse), V's is free.
+    Sizes are the array's, users and antennas alike. Cost: depth x width^2 x 9 Nr Nt.
+
+    >>> h = torch.randn(2, 8, 64, dtype=torch.complex64)
+    >>> Cnn(depth=3, width=4).eval()(h, 0.1).f_rf.shape
+    torch.Size([64, 8])
+    """
+
+    name = "cnn"
+
+    def __init__(
+        self,
+        array: HybridArray | None = None,
+        constellation: Constellation | str = "qpsk",
+        depth: int = 17,
+        width: int = 16,
+        hidden: int = 128,
+        most_samples: int = 2048,
+        seed: int = 0,
+    ) -> None:
+        super().__init__(array, constellation)
+        self.num_layers = check_positive_int("depth", depth)
+        check_positive_int("width", width)
+        check_positive_int("hidden", hidden)
+        self.most_samples = check_positive_int("most_samples", most_samples)
+        a = self.array
+        self._chains = a.num_tx_chains, a.num_rx_chains
+        planes, users = 2 * a.num_users, a.num_users
+        self.trunk = _Trunk(planes, width, depth)
+        # A column of H to an antenna's phases, a row to a receive antenna's.
+        self.f_head = nn.Linear(width * a.num_rx_ant + 1, 2 * a.num_tx_chains)
+        self.w_head = nn.Linear(width * a.num_tx_ant + 1, 2 * users * a.num_rx_chains)
+        seen = 2 * users * a.num_rx_chains * a.num_tx_chains
+        self.digital = nn.Sequential(
+            nn.Linear(seen + 1, hidden),
+            nn.ReLU(),
+            nn.Linear(hidden, hidden),
+            nn.ReLU(),
+            nn.Linear(hidden, 2 * a.num_tx_chains * a.total_streams),
+        )
+        self._draw_weights(torch.Generator().manual_seed(seed))
+
+    def _draw_weights(self, generator: torch.Generator) -> None:
+        """He's normals from a source of our own; V's correction starts at a tenth."""
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d | nn.Linear):
+                nn.init.kaiming_normal_(module.weight, generator=generator)
+                if module.bias is not None:
+                    nn.init.zeros_(module.bias)
+        last = self.digital[-1]
+        assert isinstance(last, nn.Linear)
+        with torch.no_grad():
+            last.weight.mul_(0.1)
+
+    def _check_channel(self, h: Tensor) -> None:
+        super()._check_channel(h)
+        a = self.array
+        if tuple(h.shape[-2:]) != (a.num_rx_ant, a.num_tx_ant):
+            expected = f"the array's {a.num_rx_ant} x {a.num_tx_ant} antennas"
+            raise invalid("h", f"<{h.shape[-2]} x {h.shape[-1]} antennas>", expected)
+
+    def _design(self, h: Tensor, noise_var: Tensor) -> Beams:
+        return align_phases(h, self._beams(h, noise_var))
+
+    def _beams(self, h: Tensor, noise_var: Tensor) -> Beams:
+        """Networks work in single precision on all the array's users; fewer leave planes empty."""
+        a, users = self.array, h.shape[1]
+        real = self.f_head.weight.dtype
+        planes = torch.view_as_real(h).movedim(-1, 2).flatten(1, 2).to(real)
+        missing = 2 * (a.num_users - users)
+        planes = nn.functional.pad(planes, (0, 0, 0, 0, 0, missing))
+        snr = -noise_var.log10().to(real).clamp(-3, 3)[:, None]
+        features = self.trunk(planes)
+        columns = features.movedim(-1, 1).flatten(2)
+        rows = features.movedim(-2, 1).flatten(2)
+        f_rf = _phases(self.f_head(_with(columns, snr)))
+        w_all = _phases(self.w_head(_with(rows, snr)))
+        w_rf = w_all.unflatten(-1, (a.num_users, -1)).movedim(-2, 1)[:, :users]
+        f_rf, w_rf = f_rf.to(h.dtype), w_rf.to(h.dtype)
+        effective = w_rf.mH @ h @ f_rf.unsqueeze(1)
+        inputs = torch.view_as_real(effective).flatten(2).to(real)
+        inputs = nn.functional.pad(inputs, (0, 0, 0, a.num_users - users)).flatten(1)
+        inputs = inputs / (a.num_tx_ant * a.num_rx_ant) ** 0.5
+        out = self.digital(torch.cat([inputs, snr], -1))
+        shape = (a.num_tx_chains, a.num_users, a.num_streams, 2)
+        learned = torch.view_as_complex(out.unflatten(-1, shape).contiguous())[:, :, :users]
+        # A residual on the matched filter: the network starts at a sensible precoder.
+        right = torch.linalg.svd(effective.detach(), full_matrices=False).Vh
+        matched = right[..., : a.num_streams, :].mH.movedim(1, 2)
+        f_bb = (matched + learned.to(h.dtype)).flatten(2)
+        sent = f_rf @ f_bb
+        power = (sent.real.square() + sent.imag.square()).sum((-1, -2), keepdim=True)
+        f_bb = f_bb * power.rsqrt()
+        w_bb = mmse_receive(h, noise_var, f_rf @ f_bb, w_rf)
+        return Beams(f_rf, f_bb, w_rf, w_bb)
+
+    def start(self, h: Tensor, noise_var: Tensor) -> Beams:
+        """What the other methods start from, for comparison; this one has no start."""
+        with torch.no_grad():
+            return aligned_start(h, noise_var, self.array)
+
+    def values(self, h: Tensor, noise_var: Tensor, criterion: str = "mser") -> list[Tensor]:
+        check_one_of("criterion", criterion, ("mser", "mmse"))
+        beams = self._beams(h, noise_var)
+        if criterion == "mmse":
+            return [mean_square_error(h, beams, noise_var).log()]
+        streams = beams.f_bb.shape[-1]
+        samples = samples_for(self.constellation, streams, self.most_samples, h.real.dtype)
+        return [log_bound(look(h, normalised(beams), noise_var).x, samples)]
+
+
+class _Trunk(nn.Module):
+    """Convolutions of constant width, two by two around a shortcut."""
+
+    def __init__(self, planes: int, width: int, depth: int) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(planes, width, 3, padding=1)
+        pairs = max(depth - 1, 0) // 2
+        self.blocks = nn.ModuleList(_Block(width) for _ in range(pairs))
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.first(x)
+        for block in self.blocks:
+            x = x + block(x)
+        return x
+
+
+class _Block(nn.Sequential):
+    def __init__(self, width: int) -> None:
+        super().__init__(
+            nn.BatchNorm2d(width),
+            nn.ReLU(),
+            nn.Conv2d(width, width, 3, padding=1),
+            nn.BatchNorm2d(width),
+            nn.ReLU(),
+            nn.Conv2d(width, width, 3, padding=1),
+        )
+
+
+def _with(features: Tensor, snr: Tensor) -> Tensor:
+    return torch.cat([features, snr.unsqueeze(1).expand(-1, features.shape[1], 1)], -1)
+
+
+def _phases(x: Tensor) -> Tensor:
+    """Pairs of numbers to complex numbers of modulus 1."""
+    pairs = x.unflatten(-1, (-1, 2))
+    size = pairs.square().sum(-1, keepdim=True).add(1e-12).sqrt()
+    return torch.view_as_complex((pairs / size).contiguous())

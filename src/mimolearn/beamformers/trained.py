@@ -1,0 +1,58 @@
+"""Beamformers with trained parameters, by the name of their weights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from mimolearn.beamformers import Beamformer, HybridArray, LearnedBeamformer, make_beamformer
+from mimolearn.constellation import Constellation, as_constellation
+from mimolearn.errors import InvalidInputError, invalid
+from mimolearn.weights import Weights, load_into, read_weights
+
+
+def load_beamformer(
+    name: str | Path,
+    array: HybridArray | None = None,
+    constellation: Constellation | str | None = None,
+) -> LearnedBeamformer:
+    """A trained beamformer: a shipped name, or a .safetensors file with its card.
+
+    array: another than the card's, which scalar and Gauss-Newton steps serve too; a smaller one
+    needs none, since fewer users and antennas are served as they come. constellation: the card's.
+    Raises InvalidInputError, one line, for weights that are not sound or not a beamformer's.
+    """
+    weights = read_weights(name)
+    card = weights.card
+    if card.kind != "beamformer":
+        raise invalid("weights", str(name), "those of a beamformer")
+    own = HybridArray(**card.recipe["scenario"]["array"])
+    try:
+        made = make_beamformer(card.network, array or own, card.constellation, **card.options)
+        if not _same_shapes(made, weights) and array is not None:
+            _check_serves(str(name), own, array)
+            made = make_beamformer(card.network, own, card.constellation, **card.options)
+    except InvalidInputError as error:
+        raise InvalidInputError(f"{name}: {error}") from None
+    assert isinstance(made, LearnedBeamformer)
+    if constellation is not None and as_constellation(constellation) != made.constellation:
+        got = as_constellation(constellation).name
+        raise invalid("constellation", got, f"{card.constellation!r}, which {name} is made for")
+    load_into(made, weights)
+    return made.eval().requires_grad_(False)
+
+
+def _same_shapes(made: Beamformer, weights: Weights) -> bool:
+    own = {key: tensor.shape for key, tensor in made.state_dict().items()}
+    return own == {key: tensor.shape for key, tensor in weights.tensors.items()}
+
+
+def _check_serves(name: str, own: HybridArray, array: HybridArray) -> None:
+    """Learned matrices serve fewer users and antennas, but the same chains and streams."""
+    for field in ("num_tx_chains", "num_rx_chains", "num_streams"):
+        if getattr(array, field) != getattr(own, field):
+            expected = f"{getattr(own, field)}, which {name} is made for"
+            raise invalid(field, getattr(array, field), expected)
+    for field in ("num_users", "num_tx_ant", "num_rx_ant"):
+        if getattr(array, field) > getattr(own, field):
+            expected = f"at most {getattr(own, field)}, which {name} is made for"
+            raise invalid(field, getattr(array, field), expected)

@@ -1,0 +1,116 @@
+"""`mimolearn beamform`: hybrid beamformers on common channels, how good and how fast."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
+
+from mimolearn.cli.app import AsJson, app, stdout
+from mimolearn.errors import InvalidInputError
+
+_RESULTS_NAME = "beams.sqlite"
+
+
+@app.command()
+def beamform(
+    file: Annotated[
+        Path | None, typer.Argument(metavar="[SCENARIO.toml]", help="A scenario file.")
+    ] = None,
+    scenario: Annotated[
+        str | None, typer.Option("--scenario", "-s", help="A beamforming scenario that ships.")
+    ] = None,
+    contender: Annotated[
+        list[str] | None,
+        typer.Option("--contender", "-c", help="As fd-mmse or mser-gd:num_iter=500. Repeat it."),
+    ] = None,
+    snr_db: Annotated[
+        str | None, typer.Option("--snr-db", help="SNRs in dB: 5,15,25 or first:last:step.")
+    ] = None,
+    channels: Annotated[
+        int | None, typer.Option("--channels", help="Channels, the same for all contenders.")
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", help="Folder for results and report [mimolearn-results/NAME]."),
+    ] = None,
+    as_json: AsJson = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
+) -> None:
+    """Compare hybrid beamformers: exact error rates, time, parameters, and an HTML report.
+
+    Interrupted, it loses nothing that was finished; the same command goes on.
+
+    Example: mimolearn beamform --scenario mser-qpsk --snr-db 5,15 --channels 64
+    """
+    from mimolearn.report import beam_notes, beam_table, write_beam_report
+    from mimolearn.simulation import compare_beams, load_beam_comparison
+
+    if (file is None) == (scenario is None):
+        raise InvalidInputError("scenario: give either a SCENARIO.toml or --scenario NAME")
+    source = str(scenario)
+    if file is not None:
+        if file.suffix != ".toml":
+            raise InvalidInputError(f"scenario: got {str(file)!r}, expected a .toml file")
+        source = str(file)
+    found, plan = load_beam_comparison(source)
+    plan = plan.adjusted(contenders=contender, snr_db=snr_db, channels=channels)
+    folder = out or Path("mimolearn-results") / Path(source).stem
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InvalidInputError(f"out: {folder} cannot be made: {error.strerror}") from None
+    with _progress(quiet) as progress:
+        result = compare_beams(found, plan, store=folder / _RESULTS_NAME, progress=progress)
+    page = write_beam_report(result, folder)
+    if as_json:
+        sys.stdout.write(result.to_json() + "\n")
+        return
+    console = stdout()
+    console.print(beam_table(result))
+    for line in beam_notes(result):
+        console.print(line, style="dim", highlight=False, soft_wrap=True)
+    console.print(f"\nReport: {page}", highlight=False, soft_wrap=True)
+
+
+@contextmanager
+def _progress(quiet: bool) -> Iterator[Callable[[Any], None] | None]:
+    console = Console(stderr=True)
+    if quiet:
+        yield None
+        return
+    if not console.is_terminal:
+        yield _PlainProgress(console)
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn())
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task("starting")
+        yield lambda event: bar.update(
+            task, total=event.total, completed=event.done, description=_line(event)
+        )
+
+
+class _PlainProgress:
+    """A line for every contender that starts on new channels, for logs and pipes."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._last = ""
+
+    def __call__(self, event: Any) -> None:
+        if event.label != self._last:
+            self._last = event.label
+            self._console.print(_line(event), highlight=False, soft_wrap=True)
+
+
+def _line(event: Any) -> str:
+    from mimolearn.report import format_duration
+
+    left = format_duration(event.eta_s)
+    return f"{event.label} at {event.snr_db:g} dB ({event.done}/{event.total}, {left} left)"

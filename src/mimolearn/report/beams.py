@@ -1,0 +1,204 @@
+"""Beamforming results: tables for the terminal, plots, and one self-contained HTML page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from rich import box
+from rich.table import Table
+
+from mimolearn.report.style import Style, plotly_symbol, styles
+from mimolearn.simulation.beam_results import FLOOR, BeamComparison
+
+REPORT_NAME = "report.html"
+
+
+def beam_table(result: BeamComparison) -> Table:
+    """Mean and geometric mean of the error rate by SNR, time and parameters."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("beamformer", no_wrap=True)
+    for snr in result.snr_db:
+        table.add_column(f"{snr:g} dB", justify="right")
+    table.add_column("ms a channel", justify="right")
+    table.add_column("parameters", justify="right")
+    for curve in result.curves:
+        cells = [f"{p.mean:.2e} ({p.geometric_mean:.0e})" for p in curve.points]
+        spent = "–" if curve.design_ms is None else f"{curve.design_ms:.2f}"
+        table.add_row(curve.label, *cells, spent, f"{curve.parameters:,}")
+    return table
+
+
+def beam_notes(result: BeamComparison) -> list[str]:
+    """How to read the table, and which designs no other beats in time and error rate."""
+    lines = [
+        f"Exact symbol-error rates, mean over {result.channels} channels, in brackets "
+        "the geometric mean; the same channels for all. Means have heavy tails: a few channels "
+        "own them."
+    ]
+    worst = [
+        f"{c.label} at {p.snr_db:g} dB [{p.interval().low:.1e}, {p.interval().high:.1e}]"
+        for c in result.curves[-1:]
+        for p in c.points[-1:]
+    ]
+    lines.append("Width of a 95 % interval, for one: " + worst[0] + ".")
+    middle = result.snr_db[len(result.snr_db) // 2]
+    front = result.frontier(middle)
+    if front:
+        lines.append(f"Best at their speed, at {middle:g} dB: {', '.join(front)}.")
+    return lines
+
+
+def write_beam_report(result: BeamComparison, folder: str | Path) -> Path:
+    """Write ``report.html`` and the figures (PNG, SVG, PDF) into a folder; returns the page."""
+    from mimolearn.report.page import plot_html, render
+
+    folder = Path(folder)
+    look = styles([(curve.label, curve.contender.name) for curve in result.curves])
+    save_beam_figures(result, look, folder)
+    path = folder / REPORT_NAME
+    frontier = beam_frontier_plot(result, look)
+    page = render(
+        "beams.html",
+        title=_title(result),
+        result=result,
+        look=look,
+        notes=beam_notes(result),
+        mean=plot_html(beam_plot(result, look, geometric=False)),
+        geometric=plot_html(beam_plot(result, look, geometric=True)),
+        frontier=plot_html(frontier) if frontier is not None else None,
+        floor=FLOOR,
+    )
+    path.write_text(page, encoding="utf-8")
+    return path
+
+
+def beam_plot(result: BeamComparison, look: dict[str, Style], *, geometric: bool) -> Any:
+    """Error rate over SNR, mean or geometric mean, with 95 % intervals over channels."""
+    import plotly.graph_objects as go
+
+    from mimolearn.report.page import finish_plot
+
+    figure = go.Figure()
+    for curve in result.curves:
+        style, points = look[curve.label], curve.points
+        values = [p.geometric_mean if geometric else p.mean for p in points]
+        bounds = [p.geometric_interval() if geometric else p.interval() for p in points]
+        figure.add_trace(
+            go.Scatter(
+                x=[p.snr_db for p in points],
+                y=values,
+                name=curve.label,
+                mode="lines+markers",
+                line={"color": style.colour, "dash": style.dash, "width": 2},
+                marker={"symbol": plotly_symbol(style), "size": 9},
+                error_y={
+                    "type": "data",
+                    "symmetric": False,
+                    "array": [b.high - v for b, v in zip(bounds, values, strict=True)],
+                    "arrayminus": [v - b.low for b, v in zip(bounds, values, strict=True)],
+                    "thickness": 1,
+                },
+            )
+        )
+    kind = "geometric mean" if geometric else "mean"
+    figure.update_xaxes(title=result.snr_label)
+    figure.update_yaxes(
+        title=f"Symbol error rate, {kind} over channels", type="log", exponentformat="power"
+    )
+    return finish_plot(figure, 520)
+
+
+def beam_frontier_plot(result: BeamComparison, look: dict[str, Style]) -> Any:
+    """Mean error rate at the middle SNR over the time of a design; None without times."""
+    import plotly.graph_objects as go
+
+    from mimolearn.report.page import finish_plot
+
+    middle = result.snr_db[len(result.snr_db) // 2]
+    timed = [curve for curve in result.curves if curve.design_ms is not None]
+    if not timed:
+        return None
+    figure = go.Figure()
+    front = [result.curve(label) for label in result.frontier(middle)]
+    figure.add_trace(
+        go.Scatter(
+            x=[curve.design_ms for curve in front],
+            y=[curve.at(middle).mean for curve in front],
+            mode="lines",
+            line={"color": "#444B55", "width": 1.5, "dash": "dash", "shape": "hv"},
+            hoverinfo="skip",
+        )
+    )
+    for curve in timed:
+        style = look[curve.label]
+        figure.add_trace(
+            go.Scatter(
+                x=[curve.design_ms],
+                y=[curve.at(middle).mean],
+                name=curve.label,
+                mode="markers+text",
+                text=[curve.label],
+                textposition="top right",
+                marker={"symbol": plotly_symbol(style), "size": 12, "color": style.colour},
+            )
+        )
+    figure.update_layout(showlegend=False)
+    figure.update_xaxes(title="Time of a design [ms a channel]", type="log")
+    figure.update_yaxes(title=f"Mean symbol error rate at {middle:g} dB", type="log")
+    return finish_plot(figure, 520)
+
+
+def save_beam_figures(result: BeamComparison, look: dict[str, Style], folder: Path) -> list[Path]:
+    """Write ``error-rate.*``: the mean over SNR, for a paper or a slide."""
+    import matplotlib
+
+    from mimolearn.report.figures import FONT
+
+    figure = beam_figure(result, look)
+    paths = [folder / f"error-rate.{suffix}" for suffix in ("png", "svg", "pdf")]
+    for path in paths:
+        with matplotlib.rc_context(FONT):
+            figure.savefig(path, dpi=200)
+    return paths
+
+
+def beam_figure(result: BeamComparison, look: dict[str, Style]) -> Any:
+    """Mean error rate over SNR with 95 % intervals, as a matplotlib figure."""
+    import matplotlib
+
+    from mimolearn.report.figures import DASHES, FONT, new_figure
+
+    with matplotlib.rc_context(FONT):
+        figure, axes = new_figure(6.4, 4.8)
+        for curve in result.curves:
+            style, values = look[curve.label], [p.mean for p in curve.points]
+            bounds = [p.interval() for p in curve.points]
+            low = [v - b.low for v, b in zip(values, bounds, strict=True)]
+            high = [b.high - v for v, b in zip(values, bounds, strict=True)]
+            axes.errorbar(
+                result.snr_db,
+                values,
+                yerr=[low, high],
+                color=style.colour,
+                ls=DASHES[style.dash],
+                marker=style.marker,
+                ms=4.5,
+                lw=1.3,
+                capsize=1.5,
+                elinewidth=0.8,
+                label=curve.label,
+            )
+        axes.set_yscale("log")
+        axes.set_xlabel(result.snr_label)
+        axes.set_ylabel("Symbol error rate, mean over channels")
+        axes.grid(which="major", color="#E2E5EA", lw=0.7)
+        axes.legend(loc="lower left", fontsize=7.5, edgecolor="#D8DCE2", ncols=2)
+        axes.set_title(_title(result), fontsize=9.5, loc="left")
+    return figure
+
+
+def _title(result: BeamComparison) -> str:
+    s, a = result.scenario, result.scenario.array
+    size = f"{a.num_tx_ant} antennas and {a.num_tx_chains} chains to {a.num_users} users"
+    return f"{size}, {s.constellation.upper()} over {s.channel.model}"

@@ -1,0 +1,140 @@
+"""What the training loop does for beamformers: channels at one SNR a step, no symbols."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from mimolearn.beamformers import LearnedBeamformer, symbol_error_rate
+from mimolearn.beamformers.trained import load_beamformer
+from mimolearn.training.beam_recipe import BeamRecipe
+from mimolearn.training.data import step_generator
+from mimolearn.training.loop import Run
+from mimolearn.training.recipe import Stage
+from mimolearn.weights import BeamMeasured, read_card
+
+# Natural logarithm of an error rate below which a channel has nothing more to teach.
+_DEEPEST = -23.0
+_FLOOR = 1e-15
+
+
+class BeamRun(Run):
+    """A training run of a LearnedBeamformer."""
+
+    _recipe: BeamRecipe
+
+    def _step_loss(self, stage: Stage) -> Tensor:
+        del stage
+        recipe, step = self._recipe, self._position.step
+        generator = step_generator(recipe.seed, "train", step)
+        bank = self._banks[0]
+        h = bank[torch.randint(len(bank), (recipe.batch.channels,), generator=generator)]
+        snr_db = recipe.levels_db[step % len(recipe.levels_db)]
+        return self._loss(h, snr_db)
+
+    def _loss(self, h: Tensor, snr_db: float) -> Tensor:
+        recipe = self._recipe
+        noise_var = torch.full((len(h),), recipe.scenario.noise_var(snr_db))
+        values = torch.stack(self._detector.values(h, noise_var, recipe.criterion))
+        best = _level_loss(values.amin(0))
+        if len(values) == 1:
+            return best
+        late = torch.stack([_level_loss(v) for v in values[(len(values) + 1) // 2 :]]).mean()
+        weight = recipe.inner_weight
+        return best + weight * late - (1 + weight) * _level_loss(values[0].detach())
+
+    def _draw_banks(self) -> list[Any]:
+        recipe = self._recipe
+        self._freeze()
+        generator = step_generator(recipe.seed, "bank", 0)
+        return [recipe.scenario.draw(recipe.batch.bank, generator).h_hat]
+
+    def _freeze(self) -> None:
+        """Gradients of frozen layers are zero, and Adam leaves their parameters alone."""
+        frozen = self._recipe.frozen_layers
+        if not frozen:
+            return
+
+        def zero_first(gradient: Tensor) -> Tensor:
+            gradient = gradient.clone()
+            gradient[:frozen] = 0
+            return gradient
+
+        for parameter in self._detector.layered_parameters():
+            parameter.register_hook(zero_first)
+
+    def _validation_blocks(self, stage: Stage) -> list[Any]:
+        del stage
+        recipe = self._recipe
+        generator = step_generator(recipe.seed, "validation", 0)
+        return [recipe.scenario.draw(recipe.validation.channels, generator).h_hat]
+
+    def _validate(self, stage: Stage, blocks: list[Any]) -> float:
+        del stage
+        self._detector.eval()
+        levels = self._recipe.levels_db
+        with torch.no_grad():
+            losses = [float(self._loss(blocks[0], snr_db)) for snr_db in levels]
+        return sum(losses) / len(losses)
+
+    def _start_from(self, name: str) -> str:
+        recipe = self._recipe
+        other = load_beamformer(name, recipe.scenario.array)
+        self._detector.start_from(other)
+        return read_card(name).sha256
+
+    def _finished(self) -> LearnedBeamformer:
+        return self._detector.eval()
+
+    def _card_fields(self, detector: LearnedBeamformer) -> dict[str, Any]:
+        recipe, position = self._recipe, self._position
+        return {
+            "name": recipe.name,
+            "kind": "beamformer",
+            "network": detector.name,
+            "constellation": recipe.scenario.constellation,
+            "options": recipe.network_options(),
+            "recipe": recipe.model_dump(mode="json", exclude_none=True),
+            "recipe_key": recipe.key(),
+            "seed": recipe.seed,
+            "start": position.start,
+            "steps": position.step,
+            "best_step": position.best_step,
+            "validation_loss": self._history[-1]["best_loss"],
+            "seconds": round(position.seconds, 1),
+            "beams_measured": measure_beams(detector, recipe),
+        }
+
+
+def measure_beams(network: LearnedBeamformer, recipe: BeamRecipe) -> tuple[BeamMeasured, ...]:
+    """Exact error rates of the network and of where it starts, on channels of their own."""
+    scenario, plan = recipe.scenario, recipe.measure
+    h = scenario.draw(plan.channels, step_generator(recipe.seed, "measure", 0)).h
+    found = []
+    for snr_db in plan.snr_db:
+        noise_var = torch.full((len(h),), scenario.noise_var(snr_db))
+        with torch.no_grad():
+            beams = network(h, noise_var)
+            start = network.start(h, noise_var)
+        rates, before = (
+            symbol_error_rate(h, b, noise_var, scenario.constellation).mean((-1, -2))
+            for b in (beams, start)
+        )
+        found.append(
+            BeamMeasured(
+                snr_db=snr_db,
+                ser=float(rates.mean()),
+                geometric_ser=float(rates.clamp(min=_FLOOR).log().mean().exp()),
+                start_ser=float(before.mean()),
+                channels=len(h),
+            )
+        )
+    return tuple(found)
+
+
+def _level_loss(value: Tensor) -> Tensor:
+    """Half ln of the mean, half the mean of ln."""
+    value = value.clamp(min=_DEEPEST)
+    return (value.exp().mean().log() + value.mean()) / 2

@@ -1,0 +1,206 @@
+"""Gradients, Gauss-Newton directions and descents against independent references."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from mimolearn.beamformers import Beams, symbol_error_rate
+from mimolearn.beamformers.descent import normalised
+from mimolearn.beamformers.digital import scaled_to_power
+from mimolearn.beamformers.gains import stream_gains
+from mimolearn.beamformers.gauss_newton import Knobs, newton_direction
+from mimolearn.beamformers.objective import (
+    bound_and_curvature,
+    error_bound,
+    gradient,
+    log_bound_gradient,
+    look,
+    mean_bound,
+    power_price,
+    pull_back,
+    unscaled_gains,
+)
+from mimolearn.beamformers.samples import samples_for
+from mimolearn.beamformers.start import aligned_start
+from mimolearn.constellation import Constellation
+
+from .conftest import SMALL, clustered, small
+
+QPSK = Constellation("qpsk")
+
+
+def start(num: int = 2) -> tuple[Tensor, Tensor, Beams]:
+    h, noise = clustered(num), torch.linspace(0.2, 1.5, num, dtype=torch.float64)
+    return h, noise, normalised(aligned_start(h, noise, SMALL))
+
+
+def parts_of(beams: Beams) -> list[Tensor]:
+    """Real leaves: V and W as pairs, phases of F and U."""
+    v, w = (torch.view_as_real(m.resolve_conj()) for m in (beams.f_bb, beams.w_bb))
+    return [v.clone(), w.clone(), beams.f_rf.angle(), beams.w_rf.angle()]
+
+
+def assembled(v: Tensor, w: Tensor, f: Tensor, u: Tensor) -> Beams:
+    f_rf, w_rf = (torch.polar(torch.ones_like(p), p) for p in (f, u))
+    return Beams(f_rf, torch.view_as_complex(v), w_rf, torch.view_as_complex(w))
+
+
+@pytest.mark.parametrize(("name", "most"), [("qpsk", 2048), ("16-qam", 64)])
+def test_closed_form_gradient_is_that_of_autograd(name: str, most: int) -> None:
+    h, noise, beams = start()
+    samples = samples_for(Constellation(name), 4, most, torch.float64)
+    leaves = [part.requires_grad_() for part in parts_of(beams)]
+    made = assembled(*leaves)
+    made = made._replace(f_bb=scaled_to_power(made.f_rf, made.f_bb))
+    mean_bound(h, made, noise, samples).log().sum().backward()
+    seen = look(h, beams, noise)
+    found = gradient(beams, noise, seen, *log_bound_gradient(seen.x, samples))
+    mine = [torch.view_as_real(found.f_bb), torch.view_as_real(found.w_bb)]
+    mine += [found.f_phase, found.w_phase]
+    for leaf, value in zip(leaves, mine, strict=True):
+        assert leaf.grad is not None
+        assert torch.allclose(leaf.grad, value, atol=1e-9)
+
+
+def test_kernel_and_torch_agree() -> None:
+    h, noise, beams = start(5)
+    x = look(h, beams, noise).x
+    double = samples_for(QPSK, 4, 2048, torch.float64)
+    single = samples_for(QPSK, 4, 2048, torch.float32)
+    for wide, narrow in zip(
+        bound_and_curvature(x, double), bound_and_curvature(x.float(), single), strict=True
+    ):
+        assert torch.allclose(wide.float(), narrow, rtol=1e-3, atol=1e-4)
+
+
+def test_full_samples_give_the_exact_union_bound() -> None:
+    h, noise, beams = start()
+    gains = look(h, beams, noise).x
+    bound = error_bound(gains, samples_for(QPSK, 4, 128, torch.float64))
+    exact = symbol_error_rate(h, beams, noise, "qpsk").flatten(1)
+    # P(re) + P(im) - P(both) is at least half of the bound, and at most all of it.
+    assert bool((exact <= bound + 1e-12).all())
+    assert bool((exact >= bound / 2 - 1e-12).all())
+
+
+def test_curvature_is_the_hessian_where_all_decisions_are_right() -> None:
+    samples = samples_for(QPSK, 2, 2048, torch.float64)
+    x = torch.tensor([[[9.0, 0.3, 1.0, -0.5], [8.0, -0.2, 0.4, 0.7]]], dtype=torch.float64)
+
+    def mean(flat: Tensor) -> Tensor:
+        return error_bound(flat.reshape(1, 2, 4), samples).mean()
+
+    value, _, curvature = bound_and_curvature(x, samples)
+    wanted = torch.autograd.functional.hessian(mean, x.flatten()) / value.exp()
+    blocks = torch.block_diag(*curvature[0])
+    assert torch.allclose(blocks, torch.as_tensor(wanted), rtol=1e-6, atol=1e-6)
+
+
+def test_newton_direction_solves_the_dense_system() -> None:
+    h, noise, beams = start(1)
+    samples = samples_for(QPSK, 4, 2048, torch.float64)
+    seen = look(h, beams, noise)
+    found = bound_and_curvature(seen.x, samples)
+    numbers = [0.9, 0.3, 0.4, 1.3, 1.2, 0.7, 0.8]
+    knobs = Knobs(*(torch.tensor([k], dtype=torch.float64) for k in numbers))
+    direction = newton_direction(beams, noise, seen, found, knobs)
+    price = power_price(seen, found[1]).clamp(min=1.0)
+    right = pull_back(beams, noise, seen, found[0], found[1], price)
+    metric = _dense_metric(beams, float(price), *numbers[1:])
+    leaves = [part[0] for part in parts_of(beams)]
+
+    def decisions(*parts: Tensor) -> Tensor:
+        made = Beams(*(m[None] for m in assembled(*parts)))
+        gains, sigma = stream_gains(h, made, noise)
+        scaled = gains / sigma.unsqueeze(-1)
+        order = [[(i + j) % 4 for j in range(4)] for i in range(4)]
+        rows = scaled[0].gather(-1, torch.tensor(order))
+        return torch.cat([rows.real, -rows.imag], -1).flatten()
+
+    jacobian = torch.cat(
+        [part.flatten(1) for part in torch.autograd.functional.jacobian(decisions, tuple(leaves))],
+        1,
+    )
+    hessian = torch.block_diag(*found[2][0]) * numbers[0]
+    system = metric + jacobian.T @ hessian @ jacobian
+    wanted = torch.linalg.solve(system, _flat(right))
+    assert torch.allclose(_flat(direction), wanted, rtol=1e-7, atol=1e-9)
+
+
+def _flat(g) -> Tensor:
+    v, w = (torch.view_as_real(m[0].resolve_conj()) for m in (g.f_bb, g.w_bb))
+    return torch.cat([v.flatten(), w.flatten(), g.f_phase[0].flatten(), g.w_phase[0].flatten()])
+
+
+def _dense_metric(
+    beams: Beams, price: float, cv: float, cf: float, av: float, af: float, aw: float, au: float
+) -> Tensor:
+    """The metric over (V, W, phases of F, phases of U), entry by entry."""
+    f, v = beams.f_rf[0], beams.f_bb[0]
+    nt, rt = f.shape
+    streams = v.shape[1]
+    m_v = price * (cv * f.mH @ f + av * nt * torch.eye(rt))
+    by_pairs = torch.einsum("ab,st->asbt", m_v, torch.eye(streams, dtype=m_v.dtype))
+    m_v = by_pairs.reshape(rt * streams, rt * streams)
+    real = torch.stack([torch.stack([m_v.real, -m_v.imag]), torch.stack([m_v.imag, m_v.real])])
+    part_v = real.permute(2, 0, 3, 1).reshape(2 * rt * streams, -1)
+    outer = v @ v.mH
+    q = torch.linalg.inv(
+        price * (cf * outer.mT + af * outer.diagonal().real.mean() * torch.eye(rt))
+    )
+    rows = [torch.linalg.inv((d[:, None] * q * d.conj()).real) for d in f]
+    nr = beams.w_rf.shape[-2]
+    w_size = 2 * beams.w_bb[0].numel()
+    part_w = torch.eye(w_size, dtype=torch.float64) * price * aw * nr / streams
+    power = beams.w_bb[0].abs().square().sum(-1)
+    part_u = torch.diag(
+        (price * au * power / streams)[:, None, :].expand(beams.w_rf.shape[1:]).flatten()
+    )
+    return torch.block_diag(part_v, part_w, *rows, part_u)
+
+
+def test_mser_is_below_mmse_and_fully_digital_below_hybrid() -> None:
+    h = clustered(12, clusters=2)
+    noise = torch.full((12,), 0.5).double()
+    rates = {
+        name: symbol_error_rate(h, small(name, **options)(h, noise), noise, "qpsk").mean((-1, -2))
+        for name, options in {
+            "fd-mmse": {},
+            "mmse-gd": {"num_iter": 40},
+            "mser-gd": {"num_iter": 40},
+            "fd-mser": {"num_iter": 40},
+        }.items()
+    }
+    assert float(rates["mser-gd"].mean()) < float(rates["fd-mmse"].mean())
+    assert float(rates["mser-gd"].mean()) < float(rates["mmse-gd"].mean())
+    assert bool((rates["fd-mser"] <= rates["mser-gd"] * 1.001 + 1e-12).all())
+
+
+def test_the_papers_recipe_lowers_its_own_objective_of_constant_width() -> None:
+    h, noise = clustered(6), torch.full((6,), 1.0).double()
+    samples = samples_for(QPSK, 4, 2048, torch.float64)
+
+    def objective(num_iter: int, rate: float) -> float:
+        beams = small("mser-gd", recipe="paper", num_iter=num_iter, rate=rate, rho=0.3)(h, noise)
+        seen = look(h, beams, noise)
+        return float(error_bound(unscaled_gains(seen) / 0.3, samples).mean())
+
+    assert objective(20, 0.02) < 0.9 * objective(1, 1e-9)
+
+
+@pytest.mark.parametrize("name", ["mser-gd", "unfolded-mser"])
+def test_16_qam_is_designed_for_itself(name: str) -> None:
+    h = clustered(6)
+    noise = torch.full((6,), 0.15).double()
+    options = {"mser-gd": {"num_iter": 40}, "unfolded-mser": {"steps": "gauss-newton"}}[name]
+    few = {"num_layers": 6} if name == "unfolded-mser" else {}
+    designs = [
+        small(name, constellation, most_samples=512, **options, **few)(h, noise)
+        for constellation in ("16-qam", "qpsk")
+    ]
+    designs.append(small("mo")(h, noise))
+    own, other, mmse = (float(symbol_error_rate(h, b, noise, "16-qam").mean()) for b in designs)
+    assert own < mmse
+    assert own < other

@@ -1,0 +1,144 @@
+"""Beamforming runs: resumed bit for bit, same channels for all, honest intervals, sound files."""
+
+from __future__ import annotations
+
+import sqlite3
+
+import numpy as np
+import pytest
+
+from mimolearn import BeamPlan, BeamScenario, HybridArray, InvalidInputError, ResultsFileError
+from mimolearn.beamscenario import shipped_beam_scenarios
+from mimolearn.simulation import BeamContender, compare_beams, load_beam_comparison
+from mimolearn.simulation.beam_results import BeamPoint
+
+ARRAY = HybridArray(
+    num_users=2, num_tx_ant=16, num_tx_chains=4, num_rx_ant=4, num_rx_chains=2, num_streams=1
+)
+LINK = BeamScenario(array=ARRAY)
+PLAN = BeamPlan(snr_db=(-8.0, -3.0), contenders=("svd-phase", "fd-mmse"), channels=100)
+
+
+def test_a_run_goes_on_where_it_was_stopped(tmp_path):
+    class StopError(Exception):
+        pass
+
+    def stop_at_third(event):
+        if event.done == 3:
+            raise StopError
+
+    store = tmp_path / "beams.sqlite"
+    with pytest.raises(StopError):
+        compare_beams(LINK, PLAN, store=store, progress=stop_at_third, timing=False)
+    fresh = []
+    resumed = compare_beams(
+        LINK, PLAN, store=store, progress=lambda e: fresh.append(e.fresh), timing=False
+    )
+    assert fresh.count(False) == 3
+    assert len(fresh) == 8
+    whole = compare_beams(LINK, PLAN, timing=False)
+    for one, other in zip(resumed.curves, whole.curves, strict=True):
+        for a, b in zip(one.points, other.points, strict=True):
+            assert np.array_equal(a.rates, b.rates)
+    assert whole.channels == 128
+
+
+def test_more_channels_keep_those_that_were_there(tmp_path):
+    few = compare_beams(LINK, PLAN.adjusted(channels=64), timing=False)
+    many = compare_beams(LINK, PLAN, timing=False)
+    first = many.curve("fd-mmse").at(-3.0).rates[:64]
+    assert np.array_equal(few.curve("fd-mmse").at(-3.0).rates, first)
+
+
+def test_ratios_come_from_common_channels_and_frontiers_need_times():
+    result = compare_beams(LINK, PLAN)
+    value, interval = result.ratio("svd-phase", "fd-mmse", -3.0)
+    assert interval.low <= value <= interval.high
+    assert interval.low > 1
+    assert set(result.frontier(-3.0)) <= {"svd-phase", "fd-mmse"}
+    assert "svd-phase" in result.frontier(-3.0)
+    assert result.to_dict()["curves"][0]["points"][0]["ser"] > 0
+
+
+def test_intervals_allow_for_channels_that_have_not_come_up():
+    point = BeamPoint(0.0, np.array([0.2] + [1e-9] * 99))
+    low, high = point.interval()
+    assert low < point.mean < high
+    # A bootstrap would end near three such channels in a hundred.
+    assert high > 0.006
+    assert point.geometric_mean < 2e-9
+    assert point.geometric_interval().low < point.geometric_mean < point.geometric_interval().high
+
+
+def test_imperfect_knowledge_changes_designs_and_not_channels():
+    vague = BeamScenario(array=ARRAY, csi_error_var=0.3)
+    rates = [compare_beams(s, PLAN, timing=False).curve("fd-mmse").at(-3.0) for s in (LINK, vague)]
+    assert rates[1].mean > rates[0].mean
+    assert vague.key() != LINK.key()
+
+
+def test_files_that_are_something_else_are_refused(tmp_path):
+    path = tmp_path / "other.sqlite"
+    sqlite3.connect(path).execute("CREATE TABLE x (y)").connection.commit()
+    with pytest.raises(ResultsFileError, match="not a file of beamforming results"):
+        compare_beams(LINK, PLAN, store=path)
+    path.write_text("no database at all, only a line of text that is long enough to be read")
+    with pytest.raises(ResultsFileError, match=r"other\.sqlite"):
+        compare_beams(LINK, PLAN, store=path)
+
+
+def test_damage_is_noticed(tmp_path):
+    path = tmp_path / "beams.sqlite"
+    compare_beams(LINK, PLAN, store=path, timing=False)
+    with sqlite3.connect(path) as db:
+        db.execute("UPDATE chunks SET rates = zeroblob(length(rates)) WHERE chunk = 1")
+    with pytest.raises(ResultsFileError, match="a row is damaged"):
+        compare_beams(LINK, PLAN, store=path, timing=False)
+
+
+@pytest.mark.parametrize("name", shipped_beam_scenarios())
+def test_shipped_scenarios_load_with_their_plans(name):
+    scenario, plan = load_beam_comparison(name)
+    assert scenario.name == name
+    assert plan.contenders
+    assert BeamScenario.from_content(scenario.model_dump(mode="json"), name) == scenario
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("mser-g", "contenders.beamformer: got 'mser-g', expected one of .*did you mean 'mser-gd'"),
+        ("mo:num_iters=3", "option of beamformer 'mo': got 'num_iters'"),
+        ("unfolded-mser-qpsk-gn:steps=scalar", "none: trained weights have theirs"),
+    ],
+)
+def test_contenders_are_checked_at_once(text, message):
+    with pytest.raises(InvalidInputError, match=message):
+        BeamPlan(contenders=(text,))
+
+
+def test_keys_know_what_matters():
+    keys = {
+        BeamContender.parse(text).key()
+        for text in ("mo", "mo:num_iter=3", "omp", "unfolded-mser-qpsk-gn")
+    }
+    assert len(keys) == 4
+    assert BeamContender.parse("mo:num_iter=2,label=x").key() == BeamContender("mo").key()
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"channel": {"model": "real-gaussian"}}, "channel: got 'real-gaussian', expected a comp"),
+        (
+            {"channel": {"model": "rayleigh", "entry_variance": "1/Nr"}},
+            "entry_variance: got '1/Nr'",
+        ),
+        ({"array": {"num_streams": 9}}, "num_streams: got 9, expected at most num_rx_chains = 4"),
+        ({"constellation": "bpsk"}, "constellation: got 'bpsk', expected one of qpsk"),
+    ],
+)
+def test_scenario_errors_are_one_line(fields, message):
+    with pytest.raises(InvalidInputError, match=message) as caught:
+        BeamScenario(**fields)
+    assert "\n" not in str(caught.value)

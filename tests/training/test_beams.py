@@ -1,0 +1,134 @@
+"""Beamformers in the training loop: they learn, go on bit for bit, freeze and transfer."""
+
+import pytest
+import torch
+
+from mimolearn import BeamRecipe, BeamScenario, HybridArray, InvalidInputError, train
+from mimolearn.beamformers.trained import load_beamformer
+from mimolearn.training import read_recipe, shipped_beam_recipes
+from mimolearn.weights import read_card
+
+ARRAY = HybridArray(
+    num_users=2, num_tx_ant=16, num_tx_chains=4, num_rx_ant=4, num_rx_chains=2, num_streams=1
+)
+
+
+def recipe(**changes):
+    fields = {
+        "name": "small",
+        "options": {"num_layers": 3, "steps": "gauss-newton"},
+        "scenario": BeamScenario(array=ARRAY, snr_offset_db=-8.0),
+        "levels_db": (3.0, 6.0),
+        "batch": {"channels": 8, "bank": 40},
+        "stage": [{"steps": 12, "learning_rate": 0.05}],
+        "validation": {"channels": 16, "every": 4},
+        "measure": {"snr_db": [3.0], "channels": 16},
+        "seed": 3,
+    }
+    return BeamRecipe(**fields | changes)
+
+
+@pytest.mark.parametrize("steps", ["scalar", "matrix", "gauss-newton"])
+def test_layers_learn(steps):
+    options = {"num_layers": 3, "steps": steps, "offsets": steps == "matrix"}
+    trained = train(recipe(options=options))
+    losses = [line["validation_loss"] for line in trained.history]
+    untrained = recipe(options=options, stage=[{"steps": 1, "learning_rate": 1e-9}])
+    assert min(losses) < train(untrained).history[0]["validation_loss"] - 1e-3
+    assert all(not p.requires_grad for p in trained.detector.parameters())
+
+
+@pytest.mark.parametrize("criterion", ["mser", "mmse"])
+def test_a_black_box_learns(criterion):
+    trained = train(
+        recipe(
+            network="cnn",
+            options={"depth": 3, "width": 4, "hidden": 16},
+            criterion=criterion,
+            stage=[{"steps": 40, "learning_rate": 0.01}],
+        )
+    )
+    losses = [line["loss"] for line in trained.history]
+    assert losses[-1] < losses[0]
+
+
+def test_files_tell_what_was_trained_and_measured(tmp_path):
+    result = train(recipe(), out=tmp_path)
+    card = read_card(tmp_path / "small.safetensors")
+    assert card.kind == "beamformer"
+    assert card.recipe_key == recipe().key()
+    assert BeamRecipe(**card.recipe) == recipe()
+    measured = card.beams_measured[0]
+    assert 0 < measured.ser < measured.start_ser
+    again = load_beamformer(tmp_path / "small.safetensors")
+    h = recipe().scenario.draw(3, torch.Generator().manual_seed(1)).h
+    for a, b in zip(result.detector(h, 0.5), again(h, 0.5), strict=True):
+        assert torch.equal(a, b)
+
+
+def test_frozen_layers_stay_as_they_came(tmp_path):
+    # Hardly trained, so that going on is sure to find something better.
+    train(recipe(stage=[{"steps": 1, "learning_rate": 1e-9}]), out=tmp_path)
+    first = str(tmp_path / "small.safetensors")
+    changed = recipe(name="moved", start_from=first, frozen_layers=2, seed=9)
+    before = load_beamformer(first).scalars
+    after = train(changed, out=tmp_path).detector.scalars
+    assert torch.equal(before[:2], after[:2])
+    assert not torch.equal(before[2:], after[2:])
+    assert read_card(tmp_path / "moved.safetensors").start == read_card(first).sha256
+
+
+def test_a_run_that_was_cut_off_goes_on_bit_for_bit(tmp_path, monkeypatch):
+    monkeypatch.setattr("mimolearn.training.loop._CHECKPOINT_S", 0.0)
+
+    class CutError(Exception):
+        pass
+
+    def cut(event):
+        if event.step == 8:
+            raise CutError
+
+    whole = train(recipe(), out=tmp_path / "whole")
+    with pytest.raises(CutError):
+        train(recipe(), out=tmp_path / "cut", progress=cut)
+    resumed = train(recipe(), out=tmp_path / "cut")
+    assert torch.equal(whole.detector.scalars, resumed.detector.scalars)
+
+
+def test_smaller_systems_are_served_and_larger_ones_refused(tmp_path):
+    train(recipe(options={"num_layers": 2, "steps": "matrix"}), out=tmp_path)
+    path = tmp_path / "small.safetensors"
+    smaller = HybridArray(**{**ARRAY.model_dump(), "num_users": 1, "num_tx_ant": 8})
+    h = BeamScenario(array=smaller).draw(2, torch.Generator().manual_seed(1)).h
+    assert load_beamformer(path, smaller)(h, 0.5).f_rf.shape == (2, 8, 4)
+    larger = HybridArray(**{**ARRAY.model_dump(), "num_tx_ant": 32})
+    with pytest.raises(InvalidInputError, match="num_tx_ant: got 32, expected at most 16"):
+        load_beamformer(path, larger)
+    other = HybridArray(**{**ARRAY.model_dump(), "num_tx_chains": 5})
+    with pytest.raises(InvalidInputError, match="num_tx_chains: got 5, expected 4"):
+        load_beamformer(path, other)
+
+
+def test_recipes_round_trip_and_ship(tmp_path):
+    path = tmp_path / "recipe.toml"
+    path.write_text(recipe().to_toml())
+    assert read_recipe(path) == recipe()
+    for name in shipped_beam_recipes():
+        assert read_recipe(name).name == name
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"network": "mo", "options": {}}, "network: got 'mo', expected a beamformer with learned"),
+        ({"frozen_layers": 3}, "frozen_layers: got 3, expected less than 3"),
+        ({"options": {"steps": "newton"}}, "steps: got 'newton', expected one of scalar"),
+        ({"stage": [{"steps": 1, "depth": 1}]}, "expected steps and learning rates alone"),
+        ({"scenario": "mser"}, "scenario: got 'mser'"),
+        ({"levels_db": []}, "levels_db"),
+    ],
+)
+def test_errors_are_one_line(changes, message):
+    with pytest.raises(InvalidInputError, match=message) as caught:
+        recipe(**changes)
+    assert "\n" not in str(caught.value)
