@@ -36,6 +36,42 @@ class ChannelKnowledge(PlainModel):
     noise: Literal["thermal", "with-error"] = "thermal"
 
 
+class Coding(PlainModel):
+    """A block code over the link: LDPC, a fixed interleaver, and sum-product decoding.
+
+    code: "802.11n-ldpc", the (324, 648) code of IEEE 802.11n, or "5g-ldpc", 3GPP TS 38.212 with
+    num_info_bits and num_coded_bits of your choice. interleaver: "random", one fixed permutation
+    for all blocks, or "none". num_iter: most iterations of the decoder, which stops at a codeword.
+    A block fills as many channel uses as it has whole ones for; the interleaved bits that are left
+    over are punctured: never sent, LLR 0 at the decoder.
+    transmissions: 2 sends a block again over fresh channels when its first decoding failed; the
+    receiver has kept the first soft bits and adds the second ones (chase combining).
+    """
+
+    code: Literal["802.11n-ldpc", "5g-ldpc"] = "802.11n-ldpc"
+    num_info_bits: Annotated[Count, Field(le=8448)] = 324
+    num_coded_bits: Annotated[Count, Field(le=25344)] = 648
+    interleaver: Literal["random", "none"] = "random"
+    num_iter: Annotated[Count, Field(le=1000)] = 50
+    transmissions: Literal[1, 2] = 1
+
+    @model_validator(mode="after")
+    def _sizes_exist(self) -> Coding:
+        k, n = self.num_info_bits, self.num_coded_bits
+        if self.code == "802.11n-ldpc" and (k, n) != (324, 648):
+            expected = "324 and 648, the sizes of '802.11n-ldpc'; '5g-ldpc' has others"
+            raise invalid("num_info_bits and num_coded_bits", (k, n), expected)
+        if self.code == "5g-ldpc" and not (k >= 12 and k / 0.95 <= n <= 5 * k):
+            expected = "at least 12 information bits and a rate from 1/5 to 0.95"
+            raise invalid("num_info_bits and num_coded_bits", (k, n), expected)
+        return self
+
+    @property
+    def rate(self) -> float:
+        """Information bits a coded bit."""
+        return self.num_info_bits / self.num_coded_bits
+
+
 class Block(NamedTuple):
     """A batch of independent channels with their vectors.
 
@@ -55,7 +91,8 @@ class Scenario(PlainModel):
 
     num_tx_ant, num_rx_ant: Nt, Nr. constellation: its name. channel: a channel model.
     channel_reuse: T, consecutive vectors that share one channel. snr_definition: see
-    ``mimolearn.snr``. csi: what the receiver knows. name: for people; not part of the key.
+    ``mimolearn.snr``. csi: what the receiver knows. coding: a block code, or None for an uncoded link.
+    name: for people; not part of the key.
 
     >>> s = Scenario(num_tx_ant=4, num_rx_ant=8, constellation="qpsk")
     >>> s.key() == Scenario(num_tx_ant=4, num_rx_ant=8, constellation="qpsk", name="mine").key()
@@ -70,15 +107,40 @@ class Scenario(PlainModel):
     channel_reuse: Annotated[Count, Field(le=100_000)] = 1
     snr_definition: SnrDefinition = "per_symbol"
     csi: ChannelKnowledge = ChannelKnowledge()
+    coding: Coding | None = None
 
     @model_validator(mode="after")
     def _channel_fits(self) -> Scenario:
         self.channel.check_size(self.num_rx_ant, self.num_tx_ant)
         return self
 
+    @model_validator(mode="after")
+    def _block_fits(self) -> Scenario:
+        if self.coding is None:
+            return self
+        per_use = self.num_tx_ant * self.points().bits_per_symbol
+        if self.coding.num_coded_bits < per_use:
+            expected = f"at least {per_use}, the bits of one channel use"
+            raise invalid("coding.num_coded_bits", self.coding.num_coded_bits, expected)
+        if self.uses_per_block % self.channel_reuse:
+            expected = f"a divisor of {self.uses_per_block}, the channel uses of a coded block"
+            raise invalid("channel_reuse", self.channel_reuse, expected)
+        return self
+
+    @property
+    def uses_per_block(self) -> int:
+        """Whole channel uses that a coded block fills; 1 for an uncoded link."""
+        if self.coding is None:
+            return 1
+        per_use = self.num_tx_ant * self.points().bits_per_symbol
+        return self.coding.num_coded_bits // per_use
+
     def key(self) -> str:
         """A stable digest: 16 hex digits of SHA-256 over canonical JSON and a schema number."""
         not_in_key: dict[str, Any] = {"name": True, "channel": set(self.channel.not_in_key)}
+        if self.coding is None:
+            # An uncoded link keeps the key that it had before there was coding.
+            not_in_key["coding"] = True
         content = {"schema": SCENARIO_SCHEMA, **self.model_dump(mode="json", exclude=not_in_key)}
         text = json.dumps(content, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:16]
@@ -96,6 +158,7 @@ class Scenario(PlainModel):
             num_rx_ant=self.num_rx_ant,
             constellation=self.constellation,
             entry_var=self.channel.entry_var(self.num_rx_ant, self.num_tx_ant),
+            code_rate=1.0 if self.coding is None else self.coding.rate,
             h=h,
         )
 
@@ -125,12 +188,15 @@ class Scenario(PlainModel):
 
         h: (N, R, Nt), R rows of any number: a reduced channel serves as well. noise_var: () or (N).
         """
+        shape = (h.shape[0], num_vectors, self.num_tx_ant)
+        indices = integers(shape, self.points().num_points, generator)
+        return self.send(indices, h, noise_var, generator)
+
+    def send(self, indices: Tensor, h: Tensor, noise_var: Tensor, generator: RandomSource) -> Block:
+        """As ``transmit``, of given symbols: indices (N, T, Nt)."""
         nr, nt = self.num_rx_ant, self.num_tx_ant
-        num_channels, rows = h.shape[:2]
-        points = self.points()
-        shape = (num_channels, num_vectors, nt)
-        indices = integers(shape, points.num_points, generator)
-        x = points.map(indices, h.dtype)
+        (num_channels, num_vectors), rows = indices.shape[:2], h.shape[1]
+        x = self.points().map(indices, h.dtype)
         noise_var = noise_var.to(h.real.dtype).expand(num_channels)
         noise = complex_normal((num_channels, num_vectors, rows), generator, h.dtype)
         y = noise.mul_(noise_var.sqrt()[:, None, None]).baddbmm_(x, h.mT)
