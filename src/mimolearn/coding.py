@@ -103,7 +103,6 @@ class BlockCode:
         return Decoded(decided[:, self.info_at], found, torch.where(found, spent, num_iter))
 
 
-@functools.lru_cache(maxsize=8)
 def make_code(coding: Coding) -> BlockCode:
     """The code that a scenario names.
 
@@ -147,7 +146,9 @@ class CodedLink:
         per_use = scenario.num_tx_ant * scenario.points().bits_per_symbol
         self.num_sent = scenario.uses_per_block * per_use
         self.num_punctured = self.coding.num_coded_bits - self.num_sent
-        self.order = _interleaver(self.coding)[: self.num_sent]
+        self.order = _interleaver(self.coding.interleaver, self.coding.num_coded_bits)[
+            : self.num_sent
+        ]
 
     @property
     def channels_per_block(self) -> int:
@@ -182,12 +183,11 @@ class CodedLink:
 
 
 @functools.lru_cache(maxsize=8)
-def _interleaver(coding: Coding) -> Tensor:
+def _interleaver(kind: str, num_bits: int) -> Tensor:
     """(n) the coded bit at each place of the interleaved block."""
-    n = coding.num_coded_bits
-    if coding.interleaver == "none":
-        return torch.arange(n)
-    return torch.argsort(normal((n,), CounterGenerator(_INTERLEAVER_SEED)), stable=True)
+    if kind == "none":
+        return torch.arange(num_bits)
+    return torch.argsort(normal((num_bits,), CounterGenerator(_INTERLEAVER_SEED)), stable=True)
 
 
 @functools.cache

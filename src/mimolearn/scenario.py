@@ -91,8 +91,8 @@ class Scenario(PlainModel):
 
     num_tx_ant, num_rx_ant: Nt, Nr. constellation: its name. channel: a channel model.
     channel_reuse: T, consecutive vectors that share one channel. snr_definition: see
-    ``mimolearn.snr``. csi: what the receiver knows. coding: a block code, or None for an uncoded link.
-    name: for people; not part of the key.
+    ``mimolearn.snr``. csi: what the receiver knows. coding: a block code, or None for an uncoded
+    link. name: for people; not part of the key.
 
     >>> s = Scenario(num_tx_ant=4, num_rx_ant=8, constellation="qpsk")
     >>> s.key() == Scenario(num_tx_ant=4, num_rx_ant=8, constellation="qpsk", name="mine").key()
