@@ -30,7 +30,9 @@ Contenders = Annotated[
 SnrDb = Annotated[
     str | None, typer.Option("--snr-db", help="SNRs in dB: 0,5,10 or first:last:step.")
 ]
-Metric = Annotated[str | None, typer.Option("--metric", help="ber, ser or ver (vector errors).")]
+Metric = Annotated[
+    str | None, typer.Option("--metric", help="ber, ser, ver; coded: bler, info-ber.")
+]
 Target = Annotated[float | None, typer.Option("--target", help="Error rate to answer for.")]
 MinErrors = Annotated[int | None, typer.Option("--min-errors", help="Errors to count at a point.")]
 MaxVectors = Annotated[

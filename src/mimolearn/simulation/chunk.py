@@ -29,13 +29,15 @@ from mimolearn.threads import one_thread
 _CHUNK_BYTES = 8 * 2**20
 _MAX_CHANNELS = 2048
 _BATCHES = 2
+_MAX_BLOCKS = 64
 
 
 class ChunkResult(NamedTuple):
-    """What one contender did on one chunk."""
+    """What one contender did on one chunk; blocks: of a coded link, the wrong ones."""
 
     counts: Counts
     positions: ErrorPositions
+    blocks: ErrorPositions | None = None
 
 
 def chunk_channels(scenario: Scenario) -> int:
@@ -44,10 +46,22 @@ def chunk_channels(scenario: Scenario) -> int:
     >>> chunk_channels(Scenario(num_tx_ant=32, num_rx_ant=64, constellation="bpsk"))
     512
     """
+    if scenario.coding is not None:
+        channels = scenario.uses_per_block // scenario.channel_reuse
+        return chunk_blocks(scenario) * channels * scenario.coding.transmissions
     nr, nt = scenario.num_rx_ant, scenario.num_tx_ant
     channel_bytes = 8 * (nr * nt + scenario.channel_reuse * (nr + nt))
     fitting = min(max(_CHUNK_BYTES // channel_bytes, 1), _MAX_CHANNELS)
     return 2 ** round(np.log2(fitting))
+
+
+def chunk_blocks(scenario: Scenario) -> int:
+    """Coded blocks in a chunk, a power of two up to 64; 0 on an uncoded link."""
+    if scenario.coding is None:
+        return 0
+    nr, nt = scenario.num_rx_ant, scenario.num_tx_ant
+    block_bytes = 8 * scenario.uses_per_block * (nr * nt // scenario.channel_reuse + nr + nt)
+    return 2 ** int(np.log2(min(max(_CHUNK_BYTES // block_bytes, 1), _MAX_BLOCKS)))
 
 
 def batch_channels(scenario: Scenario) -> int:
@@ -63,9 +77,13 @@ def run_chunk(
     The counts depend on the arguments alone: one thread is used whatever torch is set to, and
     each detector sees the same batches whoever else runs.
     """
+    if scenario.coding is not None:
+        from mimolearn.simulation.coded import run_coded_chunk  # which needs this module
+
+        return run_coded_chunk(scenario, snr, chunk, detectors)
     with one_thread(), torch.no_grad():
         block = _draw(scenario, snr, chunk)
-        block, bad = _replace_nonfinite(block)
+        block, bad = replace_nonfinite(block)
         return [_count(scenario, block, bad, label, detector) for label, detector in detectors]
 
 
@@ -74,7 +92,7 @@ def _draw(scenario: Scenario, snr: str, chunk: int) -> Block:
     return scenario.draw(float(snr), chunk_channels(scenario), generator)
 
 
-def _replace_nonfinite(block: Block) -> tuple[Block, Tensor]:
+def replace_nonfinite(block: Block) -> tuple[Block, Tensor]:
     """The block with unusable channels replaced by harmless ones, and (N) bool where it did so."""
     good = torch.isfinite(block.noise_var) & (block.noise_var > 0)
     if bool(good.all()) and all_finite(block.h_hat) and all_finite(block.y):

@@ -17,7 +17,7 @@ from mimolearn.simulation.contender import Contender
 from mimolearn.simulation.executors import Executor, ProcessExecutor, SerialExecutor, Task
 from mimolearn.simulation.progress import Progress, ProgressEvent
 from mimolearn.simulation.results import Comparison, CostReport, Provenance, Timing
-from mimolearn.simulation.run import RunPlan, adjust_plan, load_comparison
+from mimolearn.simulation.run import RunPlan, adjust_plan, check_metric, load_comparison
 from mimolearn.simulation.schedule import Schedule
 from mimolearn.simulation.store import Store, StoredScenario
 from mimolearn.simulation.timing import cost_report, measure_timing
@@ -148,6 +148,7 @@ def _simulate(
     measure: bool,
 ) -> Comparison:
     check_positive_int("workers", workers)
+    check_metric(plan.metric, scenario)
     with closing(Store(path)) as store:
         store.register(scenario, plan.contenders)
         saved = store.load_run(scenario.key()) or {}

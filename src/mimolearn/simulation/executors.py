@@ -13,7 +13,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import astuple
 from multiprocessing.connection import wait as wait_for_handles
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 
@@ -157,14 +157,19 @@ class ProcessExecutor(Executor):
 class _Reply(NamedTuple):
     """A ChunkResult as plain values."""
 
-    counts: tuple[int | None, ...]
+    counts: tuple[Any, ...]
     positions: bytes
+    blocks: bytes | None
 
 
 def _unpack(reply: _Reply) -> ChunkResult:
-    *integers, work = reply.counts
-    counts = Counts(*(int(value or 0) for value in integers), work=work)
-    return ChunkResult(counts, ErrorPositions.from_bytes(reply.positions))
+    blocks = None if reply.blocks is None else ErrorPositions.from_bytes(reply.blocks)
+    return ChunkResult(Counts(*reply.counts), ErrorPositions.from_bytes(reply.positions), blocks)
+
+
+def _pack(result: ChunkResult) -> _Reply:
+    blocks = None if result.blocks is None else result.blocks.to_bytes()
+    return _Reply(astuple(result.counts), result.positions.to_bytes(), blocks)
 
 
 def _build(scenario: Scenario, contenders: tuple[Contender, ...]) -> list[tuple[str, Detector]]:
@@ -201,4 +206,4 @@ def _work(snr: str, chunk: int, contenders: tuple[int, ...]) -> list[_Reply]:
     assert _worker is not None
     detectors = [_worker.detectors[i] for i in contenders]
     results = run_chunk(_worker.scenario, snr, chunk, detectors)
-    return [_Reply(astuple(r.counts), r.positions.to_bytes()) for r in results]
+    return [_pack(result) for result in results]
