@@ -9,6 +9,8 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -18,10 +20,22 @@ from mimolearn.constellation import Constellation
 from mimolearn.errors import check_one_of, check_real, check_shape, invalid
 from mimolearn.quantizers.base import MOST_LLR, Quantizer
 from mimolearn.quantizers.codes import Codes
+from mimolearn.quantizers.deep_llr import DeepLLR, fit_deep_llr
+from mimolearn.quantizers.eq_net import EQNet, fit_eq_net
+from mimolearn.quantizers.eq_net_published import EQNetPublished, fit_eq_net_published
 from mimolearn.quantizers.max_mi import MaxMI, fit_max_mi
 from mimolearn.quantizers.uniform import Uniform, fit_uniform
 
-_QUANTIZERS: dict[str, type[Quantizer]] = {cls.name: cls for cls in (Uniform, MaxMI)}
+_QUANTIZERS: dict[str, type[Quantizer]] = {
+    cls.name: cls for cls in (Uniform, MaxMI, DeepLLR, EQNet, EQNetPublished)
+}
+_FITS: dict[str, Callable[..., Quantizer]] = {
+    "uniform": fit_uniform,
+    "max-mi": fit_max_mi,
+    "deep-llr": fit_deep_llr,
+    "eq-net": fit_eq_net,
+    "eq-net-published": fit_eq_net_published,
+}
 
 
 def quantizer_names() -> tuple[str, ...]:
@@ -50,7 +64,8 @@ def fit_quantizer(name: str, llr: Tensor, *, bits: float, **options: Any) -> Qua
     """A finished quantiser, fitted to samples.
 
     llr: (*B, Nt, K) calibrated LLRs, K the bits of a symbol. bits: stored a soft bit; a fraction is
-    fine where the scheme can use it. options: of the scheme's fit: "max-mi" takes ``method``.
+    fine where the scheme can use it. options: of the scheme's own fit (see ``fit_max_mi``,
+    ``fit_eq_net`` and so on). A learned scheme trains for minutes unless ``steps`` says less.
     Raises InvalidInputError, one line, for NaN, for a shape of no constellation, and for bits that
     the scheme has no codebook of.
     """
@@ -65,16 +80,18 @@ def fit_quantizer(name: str, llr: Tensor, *, bits: float, **options: Any) -> Qua
     check_real("bits", bits, above=0, at_most=16)
     constellation = by_bits[llr.shape[-1]]
     samples = llr.detach().to("cpu", torch.float32).reshape(-1, *llr.shape[-2:])
-    fits = {"uniform": fit_uniform, "max-mi": fit_max_mi}
-    check_options = {"uniform": (), "max-mi": ("method",)}
+    known = [*inspect.signature(_FITS[name]).parameters][3:]
     for option in options:
-        check_one_of(f"option of fitting {name!r}", option, check_options[name])
-    return fits[name](samples, constellation, bits, **options)
+        check_one_of(f"option of fitting {name!r}", option, known)
+    return _FITS[name](samples, constellation, bits, **options)
 
 
 __all__ = [
     "MOST_LLR",
     "Codes",
+    "DeepLLR",
+    "EQNet",
+    "EQNetPublished",
     "MaxMI",
     "Quantizer",
     "Uniform",

@@ -1,0 +1,107 @@
+"""Gradient descent on a fixed set of samples, the same for every learned scheme."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from mimolearn.errors import check_positive_int, invalid
+from mimolearn.threads import one_thread
+
+SoftLoss = Callable[[Tensor, Tensor], Tensor]
+"""(LLRs that came out, true ones), both (N, ...) -> (N, ...) loss of each LLR."""
+
+
+def minimise(
+    module: nn.Module,
+    loss: Callable[[Tensor], Tensor],
+    num_samples: int,
+    *,
+    steps: int,
+    batch: int,
+    learning_rate: float,
+    seed: int,
+    amsgrad: bool = False,
+) -> float:
+    """Adam with a cosine down to nothing; returns the mean loss of the last twentieth of the steps.
+
+    loss: of the samples at these positions (batch,), a scalar. One thread, a generator of its own:
+    the same call gives the same numbers.
+    Raises InvalidInputError when the loss is no longer finite.
+    """
+    check_positive_int("steps", steps)
+    check_positive_int("batch", batch)
+    generator = torch.Generator().manual_seed(seed)
+    trainable = [p for p in module.parameters() if p.requires_grad]
+    adam = torch.optim.Adam(trainable, lr=learning_rate, amsgrad=amsgrad)
+    tail = torch.zeros(())
+    last = max(steps // 20, 1)
+    module.train()
+    with one_thread(), torch.enable_grad():
+        for step in range(steps):
+            for group in adam.param_groups:
+                group["lr"] = learning_rate * (1 + math.cos(math.pi * step / steps)) / 2
+            adam.zero_grad()
+            value = loss(torch.randint(num_samples, (batch,), generator=generator))
+            value.backward()
+            adam.step()
+            if step % 100 == 0 and not bool(torch.isfinite(value)):
+                expected = "a finite value; lower the learning rate"
+                raise invalid(f"loss at step {step}", float(value), expected)
+            if step >= steps - last:
+                tail += value.detach()
+    module.eval()
+    return float(tail) / last
+
+
+def kl_loss(found: Tensor, true: Tensor) -> Tensor:
+    """KL(P(b | true LLR) || P(b | found LLR)) of each bit, in nats.
+
+    The information that the found LLR loses, in contrast to a weighted square of soft bits, which
+    ranks networks wrongly.
+    """
+    one = torch.sigmoid(true)
+    cross = nn.functional.softplus(found) - one * found
+    return cross - (nn.functional.softplus(true) - one * true)
+
+
+def weighted_square(found: Tensor, true: Tensor, eps: float = 1e-3) -> Tensor:
+    """(s~ - s)^2 / (|s| + eps) of soft bits s = tanh(L / 2) (Arvinte et al. 2022, eq. 17)."""
+    soft = torch.tanh(true / 2)
+    return (torch.tanh(found / 2) - soft).square() / (soft.abs() + eps)
+
+
+def glorot(*shape: int, generator: torch.Generator) -> nn.Parameter:
+    """Weights (..., in, out), uniform of variance 2 / (in + out) (Glorot and Bengio 2010)."""
+    bound = math.sqrt(6 / (shape[-2] + shape[-1]))
+    return nn.Parameter((2 * torch.rand(shape, generator=generator) - 1) * bound)
+
+
+class Layers(nn.Module):
+    """Affine layers with ReLU between; branches > 1: that many such nets side by side.
+
+    widths: of input, hidden layers, output. Takes (N, in), or (branches, N, in); gives (N, out), or
+    (branches, N, out).
+    """
+
+    def __init__(self, widths: list[int], seed: int, branches: int = 0) -> None:
+        super().__init__()
+        generator = torch.Generator().manual_seed(seed)
+        lead = (branches,) if branches else ()
+        pairs = list(itertools.pairwise(widths))
+        self.weights = nn.ParameterList(glorot(*lead, a, b, generator=generator) for a, b in pairs)
+        self.biases = nn.ParameterList(
+            nn.Parameter(torch.zeros(*lead, *((1,) if branches else ()), b)) for _, b in pairs
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        last = len(self.weights) - 1
+        for i, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
+            x = x @ weight + bias
+            if i < last:
+                x = torch.relu(x)
+        return x
