@@ -10,6 +10,7 @@ from mimolearn.detection import (
     GaussianDetection,
     HardDetection,
     LLRDetection,
+    AxisLogitDetection,
     LogitDetection,
 )
 from mimolearn.detectors import Detector, detector_names, make_detector
@@ -41,6 +42,7 @@ __all__ = [
     "HardDetection",
     "InvalidInputError",
     "LLRDetection",
+    "AxisLogitDetection",
     "LogitDetection",
     "MimolearnError",
     "NotSoftError",

@@ -32,6 +32,19 @@ def double(y, h, noise_var):
 
 
 @pytest.mark.parametrize(("name", "tx", "rx", "noise_var", "channels"), SYSTEMS)
+def test_exact_sums_agree_with_enumeration(name, tx, rx, noise_var, channels):
+    inputs = draw(name, tx, rx, noise_var, channels)
+    ml = make_detector("ml", name)
+    fast, expected = ml(*inputs), ml(*double(*inputs))
+    torch.testing.assert_close(fast.llr().double(), expected.llr(), rtol=2e-5, atol=2e-4)
+    soft_bits = torch.sigmoid(fast.llr().double()) - torch.sigmoid(expected.llr())
+    assert soft_bits.abs().max() < 4e-6
+    means = expected.soft_symbols()
+    torch.testing.assert_close(fast.soft_symbols().to(means), means, rtol=0, atol=1e-5)
+    assert torch.equal(fast.indices(), expected.indices())
+
+
+@pytest.mark.parametrize(("name", "tx", "rx", "noise_var", "channels"), SYSTEMS)
 def test_all_searches_agree_with_enumeration(name, tx, rx, noise_var, channels):
     inputs = draw(name, tx, rx, noise_var, channels)
     ml = make_detector("ml", name, demapping="max-log")
@@ -78,7 +91,7 @@ def test_what_single_precision_cannot_be_trusted_with():
     for found in (
         searches.k_best(y, h, noise_var, make_detector("ml", "16-qam").constellation, 16, 20.0),
         searches.sphere(y, h, noise_var, make_detector("ml", "16-qam").constellation, 10**6),
-        searches.max_log_ml(y, h, noise_var, make_detector("ml", "16-qam").constellation),
+        searches.ml(y, h, noise_var, make_detector("ml", "16-qam").constellation, "exact"),
     ):
         assert found is not None
         assert found[-1].tolist() == [False] * 5 + [True] * 35

@@ -144,7 +144,7 @@ class Detector(nn.Module, ABC):
                 raise invalid("noise_var", value, "a finite value above 0")
         if noise_var.dtype != real or noise_var.device != h.device:
             noise_var = noise_var.to(h.device, real)
-        return noise_var.expand(h.shape[:-2])
+        return noise_var if noise_var.shape == h.shape[:-2] else noise_var.expand(h.shape[:-2])
 
 
 class IterativeDetector(Detector):

@@ -38,10 +38,16 @@ def fits(h: Tensor) -> bool:
 
 def flat(tensor: Tensor) -> np.ndarray:
     """The memory of a contiguous tensor (a copy of any other) as flat float32 numbers."""
-    if tensor.is_conj() or tensor.is_neg() or not tensor.is_contiguous():
-        tensor = tensor.resolve_conj().resolve_neg().contiguous()
+    tensor = plain(tensor)
     array = (tensor.detach() if tensor.requires_grad else tensor).numpy().reshape(-1)
     return array.view(np.float32) if tensor.is_complex() else array
+
+
+def plain(tensor: Tensor) -> Tensor:
+    """The tensor, or a copy, whose memory holds its numbers one after the other."""
+    if tensor.is_conj() or tensor.is_neg() or not tensor.is_contiguous():
+        return tensor.resolve_conj().resolve_neg().contiguous()
+    return tensor
 
 
 def padded(noise_var: Tensor, num: int) -> np.ndarray:

@@ -15,6 +15,8 @@ from mimolearn.kernels.simd import (
     as_float_bits,
     as_int_bits,
     float_to_int,
+    fma,
+    fnma,
     int_to_float,
     maximum,
     minimum,
@@ -59,6 +61,20 @@ def exp(x):
     # An arithmetic halving by way of a positive number: >> shifts in zeros.
     half = ((integer + 256) >> 1) - 128
     return (y * _power_of_two(half)) * _power_of_two(integer - half)
+
+
+@inlined
+def exp_of_negative(x):
+    """e^x for x <= 0, at least e^-87: faster than ``exp``, and free to fuse its operations."""
+    clamped = maximum(splat(np.float32(-87.0)), x)
+    n = fma(clamped, splat(_INVERSE_LN2), splat(_ROUNDER)) - _ROUNDER
+    r = fnma(n, splat(_LN2_LOW), fnma(n, splat(_LN2_HIGH), clamped))
+    q = fma(r, splat(np.float32(0.0013942214)), splat(np.float32(0.008368849)))
+    q = fma(q, r, splat(np.float32(0.041666385)))
+    q = fma(q, r, splat(np.float32(0.1666652)))
+    q = fma(q, r, splat(np.float32(0.5)))
+    y = fma(r * r, q, r + np.float32(1.0))
+    return y * _power_of_two(float_to_int(n))
 
 
 @inlined
