@@ -6,11 +6,11 @@ from mimolearn import channels
 from mimolearn.constellation import Constellation
 from mimolearn.detection import (
     AxisGaussianDetection,
+    AxisLogitDetection,
     Detection,
     GaussianDetection,
     HardDetection,
     LLRDetection,
-    AxisLogitDetection,
     LogitDetection,
 )
 from mimolearn.detectors import Detector, detector_names, make_detector
@@ -32,6 +32,7 @@ __version__ = version("mimolearn")
 
 __all__ = [
     "AxisGaussianDetection",
+    "AxisLogitDetection",
     "ChannelKnowledge",
     "Comparison",
     "Constellation",
@@ -42,7 +43,6 @@ __all__ = [
     "HardDetection",
     "InvalidInputError",
     "LLRDetection",
-    "AxisLogitDetection",
     "LogitDetection",
     "MimolearnError",
     "NotSoftError",

@@ -60,7 +60,7 @@ class Quantizer(nn.Module, ABC):
         indices = self.indices(llr)
         flat = indices.reshape(-1, len(self.word_levels()))
         packed = pack(flat.cpu(), self.word_levels())
-        return Codes(packed, tuple(llr.shape[:-2]), len(flat), self.digest())
+        return Codes(packed, tuple(llr.shape[:-1]), self.digest())
 
     def decode(self, codes: Codes) -> Tensor:
         """Packed codes to (*B, Nt, K) LLRs, float32.
@@ -71,13 +71,13 @@ class Quantizer(nn.Module, ABC):
             raise invalid("codes", f"<{type(codes).__name__}>", "Codes from encode or from_bytes")
         if codes.codebook != self.digest():
             raise invalid("codes", f"<codebook {codes.codebook}>", f"<codebook {self.digest()}>")
-        uses = math.prod(codes.shape)
-        group = self.words_per_group()
-        if codes.num_words % max(uses, 1) or (codes.num_words // max(uses, 1)) % group:
-            raise invalid("codes", f"<{codes.num_words} words>", f"a multiple of {uses * group}")
-        indices = unpack(codes.packed, codes.num_words, self.word_levels())
-        shape = (*codes.shape, codes.num_words // max(uses, 1), len(self.word_levels()))
-        return self.from_indices(indices.reshape(shape))
+        streams = self.streams_per_group()
+        if not codes.shape or codes.shape[-1] % streams:
+            raise invalid("codes", f"<shape {codes.shape}>", f"Nt a multiple of {streams}")
+        words = codes.shape[-1] // streams * self.words_per_group()
+        num_words = math.prod(codes.shape[:-1]) * words
+        indices = unpack(codes.packed, num_words, self.word_levels())
+        return self.from_indices(indices.reshape(*codes.shape[:-1], words, len(self.word_levels())))
 
     def through(self, llr: Tensor) -> Tensor:
         """decode(encode(llr)) without packing bits: what a simulation needs."""
@@ -116,6 +116,10 @@ class Quantizer(nn.Module, ABC):
             llr = self._dequantize(rows)
         streams = indices.shape[-2] // group * self.streams_per_group()
         return llr.reshape(*indices.shape[:-2], streams, self.constellation.bits_per_symbol)
+
+    @abstractmethod
+    def plain_options(self) -> dict[str, str | int | float | bool]:
+        """Options that ``make_quantizer`` rebuilds it from, before its numbers are loaded."""
 
     def digest(self) -> str:
         """16 hex digits that name the codebook: the scheme and every number in it."""

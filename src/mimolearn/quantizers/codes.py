@@ -24,14 +24,13 @@ _MAX_WORD_BITS = 62
 class Codes:
     """Quantised soft bits of a batch of channel uses.
 
-    packed: (num_bytes) uint8, the words of all uses one behind the other, without gaps. shape: *B,
-    the batch. num_words: in all. codebook: 16 hex digits of the quantiser that made them, and alone
-    can read them.
+    packed: (num_bytes) uint8, the words of all uses one behind the other, without gaps. shape:
+    (*B, Nt), the batch and its streams. codebook: 16 hex digits of the quantiser that made them,
+    and alone can read them.
     """
 
     packed: Tensor
     shape: tuple[int, ...]
-    num_words: int
     codebook: str
 
     @property
@@ -42,24 +41,24 @@ class Codes:
     def to_bytes(self) -> bytes:
         """A stream: header, shape, packed words, and a CRC-32 over all of it."""
         head = _HEADER.pack(_MAGIC, bytes.fromhex(self.codebook), len(self.shape))
-        sizes = struct.pack(f"<{len(self.shape) + 1}Q", self.num_words, *self.shape)
+        sizes = struct.pack(f"<{len(self.shape)}Q", *self.shape)
         body = head + sizes + self.packed.numpy().tobytes()
         return body + struct.pack("<I", zlib.crc32(body))
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Codes:
         """Inverse of ``to_bytes``; InvalidInputError when it is cut, changed or no stream."""
-        if not isinstance(data, bytes | bytearray) or len(data) < _HEADER.size + 12:
+        if not isinstance(data, bytes | bytearray) or len(data) < _HEADER.size + 4:
             raise InvalidInputError("codes: truncated, shorter than the header of a stream")
         magic, codebook, num_dims = _HEADER.unpack_from(data)
         if magic != _MAGIC or num_dims > _MAX_DIMS:
             raise InvalidInputError("codes: not a stream of quantised soft bits")
         if zlib.crc32(data[:-4]) != struct.unpack("<I", data[-4:])[0]:
             raise InvalidInputError("codes: truncated or corrupted, the checksum does not match")
-        sizes = struct.unpack_from(f"<{num_dims + 1}Q", data, _HEADER.size)
-        start = _HEADER.size + 8 * len(sizes)
+        shape = struct.unpack_from(f"<{num_dims}Q", data, _HEADER.size)
+        start = _HEADER.size + 8 * num_dims
         packed = torch.from_numpy(np.frombuffer(data[start:-4], np.uint8).copy())
-        return cls(packed, tuple(sizes[1:]), sizes[0], codebook.hex())
+        return cls(packed, tuple(shape), codebook.hex())
 
 
 def word_bits(levels: tuple[int, ...]) -> int:

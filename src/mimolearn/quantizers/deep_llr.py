@@ -75,6 +75,9 @@ class DeepLLR(Quantizer):
     def word_levels(self) -> tuple[int, ...]:
         return (2**self.bits,) * _LATENTS
 
+    def plain_options(self) -> dict[str, str | int | float | bool]:
+        return {"branched": self.branched, "bits": self.bits}
+
     def streams_per_group(self) -> int:
         return 1
 

@@ -74,6 +74,14 @@ class EQNetPublished(Quantizer):
         share = self.num_latents // math.gcd(self.num_latents, self.num_tx_ant)
         return (2**self.bits,) * share
 
+    def plain_options(self) -> dict[str, str | int | float | bool]:
+        return {
+            "num_tx_ant": self.num_tx_ant,
+            "num_latents": self.num_latents,
+            "bits": self.bits,
+            "hidden": len(self.encoder.weights) - 1,
+        }
+
     def streams_per_group(self) -> int:
         return self.num_tx_ant
 

@@ -44,6 +44,9 @@ class Uniform(Quantizer):
     def word_levels(self) -> tuple[int, ...]:
         return (2**self.bits,) * self.constellation.bits_per_symbol
 
+    def plain_options(self) -> dict[str, str | int | float | bool]:
+        return {"bits": self.bits, "clip": self.clip}
+
     def streams_per_group(self) -> int:
         return 1
 

@@ -15,22 +15,34 @@ from mimolearn.training.recipe import (
     Validation,
     shipped_recipes,
 )
+from mimolearn.training.soft_bits import (
+    FittedSoftBits,
+    SoftBitMeasurement,
+    SoftBitRecipe,
+    fit_soft_bits,
+    shipped_soft_bit_recipes,
+)
 
 __all__ = [
     "Adam",
     "Batch",
+    "FittedSoftBits",
     "LayerByLayer",
     "Loss",
     "Measurement",
     "Recipe",
     "SnrMix",
+    "SoftBitMeasurement",
+    "SoftBitRecipe",
     "Stage",
     "Trained",
     "TrainingEvent",
     "Validation",
     "fine_tune_recipe",
+    "fit_soft_bits",
     "measure",
     "read_recipe",
     "shipped_recipes",
+    "shipped_soft_bit_recipes",
     "train",
 ]

@@ -20,11 +20,17 @@ from mimolearn.detectors.trained import load_detector
 from mimolearn.errors import invalid
 from mimolearn.scenario import Block
 from mimolearn.threads import one_thread
+from mimolearn.tomlfile import read_toml
 from mimolearn.training.checkpoint import Position, load_checkpoint, save_checkpoint
 from mimolearn.training.data import draw_block, draw_channels, step_generator
 from mimolearn.training.losses import check_loss_finite, loss_of
 from mimolearn.training.measure import measure
 from mimolearn.training.recipe import Recipe, Stage, shipped_recipes
+from mimolearn.training.soft_bits import (
+    SoftBitRecipe,
+    fit_soft_bits,
+    shipped_soft_bit_recipes,
+)
 from mimolearn.weights import Card, read_card, write_weights
 
 _CHECKPOINT_S = 20.0
@@ -75,9 +81,12 @@ Progress = Callable[[TrainingEvent], None]
 
 
 def train(
-    recipe: Recipe | str | Path, *, out: str | Path | None = None, progress: Progress | None = None
-) -> Trained:
-    """Train a network as a recipe says.
+    recipe: Recipe | SoftBitRecipe | str | Path,
+    *,
+    out: str | Path | None = None,
+    progress: Progress | None = None,
+) -> Any:
+    """Train a network as a recipe says; returns Trained, or FittedSoftBits for a quantiser's.
 
     recipe: a Recipe, the name of a shipped one, or a TOML file. out: a folder for NAME.safetensors,
     its card NAME.json and the log NAME.log.jsonl; without it nothing is written. A run that was cut
@@ -86,6 +95,8 @@ def train(
     Raises InvalidInputError, one line, for a recipe that is wrong or a loss that is not finite.
     """
     recipe = read_recipe(recipe)
+    if isinstance(recipe, SoftBitRecipe):
+        return fit_soft_bits(recipe, out)
     folder = None if out is None else Path(out)
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -93,14 +104,17 @@ def train(
         return _Run(recipe, folder, progress).finish()
 
 
-def read_recipe(recipe: Recipe | str | Path) -> Recipe:
+def read_recipe(recipe: Recipe | SoftBitRecipe | str | Path) -> Recipe | SoftBitRecipe:
     """A recipe, given itself, its shipped name or its file."""
-    if isinstance(recipe, Recipe):
+    if isinstance(recipe, Recipe | SoftBitRecipe):
         return recipe
     if str(recipe).endswith(".toml") or str(recipe) not in shipped_recipes():
         path = Path(recipe)
         if isinstance(recipe, Path) or path.suffix == ".toml":
-            return Recipe.from_toml(path)
+            of_soft_bits = read_toml(path).get("kind") == "quantizer"
+            return (SoftBitRecipe if of_soft_bits else Recipe).from_toml(path)
+    if str(recipe) in shipped_soft_bit_recipes():
+        return SoftBitRecipe.shipped(str(recipe))
     return Recipe.shipped(str(recipe))
 
 

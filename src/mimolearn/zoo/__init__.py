@@ -7,15 +7,18 @@ them again from the recipe of that name.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from mimolearn.constellation import Constellation
-from mimolearn.detectors import Detector
 from mimolearn.detectors.trained import load_detector
+from mimolearn.quantizers.trained import load_quantizer
 from mimolearn.weights import Card, read_card, shipped_weights
 
 
-def load(name: str | Path, constellation: Constellation | str | None = None) -> Detector:
-    """A trained part: one of ``zoo_names()``, or a .safetensors file with its card beside it.
+def load(name: str | Path, constellation: Constellation | str | None = None) -> Any:
+    """A trained part, a Detector or a Quantizer.
+
+    name: one of ``zoo_names()``, or a .safetensors file with its card beside it.
 
     constellation: that of the card; ``tap-net`` serves any other too.
     Raises InvalidInputError, one line, for an unknown name or weights that are not sound.
@@ -23,6 +26,8 @@ def load(name: str | Path, constellation: Constellation | str | None = None) -> 
     >>> load("lcgnet-v-32x64-bpsk").num_layers
     15
     """
+    if read_card(name).kind == "quantizer":
+        return load_quantizer(name, constellation)
     return load_detector(name, constellation)
 
 
