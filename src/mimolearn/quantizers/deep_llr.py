@@ -9,8 +9,9 @@ from torch import Tensor
 
 from mimolearn.constellation import Constellation
 from mimolearn.errors import check_bool, check_positive_int, invalid
+from mimolearn.networks import Layers
 from mimolearn.quantizers.base import MOST_LLR, Quantizer
-from mimolearn.quantizers.descent import Layers, minimise, weighted_square
+from mimolearn.quantizers.descent import minimise, weighted_square
 from mimolearn.quantizers.levels import (
     from_uniform,
     k_means,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Callable
 
@@ -78,35 +77,3 @@ def weighted_square(found: Tensor, true: Tensor, eps: float = 1e-3) -> Tensor:
     """(s~ - s)^2 / (|s| + eps) of soft bits s = tanh(L / 2) (Arvinte et al. 2022, eq. 17)."""
     soft = torch.tanh(true / 2)
     return (torch.tanh(found / 2) - soft).square() / (soft.abs() + eps)
-
-
-def glorot(*shape: int, generator: torch.Generator) -> nn.Parameter:
-    """Weights (..., in, out), uniform of variance 2 / (in + out) (Glorot and Bengio 2010)."""
-    bound = math.sqrt(6 / (shape[-2] + shape[-1]))
-    return nn.Parameter((2 * torch.rand(shape, generator=generator) - 1) * bound)
-
-
-class Layers(nn.Module):
-    """Affine layers with ReLU between; branches > 1: that many such nets side by side.
-
-    widths: of input, hidden layers, output. Takes (N, in), or (branches, N, in); gives (N, out), or
-    (branches, N, out).
-    """
-
-    def __init__(self, widths: list[int], seed: int, branches: int = 0) -> None:
-        super().__init__()
-        generator = torch.Generator().manual_seed(seed)
-        lead = (branches,) if branches else ()
-        pairs = list(itertools.pairwise(widths))
-        self.weights = nn.ParameterList(glorot(*lead, a, b, generator=generator) for a, b in pairs)
-        self.biases = nn.ParameterList(
-            nn.Parameter(torch.zeros(*lead, *((1,) if branches else ()), b)) for _, b in pairs
-        )
-
-    def forward(self, x: Tensor) -> Tensor:
-        last = len(self.weights) - 1
-        for i, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
-            x = x @ weight + bias
-            if i < last:
-                x = torch.relu(x)
-        return x

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 from typing import final
 
@@ -11,8 +10,9 @@ from torch import Tensor, nn
 
 from mimolearn.constellation import Constellation
 from mimolearn.errors import check_positive_int, invalid
+from mimolearn.networks import ResidualLayers, gaussian_llr
 from mimolearn.quantizers.base import Quantizer
-from mimolearn.quantizers.descent import glorot, kl_loss, minimise
+from mimolearn.quantizers.descent import kl_loss, minimise
 from mimolearn.quantizers.levels import from_uniform, read_levels, to_uniform, word_bits_of
 
 _MOST_STREAMS = 64
@@ -22,7 +22,6 @@ _LATENTS = 3
 # -3 to 6 nepers go from useless to certain.
 _REACH = 1.6
 _PRECISION = (1.5, 4.5)
-_LEAST_SUM = 1e-35
 _CLIP_NORM = 0.1
 
 
@@ -73,12 +72,9 @@ class EQNet(Quantizer):
                 raise invalid(field, value, f"at most {most}")
         self.num_tx_ant = num_tx_ant
         self.levels = read_levels(levels, _LATENTS)
-        generator = torch.Generator().manual_seed(seed)
         num_llr = num_tx_ant * self.constellation.bits_per_symbol
         widths = [2 * num_llr, *[width] * depth, _LATENTS * num_tx_ant]
-        pairs = list(itertools.pairwise(widths))
-        self.weights = nn.ParameterList(glorot(a, b, generator=generator) for a, b in pairs)
-        self.biases = nn.ParameterList(nn.Parameter(torch.zeros(b)) for _, b in pairs)
+        self.encoder = ResidualLayers(widths, seed)
         self.reach = nn.Parameter(torch.tensor(_REACH))
         self.precision = nn.Parameter(torch.tensor(_PRECISION))
 
@@ -89,8 +85,8 @@ class EQNet(Quantizer):
         return {
             "num_tx_ant": self.num_tx_ant,
             "levels": ",".join(map(str, self.levels)),
-            "width": self.weights[0].shape[1],
-            "depth": len(self.weights) - 1,
+            "width": self.encoder.weights[0].shape[1],
+            "depth": len(self.encoder.weights) - 1,
         }
 
     def streams_per_group(self) -> int:
@@ -103,11 +99,7 @@ class EQNet(Quantizer):
         """(N, Nt, K) LLRs to (N, Nt, 3) latents in (-1, 1)."""
         flat = llr.flatten(1)
         h = torch.cat([torch.tanh(flat / 2), flat.clamp(-24, 24) / 8], -1)
-        gelu = nn.functional.gelu
-        for i, (weight, bias) in enumerate(zip(self.weights[:-1], self.biases[:-1], strict=True)):
-            step = gelu(torch.addmm(bias, h, weight))
-            h = h + step if i else step
-        out = torch.addmm(self.biases[-1], h, self.weights[-1])
+        out = self.encoder(h)
         return torch.tanh(out).unflatten(-1, (self.num_tx_ant, _LATENTS))
 
     def rounded(self, z: Tensor) -> Tensor:
@@ -128,21 +120,6 @@ class EQNet(Quantizer):
 
     def _dequantize(self, indices: Tensor) -> Tensor:
         return self.llr_of(from_uniform(indices, torch.tensor(self.levels)))
-
-
-def gaussian_llr(constellation: Constellation, values: Tensor, precision: Tensor) -> Tensor:
-    """LLRs (..., K) of axes in noise of variance 0.5 / precision, up to about 80 nats.
-
-    values: (..., 2). precision: broadcastable to it. As ``Constellation.axes_llr`` with a fifth of
-    the operations that gradients pass: both sums of every bit are one product.
-    """
-    axis = constellation.axis(values.dtype, values.device)
-    metric = -(values.unsqueeze(-1) - axis.levels).square() * precision.unsqueeze(-1)
-    weights = torch.exp(metric - metric.detach().amax(-1, keepdim=True))
-    ones = axis.bits.to(values.dtype)
-    sums = (weights @ torch.cat([ones, 1 - ones], -1)).clamp_min(_LEAST_SUM).log()
-    llr = sums[..., : ones.shape[-1]] - sums[..., ones.shape[-1] :]
-    return llr.transpose(-1, -2).flatten(-2)
 
 
 def fit_eq_net(
@@ -168,7 +145,7 @@ def fit_eq_net(
     levels = levels_of_stream(bits * constellation.bits_per_symbol) if levels is None else levels
     streams = llr.shape[-2]
     if start is not None:
-        width, depth = start.weights[0].shape[1], len(start.weights) - 1
+        width, depth = start.encoder.weights[0].shape[1], len(start.encoder.weights) - 1
     quantizer = EQNet(constellation, streams, levels, width, depth, seed)
     word_bits_of(bits, constellation.bits_per_symbol)
     if start is not None:

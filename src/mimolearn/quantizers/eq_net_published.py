@@ -10,8 +10,9 @@ from torch import Tensor
 
 from mimolearn.constellation import Constellation
 from mimolearn.errors import check_positive_int, invalid
+from mimolearn.networks import Layers
 from mimolearn.quantizers.base import MOST_LLR, Quantizer
-from mimolearn.quantizers.descent import Layers, kl_loss, minimise, weighted_square
+from mimolearn.quantizers.descent import kl_loss, minimise, weighted_square
 from mimolearn.quantizers.levels import k_means, nearest_level, word_bits_of
 
 _LATENT_NOISE = 1e-3
