@@ -82,6 +82,8 @@ CONTRACT = [
     Row("qlcgnet-v", {"num_tx_ant": 3}),
     Row("qlcgnet-v", {"num_tx_ant": 3, "tables": 2}, ("16-qam",)),
     Row("qlcgnet-v-soft", {"num_tx_ant": 3, "bits": 5}),
+    Row("eq-net", {"num_tx_ant": 3}, ("qpsk", "16-qam")),
+    Row("eq-net", {"num_tx_ant": 3, "cues": "ep"}, ("16-qam",), llr_tol=2e-2),
     Row("cgnr"),
     Row("deep-cg", {"load": 0.5, "num_layers": 40}),
     Row("deep-cg", {"load": 0.5, "learn_rho": True, "num_layers": 40}, ("bpsk",)),

@@ -11,6 +11,7 @@ from mimolearn.detectors.cgnr import CGNR
 from mimolearn.detectors.deep_cg import DeepCG
 from mimolearn.detectors.deep_cg_online import DeepCGOnline
 from mimolearn.detectors.ep import ExpectationPropagation
+from mimolearn.detectors.eq_net import EQNetEstimator
 from mimolearn.detectors.gauss_seidel import GaussSeidel
 from mimolearn.detectors.k_best import KBest
 from mimolearn.detectors.las import Las
@@ -66,6 +67,7 @@ _DETECTORS: dict[str, type[Detector]] = {
         CGNR,
         DeepCG,
         DeepCGOnline,
+        EQNetEstimator,
     )
 }
 
@@ -106,6 +108,7 @@ __all__ = [
     "DeepCG",
     "DeepCGOnline",
     "Detector",
+    "EQNetEstimator",
     "ExpectationPropagation",
     "GaussSeidel",
     "IterativeDetector",

@@ -111,7 +111,7 @@ def read_recipe(recipe: Recipe | SoftBitRecipe | str | Path) -> Recipe | SoftBit
     if str(recipe).endswith(".toml") or str(recipe) not in shipped_recipes():
         path = Path(recipe)
         if isinstance(recipe, Path) or path.suffix == ".toml":
-            of_soft_bits = read_toml(path).get("kind") == "quantizer"
+            of_soft_bits = "kind" in read_toml(path)
             return (SoftBitRecipe if of_soft_bits else Recipe).from_toml(path)
     if str(recipe) in shipped_soft_bit_recipes():
         return SoftBitRecipe.shipped(str(recipe))

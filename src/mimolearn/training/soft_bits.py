@@ -6,7 +6,7 @@ import hashlib
 import json
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -16,11 +16,13 @@ import torch
 from pydantic import Field, field_validator
 from torch import Generator, Tensor
 
-from mimolearn.detectors import Detector, make_detector
-from mimolearn.errors import InvalidInputError, check_one_of
+from mimolearn.detectors import Detector, EQNetEstimator, make_detector
+from mimolearn.detectors.eq_net import Cues
+from mimolearn.detectors.trained import load_detector
+from mimolearn.errors import InvalidInputError, check_one_of, invalid
 from mimolearn.plainmodel import Count, PlainModel, Real
 from mimolearn.quantizers import Quantizer, fit_quantizer
-from mimolearn.quantizers.descent import kl_loss
+from mimolearn.quantizers.descent import kl_loss, minimise
 from mimolearn.quantizers.trained import load_quantizer
 from mimolearn.scenario import Block, Scenario
 from mimolearn.threads import one_thread
@@ -40,17 +42,26 @@ class SoftBitMeasurement(PlainModel):
     uses: Count = 20_000
 
 
-class SoftBitRecipe(PlainModel):
-    """How a quantiser of soft bits is fitted.
+class Descent(PlainModel):
+    """Steps of Adam with a cosine, uses a step, learning rate at the start."""
 
-    kind: "quantizer". network: its scheme. scenario: the link, in TOML also by its shipped name;
-    its coding plays no part. teacher: the detector, by name, whose LLRs are the samples, with
-    teacher_options. snr: SNRs of the samples. uses: how many channel uses. bits: stored a soft bit.
-    options: of the fit. start_from: weights of the same scheme to begin with.
+    steps: Count = 8000
+    batch: Count = 256
+    learning_rate: Annotated[Real, Field(gt=0, le=1)] = 3e-3
+
+
+class SoftBitRecipe(PlainModel):
+    """How a quantiser of soft bits, or a network that estimates them, is fitted.
+
+    kind: "quantizer" or "estimator". network: the scheme, or the detector. scenario: the link, in
+    TOML also by its shipped name; its coding plays no part. teacher: the detector, by name, whose
+    LLRs are taken for true, with teacher_options. snr: SNRs of the samples. uses: how many channel
+    uses. bits: a quantiser's, stored a soft bit. options: of a quantiser's fit, or of the detector.
+    fit: an estimator's descent. start_from: weights of the same kind to begin with.
     """
 
     recipe_schema: Literal[1] = SOFT_BIT_SCHEMA
-    kind: Literal["quantizer"] = "quantizer"
+    kind: Literal["quantizer", "estimator"] = "quantizer"
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{0,79}$")]
     network: str
     scenario: Scenario
@@ -59,8 +70,9 @@ class SoftBitRecipe(PlainModel):
     snr: SnrMix
     uses: Count = 400_000
     seed: Annotated[int, Field(strict=True, ge=0)] = 1
-    bits: Annotated[Real, Field(gt=0, le=16)]
+    bits: Annotated[Real, Field(ge=0, le=16)] = 0.0
     options: dict[str, PlainValue] = Field(default_factory=dict)
+    fit: Descent = Descent()
     start_from: str = ""
     measure: SoftBitMeasurement = SoftBitMeasurement()
 
@@ -111,9 +123,9 @@ class SoftBitRecipe(PlainModel):
 
 @dataclass(frozen=True)
 class FittedSoftBits:
-    """quantizer: ready to use. card, path: of the file, if any."""
+    """part: a Quantizer or a Detector, ready to use. card, path: of the file, if any."""
 
-    quantizer: Quantizer
+    part: Quantizer | EQNetEstimator
     card: Card | None = None
     path: Path | None = None
 
@@ -131,56 +143,105 @@ def fit_soft_bits(recipe: SoftBitRecipe, out: str | Path | None = None) -> Fitte
     """
     started = time.process_time()
     with one_thread():
-        llr = draw_soft_bits(recipe, recipe.snr, recipe.uses, "samples")
-        options: dict[str, Any] = dict(recipe.options)
-        digest = ""
-        if recipe.start_from:
-            options["start"] = load_quantizer(recipe.start_from)
-            digest = read_card(recipe.start_from).sha256
-        if "seed" in options or recipe.network in _SEEDED:
-            options = {"seed": recipe.seed} | options
-        quantizer = fit_quantizer(recipe.network, llr, bits=recipe.bits, **options)
+        part = _fit_quantizer(recipe) if recipe.kind == "quantizer" else _fit_estimator(recipe)
         seconds = time.process_time() - started
         measured = tuple(
-            measure_soft_bits(quantizer, recipe, snr_db) for snr_db in recipe.measure.snr_db
+            measure_soft_bits(part, recipe, snr_db) for snr_db in recipe.measure.snr_db
         )
     if out is None:
-        return FittedSoftBits(quantizer)
+        return FittedSoftBits(part)
     folder = Path(out)
     folder.mkdir(parents=True, exist_ok=True)
     fields = {
         "name": recipe.name,
-        "kind": "quantizer",
+        "kind": "quantizer" if recipe.kind == "quantizer" else "detector",
         "network": recipe.network,
         "constellation": recipe.scenario.constellation,
-        "options": quantizer.plain_options(),
+        "options": part.plain_options() if isinstance(part, Quantizer) else recipe.options,
         "recipe": recipe.model_dump(mode="json", exclude_none=True),
         "recipe_key": recipe.key(),
         "seed": recipe.seed,
-        "start": digest,
-        "steps": int(options.get("steps", 0)) + int(options.get("tuning_steps", 0)),
+        "start": read_card(recipe.start_from).sha256 if recipe.start_from else "",
+        "steps": _steps(recipe),
         "best_step": 0,
         "validation_loss": measured[0].kl_mbit if measured else 0.0,
         "seconds": round(seconds, 1),
         "soft_bits": measured,
     }
-    card = write_weights(folder, quantizer, fields)
-    return FittedSoftBits(quantizer, card, folder / f"{recipe.name}.safetensors")
+    card = write_weights(folder, part, fields)
+    return FittedSoftBits(part, card, folder / f"{recipe.name}.safetensors")
+
+
+def _steps(recipe: SoftBitRecipe) -> int:
+    if recipe.kind == "estimator":
+        return recipe.fit.steps
+    return sum(int(recipe.options.get(key, 0)) for key in ("steps", "tuning_steps"))
+
+
+def _fit_quantizer(recipe: SoftBitRecipe) -> Quantizer:
+    llr = draw_soft_bits(recipe, recipe.snr, recipe.uses, "samples")
+    options: dict[str, Any] = dict(recipe.options)
+    if recipe.start_from:
+        options["start"] = load_quantizer(recipe.start_from)
+    if recipe.network in _SEEDED:
+        options = {"seed": recipe.seed} | options
+    return fit_quantizer(recipe.network, llr, bits=recipe.bits, **options)
+
+
+def _fit_estimator(recipe: SoftBitRecipe) -> EQNetEstimator:
+    """Minimise KL(true || estimated) bit posteriors, the network's cues being computed once."""
+    estimator = make_detector(recipe.network, recipe.scenario.constellation, **recipe.options)
+    if not isinstance(estimator, EQNetEstimator):
+        raise invalid(
+            "network", recipe.network, "'eq-net', the estimator that is trained like this"
+        )
+    if recipe.start_from:
+        estimator.load_state_dict(load_detector(recipe.start_from).state_dict())
+    parts: list[tuple[Tensor, Tensor, Tensor]] = []
+    with torch.no_grad():
+        for block, true in _draws(recipe, recipe.snr, recipe.uses, "samples"):
+            prepared = estimator.prepare(block.h_hat, block.noise_var)
+            cues = estimator.read(prepared, block.y)
+            place = prepared.order[:, None, :, None].expand(true.shape)
+            parts.append((cues.features[:, 0], cues.base[:, 0], true.gather(-2, place)[:, 0]))
+    features, base, true = (torch.cat(column) for column in zip(*parts, strict=True))
+
+    def loss(chosen: Tensor) -> Tensor:
+        found = estimator.corrected(Cues(features[chosen], base[chosen]))
+        return kl_loss(found, true[chosen]).mean()
+
+    minimise(
+        estimator,
+        loss,
+        len(true),
+        steps=recipe.fit.steps,
+        batch=recipe.fit.batch,
+        learning_rate=recipe.fit.learning_rate,
+        seed=recipe.seed,
+        clip_norm=_CLIP_NORM,
+    )
+    return estimator.requires_grad_(False)
 
 
 _SEEDED = ("eq-net", "eq-net-published", "deep-llr")
+_CLIP_NORM = 0.1
 
 
 def draw_soft_bits(recipe: SoftBitRecipe, snr: SnrMix, uses: int, purpose: str) -> Tensor:
     """(uses, Nt, K) LLRs of the recipe's teacher on fresh channels, each at an SNR of its own."""
+    return torch.cat([true[:, 0] for _, true in _draws(recipe, snr, uses, purpose)])
+
+
+def _draws(
+    recipe: SoftBitRecipe, snr: SnrMix, uses: int, purpose: str
+) -> Iterator[tuple[Block, Tensor]]:
+    """Blocks of one vector a channel, and their true LLRs (N, 1, Nt, K), float32."""
     teacher = recipe.build_teacher().eval()
-    parts = []
-    with torch.no_grad():
-        for start in range(0, uses, _USES_A_CALL):
-            generator = step_generator(recipe.seed, f"soft bits {purpose}", start)
-            block = draw_uses(recipe.scenario, snr, min(_USES_A_CALL, uses - start), generator)
-            parts.append(teacher(block.y, block.h_hat, block.noise_var).llr()[:, 0])
-    return torch.cat(parts).to(torch.float32)
+    for start in range(0, uses, _USES_A_CALL):
+        generator = step_generator(recipe.seed, f"soft bits {purpose}", start)
+        block = draw_uses(recipe.scenario, snr, min(_USES_A_CALL, uses - start), generator)
+        with torch.no_grad():
+            yield block, teacher(block.y, block.h_hat, block.noise_var).llr().to(torch.float32)
 
 
 def draw_uses(scenario: Scenario, snr: SnrMix, uses: int, generator: Generator) -> Block:
@@ -190,12 +251,17 @@ def draw_uses(scenario: Scenario, snr: SnrMix, uses: int, generator: Generator) 
 
 
 def measure_soft_bits(
-    quantizer: Quantizer, recipe: SoftBitRecipe, snr_db: float
+    part: Quantizer | Detector, recipe: SoftBitRecipe, snr_db: float
 ) -> MeasuredSoftBits:
-    """What quantising loses at one SNR, on fresh channels."""
+    """What quantising or estimating loses at one SNR, on fresh channels."""
     snr, uses = SnrMix(low_db=snr_db, high_db=snr_db), recipe.measure.uses
-    true = draw_soft_bits(recipe, snr, uses, f"measure {snr_db:.6f}").double()
-    found = quantizer.through(true).double()
+    pairs: list[tuple[Tensor, Tensor]] = []
+    for block, llr in _draws(recipe, snr, uses, f"measure {snr_db:.6f}"):
+        if isinstance(part, Quantizer):
+            pairs.append((part.through(llr), llr))
+        else:
+            pairs.append((part(block.y, block.h_hat, block.noise_var).llr(), llr))
+    found, true = (torch.cat(column).double() for column in zip(*pairs, strict=True))
     one = torch.sigmoid(true)
     cross = torch.nn.functional.softplus(found) - one * found
     own = torch.nn.functional.softplus(true) - one * true
