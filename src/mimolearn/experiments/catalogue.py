@@ -9,6 +9,10 @@ from mimolearn.experiments.deepcg import fig3 as deep_cg_fig3
 from mimolearn.experiments.deepcg import fig4 as deep_cg_fig4
 from mimolearn.experiments.deepcg import fig5 as deep_cg_fig5
 from mimolearn.experiments.deepcg import table1 as deep_cg_table1
+from mimolearn.experiments.eqnet import fig07 as eqnet_fig7
+from mimolearn.experiments.eqnet import fig08 as eqnet_fig8
+from mimolearn.experiments.eqnet import fig09 as eqnet_fig9
+from mimolearn.experiments.eqnet import harq as eqnet_harq
 from mimolearn.experiments.experiment import Experiment
 from mimolearn.experiments.lcgnet import (
     fig07,
@@ -27,6 +31,7 @@ from mimolearn.experiments.lcgnet import (
 _MODULES = (
     *(fig07, fig08, fig09, fig10, fig11, fig12, fig13, fig14, fig15, fig16, table1),
     *(deep_cg_table1, deep_cg_fig2, deep_cg_fig3, deep_cg_fig4, deep_cg_fig5, deep_cg_complexity),
+    *(eqnet_fig7, eqnet_fig8, eqnet_fig9, eqnet_harq),
 )
 
 _EXPERIMENTS = {module.EXPERIMENT.name: module.EXPERIMENT for module in _MODULES}
