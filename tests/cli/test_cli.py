@@ -156,3 +156,21 @@ def test_the_installed_command_starts():
         check=True,
     )
     assert result.stdout.startswith("mimolearn ")
+
+
+def test_plan_says_what_a_curve_needs(run):
+    options = ("-c", "lmmse", "--target-error", "1e-3", "--pilot-s", "0.2")
+    code, out, err = run("plan", "small.toml", *options, "--json")
+    assert code == 0, err
+    found = json.loads(out)
+    assert found["machines"] >= 1
+    assert found["curves"][0]["vectors"][0] > 0
+    assert "Run: --snr-db 0,4,8" in run("plan", "small.toml", *options)[1]
+
+
+def test_plan_with_a_bad_target_is_one_line(run):
+    code, _, err = run("plan", "small.toml", "--target-error", "2")
+    assert (code, err) == (
+        2,
+        "error: target_error: got 2.0, expected a finite number above 0 at most 0.5\n",
+    )
