@@ -58,8 +58,9 @@ class EQNetEstimator(Detector):
 
     The streams are sorted by energy. The network reads the LMMSE estimate, its error variances and
     correlations, LMMSE's LLRs, those of each stream after the hard decisions of all others are
-    cancelled, and what each such decision leaves of y; with cues "ep" also the last cavity of
-    expectation propagation. It adds to the LLRs of LMMSE (or EP) in proportion to nothing at first.
+    cancelled, and what each such decision leaves of y; with cues "ep" the decisions are those of
+    expectation propagation, whose last cavity is read too. Its outputs, zero at first, scale the
+    LLRs of LMMSE (or EP) and add to them.
     After EQ-Net (Arvinte, Vishwanath, Tewfik and Dimakis, EURASIP JWCN 2022). Differs: the paper's
     encoder reads raw (y, H, sigma) and aims at the features of a quantiser, in vain where the
     waterfall is steep; this one reads statistics, and trains on KL against exact soft bits.
@@ -100,7 +101,7 @@ class EQNetEstimator(Detector):
         num_features = 2 * n + n + n * (n - 1) + n + 4 * n * bits
         if self.ep is not None:
             num_features += 4 * n + 2 * n * bits
-        widths = [num_features, *[width] * depth, n * bits]
+        widths = [num_features, *[width] * depth, 2 * n * bits]
         self.network = ResidualLayers(widths, seed, silent=True)
 
     def _check_size(self, num_rx_ant: int, num_tx_ant: int) -> None:
@@ -131,15 +132,24 @@ class EQNetEstimator(Detector):
 
     def corrected(self, cues: Cues) -> Tensor:
         """LLRs (*C, T, Nt, K) of the sorted streams."""
-        change = self.network(cues.features)
-        return cues.base + change.unflatten(-1, cues.base.shape[-2:])
+        change = self.network(cues.features).unflatten(-1, (2, *cues.base.shape[-2:]))
+        return cues.base * (1 + change[..., 0, :, :]) + change[..., 1, :, :]
 
     def read(self, prepared: Prepared, y: Tensor) -> Cues:
         """The cues of y (*C, T, Nr), streams in ``prepared.order``."""
         c = self.constellation
         x_hat = apply_lmmse(prepared.lmmse, y)
-        lmmse_llr = c.llr(x_hat, prepared.lmmse.error_var)
+        base = lmmse_llr = c.llr(x_hat, prepared.lmmse.error_var)
         decided = c.map(c.nearest(x_hat), y.dtype)
+        more: list[Tensor] = []
+        if self.ep is not None:
+            found = self.ep.detect(prepared.ep, y)
+            assert isinstance(found, AxisGaussianDetection)
+            base = found.llr()
+            decided = c.map(found.indices(), y.dtype)
+            values = found.values.flatten(-2).clamp(-3, 3)
+            variance = torch.log(found.error_var.expand_as(found.values)).flatten(-2) / 3
+            more = [values, variance, *_views(base)]
         # z_k: y less all others' decisions, matched to stream k.
         left = y - decided @ prepared.h.mT
         z = decided + left @ prepared.h.conj() / prepared.energy
@@ -155,15 +165,8 @@ class EQNetEstimator(Detector):
             torch.log1p((residual / prepared.noise_var).clamp(min=0)),
             *_views(lmmse_llr),
             *_views(sic_llr),
+            *more,
         ]
-        base = lmmse_llr
-        if self.ep is not None:
-            found = self.ep.detect(prepared.ep, y)
-            assert isinstance(found, AxisGaussianDetection)
-            base = found.llr()
-            values = found.values.flatten(-2).clamp(-3, 3)
-            variance = torch.log(found.error_var.expand_as(found.values)).flatten(-2) / 3
-            parts += [values, variance, *_views(base)]
         return Cues(torch.cat(parts, -1), base.clamp(-_MOST_LLR, _MOST_LLR))
 
     def cost(self, num_rx_ant: int, num_tx_ant: int) -> Cost:
