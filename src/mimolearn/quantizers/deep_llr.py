@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 
 from mimolearn.constellation import Constellation
-from mimolearn.errors import check_bool, check_positive_int, invalid
+from mimolearn.errors import check_bool, check_one_of, check_positive_int, invalid
 from mimolearn.networks import Layers
 from mimolearn.quantizers.base import MOST_LLR, Quantizer
-from mimolearn.quantizers.descent import minimise, weighted_square
+from mimolearn.quantizers.descent import kl_loss, minimise, weighted_square
 from mimolearn.quantizers.levels import (
     from_uniform,
     k_means,
@@ -115,32 +115,40 @@ def fit_deep_llr(
     bits: float,
     *,
     branched: bool = False,
+    loss: str = "weighted-square",
     eps: float = 1e-4,
     steps: int = 20_000,
     batch: int = 256,
     learning_rate: float = 1e-3,
     seed: int = 1,
 ) -> DeepLLR:
-    """Train on the rows of LLRs (n, Nt, K) with the paper's weighted square."""
+    """Train on the rows of LLRs (n, Nt, K).
+
+    loss: the paper's "weighted-square" with its eps, or "kl", which loses a fraction of the
+    information in as many steps.
+    """
+    check_one_of("loss", loss, ("weighted-square", "kl"))
     latent_bits = word_bits_of(bits, constellation.bits_per_symbol) / _LATENTS
     if latent_bits != int(latent_bits):
         raise invalid("bits", bits, "a whole number of bits for each of 3 latents")
     net = DeepLLR(constellation, branched, int(latent_bits), seed)
     rows = llr.flatten(0, 1)
 
-    def loss(chosen: Tensor) -> Tensor:
+    def loss_of(chosen: Tensor) -> Tensor:
         true = rows[chosen]
-        return weighted_square(net.raw_llr_of(net.latents(true)), true, eps).mean()
+        found = net.raw_llr_of(net.latents(true))
+        return (kl_loss(found, true) if loss == "kl" else weighted_square(found, true, eps)).mean()
 
     minimise(
         net,
-        loss,
+        loss_of,
         len(rows),
         steps=steps,
         batch=batch,
         learning_rate=learning_rate,
         seed=seed,
         amsgrad=True,
+        clip_norm=0.1 if loss == "kl" else None,
     )
     with torch.no_grad():
         net.set_codebooks(net.latents(rows[:_FITTED]))
