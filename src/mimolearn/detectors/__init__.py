@@ -23,7 +23,9 @@ from mimolearn.detectors.ml import ML
 from mimolearn.detectors.mmse_sic import MMSESIC
 from mimolearn.detectors.mrc import MRC
 from mimolearn.detectors.neumann import Neumann
+from mimolearn.detectors.nn_det import NNDet
 from mimolearn.detectors.oamp import OAMP
+from mimolearn.detectors.oamp_net2 import OAMPNet2
 from mimolearn.detectors.qlcgnet_v import QLcgNetV, quantize_lcgnet
 from mimolearn.detectors.qlcgnet_v_soft import SoftQLcgNetV
 from mimolearn.detectors.sdr import SDR
@@ -67,6 +69,8 @@ _DETECTORS: dict[str, type[Detector]] = {
         CGNR,
         DeepCG,
         DeepCGOnline,
+        OAMPNet2,
+        NNDet,
         EQNetEstimator,
     )
 }
@@ -117,7 +121,9 @@ __all__ = [
     "LcgNetM",
     "LcgNetS",
     "LcgNetV",
+    "NNDet",
     "Neumann",
+    "OAMPNet2",
     "QLcgNetV",
     "SoftQLcgNetV",
     "SoftSphere",
