@@ -21,10 +21,11 @@ _MOST_WIDTH = 4096
 
 
 class Prepared(NamedTuple):
-    """h: (*C, Nr, Nt); gram: H^H H, (*C, Nt, Nt)."""
+    """h: (*C, Nr, Nt); energy: (*C, 1, 1), mean of ||h_k||^2; gram: H^H H over it, (*C, Nt, Nt)."""
 
     h: Tensor
     gram: Tensor
+    energy: Tensor
 
 
 class _Block(nn.Module):
@@ -55,7 +56,8 @@ class NNDet(UnfoldedDetector):
 
     A block gives P(level) for each real axis; all but the last update x by sigmoid(W_T x) * x~ +
     (1 - sigmoid(W_C x)) * x, x~ the mean level (Sholev, Permuter, Ben-Dror and Liang 2020, as
-    EQ-Net's authors have built it). Differs: x starts at zero, not at noise.
+    EQ-Net's authors have built it). Differs: x starts at zero, not at noise; H^H y and H^H H are
+    divided by the mean energy of a column, so that the unit of y does not matter.
 
     Options: num_layers, the blocks; num_tx_ant; first_width, second_width.
     Cost: a Gram matrix per channel; the weights and a product with it per block and vector.
@@ -96,6 +98,8 @@ class NNDet(UnfoldedDetector):
                 )
                 for i in range(num_layers)
             )
+        # Dropout and batch statistics are for training, which asks for them.
+        self.eval()
 
     def _check_size(self, num_rx_ant: int, num_tx_ant: int) -> None:
         if num_tx_ant != self.num_tx_ant:
@@ -103,7 +107,9 @@ class NNDet(UnfoldedDetector):
             raise invalid("h", had, f"{self.num_tx_ant} streams, which the network is made for")
 
     def _prepare(self, h: Tensor, noise_var: Tensor) -> Prepared:
-        return Prepared(h, gram(h))
+        system = gram(h)
+        energy = system.diagonal(dim1=-2, dim2=-1).real.mean(-1)[..., None, None]
+        return Prepared(h, system / energy, energy)
 
     def _detect(self, prepared: Prepared, y: Tensor) -> AxisLogitDetection:
         *_, logits = self._logits(prepared, y)
@@ -125,23 +131,21 @@ class NNDet(UnfoldedDetector):
         )
 
     def _logits(self, prepared: Prepared, y: Tensor) -> Iterator[Tensor]:
-        """(*C, T, Nt, 2, L) of each block, in the network's own precision until the end."""
-        matched = matched_filter(prepared.h, y)
+        """(*C, T, Nt, 2, L) of each block."""
+        matched = matched_filter(prepared.h, y) / prepared.energy
         x = torch.zeros_like(matched)
         for block in self.blocks:
             assert isinstance(block, _Block)
             parts = [_stacked(v) for v in (x, matched, x @ prepared.gram.mT)]
-            joined = torch.cat(parts, -1).to(torch.float32)
-            flat = block.body(joined.flatten(0, -2))
-            shape = (*matched.shape, 2, self.constellation.num_levels)
-            logits = flat.reshape(shape).to(matched.real.dtype)
+            flat = _in_dtype_of(block.body, torch.cat(parts, -1).flatten(0, -2))
+            logits = flat.reshape(*matched.shape, 2, self.constellation.num_levels)
             yield logits
             if block.new is not None and block.old is not None:
-                now = parts[0].to(torch.float32)
-                take, keep = torch.sigmoid(block.new(now)), 1 - torch.sigmoid(block.old(now))
-                update = take * self._mean(logits).flatten(-2).to(torch.float32) + keep * now
-                real = update.unflatten(-1, (-1, 2)).to(matched.real.dtype).contiguous()
-                x = torch.view_as_complex(real)
+                now = parts[0]
+                take = torch.sigmoid(_in_dtype_of(block.new, now))
+                keep = 1 - torch.sigmoid(_in_dtype_of(block.old, now))
+                update = take * self._mean(logits).flatten(-2) + keep * now
+                x = torch.view_as_complex(update.unflatten(-1, (-1, 2)).contiguous())
 
     def _mean(self, logits: Tensor) -> Tensor:
         levels = self.constellation.axis(logits.dtype, logits.device).levels
@@ -151,6 +155,19 @@ class NNDet(UnfoldedDetector):
         axis = self.constellation.axis(logits.dtype, logits.device)
         best = axis.to_index[logits.argmax(-1)]
         return AxisLogitDetection(self.constellation, logits, best[..., 0] + (best[..., 1] >> 1))
+
+
+def _in_dtype_of(module: nn.Module, x: Tensor) -> Tensor:
+    """module(x), its numbers taken in the precision of x."""
+    if x.dtype == torch.float32:
+        return module(x)
+    state = {k: v.to(x.dtype) if v.is_floating_point() else v for k, v in _state(module)}
+    return torch.func.functional_call(module, state, (x,))
+
+
+def _state(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
+    yield from module.named_parameters()
+    yield from module.named_buffers()
 
 
 def _stacked(values: Tensor) -> Tensor:

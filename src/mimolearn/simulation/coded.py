@@ -18,6 +18,7 @@ from mimolearn.coding import CodedLink, CodedSymbols
 from mimolearn.detectors import Detector
 from mimolearn.errors import InvalidInputError, MimolearnError
 from mimolearn.kernels import decisions
+from mimolearn.quantizers import Quantizer
 from mimolearn.scenario import Block, Scenario
 from mimolearn.simulation.chunk import (
     ChunkResult,
@@ -70,22 +71,37 @@ def run_coded_chunk(
             _Sent(*replace_nonfinite(link.transmit(symbols, float(snr), generator)))
             for _ in range(link.coding.transmissions)
         ]
-        return [_count(link, symbols, sent, label, detector) for label, detector in detectors]
+        heard: _Ears = {}
+        return [
+            _count(link, symbols, sent, label, detector, heard) for label, detector in detectors
+        ]
+
+
+# What detectors heard of a chunk, by their identity: quantisers may share one detector.
+_Ears = dict[int, list[_Heard]]
 
 
 def _count(
-    link: CodedLink, symbols: CodedSymbols, sent: list[_Sent], label: str, detector: Detector
+    link: CodedLink,
+    symbols: CodedSymbols,
+    sent: list[_Sent],
+    label: str,
+    detector: Detector,
+    ears: _Ears,
 ) -> ChunkResult:
     quantizer = None
-    if link.coding.transmissions > 1 and isinstance(detector, QuantizedDetector):
-        # Fresh soft bits are decoded as they are; what is kept is quantised.
+    if isinstance(detector, QuantizedDetector):
         detector, quantizer = detector.detector, detector.quantizer
-    with evaluating(detector):
-        heard = [_hear(link, one, label, detector) for one in sent]
-    first = heard[0].llr
-    decoded = link.decode(first).info
-    stored = first if quantizer is None else quantizer.through(_use_shaped(link, first))
-    stored = stored.reshape(first.shape)
+    if id(detector) not in ears:
+        with evaluating(detector):
+            ears[id(detector)] = [_hear(link, one, label, detector) for one in sent]
+    heard = ears[id(detector)]
+    stored = heard[0].llr if quantizer is None else _kept(link, heard[0], quantizer)
+    if quantizer is not None and len(heard) == 1:
+        # What is kept is all there is; else fresh soft bits are decoded as they are.
+        bits = (stored > 0).to(torch.uint8)
+        heard = [heard[0]._replace(llr=stored, indices=link.map(bits))]
+    decoded = link.decode(heard[0].llr).info
     for again in heard[1:]:
         failed = (decoded != symbols.info).any(1)
         decoded[failed] = link.decode((stored + again.llr)[failed]).info
@@ -128,10 +144,13 @@ def _hear(link: CodedLink, sent: _Sent, label: str, detector: Detector) -> _Hear
     return _Heard(indices, valid, llr, incomplete, work)
 
 
-def _use_shaped(link: CodedLink, llr: Tensor) -> Tensor:
-    """(W, S) as LLRs of channel uses, (W uses, Nt, K)."""
+def _kept(link: CodedLink, heard: _Heard, quantizer: Quantizer) -> Tensor:
+    """(W, S) LLRs behind the quantiser, which sees them use by use; 0 where not valid."""
     scenario = link.scenario
-    return llr.reshape(-1, scenario.num_tx_ant, scenario.points().bits_per_symbol)
+    shape = (-1, scenario.num_tx_ant, scenario.points().bits_per_symbol)
+    kept = quantizer.through(heard.llr.reshape(shape))
+    kept = torch.where(heard.valid.reshape(-1, 1, 1), kept, torch.zeros_like(kept))
+    return kept.reshape(heard.llr.shape)
 
 
 def _lost_blocks(link: CodedLink, valid: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ import inspect
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -144,9 +144,19 @@ class Contender:
         text = json.dumps(content, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
-    def build(self, constellation: Constellation | str) -> Detector:
-        """The detector itself, with its quantiser behind it."""
-        detector = self._build(constellation)
+    def build(
+        self, constellation: Constellation | str, shared: dict[str, Detector] | None = None
+    ) -> Detector:
+        """The detector itself, with its quantiser behind it.
+
+        shared: detectors by key, so that those that differ in the quantiser alone have one.
+        """
+        plain = replace(self, quantizer="", quantizer_weights=None)
+        shared = {} if shared is None else shared
+        key = plain.key()
+        if key not in shared:
+            shared[key] = plain._build(constellation)
+        detector = shared[key]
         if not self.quantizer:
             return detector
         if read_card(self.quantizer).sha256 != self.quantizer_weights:

@@ -200,7 +200,8 @@ def setup_for_workers(scenario: Scenario, contenders: tuple[Contender, ...]) -> 
 
 
 def _build(scenario: Scenario, contenders: tuple[Contender, ...]) -> list[tuple[str, Detector]]:
-    return [(c.label, c.build(scenario.constellation)) for c in contenders]
+    shared: dict[str, Detector] = {}
+    return [(c.label, c.build(scenario.constellation, shared)) for c in contenders]
 
 
 _worker: Worker | None = None
