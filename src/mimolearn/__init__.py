@@ -15,7 +15,14 @@ from mimolearn.detection import (
 )
 from mimolearn.detectors import Detector, detector_names, make_detector
 from mimolearn.errors import InvalidInputError, MimolearnError, NotSoftError, ResultsFileError
-from mimolearn.scenario import ChannelKnowledge, Scenario, shipped_scenarios
+from mimolearn.quantizers import (
+    Codes,
+    Quantizer,
+    fit_quantizer,
+    make_quantizer,
+    quantizer_names,
+)
+from mimolearn.scenario import ChannelKnowledge, Coding, Scenario, shipped_scenarios
 from mimolearn.simulation import (
     Comparison,
     Contender,
@@ -34,6 +41,8 @@ __all__ = [
     "AxisGaussianDetection",
     "AxisLogitDetection",
     "ChannelKnowledge",
+    "Codes",
+    "Coding",
     "Comparison",
     "Constellation",
     "Contender",
@@ -46,6 +55,7 @@ __all__ = [
     "LogitDetection",
     "MimolearnError",
     "NotSoftError",
+    "Quantizer",
     "Recipe",
     "ResultsFileError",
     "RunPlan",
@@ -53,10 +63,13 @@ __all__ = [
     "channels",
     "compare",
     "detector_names",
+    "fit_quantizer",
     "list_results",
     "load",
     "load_results",
     "make_detector",
+    "make_quantizer",
+    "quantizer_names",
     "shipped_recipes",
     "shipped_scenarios",
     "simulate",

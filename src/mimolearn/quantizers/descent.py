@@ -33,14 +33,14 @@ def minimise(
     with the KL loss, whose gradient a confident mistake makes huge, 0.1 takes a third of the steps
     that none takes. One thread, a generator of its own:
     the same call gives the same numbers.
-    Raises InvalidInputError when the loss is no longer finite.
+    Raises InvalidInputError when the loss is no longer finite, or twice what it was.
     """
     check_positive_int("steps", steps)
     check_positive_int("batch", batch)
     generator = torch.Generator().manual_seed(seed)
     trainable = [p for p in module.parameters() if p.requires_grad]
     adam = torch.optim.Adam(trainable, lr=learning_rate, amsgrad=amsgrad, fused=True)
-    tail = torch.zeros(())
+    head, tail = torch.zeros(()), torch.zeros(())
     last = max(steps // 20, 1)
     module.train()
     with one_thread(), torch.enable_grad():
@@ -56,8 +56,14 @@ def minimise(
             if step % 100 == 0 and not bool(torch.isfinite(value)):
                 expected = "a finite value; lower the learning rate"
                 raise invalid(f"loss at step {step}", float(value), expected)
+            if step < last:
+                head += value.detach()
             if step >= steps - last:
                 tail += value.detach()
+    if float(tail) > 2 * float(head):
+        # A descent that ran away can settle at a finite loss far above where it began.
+        expected = f"less than {float(head) / last:.3g} at the start; lower the learning rate"
+        raise invalid("loss at the end", float(tail) / last, expected)
     module.eval()
     return float(tail) / last
 

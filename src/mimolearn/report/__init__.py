@@ -13,7 +13,7 @@ from mimolearn.report.reproduction import (
     verdict_table,
     write_reproduction,
 )
-from mimolearn.report.table import answer_table, notes, rate_table
+from mimolearn.report.table import answer_table, gmi_table, notes, rate_table
 from mimolearn.simulation import Comparison
 
 REPORT_NAME = "report.html"
@@ -38,6 +38,7 @@ __all__ = [
     "answer_table",
     "experiment_table",
     "frontier_labels",
+    "gmi_table",
     "inventory",
     "inventory_tables",
     "live_progress",

@@ -14,12 +14,14 @@ from mimolearn.channels import AnyChannel, ChannelModel
 from mimolearn.constellation import Constellation
 from mimolearn.detectors import detector_class, detector_names
 from mimolearn.errors import check_one_of
+from mimolearn.quantizers import quantizer_class, quantizer_names
 from mimolearn.scenario import Scenario, shipped_scenarios
 from mimolearn.snr import snr_definitions, snr_label
 from mimolearn.zoo import zoo_names
 
 _HEADINGS = {
     "detectors": ("detector", "what it is", "options (default)"),
+    "quantizers": ("quantizer of LLRs", "what it is", "options (default)"),
     "weights": ("trained weights", "network", "trained on"),
     "scenarios": ("scenario", "link", "SNR definition"),
     "channels": ("channel", "what it is", "fields (default)"),
@@ -33,6 +35,7 @@ def inventory(what: str = "all") -> dict[str, list[list[str]]]:
     check_one_of("list", what, ("all", *_HEADINGS))
     makers = {
         "detectors": _detectors,
+        "quantizers": _quantizers,
         "weights": _weights,
         "scenarios": _scenarios,
         "channels": _channels,
@@ -59,6 +62,21 @@ def _detectors() -> list[list[str]]:
         cls = detector_class(name)
         parameters = inspect.signature(cls.__init__).parameters
         options = [f"{option}={parameters[option].default}" for option in cls.option_names()]
+        found.append([name, _first_line(cls), ", ".join(options)])
+    return found
+
+
+def _quantizers() -> list[list[str]]:
+    found = []
+    for name in quantizer_names():
+        cls = quantizer_class(name)
+        parameters = inspect.signature(cls.__init__).parameters
+        options = [
+            option
+            if parameters[option].default is inspect.Parameter.empty
+            else f"{option}={parameters[option].default}"
+            for option in cls.option_names()
+        ]
         found.append([name, _first_line(cls), ", ".join(options)])
     return found
 
