@@ -25,6 +25,7 @@ ROOMS = [
     "constellation",
     "snr",
     "linalg",
+    "networks",
     "kernels",
     "randomness",
     "channels",

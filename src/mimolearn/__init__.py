@@ -24,7 +24,14 @@ from mimolearn.detection import (
 )
 from mimolearn.detectors import Detector, detector_names, make_detector
 from mimolearn.errors import InvalidInputError, MimolearnError, NotSoftError, ResultsFileError
-from mimolearn.scenario import ChannelKnowledge, Scenario, shipped_scenarios
+from mimolearn.quantizers import (
+    Codes,
+    Quantizer,
+    fit_quantizer,
+    make_quantizer,
+    quantizer_names,
+)
+from mimolearn.scenario import ChannelKnowledge, Coding, Scenario, shipped_scenarios
 from mimolearn.simulation import (
     BeamPlan,
     Comparison,
@@ -50,6 +57,8 @@ __all__ = [
     "Beamformer",
     "Beams",
     "ChannelKnowledge",
+    "Codes",
+    "Coding",
     "Comparison",
     "Constellation",
     "Contender",
@@ -63,6 +72,7 @@ __all__ = [
     "LogitDetection",
     "MimolearnError",
     "NotSoftError",
+    "Quantizer",
     "Recipe",
     "ResultsFileError",
     "RunPlan",
@@ -72,11 +82,14 @@ __all__ = [
     "compare",
     "compare_beams",
     "detector_names",
+    "fit_quantizer",
     "list_results",
     "load",
     "load_results",
     "make_beamformer",
     "make_detector",
+    "make_quantizer",
+    "quantizer_names",
     "shipped_recipes",
     "shipped_scenarios",
     "simulate",

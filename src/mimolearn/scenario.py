@@ -38,6 +38,42 @@ class ChannelKnowledge(PlainModel):
     noise: Literal["thermal", "with-error"] = "thermal"
 
 
+class Coding(PlainModel):
+    """A block code over the link: LDPC, a fixed interleaver, and sum-product decoding.
+
+    code: "802.11n-ldpc", the (324, 648) code of IEEE 802.11n, or "5g-ldpc", 3GPP TS 38.212 with
+    num_info_bits and num_coded_bits of your choice. interleaver: "random", one fixed permutation
+    for all blocks, or "none". num_iter: most iterations of the decoder, which stops at a codeword.
+    A block fills as many channel uses as it has whole ones for; the interleaved bits that are left
+    over are punctured: never sent, LLR 0 at the decoder.
+    transmissions: 2 sends a block again over fresh channels when its first decoding failed; the
+    receiver has kept the first soft bits and adds the second ones (chase combining).
+    """
+
+    code: Literal["802.11n-ldpc", "5g-ldpc"] = "802.11n-ldpc"
+    num_info_bits: Annotated[Count, Field(le=8448)] = 324
+    num_coded_bits: Annotated[Count, Field(le=25344)] = 648
+    interleaver: Literal["random", "none"] = "random"
+    num_iter: Annotated[Count, Field(le=1000)] = 50
+    transmissions: Literal[1, 2] = 1
+
+    @model_validator(mode="after")
+    def _sizes_exist(self) -> Coding:
+        k, n = self.num_info_bits, self.num_coded_bits
+        if self.code == "802.11n-ldpc" and (k, n) != (324, 648):
+            expected = "324 and 648, the sizes of '802.11n-ldpc'; '5g-ldpc' has others"
+            raise invalid("num_info_bits and num_coded_bits", (k, n), expected)
+        if self.code == "5g-ldpc" and not (k >= 12 and k / 0.95 <= n <= 5 * k):
+            expected = "at least 12 information bits and a rate from 1/5 to 0.95"
+            raise invalid("num_info_bits and num_coded_bits", (k, n), expected)
+        return self
+
+    @property
+    def rate(self) -> float:
+        """Information bits a coded bit."""
+        return self.num_info_bits / self.num_coded_bits
+
+
 class Block(NamedTuple):
     """A batch of independent channels with their vectors.
 
@@ -57,7 +93,8 @@ class Scenario(PlainModel):
 
     num_tx_ant, num_rx_ant: Nt, Nr. constellation: its name. channel: a channel model.
     channel_reuse: T, consecutive vectors that share one channel. snr_definition: see
-    ``mimolearn.snr``. csi: what the receiver knows. name: for people; not part of the key.
+    ``mimolearn.snr``. csi: what the receiver knows. coding: a block code, or None for an uncoded
+    link. name: for people; not part of the key.
     draws: "full", or "reduced" to draw (R, Q^H y), H = Q R, in place of (H, y): the same error
     rates at a fraction of the cost (see ``channels.reduced``), for independent Gaussian channels
     with Nr >= Nt, known perfectly, and for detectors that are ``rotation_invariant``.
@@ -76,6 +113,7 @@ class Scenario(PlainModel):
     snr_definition: SnrDefinition = "per_symbol"
     csi: ChannelKnowledge = ChannelKnowledge()
     draws: Literal["full", "reduced"] = "full"
+    coding: Coding | None = None
 
     @model_validator(mode="after")
     def _channel_fits(self) -> Scenario:
@@ -90,12 +128,36 @@ class Scenario(PlainModel):
         reducible = is_reducible(self.channel, self.num_rx_ant, self.num_tx_ant)
         return reducible and self.csi.error_var == 0
 
+    @model_validator(mode="after")
+    def _block_fits(self) -> Scenario:
+        if self.coding is None:
+            return self
+        per_use = self.num_tx_ant * self.points().bits_per_symbol
+        if self.coding.num_coded_bits < per_use:
+            expected = f"at least {per_use}, the bits of one channel use"
+            raise invalid("coding.num_coded_bits", self.coding.num_coded_bits, expected)
+        if self.uses_per_block % self.channel_reuse:
+            expected = f"a divisor of {self.uses_per_block}, the channel uses of a coded block"
+            raise invalid("channel_reuse", self.channel_reuse, expected)
+        return self
+
+    @property
+    def uses_per_block(self) -> int:
+        """Whole channel uses that a coded block fills; 1 for an uncoded link."""
+        if self.coding is None:
+            return 1
+        per_use = self.num_tx_ant * self.points().bits_per_symbol
+        return self.coding.num_coded_bits // per_use
+
     def key(self) -> str:
         """A stable digest: 16 hex digits of SHA-256 over canonical JSON and a schema number."""
         not_in_key: dict[str, Any] = {"name": True, "channel": set(self.channel.not_in_key)}
         if self.draws == "full":
             # Keys from before there was a choice.
             not_in_key["draws"] = True
+        if self.coding is None:
+            # An uncoded link keeps the key that it had before there was coding.
+            not_in_key["coding"] = True
         content = {"schema": SCENARIO_SCHEMA, **self.model_dump(mode="json", exclude=not_in_key)}
         text = json.dumps(content, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:16]
@@ -113,6 +175,7 @@ class Scenario(PlainModel):
             num_rx_ant=self.num_rx_ant,
             constellation=self.constellation,
             entry_var=self.channel.entry_var(self.num_rx_ant, self.num_tx_ant),
+            code_rate=1.0 if self.coding is None else self.coding.rate,
             h=h,
         )
 
@@ -150,11 +213,15 @@ class Scenario(PlainModel):
 
         h: (N, R, Nt), R rows of any number: a reduced channel serves as well. noise_var: () or (N).
         """
+        shape = (h.shape[0], num_vectors, self.num_tx_ant)
+        indices = integers(shape, self.points().num_points, generator)
+        return self.send(indices, h, noise_var, generator)
+
+    def send(self, indices: Tensor, h: Tensor, noise_var: Tensor, generator: RandomSource) -> Block:
+        """As ``transmit``, of given symbols: indices (N, T, Nt)."""
         nr, nt = self.num_rx_ant, self.num_tx_ant
-        num_channels, rows = h.shape[:2]
+        (num_channels, num_vectors), rows = indices.shape[:2], h.shape[1]
         points = self.points()
-        shape = (num_channels, num_vectors, nt)
-        indices = integers(shape, points.num_points, generator)
         noise_var = noise_var.to(h.real.dtype).expand(num_channels)
         noise = complex_normal((num_channels, num_vectors, rows), generator, h.dtype)
         if isinstance(generator, CounterGenerator) and h.dtype == torch.complex64:

@@ -31,6 +31,20 @@ _MAX_WEIGHTS_BYTES = 2**28
 _VERSIONED = ("mimolearn", "torch", "numpy", "safetensors")
 
 
+class MeasuredSoftBits(PlainModel):
+    """What soft bits lose at one SNR, on channels that nothing was fitted to.
+
+    kl_mbit: KL divergence of bit posteriors from the true ones, in thousandths of a bit a soft bit;
+    gmi: generalised mutual information a bit, gmi_true: that of the true soft bits.
+    """
+
+    snr_db: Real
+    kl_mbit: Real
+    gmi: Real
+    gmi_true: Real
+    uses: int
+
+
 class Measured(PlainModel):
     """What a network measured at one SNR, on channels that it was not trained on.
 
@@ -78,7 +92,7 @@ class Card(PlainModel):
 
     card_schema: Literal[1] = CARD_SCHEMA
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{0,79}$")]
-    kind: Literal["detector", "beamformer"] = "detector"
+    kind: Literal["detector", "beamformer", "quantizer"] = "detector"
     network: Annotated[str, Field(max_length=80)]
     constellation: Annotated[str, Field(max_length=20)]
     options: dict[str, bool | int | Real | str] = Field(default_factory=dict)
@@ -93,6 +107,7 @@ class Card(PlainModel):
     measured: tuple[Measured, ...] = ()
     depths: tuple[DepthLosses, ...] = ()
     beams_measured: tuple[BeamMeasured, ...] = ()
+    soft_bits: tuple[MeasuredSoftBits, ...] = ()
     versions: dict[str, str] = Field(default_factory=dict)
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 

@@ -40,7 +40,7 @@ def test_stop_depends_on_the_prefix_alone(errors, min_errors, min_channels, max_
     assert state.finished == (expected is not None)
     length, total = expected or (len(errors), sum(errors))
     assert (state.length, state.errors) == (length, total)
-    counts, _ = state.total()
+    counts = state.total().counts
     assert (counts.chunks, counts.bit_errors, counts.vectors) == (length, total, 20 * length)
 
 

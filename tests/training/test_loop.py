@@ -8,7 +8,6 @@ import torch
 from mimolearn import InvalidInputError, Scenario, load
 from mimolearn.training import Stage, fine_tune_recipe, train
 from mimolearn.training.checkpoint import load_checkpoint
-from mimolearn.training.loop import learning_rate
 
 
 def stop_at(step):
@@ -129,7 +128,7 @@ def test_log_and_card_of_layer_by_layer_have_every_depth(recipe, tmp_path):
 
 def test_learning_rate_warms_up_and_falls():
     stage = Stage(steps=11, learning_rate=1.0, warm_up=2, final_fraction=0.1)
-    rates = [learning_rate(stage, step) for step in range(11)]
+    rates = [stage.learning_rate_at(step) for step in range(11)]
     assert rates[:3] == [0.5, 1.0, 1.0]
     assert rates[-1] == pytest.approx(0.1)
     assert rates[6] == pytest.approx(0.55)

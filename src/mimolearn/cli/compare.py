@@ -30,7 +30,9 @@ Contenders = Annotated[
 SnrDb = Annotated[
     str | None, typer.Option("--snr-db", help="SNRs in dB: 0,5,10 or first:last:step.")
 ]
-Metric = Annotated[str | None, typer.Option("--metric", help="ber, ser or ver (vector errors).")]
+Metric = Annotated[
+    str | None, typer.Option("--metric", help="ber, ser, ver; coded: bler, info-ber.")
+]
 Target = Annotated[float | None, typer.Option("--target", help="Error rate to answer for.")]
 MinErrors = Annotated[int | None, typer.Option("--min-errors", help="Errors to count at a point.")]
 MaxVectors = Annotated[
@@ -124,7 +126,7 @@ def simulate(
 
     Example: mimolearn simulate --scenario oamp-4x4-16qam -c lmmse -c ep --snr-db 0:20:2
     """
-    from mimolearn.report import rate_table
+    from mimolearn.report import gmi_table, rate_table
     from mimolearn.simulation import simulate as run_simulate
 
     found, plan = load_run(
@@ -147,6 +149,7 @@ def simulate(
         return
     console = stdout()
     console.print(rate_table(result))
+    _print_gmi(console, gmi_table(result))
     console.print(f"Counts: {folder / RESULTS_NAME}", soft_wrap=True, highlight=False)
 
 
@@ -241,7 +244,7 @@ def run_progress(scenario: Scenario, plan: Any, quiet: bool) -> Any:
 
 
 def _finish(result: Any, folder: Path, as_json: bool) -> None:
-    from mimolearn.report import answer_table, notes, rate_table, verdict, write_report
+    from mimolearn.report import answer_table, gmi_table, notes, rate_table, verdict, write_report
 
     page = write_report(result, folder)
     if as_json:
@@ -249,6 +252,7 @@ def _finish(result: Any, folder: Path, as_json: bool) -> None:
         return
     console = stdout()
     console.print(rate_table(result))
+    _print_gmi(console, gmi_table(result))
     console.print(answer_table(result))
     for line in notes(result):
         console.print(line, style="dim", highlight=False)
@@ -256,3 +260,8 @@ def _finish(result: Any, folder: Path, as_json: bool) -> None:
     for line in verdict(result):
         console.print(line, style="bold", highlight=False)
     console.print(f"\nReport: {page}", highlight=False, soft_wrap=True)
+
+
+def _print_gmi(console: Console, table: Any) -> None:
+    if table is not None:
+        console.print(table)

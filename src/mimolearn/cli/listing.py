@@ -14,7 +14,10 @@ from mimolearn.cli.app import AsJson, app, stdout
 @app.command("list")
 def list_things(
     what: Annotated[
-        str, typer.Argument(help="detectors, weights, scenarios, channels, snr or constellations.")
+        str,
+        typer.Argument(
+            help="detectors, quantizers, weights, scenarios, channels, snr or constellations."
+        ),
     ] = "all",
     as_json: AsJson = False,
 ) -> None:

@@ -82,9 +82,13 @@ def _train(recipe: Any, out: Path, as_json: bool, quiet: bool) -> None:
         return
     console = stdout()
     table = Table("SNR [dB]", "NMSE [dB]", "BER", "SER", box=box.SIMPLE_HEAD, pad_edge=False)
+    if card.soft_bits:
+        table = Table("SNR [dB]", "lost [mbit]", "GMI", "GMI of the true ones", box=box.SIMPLE_HEAD)
+    for s in card.soft_bits:
+        table.add_row(f"{s.snr_db:g}", f"{s.kl_mbit:.2f}", f"{s.gmi:.4f}", f"{s.gmi_true:.4f}")
     for m in card.measured:
         table.add_row(f"{m.snr_db:g}", f"{m.nmse_db:.2f}", f"{m.ber:.2e}", f"{m.ser:.2e}")
-    if card.measured:
+    if card.measured or card.soft_bits:
         console.print(table)
     if card.beams_measured:
         console.print(_beams_table(card))

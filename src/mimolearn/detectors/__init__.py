@@ -12,6 +12,7 @@ from mimolearn.detectors.deep_cg import DeepCG
 from mimolearn.detectors.deep_cg_online import DeepCGOnline
 from mimolearn.detectors.detnet import DetNet
 from mimolearn.detectors.ep import ExpectationPropagation
+from mimolearn.detectors.eq_net import EQNetEstimator
 from mimolearn.detectors.equi_net import EquiNet
 from mimolearn.detectors.gauss_seidel import GaussSeidel
 from mimolearn.detectors.k_best import KBest
@@ -25,7 +26,9 @@ from mimolearn.detectors.ml import ML
 from mimolearn.detectors.mmse_sic import MMSESIC
 from mimolearn.detectors.mrc import MRC
 from mimolearn.detectors.neumann import Neumann
+from mimolearn.detectors.nn_det import NNDet
 from mimolearn.detectors.oamp import OAMP
+from mimolearn.detectors.oamp_net2 import OAMPNet2
 from mimolearn.detectors.qlcgnet_v import QLcgNetV, quantize_lcgnet
 from mimolearn.detectors.qlcgnet_v_soft import SoftQLcgNetV
 from mimolearn.detectors.r_wesnet import RWeSNet
@@ -78,6 +81,9 @@ _DETECTORS: dict[str, type[Detector]] = {
         LWeSNet,
         SlimWeSNet,
         EquiNet,
+        OAMPNet2,
+        NNDet,
+        EQNetEstimator,
     )
 }
 
@@ -119,6 +125,7 @@ __all__ = [
     "DeepCGOnline",
     "DetNet",
     "Detector",
+    "EQNetEstimator",
     "EquiNet",
     "ExpectationPropagation",
     "GaussSeidel",
@@ -129,7 +136,9 @@ __all__ = [
     "LcgNetM",
     "LcgNetS",
     "LcgNetV",
+    "NNDet",
     "Neumann",
+    "OAMPNet2",
     "QLcgNetV",
     "RWeSNet",
     "SlimWeSNet",

@@ -18,6 +18,8 @@ def load_detector(name: str | Path, constellation: Constellation | str | None = 
     """
     weights = read_weights(name)
     card = weights.card
+    if card.kind != "detector":
+        raise InvalidInputError(f"{name}: these are the weights of a {card.kind}, not a detector")
     try:
         detector = make_detector(card.network, card.constellation, **card.options)
     except InvalidInputError as error:

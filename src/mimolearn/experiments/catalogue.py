@@ -9,6 +9,10 @@ from mimolearn.experiments.deepcg import fig3 as deep_cg_fig3
 from mimolearn.experiments.deepcg import fig4 as deep_cg_fig4
 from mimolearn.experiments.deepcg import fig5 as deep_cg_fig5
 from mimolearn.experiments.deepcg import table1 as deep_cg_table1
+from mimolearn.experiments.eqnet import fig07 as eqnet_fig7
+from mimolearn.experiments.eqnet import fig08 as eqnet_fig8
+from mimolearn.experiments.eqnet import fig09 as eqnet_fig9
+from mimolearn.experiments.eqnet import harq as eqnet_harq
 from mimolearn.experiments.experiment import Experiment
 from mimolearn.experiments.lcgnet import (
     fig07,
@@ -50,6 +54,7 @@ _MODULES = (
     *(wesnet_fig5, wesnet_fig6, wesnet_fig7, wesnet_fig8, wesnet_fig9, wesnet_complexity),
     *(mser_table1, mser_table2, mser_table3, mser_table4, mser_table5, mser_table6),
     *(mser_fig5, mser_fig6, mser_fig7, mser_fig8, mser_fig9, mser_fig10, mser_fig11, mser_fig12),
+    *(eqnet_fig7, eqnet_fig8, eqnet_fig9, eqnet_harq),
 )
 
 _EXPERIMENTS = {module.EXPERIMENT.name: module.EXPERIMENT for module in _MODULES}

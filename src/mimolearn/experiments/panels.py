@@ -42,7 +42,7 @@ class ErrorRatePanel:
     contenders: tuple[Entry, ...]
     snr_db: tuple[float, ...]
     quick_snr_db: tuple[float, ...]
-    metric: Literal["ber", "ser", "ver"] = "ber"
+    metric: Literal["ber", "ser", "ver", "bler"] = "ber"
     target: float = 1e-4
     vectors: Effort = _VECTORS
     min_errors: Effort = _MIN_ERRORS

@@ -16,7 +16,7 @@ from mimolearn.report.reproduction import (
     write_reproduction,
 )
 from mimolearn.report.reproduction_text import write_reproduction_text
-from mimolearn.report.table import answer_table, notes, rate_table
+from mimolearn.report.table import answer_table, gmi_table, notes, rate_table
 from mimolearn.simulation import Comparison
 
 REPORT_NAME = "report.html"
@@ -48,6 +48,7 @@ __all__ = [
     "experiment_table",
     "format_duration",
     "frontier_labels",
+    "gmi_table",
     "inventory",
     "inventory_tables",
     "live_progress",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from typing import get_args
+from typing import Any, get_args
 
 from rich import box
 from rich.markup import escape
@@ -16,6 +16,7 @@ from mimolearn.channels import AnyChannel, ChannelModel
 from mimolearn.constellation import Constellation
 from mimolearn.detectors import detector_class, detector_names
 from mimolearn.errors import check_one_of
+from mimolearn.quantizers import quantizer_class, quantizer_names
 from mimolearn.scenario import Scenario, shipped_scenarios
 from mimolearn.snr import snr_definitions, snr_label
 from mimolearn.zoo import zoo_names
@@ -23,6 +24,7 @@ from mimolearn.zoo import zoo_names
 _HEADINGS = {
     "detectors": ("detector", "what it is", "options (default)"),
     "beamformers": ("beamformer", "what it is", "options (default)"),
+    "quantizers": ("quantizer of LLRs", "what it is", "options (default)"),
     "weights": ("trained weights", "network", "trained on"),
     "scenarios": ("scenario", "link", "SNR definition"),
     "channels": ("channel", "what it is", "fields (default)"),
@@ -37,6 +39,7 @@ def inventory(what: str = "all") -> dict[str, list[list[str]]]:
     makers = {
         "detectors": _detectors,
         "beamformers": _beamformers,
+        "quantizers": _quantizers,
         "weights": _weights,
         "scenarios": _scenarios,
         "channels": _channels,
@@ -68,13 +71,22 @@ def _detectors() -> list[list[str]]:
 
 
 def _beamformers() -> list[list[str]]:
-    found = []
-    for name in beamformer_names():
-        cls = beamformer_class(name)
-        parameters = inspect.signature(cls.__init__).parameters
-        options = [f"{option}={parameters[option].default}" for option in cls.option_names()]
-        found.append([name, _first_line(cls), ", ".join(options)])
-    return found
+    return [_with_options(name, beamformer_class(name)) for name in beamformer_names()]
+
+
+def _quantizers() -> list[list[str]]:
+    return [_with_options(name, quantizer_class(name)) for name in quantizer_names()]
+
+
+def _with_options(name: str, cls: Any) -> list[str]:
+    parameters = inspect.signature(cls.__init__).parameters
+    options = [
+        option
+        if parameters[option].default is inspect.Parameter.empty
+        else f"{option}={parameters[option].default}"
+        for option in cls.option_names()
+    ]
+    return [name, _first_line(cls), ", ".join(options)]
 
 
 def _weights() -> list[list[str]]:

@@ -83,6 +83,20 @@ def rate_table(comparison: Comparison) -> Table:
     return table
 
 
+def gmi_table(comparison: Comparison) -> Table | None:
+    """GMI a bit of every receiver's soft bits, taken at their word; None on an uncoded link."""
+    if comparison.scenario.coding is None:
+        return None
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title_justify="left")
+    table.add_column(escape("GMI a bit at SNR [dB]"), no_wrap=True)
+    for snr_db in comparison.plan.snr_db:
+        table.add_column(f"{snr_db:g}", justify="right", no_wrap=True)
+    for curve in comparison.curves:
+        points = [curve.at(snr_db) for snr_db in comparison.plan.snr_db]
+        table.add_row(curve.label, *("" if p is None else f"{p.gmi():.4f}" for p in points))
+    return table
+
+
 def _rate_cell(point: Point | None, metric: str) -> Text:
     if point is None:
         return Text("")

@@ -36,13 +36,15 @@ _MAX_CHANNELS = 2048
 _BATCHES = 2
 # The fused kernel takes longer to compile, once, than it saves in fewer chunks than these.
 _LONG_RUN = 256
+_MAX_BLOCKS = 64
 
 
 class ChunkResult(NamedTuple):
-    """What one contender did on one chunk."""
+    """What one contender did on one chunk; blocks: of a coded link, the wrong ones."""
 
     counts: Counts
     positions: ErrorPositions
+    blocks: ErrorPositions | None = None
 
 
 def chunk_channels(scenario: Scenario) -> int:
@@ -51,10 +53,22 @@ def chunk_channels(scenario: Scenario) -> int:
     >>> chunk_channels(Scenario(num_tx_ant=32, num_rx_ant=64, constellation="bpsk"))
     512
     """
+    if scenario.coding is not None:
+        channels = scenario.uses_per_block // scenario.channel_reuse
+        return chunk_blocks(scenario) * channels * scenario.coding.transmissions
     nr, nt = scenario.num_rx_ant, scenario.num_tx_ant
     channel_bytes = 8 * (nr * nt + scenario.channel_reuse * (nr + nt))
     fitting = min(max(_CHUNK_BYTES // channel_bytes, 1), _MAX_CHANNELS)
     return 2 ** round(np.log2(fitting))
+
+
+def chunk_blocks(scenario: Scenario) -> int:
+    """Coded blocks in a chunk, a power of two up to 64; 0 on an uncoded link."""
+    if scenario.coding is None:
+        return 0
+    nr, nt = scenario.num_rx_ant, scenario.num_tx_ant
+    block_bytes = 8 * scenario.uses_per_block * (nr * nt // scenario.channel_reuse + nr + nt)
+    return 2 ** int(np.log2(min(max(_CHUNK_BYTES // block_bytes, 1), _MAX_BLOCKS)))
 
 
 def batch_channels(scenario: Scenario) -> int:
@@ -71,6 +85,10 @@ def run_chunk(
     each detector sees the same batches whoever else runs.
     """
     check_draws(scenario, detectors)
+    if scenario.coding is not None:
+        from mimolearn.simulation.coded import run_coded_chunk  # which needs this module
+
+        return run_coded_chunk(scenario, snr, chunk, detectors)
     num, seed = chunk_channels(scenario), chunk_seed(scenario.key(), snr, chunk)
     with one_thread(), torch.no_grad():
         batch, only = batch_channels(scenario), [detector for _, detector in detectors]
@@ -96,7 +114,7 @@ def run_plainly(
     detectors: Sequence[tuple[str, Detector]],
 ) -> list[ChunkResult]:
     """The path that serves every scenario and every detector."""
-    block, bad = _replace_nonfinite(scenario.draw(snr_db, num_channels, generator))
+    block, bad = replace_nonfinite(scenario.draw(snr_db, num_channels, generator))
     results = []
     for label, detector in detectors:
         answers = _answers(scenario, block, label, detector)
@@ -105,7 +123,7 @@ def run_plainly(
     return results
 
 
-def _replace_nonfinite(block: Block) -> tuple[Block, Tensor]:
+def replace_nonfinite(block: Block) -> tuple[Block, Tensor]:
     """The block with unusable channels replaced by harmless ones, and (N) bool where it did so."""
     good = torch.isfinite(block.noise_var) & (block.noise_var > 0)
     if bool(good.all()) and all_finite(block.h_hat) and all_finite(block.y):

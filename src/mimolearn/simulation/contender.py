@@ -7,7 +7,7 @@ import inspect
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,8 @@ from mimolearn.detectors import (
 from mimolearn.detectors.text import parse_option
 from mimolearn.detectors.trained import load_detector
 from mimolearn.errors import InvalidInputError, check_one_of, invalid
+from mimolearn.quantizers.trained import load_quantizer
+from mimolearn.simulation.quantized import QuantizedDetector
 from mimolearn.weights import is_weights_name, read_card, shipped_weights
 
 CONTENDER_SCHEMA = 1
@@ -38,7 +40,9 @@ class Contender:
     name of an object. options: plain JSON values for ``make_detector``; weights take none. label:
     what people read; "k-best(k=16)" unless given. It must be unique in a comparison and is not part
     of the key. weights: SHA-256 of the weights file, its own or that of its inner detector, which
-    is; found by name unless given.
+    is; found by name unless given. quantizer: name of trained weights of a quantiser that the soft
+    bits go through, an option too in text and tables; quantizer_weights: their SHA-256, found by
+    name unless given.
     Raises InvalidInputError at once for an unknown name, an unknown option or a bad value.
 
     >>> Contender("lmmse", {"demapping": "max-log"}).label
@@ -52,15 +56,18 @@ class Contender:
     label: str = ""
     object_key: str | None = None
     weights: str | None = None
+    quantizer: str = ""
+    quantizer_weights: str | None = None
     detector: Detector | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         options = plain_options(self.options)
+        object.__setattr__(self, "quantizer", options.pop("quantizer", self.quantizer))
         object.__setattr__(self, "options", options)
         if not isinstance(self.label, str) or len(self.label) > 80:
             raise invalid("label", self.label, "text of at most 80 characters")
         if not self.label:
-            object.__setattr__(self, "label", default_label(self.name, options))
+            object.__setattr__(self, "label", default_label(self.name, options, self.quantizer))
         if self.object_key is None and self.weights is None:
             if is_weights_name(self.name):
                 object.__setattr__(self, "weights", _weights_digest(self.name, options))
@@ -69,6 +76,9 @@ class Contender:
                 _check_buildable(self.name, options)
                 if self._inner_weights():
                     object.__setattr__(self, "weights", read_card(self._inner_weights()).sha256)
+        if self.quantizer and self.quantizer_weights is None:
+            load_quantizer(self.quantizer)
+            object.__setattr__(self, "quantizer_weights", read_card(self.quantizer).sha256)
 
     @classmethod
     def parse(cls, value: str | Mapping[str, Any] | Contender | Detector) -> Contender:
@@ -137,11 +147,37 @@ class Contender:
             "weights": self.weights,
             "revision": detector_class(algorithm).revision,
         }
+        if self.quantizer:
+            content["quantizer"] = self.quantizer_weights
         text = json.dumps(content, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
-    def build(self, constellation: Constellation | str) -> Detector:
-        """The detector itself."""
+    def build(
+        self, constellation: Constellation | str, shared: dict[str, Detector] | None = None
+    ) -> Detector:
+        """The detector itself, with its quantiser behind it.
+
+        shared: detectors by key, so that those that differ in the quantiser alone have one.
+        """
+        plain = replace(self, quantizer="", quantizer_weights=None)
+        shared = {} if shared is None else shared
+        key = plain.key()
+        if key not in shared:
+            shared[key] = plain._build(constellation)
+        detector = shared[key]
+        if not self.quantizer:
+            return detector
+        if read_card(self.quantizer).sha256 != self.quantizer_weights:
+            raise InvalidInputError(
+                f"contender {self.label!r}: the weights {self.quantizer} are no longer those that "
+                "the results are of"
+            )
+        try:
+            return QuantizedDetector(detector, load_quantizer(self.quantizer))
+        except InvalidInputError as error:
+            raise InvalidInputError(f"contender {self.label!r}: {error}") from None
+
+    def _build(self, constellation: Constellation | str) -> Detector:
         if self.detector is not None:
             return self._fitting(self.detector, constellation)
         if self.is_object:
@@ -185,6 +221,8 @@ class Contender:
             "label": self.label,
             "object_key": self.object_key,
             "weights": self.weights,
+            "quantizer": self.quantizer,
+            "quantizer_weights": self.quantizer_weights,
         }
 
     @classmethod
@@ -196,10 +234,14 @@ class Contender:
             content["label"],
             content.get("object_key"),
             content.get("weights"),
+            content.get("quantizer", ""),
+            content.get("quantizer_weights"),
         )
 
 
-def default_label(name: str, options: Mapping[str, Any]) -> str:
+def default_label(name: str, options: Mapping[str, Any], quantizer: str = "") -> str:
+    if quantizer:
+        return f"{default_label(name, options)} | {Path(quantizer).stem}"[:80]
     if name.endswith(".safetensors"):
         name = Path(name).stem
     words = [f"{k}={str(v).lower() if isinstance(v, bool) else v}" for k, v in options.items()]

@@ -8,7 +8,20 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from mimolearn.errors import check_one_of
+from mimolearn.errors import check_one_of, invalid
+
+BLOCK_METRICS = ("bler", "info-ber")
+"""Metrics of a coded link alone: their clusters are blocks, those of the others channels."""
+
+_UNITS = {
+    "ber": "bit",
+    "ser": "symbol",
+    "ver": "vector",
+    "bler": "block",
+    "info-ber": "info_bit",
+}
+# A block's GMI loss is counted in units of 2^-20 bit: sums of integers have no order.
+GMI_SCALE = 2**20
 
 
 @dataclass(frozen=True)
@@ -20,6 +33,8 @@ class Counts:
     whose output was NaN or infinite (all their bits count as errors). incomplete: vectors whose
     search hit its limit (their decisions stand). work: real multiplications that a
     data-dependent search spent, None for others.
+    Of a coded link also blocks, info_bits and the wrong ones after decoding; gmi_loss, gmi_squares:
+    sums over blocks of the fixed-point GMI loss and of its square (see ``gmi_of``); else 0.
     """
 
     chunks: int
@@ -33,14 +48,28 @@ class Counts:
     nonfinite: int
     incomplete: int
     work: int | None = None
+    blocks: int = 0
+    info_bits: int = 0
+    block_errors: int = 0
+    info_bit_errors: int = 0
+    gmi_loss: int = 0
+    gmi_squares: int = 0
 
     def errors(self, metric: str) -> int:
-        """Errors of the metric's unit: "ber" bits, "ser" symbols, "ver" vectors."""
+        """Errors of the metric's unit: "ber" bits, "ser" symbols, "ver" vectors, "bler" blocks,
+        "info-ber" information bits; the first three are the receiver's own, before decoding."""
         return int(getattr(self, _unit(metric) + "_errors"))
 
     def trials(self, metric: str) -> int:
         """How many of the metric's units were sent."""
         return int(getattr(self, _unit(metric) + "s"))
+
+    def gmi_of(self) -> float:
+        """Generalised mutual information a bit, 1 - mean log2(1 + e^(-L)) with L the LLR of the bit
+        that was sent (positive when right), over blocks; InvalidInputError on an uncoded link."""
+        if not self.blocks:
+            raise invalid("metric", "gmi", "a scenario with coding")
+        return 1 - self.gmi_loss / (GMI_SCALE * self.blocks)
 
     @classmethod
     def total(cls, counts: Iterable[Counts]) -> Counts:
@@ -56,6 +85,8 @@ class Counts:
 class ErrorPositions:
     """The wrong vectors of a run of channels: sparse, so that any two contenders can be paired.
 
+    The same serves wrong blocks: vector is then the block, bit_errors its information bits.
+
     vector: (E) ascending positions, channel-major (channel = vector // channel_reuse).
     bit_errors, symbol_errors: (E) how many bits and symbols of each were wrong, above 0.
     All are int64 arrays.
@@ -68,9 +99,9 @@ class ErrorPositions:
     def per_vector(self, metric: str) -> np.ndarray:
         """(E) errors of the metric's unit at each wrong vector."""
         unit = _unit(metric)
-        if unit == "vector":
+        if unit in ("vector", "block"):
             return np.ones_like(self.vector)
-        return self.bit_errors if unit == "bit" else self.symbol_errors
+        return self.symbol_errors if unit == "symbol" else self.bit_errors
 
     def per_channel(self, metric: str, num_channels: int, channel_reuse: int) -> np.ndarray:
         """(num_channels) int64 errors of each channel; later channels are left out."""
@@ -108,5 +139,4 @@ class ErrorPositions:
 
 
 def _unit(metric: str) -> str:
-    units = {"ber": "bit", "ser": "symbol", "ver": "vector"}
-    return units[check_one_of("metric", metric, units)]
+    return _UNITS[check_one_of("metric", metric, _UNITS)]

@@ -17,7 +17,7 @@ from mimolearn.simulation.draws import check_draws
 from mimolearn.simulation.executors import Executor, Task
 from mimolearn.simulation.progress import Progress, ProgressEvent
 from mimolearn.simulation.results import Comparison, CostReport, Provenance, Timing
-from mimolearn.simulation.run import RunPlan, adjust_plan, load_comparison
+from mimolearn.simulation.run import RunPlan, adjust_plan, check_metric, load_comparison
 from mimolearn.simulation.schedule import Schedule
 from mimolearn.simulation.store import Store, StoredScenario
 from mimolearn.simulation.timing import cost_report, measure_timing
@@ -158,6 +158,7 @@ def _simulate(
 ) -> Comparison:
     where.check()
     check_draws(scenario, [(c.label, c.build(scenario.constellation)) for c in plan.contenders])
+    check_metric(plan.metric, scenario)
     with closing(Store(path)) as store:
         store.register(scenario, plan.contenders)
         saved = store.load_run(scenario.key()) or {}

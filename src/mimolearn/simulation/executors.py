@@ -13,7 +13,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import astuple
 from multiprocessing.connection import wait as wait_for_handles
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 
@@ -149,19 +149,20 @@ class ProcessExecutor(Executor):
 class Reply(NamedTuple):
     """A ChunkResult as plain values, which can be sent."""
 
-    counts: tuple[int | None, ...]
+    counts: tuple[Any, ...]
     positions: bytes
+    blocks: bytes | None
 
     @classmethod
     def pack(cls, result: ChunkResult) -> Reply:
         """From a result."""
-        return cls(astuple(result.counts), result.positions.to_bytes())
+        blocks = None if result.blocks is None else result.blocks.to_bytes()
+        return cls(astuple(result.counts), result.positions.to_bytes(), blocks)
 
     def unpack(self) -> ChunkResult:
         """The result again."""
-        *integers, work = self.counts
-        counts = Counts(*(int(value or 0) for value in integers), work=work)
-        return ChunkResult(counts, ErrorPositions.from_bytes(self.positions))
+        blocks = None if self.blocks is None else ErrorPositions.from_bytes(self.blocks)
+        return ChunkResult(Counts(*self.counts), ErrorPositions.from_bytes(self.positions), blocks)
 
 
 class Worker(NamedTuple):
@@ -199,7 +200,8 @@ def setup_for_workers(scenario: Scenario, contenders: tuple[Contender, ...]) -> 
 
 
 def _build(scenario: Scenario, contenders: tuple[Contender, ...]) -> list[tuple[str, Detector]]:
-    return [(c.label, c.build(scenario.constellation)) for c in contenders]
+    shared: dict[str, Detector] = {}
+    return [(c.label, c.build(scenario.constellation, shared)) for c in contenders]
 
 
 _worker: Worker | None = None

@@ -11,13 +11,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from mimolearn.errors import InvalidInputError, check_one_of
+from mimolearn.errors import InvalidInputError, invalid
 from mimolearn.scenario import Scenario
 from mimolearn.simulation import crossing, statistics
 from mimolearn.simulation.contender import Contender, find_contender
-from mimolearn.simulation.counts import Counts, ErrorPositions
+from mimolearn.simulation.counts import BLOCK_METRICS, GMI_SCALE, Counts, ErrorPositions
 from mimolearn.simulation.crossing import SnrEstimate, SnrGap
-from mimolearn.simulation.run import RunPlan, canonical_snr, metrics
+from mimolearn.simulation.run import RunPlan, canonical_snr, check_metric, metrics
 from mimolearn.simulation.statistics import Interval, PairedDifference
 from mimolearn.snr import snr_label
 
@@ -30,7 +30,8 @@ class Point:
 
     snr_db: in dB, of the scenario's definition. counts: integers, over the prefix of chunks that
     the stop rule picked. positions: where the errors lay. channel_reuse: vectors per channel.
-    finished: the stop rule was met; False for a run that was interrupted.
+    finished: the stop rule was met; False for a run that was interrupted. blocks: wrong blocks of
+    a coded link.
     A point that was never simulated does not exist.
     """
 
@@ -39,25 +40,68 @@ class Point:
     positions: ErrorPositions
     channel_reuse: int
     finished: bool
+    blocks: ErrorPositions | None = None
 
     def rate(self, metric: str = "ber") -> float:
         """Errors over trials; 0.0 means no error was seen, read the interval then."""
-        return self.counts.errors(metric) / self.counts.trials(metric)
+        return self.counts.errors(metric) / (self.trials_each(metric) * self.clusters(metric))
 
     def interval(self, metric: str = "ber", confidence: float = 0.95) -> Interval:
         """(low, high): confidence interval that knows errors within one channel to be dependent."""
-        per_channel = self.channel_errors(metric)
-        trials = self.counts.trials(metric) // self.counts.channels
-        return statistics.clustered_interval(per_channel, trials, confidence)
+        errors = self.channel_errors(metric)
+        return statistics.clustered_interval(errors, self.trials_each(metric), confidence)
+
+    def gmi(self) -> float:
+        """Generalised mutual information a bit of a coded link's soft bits, taken at their word."""
+        return self.counts.gmi_of()
+
+    def gmi_interval(self, confidence: float = 0.95) -> Interval:
+        """(low, high): normal interval of the GMI, blocks being independent."""
+        counts = self.counts
+        value = self.gmi()
+        mean_square = counts.gmi_squares / (counts.blocks * GMI_SCALE**2)
+        variance = max(mean_square - (1 - value) ** 2, 0.0) / counts.blocks
+        return statistics.normal_interval(value, variance, confidence)
 
     def is_upper_limit(self, metric: str = "ber") -> bool:
         """True when fewer than 100 errors were seen, so that the rate is a bound and no more."""
         return self.counts.errors(metric) < UPPER_LIMIT_ERRORS
 
+    def clusters(self, metric: str = "ber") -> int:
+        """Independent ones: blocks for what is decoded, channels for the rest."""
+        return self.counts.blocks if metric in BLOCK_METRICS else self.counts.channels
+
+    def trials_each(self, metric: str = "ber") -> int:
+        """Units of the metric in a cluster."""
+        clusters = self.clusters(metric)
+        if not clusters:
+            raise invalid("metric", metric, "ber, ser or ver: the scenario has no coding")
+        return self.counts.trials(metric) // clusters
+
     def channel_errors(self, metric: str = "ber", num_channels: int | None = None) -> np.ndarray:
-        """(channels) int64 errors of each simulated channel, or of the first num_channels."""
-        count = self.counts.channels if num_channels is None else num_channels
-        return self.positions.per_channel(metric, count, self.channel_reuse)
+        """(clusters) int64 errors of each simulated cluster, or of the first num_channels.
+
+        A cluster is a channel, or a block for the metrics of blocks.
+        """
+        count = self.clusters(metric) if num_channels is None else num_channels
+        positions, reuse = self._wrong(metric)
+        return positions.per_channel(metric, count, reuse)
+
+    def wrong(self, metric: str, num_clusters: int) -> np.ndarray:
+        """Positions of the wrong vectors, or blocks, within the first clusters."""
+        positions, reuse = self._wrong(metric)
+        return positions.vector[positions.vector < num_clusters * reuse]
+
+    def metrics(self) -> tuple[str, ...]:
+        """The error rates that were counted."""
+        return tuple(m for m in metrics() if self.counts.blocks or m not in BLOCK_METRICS)
+
+    def _wrong(self, metric: str) -> tuple[ErrorPositions, int]:
+        if metric not in BLOCK_METRICS:
+            return self.positions, self.channel_reuse
+        if self.blocks is None:
+            raise invalid("metric", metric, "ber, ser or ver: the scenario has no coding")
+        return self.blocks, 1
 
     def work_per_vector(self) -> float | None:
         """Real multiplications per vector that a data-dependent search spent, else None."""
@@ -207,14 +251,13 @@ class Comparison:
         """
         metric = self._metric(metric)
         first, second = (self._point(contender, snr_db) for contender in (a, b))
-        channels = min(first.counts.channels, second.counts.channels)
-        vectors = channels * first.channel_reuse
+        clusters = min(first.clusters(metric), second.clusters(metric))
         return statistics.paired_difference(
-            first.channel_errors(metric, channels),
-            second.channel_errors(metric, channels),
-            first.counts.trials(metric) // first.counts.channels,
-            wrong_a=first.positions.vector[first.positions.vector < vectors],
-            wrong_b=second.positions.vector[second.positions.vector < vectors],
+            first.channel_errors(metric, clusters),
+            second.channel_errors(metric, clusters),
+            first.trials_each(metric),
+            wrong_a=first.wrong(metric, clusters),
+            wrong_b=second.wrong(metric, clusters),
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -253,7 +296,7 @@ class Comparison:
             crossing.Sample(
                 point.snr_db,
                 point.channel_errors(metric),
-                point.counts.trials(metric) // point.counts.channels,
+                point.trials_each(metric),
             )
             for point in curve.points
         ]
@@ -266,7 +309,7 @@ class Comparison:
         return point
 
     def _metric(self, metric: str | None) -> str:
-        return self.plan.metric if metric is None else check_one_of("metric", metric, metrics())
+        return check_metric(self.plan.metric if metric is None else metric, self.scenario)
 
     def _target(self, target: float | None) -> float:
         return self.plan.target if target is None else target
@@ -279,12 +322,16 @@ def _point_dict(point: Point) -> dict[str, Any]:
             "interval": list(point.interval(metric)),
             "is_upper_limit": point.is_upper_limit(metric),
         }
-        for metric in metrics()
+        for metric in point.metrics()
     }
+    coded = {}
+    if point.counts.blocks:
+        coded = {"gmi": point.gmi(), "gmi_interval": list(point.gmi_interval())}
     return {
         "snr_db": point.snr_db,
         "finished": point.finished,
         "counts": asdict(point.counts),
         "rates": rates,
         "work_per_vector": point.work_per_vector(),
+        **coded,
     }

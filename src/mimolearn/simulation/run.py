@@ -8,24 +8,36 @@ from typing import Any, Literal, get_args
 
 from pydantic import ConfigDict, Field, field_validator
 
-from mimolearn.errors import InvalidInputError, invalid
+from mimolearn.errors import InvalidInputError, check_one_of, invalid
 from mimolearn.plainmodel import PlainModel
 from mimolearn.scenario import Scenario, read_shipped
 from mimolearn.simulation.contender import Contender, unique_contenders
+from mimolearn.simulation.counts import BLOCK_METRICS
 from mimolearn.tomlfile import read_toml
 
-Metric = Literal["ber", "ser", "ver"]
+Metric = Literal["ber", "ser", "ver", "bler", "info-ber"]
 
 METRIC_LABELS: dict[str, str] = {
     "ber": "Bit error rate",
     "ser": "Symbol error rate",
     "ver": "Vector error rate",
+    "bler": "Block error rate",
+    "info-ber": "Information bit error rate",
 }
 
 
 def metrics() -> tuple[str, ...]:
-    """Names of the error rates that are counted."""
+    """Names of the error rates that are counted; those of blocks on a coded link alone."""
     return get_args(Metric)
+
+
+def check_metric(metric: str, scenario: Scenario) -> str:
+    """A metric that this scenario has."""
+    check_one_of("metric", metric, metrics())
+    if metric in BLOCK_METRICS and scenario.coding is None:
+        expected = "ber, ser or ver: the scenario has no coding"
+        raise invalid("metric", metric, expected)
+    return metric
 
 
 class RunPlan(PlainModel):
@@ -33,7 +45,9 @@ class RunPlan(PlainModel):
 
     snr_db: SNRs in dB, of the scenario's own definition; kept sorted, unique, and rounded to
     1e-6 dB. contenders: what is compared. metric: "ber", "ser" or "ver" (bit, symbol, vector
-    error rate). target: the error rate that answers are given for ("SNR at target").
+    error rate of the receiver); on a coded link also "bler" or "info-ber" (block, information
+    bit error rate after decoding). target: the error rate that answers are given for ("SNR at
+    target").
     A point is finished once a contender has made ``min_errors`` errors of the metric's unit
     (bits, symbols, vectors) on at least ``min_channels`` channels, or has seen ``max_vectors``
     vectors. Above an SNR where the rate is known (95 %) to lie under ``floor``, a contender is not

@@ -135,6 +135,13 @@ class Schedule:
 
     def _point(self, contender: int, position: int) -> Point:
         state = self._states[contender][position]
-        counts, positions = state.total()
+        total = state.total()
         snr_db = self._plan.snr_db[position]
-        return Point(snr_db, counts, positions, self._channel_reuse, state.finished)
+        return Point(
+            snr_db,
+            total.counts,
+            total.positions,
+            self._channel_reuse,
+            state.finished,
+            total.blocks,
+        )

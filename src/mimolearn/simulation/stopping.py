@@ -59,12 +59,15 @@ class PointState:
         """True when the chunk is here."""
         return chunk in self._chunks
 
-    def total(self) -> tuple[Counts, ErrorPositions]:
+    def total(self) -> ChunkResult:
         """Counts and error positions over the prefix."""
         prefix = [self._chunks[chunk] for chunk in range(self.length)]
         counts = Counts.total(result.counts for result in prefix)
         per_chunk = prefix[0].counts.vectors if prefix else 0
-        return counts, ErrorPositions.join((r.positions for r in prefix), per_chunk)
+        positions = ErrorPositions.join((r.positions for r in prefix), per_chunk)
+        wrong = [r.blocks for r in prefix if r.blocks is not None]
+        blocks = ErrorPositions.join(wrong, prefix[0].counts.blocks) if wrong else None
+        return ChunkResult(counts, positions, blocks)
 
     def expected_chunks(self) -> int:
         """How many chunks the point will take, judged by the errors so far."""

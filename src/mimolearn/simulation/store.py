@@ -41,6 +41,18 @@ CREATE TABLE chunks (
   incomplete INTEGER NOT NULL, work INTEGER, positions BLOB NOT NULL, checksum BLOB NOT NULL,
   PRIMARY KEY (scenario, contender, snr_db, chunk)) WITHOUT ROWID;
 """
+# Of coded links, beside their rows in ``chunks``. A file from before there was coding has no such
+# table and gets one when it is opened for writing.
+_BLOCK_TABLE = """
+CREATE TABLE IF NOT EXISTS blocks (
+  scenario TEXT NOT NULL, contender TEXT NOT NULL, snr_db TEXT NOT NULL, chunk INTEGER NOT NULL,
+  blocks INTEGER NOT NULL, info_bits INTEGER NOT NULL, block_errors INTEGER NOT NULL,
+  info_bit_errors INTEGER NOT NULL, gmi_loss INTEGER NOT NULL, gmi_squares INTEGER NOT NULL,
+  positions BLOB NOT NULL, checksum BLOB NOT NULL,
+  PRIMARY KEY (scenario, contender, snr_db, chunk)) WITHOUT ROWID;
+"""
+# Of the counts, those that ``chunks`` holds; ``blocks`` holds the others.
+_PLAIN_COUNTS = 11
 
 
 class StoredScenario(NamedTuple):
@@ -103,18 +115,32 @@ class Store:
         """Store one chunk of several contenders (by key), at once or not at all."""
         with self._errors(), self._db:
             for key, result in results.items():
-                row = _signed((scenario_key, key, snr, chunk, *_columns(result)))
-                marks = ",".join("?" * len(row))
-                done = self._db.execute(f"INSERT OR IGNORE INTO chunks VALUES ({marks})", row)
-                if done.rowcount == 0:
-                    self._check_same(row)
+                place, (plain, of_blocks) = (scenario_key, key, snr, chunk), _columns(result)
+                self._insert("chunks", _signed((*place, *plain)))
+                if of_blocks is not None:
+                    self._insert("blocks", _signed((*place, *of_blocks)))
+
+    def _insert(self, table: str, row: tuple[Any, ...]) -> None:
+        marks = ",".join("?" * len(row))
+        done = self._db.execute(f"INSERT OR IGNORE INTO {table} VALUES ({marks})", row)
+        if done.rowcount == 0:
+            self._check_same(table, row)
 
     def chunks(self, scenario_key: str, contender_key: str, snr: str) -> dict[int, ChunkResult]:
         """All chunks of one contender at one SNR, each verified."""
-        query = "SELECT * FROM chunks WHERE scenario=? AND contender=? AND snr_db=? ORDER BY chunk"
+        place = (scenario_key, contender_key, snr)
         with self._errors():
-            rows = self._db.execute(query, (scenario_key, contender_key, snr)).fetchall()
-            return {row[3]: self._read(row) for row in rows}
+            blocks = {row[3]: row for row in self._rows("blocks", place)}
+            return {
+                row[3]: self._read(row, blocks.get(row[3])) for row in self._rows("chunks", place)
+            }
+
+    def _rows(self, table: str, place: tuple[str, str, str]) -> list[tuple[Any, ...]]:
+        known = "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = ?"
+        if not self._db.execute(known, (table,)).fetchone()[0]:
+            return []
+        query = f"SELECT * FROM {table} WHERE scenario=? AND contender=? AND snr_db=?"
+        return self._db.execute(f"{query} ORDER BY chunk", place).fetchall()
 
     def save_run(self, scenario_key: str, content: dict[str, Any]) -> None:
         """Remember how a scenario was last run: plain JSON values."""
@@ -179,6 +205,8 @@ class Store:
         if not read_only and self._is_empty():
             self._create()
         self._check_schema()
+        if not read_only:
+            self._db.execute(_BLOCK_TABLE)
         if self.path is not None:
             found = self._db.execute("PRAGMA quick_check(1)").fetchone()[0]
             if found != "ok":
@@ -239,8 +267,8 @@ class Store:
                 f"{chunk_channels(scenario)}; give another file name to start a new one"
             )
 
-    def _check_same(self, row: tuple[Any, ...]) -> None:
-        query = "SELECT * FROM chunks WHERE scenario=? AND contender=? AND snr_db=? AND chunk=?"
+    def _check_same(self, table: str, row: tuple[Any, ...]) -> None:
+        query = f"SELECT * FROM {table} WHERE scenario=? AND contender=? AND snr_db=? AND chunk=?"
         stored = self._db.execute(query, row[:4]).fetchone()
         if self._verified(stored)[-1] != row[-1]:
             raise ResultsFileError(
@@ -249,14 +277,20 @@ class Store:
                 "comes from another machine or library version; give another file name"
             )
 
-    def _read(self, row: tuple[Any, ...]) -> ChunkResult:
+    def _read(self, row: tuple[Any, ...], blocks: tuple[Any, ...] | None) -> ChunkResult:
         row = self._verified(row)
-        counts = Counts(*row[4:15])
+        positions = self._positions(row[15])
+        if blocks is None:
+            return ChunkResult(Counts(*row[4:15]), positions)
+        blocks = self._verified(blocks)
+        counts = Counts(*row[4:15], *blocks[4:10])
+        return ChunkResult(counts, positions, self._positions(blocks[10]))
+
+    def _positions(self, data: bytes) -> ErrorPositions:
         try:
-            positions = ErrorPositions.from_bytes(row[15])
+            return ErrorPositions.from_bytes(data)
         except (ValueError, zlib.error) as error:
             raise self._damaged(str(error)) from None
-        return ChunkResult(counts, positions)
 
     def _verified(self, row: tuple[Any, ...]) -> tuple[Any, ...]:
         if _checksum(row[:-1]) != row[-1]:
@@ -297,8 +331,13 @@ class Store:
         return self._damaged(text)
 
 
-def _columns(result: ChunkResult) -> tuple[Any, ...]:
-    return (*astuple(result.counts), result.positions.to_bytes())
+def _columns(result: ChunkResult) -> tuple[tuple[Any, ...], tuple[Any, ...] | None]:
+    """Of the two tables; the second None on an uncoded link."""
+    counts = astuple(result.counts)
+    plain = (*counts[:_PLAIN_COUNTS], result.positions.to_bytes())
+    if result.blocks is None:
+        return plain, None
+    return plain, (*counts[_PLAIN_COUNTS:], result.blocks.to_bytes())
 
 
 def _signed(row: tuple[Any, ...]) -> tuple[Any, ...]:

@@ -1,8 +1,9 @@
 """One training loop for all learned parts; what to train, on what and how is a recipe."""
 
+from mimolearn.training.any_recipe import read_recipe
 from mimolearn.training.beam_recipe import BeamRecipe, shipped_beam_recipes
 from mimolearn.training.finetune import fine_tune_recipe
-from mimolearn.training.loop import Trained, TrainingEvent, read_recipe, train
+from mimolearn.training.loop import Trained, TrainingEvent, train
 from mimolearn.training.measure import measure
 from mimolearn.training.recipe import (
     Adam,
@@ -16,24 +17,36 @@ from mimolearn.training.recipe import (
     Validation,
     shipped_recipes,
 )
+from mimolearn.training.soft_bits import (
+    FittedSoftBits,
+    SoftBitMeasurement,
+    SoftBitRecipe,
+    fit_soft_bits,
+    shipped_soft_bit_recipes,
+)
 
 __all__ = [
     "Adam",
     "Batch",
     "BeamRecipe",
+    "FittedSoftBits",
     "LayerByLayer",
     "Loss",
     "Measurement",
     "Recipe",
     "SnrMix",
+    "SoftBitMeasurement",
+    "SoftBitRecipe",
     "Stage",
     "Trained",
     "TrainingEvent",
     "Validation",
     "fine_tune_recipe",
+    "fit_soft_bits",
     "measure",
     "read_recipe",
     "shipped_beam_recipes",
     "shipped_recipes",
+    "shipped_soft_bit_recipes",
     "train",
 ]

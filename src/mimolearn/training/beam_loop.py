@@ -25,6 +25,12 @@ class BeamRun(Run):
 
     _recipe: BeamRecipe
 
+    def _build(self) -> Any:
+        return self._recipe.build()
+
+    def _stored(self) -> None:
+        return None
+
     def _step_loss(self, stage: Stage) -> Tensor:
         del stage
         recipe, step = self._recipe, self._position.step

@@ -20,16 +20,18 @@ from mimolearn.detectors.trained import load_detector
 from mimolearn.errors import invalid
 from mimolearn.scenario import Block
 from mimolearn.threads import one_thread
-from mimolearn.tomlfile import read_toml
-from mimolearn.training.beam_recipe import BeamRecipe, shipped_beam_recipes
+from mimolearn.training.any_recipe import AnyRecipe, read_recipe
+from mimolearn.training.beam_recipe import BeamRecipe
 from mimolearn.training.checkpoint import Position, load_checkpoint, save_checkpoint
 from mimolearn.training.data import draw_block, draw_channels, step_generator
 from mimolearn.training.losses import check_loss_finite, loss_of
 from mimolearn.training.measure import measure
-from mimolearn.training.recipe import Recipe, Stage, shipped_recipes
+from mimolearn.training.recipe import Recipe, Stage
+from mimolearn.training.soft_bits import (
+    SoftBitRecipe,
+    fit_soft_bits,
+)
 from mimolearn.weights import Card, DepthLosses, read_card, round_to, write_weights
-
-AnyRecipe = Recipe | BeamRecipe
 
 _CHECKPOINT_S = 20.0
 
@@ -85,8 +87,8 @@ def train(
     *,
     out: str | Path | None = None,
     progress: Progress | None = None,
-) -> Trained:
-    """Train a network as a recipe says.
+) -> Any:
+    """Train a network as a recipe says; returns Trained, or FittedSoftBits for a quantiser's.
 
     recipe: a Recipe, the name of a shipped one, or a TOML file. out: a folder for NAME.safetensors,
     its card NAME.json and the log NAME.log.jsonl; without it nothing is written. A run that was cut
@@ -95,6 +97,8 @@ def train(
     Raises InvalidInputError, one line, for a recipe that is wrong or a loss that is not finite.
     """
     recipe = read_recipe(recipe)
+    if isinstance(recipe, SoftBitRecipe):
+        return fit_soft_bits(recipe, out)
     folder = None if out is None else Path(out)
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -102,28 +106,13 @@ def train(
         return _run_of(recipe)(recipe, folder, progress).finish()
 
 
-def _run_of(recipe: AnyRecipe) -> type[Run]:
+def _run_of(recipe: Recipe | BeamRecipe) -> type[Run]:
     if isinstance(recipe, Recipe):
         return Run
     # Here, because its loop is made from this one.
     from mimolearn.training.beam_loop import BeamRun
 
     return BeamRun
-
-
-def read_recipe(recipe: AnyRecipe | str | Path) -> AnyRecipe:
-    """A recipe, given itself, its shipped name or its file."""
-    if isinstance(recipe, Recipe | BeamRecipe):
-        return recipe
-    if str(recipe) in shipped_beam_recipes():
-        return BeamRecipe.shipped(str(recipe))
-    if str(recipe).endswith(".toml") or str(recipe) not in shipped_recipes():
-        path = Path(recipe)
-        if isinstance(recipe, Path) or path.suffix == ".toml":
-            content = read_toml(path)
-            kind = BeamRecipe if content.get("kind") == "beamformer" else Recipe
-            return kind.from_toml(path)
-    return Recipe.shipped(str(recipe))
 
 
 class Run:
@@ -140,9 +129,7 @@ class Run:
         self._shares = recipe.shares()
         self._total = sum(stage.steps for stage in self._stages)
         self._folder = folder
-        self._detector = recipe.build()
-        if recipe.precision == "bfloat16":
-            self._detector.training_dtype = torch.bfloat16
+        self._detector = self._build()
         self._history: list[dict[str, Any]] = []
         self._started, self._cpu_started = time.monotonic(), time.process_time()
         path = self._path("checkpoint.safetensors")
@@ -172,7 +159,7 @@ class Run:
         history = tuple(self._history)
         if self._folder is None:
             return Trained(detector, history)
-        dtype = torch.float16 if self._recipe.stored == "float16" else None
+        dtype = self._stored()
         if dtype is not None:
             round_to(detector, dtype)
         card = write_weights(self._folder, detector, self._card_fields(detector), dtype)
@@ -180,6 +167,15 @@ class Run:
         if checkpoint is not None:
             checkpoint.unlink(missing_ok=True)
         return Trained(detector, history, card, self._path("safetensors"))
+
+    def _build(self) -> Any:
+        detector = self._recipe.build()
+        if self._recipe.precision == "bfloat16":
+            detector.training_dtype = torch.bfloat16
+        return detector
+
+    def _stored(self) -> torch.dtype | None:
+        return torch.float16 if self._recipe.stored == "float16" else None
 
     def _finished(self) -> Any:
         return self._detector.eval().finished()
@@ -208,7 +204,7 @@ class Run:
     def _step(self, stage: Stage) -> float:
         recipe, position = self._recipe, self._position
         for group in self._optimizer.param_groups:
-            group["lr"] = learning_rate(stage, position.stage_step)
+            group["lr"] = stage.learning_rate_at(position.stage_step)
         self._detector.train()
         self._optimizer.zero_grad()
         loss = self._step_loss(stage)
@@ -256,7 +252,7 @@ class Run:
             total_steps=self._total,
             stage=position.stage,
             num_stages=len(self._stages),
-            learning_rate=learning_rate(stage, position.stage_step - 1),
+            learning_rate=stage.learning_rate_at(position.stage_step - 1),
             loss=sum(losses) / len(losses),
             validation_loss=value,
             best_loss=position.best_loss,
@@ -384,16 +380,6 @@ class Run:
             if stage.train == "all" and stage.snr is not None:
                 found[stage.snr.low_db].append(best[number])
         return tuple(DepthLosses(snr_db=k, losses=tuple(v)) for k, v in found.items())
-
-
-def learning_rate(stage: Stage, step: int) -> float:
-    """Linear warm-up, then half a cosine down to final_fraction at the last step."""
-    if step < stage.warm_up:
-        return stage.learning_rate * (step + 1) / stage.warm_up
-    length = max(stage.steps - stage.warm_up - 1, 1)
-    done = min((step - stage.warm_up) / length, 1.0)
-    cosine = (1 + math.cos(math.pi * done)) / 2
-    return stage.learning_rate * (stage.final_fraction + (1 - stage.final_fraction) * cosine)
 
 
 def _freeze_older(detector: UnfoldedDetector, depth: int | None) -> None:

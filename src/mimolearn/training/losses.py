@@ -12,6 +12,7 @@ from torch.nn import functional
 
 from mimolearn.detection import (
     AxisGaussianDetection,
+    AxisLogitDetection,
     Detection,
     GaussianDetection,
     LogitDetection,
@@ -128,6 +129,14 @@ def symbol_logits(detection: Detection) -> Tensor:
         values, error_var = c.axes(detection.x_hat), detection.error_var.unsqueeze(-1) / 2
     elif isinstance(detection, AxisGaussianDetection):
         values, error_var = detection.values, detection.error_var
+    elif isinstance(detection, AxisLogitDetection):
+        # A point's logit is the sum of those of its axes.
+        axis = c.axis(detection.logits.dtype, detection.logits.device)
+        places = c.axes(c.points_as(axis.levels.dtype.to_complex(), axis.levels.device))
+        level = (places.unsqueeze(-1) - axis.levels).abs().argmin(-1).mT
+        logits = torch.log_softmax(detection.logits, -1)
+        index = level.expand(*logits.shape[:-1], level.shape[-1])
+        return logits.gather(-1, index).sum(-2)
     else:
         return c.llr_to_logits(detection.llr())
     points = c.axes(c.points_as(values.dtype.to_complex(), values.device))

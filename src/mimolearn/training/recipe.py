@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
@@ -89,6 +90,15 @@ class Stage(PlainModel):
     train: Literal["all", "newest"] = "all"
     snr: SnrMix | None = None
     sharpness: Annotated[Real, Field(gt=0)] | None = None
+
+    def learning_rate_at(self, step: int) -> float:
+        """Linear warm-up, then half a cosine down to final_fraction at the last step."""
+        if step < self.warm_up:
+            return self.learning_rate * (step + 1) / self.warm_up
+        length = max(self.steps - self.warm_up - 1, 1)
+        done = min((step - self.warm_up) / length, 1.0)
+        cosine = (1 + math.cos(math.pi * done)) / 2
+        return self.learning_rate * (self.final_fraction + (1 - self.final_fraction) * cosine)
 
 
 class LayerByLayer(PlainModel):

@@ -12,11 +12,14 @@ from typing import Any
 from mimolearn.beamformers.trained import load_beamformer
 from mimolearn.constellation import Constellation
 from mimolearn.detectors.trained import load_detector
+from mimolearn.quantizers.trained import load_quantizer
 from mimolearn.weights import Card, read_card, shipped_beams, shipped_weights
 
 
 def load(name: str | Path, constellation: Constellation | str | None = None) -> Any:
-    """A trained part: one of ``zoo_names()`` or ``beam_names()``, or a .safetensors file.
+    """A trained part, a Detector, a Quantizer or a Beamformer.
+
+    name: one of ``zoo_names()`` or ``beam_names()``, or a .safetensors file beside its card.
 
     constellation: that of the card; ``tap-net`` serves any other too.
     Raises InvalidInputError, one line, for an unknown name or weights that are not sound.
@@ -26,6 +29,8 @@ def load(name: str | Path, constellation: Constellation | str | None = None) -> 
     """
     if read_card(name).kind == "beamformer":
         return load_beamformer(name, constellation=constellation)
+    if read_card(name).kind == "quantizer":
+        return load_quantizer(name, constellation)
     return load_detector(name, constellation)
 
 

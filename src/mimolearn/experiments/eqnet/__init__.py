@@ -1,0 +1,1 @@
+"""Figures and tables of EQ-Net (Arvinte et al. 2022)."""

@@ -1,0 +1,87 @@
+"""Small networks that learned parts are made of, and what they start from."""
+
+from __future__ import annotations
+
+import itertools
+import math
+
+import torch
+from torch import Tensor, nn
+
+from mimolearn.constellation import Constellation
+
+_LEAST_SUM = 1e-35
+
+
+def glorot(*shape: int, generator: torch.Generator) -> nn.Parameter:
+    """Weights (..., in, out), uniform of variance 2 / (in + out) (Glorot and Bengio 2010)."""
+    bound = math.sqrt(6 / (shape[-2] + shape[-1]))
+    return nn.Parameter((2 * torch.rand(shape, generator=generator) - 1) * bound)
+
+
+class Layers(nn.Module):
+    """Affine layers with ReLU between; branches > 1: that many such nets side by side.
+
+    widths: of input, hidden layers, output. Takes (N, in), or (branches, N, in); gives (N, out), or
+    (branches, N, out).
+    """
+
+    def __init__(self, widths: list[int], seed: int, branches: int = 0) -> None:
+        super().__init__()
+        generator = torch.Generator().manual_seed(seed)
+        lead = (branches,) if branches else ()
+        pairs = list(itertools.pairwise(widths))
+        self.weights = nn.ParameterList(glorot(*lead, a, b, generator=generator) for a, b in pairs)
+        self.biases = nn.ParameterList(
+            nn.Parameter(torch.zeros(*lead, *((1,) if branches else ()), b)) for _, b in pairs
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        last = len(self.weights) - 1
+        for i, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
+            x = x @ weight + bias
+            if i < last:
+                x = torch.relu(x)
+        return x
+
+
+class ResidualLayers(nn.Module):
+    """Affine layers with GELU; each hidden layer after the first adds to what it got.
+
+    widths: of input, hidden layers (all alike), output. Takes (..., in), gives (..., out), in the
+    dtype of its input. silent: the output starts at zero.
+    """
+
+    def __init__(self, widths: list[int], seed: int, *, silent: bool = False) -> None:
+        super().__init__()
+        generator = torch.Generator().manual_seed(seed)
+        pairs = list(itertools.pairwise(widths))
+        self.weights = nn.ParameterList(glorot(a, b, generator=generator) for a, b in pairs)
+        self.biases = nn.ParameterList(nn.Parameter(torch.zeros(b)) for _, b in pairs)
+        if silent:
+            nn.init.zeros_(self.weights[-1])
+
+    def forward(self, x: Tensor) -> Tensor:
+        last = len(self.weights) - 1
+        for i, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
+            step = x @ weight.to(x.dtype) + bias.to(x.dtype)
+            if i == last:
+                return step
+            step = nn.functional.gelu(step)
+            x = x + step if i else step
+        return x
+
+
+def gaussian_llr(constellation: Constellation, values: Tensor, precision: Tensor) -> Tensor:
+    """LLRs (..., K) of axes in noise of variance 0.5 / precision, up to about 80 nats.
+
+    values: (..., 2). precision: broadcastable to it. As ``Constellation.axes_llr`` with a fifth of
+    the operations that gradients pass: both sums of every bit are one product.
+    """
+    axis = constellation.axis(values.dtype, values.device)
+    metric = -(values.unsqueeze(-1) - axis.levels).square() * precision.unsqueeze(-1)
+    weights = torch.exp(metric - metric.detach().amax(-1, keepdim=True))
+    ones = axis.bits.to(values.dtype)
+    sums = (weights @ torch.cat([ones, 1 - ones], -1)).clamp_min(_LEAST_SUM).log()
+    llr = sums[..., : ones.shape[-1]] - sums[..., ones.shape[-1] :]
+    return llr.transpose(-1, -2).flatten(-2)

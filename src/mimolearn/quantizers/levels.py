@@ -1,0 +1,98 @@
+"""Levels of one latent number: how it becomes an integer and comes back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from mimolearn.errors import invalid
+
+MOST_LEVELS = 2**16
+_LLOYD_STEPS = 100
+
+
+def read_levels(levels: str | Sequence[int], num: int) -> tuple[int, ...]:
+    """Numbers of levels of the ``num`` latents of a word, as "20,20,10" or a sequence."""
+    example = ",".join(["64"] * num)
+    expected = f"{num} integers from 2 to {MOST_LEVELS}, as {example!r}"
+    try:
+        parts = levels.split(",") if isinstance(levels, str) else list(levels)
+        found = tuple(int(part) for part in parts)
+    except (TypeError, ValueError):
+        raise invalid("levels", levels, expected) from None
+    if len(found) != num or not all(2 <= n <= MOST_LEVELS for n in found):
+        raise invalid("levels", levels, expected)
+    return found
+
+
+def levels_for(word_bits: float, num: int) -> tuple[int, ...]:
+    """Equal levels of num latents in a word of this many bits; the product fits, barely.
+
+    >>> levels_for(18, 3), levels_for(16, 3)
+    ((64, 64, 64), (40, 40, 40))
+    """
+    n = int(2 ** (word_bits / num) * (1 + 1e-12))
+    if not 2 <= n <= MOST_LEVELS:
+        raise invalid("bits", word_bits, f"2 to {MOST_LEVELS} levels for each of {num} numbers")
+    return (n,) * num
+
+
+def to_uniform(z: Tensor, levels: Tensor, reach: float = 1.0) -> Tensor:
+    """Latents in [-reach, reach] to the nearest of equidistant levels, ends included."""
+    scaled = (z / reach).clamp(-1, 1)
+    return ((scaled + 1) / 2 * (levels - 1)).round()
+
+
+def from_uniform(codes: Tensor, levels: Tensor, reach: float = 1.0) -> Tensor:
+    """Inverse of ``to_uniform``."""
+    return (2 * codes / (levels - 1) - 1) * reach
+
+
+def k_means(values: Tensor, num_levels: int) -> Tensor:
+    """Ascending levels (num_levels) of least mean square error for samples (n), by sorted Lloyd.
+
+    From equal probability and from equal distance; the better of both.
+    """
+    values = values.double().sort().values
+    probabilities = (torch.arange(num_levels, dtype=torch.float64) + 0.5) / num_levels
+    spread = values[0] + (values[-1] - values[0]) * probabilities
+    places = (probabilities * (len(values) - 1)).round().to(torch.int64)
+    sums = torch.cat([torch.zeros(1, dtype=torch.float64), values.cumsum(0)])
+    found = [_lloyd(values, sums, start) for start in (values[places], spread)]
+    errors = [_distortion(values, levels) for levels in found]
+    return found[0 if errors[0] <= errors[1] else 1].to(torch.float32)
+
+
+def _lloyd(values: Tensor, sums: Tensor, levels: Tensor) -> Tensor:
+    for _ in range(_LLOYD_STEPS):
+        edges = torch.searchsorted(values, (levels[1:] + levels[:-1]) / 2)
+        edges = torch.cat([edges.new_zeros(1), edges, edges.new_tensor([len(values)])])
+        counts = edges.diff()
+        means = sums[edges].diff() / counts.clamp(min=1)
+        # An empty cell keeps its level.
+        moved = torch.where(counts > 0, means, levels)
+        if torch.equal(moved, levels):
+            break
+        levels = moved
+    return levels.sort().values
+
+
+def _distortion(values: Tensor, levels: Tensor) -> float:
+    cells = torch.searchsorted((levels[1:] + levels[:-1]) / 2, values)
+    return float((values - levels[cells]).square().mean())
+
+
+def nearest_level(z: Tensor, codebooks: Tensor) -> Tensor:
+    """(N, d) latents and (d, n) ascending levels to (N, d) codes."""
+    middles = ((codebooks[:, 1:] + codebooks[:, :-1]) / 2).contiguous()
+    return torch.searchsorted(middles, z.T.contiguous()).T
+
+
+def word_bits_of(bits: float, num_llr: int) -> float:
+    """Whole bits of the word that stands for num_llr soft bits."""
+    budget = bits * num_llr
+    if abs(budget - round(budget)) > 1e-9:
+        raise invalid("bits", bits, f"a whole number of bits for {num_llr} soft bits together")
+    return float(round(budget))

@@ -1,0 +1,31 @@
+"""Quantisers with fitted or trained numbers, by the name of their weights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from mimolearn.constellation import Constellation, as_constellation
+from mimolearn.errors import InvalidInputError, invalid
+from mimolearn.quantizers import Quantizer, make_quantizer
+from mimolearn.weights import load_into, read_weights
+
+
+def load_quantizer(name: str | Path, constellation: Constellation | str | None = None) -> Quantizer:
+    """A trained quantiser: a shipped name, or a .safetensors file with its card.
+
+    constellation: that of the card. Raises InvalidInputError, one line, for weights that are not
+    sound or not a quantiser's.
+    """
+    weights = read_weights(name)
+    card = weights.card
+    if card.kind != "quantizer":
+        raise InvalidInputError(f"{name}: these are the weights of a {card.kind}, not a quantizer")
+    try:
+        quantizer = make_quantizer(card.network, card.constellation, **card.options)
+    except InvalidInputError as error:
+        raise InvalidInputError(f"{name}: its card: {error}") from None
+    if constellation is not None and as_constellation(constellation) != quantizer.constellation:
+        expected = f"{quantizer.constellation}, which {name} is made for"
+        raise invalid("constellation", f"<{as_constellation(constellation)}>", expected)
+    load_into(quantizer, weights)
+    return quantizer.eval().requires_grad_(False)

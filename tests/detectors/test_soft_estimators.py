@@ -1,0 +1,159 @@
+"""Learned soft-bit estimators: published sizes, what they are untrained, and that they learn."""
+
+import pytest
+import torch
+
+from mimolearn import InvalidInputError, Recipe, make_detector, train
+from mimolearn.scenario import Scenario
+from mimolearn.training import SoftBitRecipe
+from mimolearn.training.losses import symbol_logits
+from mimolearn.training.soft_bits import Descent, SoftBitMeasurement, fit_soft_bits
+
+SCENARIO = Scenario(num_tx_ant=2, num_rx_ant=2, constellation="16-qam", snr_definition="per_stream")
+
+
+def block(num=200):
+    return SCENARIO.draw(10.0, num, torch.Generator().manual_seed(1), torch.complex128)
+
+
+@pytest.mark.parametrize(
+    ("constellation", "nt", "blocks", "count"),
+    [
+        ("64-qam", 2, 3, 139_660),
+        ("64-qam", 2, 4, 186_224),
+        ("16-qam", 4, 6, 297_832),
+        ("16-qam", 4, 10, 496_472),
+    ],
+)
+def test_published_sizes_of_nn_det(constellation, nt, blocks, count):
+    net = make_detector("nn-det", constellation, num_tx_ant=nt, num_layers=blocks)
+    assert sum(p.numel() for p in net.parameters()) == count
+
+
+def test_nn_det_starts_alike_and_leaves_torch_as_it_was():
+    torch.manual_seed(3)
+    expected = torch.rand(2)
+    torch.manual_seed(3)
+    a, b = (make_detector("nn-det", "16-qam") for _ in range(2))
+    assert torch.equal(torch.rand(2), expected)
+    for x, y in zip(a.parameters(), b.parameters(), strict=True):
+        assert torch.equal(x, y)
+
+
+@pytest.mark.parametrize("constellation", ["bpsk", "16-qam"])
+def test_oamp_net2_is_oamp_before_training(constellation):
+    scenario = Scenario(num_tx_ant=4, num_rx_ant=6, constellation=constellation)
+    b = scenario.draw(8.0, 50, torch.Generator().manual_seed(1), torch.complex128)
+    net = make_detector("oamp-net2", constellation, num_layers=5)
+    plain = make_detector("oamp", constellation, num_iter=5)
+    found, expected = (d(b.y, b.h, b.noise_var) for d in (net, plain))
+    torch.testing.assert_close(found.llr(), expected.llr(), rtol=1e-6, atol=1e-6)
+    assert sum(p.numel() for p in net.parameters()) == 20
+
+
+@pytest.mark.parametrize(("cues", "inner"), [("sic", "lmmse"), ("ep", "ep")])
+def test_the_estimator_is_its_base_before_training(cues, inner):
+    b = block()
+    net = make_detector("eq-net", "16-qam", cues=cues, num_iter=4)
+    options = {"num_iter": 4} if inner == "ep" else {}
+    plain = make_detector(inner, "16-qam", **options)
+    found, expected = (d(b.y, b.h, b.noise_var).llr() for d in (net, plain))
+    torch.testing.assert_close(found, expected.clamp(-24, 24), rtol=1e-5, atol=1e-5)
+
+
+def test_cancelling_right_decisions_leaves_each_stream_alone():
+    """At high SNR the cancelled LLRs are those of a stream by itself."""
+    b = SCENARIO.draw(40.0, 30, torch.Generator().manual_seed(2), torch.complex128)
+    net = make_detector("eq-net", "16-qam")
+    prepared = net.prepare(b.h, b.noise_var)
+    cues = net.read(prepared, b.y)
+    x = SCENARIO.points().map(b.indices, torch.complex128)[:, 0].gather(-1, prepared.order)
+    noise = b.y[:, 0] - (prepared.h @ x.unsqueeze(-1)).squeeze(-1)
+    z = x + (noise.unsqueeze(-2) @ prepared.h.conj()).squeeze(-2) / prepared.energy[:, 0]
+    variance = prepared.noise_var[:, 0] / prepared.energy[:, 0]
+    expected = torch.tanh(SCENARIO.points().llr(z, variance) / 2).flatten(1)
+    start = cues.features.shape[-1] - 2 * expected.shape[-1]
+    found = cues.features[:, 0, start : start + expected.shape[-1]]
+    torch.testing.assert_close(found, expected, rtol=1e-6, atol=1e-6)
+
+
+def test_the_estimator_learns(tmp_path):
+    recipe = SoftBitRecipe(
+        kind="estimator",
+        name="tiny",
+        network="eq-net",
+        scenario=SCENARIO,
+        snr={"low_db": 8.0, "high_db": 12.0},
+        uses=6000,
+        fit=Descent(steps=150, batch=128),
+        measure=SoftBitMeasurement(snr_db=(10.0,), uses=2000),
+    )
+    found = fit_soft_bits(recipe, tmp_path)
+    none = recipe.model_copy(update={"fit": Descent(steps=1, learning_rate=1e-9)})
+    before = fit_soft_bits(none, tmp_path / "before")
+    assert found.card.soft_bits[0].kl_mbit < 0.75 * before.card.soft_bits[0].kl_mbit
+    assert SoftBitRecipe(**found.card.recipe) == recipe
+    again = fit_soft_bits(recipe)
+    for a, b in zip(found.part.parameters(), again.part.parameters(), strict=True):
+        assert torch.equal(a, b)
+
+
+def test_oamp_net2_trains_where_oamp_fails():
+    recipe = Recipe(
+        name="oamp-net2-small",
+        network="oamp-net2",
+        scenario=SCENARIO,
+        options={"num_layers": 3},
+        snr={"low_db": 10.0, "high_db": 10.0},
+        loss={"name": "cross-entropy"},
+        batch={"channels": 64, "vectors": 2},
+        validation={"channels": 128, "every": 40},
+        stage=[{"steps": 80, "learning_rate": 0.03}],
+    )
+    trained = train(recipe)
+    losses = [line["validation_loss"] for line in trained.history]
+    b = block(1000)
+    b = b._replace(y=b.y.to(torch.complex64), h_hat=b.h_hat.to(torch.complex64))
+    plain = make_detector("oamp", "16-qam", num_iter=3)
+
+    def loss(detector):
+        logits = symbol_logits(detector(b.y, b.h_hat, b.noise_var.float()))
+        log_p = torch.log_softmax(logits, -1).gather(-1, b.indices.unsqueeze(-1))
+        return -float(log_p.mean())
+
+    assert loss(trained.detector) < 0.8 * loss(plain)
+    assert losses[-1] <= losses[0]
+
+
+def test_logits_of_axes_are_logits_of_points():
+    b = block(20)
+    net = make_detector("nn-det", "16-qam").eval()
+    detection = net(b.y, b.h, b.noise_var)
+    logits = symbol_logits(detection)
+    assert torch.equal(logits.argmax(-1), detection.indices())
+    torch.testing.assert_close(
+        SCENARIO.points().logits_to_llr(logits), detection.llr(), rtol=1e-6, atol=1e-6
+    )
+    torch.testing.assert_close(
+        torch.logsumexp(logits, -1), torch.zeros(20, 1, 2, dtype=torch.float64), rtol=0, atol=1e-9
+    )
+
+
+def test_refusals():
+    for name in ("eq-net", "nn-det"):
+        with pytest.raises(InvalidInputError, match="QPSK or larger"):
+            make_detector(name, "bpsk")
+        with pytest.raises(InvalidInputError, match="2 streams, which the network is made for"):
+            make_detector(name, "qpsk")(torch.ones(1, 3) + 0j, torch.ones(3, 3) + 0j, 1.0)
+    with pytest.raises(InvalidInputError, match="form: got 'M'"):
+        make_detector("eq-net", "qpsk", form="M")
+    with pytest.raises(InvalidInputError, match="network: got 'lmmse', expected 'eq-net'"):
+        fit_soft_bits(
+            SoftBitRecipe(
+                kind="estimator",
+                name="wrong",
+                network="lmmse",
+                scenario=SCENARIO,
+                snr={"low_db": 8.0, "high_db": 12.0},
+            )
+        )

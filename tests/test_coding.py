@@ -1,0 +1,180 @@
+"""Encoding, decoding, interleaving and puncturing, against Sionna and against algebra."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from mimolearn.coding import BlockCode, CodedLink, make_code
+from mimolearn.errors import InvalidInputError
+from mimolearn.randomness import CounterGenerator
+from mimolearn.scenario import Coding, Scenario
+from mimolearn.simulation.statistics import sign_test
+
+WIFI = Coding()
+NR = Coding(code="5g-ldpc", num_info_bits=100, num_coded_bits=250)
+each_code = pytest.mark.parametrize("coding", [WIFI, NR], ids=lambda coding: coding.code)
+
+
+def words(code: BlockCode, num: int) -> tuple[Tensor, Tensor]:
+    generator = torch.Generator().manual_seed(3)
+    info = torch.randint(2, (num, code.num_info_bits), generator=generator, dtype=torch.uint8)
+    return info, code.encode(info)
+
+
+def noisy(coded: Tensor, noise_var: float) -> Tensor:
+    generator = torch.Generator().manual_seed(4)
+    received = 2.0 * coded - 1 + torch.randn(coded.shape, generator=generator) * noise_var**0.5
+    return 2 * received / noise_var
+
+
+def test_wifi_words_satisfy_the_standard_matrix() -> None:
+    from sionna.phy.fec.utils import load_parity_check_examples
+
+    code = make_code(WIFI)
+    info, coded = words(code, 20)
+    matrix = torch.as_tensor(load_parity_check_examples(4)[0], dtype=torch.float32)
+    assert int((coded.float() @ matrix.T % 2).sum()) == 0
+    assert torch.equal(coded[:, :324], info)
+
+
+@pytest.mark.parametrize(("k", "n"), [(100, 250), (324, 648), (400, 500)])
+def test_5g_words_are_those_of_sionna(k: int, n: int) -> None:
+    from sionna.phy.fec.ldpc import LDPC5GEncoder
+
+    code = make_code(Coding(code="5g-ldpc", num_info_bits=k, num_coded_bits=n))
+    info, coded = words(code, 20)
+    assert torch.equal(LDPC5GEncoder(k, n, device="cpu")(info.float()).to(torch.uint8), coded)
+    decoded = code.decode(4.0 * coded - 2)
+    assert torch.equal(decoded.info, info)
+    assert bool(decoded.found.all())
+
+
+def test_5g_erasures_are_filled() -> None:
+    """Erasing a fifth of the bits leaves a word that the rest determines."""
+    code = make_code(NR)
+    info, coded = words(code, 50)
+    llr = 4.0 * coded - 2
+    llr[:, ::5] = 0
+    assert torch.equal(code.decode(llr).info, info)
+
+
+@each_code
+def test_decoder_is_not_worse_than_sionna_on_the_same_llrs(coding: Coding) -> None:
+    from sionna.phy.fec.ldpc import LDPC5GDecoder, LDPC5GEncoder, LDPCBPDecoder
+    from sionna.phy.fec.utils import load_parity_check_examples
+
+    code = make_code(coding)
+    info, coded = words(code, 150)
+    llr = noisy(coded, 0.75 if coding.code == "802.11n-ldpc" else 0.95)
+    k = code.num_info_bits
+    if coding.code == "5g-ldpc":
+        encoder = LDPC5GEncoder(k, code.num_coded_bits, device="cpu")
+        theirs = LDPC5GDecoder(encoder, num_iter=50, device="cpu")(llr)
+    else:
+        pcm = load_parity_check_examples(4)[0]
+        theirs = LDPCBPDecoder(pcm, num_iter=50, device="cpu")(llr)[:, :k]
+    ours = code.decode(llr).info
+    wrong, wrong_theirs = ((bits != info).any(1) for bits in (ours, theirs))
+    assert 8 <= int(wrong_theirs.sum()) <= 120  # else this compares nothing
+    more, fewer = int((wrong & ~wrong_theirs).sum()), int((wrong_theirs & ~wrong).sum())
+    assert more <= fewer or sign_test(more, fewer) > 0.01
+    both = ~wrong & ~wrong_theirs
+    assert torch.equal(ours[both].float(), theirs[both].float())
+
+
+@each_code
+def test_a_block_does_not_see_its_companions(coding: Coding) -> None:
+    code = make_code(coding)
+    llr = noisy(words(code, 40)[1], 0.8)
+    together = code.decode(llr)
+    order = torch.randperm(40, generator=torch.Generator().manual_seed(1))
+    shuffled = code.decode(llr[order])
+    alone = [code.decode(llr[i : i + 1]) for i in range(40)]
+    assert torch.equal(shuffled.info, together.info[order])
+    assert torch.equal(shuffled.iterations, together.iterations[order])
+    assert torch.equal(torch.cat([one.info for one in alone]), together.info)
+    assert bool(together.found.any())
+
+
+def test_certain_llrs_and_none_at_all() -> None:
+    code = make_code(WIFI)
+    info, coded = words(code, 17)
+    assert torch.equal(code.decode(1e30 * (2.0 * coded - 1)).info, info)
+    assert code.decode(torch.zeros(0, 648)).info.shape == (0, 324)
+    # A flipped certain bit meets equally certain others.
+    llr = 100.0 * (2.0 * coded - 1)
+    llr[:, 5] *= -0.1
+    assert torch.equal(code.decode(llr).info, info)
+
+
+def test_link_there_and_back() -> None:
+    scenario = Scenario(
+        num_tx_ant=4, num_rx_ant=4, constellation="16-qam", channel_reuse=5, coding=Coding()
+    )
+    link = CodedLink(scenario)
+    assert (link.num_sent, link.num_punctured, link.channels_per_block) == (640, 8, 8)
+    symbols = link.draw(6, CounterGenerator(1))
+    assert symbols.indices.shape == (48, 5, 4)
+    bits = scenario.points().indices_to_bits(symbols.indices).reshape(6, 640)
+    assert torch.equal(bits, symbols.sent)
+    decoded = link.decode(8.0 * bits - 4)
+    assert torch.equal(decoded.info, symbols.info)
+    assert bool(decoded.found.all())
+    # Interleaved: the first bits sent are not the first information bits.
+    assert not torch.equal(bits[:, :324], symbols.info)
+    assert len(link.order.unique()) == 640
+
+
+def test_refusals_are_one_line() -> None:
+    code = make_code(WIFI)
+    with pytest.raises(InvalidInputError, match=r"llr: got <shape \(3, 647\)>, expected shape"):
+        code.decode(torch.zeros(3, 647))
+    llr = torch.zeros(3, 648)
+    llr[1, 2] = float("nan")
+    with pytest.raises(InvalidInputError, match="1 of 1944 entries NaN or infinite"):
+        code.decode(llr)
+    with pytest.raises(InvalidInputError, match=r"info: got <shape \(3, 5\)>"):
+        code.encode(torch.zeros(3, 5))
+    with pytest.raises(
+        InvalidInputError, match=r"num_info_bits and num_coded_bits: got \(10, 20\)"
+    ):
+        Coding(num_info_bits=10, num_coded_bits=20)
+    with pytest.raises(InvalidInputError, match=r"a rate from 1/5 to 0.95"):
+        Coding(code="5g-ldpc", num_info_bits=100, num_coded_bits=101)
+    with pytest.raises(
+        InvalidInputError, match=r"got 648, expected at least 1024, the bits of one"
+    ):
+        Scenario(num_tx_ant=256, num_rx_ant=256, constellation="16-qam", coding=Coding())
+    with pytest.raises(InvalidInputError, match="channel_reuse: got 7, expected a divisor of 54"):
+        Scenario(
+            num_tx_ant=2, num_rx_ant=2, constellation="64-qam", channel_reuse=7, coding=Coding()
+        )
+    with pytest.raises(InvalidInputError, match="coding: got None"):
+        CodedLink(Scenario(num_tx_ant=2, num_rx_ant=2, constellation="qpsk"))
+
+
+def test_an_uncoded_scenario_keeps_its_key() -> None:
+    plain = Scenario(num_tx_ant=4, num_rx_ant=8, constellation="qpsk")
+    coded = plain.model_copy(update={"coding": Coding()})
+    assert plain.key() == "494244053c505fd9"
+    assert coded.key() != plain.key()
+    assert coded.model_copy(update={"coding": Coding(num_iter=20)}).key() != coded.key()
+
+
+def test_toml_round_trip(tmp_path) -> None:
+    scenario = Scenario(
+        num_tx_ant=2, num_rx_ant=2, constellation="64-qam", channel_reuse=6, coding=Coding()
+    )
+    file = tmp_path / "link.toml"
+    file.write_text(scenario.to_toml())
+    assert Scenario.from_toml(file) == scenario
+
+
+def test_sionna_leaves_torch_as_it_was() -> None:
+    torch.manual_seed(5)
+    expected = torch.rand(3)
+    torch.manual_seed(5)
+    make_code(Coding(code="5g-ldpc", num_info_bits=60, num_coded_bits=120))
+    assert torch.equal(torch.rand(3), expected)
