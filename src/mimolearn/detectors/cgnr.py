@@ -52,6 +52,7 @@ class CGNR(IterativeDetector):
 
     name = "cgnr"
     revision = 2
+    rotation_invariant = True
 
     def __init__(
         self, constellation: Constellation | str, num_iter: int = 12, demapping: str = "exact"

@@ -76,6 +76,7 @@ class DeepCG(UnfoldedDetector):
 
     name = "deep-cg"
     revision = 2
+    rotation_invariant = True
 
     def __init__(
         self,

@@ -4,6 +4,7 @@ from mimolearn.simulation.contender import Contender
 from mimolearn.simulation.counts import Counts, ErrorPositions
 from mimolearn.simulation.crossing import SnrEstimate, SnrGap
 from mimolearn.simulation.engine import compare, list_results, load_results, simulate
+from mimolearn.simulation.forecast import CurveForecast, Forecast, forecast
 from mimolearn.simulation.progress import ContenderProgress, ProgressEvent
 from mimolearn.simulation.results import (
     Comparison,
@@ -35,7 +36,9 @@ __all__ = [
     "CostReport",
     "Counts",
     "Curve",
+    "CurveForecast",
     "ErrorPositions",
+    "Forecast",
     "Interval",
     "Metric",
     "PairedDifference",
@@ -50,6 +53,7 @@ __all__ = [
     "adjust_plan",
     "compare",
     "cost_report",
+    "forecast",
     "list_results",
     "load_comparison",
     "load_results",
