@@ -32,7 +32,7 @@ NOTES = (
 )
 NARROW = (
     "Up to 50 % the half-exponential profile is all ones: WeSNet-HF-50 % is a DetNet with half of "
-    "the hidden units, initialised and trained like one. It is contained in DetNet."
+    "the hidden units, initialised and trained like one."
 )
 
 # The MMSE of the paper, which knows that symbols are real, and ML.
@@ -113,7 +113,7 @@ def rates(
         snr_db=snr_db,
         quick_snr_db=tuple(snr for snr in (8, 10, 12) if snr in snr_db),
         target=target,
-        vectors=vectors or Effort(1_000, 12_000, 500_000),
+        vectors=vectors or Effort(1_000, 20_000, 500_000),
         # Gaps of a tenth of a dB are asked for: a fixed number of vectors, common to all.
         min_errors=Effort(400, 20_000, 400_000),
     )
