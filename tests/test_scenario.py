@@ -318,7 +318,7 @@ def test_missing_file_and_directory(tmp_path: Path) -> None:
         (
             {"channel_reus": 6},
             "channel_reus: unknown key, expected one of name, num_tx_ant, num_rx_ant, "
-            "constellation, channel, channel_reuse, snr_definition, csi, draws "
+            "constellation, channel, channel_reuse, snr_definition, csi, draws, coding "
             "(did you mean 'channel_reuse'?)",
         ),
     ],
@@ -348,7 +348,8 @@ def test_shipped_scenarios_say_how_to_run(name: str) -> None:
     assert run["snr_db"] == sorted(set(run["snr_db"]))
     assert 0 < run["target"] < 0.1
     names = [c if isinstance(c, str) else c["name"] for c in run["contenders"]]
-    assert len(names) == len(set(names))
+    labels = [c if isinstance(c, str) else c.get("label", c["name"]) for c in run["contenders"]]
+    assert len(labels) == len(set(labels))
     assert "lmmse" in names
 
 
