@@ -67,7 +67,7 @@ EXPERIMENT = Experiment(
             within(lambda f: f.gap("removed", "R-16L", "DetNet", 1e-2), at_least=1.0),
         ),
         Statement(
-            "It matters which end is dropped: the first 4 cost 0.3 dB more than the last 4 (at 1e-2)",
+            "It matters which end is dropped: the first 4 cost 0.3 dB more than the last (1e-2)",
             "check",
             within(lambda f: f.gap("removed", "R-first-4L", "R-4L", 1e-2), at_least=0.3),
             of="library",
