@@ -6,6 +6,7 @@ from mimolearn import channels
 from mimolearn.constellation import Constellation
 from mimolearn.detection import (
     AxisGaussianDetection,
+    AxisLogitDetection,
     Detection,
     GaussianDetection,
     HardDetection,
@@ -31,6 +32,7 @@ __version__ = version("mimolearn")
 
 __all__ = [
     "AxisGaussianDetection",
+    "AxisLogitDetection",
     "ChannelKnowledge",
     "Comparison",
     "Constellation",

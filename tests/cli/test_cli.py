@@ -68,6 +68,20 @@ def test_simulate_then_report_at_another_target(run):
     assert json.loads(out)["curves"][0]["points"][0]["counts"]["bits"] > 0
 
 
+def test_reduced_draws_are_a_choice_with_counts_of_its_own(run):
+    arguments = ("simulate", "small.toml", "-q", "--json", "-c", "lmmse")
+    full = json.loads(run(*arguments)[1])
+    reduced = json.loads(run(*arguments, "--draws", "reduced")[1])
+    assert (full["scenario"]["draws"], reduced["scenario"]["draws"]) == ("full", "reduced")
+    assert full["curves"][0]["points"] != reduced["curves"][0]["points"]
+    code, _, err = run(*arguments, "-c", "oamp", "--draws", "reduced")
+    assert code == 2
+    assert "contender 'oamp': looks at more than" in err
+    code, _, err = run(*arguments, "--draws", "half")
+    assert code == 2
+    assert "draws" in err
+
+
 def test_simulate_prints_progress_on_stderr_only(run):
     code, out, err = run("simulate", "small.toml", "--json")
     assert code == 0

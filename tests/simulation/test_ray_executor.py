@@ -59,35 +59,42 @@ def chunk_workers():
     return found
 
 
+@pytest.mark.soak
 @pytest.mark.skipif(sys.platform != "linux", reason="finds the workers in /proc")
-def test_lost_workers_and_a_lost_node_change_no_count(cluster, serial, tmp_path):
-    node = cluster.add_node(num_cpus=1)
-    killed = []
+def test_lost_workers_and_a_lost_node_change_no_count(cluster, serial, tmp_path, trials):
+    for i in range(trials("two Ray workers killed and a node lost, identical integers", 1, 25)):
+        disturbance = Disturbance(cluster)
+        path = tmp_path / f"results-{i}.sqlite"
+        found = simulate(
+            SCENARIO,
+            PAIR,
+            **RUN,
+            executor="ray",
+            ray_address=cluster.address,
+            store=path,
+            progress=disturbance,
+        )
+        assert len(disturbance.killed) == 2
+        assert disturbance.node is None
+        assert counts(found) == serial
+        assert counts(load_results(path)) == serial
 
-    def disturb(event):
-        nonlocal node
-        if len(killed) < 2:
+
+class Disturbance:
+    """Called after each chunk: kills a worker twice, then takes a node away."""
+
+    def __init__(self, cluster):
+        self.cluster, self.killed = cluster, []
+        self.node = cluster.add_node(num_cpus=1)
+
+    def __call__(self, event):
+        if len(self.killed) < 2:
             for process in chunk_workers()[:1]:
                 os.kill(process, signal.SIGKILL)
-                killed.append(process)
-        elif node is not None:
-            cluster.remove_node(node, allow_graceful=False)
-            node = None
-
-    path = tmp_path / "results.sqlite"
-    found = simulate(
-        SCENARIO,
-        PAIR,
-        **RUN,
-        executor="ray",
-        ray_address=cluster.address,
-        store=path,
-        progress=disturb,
-    )
-    assert len(killed) == 2
-    assert node is None
-    assert counts(found) == serial
-    assert counts(load_results(path)) == serial
+                self.killed.append(process)
+        elif self.node is not None:
+            self.cluster.remove_node(self.node, allow_graceful=False)
+            self.node = None
 
 
 def test_worker_with_another_contender_is_refused(cluster, monkeypatch):

@@ -39,6 +39,10 @@ MaxVectors = Annotated[
 Workers = Annotated[
     int, typer.Option("--workers", "-w", help="Processes; counts do not depend on it.")
 ]
+Draws = Annotated[
+    str | None,
+    typer.Option("--draws", help="full, or reduced: triangles of H, as exact and faster."),
+]
 Executor = Annotated[
     str | None,
     typer.Option("--executor", help="serial, processes or ray; counts do not depend on it."),
@@ -65,6 +69,7 @@ def compare(
     min_errors: MinErrors = None,
     max_vectors: MaxVectors = None,
     workers: Workers = 1,
+    draws: Draws = None,
     executor: Executor = None,
     ray_address: RayAddress = None,
     out: Out = None,
@@ -82,6 +87,7 @@ def compare(
     found, plan = load_run(
         file, scenario, contender, snr_db, metric, target, min_errors, max_vectors
     )
+    found = _with_draws(found, draws)
     folder = _folder(out, found, file)
     with run_progress(found, plan, quiet) as progress:
         result = run_compare(
@@ -107,6 +113,7 @@ def simulate(
     min_errors: MinErrors = None,
     max_vectors: MaxVectors = None,
     workers: Workers = 1,
+    draws: Draws = None,
     executor: Executor = None,
     ray_address: RayAddress = None,
     out: Out = None,
@@ -123,6 +130,7 @@ def simulate(
     found, plan = load_run(
         file, scenario, contender, snr_db, metric, target, min_errors, max_vectors
     )
+    found = _with_draws(found, draws)
     folder = _folder(out, found, file)
     with run_progress(found, plan, quiet) as progress:
         result = run_simulate(
@@ -201,6 +209,10 @@ def load_run(
         min_errors=min_errors,
         max_vectors=max_vectors,
     )
+
+
+def _with_draws(scenario: Scenario, draws: str | None) -> Scenario:
+    return scenario if draws is None else Scenario(**{**scenario.model_dump(), "draws": draws})
 
 
 def _executor(executor: str | None, ray_address: str | None) -> str:

@@ -13,6 +13,7 @@ from typing import Any
 
 from mimolearn.scenario import Scenario
 from mimolearn.simulation.contender import Contender
+from mimolearn.simulation.draws import check_draws
 from mimolearn.simulation.executors import Executor, Task
 from mimolearn.simulation.progress import Progress, ProgressEvent
 from mimolearn.simulation.results import Comparison, CostReport, Provenance, Timing
@@ -156,6 +157,7 @@ def _simulate(
     measure: bool,
 ) -> Comparison:
     where.check()
+    check_draws(scenario, [(c.label, c.build(scenario.constellation)) for c in plan.contenders])
     with closing(Store(path)) as store:
         store.register(scenario, plan.contenders)
         saved = store.load_run(scenario.key()) or {}
