@@ -67,13 +67,10 @@ EXPERIMENT = Experiment(
             within(lambda f: f.gap("removed", "R-16L", "DetNet", 1e-2), at_least=1.0),
         ),
         Statement(
-            "Which layers are removed does not matter",
-            "section IV-B, which leaves it open",
-            contradicted(
-                within(lambda f: f.gap("removed", "R-first-4L", "R-4L", 1e-2), at_least=0.3),
-                "The first layers count for more: without its last four, which refine, the network "
-                "needs less SNR than without its first four.",
-            ),
+            "It matters which end is dropped: the first 4 cost 0.3 dB more than the last (1e-2)",
+            "check",
+            within(lambda f: f.gap("removed", "R-first-4L", "R-4L", 1e-2), at_least=0.3),
+            of="library",
         ),
         Statement(
             "Accuracy grows with the layers of L-WeSNet (12 need less than 5 by 0.5 dB at 1e-2)",
