@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 WORKERS ?= $(shell $(PYTHON) -c "import os; print(len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count())")
 PIP := $(BIN)/python -m pip --disable-pip-version-check install -q -c constraints.txt
 
-.PHONY: help demo test lint bench reproduce clean
+.PHONY: help demo test soak lint bench reproduce clean
 help:  ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
@@ -24,6 +24,9 @@ demo: $(VENV)/installed  ## compare receivers on 32x64 BPSK: a table, plots and 
 
 test: $(VENV)/installed  ## the tests
 	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile
+
+soak: $(VENV)/installed  ## the reliability tests at full length, with a summary (about an hour)
+	@$(BIN)/python -m pytest -q --soak -m soak -n $(WORKERS) --dist loadfile
 
 lint: $(VENV)/installed  ## style and types
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/pyright

@@ -1,8 +1,10 @@
 """Our detectors against sionna-no-rt's on identical inputs: vectors per second, soft bits out.
 
     python benchmarks/bench_detectors.py [--quick] [--threads 1 2] [--rounds 9] [--seconds 0.2]
+        [--detectors lmmse ep]
 
-A detector that Sionna has not is compared with its own PyTorch path; the last table is a whole
+A detector that Sionna has not is compared with its own general path. Targets stand beside what was
+reached, on one thread. The last table is a whole
 simulation, which draws, detects and counts.
 
 Every vector has a fresh channel unless "per channel" says otherwise. The two contenders of a row
@@ -16,7 +18,7 @@ import importlib.metadata
 import platform
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -29,12 +31,16 @@ from sionna.phy.mimo import (
     MaximumLikelihoodDetector,
 )
 
-from mimolearn import Scenario, detector_names, make_detector
+from mimolearn import Detector, Scenario, detector_names, make_detector
 from mimolearn.simulation.chunk import chunk_channels, run_chunk
 
 
 class Case(NamedTuple):
-    """One row: ``channels`` channels with ``vectors`` received vectors each."""
+    """One row: ``channels`` channels with ``vectors`` received vectors each.
+
+    target: the ratio to the peer that is aimed at on one thread; rate: the same as vectors per
+    second; 0 for none.
+    """
 
     detector: str
     constellation: str
@@ -44,38 +50,47 @@ class Case(NamedTuple):
     vectors: int
     demapping: str = "max-log"
     k: int = 0
+    target: float = 0
+    rate: float = 0
 
 
 CASES = (
-    Case("lmmse", "qpsk", 64, 32, 512, 1),
-    Case("lmmse", "qpsk", 64, 32, 256, 14),
-    Case("lmmse", "qpsk", 64, 32, 1, 1),
-    Case("lmmse", "16-qam", 4, 4, 8192, 1),
+    Case("lmmse", "qpsk", 64, 32, 512, 1, target=20),
+    Case("lmmse", "qpsk", 64, 32, 256, 14, target=100),
+    Case("lmmse", "qpsk", 64, 32, 1, 1, target=10),
+    Case("lmmse", "16-qam", 4, 4, 8192, 1, target=50),
     Case("lmmse", "16-qam", 4, 4, 8192, 1, "exact"),
     Case("lmmse", "16-qam", 4, 4, 1024, 14),
-    Case("lmmse", "16-qam", 4, 4, 1, 1),
+    Case("lmmse", "16-qam", 4, 4, 1, 1, target=10),
     Case("lmmse", "qpsk", 8, 8, 4096, 1),
-    Case("ep", "qpsk", 64, 32, 128, 1, "exact"),
-    Case("ep", "16-qam", 4, 4, 2048, 1, "exact"),
+    Case("ep", "qpsk", 64, 32, 128, 1, "exact", target=30),
+    Case("ep", "16-qam", 4, 4, 2048, 1, "exact", target=30),
 )
 # What searches the tree of hypotheses or enumerates it; Sionna has no sphere decoder.
 SEARCH_CASES = (
-    Case("k-best", "qpsk", 64, 32, 256, 1, k=16),
-    Case("k-best", "qpsk", 64, 32, 128, 1, k=64),
-    Case("k-best", "16-qam", 4, 4, 2048, 1, k=16),
-    Case("k-best", "16-qam", 4, 4, 1024, 1, k=64),
-    Case("ml", "16-qam", 4, 4, 64, 1),
+    Case("k-best", "qpsk", 64, 32, 256, 1, k=16, target=10),
+    Case("k-best", "qpsk", 64, 32, 128, 1, k=64, target=20),
+    Case("k-best", "16-qam", 4, 4, 2048, 1, k=16, target=10),
+    Case("k-best", "16-qam", 4, 4, 1024, 1, k=64, target=20),
+    Case("ml", "16-qam", 4, 4, 64, 1, target=500),
+    Case("ml", "16-qam", 4, 4, 64, 1, "exact"),
+    Case("ml", "64-qam", 2, 2, 1024, 1, "exact", rate=200_000),
     Case("sphere", "bpsk", 64, 32, 1024, 1),
 )
-# What only our own PyTorch path can be compared with.
+# What only our own path without the kernel can be compared with.
 OWN_CASES = (
     Case("cg", "qpsk", 64, 32, 512, 1),
+    Case("cg", "qpsk", 64, 32, 64, 14),
     Case("wl-cg", "bpsk", 64, 32, 512, 1),
-    Case("oamp", "qpsk", 64, 32, 256, 1),
-    Case("oamp", "16-qam", 4, 4, 2048, 1),
+    Case("ep", "qpsk", 64, 32, 8, 14, "exact"),
+    Case("oamp", "qpsk", 64, 32, 256, 1, rate=58_900),
+    Case("oamp", "16-qam", 4, 4, 2048, 1, rate=3_800_000),
+    Case("gauss-seidel", "qpsk", 64, 32, 512, 1),
+    Case("soft-sphere", "16-qam", 4, 4, 1024, 1),
 )
 SIMULATIONS = (("bpsk", 64, 32), ("qpsk", 64, 32), ("16-qam", 4, 4))
-_BITS = {"qpsk": 2, "16-qam": 4}
+_BITS = {"qpsk": 2, "16-qam": 4, "64-qam": 6}
+_NO_DEMAPPING = ("k-best", "soft-sphere")
 
 
 def draw(case: Case) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -92,13 +107,20 @@ def draw(case: Case) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     return h, y, torch.full((case.channels,), noise_var)
 
 
+def build(case: Case) -> Detector:
+    if case.detector == "sphere":
+        return make_detector("sphere", case.constellation)
+    if case.detector in _NO_DEMAPPING:
+        options: dict[str, Any] = {"k": case.k} if case.k else {}
+        return make_detector(case.detector, case.constellation, **options)
+    return make_detector(case.detector, case.constellation, demapping=case.demapping)
+
+
 def ours(case: Case) -> Callable[[], torch.Tensor]:
     h, y, noise_var = draw(case)
+    detector = build(case)
     if case.detector == "sphere":
-        sphere = make_detector("sphere", case.constellation)
-        return lambda: sphere(y, h, noise_var).indices()
-    options: dict[str, Any] = {"k": case.k} if case.k else {"demapping": case.demapping}
-    detector = make_detector(case.detector, case.constellation, **options)
+        return lambda: detector(y, h, noise_var).indices()
     return lambda: detector(y, h, noise_var).llr()
 
 
@@ -128,38 +150,93 @@ def theirs(case: Case) -> Callable[[], torch.Tensor] | None:
     return lambda: block(y, h, s)
 
 
-def in_torch(case: Case) -> Callable[[], torch.Tensor]:
-    """Our own detector in two halves, which is PyTorch where only both together have a kernel."""
+def without_kernel(case: Case) -> Callable[[], torch.Tensor]:
+    """Our own general path: the halves that serve where the kernel of both cannot."""
     h, y, noise_var = draw(case)
-    detector = make_detector(case.detector, case.constellation, demapping=case.demapping)
-    return lambda: detector.detect(detector.prepare(h, noise_var), y).llr()
+    detector = build(case)
+    return lambda: detector._detect(detector._prepare(h, noise_var), y).llr()
 
 
 def seconds_per_call(call: Callable[[], torch.Tensor], at_least: float) -> float:
-    calls, start = 0, time.perf_counter()
+    """CPU time on one thread, which what else runs disturbs little; on several that of the wall."""
+    clock = time.process_time if torch.get_num_threads() == 1 else time.perf_counter
+    calls, start = 0, clock()
     while True:
         call()
         calls += 1
-        elapsed = time.perf_counter() - start
+        elapsed = clock() - start
         if elapsed >= at_least:
             return elapsed / calls
 
 
-def measure(case: Case, rounds: int, at_least: float) -> tuple[float, float, float]:
-    """Vectors per second of both and the median of the rounds' ratios; 0 without a peer."""
-    mine, peer = ours(case), in_torch(case) if case in OWN_CASES else theirs(case)
+class Measured(NamedTuple):
+    """Vectors per second of ours and of the peer, and their ratio; 0 without a peer."""
+
+    rate: float
+    peer: float
+    ratio: float
+
+
+def measure(case: Case, rounds: int, at_least: float) -> Measured:
+    """Medians over rounds in which the contenders take turns."""
+    mine, peer = ours(case), without_kernel(case) if case in OWN_CASES else theirs(case)
     vectors = case.channels * case.vectors
     if peer is None:
         mine()
         times = [seconds_per_call(mine, at_least) for _ in range(rounds)]
-        return vectors / statistics.median(times), 0.0, 0.0
-    contenders = mine, peer
-    agreement = (contenders[0]() > 0).flatten() == (contenders[1]() > 0).flatten()
+        return Measured(vectors / statistics.median(times), 0.0, 0.0)
+    agreement = (mine() > 0).flatten() == (peer() > 0).flatten()
     if agreement.float().mean() < 0.95:
         raise RuntimeError(f"{case}: the contenders do not decide alike")
-    times = [[seconds_per_call(call, at_least) for call in contenders] for _ in range(rounds)]
+    times = [[seconds_per_call(call, at_least) for call in (mine, peer)] for _ in range(rounds)]
     medians = [vectors / statistics.median(column) for column in zip(*times, strict=True)]
-    return medians[0], medians[1], statistics.median(b / a for a, b in times)
+    return Measured(*medians, statistics.median(b / a for a, b in times))
+
+
+def aim(case: Case, found: Measured) -> tuple[str, str]:
+    """What is aimed at and whether it was reached."""
+    if case.target:
+        return f"{case.target:g}", "yes" if found.ratio >= case.target else "no"
+    if case.rate:
+        return f"{case.rate:,.0f}/s", "yes" if found.rate >= case.rate else "no"
+    return "", ""
+
+
+def peer_name(case: Case) -> str:
+    if case in OWN_CASES:
+        return "float64" if case.detector == "soft-sphere" else "torch"
+    return "none" if case.detector == "sphere" else "sionna"
+
+
+def results(cases: Sequence[Case], threads: int, rounds: int, at_least: float) -> Table:
+    torch.set_num_threads(threads)
+    clock = "CPU time of 1 thread" if threads == 1 else f"wall time, {threads} threads"
+    table = Table(title=clock)
+    for title in ("detector", "size", "channels", "vectors", "demapping"):
+        table.add_column(title)
+    for title in ("ours, 1/s", "peer, 1/s", "us", "ratio", "peer", "target", "met"):
+        table.add_column(title, justify="right")
+    for case in cases:
+        found = measure(case, rounds, at_least)
+        size = f"{case.num_rx_ant}x{case.num_tx_ant} {case.constellation}"
+        name = f"{case.detector}({case.k})" if case.k else case.detector
+        against = (f"{found.peer:,.0f}", f"{found.ratio:.1f}") if found.peer else ("-", "-")
+        # Targets are for one thread.
+        aimed = aim(case, found) if threads == 1 else ("", "")
+        table.add_row(
+            name,
+            size,
+            str(case.channels),
+            str(case.vectors),
+            case.demapping,
+            f"{found.rate:,.0f}",
+            against[0],
+            f"{1e6 / found.rate:.3g}",
+            against[1],
+            peer_name(case),
+            *aimed,
+        )
+    return table
 
 
 def main() -> None:
@@ -168,34 +245,21 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=0.08, help="of one measurement, at least")
     parser.add_argument("--quick", action="store_true", help="one thread, three short rounds")
+    parser.add_argument("--detectors", nargs="+", help="these alone")
     arguments = parser.parse_args()
     if arguments.quick:
         arguments.threads, arguments.rounds, arguments.seconds = [1], 3, 0.01
-    console = Console(width=120)
+    console = Console(width=150)
     packages = ("mimolearn", "sionna-no-rt", "torch", "numba", "numpy")
     console.print(platform.processor() or platform.machine(), *map(_version, packages), sep=", ")
     # Some of Sionna's blocks would compile themselves for minutes before the first answer.
     torch.compiler.set_stance("force_eager")
     console.print("Sionna's blocks run eagerly.")
     every = (*CASES, *SEARCH_CASES, *OWN_CASES)
-    cases = [case for case in every if case.detector in detector_names()]
+    chosen = arguments.detectors or detector_names()
+    cases = [case for case in every if case.detector in chosen]
     for threads in arguments.threads:
-        torch.set_num_threads(threads)
-        table = Table(title=f"{threads} thread(s)")
-        for title in ("detector", "size", "channels", "vectors per channel", "demapping"):
-            table.add_column(title)
-        for title in ("ours, 1/s", "peer, 1/s", "ours, us", "ratio", "peer"):
-            table.add_column(title, justify="right")
-        for case in cases:
-            mine, peer, ratio = measure(case, arguments.rounds, arguments.seconds)
-            size = f"{case.num_rx_ant}x{case.num_tx_ant} {case.constellation}"
-            against = (f"{peer:,.0f}", f"{ratio:.1f}") if peer else ("-", "-")
-            numbers = (f"{mine:,.0f}", against[0], f"{1e6 / mine:.3g}", against[1])
-            name = f"{case.detector}({case.k})" if case.k else case.detector
-            shape = (str(case.channels), str(case.vectors))
-            peer_name = "torch" if case in OWN_CASES else "sionna" if peer else "none"
-            table.add_row(name, size, *shape, case.demapping, *numbers, peer_name)
-        console.print(table)
+        console.print(results(cases, threads, arguments.rounds, arguments.seconds))
     console.print(simulation_table(arguments.rounds))
 
 

@@ -9,6 +9,7 @@ import torch
 
 from mimolearn import (
     AxisGaussianDetection,
+    AxisLogitDetection,
     Constellation,
     Detection,
     GaussianDetection,
@@ -40,6 +41,28 @@ def logits(name: str) -> LogitDetection:
     c = Constellation(name)
     generator = torch.Generator().manual_seed(4)
     return LogitDetection(c, 3 * torch.randn(*SHAPE, c.num_points, generator=generator))
+
+
+def axis_logits(name: str) -> AxisLogitDetection:
+    whole = logits(name)
+    c = whole.constellation
+    marginals = c.logits_to_axis_logits(whole.logits)
+    return AxisLogitDetection(c, marginals, whole.indices())
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("method", ["exact", "max-log"])
+def test_axis_logits_keep_the_bits(name: str, method: str) -> None:
+    whole = logits(name)
+    c = whole.constellation
+    apart = c.axis_logits_to_llr(c.logits_to_axis_logits(whole.logits, method), method)
+    torch.testing.assert_close(apart, c.logits_to_llr(whole.logits, method), rtol=1e-4, atol=1e-4)
+
+
+def test_axis_logits_keep_the_means() -> None:
+    for name in NAMES:
+        means = logits(name).soft_symbols()
+        torch.testing.assert_close(axis_logits(name).soft_symbols(), means, rtol=0, atol=1e-5)
 
 
 def llrs(name: str) -> LLRDetection:

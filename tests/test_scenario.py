@@ -144,6 +144,16 @@ def test_the_key_of_a_sample_is_pinned() -> None:
     assert sample.key() == "4a3d73e16338fe43"
 
 
+def test_reduced_draws_are_another_scenario_with_fewer_rows() -> None:
+    full, reduced = Scenario(**BASE, draws="full"), Scenario(**BASE, draws="reduced")
+    assert full.key() == Scenario(**BASE).key() != reduced.key()
+    block = reduced.draw(10, 4, generator())
+    assert (block.h.shape, block.y.shape) == ((4, 3, 3), (4, 1, 3))
+    assert torch.equal(full.noise_var(10), reduced.noise_var(10))
+    with pytest.raises(InvalidInputError, match="draws"):
+        Scenario(**BASE, draws="triangle")
+
+
 def test_the_key_sees_what_is_simulated_and_nothing_else() -> None:
     one = Scenario(**BASE)
     assert one.key() == Scenario(**BASE, name="mine", channel={"model": "rayleigh"}).key()
@@ -308,7 +318,7 @@ def test_missing_file_and_directory(tmp_path: Path) -> None:
         (
             {"channel_reus": 6},
             "channel_reus: unknown key, expected one of name, num_tx_ant, num_rx_ant, "
-            "constellation, channel, channel_reuse, snr_definition, csi "
+            "constellation, channel, channel_reuse, snr_definition, csi, draws "
             "(did you mean 'channel_reuse'?)",
         ),
     ],

@@ -5,6 +5,7 @@ import json
 import struct
 from importlib import resources
 from pathlib import Path
+from random import Random
 
 import pytest
 import torch
@@ -113,6 +114,38 @@ def test_cards_that_lie(copy, card, message):
 )
 def test_cards_that_are_none(copy, text, message):
     refused(copy(raw_card=text), message)
+
+
+@pytest.mark.soak
+def test_hostile_files_are_refused_and_run_nothing(copy, tmp_path, trials):
+    """Headers that lie about size, type, shape and place; pickles; noise. None is ever run."""
+    random = Random(5)
+    sound = tensors()
+    witness = tmp_path / "witness"
+    call = f"cbuiltins\neval\n(S'open({str(witness)!r}, \"w\")'\ntR.".encode()
+    length = struct.unpack("<Q", sound[:8])[0]
+    header = json.loads(sound[8 : 8 + length])
+    for i in range(trials("hostile weight files, refused", 20, 100)):
+        lie = json.loads(json.dumps(header))
+        entry = lie[random.choice([name for name in lie if name != "__metadata__"])]
+        kind = i % 6
+        if kind == 0:
+            entry["dtype"] = random.choice(["F64", "I8", "BOOL", "F8_E4M3", "PICKLE", "U64"])
+        elif kind == 1:
+            entry["shape"] = random.choice([[2**40], [0], [-1], [15, 1, 2**31], [1, 14], "x"])
+        elif kind == 2:
+            entry["data_offsets"] = random.choice([[0, 2**60], [-4, 4], [8, 4], [0], None])
+        elif kind == 3:
+            lie = {f"x{k}": entry for k in range(random.randint(2, 1000))}
+        text = json.dumps(lie).encode()
+        data = struct.pack("<Q", len(text)) + text + sound[8 + length :]
+        if kind == 4:
+            data = random.choice([call, b"\x80\x04" + call, struct.pack("<Q", len(call)) + call])
+        elif kind == 5:
+            size = random.choice([2**20, 2**33, 2**63, length + 1, length - 1])
+            data = struct.pack("<Q", size) + sound[8:]
+        refused(copy(data), "weights|safetensors|tensors|has shape|holds|is torch")
+    assert not witness.exists()
 
 
 def test_missing_files(tmp_path, copy):

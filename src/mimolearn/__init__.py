@@ -15,6 +15,7 @@ from mimolearn.beamscenario import BeamScenario
 from mimolearn.constellation import Constellation
 from mimolearn.detection import (
     AxisGaussianDetection,
+    AxisLogitDetection,
     Detection,
     GaussianDetection,
     HardDetection,
@@ -42,6 +43,7 @@ __version__ = version("mimolearn")
 
 __all__ = [
     "AxisGaussianDetection",
+    "AxisLogitDetection",
     "BeamPlan",
     "BeamRecipe",
     "BeamScenario",

@@ -177,6 +177,23 @@ class Constellation:
         check_one_of("method", method, ("exact", "max-log"))
         return _bit_llr(logits, self.labels.to(logits.device), method)
 
+    def axis_logits_to_llr(self, logits: Tensor, method: str = "exact") -> Tensor:
+        """(..., A, L) log-probabilities of levels (any offset) to (..., K) LLRs."""
+        check_one_of("method", method, ("exact", "max-log"))
+        bits = self.axis(logits.dtype, logits.device).bits
+        return _bit_llr(logits, bits, method).transpose(-1, -2).flatten(-2)
+
+    def logits_to_axis_logits(self, logits: Tensor, method: str = "exact") -> Tensor:
+        """(..., M) symbol log-probabilities to (..., A, L), those of the levels on each axis."""
+        check_one_of("method", method, ("exact", "max-log"))
+        reduce = torch.logsumexp if method == "exact" else torch.amax
+        to_index = self.axis(torch.float64, logits.device).to_index
+        if self.is_real:
+            return logits[..., to_index].unsqueeze(-2)
+        # Rows of the grid are levels of the real axis, columns of the imaginary one.
+        grid = logits[..., to_index.unsqueeze(-1) + (to_index >> 1)]
+        return torch.stack([reduce(grid, -1), reduce(grid, -2)], -2)
+
     def llr_to_logits(self, llr: Tensor) -> Tensor:
         """(..., K) LLRs to (..., M) symbol log-probabilities, bits taken as independent."""
         return torch.nn.functional.logsigmoid(

@@ -1,7 +1,7 @@
 """What a detector returns: exactly what the algorithm has, and bits, LLRs and symbols from it.
 
-Five final kinds: a Gaussian estimate of symbols or of their real axes, symbol logits, bit LLRs, and
-hard decisions. Nothing is computed that is not asked for.
+Six final kinds: a Gaussian estimate of symbols or of their real axes, logits of symbols or of the
+levels on their axes, bit LLRs, and hard decisions. Nothing is computed that is not asked for.
 """
 
 from __future__ import annotations
@@ -166,6 +166,46 @@ class LogitDetection(Detection):
 
     def finite(self) -> Tensor:
         return torch.isfinite(self.logits).flatten(-2).all(-1)
+
+
+class AxisLogitDetection(Detection):
+    """Log-probabilities of the levels on each real axis, any offset: logits (*C, T, Nt, A, L).
+
+    decided: (*C, T, Nt) int64, joint decisions. llr: (*C, T, Nt, K), where a method has them
+    already.
+    """
+
+    def __init__(
+        self,
+        constellation: Constellation,
+        logits: Tensor,
+        decided: Tensor,
+        demapping: str = "exact",
+        llr: Tensor | None = None,
+    ) -> None:
+        super().__init__(constellation)
+        self.logits = logits
+        self.decided = decided
+        self.demapping = demapping
+        self._llr = llr
+
+    def indices(self) -> Tensor:
+        return self.decided
+
+    def llr(self) -> Tensor:
+        if self._llr is not None:
+            return self._llr
+        return self.constellation.axis_logits_to_llr(self.logits, self.demapping)
+
+    def soft_symbols(self) -> Tensor:
+        axis = self.constellation.axis(self.logits.dtype, self.logits.device)
+        values = torch.softmax(self.logits, -1) @ axis.levels
+        if self.constellation.is_real:
+            return torch.complex(values[..., 0], torch.zeros_like(values[..., 0]))
+        return torch.view_as_complex(values)
+
+    def finite(self) -> Tensor:
+        return torch.isfinite(self.logits).flatten(-3).all(-1)
 
 
 class LLRDetection(Detection):

@@ -49,6 +49,15 @@ class CounterGenerator:
 
         philox.fill_normal(out.numpy(), self._next_stream(), scale=std)
 
+    def fill_gamma(self, out: Tensor, shapes: Tensor) -> None:
+        """Gamma(shape, 1) into a contiguous float32 tensor (..., n); see ``kernels.gamma``.
+
+        shapes: (n) float32, one a column: whole numbers and halves above 0.
+        """
+        from mimolearn.kernels import gamma
+
+        gamma.fill_gamma(out.numpy(), shapes.numpy(), self._next_stream())
+
     def fill_integers(self, out: Tensor, num_values: int) -> None:
         """Uniform 0 ... num_values - 1 into a contiguous int64 tensor; num_values up to 2^16."""
         from mimolearn.kernels import philox

@@ -68,6 +68,20 @@ def test_simulate_then_report_at_another_target(run):
     assert json.loads(out)["curves"][0]["points"][0]["counts"]["bits"] > 0
 
 
+def test_reduced_draws_are_a_choice_with_counts_of_its_own(run):
+    arguments = ("simulate", "small.toml", "-q", "--json", "-c", "lmmse")
+    full = json.loads(run(*arguments)[1])
+    reduced = json.loads(run(*arguments, "--draws", "reduced")[1])
+    assert (full["scenario"]["draws"], reduced["scenario"]["draws"]) == ("full", "reduced")
+    assert full["curves"][0]["points"] != reduced["curves"][0]["points"]
+    code, _, err = run(*arguments, "-c", "oamp", "--draws", "reduced")
+    assert code == 2
+    assert "contender 'oamp': looks at more than" in err
+    code, _, err = run(*arguments, "--draws", "half")
+    assert code == 2
+    assert "draws" in err
+
+
 def test_simulate_prints_progress_on_stderr_only(run):
     code, out, err = run("simulate", "small.toml", "--json")
     assert code == 0
@@ -156,3 +170,21 @@ def test_the_installed_command_starts():
         check=True,
     )
     assert result.stdout.startswith("mimolearn ")
+
+
+def test_plan_says_what_a_curve_needs(run):
+    options = ("-c", "lmmse", "--target-error", "1e-3", "--pilot-s", "0.2")
+    code, out, err = run("plan", "small.toml", *options, "--json")
+    assert code == 0, err
+    found = json.loads(out)
+    assert found["machines"] >= 1
+    assert found["curves"][0]["vectors"][0] > 0
+    assert "Run: --snr-db 0,4,8" in run("plan", "small.toml", *options)[1]
+
+
+def test_plan_with_a_bad_target_is_one_line(run):
+    code, _, err = run("plan", "small.toml", "--target-error", "2")
+    assert (code, err) == (
+        2,
+        "error: target_error: got 2.0, expected a finite number above 0 at most 0.5\n",
+    )

@@ -233,6 +233,28 @@ def test_joint_scaling_changes_nothing(detector: Detector) -> None:
         assert_same(detector(a * y, a * h, a * a * noise_var), plain, detector, 1e-7)
 
 
+@pytest.mark.parametrize("num_rx_ant", [3, 6])
+def test_rotated_antennas_change_nothing_where_promised(
+    row: Row, detector: Detector, num_rx_ant: int
+) -> None:
+    y, h, noise_var, _ = draw(detector.constellation, size=(num_rx_ant, 3))
+    q, r = torch.linalg.qr(h)
+    plain, rotated = detector(y, h, noise_var), detector(y @ q.conj(), r, noise_var)
+    if detector.rotation_invariant:
+        tol = 1e-5 if row.name == "ep" else 1e-8
+        assert_same(rotated, plain, detector, tol)
+
+
+@pytest.mark.parametrize("name", ["oamp", "deep-cg-online"])
+def test_who_looks_at_all_antennas_does_not_promise_that_they_may_be_rotated(name: str) -> None:
+    detector = make_detector(name, "qpsk")
+    y, h, noise_var, _ = draw(detector.constellation, size=(16, 3))
+    q, r = torch.linalg.qr(h)
+    plain, rotated = detector(y, h, noise_var).llr(), detector(y @ q.conj(), r, noise_var).llr()
+    assert not torch.allclose(plain, rotated, rtol=1e-6, atol=1e-6)
+    assert not detector.rotation_invariant
+
+
 @pytest.mark.parametrize("a", [1e-10, 1e10])
 def test_tiny_and_huge_inputs_in_single_precision(row: Row, detector: Detector, a: float) -> None:
     y, h, noise_var, _ = draw(detector.constellation, dtype=torch.complex64)

@@ -32,6 +32,19 @@ def double(y, h, noise_var):
 
 
 @pytest.mark.parametrize(("name", "tx", "rx", "noise_var", "channels"), SYSTEMS)
+def test_exact_sums_agree_with_enumeration(name, tx, rx, noise_var, channels):
+    inputs = draw(name, tx, rx, noise_var, channels)
+    ml = make_detector("ml", name)
+    fast, expected = ml(*inputs), ml(*double(*inputs))
+    torch.testing.assert_close(fast.llr().double(), expected.llr(), rtol=2e-5, atol=2e-4)
+    soft_bits = torch.sigmoid(fast.llr().double()) - torch.sigmoid(expected.llr())
+    assert soft_bits.abs().max() < 4e-6
+    means = expected.soft_symbols()
+    torch.testing.assert_close(fast.soft_symbols().to(means), means, rtol=0, atol=1e-5)
+    assert torch.equal(fast.indices(), expected.indices())
+
+
+@pytest.mark.parametrize(("name", "tx", "rx", "noise_var", "channels"), SYSTEMS)
 def test_all_searches_agree_with_enumeration(name, tx, rx, noise_var, channels):
     inputs = draw(name, tx, rx, noise_var, channels)
     ml = make_detector("ml", name, demapping="max-log")
@@ -45,6 +58,8 @@ def test_all_searches_agree_with_enumeration(name, tx, rx, noise_var, channels):
         return
     sphere = make_detector("sphere", name)
     assert torch.equal(sphere(*inputs).indices(), expected.indices())
+    soft = make_detector("soft-sphere", name)(*inputs)
+    torch.testing.assert_close(soft.llr().double(), expected.llr(), rtol=1e-5, atol=2e-3)
     wide = make_detector("k-best", name, k=4096, llr_clip=1e9)(*inputs)
     torch.testing.assert_close(wide.llr().double(), expected.llr(), rtol=1e-5, atol=2e-3)
 
@@ -78,19 +93,38 @@ def test_what_single_precision_cannot_be_trusted_with():
     for found in (
         searches.k_best(y, h, noise_var, make_detector("ml", "16-qam").constellation, 16, 20.0),
         searches.sphere(y, h, noise_var, make_detector("ml", "16-qam").constellation, 10**6),
-        searches.max_log_ml(y, h, noise_var, make_detector("ml", "16-qam").constellation),
+        searches.soft_sphere(
+            y, h, noise_var, make_detector("ml", "16-qam").constellation, 20.0, 10**6
+        ),
+        searches.ml(y, h, noise_var, make_detector("ml", "16-qam").constellation, "exact"),
     ):
         assert found is not None
         assert found[-1].tolist() == [False] * 5 + [True] * 35
     kept = [0, 1, 2, 3, *range(5, 40)]
     inputs = y[kept], h[kept], noise_var[kept]
-    for name, options in (("k-best", {}), ("sphere", {}), ("ml", {"demapping": "max-log"})):
+    for name, options in (
+        ("k-best", {}),
+        ("sphere", {}),
+        ("soft-sphere", {}),
+        ("ml", {"demapping": "max-log"}),
+    ):
         detector = make_detector(name, "16-qam", **options)
         alone = detector.detect(detector.prepare(inputs[1][:4], inputs[2][:4]), inputs[0][:4])
         assert torch.equal(detector(*inputs).indices()[:4], alone.indices())
 
 
-@pytest.mark.parametrize("name", ["k-best", "sphere", "ml"])
+def test_clipped_and_cut_soft_searches_agree_with_double_precision():
+    inputs = draw("16-qam", 5, 6, 0.2, channels=60)
+    for options in ({"llr_clip": 6.0}, {"max_nodes": 40}):
+        detector = make_detector("soft-sphere", "16-qam", **options)
+        fast, slow = detector(*inputs), detector(*double(*inputs))
+        gap = fast.llr().double() - slow.llr()
+        assert (gap.abs() < 2e-3).double().mean() > 0.995
+        assert torch.equal(fast.incomplete, slow.incomplete)
+        assert int(fast.work.sum()) == pytest.approx(int(slow.work.sum()), rel=1e-2)
+
+
+@pytest.mark.parametrize("name", ["k-best", "sphere", "soft-sphere", "ml"])
 def test_non_finite_inputs_are_refused(name):
     options = {"demapping": "max-log"} if name == "ml" else {}
     detector = make_detector(name, "qpsk", **options)
@@ -123,7 +157,12 @@ def test_any_shape(batch, vectors):
     h = torch.randn(*batch, 4, 3, dtype=torch.complex64, generator=generator)
     y = torch.randn(*batch, vectors, 4, dtype=torch.complex64, generator=generator)
     noise_var = 0.2 + torch.rand(batch, generator=generator)
-    for name, options in (("k-best", {}), ("sphere", {}), ("ml", {"demapping": "max-log"})):
+    for name, options in (
+        ("k-best", {}),
+        ("sphere", {}),
+        ("soft-sphere", {}),
+        ("ml", {"demapping": "max-log"}),
+    ):
         detector = make_detector(name, "16-qam", **options)
         expected = detector(*double(y, h, noise_var)).indices()
         assert torch.equal(detector(y, h, noise_var).indices(), expected)

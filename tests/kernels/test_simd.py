@@ -175,6 +175,32 @@ def test_lane_sum_and_lane_numbers():
     np.testing.assert_allclose(total(_A), _A @ np.arange(16), rtol=1e-5)
 
 
+def test_smallest_and_largest_lanes():
+    @numba.njit
+    def extremes(a, i):
+        x, y = load(a, 0), load_int(i, 0)
+        return simd.lane_min(x), simd.lane_min_int(y), simd.lane_max_int(y)
+
+    signed = _I.view(np.int32)
+    for turn in range(16):
+        a, i = np.roll(_A, turn), np.roll(_I, turn)
+        assert extremes(a, i) == (_A.min(), signed.min(), signed.max())
+
+
+@pytest.mark.parametrize("limit", [-9.0, -0.5, 0.3, 9.0])
+def test_lanes_are_counted_and_compressed(limit):
+    @numba.njit
+    def kernel(out, a, i, limit):
+        mask = load(a, 0) < limit
+        store_int(out, 0, simd.compress(load_int(i, 0), mask))
+        return simd.count_lanes(mask)
+
+    out, chosen = np.zeros(16, np.uint32), np.float32(limit) > _A
+    count = kernel(out, _A, _I, np.float32(limit))
+    assert count == chosen.sum()
+    np.testing.assert_array_equal(out[:count], _I[chosen])
+
+
 @pytest.mark.parametrize("count", [0, 1, 7, 16])
 def test_first_lanes_touch_nothing_else(count):
     def kernel(out, a, count):

@@ -56,6 +56,14 @@ def test_exp_at_the_ends():
     np.testing.assert_array_equal(_apply(_EXP, x), expected)
 
 
+def test_exp_of_negative_values():
+    values = np.linspace(-87, 0, 20001).astype(np.float32)
+    actual = _apply(_elementwise(simd_math.exp_of_negative), values)
+    np.testing.assert_allclose(actual, np.exp(values.astype(np.float64)), rtol=3e-7)
+    far = np.array([-88, -1e30, -np.inf], np.float32)
+    assert (_apply(_elementwise(simd_math.exp_of_negative), far) < 2e-38).all()
+
+
 def test_log_is_within_two_ulp():
     rng = np.random.default_rng(1)
     bits = rng.integers(1, 0x7F800000, 400_000, dtype=np.uint32)

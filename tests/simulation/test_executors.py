@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from contextlib import closing
+from random import Random
 
 import pytest
 
@@ -35,12 +36,14 @@ def serial():
     return counts(simulate(SCENARIO, PAIR, **RUN))
 
 
-def test_three_workers_count_the_same(serial, tmp_path):
-    path = tmp_path / "results.sqlite"
-    found = simulate(SCENARIO, PAIR, **RUN, workers=3, store=path)
-    assert counts(found) == serial
-    assert counts(load_results(path)) == serial
-    assert multiprocessing.active_children() == []
+@pytest.mark.soak
+def test_numbers_of_workers_count_the_same(serial, tmp_path, trials):
+    for i in range(trials("numbers of workers (3, 2, 7), identical integers", 1, 3)):
+        path = tmp_path / f"results-{i}.sqlite"
+        found = simulate(SCENARIO, PAIR, **RUN, workers=(3, 2, 7)[i], store=path)
+        assert counts(found) == serial
+        assert counts(load_results(path)) == serial
+        assert multiprocessing.active_children() == []
 
 
 def test_killed_worker_is_replaced(serial):
@@ -82,24 +85,30 @@ simulate(scenario, ["lmmse", "lmmse:biased=true"], [0, 4, 8], min_errors=10**9,
 """
 
 
-def test_kill_9_loses_nothing_that_was_finished(serial, tmp_path):
-    path = tmp_path / "results.sqlite"
-    process = subprocess.Popen([sys.executable, "-c", LONG_RUN, str(path)])
-    try:
-        deadline = time.monotonic() + 60
-        while rows(path) < 12 and time.monotonic() < deadline:
-            assert process.poll() is None
-            time.sleep(0.02)
-    finally:
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-    kept = rows(path)
-    assert kept >= 12
-    events = []
-    found = simulate(SCENARIO, PAIR, **RUN, store=path, progress=events.append)
-    assert counts(found) == serial
-    needed = sum(max(c.chunks for c, _ in points) for points in by_snr(serial))
-    assert len(events) <= needed - 4
+@pytest.mark.soak
+def test_kill_9_loses_nothing_that_was_finished(serial, tmp_path, trials):
+    random = Random(3)
+    for i in range(trials("kill -9 at a random time, resumed, identical integers", 2, 200)):
+        path = tmp_path / f"results-{i}.sqlite"
+        wanted = random.choice((0, 1, 4, 12)) if i else 12
+        process = subprocess.Popen([sys.executable, "-c", LONG_RUN, str(path)])
+        try:
+            deadline = time.monotonic() + 60
+            while rows(path) < wanted and time.monotonic() < deadline:
+                assert process.poll() is None
+                time.sleep(0.005)
+            time.sleep(random.expovariate(50))
+        finally:
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+        kept = rows(path)
+        assert kept >= wanted
+        events = []
+        assert counts(simulate(SCENARIO, PAIR, **RUN, store=path, progress=events.append)) == serial
+        assert counts(load_results(path)).keys() == serial.keys()
+        if i == 0:
+            needed = sum(max(c.chunks for c, _ in points) for points in by_snr(serial))
+            assert len(events) <= needed - 4
 
 
 def rows(path):

@@ -1,7 +1,7 @@
 """The command line: parses arguments, calls the library, says in one line what is wrong."""
 
 # Importing a module of commands registers them; the order is that of `mimolearn --help`.
-from mimolearn.cli import beamform, compare, doctor, listing, reproduce, training
+from mimolearn.cli import beamform, compare, doctor, listing, plan, reproduce, training
 from mimolearn.cli.app import app, main
 
-__all__ = ["app", "beamform", "compare", "doctor", "listing", "main", "reproduce", "training"]
+__all__ = ["app", "beamform", "compare", "doctor", "listing", "main", "plan", "reproduce", "training"]

@@ -39,6 +39,18 @@ MaxVectors = Annotated[
 Workers = Annotated[
     int, typer.Option("--workers", "-w", help="Processes; counts do not depend on it.")
 ]
+Draws = Annotated[
+    str | None,
+    typer.Option("--draws", help="full, or reduced: triangles of H, as exact and faster."),
+]
+Executor = Annotated[
+    str | None,
+    typer.Option("--executor", help="serial, processes or ray; counts do not depend on it."),
+]
+RayAddress = Annotated[
+    str | None,
+    typer.Option("--ray-address", help="A running Ray cluster: auto or host:port."),
+]
 Out = Annotated[
     Path | None,
     typer.Option("--out", "-o", help="Folder for results and report [mimolearn-results/NAME]."),
@@ -57,6 +69,9 @@ def compare(
     min_errors: MinErrors = None,
     max_vectors: MaxVectors = None,
     workers: Workers = 1,
+    draws: Draws = None,
+    executor: Executor = None,
+    ray_address: RayAddress = None,
     out: Out = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -69,11 +84,20 @@ def compare(
     """
     from mimolearn.simulation import compare as run_compare
 
-    found, plan = _load(file, scenario, contender, snr_db, metric, target, min_errors, max_vectors)
+    found, plan = load_run(
+        file, scenario, contender, snr_db, metric, target, min_errors, max_vectors
+    )
+    found = _with_draws(found, draws)
     folder = _folder(out, found, file)
-    with _progress(found, plan, quiet) as progress:
+    with run_progress(found, plan, quiet) as progress:
         result = run_compare(
-            found, plan=plan, store=folder / RESULTS_NAME, workers=workers, progress=progress
+            found,
+            plan=plan,
+            store=folder / RESULTS_NAME,
+            workers=workers,
+            executor=_executor(executor, ray_address),
+            ray_address=ray_address,
+            progress=progress,
         )
     _finish(result, folder, as_json)
 
@@ -89,6 +113,9 @@ def simulate(
     min_errors: MinErrors = None,
     max_vectors: MaxVectors = None,
     workers: Workers = 1,
+    draws: Draws = None,
+    executor: Executor = None,
+    ray_address: RayAddress = None,
     out: Out = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -100,11 +127,20 @@ def simulate(
     from mimolearn.report import rate_table
     from mimolearn.simulation import simulate as run_simulate
 
-    found, plan = _load(file, scenario, contender, snr_db, metric, target, min_errors, max_vectors)
+    found, plan = load_run(
+        file, scenario, contender, snr_db, metric, target, min_errors, max_vectors
+    )
+    found = _with_draws(found, draws)
     folder = _folder(out, found, file)
-    with _progress(found, plan, quiet) as progress:
+    with run_progress(found, plan, quiet) as progress:
         result = run_simulate(
-            found, plan=plan, store=folder / RESULTS_NAME, workers=workers, progress=progress
+            found,
+            plan=plan,
+            store=folder / RESULTS_NAME,
+            workers=workers,
+            executor=_executor(executor, ray_address),
+            ray_address=ray_address,
+            progress=progress,
         )
     if as_json:
         sys.stdout.write(result.to_json() + "\n")
@@ -145,7 +181,7 @@ def report(
     _finish(result, out or path.parent, as_json)
 
 
-def _load(
+def load_run(
     file: Path | None,
     scenario: str | None,
     contender: list[str] | None,
@@ -155,6 +191,7 @@ def _load(
     min_errors: int | None,
     max_vectors: int | None,
 ) -> tuple[Scenario, Any]:
+    """The scenario and plan that a command line names."""
     from mimolearn.simulation import adjust_plan, load_comparison, load_shipped_comparison
 
     if (file is None) == (scenario is None):
@@ -174,6 +211,16 @@ def _load(
     )
 
 
+def _with_draws(scenario: Scenario, draws: str | None) -> Scenario:
+    return scenario if draws is None else Scenario(**{**scenario.model_dump(), "draws": draws})
+
+
+def _executor(executor: str | None, ray_address: str | None) -> str:
+    if executor is None:
+        return "auto" if ray_address is None else "ray"
+    return executor
+
+
 def _folder(out: Path | None, scenario: Scenario, file: Path | None) -> Path:
     name = file.stem if file is not None else scenario.name or scenario.key()
     folder = out or Path("mimolearn-results") / name
@@ -184,7 +231,8 @@ def _folder(out: Path | None, scenario: Scenario, file: Path | None) -> Path:
     return folder
 
 
-def _progress(scenario: Scenario, plan: Any, quiet: bool) -> Any:
+def run_progress(scenario: Scenario, plan: Any, quiet: bool) -> Any:
+    """A context that gives the progress callback of a run, None when quiet."""
     from contextlib import nullcontext
 
     from mimolearn.report import live_progress

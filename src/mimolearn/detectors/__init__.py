@@ -80,7 +80,7 @@ def detector_class(name: str) -> type[Detector]:
     return _DETECTORS[check_one_of("detector", name, _DETECTORS)]
 
 
-def make_detector(name: str, constellation: Constellation | str, **options: Any) -> Detector:
+def make_detector(name: str, constellation: Constellation | str, /, **options: Any) -> Detector:
     """Build a detector by name.
 
     >>> make_detector("lmmse", "qpsk").constellation

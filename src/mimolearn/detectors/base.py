@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from mimolearn.constellation import Constellation, as_constellation
 from mimolearn.detection import Detection
 from mimolearn.errors import check_finite, check_positive_int, check_shape, invalid
+from mimolearn.kernels.door import fits, usable
 
 
 class Cost(NamedTuple):
@@ -26,6 +27,13 @@ class Cost(NamedTuple):
 
     per_channel: int
     per_vector: int | None
+
+
+class Unprepared(NamedTuple):
+    """A channel as it came, (*C, Nr, Nt) and (*C), for a kernel that does both halves at once."""
+
+    h: Tensor
+    noise_var: Tensor
 
 
 class Detector(nn.Module, ABC):
@@ -41,6 +49,12 @@ class Detector(nn.Module, ABC):
     # Part of what stored results are keyed by: raise it when a change alters what is detected.
     revision: ClassVar[int] = 1
     soft: ClassVar[bool] = True
+    rotation_invariant: bool = False
+    """Whether h and y matter through H^H H and H^H y alone: rotating the antennas by Q^H, H = Q R,
+    then leaves the output as it is, and simulations may draw (R, Q^H y) in place of (H, y)."""
+    # Where the kernel of both halves is faster than PyTorch with a prepared channel, the halves
+    # apart use it too: ``prepare`` then keeps the channel as it is.
+    fused_halves: ClassVar[bool] = False
 
     def __init__(self, constellation: Constellation | str) -> None:
         super().__init__()
@@ -56,6 +70,8 @@ class Detector(nn.Module, ABC):
         self._check_channel(h)
         noise_var = self._check_noise_var(noise_var, h)
         check_finite("h", h)
+        if self.fused_halves and usable(h, noise_var) and fits(h):
+            return Unprepared(h, noise_var)
         return self._prepare(h, noise_var)
 
     def detect(self, prepared: Any, y: Tensor) -> Detection:
@@ -67,7 +83,16 @@ class Detector(nn.Module, ABC):
         if not y.is_complex():
             raise invalid("y", f"<dtype {y.dtype}>", "a complex dtype")
         check_finite("y", y)
+        if isinstance(prepared, Unprepared):
+            h, noise_var = prepared
+            fitting = y.shape[:-2] == h.shape[:-2] and y.shape[-1] == h.shape[-2]
+            fused = self._one_shot(y, h, noise_var) if fitting and y.dtype == h.dtype else None
+            return self._detect(self._prepare(h, noise_var), y) if fused is None else fused
         return self._detect(prepared, y)
+
+    def _prepared(self, prepared: Any) -> Any:
+        """The algorithm's own tuple, also of a channel that ``prepare`` has kept as it came."""
+        return self._prepare(*prepared) if isinstance(prepared, Unprepared) else prepared
 
     def forward(self, y: Tensor, h: Tensor, noise_var: Tensor | float) -> Detection:
         """prepare and detect composed. Shapes as there, and y must fit h."""
@@ -144,7 +169,7 @@ class Detector(nn.Module, ABC):
                 raise invalid("noise_var", value, "a finite value above 0")
         if noise_var.dtype != real or noise_var.device != h.device:
             noise_var = noise_var.to(h.device, real)
-        return noise_var.expand(h.shape[:-2])
+        return noise_var if noise_var.shape == h.shape[:-2] else noise_var.expand(h.shape[:-2])
 
 
 class IterativeDetector(Detector):

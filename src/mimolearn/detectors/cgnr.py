@@ -51,6 +51,7 @@ class CGNR(IterativeDetector):
     """
 
     name = "cgnr"
+    rotation_invariant = True
 
     def __init__(
         self, constellation: Constellation | str, num_iter: int = 12, demapping: str = "exact"

@@ -71,6 +71,7 @@ class DeepCG(UnfoldedDetector):
     """
 
     name = "deep-cg"
+    rotation_invariant = True
 
     def __init__(
         self,

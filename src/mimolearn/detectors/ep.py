@@ -77,6 +77,8 @@ class ExpectationPropagation(IterativeDetector):
     """
 
     name = "ep"
+    rotation_invariant = True
+    fused_halves = True
 
     def __init__(
         self,
@@ -115,7 +117,8 @@ class ExpectationPropagation(IterativeDetector):
 
     def iterates(self, prepared: Prepared, y: Tensor) -> list[Tensor]:
         """Cavity means of every iteration."""
-        estimates = [self._by_axis(cavity.mean) for cavity in self._cavities(prepared, y)]
+        cavities = self._cavities(self._prepared(prepared), y)
+        estimates = [self._by_axis(cavity.mean) for cavity in cavities]
         if self.constellation.is_real:
             return [torch.complex(x[..., 0], torch.zeros_like(x[..., 0])) for x in estimates]
         return [torch.view_as_complex(x) for x in estimates]

@@ -13,6 +13,7 @@ from mimolearn.detectors import counting
 from mimolearn.detectors.base import Cost, IterativeDetector
 from mimolearn.detectors.unbiased import linear_unbiasing, linear_unbiasing_cost
 from mimolearn.errors import check_one_of
+from mimolearn.kernels import iterative
 from mimolearn.linalg import add_diagonal, gram, matched_filter
 
 
@@ -41,6 +42,8 @@ class GaussSeidel(IterativeDetector):
 
     Options: num_iter, the number of sweeps; start "diagonal" (x_0) or "zero" (x_0 = 0, as in some
     comparisons; about a sweep behind); demapping "exact" or "max-log".
+    One call on complex64 without gradients runs in compiled code. A prepared channel needs nothing
+    but two products a vector, which PyTorch does as fast.
     Cost: 4 (num_iter + 2) Nt^3 about and a Gram matrix per channel, 4 (Nr Nt + Nt^2) per vector.
 
     >>> import torch
@@ -50,6 +53,7 @@ class GaussSeidel(IterativeDetector):
     """
 
     name = "gauss-seidel"
+    rotation_invariant = True
 
     def __init__(
         self,
@@ -61,6 +65,19 @@ class GaussSeidel(IterativeDetector):
         super().__init__(constellation, num_iter)
         self.start = check_one_of("start", start, ("diagonal", "zero"))
         self.demapping = check_one_of("demapping", demapping, ("exact", "max-log"))
+
+    def _one_shot(self, y: Tensor, h: Tensor, noise_var: Tensor) -> GaussianDetection | None:
+        solved = iterative.gauss_seidel(
+            y,
+            h,
+            noise_var,
+            self.num_iter,
+            from_zero=self.start == "zero",
+            real_symbols=self.constellation.is_real,
+        )
+        if solved is None:
+            return None
+        return GaussianDetection(self.constellation, *solved, self.demapping)
 
     def _prepare(self, h: Tensor, noise_var: Tensor) -> Prepared:
         matrix = gram(h)

@@ -53,6 +53,7 @@ class KBest(Detector):
     """
 
     name = "k-best"
+    rotation_invariant = True
 
     def __init__(
         self, constellation: Constellation | str, k: int = 16, llr_clip: float = 20.0

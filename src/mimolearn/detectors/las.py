@@ -70,6 +70,7 @@ class Las(Detector):
             expected = f"a detector of {self.constellation}"
             raise invalid("inner", f"<a detector of {inner.constellation}>", expected)
         self.inner = inner
+        self.rotation_invariant = inner.rotation_invariant
         self.max_steps = check_positive_int("max_steps", max_steps)
 
     def _check_size(self, num_rx_ant: int, num_tx_ant: int) -> None:

@@ -40,6 +40,7 @@ class LcgNetM(UnfoldedDetector):
     """
 
     name = "lcgnet-m"
+    rotation_invariant = True
 
     def __init__(
         self,

@@ -39,6 +39,7 @@ class LcgNetS(UnfoldedDetector):
     """
 
     name = "lcgnet-s"
+    rotation_invariant = True
 
     def __init__(
         self,

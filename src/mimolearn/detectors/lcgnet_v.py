@@ -47,6 +47,7 @@ class LcgNetV(UnfoldedDetector):
     """
 
     name = "lcgnet-v"
+    rotation_invariant = True
 
     def __init__(
         self,

@@ -50,6 +50,7 @@ class LMMSE(Detector):
     """
 
     name = "lmmse"
+    rotation_invariant = True
 
     def __init__(
         self,
@@ -62,18 +63,19 @@ class LMMSE(Detector):
         self.demapping = check_one_of("demapping", demapping, ("exact", "max-log"))
 
     def _one_shot(self, y: Tensor, h: Tensor, noise_var: Tensor) -> GaussianDetection | None:
-        solved = dispatch.linear(y, h, noise_var, self._kernel_method())
+        solved = dispatch.linear(y, h, noise_var, self.kernel_method())
         if solved is None:
             return None
         return GaussianDetection(self.constellation, *solved, self.demapping)
 
-    def _kernel_method(self) -> str:
+    def kernel_method(self) -> str:
+        """Which of ``dispatch.LINEAR_METHODS`` this is."""
         if self.biased:
             return "biased-lmmse"
         return "real-lmmse" if self.constellation.is_real else "lmmse"
 
     def _prepare(self, h: Tensor, noise_var: Tensor) -> Prepared | dispatch.InterleavedLinear:
-        interleaved = dispatch.linear_prepare(h, noise_var, self._kernel_method())
+        interleaved = dispatch.linear_prepare(h, noise_var, self.kernel_method())
         if interleaved is not None:
             return interleaved
         prepared = prepare_lmmse(h, noise_var)

@@ -46,6 +46,7 @@ class MMSESIC(Detector):
     """
 
     name = "mmse-sic"
+    rotation_invariant = True
 
     def __init__(
         self,

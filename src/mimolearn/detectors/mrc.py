@@ -46,6 +46,7 @@ class MRC(Detector):
     """
 
     name = "mrc"
+    rotation_invariant = True
 
     def __init__(self, constellation: Constellation | str, demapping: str = "exact") -> None:
         super().__init__(constellation)

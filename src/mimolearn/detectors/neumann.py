@@ -49,6 +49,7 @@ class Neumann(Detector):
     """
 
     name = "neumann"
+    rotation_invariant = True
 
     def __init__(
         self, constellation: Constellation | str, num_terms: int = 4, demapping: str = "exact"

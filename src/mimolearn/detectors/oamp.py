@@ -12,6 +12,7 @@ from mimolearn.detection import GaussianDetection
 from mimolearn.detectors import counting
 from mimolearn.detectors.base import Cost, IterativeDetector
 from mimolearn.errors import check_one_of, check_real
+from mimolearn.kernels import iterative
 from mimolearn.linalg import as_complex, gram, matched_filter, stack_real_columns, stack_real_vector
 
 # Least variance of the estimate that a layer works with, against a unit-energy symbol.
@@ -19,11 +20,12 @@ _LEAST_VAR = 1e-9
 
 
 class Prepared(NamedTuple):
-    """The eigen-decomposition G = U diag(lambda) U^H, scaled to mean eigenvalue 1.
+    """The eigen-decomposition G = U diag(lambda) U^H of the channel scaled to mean eigenvalue 1.
 
+    scale: what h, the square root of noise_var, and y are divided by, (*C, 1, 1).
     h: (*C, M, N), complex, or real of 2Nr rows for BPSK; basis: U, (*C, N, N); eigenvalues:
     (*C, 1, N); inverse: 1/lambda, 0 where the channel is blind, (*C, 1, N); noise_var: per row of
-    h, over the mean eigenvalue, (*C, 1, 1); scale: the mean eigenvalue, (*C, 1, 1).
+    h, (*C, 1, 1).
     """
 
     h: Tensor
@@ -68,6 +70,8 @@ class OAMP(IterativeDetector):
 
     Options: num_iter; damping in [0, 1], the share of the old x kept, default 0 as in the paper;
     demapping "exact" or "max-log".
+    One call on complex64 without gradients runs in compiled code, which inverts for every vector
+    and layer instead; prepared channels stay with the decomposition, which many vectors share.
     Cost: Gram and eigen-decomposition (about 9 N^3 multiplications) per channel; two products of
     Nt^2 per layer and vector.
 
@@ -89,6 +93,14 @@ class OAMP(IterativeDetector):
         super().__init__(constellation, num_iter)
         self.damping = check_real("damping", damping, at_least=0, at_most=1)
         self.demapping = check_one_of("demapping", demapping, ("exact", "max-log"))
+
+    def _one_shot(self, y: Tensor, h: Tensor, noise_var: Tensor) -> GaussianDetection | None:
+        solved = iterative.orthogonal_amp(
+            y, h, noise_var, self.constellation, self.num_iter, self.damping
+        )
+        if solved is None:
+            return None
+        return GaussianDetection(self.constellation, *solved, self.demapping)
 
     def _prepare(self, h: Tensor, noise_var: Tensor) -> Prepared:
         return prepare_oamp(h, noise_var, self.constellation)
@@ -133,6 +145,10 @@ def prepare_oamp(h: Tensor, noise_var: Tensor, constellation: Constellation) -> 
     """h: (*C, Nr, Nt) complex. noise_var: (*C)."""
     if constellation.is_real:
         h, noise_var = stack_real_columns(h), noise_var / 2
+    # The squares of the Gram overflow in single precision long before the channel does.
+    tiny = torch.finfo(noise_var.dtype).tiny
+    peak = h.detach().abs().amax((-2, -1)).clamp(min=tiny)
+    h = h / peak[..., None, None]
     eigenvalues, basis = torch.linalg.eigh(gram(h))
     largest = eigenvalues[..., -1:]
     seen = eigenvalues > largest * (h.shape[-1] * torch.finfo(eigenvalues.dtype).eps)
@@ -140,24 +156,27 @@ def prepare_oamp(h: Tensor, noise_var: Tensor, constellation: Constellation) -> 
     scale = eigenvalues.mean(-1, keepdim=True)
     eigenvalues = eigenvalues / scale
     inverse = torch.where(seen, 1 / torch.where(seen, eigenvalues, 1.0), 0.0)
-    noise_var = noise_var.unsqueeze(-1) / scale
+    amplitude = scale.sqrt()
+    root = peak.unsqueeze(-1) * amplitude
+    noise_var = noise_var.unsqueeze(-1) / root / root
     return Prepared(
-        h,
+        h / amplitude.unsqueeze(-1),
         basis,
         eigenvalues.unsqueeze(-2),
         inverse.unsqueeze(-2),
         noise_var.unsqueeze(-2),
-        scale.unsqueeze(-2),
+        root.unsqueeze(-2),
     )
 
 
 def observe(prepared: Prepared, y: Tensor, constellation: Constellation) -> Observed:
     """Per vector, once: y (*C, T, Nr) complex."""
     y = stack_real_vector(y) if constellation.is_real else y
-    matched = matched_filter(prepared.h, y) @ prepared.basis.conj() / prepared.scale
+    y = y / prepared.scale
+    matched = matched_filter(prepared.h, y) @ prepared.basis.conj()
     least_squares = (matched * prepared.inverse) @ prepared.basis.mT
     # Evaluated as a residual: ||y||^2 less the explained energy cancels at high SNR.
-    unexplained = _energy(y - least_squares @ prepared.h.mT) / prepared.scale
+    unexplained = _energy(y - least_squares @ prepared.h.mT)
     return Observed(matched, unexplained)
 
 

@@ -49,6 +49,7 @@ class QLcgNetV(UnfoldedDetector):
     """
 
     name = "qlcgnet-v"
+    rotation_invariant = True
 
     levels: Tensor
     codes: Tensor

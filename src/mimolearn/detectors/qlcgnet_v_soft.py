@@ -45,6 +45,7 @@ class SoftQLcgNetV(UnfoldedDetector):
     """
 
     name = "qlcgnet-v-soft"
+    rotation_invariant = True
 
     values: Tensor
     offsets: Tensor

@@ -65,6 +65,7 @@ class SDR(Detector):
     """
 
     name = "sdr"
+    rotation_invariant = True
     soft = False
 
     def __init__(

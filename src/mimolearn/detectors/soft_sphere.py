@@ -21,7 +21,8 @@ from mimolearn.detectors.real_triangular import (
     rotate,
     triangle_cost,
 )
-from mimolearn.errors import check_positive_int, check_real
+from mimolearn.errors import check_finite, check_positive_int, check_real
+from mimolearn.kernels import searches
 
 
 @final
@@ -39,8 +40,10 @@ class SoftSphere(Detector):
     Options: llr_clip, the largest |LLR|, which also cuts the tree (None: exact); max_nodes, after
     which the LLRs come from what was found and the vector is marked in ``Detection.incomplete``
     (a bit that has met no counter-hypothesis by then takes the vector's largest known |LLR|).
-    Runs on the CPU in float64, without gradients; tensors on another device are copied there and
-    the result back.
+    Runs on the CPU, without gradients; tensors on another device are copied there and the result
+    back. One call on complex64 computes in float32, where an LLR is off by less than about 1e-3;
+    channels where it could be more (see ``k-best``), complex128 and the two halves apart compute
+    in float64.
     Cost: a Gram matrix and its sorted Cholesky factor per channel; ``Detection.work`` per vector.
     Errors: InvalidInputError for Nt > Nr with 16-QAM and above.
 
@@ -50,6 +53,7 @@ class SoftSphere(Detector):
     """
 
     name = "soft-sphere"
+    rotation_invariant = True
 
     def __init__(
         self,
@@ -64,10 +68,40 @@ class SoftSphere(Detector):
     def _check_size(self, num_rx_ant: int, num_tx_ant: int) -> None:
         check_determined(self.name, self.constellation, num_rx_ant, num_tx_ant)
 
+    def _one_shot(self, y: Tensor, h: Tensor, noise_var: Tensor) -> LLRDetection | None:
+        found = searches.soft_sphere(
+            y, h, noise_var, self.constellation, self._clip(), self.max_nodes
+        )
+        if found is None:
+            return None
+        llr, incomplete, work, ok = found
+        work += triangle_cost(self.constellation, *h.shape[-2:])[1]
+        if not ok.all():
+            check_finite("h", h)
+            check_finite("y", y)
+            rest = ~ok
+            prepared = self._prepare(h[rest], noise_var[rest])
+            others, incomplete[rest], work[rest] = self._search(prepared, y[rest])
+            llr[rest] = others.to(llr.dtype)
+        return LLRDetection(self.constellation, llr, incomplete, work)
+
+    def _clip(self) -> float:
+        return math.inf if self.llr_clip is None else self.llr_clip
+
     def _prepare(self, h: Tensor, noise_var: Tensor) -> RealTriangular:
         return real_triangular(h, noise_var, self.constellation)
 
     def _detect(self, prepared: RealTriangular, y: Tensor) -> LLRDetection:
+        llr, incomplete, work = self._search(prepared, y)
+        return LLRDetection(
+            self.constellation,
+            llr.to(y.device, y.real.dtype),
+            incomplete.to(y.device),
+            work.to(y.device),
+        )
+
+    def _search(self, prepared: RealTriangular, y: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """LLRs, incomplete and work, on the CPU."""
         from mimolearn.kernels.soft_sphere import soft_sphere
 
         z = rotate(prepared, y, self.constellation)
@@ -80,7 +114,7 @@ class SoftSphere(Detector):
             prepared.columns.reshape(-1, n, n).numpy(),
             z.reshape(-1, *z.shape[-2:]).numpy(),
             bits.numpy(),
-            math.inf if self.llr_clip is None else self.llr_clip,
+            self._clip(),
             self.max_nodes,
             llr.view(-1, *llr.shape[-3:]).numpy(),
             incomplete.view(-1, z.shape[-2]).numpy(),
@@ -88,12 +122,7 @@ class SoftSphere(Detector):
         )
         llr = axis_llr_to_llr(restore_order(prepared, llr, self.constellation))
         rotation = triangle_cost(self.constellation, y.shape[-1], prepared.order.shape[-1])[1]
-        return LLRDetection(
-            self.constellation,
-            llr.to(y.device, y.real.dtype),
-            incomplete.to(y.device),
-            (work + rotation).to(y.device),
-        )
+        return llr, incomplete, work + rotation
 
     def cost(self, num_rx_ant: int, num_tx_ant: int) -> Cost:
         return Cost(triangle_cost(self.constellation, num_rx_ant, num_tx_ant)[0], None)

@@ -52,6 +52,7 @@ class Sphere(Detector):
     """
 
     name = "sphere"
+    rotation_invariant = True
     soft = False
 
     def __init__(self, constellation: Constellation | str, max_nodes: int = 10_000_000) -> None:

@@ -101,6 +101,7 @@ class TapNet(UnfoldedDetector):
     """
 
     name = "tap-net"
+    rotation_invariant = True
     any_constellation = True
 
     def __init__(

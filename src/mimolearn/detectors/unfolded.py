@@ -23,8 +23,8 @@ class UnfoldedDetector(Detector):
     """A detector of ``num_layers`` layers with learned parameters.
 
     Training calls ``prepare`` and reads ``layers`` or ``layer_detections``, so both stay on the
-    graph; the detector must depend on h and y through H^H H and H^H y alone if it is to be trained
-    on reduced channels (see ``training.reduced``).
+    graph; the detector must be ``rotation_invariant`` if it is to be trained on reduced channels
+    (see ``channels.reduced``).
     """
 
     def __init__(self, constellation: Constellation | str, num_layers: int) -> None:

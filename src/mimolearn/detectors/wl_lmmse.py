@@ -39,6 +39,7 @@ class WidelyLinearLMMSE(Detector):
     """
 
     name = "wl-lmmse"
+    rotation_invariant = True
 
     def __init__(self, constellation: Constellation | str, demapping: str = "exact") -> None:
         super().__init__(constellation)

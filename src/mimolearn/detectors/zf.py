@@ -44,6 +44,7 @@ class ZeroForcing(Detector):
     """
 
     name = "zf"
+    rotation_invariant = True
 
     def __init__(self, constellation: Constellation | str, demapping: str = "exact") -> None:
         super().__init__(constellation)

@@ -44,6 +44,7 @@ class ZFSIC(Detector):
     """
 
     name = "zf-sic"
+    rotation_invariant = True
 
     def __init__(
         self,

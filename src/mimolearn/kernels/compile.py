@@ -76,6 +76,12 @@ def cache_folder() -> Path | None:
     return Path(place) if place else None
 
 
+def is_on_disk(module: str) -> bool:
+    """Whether a module of kernels has machine code on disk, of whatever sources."""
+    folder = cache_folder()
+    return folder is not None and any(folder.glob(f"{module}.*.nbi"))
+
+
 def kernel_files() -> dict[str, int]:
     """Each module of kernels, and how many of its kernels have machine code on disk.
 

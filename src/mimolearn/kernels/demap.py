@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from mimolearn.kernels.addresses import floats_at, scratch
 from mimolearn.kernels.compile import compiled, inlined, source_stamp
 from mimolearn.kernels.simd import absolute, maximum, splat
 from mimolearn.kernels.simd_math import exp, log_of_normal
@@ -105,21 +106,25 @@ def _gather_bits(source, row, symbols, num_bits, llr, start):
 
 @functools.cache
 def llr_kernel() -> Callable[..., None]:
-    """kernel(x, error_var, llr, levels, order, vectors, share, n, axes, own, exact, space).
+    """kernel(x, error_var, llr, levels, order, vectors, share, n, axes, own, exact).
 
-    x: (vectors, n, axes) real axes, error_var: (vectors / share, n), llr: (vectors, n, K), all
-    flat; ``share`` successive vectors have one error_var. own: error_var is that of each axis,
-    (vectors / share, n, axes), not the total of a symbol. order: (Ka L), for each
-    bit of the axis the levels that have a 0 and then those that have a 1.
+    Addresses of contiguous tensors (see ``addresses``): x (vectors, n, axes) real axes, error_var
+    (vectors / share, n), llr (vectors, n, K); ``share`` successive vectors have one error_var.
+    own: error_var is that of each axis, (vectors / share, n, axes), not the total of a symbol.
+    order: (Ka L), for each bit of the axis the levels that have a 0, then those that have a 1.
     """
     stamp = source_stamp()
 
-    def demap(x, error_var, llr, levels, order, vectors, share, n, axes, own, exact, space):
+    def demap(x, error_var, llr, levels, order, vectors, share, n, axes, own, exact):
         _ = stamp
         width, num_bits = n * axes, order.size // levels.size
         half = levels.size // 2
-        together = max(1, _CHUNK // width)
+        together = min(max(1, _CHUNK // width), vectors)
         row = (together * width + 15) // 16 * 16
+        x = floats_at(x, vectors * width)
+        error_var = floats_at(error_var, vectors // share * (width if own else n))
+        llr = floats_at(llr, vectors * n * num_bits * axes)
+        space = scratch((1 + num_bits) * row + 16 * levels.size)
         precisions, out = space[:row], space[row : row + num_bits * row]
         metrics = space[row + num_bits * row :]
         for v in range(0, vectors, together):
@@ -148,12 +153,6 @@ def llr_kernel() -> Callable[..., None]:
             if levels.size > 4:
                 _gather_bits(out, row, count * n, num_bits, llr, first * num_bits)
 
-    arrays = "float32[::1], float32[::1], float32[::1], float32[::1], int64[::1]"
-    return compiled(
-        f"void({arrays}, int64, int64, int64, int64, boolean, boolean, float32[::1])", demap
-    )
-
-
-def workspace(bits_per_axis: int, width: int) -> int:
-    """Floats of workspace; width: real values of a vector."""
-    return (1 + bits_per_axis) * (max(_CHUNK, width) + 16) + 16 * 2**bits_per_axis
+    numbers = ", ".join(["int64"] * 4)
+    arguments = f"int64, int64, int64, float32[::1], int64[::1], {numbers}, boolean, boolean"
+    return compiled(f"void({arguments})", demap)

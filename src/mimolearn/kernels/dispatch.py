@@ -7,9 +7,13 @@ path             when                                                     code
 ===============  =======================================================  ====================
 torch            gradients wanted, not on a CPU, not single precision,    the detector's own
                  being traced or exported, or very large matrices
-one by one       fewer than 8 channels                                    ``linear_single``
-interleaved      else                                                     ``linear``
+one by one       linear, fewer than 8 channels                            ``linear_single``
+interleaved      linear and iterative methods else                        ``linear``, ``ep``, ...
+triangles        tree searches and enumeration, at any number; channels   ``searches``
+                 that float32 cannot be trusted with go to float64
 ===============  =======================================================  ====================
+
+``door.PATHS`` says so to users.
 
 This module is cheap to import: numba is imported when a kernel is first needed.
 """
@@ -34,6 +38,7 @@ from mimolearn.kernels.door import (
     flat,
     in_threads,
     padded,
+    plain,
     usable,
     vector_cost,
     workspace,
@@ -92,9 +97,10 @@ def linear(y: Tensor, h: Tensor, noise_var: Tensor, method: str) -> tuple[Tensor
     if num < _FEW_CHANNELS and method != "real-lmmse":
         from mimolearn.kernels import linear_single
 
-        arrays = (flat(h), flat(y), flat(noise_var), flat(x_hat), flat(error_var))
-        space = workspace(linear_single.workspace(rx, tx))
-        finite = linear_single.one_shot_kernel()(*arrays, num, vectors, rx, tx, code, space)
+        # Named, because an address does not keep a copy alive.
+        tensors = (plain(h), plain(y), plain(noise_var), x_hat, error_var)
+        addresses = [tensor.data_ptr() for tensor in tensors]
+        finite = linear_single.one_shot_kernel()(*addresses, num, vectors, rx, tx, code)
         return checked(finite, y, h, x_hat, error_var)
     from mimolearn.kernels import linear as kernels
 
@@ -161,7 +167,7 @@ def linear_prepare(h: Tensor, noise_var: Tensor, method: str) -> InterleavedLine
 def linear_detect(prepared: InterleavedLinear, y: Tensor) -> Tensor:
     """x_hat (*C, T, Nt) from y (*C, T, Nr), in torch if gradients have to reach y."""
     (vectors, rx), tx = y.shape[-2:], prepared.error_var.shape[-1]
-    if not usable(y):
+    if not usable(y) or y.shape[:-2] != prepared.error_var.shape[:-2]:
         h, inverse = prepared.ordinary(rx)
         return y @ h.conj() @ inverse.mT
     from mimolearn.kernels import linear as kernels
@@ -223,13 +229,11 @@ def llr(constellation: Constellation, x_hat: Tensor, error_var: Tensor, method: 
     x_hat: (*C, T, Nt). error_var: (*C, T or 1, Nt), or anything that broadcasts to x_hat.
     """
     shared = error_var.shape == (*x_hat.shape[:-2], 1, x_hat.shape[-1])
-    if not ((shared or error_var.shape == x_hat.shape) and usable(x_hat, error_var)):
+    known = shared or error_var.shape == x_hat.shape
+    fitting = x_hat.is_complex() or constellation.is_real
+    if not (known and fitting and usable(x_hat, error_var)):
         return constellation.llr(x_hat, error_var, method)
-    values = (
-        x_hat.real.unsqueeze(-1)
-        if constellation.is_real
-        else torch.view_as_real(x_hat.resolve_conj())
-    )
+    values = x_hat.real if constellation.is_real else x_hat
     return _demap(constellation, values, error_var, shared=shared, own=False, method=method)
 
 
@@ -242,30 +246,35 @@ def axes_llr(
     """
     if error_var.shape != values.shape or not usable(values, error_var):
         return constellation.axes_llr(values, error_var, method)
-    return _demap(constellation, values, error_var, shared=False, own=True, method=method)
+    x = values.squeeze(-1) if constellation.is_real else torch.view_as_complex(plain(values))
+    return _demap(constellation, x, error_var, shared=False, own=True, method=method)
 
 
 def _demap(
     constellation: Constellation,
-    values: Tensor,
+    x: Tensor,
     error_var: Tensor,
     *,
     shared: bool,
     own: bool,
     method: str,
 ) -> Tensor:
-    """shared: error_var has one row a block; own: it has a variance for each axis."""
-    vectors, n, axes = values.shape[-3:]
-    out = torch.empty((*values.shape[:-1], constellation.bits_per_symbol), dtype=torch.float32)
+    """x: (*C, T, Nt), complex unless the constellation is real. shared: error_var has one row a
+    block; own: it has a variance for each axis.
+    """
+    shape = x.shape
+    out = torch.empty((*shape, constellation.bits_per_symbol), dtype=torch.float32)
     if out.numel() == 0:
         return out
     from mimolearn.kernels import demap
 
     levels, order = _axis_tables(constellation)
-    arrays = (flat(values), flat(error_var), flat(out))
-    sizes = (values.numel() // (n * axes), vectors if shared else 1, n, axes)
-    space = workspace(demap.workspace(constellation.bits_per_axis, n * axes))
-    demap.llr_kernel()(*arrays, levels, order, *sizes, own, method == "exact", space)
+    vectors, n = shape[-2:]
+    sizes = (x.numel() // n, vectors if shared else 1, n, 1 if constellation.is_real else 2)
+    # Named, because an address does not keep a copy alive.
+    tensors = (plain(x), plain(error_var), out)
+    addresses = [tensor.data_ptr() for tensor in tensors]
+    demap.llr_kernel()(*addresses, levels, order, *sizes, own, method == "exact")
     return out
 
 

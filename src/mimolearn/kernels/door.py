@@ -13,6 +13,16 @@ from torch import Tensor
 
 from mimolearn.errors import check_finite
 
+PATHS = {
+    "torch": "gradients, double precision, other devices, tracing, very large matrices",
+    "one by one": "fewer than 8 channels: lmmse, zf",
+    "interleaved": "16 channels at a time: lmmse, wl-lmmse, zf, cg, wl-cg, gauss-seidel, ep, oamp",
+    "triangles": "16 channels factored together, each searched alone: k-best, sphere, soft-sphere, "
+    "ml; double precision for channels that single precision cannot be trusted with",
+    "elementwise": "decisions and LLRs of Gaussian estimates",
+}
+"""Each path and what takes it: all but torch on the CPU, in single precision, no gradients."""
+
 _DTYPES = (torch.complex64, torch.float32)
 LANES = 16
 # Beyond this a group of channels leaves the cache, and one large product is as good.
@@ -33,15 +43,26 @@ def usable(*tensors: Tensor) -> bool:
 
 
 def fits(h: Tensor) -> bool:
-    return h.shape[-2] * h.shape[-1] <= _MOST_ENTRIES and h.shape[-1] <= 64 and h.numel() > 0
+    return fits_size(h.shape[-2], h.shape[-1]) and h.numel() > 0
+
+
+def fits_size(rx: int, tx: int) -> bool:
+    """Whether channels of this size are small enough to be worked on in groups."""
+    return rx * tx <= _MOST_ENTRIES and tx <= 64
 
 
 def flat(tensor: Tensor) -> np.ndarray:
     """The memory of a contiguous tensor (a copy of any other) as flat float32 numbers."""
-    if tensor.is_conj() or tensor.is_neg() or not tensor.is_contiguous():
-        tensor = tensor.resolve_conj().resolve_neg().contiguous()
+    tensor = plain(tensor)
     array = (tensor.detach() if tensor.requires_grad else tensor).numpy().reshape(-1)
     return array.view(np.float32) if tensor.is_complex() else array
+
+
+def plain(tensor: Tensor) -> Tensor:
+    """The tensor, or a copy, whose memory holds its numbers one after the other."""
+    if tensor.is_conj() or tensor.is_neg() or not tensor.is_contiguous():
+        return tensor.resolve_conj().resolve_neg().contiguous()
+    return tensor
 
 
 def padded(noise_var: Tensor, num: int) -> np.ndarray:

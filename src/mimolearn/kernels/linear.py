@@ -104,7 +104,7 @@ def _add_improper(noise_var, squares, n, gain, error_var):
 
 
 @inlined
-def _prepare_group(h, place, noise_var, method, num_rx, num_tx, matrix, u, gain, space, out):
+def prepare_group(h, place, noise_var, method, num_rx, num_tx, matrix, u, gain, space, out):
     """16 channels: interleaved copy, triangular inverse and scaling; error variances to out.
 
     Returns whether these are all finite.
@@ -131,7 +131,7 @@ def _prepare_group(h, place, noise_var, method, num_rx, num_tx, matrix, u, gain,
 
 
 @inlined
-def _detect_group(matrix, u, gain, y, lanes, num_vectors, num_rx, num_tx, space, out):
+def detect_group(matrix, u, gain, y, lanes, num_vectors, num_rx, num_tx, space, out):
     """All vectors of 16 channels, some at a time; returns whether the outputs are all finite."""
     n, row = padded(num_tx), row_length(num_tx)
     vector_row = n * 32
@@ -189,10 +189,10 @@ def one_shot_kernel() -> Callable[..., bool]:
         for group in range(first, last):
             place = (group * 16, num - 1, rx * tx * 2)
             noise = load(noise_var, group * 16)
-            finite &= _prepare_group(
+            finite &= prepare_group(
                 h, place, noise, method, rx, tx, matrix, u, gain, rest, error_var
             )
-            finite &= _detect_group(matrix, u, gain, y, place, vectors, rx, tx, rest, x)
+            finite &= detect_group(matrix, u, gain, y, place, vectors, rx, tx, rest, x)
         return finite
 
     return compiled(signature(5, 7, gives="boolean"), linear_one_shot)
@@ -218,7 +218,7 @@ def prepare_kernel() -> Callable[..., None]:
             channel, _at = cut(matrix, group * (rx * row + SLACK), rx * row + SLACK)
             factor, _at = cut(u, group * n * row, n * row)
             scaling, _at = cut(gain, group * n * 16, n * 16)
-            _prepare_group(
+            prepare_group(
                 h, place, noise, method, rx, tx, channel, factor, scaling, space, error_var
             )
 
@@ -238,6 +238,6 @@ def detect_kernel() -> Callable[..., None]:
             channel, _at = cut(matrix, group * (rx * row + SLACK), rx * row + SLACK)
             factor, _at = cut(u, group * n * row, n * row)
             scaling, _at = cut(gain, group * n * 16, n * 16)
-            _detect_group(channel, factor, scaling, y, place, vectors, rx, tx, space, x)
+            detect_group(channel, factor, scaling, y, place, vectors, rx, tx, space, x)
 
     return compiled(signature(5, 6), linear_detect)

@@ -50,6 +50,50 @@ def _real_parts(c, num_tx, n, out):
         store(out, i * 16, splat(0.0))
 
 
+@inlined
+def widely_linear_group(h, y, noise, x, error_var, lanes, vectors, rx, tx, space):
+    """16 channels with all their vectors; returns whether the outputs are all finite.
+
+    lanes: (first channel, last channel of all).
+    """
+    row, n, real = row_length(tx), padded_real(tx), real_row(tx)
+    start, end = lanes
+    matrix, at = cut(space, 0, rx * row + SLACK)
+    complex_gram, at = cut(space, at, padded(tx) * row)
+    received, at = cut(space, at, rx * 32 + SLACK)
+    c, at = cut(space, at, padded(tx) * 32)
+    r, at = cut(space, at, n * real)
+    u, at = cut(space, at, n * real)
+    scale, at = cut(space, at, n * 16)
+    power, at = cut(space, at, n * 16)
+    gain, at = cut(space, at, n * 16)
+    b, at = cut(space, at, n * 16)
+    middle, at = cut(space, at, n * 16)
+    result, at = cut(space, at, n * 16 + SLACK)
+    interleave(h, (start, end, rx * tx * 2), 0, rx, 2 * tx, matrix, row)
+    gram(matrix, row, rx, padded(tx), complex_gram, row)
+    real_from_complex(complex_gram, row, tx, 1, splat(1.0), r, real)
+    for i in range(tx):
+        store(r, i * real + i * 16, load(r, i * real + i * 16) + 0.5 * noise)
+    real_cholesky(r, real, n, scale)
+    real_inverse(r, real, n, scale, u, power)
+    _scalings(power, noise, tx, gain, result)
+    deinterleave(result, tx * 16, 1, tx, error_var, (start, end, tx), 0)
+    checksum = splat(0.0)
+    for t in range(vectors):
+        place = (start, end, vectors * rx * 2)
+        interleave(y, place, t * rx * 2, 1, rx * 2, received, rx * 32)
+        correlate(matrix, row, rx, padded(tx), received, 0, 1, c, 0)
+        _real_parts(c, tx, n, b)
+        real_solve(u, real, n, b, middle, result)
+        for i in range(0, tx * 16, 16):
+            estimate = load(result, i) * load(gain, i)
+            checksum = checksum + estimate * 0.0
+            store(result, i, estimate)
+        deinterleave(result, tx * 16, 1, tx, x, (start, end, vectors * tx), t * tx)
+    return all_finite(checksum)
+
+
 @functools.cache
 def one_shot_kernel() -> Callable[..., bool]:
     """kernel(h, y, noise_var, x, error_var, first, last, num, vectors, rx, tx, space).
@@ -60,45 +104,10 @@ def one_shot_kernel() -> Callable[..., bool]:
 
     def widely_linear(h, y, noise_var, x, error_var, first, last, num, vectors, rx, tx, space):
         _ = stamp
-        row, n, real = row_length(tx), padded_real(tx), real_row(tx)
-        matrix, at = cut(space, 0, rx * row + SLACK)
-        complex_gram, at = cut(space, at, padded(tx) * row)
-        received, at = cut(space, at, rx * 32 + SLACK)
-        c, at = cut(space, at, padded(tx) * 32)
-        r, at = cut(space, at, n * real)
-        u, at = cut(space, at, n * real)
-        scale, at = cut(space, at, n * 16)
-        power, at = cut(space, at, n * 16)
-        gain, at = cut(space, at, n * 16)
-        b, at = cut(space, at, n * 16)
-        middle, at = cut(space, at, n * 16)
-        result, at = cut(space, at, n * 16 + SLACK)
         finite = True
         for group in range(first, last):
-            start, end = group * 16, num - 1
-            noise = load(noise_var, start)
-            interleave(h, (start, end, rx * tx * 2), 0, rx, 2 * tx, matrix, row)
-            gram(matrix, row, rx, padded(tx), complex_gram, row)
-            real_from_complex(complex_gram, row, tx, 1, splat(1.0), r, real)
-            for i in range(tx):
-                store(r, i * real + i * 16, load(r, i * real + i * 16) + 0.5 * noise)
-            real_cholesky(r, real, n, scale)
-            real_inverse(r, real, n, scale, u, power)
-            _scalings(power, noise, tx, gain, result)
-            deinterleave(result, tx * 16, 1, tx, error_var, (start, end, tx), 0)
-            checksum = splat(0.0)
-            for t in range(vectors):
-                place = (start, end, vectors * rx * 2)
-                interleave(y, place, t * rx * 2, 1, rx * 2, received, rx * 32)
-                correlate(matrix, row, rx, padded(tx), received, 0, 1, c, 0)
-                _real_parts(c, tx, n, b)
-                real_solve(u, real, n, b, middle, result)
-                for i in range(0, tx * 16, 16):
-                    estimate = load(result, i) * load(gain, i)
-                    checksum = checksum + estimate * 0.0
-                    store(result, i, estimate)
-                deinterleave(result, tx * 16, 1, tx, x, (start, end, vectors * tx), t * tx)
-            finite &= all_finite(checksum)
+            lanes, noise = (group * 16, num - 1), load(noise_var, group * 16)
+            finite &= widely_linear_group(h, y, noise, x, error_var, lanes, vectors, rx, tx, space)
         return finite
 
     return compiled(signature(5, 6, gives="boolean"), widely_linear)

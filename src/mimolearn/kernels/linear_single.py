@@ -15,15 +15,16 @@ from collections.abc import Callable
 
 import numpy as np
 
+from mimolearn.kernels.addresses import floats_at, scratch
 from mimolearn.kernels.compile import compiled, inlined, source_stamp
-from mimolearn.kernels.linear import BIASED_LMMSE, EPSILON, LMMSE, ZF, cut, signature
+from mimolearn.kernels.linear import BIASED_LMMSE, EPSILON, LMMSE, ZF, cut
 from mimolearn.kernels.simd import fma, fnma, lane_sum, splat
 from mimolearn.kernels.simd_memory import load, store
 
 
-def workspace(num_rx: int, num_tx: int) -> int:
+@inlined
+def _workspace(num_rx, width):
     """Floats of workspace: H, R, W, y and b, z in two planes each, and two diagonals."""
-    width = -(-num_tx // 16) * 16
     return 2 * (width * (num_rx + 2 * width + 3) + num_rx)
 
 
@@ -165,15 +166,20 @@ def _solve_channel(h, start, noise_var, method, rx, tx, width, planes, power, ga
 
 @functools.cache
 def one_shot_kernel() -> Callable[..., bool]:
-    """kernel(h, y, noise_var, x, error_var, num, vectors, rx, tx, method, space), all flat.
+    """kernel(h, y, noise_var, x, error_var, num, vectors, rx, tx, method).
 
-    Returns whether all outputs are finite.
+    The first five are addresses of contiguous tensors (see ``addresses``). Returns whether
+    all outputs are finite.
     """
     stamp = source_stamp()
 
-    def linear_single(h, y, noise_var, x, error_var, num, vectors, rx, tx, method, space):
+    def linear_single(h, y, noise_var, x, error_var, num, vectors, rx, tx, method):
         _ = stamp
         width = (tx + 15) // 16 * 16
+        h, y = floats_at(h, num * rx * tx * 2), floats_at(y, num * vectors * rx * 2)
+        noise_var, error_var = floats_at(noise_var, num), floats_at(error_var, num * tx)
+        x = floats_at(x, num * vectors * tx * 2)
+        space = scratch(_workspace(rx, width))
         hr, at = cut(space, 0, rx * width)
         hi, at = cut(space, at, rx * width)
         ar, at = cut(space, at, width * width)
@@ -207,4 +213,4 @@ def one_shot_kernel() -> Callable[..., bool]:
                     x[to + 2 * i + 1] = im
         return checksum == np.float32(0.0)
 
-    return compiled(signature(5, 5, gives="boolean"), linear_single)
+    return compiled(f"boolean({', '.join(['int64'] * 10)})", linear_single)

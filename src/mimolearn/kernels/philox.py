@@ -125,7 +125,8 @@ def _box_muller(a, b):
 
 
 @inlined
-def _store_normals(out, at, key, stream, group, scale):
+def store_normals(out, at, key, stream, group, scale):
+    """Normals 64 group ... 64 group + 63 of a stream, times scale."""
     a, b, c, d = _blocks(key, stream, group * np.uint64(16))
     x0, x1 = _box_muller(a, b)
     x2, x3 = _box_muller(c, d)
@@ -135,25 +136,48 @@ def _store_normals(out, at, key, stream, group, scale):
     store(out, at + 48, x3 * scale)
 
 
+@inlined
+def normals(out, key, stream, start, scale, scratch):
+    """What ``fill_normal`` writes. scratch: 64 floats."""
+    group, done = start // 64, 0
+    skip = start - group * 64
+    while done < out.size:
+        if skip == 0 and out.size - done >= 64:
+            store_normals(out, done, key, stream, np.uint64(group), scale)
+            done += 64
+        else:
+            store_normals(scratch, 0, key, stream, np.uint64(group), scale)
+            count = min(64 - skip, out.size - done)
+            out[done : done + count] = scratch[skip : skip + count]
+            done += count
+        skip = 0
+        group += 1
+
+
+@inlined
+def integers(out, num_values, key, stream, start, scratch):
+    """What ``fill_integers`` writes. scratch: 64 uint32."""
+    group, done = start // 64, 0
+    skip = start - group * 64
+    while done < out.size:
+        words = _blocks(key, stream, np.uint64(group) * np.uint64(16))
+        for w in range(4):
+            store_int(scratch, 16 * w, multiply_high(words[w], num_values))
+        count = min(64 - skip, out.size - done)
+        for i in range(count):
+            out[done + i] = scratch[skip + i]
+        done += count
+        skip = 0
+        group += 1
+
+
 @functools.cache
 def _normal_kernel() -> Callable[..., None]:
-    constants = (_GROUP, source_stamp())
+    stamp = source_stamp()
 
     def philox_normals(out, key, stream, start, scale, scratch):
-        size, _ = constants
-        group, done = start // size, 0
-        skip = start - group * size
-        while done < out.size:
-            if skip == 0 and out.size - done >= size:
-                _store_normals(out, done, key, stream, np.uint64(group), scale)
-                done += size
-            else:
-                _store_normals(scratch, 0, key, stream, np.uint64(group), scale)
-                count = min(size - skip, out.size - done)
-                out[done : done + count] = scratch[skip : skip + count]
-                done += count
-            skip = 0
-            group += 1
+        _ = stamp
+        normals(out, key, stream, start, scale, scratch)
 
     signature = "void(float32[::1], uint64, uint64, int64, float32, float32[::1])"
     return compiled(signature, philox_normals)
@@ -161,22 +185,11 @@ def _normal_kernel() -> Callable[..., None]:
 
 @functools.cache
 def _integer_kernel() -> Callable[..., None]:
-    constants = (_GROUP, source_stamp())
+    stamp = source_stamp()
 
     def philox_integers(out, num_values, key, stream, start, scratch):
-        size, _ = constants
-        group, done = start // size, 0
-        skip = start - group * size
-        while done < out.size:
-            words = _blocks(key, stream, np.uint64(group) * np.uint64(16))
-            for w in range(4):
-                store_int(scratch, 16 * w, multiply_high(words[w], num_values))
-            count = min(size - skip, out.size - done)
-            for i in range(count):
-                out[done + i] = scratch[skip + i]
-            done += count
-            skip = 0
-            group += 1
+        _ = stamp
+        integers(out, num_values, key, stream, start, scratch)
 
     signature = "void(int64[::1], uint32, uint64, uint64, int64, uint32[::1])"
     return compiled(signature, philox_integers)

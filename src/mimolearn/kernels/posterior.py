@@ -6,7 +6,7 @@ import numpy as np
 
 from mimolearn.kernels.compile import inlined
 from mimolearn.kernels.simd import absolute, fma, maximum, select, splat
-from mimolearn.kernels.simd_math import exp
+from mimolearn.kernels.simd_math import exp_of_negative
 from mimolearn.kernels.simd_memory import load, store
 
 
@@ -19,7 +19,7 @@ def axis_posterior(r, error_var, levels, space):
     if levels.size == 2:
         level = levels[1]
         z = r * level / error_var
-        e = exp(absolute(z) * -2.0)
+        e = exp_of_negative(absolute(z) * -2.0)
         tanh = (1.0 - e) / (1.0 + e)
         mean = level * select(z < np.float32(0.0), -tanh, tanh)
         # 4 a^2 e / (1 + e)^2, not a^2 - mean^2, which cancels at high SNR.
@@ -33,7 +33,7 @@ def axis_posterior(r, error_var, levels, space):
         best = maximum(best, metric)
     total, first = splat(0.0), splat(0.0)
     for i in range(levels.size):
-        weight = exp(load(space, i * 16) - best)
+        weight = exp_of_negative(load(space, i * 16) - best)
         store(space, i * 16, weight)
         total = total + weight
         first = fma(weight, splat(levels[i]), first)

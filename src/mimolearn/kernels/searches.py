@@ -104,32 +104,63 @@ def sphere(
     return indices, incomplete, spent, ok
 
 
-def max_log_ml(
-    y: Tensor, h: Tensor, noise_var: Tensor, constellation: Constellation
-) -> tuple[Tensor, Tensor, Tensor] | None:
-    """Max-log logits (*C, T, Nt, M), joint decisions (*C, T, Nt); where they are valid (*C).
+def soft_sphere(
+    y: Tensor, h: Tensor, noise_var: Tensor, constellation: Constellation, clip: float, nodes: int
+) -> tuple[Tensor, Tensor, Tensor, Tensor] | None:
+    """LLRs (*C, T, Nt, K), incomplete and multiplications (*C, T); where they are valid (*C).
 
-    As ``k_best``.
+    nodes: the most that a search may visit. As ``sphere``.
     """
     if not _serves(y, h, noise_var):
         return None
+    from mimolearn.kernels import soft_sphere_float32 as kernels
+
+    tx, axes = h.shape[-1], 1 if constellation.is_real else 2
+    llr = torch.empty(*y.shape[:-1], tx, constellation.bits_per_symbol)
+    incomplete = torch.empty(y.shape[:-1], dtype=torch.bool)
+    spent = torch.empty(y.shape[:-1], dtype=torch.int64)
+    settings, bits = _settings(constellation, clip)
+    kernel, space = kernels.kernel(), kernels.workspace(tx, axes)
+    out = bits, flat(llr), flat(incomplete), flat(spent)
+
+    def search(problems: ndarray, ok: ndarray, first: int, last: int, vectors: int) -> None:
+        sizes = (first, last, vectors, tx, axes, nodes)
+        kernel(problems, settings, *out, ok, *sizes, workspace(space))
+
+    ok = _on_triangles(y, h, noise_var, axes, settings, search, float(axes * tx) ** 3)
+    return llr, incomplete, spent, ok
+
+
+def ml(
+    y: Tensor, h: Tensor, noise_var: Tensor, constellation: Constellation, method: str
+) -> tuple[Tensor, Tensor, Tensor, Tensor] | None:
+    """Logits of all levels (*C, T, Nt, A, L), LLRs (*C, T, Nt, K), joint decisions (*C, T, Nt).
+
+    method: "exact" or "max-log". As ``k_best``; the last one says where they are valid, (*C).
+    """
+    if not _serves(y, h, noise_var):
+        return None
+    from mimolearn.kernels import ml_enumeration
     from mimolearn.kernels import ml_float32 as kernels
 
     tx, axes = h.shape[-1], 1 if constellation.is_real else 2
     num_levels, num_points = constellation.num_levels, constellation.num_points
-    logits = torch.empty(*y.shape[:-1], tx, num_points)
+    logits = torch.empty(*y.shape[:-1], tx, axes, num_levels)
+    llr = torch.empty(*y.shape[:-1], tx, constellation.bits_per_symbol)
     decided = torch.empty(*y.shape[:-1], tx, dtype=torch.int64)
-    settings, _ = _settings(constellation)
+    settings, bits = _settings(constellation)
     to_index = constellation.axis(torch.float64).to_index.numpy()
-    in_lanes, space = kernels.lane_streams(tx, num_points), kernels.workspace(tx, axes, num_levels)
-    kernel, out = kernels.kernel(num_levels, axes), (to_index, flat(logits), flat(decided))
+    in_lanes = ml_enumeration.lane_streams(tx, num_points)
+    space = ml_enumeration.workspace(tx, axes, num_levels)
+    kernel = kernels.kernel(num_levels, axes, method == "exact")
+    out = (bits, to_index, flat(logits), flat(llr), flat(decided))
 
     def search(problems: ndarray, ok: ndarray, first: int, last: int, vectors: int) -> None:
         kernel(problems, settings, *out, ok, first, last, vectors, tx, in_lanes, workspace(space))
 
     cost = float(num_points) ** (tx - 1)
     ok = _on_triangles(y, h, noise_var, axes, settings, search, cost)
-    return logits, decided, ok
+    return logits, llr, decided, ok
 
 
 def _on_triangles(

@@ -293,25 +293,38 @@ def lane_sum(builder: Any, a: Any) -> Any:
     return builder.extract_element(a, _INT32(0))
 
 
-def _smallest_lane(builder: Any, a: Any, less: Callable[[Any, Any], Any]) -> Any:
+def _first_lane(builder: Any, a: Any, first: Callable[[Any, Any], Any]) -> Any:
     undefined = ir.Constant(a.type, ir.Undefined)
     for half in (8, 4, 2, 1):
         order = [(lane + half) % LANES for lane in range(LANES)]
         moved = builder.shuffle_vector(a, undefined, ir.Constant(LLVM[I32], order))
-        a = builder.select(less(a, moved), a, moved)
+        a = builder.select(first(a, moved), a, moved)
     return builder.extract_element(a, _INT32(0))
 
 
 @vector_function(types.float32, F32)
 def lane_min(builder: Any, a: Any) -> Any:
     """The smallest lane, where none is NaN."""
-    return _smallest_lane(builder, a, lambda x, y: builder.fcmp_ordered("<", x, y))
+    return _first_lane(builder, a, lambda x, y: builder.fcmp_ordered("<", x, y))
 
 
 @vector_function(types.int32, I32)
 def lane_min_int(builder: Any, a: Any) -> Any:
     """The smallest lane, signed."""
-    return _smallest_lane(builder, a, lambda x, y: builder.icmp_signed("<", x, y))
+    return _first_lane(builder, a, lambda x, y: builder.icmp_signed("<", x, y))
+
+
+@vector_function(types.int32, I32)
+def lane_max_int(builder: Any, a: Any) -> Any:
+    """The largest lane, signed."""
+    return _first_lane(builder, a, lambda x, y: builder.icmp_signed(">", x, y))
+
+
+@vector_function(I32, I32, MASK)
+def compress(builder: Any, a: Any, mask: Any) -> Any:
+    """The lanes where the mask is true, in their order; what is in the lanes after them is open."""
+    name = f"llvm.experimental.vector.compress.v{LANES}i32"
+    return call_llvm(builder, name, a.type, a, mask, ir.Constant(a.type, ir.Undefined))
 
 
 @vector_function(types.int64, MASK)

@@ -15,6 +15,8 @@ from mimolearn.kernels.simd import (
     as_float_bits,
     as_int_bits,
     float_to_int,
+    fma,
+    fnma,
     int_to_float,
     maximum,
     minimum,
@@ -31,6 +33,7 @@ _ROUNDER = np.float32(12582912.0)
 _TINY_SCALE = np.float32(2**24)
 _SMALLEST_NORMAL = np.float32(2.0**-126)
 _SQRT_HALF_BITS = 0x3F3504F3
+_ONE_BITS = 0x3F800000
 _TOP_12_BITS = 0xFFFFF000
 _INFINITY = np.float32(np.inf)
 _NAN = np.float32(np.nan)
@@ -59,6 +62,22 @@ def exp(x):
     # An arithmetic halving by way of a positive number: >> shifts in zeros.
     half = ((integer + 256) >> 1) - 128
     return (y * _power_of_two(half)) * _power_of_two(integer - half)
+
+
+@inlined
+def exp_of_negative(x):
+    """e^x for x <= 0, at least e^-87: faster than ``exp``, and free to fuse its operations."""
+    clamped = maximum(splat(np.float32(-87.0)), x)
+    rounded = fma(clamped, splat(_INVERSE_LN2), splat(_ROUNDER))
+    n = rounded - _ROUNDER
+    r = fnma(n, splat(_LN2_LOW), fnma(n, splat(_LN2_HIGH), clamped))
+    q = fma(r, splat(np.float32(0.0013942214)), splat(np.float32(0.008368849)))
+    q = fma(q, r, splat(np.float32(0.041666385)))
+    q = fma(q, r, splat(np.float32(0.1666652)))
+    q = fma(q, r, splat(np.float32(0.5)))
+    y = fma(r * r, q, r + np.float32(1.0))
+    # The last bits of ``rounded`` are those of n.
+    return y * as_float_bits((as_int_bits(rounded) << 23) + _ONE_BITS)
 
 
 @inlined

@@ -41,7 +41,7 @@ def soft_sphere(columns, z, bits, clip, max_nodes, llr, incomplete, work):
                 columns[c], residual, reals, ints, counter, bits, clip, max_nodes
             )
             if np.isfinite(nearest):
-                _fill_llr(ints[3], counter, nearest, bits, llr[c, t])
+                fill_llr(ints[3], counter, nearest, bits, llr[c, t])
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -92,7 +92,7 @@ def _search(columns, residual, reals, ints, counter, bits, clip, max_nodes):
             continue
         path[k] = own
         if k == 0:
-            nearest = _leaf(total, nearest, chosen, best, counter, bits, clip, below_max, path)
+            nearest = enter_leaf(total, nearest, chosen, best, counter, bits, clip, below_max, path)
             move = _SIBLING
             continue
         above = residual[k]
@@ -108,7 +108,7 @@ def _search(columns, residual, reals, ints, counter, bits, clip, max_nodes):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _leaf(total, nearest, chosen, best, counter, bits, clip, below_max, path):
+def enter_leaf(total, nearest, chosen, best, counter, bits, clip, below_max, path):
     """Enter a leaf into the best leaf and the counters; returns the smallest distance."""
     n, num_bits = counter.shape
     if total < nearest:
@@ -139,7 +139,7 @@ def _leaf(total, nearest, chosen, best, counter, bits, clip, below_max, path):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _fill_llr(best, counter, nearest, bits, llr):
+def fill_llr(best, counter, nearest, bits, llr):
     """Counters to LLRs; a bit whose counter a cut search never met takes the largest gap known."""
     n, num_bits = counter.shape
     largest = 0.0

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 import mimolearn
+from mimolearn.kernels.door import PATHS
 from mimolearn.simulation.store import STORE_SCHEMA
 
 _PACKAGES = ("torch", "numpy", "numba", "llvmlite", "sionna-no-rt", "sionna")
@@ -49,11 +50,7 @@ def machine() -> dict[str, Any]:
             "torch_threads": torch.get_num_threads(),
         },
         "devices": ["cpu", *_accelerators()],
-        "paths": {
-            "torch": "gradients, double precision, other devices, very large matrices",
-            "one by one": "CPU, single precision, fewer than 8 channels",
-            "interleaved": "CPU, single precision, 8 channels or more: 16 to a vector",
-        },
+        "paths": dict(PATHS),
         "kernel_cache": {
             "folder": str(folder) if folder else None,
             "writable": folder is not None and os.access(_existing(folder), os.W_OK),

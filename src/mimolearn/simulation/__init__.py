@@ -12,6 +12,7 @@ from mimolearn.simulation.contender import Contender
 from mimolearn.simulation.counts import Counts, ErrorPositions
 from mimolearn.simulation.crossing import SnrEstimate, SnrGap
 from mimolearn.simulation.engine import compare, list_results, load_results, simulate
+from mimolearn.simulation.forecast import CurveForecast, Forecast, forecast
 from mimolearn.simulation.progress import ContenderProgress, ProgressEvent
 from mimolearn.simulation.results import (
     Comparison,
@@ -49,7 +50,9 @@ __all__ = [
     "CostReport",
     "Counts",
     "Curve",
+    "CurveForecast",
     "ErrorPositions",
+    "Forecast",
     "Interval",
     "Metric",
     "PairedDifference",
@@ -65,6 +68,7 @@ __all__ = [
     "compare",
     "compare_beams",
     "cost_report",
+    "forecast",
     "list_results",
     "load_beam_comparison",
     "load_comparison",

@@ -1,9 +1,10 @@
 """The unit of work: draw one chunk of channels once, run every contender on it, count errors.
 
-Contenders are paired, so all see the same full (h, y). The triangle of H = Q R would be cheaper to
-draw, but it is the same experiment only to receivers that look at H^H H and H^H y alone: one that
-estimates ||y - H x||^2 over Nr antennas (``oamp``), or that was trained on Nr rows, meets another
-channel. Whole channels are therefore drawn for all, with nothing but the drawing itself in a pass.
+Contenders are paired, so all see the same (h, y). A chunk goes one of two ways, with the same
+integers: linear detectors on independent Gaussian channels take the fused pass (see ``fused``),
+everything else is drawn whole, then detected batch by batch. Triangles of H = Q R in place of H are
+cheaper still, but the same experiment only to some receivers: who asks for them by
+``Scenario.draws`` has another scenario with a key of its own.
 """
 
 from __future__ import annotations
@@ -19,9 +20,13 @@ from torch import Tensor
 from mimolearn.detectors import Detector
 from mimolearn.errors import InvalidInputError, MimolearnError, all_finite
 from mimolearn.kernels import decisions
+from mimolearn.kernels.simulation import is_compiled
+from mimolearn.randomness import CounterGenerator
 from mimolearn.scenario import Block, Scenario
 from mimolearn.simulation.counts import Counts, ErrorPositions
-from mimolearn.simulation.seeds import chunk_generator
+from mimolearn.simulation.draws import check_draws
+from mimolearn.simulation.fused import answer_fused
+from mimolearn.simulation.seeds import chunk_seed
 from mimolearn.threads import one_thread
 
 # Measured with lmmse in torch, 32 x 64: 43 us per channel with 1 to 4 MB a call, 90 us with 64 MB
@@ -29,6 +34,8 @@ from mimolearn.threads import one_thread
 _CHUNK_BYTES = 8 * 2**20
 _MAX_CHANNELS = 2048
 _BATCHES = 2
+# The fused kernel takes longer to compile, once, than it saves in fewer chunks than these.
+_LONG_RUN = 256
 
 
 class ChunkResult(NamedTuple):
@@ -63,15 +70,39 @@ def run_chunk(
     The counts depend on the arguments alone: one thread is used whatever torch is set to, and
     each detector sees the same batches whoever else runs.
     """
+    check_draws(scenario, detectors)
+    num, seed = chunk_channels(scenario), chunk_seed(scenario.key(), snr, chunk)
     with one_thread(), torch.no_grad():
-        block = _draw(scenario, snr, chunk)
-        block, bad = _replace_nonfinite(block)
-        return [_count(scenario, block, bad, label, detector) for label, detector in detectors]
+        batch, only = batch_channels(scenario), [detector for _, detector in detectors]
+        fused = None
+        if detectors and (chunk >= _LONG_RUN or is_compiled()):
+            fused = answer_fused(scenario, float(snr), num, batch, seed, only)
+        if fused is None:
+            generator = CounterGenerator(seed)
+            return run_plainly(scenario, float(snr), num, generator, detectors)
+        sent, decided = fused
+        finite = torch.ones(sent.shape[:-1], dtype=torch.bool)
+        return [
+            _count(sent, _Answers(indices, finite, 0, None), label, detector)
+            for indices, (label, detector) in zip(decided, detectors, strict=True)
+        ]
 
 
-def _draw(scenario: Scenario, snr: str, chunk: int) -> Block:
-    generator = chunk_generator(scenario.key(), snr, chunk)
-    return scenario.draw(float(snr), chunk_channels(scenario), generator)
+def run_plainly(
+    scenario: Scenario,
+    snr_db: float,
+    num_channels: int,
+    generator: CounterGenerator,
+    detectors: Sequence[tuple[str, Detector]],
+) -> list[ChunkResult]:
+    """The path that serves every scenario and every detector."""
+    block, bad = _replace_nonfinite(scenario.draw(snr_db, num_channels, generator))
+    results = []
+    for label, detector in detectors:
+        answers = _answers(scenario, block, label, detector)
+        answers = answers._replace(finite=answers.finite & ~bad[:, None])
+        results.append(_count(block.indices, answers, label, detector))
+    return results
 
 
 def _replace_nonfinite(block: Block) -> tuple[Block, Tensor]:
@@ -90,14 +121,10 @@ def _replace_nonfinite(block: Block) -> tuple[Block, Tensor]:
     return Block(block.indices, block.h, h_hat, y, noise_var), ~good
 
 
-def _count(
-    scenario: Scenario, block: Block, bad: Tensor, label: str, detector: Detector
-) -> ChunkResult:
-    answers = _answers(scenario, block, label, detector)
-    valid = answers.finite & ~bad[:, None]
+def _count(sent: Tensor, answers: _Answers, label: str, detector: Detector) -> ChunkResult:
     # Once a chunk: what a call costs beside a kernel's work is worth whole vectors.
     bits, symbols, inside = decisions.count_errors(
-        block.indices, answers.indices, valid, detector.constellation.bits_per_symbol
+        sent, answers.indices, answers.finite, detector.constellation.bits_per_symbol
     )
     if not inside:
         last = detector.constellation.num_points - 1
@@ -105,17 +132,17 @@ def _count(
     bits, symbols = bits.numpy(), symbols.numpy()
     wrong = np.flatnonzero(symbols)
     positions = ErrorPositions(wrong.astype(np.int64), bits[wrong], symbols[wrong])
-    num_symbols = block.indices.numel()
+    num_symbols = sent.numel()
     counts = Counts(
         chunks=1,
-        channels=len(block.h),
+        channels=len(sent),
         vectors=symbols.size,
         symbols=num_symbols,
         bits=num_symbols * detector.constellation.bits_per_symbol,
         bit_errors=int(bits.sum()),
         symbol_errors=int(symbols.sum()),
         vector_errors=len(wrong),
-        nonfinite=int((~valid).sum()),
+        nonfinite=int((~answers.finite).sum()),
         incomplete=answers.incomplete,
         work=answers.work,
     )

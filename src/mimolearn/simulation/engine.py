@@ -11,16 +11,17 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from mimolearn.errors import check_positive_int
 from mimolearn.scenario import Scenario
 from mimolearn.simulation.contender import Contender
-from mimolearn.simulation.executors import Executor, ProcessExecutor, SerialExecutor, Task
+from mimolearn.simulation.draws import check_draws
+from mimolearn.simulation.executors import Executor, Task
 from mimolearn.simulation.progress import Progress, ProgressEvent
 from mimolearn.simulation.results import Comparison, CostReport, Provenance, Timing
 from mimolearn.simulation.run import RunPlan, adjust_plan, load_comparison
 from mimolearn.simulation.schedule import Schedule
 from mimolearn.simulation.store import Store, StoredScenario
 from mimolearn.simulation.timing import cost_report, measure_timing
+from mimolearn.simulation.where import Where
 
 _LIBRARIES = ("torch", "numpy", "scipy", "sionna-no-rt")
 
@@ -39,6 +40,8 @@ def simulate(
     floor: float | None = None,
     store: str | Path | None = None,
     workers: int = 1,
+    executor: str = "auto",
+    ray_address: str | None = None,
     progress: Progress | None = None,
 ) -> Comparison:
     """Count the errors of every contender on the same draws, until each point is known well enough.
@@ -47,7 +50,9 @@ def simulate(
     snr_db: SNRs in dB, a list or "0:20:2". plan: a RunPlan; what is given besides it replaces its
     fields (see RunPlan for them). store: a results file, which is taken up where it was left, or
     None for memory. workers: 1 runs here; more run in as many processes (a script then needs the
-    usual ``if __name__ == "__main__":``). progress: called after every chunk.
+    usual ``if __name__ == "__main__":``). executor: "serial" or "processes" in place of that
+    choice, or "ray": the cluster at ray_address, or one of ``workers`` processors that is started
+    for the run. progress: called after every chunk.
     The counts do not depend on workers, on interruptions, or on who else competes.
     Ctrl-C leaves the file consistent: ``load_results`` reads what there is, a second call goes on.
     Raises InvalidInputError for bad arguments, ResultsFileError for a bad file.
@@ -67,7 +72,8 @@ def simulate(
         max_vectors=max_vectors,
         floor=floor,
     )
-    return _simulate(scenario, plan, store, workers, progress, measure=False)
+    where = Where(executor, workers, ray_address)
+    return _simulate(scenario, plan, store, where, progress, measure=False)
 
 
 def compare(
@@ -84,6 +90,8 @@ def compare(
     floor: float | None = None,
     store: str | Path | None = None,
     workers: int = 1,
+    executor: str = "auto",
+    ray_address: str | None = None,
     progress: Progress | None = None,
 ) -> Comparison:
     """``simulate``, and measure how long each contender takes on this machine.
@@ -110,7 +118,8 @@ def compare(
         max_vectors=max_vectors,
         floor=floor,
     )
-    return _simulate(scenario, plan, store, workers, progress, measure=True)
+    where = Where(executor, workers, ray_address)
+    return _simulate(scenario, plan, store, where, progress, measure=True)
 
 
 def load_results(
@@ -142,12 +151,13 @@ def _simulate(
     scenario: Scenario,
     plan: RunPlan,
     path: str | Path | None,
-    workers: int,
+    where: Where,
     progress: Progress | None,
     *,
     measure: bool,
 ) -> Comparison:
-    check_positive_int("workers", workers)
+    where.check()
+    check_draws(scenario, [(c.label, c.build(scenario.constellation)) for c in plan.contenders])
     with closing(Store(path)) as store:
         store.register(scenario, plan.contenders)
         saved = store.load_run(scenario.key()) or {}
@@ -157,7 +167,7 @@ def _simulate(
         schedule = Schedule(scenario, plan)
         _restore(schedule, store)
         if not schedule.done:
-            run_schedule(_executor(scenario, plan, workers), schedule, store, progress)
+            run_schedule(where.start(scenario, plan.contenders), schedule, store, progress)
         if measure:
             saved["timings"] = {**saved["timings"], **_timings(scenario, plan)}
             store.save_run(scenario.key(), saved)
@@ -202,12 +212,6 @@ def _event(
         elapsed_s=elapsed_s,
         eta_s=(expected - done) * elapsed_s / chunks,
     )
-
-
-def _executor(scenario: Scenario, plan: RunPlan, workers: int) -> Executor:
-    if workers == 1:
-        return SerialExecutor(scenario, plan.contenders)
-    return ProcessExecutor(scenario, plan.contenders, workers)
 
 
 def _restore(schedule: Schedule, store: Store) -> None:

@@ -81,20 +81,12 @@ class ProcessExecutor(Executor):
     def __init__(
         self, scenario: Scenario, contenders: tuple[Contender, ...], num_workers: int
     ) -> None:
-        for contender in contenders:
-            if contender.is_object:
-                raise InvalidInputError(
-                    f"workers: contender {contender.label!r} is a detector object, which cannot "
-                    "be sent to worker processes; use workers=1"
-                )
-        _build(scenario, contenders)
+        self._setup = setup_for_workers(scenario, contenders)
         self._num_workers = num_workers
         # One chunk waits for each worker: enough to keep it busy, little to waste at a stop.
         self.capacity = 2 * num_workers
-        content = [contender.to_dict() for contender in contenders]
-        self._setup = (scenario.model_dump_json(), json.dumps(content))
         self._pool = self._start()
-        self._running: dict[Future[list[_Reply]], Task] = {}
+        self._running: dict[Future[list[Reply]], Task] = {}
         self._restarts = 0
 
     def submit(self, task: Task) -> None:
@@ -110,7 +102,7 @@ class ProcessExecutor(Executor):
             for future in done:
                 task = self._running.pop(future)
                 try:
-                    finished.append((task, [_unpack(reply) for reply in future.result()]))
+                    finished.append((task, [reply.unpack() for reply in future.result()]))
                 except BrokenProcessPool:
                     lost.append(task)
             if lost:
@@ -154,29 +146,63 @@ class ProcessExecutor(Executor):
             self.submit(task)
 
 
-class _Reply(NamedTuple):
-    """A ChunkResult as plain values."""
+class Reply(NamedTuple):
+    """A ChunkResult as plain values, which can be sent."""
 
     counts: tuple[int | None, ...]
     positions: bytes
 
+    @classmethod
+    def pack(cls, result: ChunkResult) -> Reply:
+        """From a result."""
+        return cls(astuple(result.counts), result.positions.to_bytes())
 
-def _unpack(reply: _Reply) -> ChunkResult:
-    *integers, work = reply.counts
-    counts = Counts(*(int(value or 0) for value in integers), work=work)
-    return ChunkResult(counts, ErrorPositions.from_bytes(reply.positions))
+    def unpack(self) -> ChunkResult:
+        """The result again."""
+        *integers, work = self.counts
+        counts = Counts(*(int(value or 0) for value in integers), work=work)
+        return ChunkResult(counts, ErrorPositions.from_bytes(self.positions))
+
+
+class Worker(NamedTuple):
+    """What a process needs to run tasks: the scenario, and each contender's detector."""
+
+    scenario: Scenario
+    contenders: tuple[Contender, ...]
+    detectors: list[tuple[str, Detector]]
+
+    @classmethod
+    def from_setup(cls, scenario: str, contenders: str) -> Worker:
+        """From the texts of ``setup_for_workers``."""
+        built = Scenario.model_validate_json(scenario)
+        parsed = tuple(Contender.from_dict(content) for content in json.loads(contenders))
+        return cls(built, parsed, _build(built, parsed))
+
+    def run(self, task: Task) -> list[Reply]:
+        """One chunk."""
+        detectors = [self.detectors[i] for i in task.contenders]
+        results = run_chunk(self.scenario, task.snr, task.chunk, detectors)
+        return [Reply.pack(result) for result in results]
+
+
+def setup_for_workers(scenario: Scenario, contenders: tuple[Contender, ...]) -> tuple[str, str]:
+    """Scenario and contenders as JSON, for ``Worker.from_setup``; a bad option is refused here."""
+    for contender in contenders:
+        if contender.is_object:
+            raise InvalidInputError(
+                f"workers: contender {contender.label!r} is a detector object, which cannot "
+                "be sent to worker processes; use workers=1"
+            )
+    _build(scenario, contenders)
+    content = [contender.to_dict() for contender in contenders]
+    return scenario.model_dump_json(), json.dumps(content)
 
 
 def _build(scenario: Scenario, contenders: tuple[Contender, ...]) -> list[tuple[str, Detector]]:
     return [(c.label, c.build(scenario.constellation)) for c in contenders]
 
 
-class _Worker(NamedTuple):
-    scenario: Scenario
-    detectors: list[tuple[str, Detector]]
-
-
-_worker: _Worker | None = None
+_worker: Worker | None = None
 
 
 def _start_worker(scenario: str, contenders: str) -> None:
@@ -185,9 +211,7 @@ def _start_worker(scenario: str, contenders: str) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_die_with_parent, daemon=True).start()
     torch.set_num_threads(1)
-    built = Scenario.model_validate_json(scenario)
-    parsed = tuple(Contender.from_dict(content) for content in json.loads(contenders))
-    _worker = _Worker(built, _build(built, parsed))
+    _worker = Worker.from_setup(scenario, contenders)
 
 
 def _die_with_parent() -> None:
@@ -197,8 +221,6 @@ def _die_with_parent() -> None:
         os._exit(1)
 
 
-def _work(snr: str, chunk: int, contenders: tuple[int, ...]) -> list[_Reply]:
+def _work(snr: str, chunk: int, contenders: tuple[int, ...]) -> list[Reply]:
     assert _worker is not None
-    detectors = [_worker.detectors[i] for i in contenders]
-    results = run_chunk(_worker.scenario, snr, chunk, detectors)
-    return [_Reply(astuple(r.counts), r.positions.to_bytes()) for r in results]
+    return _worker.run(Task(snr, chunk, contenders))

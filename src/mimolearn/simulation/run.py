@@ -112,7 +112,7 @@ def parse_snr_db(value: object) -> tuple[float, ...]:
     expected = "SNRs in dB: a list of numbers, '0,5,10' or 'first:last:step'"
     if isinstance(value, str):
         value = _parse_snr_text(value, expected)
-    numbers = value if isinstance(value, list | tuple) else [value]
+    numbers = value if isinstance(value, list | tuple | range) else [value]
     if not numbers or len(numbers) > 1000:
         raise invalid("snr_db", value, expected + ", at least one and at most 1000")
     checked = []

@@ -7,9 +7,9 @@ import hashlib
 import torch
 from torch import Generator, Tensor
 
+from mimolearn.channels.reduced import draw_reduced
 from mimolearn.scenario import Block, Scenario
 from mimolearn.training.recipe import SnrMix
-from mimolearn.training.reduced import draw_reduced, is_reducible
 
 
 def step_generator(seed: int, purpose: str, step: int) -> Generator:
@@ -22,11 +22,11 @@ def step_generator(seed: int, purpose: str, step: int) -> Generator:
 
 
 def draw_channels(scenario: Scenario, num_channels: int, generator: Generator) -> Tensor:
-    """Channels of the scenario, or where the theory allows it their triangles (see ``reduced``)."""
-    if is_reducible(scenario):
-        return draw_reduced(scenario, num_channels, generator)
-    size = scenario.num_rx_ant, scenario.num_tx_ant
-    return scenario.channel.draw(num_channels, *size, generator)
+    """Channels of the scenario, or triangles where theory allows (see ``channels.reduced``)."""
+    size = num_channels, scenario.num_rx_ant, scenario.num_tx_ant
+    if scenario.is_reducible():
+        return draw_reduced(scenario.channel, *size, generator)
+    return scenario.channel.draw(*size, generator)
 
 
 def draw_block(

@@ -6,10 +6,11 @@ from scipy import stats
 from torch import Generator
 
 from mimolearn import InvalidInputError, Scenario
+from mimolearn.channels.reduced import draw_reduced
 from mimolearn.linalg import gram
+from mimolearn.randomness import CounterGenerator
 from mimolearn.training import SnrMix
 from mimolearn.training.data import draw_block, mixed_noise_var
-from mimolearn.training.reduced import draw_reduced, is_reducible
 
 MODELS = ["rayleigh", "real-gaussian"]
 COUNT = 8000
@@ -20,18 +21,27 @@ def scenario(model="rayleigh", nt=3, nr=5, **fields):
     return Scenario(num_tx_ant=nt, num_rx_ant=nr, constellation="qpsk", channel=channel, **fields)
 
 
-def both(model, nt, nr):
+def triangles(s, count, generator, dtype=torch.complex64):
+    return draw_reduced(s.channel, count, s.num_rx_ant, s.num_tx_ant, generator, dtype)
+
+
+@pytest.fixture(params=["torch", "counter"])
+def source(request):
+    return Generator().manual_seed(1) if request.param == "torch" else CounterGenerator(1)
+
+
+def both(model, nt, nr, source):
     """Gram matrices of reduced and of direct draws, float64."""
     s = scenario(model, nt, nr)
-    reduced = draw_reduced(s, COUNT, Generator().manual_seed(1), torch.complex128)
+    reduced = triangles(s, COUNT, source, torch.complex128)
     direct = s.channel.draw(COUNT, nr, nt, Generator().manual_seed(2), torch.complex128)
     return gram(reduced), gram(direct)
 
 
 @pytest.mark.parametrize("model", MODELS)
 @pytest.mark.parametrize("size", [(3, 5), (3, 3)])
-def test_moments_are_those_of_direct_draws(model, size):
-    reduced, direct = both(model, *size)
+def test_moments_are_those_of_direct_draws(model, size, source):
+    reduced, direct = both(model, *size, source)
     for moment in (
         lambda g: g.real,
         lambda g: g.abs() ** 2,
@@ -47,15 +57,15 @@ def test_moments_are_those_of_direct_draws(model, size):
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_extreme_eigenvalues_have_the_same_law(model):
-    spectra = [torch.linalg.eigvalsh(g) for g in both(model, 3, 3)]
+def test_extreme_eigenvalues_have_the_same_law(model, source):
+    spectra = [torch.linalg.eigvalsh(g) for g in both(model, 3, 3, source)]
     for which in (0, -1):
         test = stats.ks_2samp(*(values[:, which].numpy() for values in spectra))
         assert test.pvalue > 1e-3
 
 
-def test_triangle_is_upper_with_positive_diagonal():
-    r = draw_reduced(scenario(), 10, Generator().manual_seed(1))
+def test_triangle_is_upper_with_positive_diagonal(source):
+    r = triangles(scenario(), 10, source)
     assert r.shape == (10, 3, 3)
     assert r.dtype == torch.complex64
     assert torch.equal(r, r.triu())
@@ -68,9 +78,12 @@ def test_what_cannot_be_reduced_is_refused():
         scenario(csi={"error_var": 0.1}),
         scenario("kronecker"),
     ):
-        assert not is_reducible(refused)
-        with pytest.raises(InvalidInputError, match="independent Gaussian entries"):
-            draw_reduced(refused, 2, Generator())
+        assert not refused.is_reducible()
+        with pytest.raises(InvalidInputError, match="draws: got 'reduced', expected 'full'"):
+            Scenario(**{**refused.model_dump(), "draws": "reduced"})
+        if refused.csi.error_var == 0:
+            with pytest.raises(InvalidInputError, match="independent Gaussian entries"):
+                triangles(refused, 2, Generator())
         block = draw_block(refused, SnrMix(), 2, 3, Generator().manual_seed(1))
         assert block.h.shape[1] == refused.num_rx_ant
 
@@ -89,7 +102,7 @@ def test_received_vectors_of_a_block_fit_their_channel():
 
 def test_levels_and_normalised_realisations():
     s = scenario(snr_definition="per_realisation")
-    h = draw_reduced(s, 6, Generator().manual_seed(1))
+    h = triangles(s, 6, Generator().manual_seed(1))
     mix = SnrMix(levels_db=(10.0,))
     noise_var = mixed_noise_var(s, mix, h, Generator().manual_seed(1))
     torch.testing.assert_close(noise_var, s.noise_var(10.0, h))

@@ -1,0 +1,163 @@
+"""`mimolearn plan`: what a curve will cost before it is simulated."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import sys
+from typing import Annotated, Any
+
+import typer
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from mimolearn.cli.app import AsJson, app, stdout
+from mimolearn.cli.compare import (
+    Contenders,
+    Metric,
+    MinErrors,
+    Quiet,
+    ScenarioFile,
+    ScenarioName,
+    SnrDb,
+    load_run,
+)
+
+
+@app.command()
+def plan(
+    file: ScenarioFile = None,
+    scenario: ScenarioName = None,
+    contender: Contenders = None,
+    snr_db: SnrDb = None,
+    metric: Metric = None,
+    min_errors: MinErrors = None,
+    target_error: Annotated[
+        float, typer.Option("--target-error", help="How far down the curves should reach.")
+    ] = 1e-6,
+    pilot_s: Annotated[
+        float, typer.Option("--pilot-s", help="Seconds of pilot for each contender, about.")
+    ] = 20.0,
+    hours: Annotated[float, typer.Option("--hours", help="Within how many hours.")] = 8.0,
+    processors: Annotated[
+        int | None, typer.Option("--processors", help="Of each machine [as many as this one has].")
+    ] = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Say how many vectors, processor hours and machines a comparison needs, from a short pilot.
+
+    Example: mimolearn plan --scenario lcgnet-32x64-bpsk --target-error 1e-6
+    """
+    from mimolearn.simulation import forecast
+
+    found, run = load_run(file, scenario, contender, snr_db, metric, None, min_errors, None)
+    processors = processors or os.cpu_count() or 1
+    with _progress(quiet) as progress:
+        result = forecast(
+            found, plan=run, target_error=target_error, pilot_s=pilot_s, progress=progress
+        )
+    machines = result.machines(hours, processors) if result.snr_db else None
+    if as_json:
+        content = {**_plain(result), "hours": hours, "processors": processors, "machines": machines}
+        sys.stdout.write(json.dumps(content, indent=2) + "\n")
+        return
+    console = stdout()
+    console.print(_table(result))
+    for curve in result.curves:
+        if curve.note:
+            console.print(f"{curve.label}: {curve.note}", highlight=False)
+    if not result.snr_db:
+        return
+    console.print(
+        f"All on common draws: {_span(result.cpu_s, _duration)} of one processor like this one; "
+        f"within {hours:g} h on {machines} machine{'s' * (machines != 1)} of {processors}.",
+        style="bold",
+        highlight=False,
+    )
+    console.print(
+        f"Run: --snr-db {','.join(f'{snr:g}' for snr in result.snr_db)} --target {target_error:g} "
+        f"--min-errors {result.min_errors} --max-vectors {result.max_vectors}",
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
+def _progress(quiet: bool) -> Any:
+    from contextlib import nullcontext
+
+    console = Console(stderr=True)
+    if quiet or not console.is_terminal:
+        return nullcontext()
+    return _status(console)
+
+
+class _status:  # noqa: N801  # a context manager that is used as a function
+    """One line that says where the pilot is."""
+
+    def __init__(self, console: Console) -> None:
+        self._status = console.status("pilot")
+
+    def __enter__(self) -> Any:
+        self._status.start()
+        return self._say
+
+    def __exit__(self, *_: object) -> None:
+        self._status.stop()
+
+    def _say(self, event: Any) -> None:
+        state = event.contenders[0]
+        self._status.update(
+            f"pilot: {state.label} at {event.snr_db:g} dB, {state.errors} errors in "
+            f"{state.vectors} vectors"
+        )
+
+
+def _table(result: Any) -> Table:
+    columns = (
+        "contender",
+        f"pilot reached ({result.metric})",
+        f"SNR at {result.target_error:g} [dB]",
+        "vectors",
+        "time of one processor",
+    )
+    table = Table(*columns, box=box.SIMPLE_HEAD, pad_edge=False)
+    for curve in result.curves:
+        table.add_row(
+            curve.label,
+            f"{curve.measured_rate:.1e} at {curve.measured_snr_db:g} dB",
+            _span(curve.required_snr_db, "{:.1f}".format),
+            _span(curve.vectors, "{:.1e}".format),
+            _span(curve.cpu_s, _duration),
+        )
+    return table
+
+
+def _span(values: Any, write: Any) -> str:
+    if not all(map(math.isfinite, values)):
+        return "not known"
+    low, high = write(values.low), write(values.high)
+    return low if low == high else f"{low} to {high}"
+
+
+def _duration(seconds: float) -> str:
+    for unit, size in (("h", 3600.0), ("min", 60.0)):
+        if seconds >= size:
+            return f"{seconds / size:.1f} {unit}"
+    return f"{seconds:.1f} s"
+
+
+def _plain(result: Any) -> dict[str, Any]:
+    """JSON has no NaN: what is not known is null."""
+    curves = [
+        {
+            name: [None if math.isnan(end) else end for end in value]
+            if isinstance(value, tuple)
+            else value
+            for name, value in curve._asdict().items()
+        }
+        for curve in result.curves
+    ]
+    return {**result._asdict(), "curves": curves}
