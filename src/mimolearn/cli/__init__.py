@@ -4,4 +4,14 @@
 from mimolearn.cli import beamform, compare, doctor, listing, plan, reproduce, training
 from mimolearn.cli.app import app, main
 
-__all__ = ["app", "beamform", "compare", "doctor", "listing", "main", "plan", "reproduce", "training"]
+__all__ = [
+    "app",
+    "beamform",
+    "compare",
+    "doctor",
+    "listing",
+    "main",
+    "plan",
+    "reproduce",
+    "training",
+]
