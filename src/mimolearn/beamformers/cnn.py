@@ -7,12 +7,13 @@ from torch import Tensor, nn
 
 from mimolearn.beamformers.array import HybridArray
 from mimolearn.beamformers.base import Beams, LearnedBeamformer
-from mimolearn.beamformers.descent import normalised
-from mimolearn.beamformers.digital import mean_square_error, mmse_receive
+from mimolearn.beamformers.descent import normalised, rms
+from mimolearn.beamformers.digital import mean_square_error, mmse_receive, mmse_transmit
 from mimolearn.beamformers.gains import align_phases
 from mimolearn.beamformers.objective import log_bound, look
 from mimolearn.beamformers.samples import samples_for
 from mimolearn.beamformers.start import aligned_start
+from mimolearn.beamformers.svd_phase import matched_start, svd_phases
 from mimolearn.constellation import Constellation
 from mimolearn.errors import check_one_of, check_positive_int, invalid
 
@@ -25,8 +26,9 @@ class Cnn(LearnedBeamformer):
     batch normalisation (17 there) on H as 2K real planes of Nr x Nt, and fully connected heads.
     Differences: one trunk for both analog parts and one for both digital ones instead of four
     networks; residual connections, without which 17 layers did not train here; the noise level is
-    an input, so that one network serves a range of SNRs; W's network turns MMSE receivers (a
-    black box alone had to learn a matrix inverse), V's is free.
+    an input, so that one network serves a range of SNRs; phases and V are corrections of
+    ``svd-phase`` (left to itself, the network stayed at a SER of 0.3 after 12,000 channels), and W
+    is the MMSE receiver for them.
     Sizes are the array's, users and antennas alike. Cost: depth x width^2 x 9 Nr Nt.
 
     >>> h = torch.randn(2, 8, 64, dtype=torch.complex64)
@@ -69,16 +71,16 @@ class Cnn(LearnedBeamformer):
         self._draw_weights(torch.Generator().manual_seed(seed))
 
     def _draw_weights(self, generator: torch.Generator) -> None:
-        """He's normals from a source of our own; V's correction starts at a tenth."""
+        """He's normals from a source of our own; corrections start at a hundredth."""
         for module in self.modules():
             if isinstance(module, nn.Conv2d | nn.Linear):
                 nn.init.kaiming_normal_(module.weight, generator=generator)
                 if module.bias is not None:
                     nn.init.zeros_(module.bias)
-        last = self.digital[-1]
-        assert isinstance(last, nn.Linear)
         with torch.no_grad():
-            last.weight.mul_(0.1)
+            for last in (self.f_head, self.w_head, self.digital[-1]):
+                assert isinstance(last, nn.Linear)
+                last.weight.mul_(0.01)
 
     def _check_channel(self, h: Tensor) -> None:
         super()._check_channel(h)
@@ -101,10 +103,10 @@ class Cnn(LearnedBeamformer):
         features = self.trunk(planes)
         columns = features.movedim(-1, 1).flatten(2)
         rows = features.movedim(-2, 1).flatten(2)
-        f_rf = _phases(self.f_head(_with(columns, snr)))
-        w_all = _phases(self.w_head(_with(rows, snr)))
-        w_rf = w_all.unflatten(-1, (a.num_users, -1)).movedim(-2, 1)[:, :users]
-        f_rf, w_rf = f_rf.to(h.dtype), w_rf.to(h.dtype)
+        f_start, w_start = (_gauged(m) for m in svd_phases(h, a.num_tx_chains, a.num_rx_chains))
+        w_all = _pairs(self.w_head(_with(rows, snr))).unflatten(-1, (a.num_users, -1))
+        f_rf = _unit(f_start + _pairs(self.f_head(_with(columns, snr))).to(h.dtype))
+        w_rf = _unit(w_start + w_all.movedim(-2, 1)[:, :users].to(h.dtype))
         effective = w_rf.mH @ h @ f_rf.unsqueeze(1)
         inputs = torch.view_as_real(effective).flatten(2).to(real)
         inputs = nn.functional.pad(inputs, (0, 0, 0, a.num_users - users)).flatten(1)
@@ -112,10 +114,14 @@ class Cnn(LearnedBeamformer):
         out = self.digital(torch.cat([inputs, snr], -1))
         shape = (a.num_tx_chains, a.num_users, a.num_streams, 2)
         learned = torch.view_as_complex(out.unflatten(-1, shape).contiguous())[:, :, :users]
-        # A residual on the matched filter: the network starts at a sensible precoder.
-        right = torch.linalg.svd(effective.detach(), full_matrices=False).Vh
-        matched = right[..., : a.num_streams, :].mH.movedim(1, 2)
-        f_bb = (matched + learned.to(h.dtype)).flatten(2)
+        with torch.no_grad():
+            # Singular vectors have no derivative where their phase is free.
+            usual = matched_start(h, f_rf, w_rf, a.num_streams)
+        w_bb = mmse_receive(h, noise_var, f_rf @ usual, w_rf)
+        usual = mmse_transmit(h, noise_var, f_rf, w_rf @ w_bb)
+        size = rms(usual).unsqueeze(-1)
+        f_bb = usual.unflatten(-1, (users, -1)) + size * learned.to(h.dtype)
+        f_bb = f_bb.flatten(2)
         sent = f_rf @ f_bb
         power = (sent.real.square() + sent.imag.square()).sum((-1, -2), keepdim=True)
         f_bb = f_bb * power.rsqrt()
@@ -169,8 +175,17 @@ def _with(features: Tensor, snr: Tensor) -> Tensor:
     return torch.cat([features, snr.unsqueeze(1).expand(-1, features.shape[1], 1)], -1)
 
 
-def _phases(x: Tensor) -> Tensor:
-    """Pairs of numbers to complex numbers of modulus 1."""
-    pairs = x.unflatten(-1, (-1, 2))
-    size = pairs.square().sum(-1, keepdim=True).add(1e-12).sqrt()
-    return torch.view_as_complex((pairs / size).contiguous())
+def _pairs(x: Tensor) -> Tensor:
+    """Pairs of numbers as complex ones."""
+    return torch.view_as_complex(x.unflatten(-1, (-1, 2)).contiguous())
+
+
+def _unit(x: Tensor) -> Tensor:
+    """x / |x|, with a derivative also near 0."""
+    size = (x.real.square() + x.imag.square() + 1e-12).sqrt()
+    return x / size
+
+
+def _gauged(x: Tensor) -> Tensor:
+    """Columns turned so that their first entry is 1: singular vectors have a free phase."""
+    return x * x[..., :1, :].conj()

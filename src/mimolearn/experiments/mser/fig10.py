@@ -4,7 +4,7 @@ from mimolearn.experiments.beam_panel import BeamPanel
 from mimolearn.experiments.experiment import Experiment, Statement, within
 from mimolearn.experiments.mser.setting import GAUSSIAN, GD, NEWTON, PAPER, SCALAR
 
-_SNRS = (-4.0, -2.0, 0.0, 2.0)
+_SNRS = (2.0, 4.0, 6.0, 8.0)
 
 EXPERIMENT = Experiment(
     name="mser/fig10",
@@ -25,28 +25,26 @@ EXPERIMENT = Experiment(
                 "fd-mmse",
             ),
             snr_db=_SNRS,
-            quick_snr_db=(-2.0,),
+            quick_snr_db=(4.0,),
         ),
     ),
     statements=(
         Statement(
-            "The transferred network is close to descent (within 25 % at -2 dB)",
+            "The transferred network is close to descent (within 25 % at 4 dB)",
             "section VI-C",
-            within(lambda f: f.beam_ratio("Gaussian", "transferred", "GD", -2.0), at_most=1.25),
+            within(lambda f: f.beam_ratio("Gaussian", "transferred", "GD", 4.0), at_most=1.25),
         ),
         Statement(
             "Retraining the last layers helps",
             "section VI-C",
-            within(
-                lambda f: f.beam_ratio("Gaussian", "transferred", "unfolded", -2.0), at_most=1.0
-            ),
+            within(lambda f: f.beam_ratio("Gaussian", "transferred", "unfolded", 4.0), at_most=1.0),
         ),
         Statement(
-            "Gauss-Newton layers need no transfer (within 5 % of descent at -2 dB)",
+            "Gauss-Newton layers need no transfer (within 5 % of descent at 4 dB)",
             "target",
-            within(lambda f: f.beam_ratio("Gaussian", "unfolded-gn", "GD", -2.0), at_most=1.05),
+            within(lambda f: f.beam_ratio("Gaussian", "unfolded-gn", "GD", 4.0), at_most=1.05),
             of="library",
         ),
     ),
-    notes=("Gaussian channels have full rank: errors occur 10 dB below the SNRs of the paper.",),
+    notes=("Gaussian channels have full rank: errors occur at far lower SNRs than the paper's.",),
 )
