@@ -7,7 +7,6 @@ from mimolearn.simulation import Contender
 from mimolearn.training import Measurement, measure
 from mimolearn.zoo import card
 
-
 NETWORKS = [name for name in zoo_names() if not card(name).soft_bits]
 
 
