@@ -33,15 +33,9 @@ def test_weights_come_from_their_recipe_and_reach_their_card(name):
         assert part.bits_per_llr == recipe.bits
 
 
-@pytest.mark.parametrize(
-    ("size", "bits"),
-    [
-        *(("2x2-64qam", bits) for bits in (36, 30, 24)),
-        *(("4x4-16qam", bits) for bits in (48, 40, 32)),
-    ],
-)
-def test_joint_beats_scalar_at_every_rate(size, bits):
-    joint, scalar = card(f"eq-net-{size}-{bits}"), card(f"max-mi-{size}-{bits}")
+@pytest.mark.parametrize("bits", [36, 30, 24])
+def test_joint_beats_scalar_at_every_rate(bits):
+    joint, scalar = card(f"eq-net-2x2-64qam-{bits}"), card(f"max-mi-2x2-64qam-{bits}")
     for a, b in zip(joint.soft_bits, scalar.soft_bits, strict=True):
         assert a.snr_db == b.snr_db
         assert a.kl_mbit < 0.7 * b.kl_mbit
