@@ -83,6 +83,10 @@ def check_bool(field: str, value: object) -> bool:
     return value
 
 
+# A line that lists more words than these is not read.
+_MOST_LISTED, _FIRST_LISTED = 40, 12
+
+
 def check_one_of(field: str, value: object, allowed: Iterable[str]) -> str:
     """One of the allowed words; the error names the nearest one.
 
@@ -97,7 +101,8 @@ def check_one_of(field: str, value: object, allowed: Iterable[str]) -> str:
         return value
     near = difflib.get_close_matches(str(value), words, n=1)
     hint = f" (did you mean {near[0]!r}?)" if near else ""
-    raise invalid(field, value, f"one of {', '.join(words)}{hint}")
+    listed = words if len(words) <= _MOST_LISTED else [*words[:_FIRST_LISTED], "..."]
+    raise invalid(field, value, f"one of {', '.join(listed)}{hint}")
 
 
 def check_shape(field: str, tensor: object, expected: str, ok: bool) -> None:

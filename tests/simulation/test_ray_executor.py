@@ -16,7 +16,7 @@ from mimolearn.simulation import Contender, load_results, ray_executor, simulate
 pytest.importorskip("ray", reason="the extra 'ray' is not installed")
 
 SCENARIO = Scenario(num_tx_ant=2, num_rx_ant=2, constellation="qpsk", channel_reuse=3)
-RUN = {"snr_db": [0, 4, 8], "min_errors": 6000, "max_vectors": 60_000}
+RUN = {"snr_db": [0, 4, 8], "min_errors": 30_000, "max_vectors": 300_000}
 PAIR = ["lmmse", "lmmse:biased=true"]
 
 

@@ -15,6 +15,10 @@ SoftLoss = Callable[[Tensor, Tensor], Tensor]
 """(LLRs that came out, true ones), both (N, ...) -> (N, ...) loss of each LLR."""
 
 
+# Mean losses of fewer steps scatter too much to be compared.
+_TELLING = 10
+
+
 def minimise(
     module: nn.Module,
     loss: Callable[[Tensor], Tensor],
@@ -33,7 +37,8 @@ def minimise(
     with the KL loss, whose gradient a confident mistake makes huge, 0.1 takes a third of the steps
     that none takes. One thread, a generator of its own:
     the same call gives the same numbers.
-    Raises InvalidInputError when the loss is no longer finite, or twice what it was.
+    Raises InvalidInputError when the loss is no longer finite, or, of a run that is long enough to
+    tell, twice what it was.
     """
     check_positive_int("steps", steps)
     check_positive_int("batch", batch)
@@ -60,7 +65,7 @@ def minimise(
                 head += value.detach()
             if step >= steps - last:
                 tail += value.detach()
-    if float(tail) > 2 * float(head):
+    if last >= _TELLING and float(tail) > 2 * float(head):
         # A descent that ran away can settle at a finite loss far above where it began.
         expected = f"less than {float(head) / last:.3g} at the start; lower the learning rate"
         raise invalid("loss at the end", float(tail) / last, expected)
