@@ -17,6 +17,7 @@ from mimolearn.kernels.simd_memory import (
     store_int,
     store_tile,
     transpose,
+    zip_lanes,
     zip_pairs,
 )
 
@@ -210,17 +211,18 @@ def test_first_lanes_touch_nothing_else(count):
     np.testing.assert_array_equal(_run(kernel, _A, count), expected)
 
 
-def test_pairs_take_turns():
+@pytest.mark.parametrize(("operation", "together"), [(zip_lanes, 1), (zip_pairs, 2)])
+def test_lanes_take_turns(operation, together):
     @numba.njit
     def kernel(out, a):
-        pairs = zip_pairs(load(a, 0), load(a, 16))
-        store(out, 0, pairs[0])
-        store(out, 16, pairs[1])
+        zipped = operation(load(a, 0), load(a, 16))
+        store(out, 0, zipped[0])
+        store(out, 16, zipped[1])
 
     a = np.arange(32, dtype=np.float32)
     out = np.empty_like(a)
     kernel(out, a)
-    expected = np.stack([a[:16].reshape(8, 2), a[16:].reshape(8, 2)], 1).reshape(-1)
+    expected = np.stack([half.reshape(-1, together) for half in (a[:16], a[16:])], 1).reshape(-1)
     np.testing.assert_array_equal(out, expected)
 
 

@@ -11,7 +11,14 @@ from mimolearn.kernels.addresses import floats_at, scratch
 from mimolearn.kernels.compile import compiled, inlined, source_stamp
 from mimolearn.kernels.simd import absolute, maximum, splat
 from mimolearn.kernels.simd_math import exp, log_of_normal
-from mimolearn.kernels.simd_memory import load, load_first, store, store_first, zip_pairs
+from mimolearn.kernels.simd_memory import (
+    load,
+    load_first,
+    store,
+    store_first,
+    zip_lanes,
+    zip_pairs,
+)
 
 _CHUNK = 512  # axis values that are worked on at a time
 
@@ -93,6 +100,18 @@ def _spread(error_var, start, symbols, axes, own, out, at):
 
 
 @inlined
+def _spread_pairs(error_var, start, symbols, out):
+    """As ``_spread`` where every symbol has a variance of its own and two axes."""
+    for i in range(0, symbols, 16):
+        lanes = min(16, symbols - i)
+        precision = splat(1.0) / load_first(error_var, start + i, lanes)
+        low, high = zip_lanes(precision, precision)
+        store_first(out, 2 * i, low, min(16, 2 * lanes))
+        if lanes > 8:
+            store_first(out, 2 * i + 16, high, 2 * lanes - 16)
+
+
+@inlined
 def _gather_bits(source, row, symbols, num_bits, llr, start):
     """One row of LLRs a bit to the bits of each symbol, the two axes taking turns."""
     for b in range(num_bits):
@@ -129,8 +148,12 @@ def llr_kernel() -> Callable[..., None]:
         metrics = space[row + num_bits * row :]
         for v in range(0, vectors, together):
             count = min(together, vectors - v)
-            for j in range(count):
-                _spread(error_var, (v + j) // share * n, n, axes, own, precisions, j * width)
+            if share == 1 and axes == 2 and not own:
+                _spread_pairs(error_var, v * n, count * n, precisions)
+            else:
+                for j in range(count):
+                    start = (v + j) // share * n
+                    _spread(error_var, start, n, axes, own, precisions, j * width)
             first, size = v * width, count * width
             for at in range(0, size, 16):
                 lanes = min(16, size - at)

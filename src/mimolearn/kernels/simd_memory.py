@@ -119,6 +119,15 @@ def zip_pairs(builder: Any, a: Any, b: Any) -> Any:
     return cgutils.pack_array(builder, zipped)
 
 
+@vector_function(types.UniTuple(F32, 2), F32, F32)
+def zip_lanes(builder: Any, a: Any, b: Any) -> Any:
+    """Lanes of both in turns: a0 b0 a1 b1 ..., in two vectors."""
+    order = [v * LANES + i for i in range(LANES) for v in (0, 1)]
+    halves = [order[:LANES], order[LANES:]]
+    zipped = [builder.shuffle_vector(a, b, ir.Constant(LLVM[I32], half)) for half in halves]
+    return cgutils.pack_array(builder, zipped)
+
+
 def _row_offset(builder: Any, first: Any, lane: int, last: Any, stride: Any, column: Any) -> Any:
     row = builder.add(first, ir.Constant(_INT64, lane))
     row = builder.select(builder.icmp_signed("<", row, last), row, last)
