@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import functools
 import math
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -95,12 +96,10 @@ def linear(y: Tensor, h: Tensor, noise_var: Tensor, method: str) -> tuple[Tensor
     error_var = torch.empty((*h.shape[:-2], 1, tx), dtype=torch.float32)
     code = LINEAR_METHODS.index(method)
     if num < _FEW_CHANNELS and method != "real-lmmse":
-        from mimolearn.kernels import linear_single
-
         # Named, because an address does not keep a copy alive.
         tensors = (plain(h), plain(y), plain(noise_var), x_hat, error_var)
         addresses = [tensor.data_ptr() for tensor in tensors]
-        finite = linear_single.one_shot_kernel()(*addresses, num, vectors, rx, tx, code)
+        finite = _single_kernel()(*addresses, num, vectors, rx, tx, code)
         return checked(finite, y, h, x_hat, error_var)
     from mimolearn.kernels import linear as kernels
 
@@ -266,16 +265,29 @@ def _demap(
     out = torch.empty((*shape, constellation.bits_per_symbol), dtype=torch.float32)
     if out.numel() == 0:
         return out
-    from mimolearn.kernels import demap
-
     levels, order = _axis_tables(constellation)
     vectors, n = shape[-2:]
     sizes = (x.numel() // n, vectors if shared else 1, n, 1 if constellation.is_real else 2)
     # Named, because an address does not keep a copy alive.
     tensors = (plain(x), plain(error_var), out)
     addresses = [tensor.data_ptr() for tensor in tensors]
-    demap.llr_kernel()(*addresses, levels, order, *sizes, own, method == "exact")
+    _demap_kernel()(*addresses, levels, order, *sizes, own, method == "exact")
     return out
+
+
+# One vector a call takes less than 30 us, of which an import statement is 1 us.
+@functools.cache
+def _single_kernel() -> Callable[..., bool]:
+    from mimolearn.kernels import linear_single
+
+    return linear_single.one_shot_kernel()
+
+
+@functools.cache
+def _demap_kernel() -> Callable[..., None]:
+    from mimolearn.kernels import demap
+
+    return demap.llr_kernel()
 
 
 @functools.cache
