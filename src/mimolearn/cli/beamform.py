@@ -38,7 +38,7 @@ def beamform(
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option("--out", "-o", help="Folder for results and report [mimolearn-results/NAME]."),
+        typer.Option("--out", "-o", help="Folder for results and report (mimolearn-results/NAME)."),
     ] = None,
     as_json: AsJson = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,

@@ -55,7 +55,7 @@ RayAddress = Annotated[
 ]
 Out = Annotated[
     Path | None,
-    typer.Option("--out", "-o", help="Folder for results and report [mimolearn-results/NAME]."),
+    typer.Option("--out", "-o", help="Folder for results and report (mimolearn-results/NAME)."),
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")]
 

@@ -42,7 +42,7 @@ def plan(
     ] = 20.0,
     hours: Annotated[float, typer.Option("--hours", help="Within how many hours.")] = 8.0,
     processors: Annotated[
-        int | None, typer.Option("--processors", help="Of each machine [as many as this one has].")
+        int | None, typer.Option("--processors", help="Of each machine (as many as this one has).")
     ] = None,
     as_json: AsJson = False,
     quiet: Quiet = False,

@@ -51,8 +51,11 @@ def notes(comparison: Comparison) -> list[str]:
     if counted:
         places = ", ".join(f"{snr:g}" for snr in sorted(counted))
         lines.append(f"*: a search's work depends on the data; counted at {places} dB.")
+    # A quantiser's parameters buy storage, not speed.
+    storing = {contender.label for contender in comparison.plan.contenders if contender.quantizer}
     for row in table:
-        other = outdone_by(comparison, row) if row.parameters else None
+        learned = row.parameters and row.label not in storing
+        other = outdone_by(comparison, row) if learned else None
         if other is not None:
             lines.append(
                 f"{row.label}: {other} is as good and faster; training buys nothing at this target."
