@@ -172,6 +172,13 @@ def test_the_installed_command_starts():
     assert result.stdout.startswith("mimolearn ")
 
 
+def test_report_goes_to_a_folder_that_is_not_there_yet(run, tmp_path):
+    run("compare", "small.toml", "-q")
+    code, _, err = run("report", "mimolearn-results/small", "-o", "elsewhere/deep")
+    assert code == 0, err
+    assert (tmp_path / "elsewhere" / "deep" / "report.html").is_file()
+
+
 def test_plan_says_what_a_curve_needs(run):
     options = ("-c", "lmmse", "--target-error", "1e-3", "--pilot-s", "0.2")
     code, out, err = run("plan", "small.toml", *options, "--json")

@@ -181,7 +181,7 @@ def report(
     result = load_results(path, chosen)
     plan = adjust_plan(result.plan, metric=metric, target=target)
     result = replace(result, plan=plan)
-    _finish(result, out or path.parent, as_json)
+    _finish(result, _made(out or path.parent), as_json)
 
 
 def load_run(
@@ -226,7 +226,10 @@ def _executor(executor: str | None, ray_address: str | None) -> str:
 
 def _folder(out: Path | None, scenario: Scenario, file: Path | None) -> Path:
     name = file.stem if file is not None else scenario.name or scenario.key()
-    folder = out or Path("mimolearn-results") / name
+    return _made(out or Path("mimolearn-results") / name)
+
+
+def _made(folder: Path) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
