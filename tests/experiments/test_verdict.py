@@ -47,6 +47,7 @@ def test_both_needs_all():
     assert both(yes, yes)(NOTHING).outcome is Outcome.REPRODUCED
     assert both(yes, no)(NOTHING).outcome is Outcome.NOT_REPRODUCED
     assert both(yes, unknown)(NOTHING).outcome is Outcome.NOT_YET
+    assert both(unknown, no)(NOTHING).outcome is Outcome.NOT_REPRODUCED
     assert both(yes, no)(NOTHING).measured.count("[") == 2
 
 

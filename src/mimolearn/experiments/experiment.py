@@ -115,14 +115,23 @@ def contradicted(check: Check, reason: str) -> Check:
     return invert
 
 
+# Which part of a statement decides it, first to last.
+_DECISIVE = (
+    Outcome.PAPER_IS_WRONG,
+    Outcome.NOT_REPRODUCED,
+    Outcome.NOT_YET,
+    Outcome.REPRODUCED,
+)
+
+
 def both(*checks: Check) -> Check:
-    """Holds when all do; the first that does not decides."""
+    """Holds when all do, and fails when one does, whatever the others cannot tell."""
 
     def check(findings: Findings) -> Verdict:
         verdicts = [part(findings) for part in checks]
         measured = "; ".join(verdict.measured for verdict in verdicts)
-        worst = next((v for v in verdicts if v.outcome is not Outcome.REPRODUCED), verdicts[0])
-        return Verdict(worst.outcome, measured, worst.reason)
+        decisive = min(verdicts, key=lambda verdict: _DECISIVE.index(verdict.outcome))
+        return Verdict(decisive.outcome, measured, decisive.reason)
 
     return check
 
