@@ -17,8 +17,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
-from bench_detectors import CASES, SEARCH_CASES, Case, measure
 
+from bench_detectors import CASES, SEARCH_CASES, Case, measure
 from mimolearn import beamformer_names, detector_names, quantizer_names, zoo_names
 
 _RACED = ("lmmse", "ep", "k-best", "ml")
