@@ -51,6 +51,8 @@ def k_best(
 
     tx, axes, levels = h.shape[-1], 1 if constellation.is_real else 2, constellation.num_levels
     k = min(k, levels ** (axes * tx))
+    if k > kernels.MOST_SURVIVORS:
+        return None
     llr = torch.empty(*y.shape[:-1], tx, constellation.bits_per_symbol)
     settings, bits = _settings(constellation, clip)
     space = kernels.workspace(tx, axes, k, levels)
