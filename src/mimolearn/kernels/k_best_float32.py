@@ -2,8 +2,9 @@
 
 The search of ``k_best``: survivors in the lanes where children are made and chosen, rows of the
 residual in the lanes where survivors are brought up to date. A survivor's last 16 bits and the
-number of its ancestor before them are one word, so that the final list is traced back in steps of
-as many rows.
+number of its ancestor before them are one word, its path. So the final list is traced back in steps
+of as many rows; and of a residual the 16 rows in work alone follow every choice, while the rest
+waits until a path ends and takes it in four steps, each from a table of 16 sums of columns.
 """
 
 from __future__ import annotations
@@ -21,7 +22,6 @@ from mimolearn.kernels.simd import (
     compress,
     count_lanes,
     fma,
-    fnma,
     lane_max_int,
     lane_min,
     lane_min_int,
@@ -54,25 +54,28 @@ _INFINITY = np.float32(np.inf)
 _INFINITY_BITS = 0x7F800000
 MOST_SURVIVORS = 2**16
 """Whose number fits beside 16 bits in a word."""
+# Of each of four steps in which a residual takes a path.
+_SUMS = 16
 
 
 @inlined
 def _rows_of_block(num_bits):
-    """Rows whose bits make up to 16."""
-    return 16 // num_bits
+    """Rows of a path: their bits are 16 at most, and whole blocks make 16 rows."""
+    return 4 if num_bits > 2 else 16 // num_bits
 
 
 def workspace(num_tx: int, axes: int, k: int, levels: int) -> int:
     """Floats of workspace."""
     capacity, real = (k + 15) // 16 * 16, (axes * num_tx + 15) // 16 * 16
-    return triangle_space(num_tx, axes) + capacity * (2 * real + 2 + levels) + 272
+    return triangle_space(num_tx, axes) + capacity * (2 * real + 34 + levels) + 16 + (1 + 4) * 256
 
 
 class Lists(NamedTuple):
     """Where survivors, ``capacity`` of them (k rounded up to whole vectors), and children lie.
 
-    In the workspace: residuals (2, capacity, n'); distance (capacity and a vector), rest
-    (capacity); child (L, survivors in whole vectors); bits: 16 vectors. Among the whole numbers,
+    In the workspace: residuals (2, capacity, n') and their rows in work (2, capacity, 16); distance
+    (capacity and a vector), rest (capacity), the row in work; child (L, survivors in whole
+    vectors); bits: 16 vectors; sums (4, 16): vectors. Among the whole numbers,
     ``size`` apart: parent, and twice path: the ancestor at the start of the block of rows, and
     below it the bits since; ends (L + 1), first survivor of each level; from history on, path at
     the end of each block.
@@ -80,10 +83,12 @@ class Lists(NamedTuple):
 
     capacity: int
     residual: int
+    near: int
     distance: int
     rest: int
     child: int
     bits: int
+    sums: int
     size: int
     ends: int
     history: int
@@ -91,16 +96,20 @@ class Lists(NamedTuple):
 
 @inlined
 def _lists(start, real, capacity, num_levels):
-    distance = start + 2 * capacity * real
+    near = start + 2 * capacity * real
+    distance = near + 2 * capacity * 16
     rest = distance + capacity + 16
     child, size = rest + capacity, capacity + 16
+    bits = child + num_levels * capacity
     return Lists(
         capacity,
         start,
+        near,
         distance,
         rest,
         child,
-        child + num_levels * capacity,
+        bits,
+        bits + 256,
         size,
         3 * size,
         3 * size + num_levels + 1,
@@ -130,15 +139,15 @@ def _threshold(space, child, count, present, k, low, high):
     """The bit pattern below which lie the k smallest of ``count`` children, and how many with it.
 
     Bit patterns order non-negative floats, so that counting finds it without a sort: a guess
-    between two patterns in proportion to how many children lie below each, every third one
+    between two patterns in proportion to how many children lie below each, every fourth one
     halfway, so that no distribution of distances makes many guesses. ``present`` are finite.
     """
     below, above, guess = 0, present, 0
     while low < high:
         guess += 1
-        part = (
-            (high - low) // 2 if guess % 3 == 0 else (high - low) * (k - below) // (above - below)
-        )
+        part = (high - low) // 2
+        if guess % 4 > 0:
+            part = (high - low) * (2 * (k - below) + 1) // (2 * (above - below))
         middle = low + min(part, high - low - 1)
         within = 0
         for i in range(child, child + count, 16):
@@ -186,16 +195,64 @@ def _choose(space, ints, lists, width, code, num_bits, path, new_path, threshold
 
 
 @inlined
-def _update(space, ints, lists, before, after, columns, row, num_levels, real):
-    """The residuals of the chosen children in the rows that are left."""
-    column = columns + row * real
+def _update(space, ints, lists, before, after, column, row, num_levels):
+    """The rows in work of the chosen children's residuals."""
+    of_row = load(space, column + row // 16 * 16)
+    following = after + (row - 1) % 16
     for u in range(num_levels):
-        step = splat(np.float32(u))
+        step = of_row * np.float32(u)
         for new in range(ints[lists.ends + u], ints[lists.ends + u + 1]):
-            of, to = before + np.int64(ints[new]) * real, after + new * real
-            for c in range(0, row, 16):
-                store(space, to + c, fnma(load(space, column + c), step, load(space, of + c)))
-            space[lists.rest + new] = space[to + row - 1]
+            rest = load(space, before + np.int64(ints[np.uint64(new)]) * 16)
+            store(space, after + new * 16, rest - step)
+            # Unsigned indices need not be looked at for being negative.
+            space[np.uint64(lists.rest + new)] = space[np.uint64(following + new * 16)]
+
+
+@inlined
+def _sum_columns(space, sums, columns, row, rows, c, n, real, level_of, num_bits):
+    """What each value of some bits of a path takes from a residual, rows c ... c + 15.
+
+    The bits of ``rows`` rows from ``row`` on, that of the first row lowest.
+    """
+    count = 1
+    store(space, sums, splat(0.0))
+    for r in range(row, min(row + rows, n)):
+        column = load(space, columns + r * real + c)
+        # The first sums are read until the last are made.
+        for bits in range(level_of.size - 1, -1, -1):
+            step = column * level_of[bits]
+            for i in range(count):
+                to = sums + (i + bits * count) * 16
+                store(space, to, load(space, sums + i * 16) + step)
+        count <<= num_bits
+
+
+@inlined
+def _take_path(space, ints, lists, before, after, near, path, columns, row, present, n, real,
+               level_of, num_bits):  # fmt: skip
+    """Residuals of all survivors in the rows below those in work; at a vector's end its next."""
+    rows = max(1, 4 // num_bits)
+    shift, mask = rows * num_bits, (1 << rows * num_bits) - 1
+    origin = _rows_of_block(num_bits) * num_bits
+    sums = lists.sums
+    for c in range(0, row // 16 * 16, 16):
+        for part in range(4):
+            _sum_columns(
+                space, sums + part * _SUMS * 16, columns, row + part * rows, rows, c, n, real,
+                level_of, num_bits,
+            )  # fmt: skip
+        is_next = row % 16 == 0 and c == row - 16
+        to, stride = (near, 16) if is_next else (after + c, real)
+        for s in range(present):
+            bits = np.int64(ints[np.uint64(path + s)])
+            rest = load(space, before + (bits >> origin) * real + c)
+            first = load(space, sums + (bits & mask) * 16)
+            second = load(space, sums + (_SUMS + (bits >> shift & mask)) * 16)
+            third = load(space, sums + (2 * _SUMS + (bits >> 2 * shift & mask)) * 16)
+            fourth = load(space, sums + (3 * _SUMS + (bits >> 3 * shift & mask)) * 16)
+            store(space, to + s * stride, rest - ((first + second) + (third + fourth)))
+            if is_next:
+                space[np.uint64(lists.rest + s)] = space[np.uint64(near + s * 16 + 15)]
 
 
 @inlined
@@ -205,23 +262,31 @@ def _begin_block(ints, path, capacity):
 
 
 @inlined
-def _search(space, ints, lists, code, num_bits, columns, z, n, real, k):
-    """From the last row of R up; returns how many leaves there are."""
-    before, after = lists.residual, lists.residual + lists.capacity * real
+def _begin(space, lists, z, n, real):
+    """The one survivor before the last row."""
     for c in range(0, real, 16):
-        store(space, before + c, load(space, z + c))
+        store(space, lists.residual + c, load(space, z + c))
+    store(space, lists.near, load(space, z + (n - 1) // 16 * 16))
     store(space, lists.distance, splat(_INFINITY))
     # What lies there before could be NaN, which an absent survivor must not have.
     for s in range(0, lists.capacity, 16):
         store(space, lists.rest + s, splat(0.0))
     space[lists.distance] = 0.0
     space[lists.rest] = space[z + n - 1]
-    present, num_levels, block = 1, code.size, _rows_of_block(num_bits)
+
+
+@inlined
+def _search(space, ints, lists, code, level_of, num_bits, columns, z, n, real, k):
+    """From the last row of R up; returns how many leaves there are."""
+    _begin(space, lists, z, n, real)
+    near, new_near = lists.near, lists.near + lists.capacity * 16
+    far, new_far = lists.residual, lists.residual + lists.capacity * real
     path, new_path = lists.size, 2 * lists.size
     _begin_block(ints, path, lists.capacity)
+    present, num_levels, block = 1, code.size, _rows_of_block(num_bits)
     for row in range(n - 1, -1, -1):
-        width = lanes_of(present)
-        low, high = _grow(space, lists, width, space[columns + row * real + row], num_levels)
+        width, column = lanes_of(present), columns + row * real
+        low, high = _grow(space, lists, width, space[column + row], num_levels)
         threshold, ties, children = np.int64(_INFINITY_BITS), 0, present * num_levels
         if children > k:
             count = num_levels * width
@@ -230,14 +295,19 @@ def _search(space, ints, lists, code, num_bits, columns, z, n, real, k):
             space, ints, lists, width, code, num_bits, path, new_path, threshold, ties
         )
         path, new_path = new_path, path
-        if row > 0:
-            _update(space, ints, lists, before, after, columns, row, num_levels, real)
-        before, after = after, before
+        if row % 16 > 0:
+            _update(space, ints, lists, near, new_near, column, row, num_levels)
         if row % block == 0:
+            _take_path(
+                space, ints, lists, far, new_far, new_near, path, columns, row, present, n, real,
+                level_of, num_bits,
+            )  # fmt: skip
+            far, new_far = new_far, far
             to = lists.history + row // block * lists.capacity
             for s in range(0, lists.capacity, 16):
                 store_int(ints, to + s, load_int(ints, path + s))
             _begin_block(ints, path, lists.capacity)
+        near, new_near = new_near, near
     return present
 
 
@@ -297,12 +367,15 @@ def _write_llr(space, ints, lists, leaves, num_bits, clip, axes, order, llr, sta
 
 @inlined
 def _codes(bits):
-    """The bits of each level as one number, the first bit lowest."""
+    """The bits of each level as one number, the first bit lowest; the level of each number."""
     code = np.zeros(bits.shape[0], np.int64)
     for u in range(bits.shape[0]):
         for b in range(bits.shape[1]):
             code[u] |= np.int64(bits[u, b]) << b
-    return code
+    level_of = np.empty(code.size, np.float32)
+    for u in range(code.size):
+        level_of[code[u]] = np.float32(u)
+    return code, level_of
 
 
 @functools.cache
@@ -325,7 +398,7 @@ def kernel() -> Callable[..., None]:
         lists = _lists(m.end, real, capacity, num_levels)
         blocks = n // _rows_of_block(num_bits) + 1
         ints = np.empty(lists.history + capacity * blocks, np.uint32)
-        code = _codes(bits)
+        code, level_of = _codes(bits)
         order = np.empty(tx, np.int64)
         for channel in range(first, last):
             own = (channel - first) * place.stride
@@ -339,7 +412,9 @@ def kernel() -> Callable[..., None]:
                 if not energy <= settings[4]:
                     ok[channel] = False
                     break
-                leaves = _search(space, ints, lists, code, num_bits, m.columns, m.z, n, real, k)
+                leaves = _search(
+                    space, ints, lists, code, level_of, num_bits, m.columns, m.z, n, real, k
+                )
                 at = (channel * vectors + t) * tx * num_bits * axes
                 _write_llr(space, ints, lists, leaves, num_bits, settings[5], axes, order, llr, at)
 
