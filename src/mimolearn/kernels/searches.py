@@ -27,8 +27,8 @@ from mimolearn.kernels.door import (
     workspace,
 )
 
-# Of the second-level cache of most machines.
-_CACHE_FLOATS = 2**17
+# A part of the second-level cache: rows of a Gram matrix are read in the order of the pivots.
+_CACHE_FLOATS = 2**16
 # Of one channel: all of them are in memory at once, 16 channels at a time.
 _MOST_VECTORS = 4096
 
