@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mimolearn.kernels.compile import compiled, inlined, source_stamp
+from mimolearn.kernels.compile import compiled, inlined, source_stamp, uncounted
 from mimolearn.kernels.simd import (
     as_float_bits,
     as_int_bits,
@@ -58,7 +58,7 @@ MOST_SURVIVORS = 2**16
 _SUMS = 16
 
 
-@inlined
+@uncounted
 def _rows_of_block(num_bits):
     """Rows of a path: their bits are 16 at most, and whole blocks make 16 rows."""
     return 4 if num_bits > 2 else 16 // num_bits
@@ -94,7 +94,7 @@ class Lists(NamedTuple):
     history: int
 
 
-@inlined
+@uncounted
 def _lists(start, real, capacity, num_levels):
     near = start + 2 * capacity * real
     distance = near + 2 * capacity * 16
@@ -116,7 +116,7 @@ def _lists(start, real, capacity, num_levels):
     )
 
 
-@inlined
+@uncounted
 def _grow(space, lists, width, diagonal, num_levels):
     """Distances of every survivor extended by every level; their smallest and largest patterns."""
     least, largest = splat_int(0x7FFFFFFF), splat_int(0)
@@ -134,7 +134,7 @@ def _grow(space, lists, width, diagonal, num_levels):
     return np.int64(lane_min_int(least)), np.int64(lane_max_int(largest))
 
 
-@inlined
+@uncounted
 def _threshold(space, child, count, present, k, low, high):
     """The bit pattern below which lie the k smallest of ``count`` children, and how many with it.
 
@@ -161,7 +161,7 @@ def _threshold(space, child, count, present, k, low, high):
     return low, k - below
 
 
-@inlined
+@uncounted
 def _first_lanes(ints, scratch, mask, count):
     """The first ``count`` of the lanes where the mask is true."""
     if count == 0:
@@ -170,7 +170,7 @@ def _first_lanes(ints, scratch, mask, count):
     return mask & (lane_numbers() <= ints[scratch + count - 1])
 
 
-@inlined
+@uncounted
 def _choose(space, ints, lists, width, code, num_bits, path, new_path, threshold, ties):
     """The nearest children become the survivors, but for their residuals; returns how many."""
     size = 0
@@ -194,7 +194,7 @@ def _choose(space, ints, lists, width, code, num_bits, path, new_path, threshold
     return size
 
 
-@inlined
+@uncounted
 def _update(space, ints, lists, before, after, column, row, num_levels):
     """The rows in work of the chosen children's residuals."""
     of_row = load(space, column + row // 16 * 16)
@@ -208,7 +208,7 @@ def _update(space, ints, lists, before, after, column, row, num_levels):
             space[np.uint64(lists.rest + new)] = space[np.uint64(following + new * 16)]
 
 
-@inlined
+@uncounted
 def _sum_columns(space, sums, columns, row, rows, c, n, real, level_of, num_bits):
     """What each value of some bits of a path takes from a residual, rows c ... c + 15.
 
@@ -227,7 +227,7 @@ def _sum_columns(space, sums, columns, row, rows, c, n, real, level_of, num_bits
         count <<= num_bits
 
 
-@inlined
+@uncounted
 def _take_path(space, ints, lists, before, after, near, path, columns, row, present, n, real,
                level_of, num_bits):  # fmt: skip
     """Residuals of all survivors in the rows below those in work; at a vector's end its next."""
@@ -255,13 +255,13 @@ def _take_path(space, ints, lists, before, after, near, path, columns, row, pres
                 space[np.uint64(lists.rest + s)] = space[np.uint64(near + s * 16 + 15)]
 
 
-@inlined
+@uncounted
 def _begin_block(ints, path, capacity):
     for s in range(0, capacity, 16):
         store_int(ints, path + s, lane_numbers() + s)
 
 
-@inlined
+@uncounted
 def _begin(space, lists, z, n, real):
     """The one survivor before the last row."""
     for c in range(0, real, 16):
@@ -275,7 +275,7 @@ def _begin(space, lists, z, n, real):
     space[lists.rest] = space[z + n - 1]
 
 
-@inlined
+@uncounted
 def _search(space, ints, lists, code, level_of, num_bits, columns, z, n, real, k):
     """From the last row of R up; returns how many leaves there are."""
     _begin(space, lists, z, n, real)
@@ -311,7 +311,7 @@ def _search(space, ints, lists, code, level_of, num_bits, columns, z, n, real, k
     return present
 
 
-@inlined
+@uncounted
 def _gather_paths(ints, lists, leaves, block, bits_of_block):
     """Paths of all leaves in a block of rows; their ancestors move to the block above it."""
     at = lists.history + block * lists.capacity
@@ -321,7 +321,7 @@ def _gather_paths(ints, lists, leaves, block, bits_of_block):
         ints[leaf] = path >> bits_of_block
 
 
-@inlined
+@uncounted
 def _nearest_with(space, ints, lists, leaves, best, count):
     """Distances of the nearest leaves that differ from the best one, for 16 bits of a block."""
     for place in range(count):
@@ -338,7 +338,7 @@ def _nearest_with(space, ints, lists, leaves, best, count):
     return minimum(even, minimum(odd, minimum(minimum(t[9], t[11]), minimum(t[13], t[15]))))
 
 
-@inlined
+@uncounted
 def _write_llr(space, ints, lists, leaves, num_bits, clip, axes, order, llr, start):
     """LLRs of one vector, by streams and alternating between the axes."""
     own, best = splat(_INFINITY), 0

@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mimolearn.kernels.compile import compiled, inlined, source_stamp
+from mimolearn.kernels.compile import compiled, source_stamp, uncounted
 from mimolearn.kernels.complex_dense import correlate, correlate_real, gram, gram_real
 from mimolearn.kernels.interleave import SLACK, interleave
 from mimolearn.kernels.linear import cut, padded, row_length
@@ -54,7 +54,7 @@ _INFINITY = np.float32(np.inf)
 _INDEX_MASK = 63
 
 
-@inlined
+@uncounted
 def lanes_of(n):
     """Rounded up to a multiple of 16."""
     return (n + 15) // 16 * 16
@@ -74,7 +74,7 @@ class Places(NamedTuple):
     stride: int
 
 
-@inlined
+@uncounted
 def places(num_tx, num_vectors, axes):
     """Places for one channel."""
     width = lanes_of(num_tx)
@@ -105,7 +105,7 @@ class Triangle(NamedTuple):
     end: int
 
 
-@inlined
+@uncounted
 def triangle_memory(num_tx, axes):
     """Divide the start of a workspace up, which has to be zero: R stays so below its last row."""
     width, real = lanes_of(num_tx), lanes_of(axes * num_tx)
@@ -125,7 +125,7 @@ def front_end_space(num_rx: int, num_tx: int) -> int:
     return interleaved + (2 * num_tx + 1) * width * 16
 
 
-@inlined
+@uncounted
 def _to_problems(plane, first, count, out, stride, column):
     """``count`` interleaved floats to each of 16 channels, ``stride`` floats apart."""
     for c in range(0, count, 16):
@@ -133,7 +133,7 @@ def _to_problems(plane, first, count, out, stride, column):
         store_tile(out, 0, 15, stride, column + c, 16, tile)
 
 
-@inlined
+@uncounted
 def _spread_gram(product, row, num_tx, axes, scale, loading, plane, at_im, at_diagonal):
     """Both halves of the Gram matrix and its diagonal, scaled and loaded, in planes."""
     width = lanes_of(num_tx)
@@ -214,7 +214,7 @@ def front_end() -> Callable[..., None]:
     return compiled(f"void({arrays})", triangle_front_end)
 
 
-@inlined
+@uncounted
 def _smallest(problems, start, width):
     """Number of the smallest entry, its last six bits aside, which make room for the number."""
     best = splat_int(0x7FFFFFFF)
@@ -225,7 +225,7 @@ def _smallest(problems, start, width):
     return lane_min_int(best) & _INDEX_MASK
 
 
-@inlined
+@uncounted
 def _complex_row(space, m, problems, row_re, row_im, k, p, c, width):
     """Row p of the Gram matrix less what the first k rows of R explain, columns c ... c + 15."""
     re, im = load(problems, row_re + c), load(problems, row_im + c)
@@ -238,7 +238,7 @@ def _complex_row(space, m, problems, row_re, row_im, k, p, c, width):
     return re + re2, im + im2
 
 
-@inlined
+@uncounted
 def _real_row(space, m, problems, row_re, k, p, c, width):
     """The same of a real one, columns c ... c + 31: enough sums at once to hide their delay."""
     behind = min(c + 16, width - 16)
@@ -266,7 +266,7 @@ def _real_row(space, m, problems, row_re, k, p, c, width):
     return left + left2, right + right2
 
 
-@inlined
+@uncounted
 def _finish(space, problems, diagonal, row, c, part, scale):
     """Scale a part of a row of R, and take its energy from what is left of the columns."""
     rest = load(problems, diagonal + c)
@@ -275,7 +275,7 @@ def _finish(space, problems, diagonal, row, c, part, scale):
     store(problems, diagonal + c, fnma(part, part, rest))
 
 
-@inlined
+@uncounted
 def factor(space, m, problems, own, place, num_tx, axes, order, most_energy):
     """Sorted Cholesky factor of the channel at ``own``; returns whether it can be trusted."""
     width = lanes_of(num_tx)
@@ -312,7 +312,7 @@ def factor(space, m, problems, own, place, num_tx, axes, order, most_energy):
     return True
 
 
-@inlined
+@uncounted
 def order_columns(space, m, num_tx, axes, order, lowest):
     """The real R in the order of its pivots, and its offset: R times the lowest level.
 
@@ -348,7 +348,7 @@ def order_columns(space, m, num_tx, axes, order, lowest):
         store(space, m.offset + c, total * lowest)
 
 
-@inlined
+@uncounted
 def rotate(space, m, problems, b_re, b_im, num_tx, axes, order):
     """z of the vector at b_re, b_im: R^H z = H^H y, less the offset. Returns its energy."""
     width, real = lanes_of(num_tx), lanes_of(axes * num_tx)
