@@ -1,8 +1,9 @@
 """Register-blocked products of interleaved matrices: the inner loop of all dense kernels.
 
 ``complex_PxQ`` gives the P Q sums  s[p, q] = sum_k a[p, k] conj(b[q, k]),  ``real_PxQ`` the same
-without the conjugate, all kept in registers while k runs. One shape of product serves a Gram
-matrix, a Cholesky factor, a triangular inverse and a matched filter; they differ in strides only.
+without the conjugate, ``real_part_PxQ`` the real parts of complex ones, all kept in registers
+while k runs. One shape of product serves a Gram matrix, a Cholesky factor, a triangular inverse and
+a matched filter; they differ in strides only.
 
 Call: ``(a, a_start, a_item, a_step, b, b_start, b_item, b_step, count)``: item p at step k is
 the vector (or the pair of vectors, real then imaginary part) at ``start + p item + k step``.
@@ -29,8 +30,9 @@ def _load(builder: Any, pointer: Any, offset: Any) -> Any:
     return builder.load(builder.bitcast(address, LLVM[F32].as_pointer()), align=_ALIGN)
 
 
-def _block(rows: int, columns: int, parts: int) -> Any:
-    """parts: 2 for complex numbers, 1 for real ones."""
+def _block(rows: int, columns: int, parts: int, *, real_part: bool = False) -> Any:
+    """parts: 2 for complex numbers, 1 for real ones; real_part: of the sums, no more is kept."""
+    kept = 1 if real_part else parts
 
     def emit(
         builder: Any,
@@ -45,7 +47,7 @@ def _block(rows: int, columns: int, parts: int) -> Any:
         count: Any,
     ) -> Any:
         zero = ir.Constant(LLVM[F32], None)
-        sums = [cgutils.alloca_once(builder, LLVM[F32]) for _ in range(rows * columns * parts)]
+        sums = [cgutils.alloca_once(builder, LLVM[F32]) for _ in range(rows * columns * kept)]
         for place in sums:
             builder.store(zero, place)
 
@@ -73,16 +75,18 @@ def _block(rows: int, columns: int, parts: int) -> Any:
             right = fetch(b, b_start, b_item, b_step, loop.index, columns)
             for p in range(rows):
                 for q in range(columns):
-                    at = (p * columns + q) * parts
+                    at = (p * columns + q) * kept
                     accumulate(at, left[p][0], right[q][0])
                     if parts == 2:
                         accumulate(at, left[p][1], right[q][1])
+                    if kept == 2:
                         accumulate(at + 1, left[p][1], right[q][0])
                         accumulate(at + 1, left[p][0], right[q][1], subtract=True)
         return cgutils.pack_array(builder, [builder.load(place) for place in sums])
 
-    emit.__name__ = f"{'complex' if parts == 2 else 'real'}_{rows}x{columns}"
-    gives = types.UniTuple(F32, rows * columns * parts)
+    kind = "real_part" if real_part else "complex" if parts == 2 else "real"
+    emit.__name__ = f"{kind}_{rows}x{columns}"
+    gives = types.UniTuple(F32, rows * columns * kept)
     return vector_function(gives, _FLOATS, *_PLACE, _FLOATS, *_PLACE, types.intp)(emit)
 
 
@@ -91,5 +95,9 @@ complex_2x4 = _block(2, 4, parts=2)
 complex_2x2 = _block(2, 2, parts=2)
 complex_4x1 = _block(4, 1, parts=2)
 complex_2x1 = _block(2, 1, parts=2)
+real_part_4x2 = _block(4, 2, parts=2, real_part=True)
+real_part_2x2 = _block(2, 2, parts=2, real_part=True)
+real_part_4x1 = _block(4, 1, parts=2, real_part=True)
+real_part_2x1 = _block(2, 1, parts=2, real_part=True)
 real_4x4 = _block(4, 4, parts=1)
 real_4x1 = _block(4, 1, parts=1)

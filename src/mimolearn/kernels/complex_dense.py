@@ -10,6 +10,7 @@ Everything is kept conjugated so that one shape of product, sum a conj(b), does 
 - ``cholesky``   R lower with R R^H = conj(A), by columns, two at a time
 - ``inverse``    U = conj(R^-1), and diag(A^-1) on the way
 - ``correlate``  conj(H^H y)
+- ``gram_real``, ``correlate_real``  the real parts of both, for half of the work
 - ``solve``      A^-1 b from U and conj(b), two triangular products
 """
 
@@ -21,6 +22,10 @@ from mimolearn.kernels.blocks import (
     complex_2x4,
     complex_4x1,
     complex_4x2,
+    real_part_2x1,
+    real_part_2x2,
+    real_part_4x1,
+    real_part_4x2,
 )
 from mimolearn.kernels.compile import inlined
 from mimolearn.kernels.simd import fma, fnma, splat, sqrt
@@ -56,6 +61,37 @@ def gram(h, h_row, num_rows, n, out, row):
             s = complex_2x2(h, p * 32, 32, h_row, h, q * 32, 32, h_row, num_rows)
             _store_pair(out, p * row + q * 32, s[0], s[1], s[2], s[3])
             _store_pair(out, (p + 1) * row + q * 32, s[4], s[5], s[6], s[7])
+
+
+@inlined
+def gram_real(h, h_row, num_rows, n, out, row):
+    """The real parts of what ``gram`` makes, where that puts them; imaginary parts stay open."""
+    for q in range(0, n, 2):
+        s = real_part_2x2(h, q * 32, 32, h_row, h, q * 32, 32, h_row, num_rows)
+        at = q * row + q * 32
+        store(out, at, s[0])
+        store(out, at + row, s[2])
+        store(out, at + row + 32, s[3])
+        p = q + 2
+        while p + 4 <= n:
+            t = real_part_4x2(h, p * 32, 32, h_row, h, q * 32, 32, h_row, num_rows)
+            at = p * row + q * 32
+            store(out, at, t[0])
+            store(out, at + 32, t[1])
+            store(out, at + row, t[2])
+            store(out, at + row + 32, t[3])
+            store(out, at + 2 * row, t[4])
+            store(out, at + 2 * row + 32, t[5])
+            store(out, at + 3 * row, t[6])
+            store(out, at + 3 * row + 32, t[7])
+            p += 4
+        if p < n:
+            s = real_part_2x2(h, p * 32, 32, h_row, h, q * 32, 32, h_row, num_rows)
+            at = p * row + q * 32
+            store(out, at, s[0])
+            store(out, at + 32, s[1])
+            store(out, at + row, s[2])
+            store(out, at + row + 32, s[3])
 
 
 @inlined
@@ -211,6 +247,23 @@ def correlate(h, h_row, num_rows, n, y, y_row, num_vectors, out, out_row):
     if p < n:
         to = (out, p * 32)
         _two_items(h, p * 32, 32, h_row, (y, 0), y_row, num_vectors, num_rows, to, out_row)
+
+
+@inlined
+def correlate_real(h, h_row, num_rows, n, y, out):
+    """Re(H^H y) of one vector, where ``correlate`` puts real parts; imaginary parts stay open."""
+    p = 0
+    while p + 4 <= n:
+        s = real_part_4x1(h, p * 32, 32, h_row, y, 0, 0, 32, num_rows)
+        store(out, p * 32, s[0])
+        store(out, p * 32 + 32, s[1])
+        store(out, p * 32 + 64, s[2])
+        store(out, p * 32 + 96, s[3])
+        p += 4
+    if p < n:
+        s = real_part_2x1(h, p * 32, 32, h_row, y, 0, 0, 32, num_rows)
+        store(out, p * 32, s[0])
+        store(out, p * 32 + 32, s[1])
 
 
 @inlined

@@ -1,8 +1,10 @@
 """K-best search with max-log LLRs in single precision, fused with the triangle it searches.
 
 The search of ``k_best``: survivors in the lanes where children are made and chosen, rows of the
-residual in the lanes where survivors are brought up to date. A survivor's bits are collected in
-one word for every eight rows, so that the final list is traced back in steps of eight.
+residual in the lanes where survivors are brought up to date. A survivor's last 16 bits and the
+number of its ancestor before them are one word, its path. So the final list is traced back in steps
+of as many rows; and of a residual the 16 rows in work alone follow every choice, while the rest
+waits until a path ends and takes it in four steps, each from a table of 16 sums of columns.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mimolearn.kernels.compile import compiled, inlined, source_stamp
+from mimolearn.kernels.compile import compiled, inlined, source_stamp, uncounted
 from mimolearn.kernels.simd import (
     as_float_bits,
     as_int_bits,
@@ -30,7 +32,14 @@ from mimolearn.kernels.simd import (
     splat,
     splat_int,
 )
-from mimolearn.kernels.simd_memory import load, load_int, store, store_int
+from mimolearn.kernels.simd_memory import (
+    load,
+    load_int,
+    load_lines,
+    store,
+    store_int,
+    transpose,
+)
 from mimolearn.kernels.triangle_float32 import (
     factor,
     lanes_of,
@@ -43,55 +52,80 @@ from mimolearn.kernels.triangle_float32 import (
 
 _INFINITY = np.float32(np.inf)
 _INFINITY_BITS = 0x7F800000
-# Rows whose bits make one word: 32 bits at up to 256-QAM's four bits an axis.
-_BLOCK = 8
+MOST_SURVIVORS = 2**16
+"""Whose number fits beside 16 bits in a word."""
+# Of each of four steps in which a residual takes a path.
+_SUMS = 16
+
+
+@uncounted
+def _rows_of_block(num_bits):
+    """Rows of a path: their bits are 16 at most, and whole blocks make 16 rows."""
+    return 4 if num_bits > 2 else 16 // num_bits
 
 
 def workspace(num_tx: int, axes: int, k: int, levels: int) -> int:
     """Floats of workspace."""
     capacity, real = (k + 15) // 16 * 16, (axes * num_tx + 15) // 16 * 16
-    return triangle_space(num_tx, axes) + capacity * (2 * real + 2 + levels) + 16
+    return triangle_space(num_tx, axes) + capacity * (2 * real + 34 + levels) + 16 + (1 + 4) * 256
 
 
 class Lists(NamedTuple):
     """Where survivors, ``capacity`` of them (k rounded up to whole vectors), and children lie.
 
-    In the workspace: residuals (2, capacity, n'); distance (capacity and a vector), rest
-    (capacity); child (L, capacity). Among the whole numbers, ``size`` apart: parent, and twice
-    origin (the ancestor at the start of the block of rows) and word (the bits since); ends (L + 1),
-    first survivor of each level; from history on, word and origin at the end of each block.
+    In the workspace: residuals (2, capacity, n') and their rows in work (2, capacity, 16); distance
+    (capacity and a vector), rest (capacity), the row in work; child (L, survivors in whole
+    vectors); bits: 16 vectors; sums (4, 16): vectors. Among the whole numbers,
+    ``size`` apart: parent, and twice path: the ancestor at the start of the block of rows, and
+    below it the bits since; ends (L + 1), first survivor of each level; from history on, path at
+    the end of each block.
     """
 
     capacity: int
     residual: int
+    near: int
     distance: int
     rest: int
     child: int
+    bits: int
+    sums: int
     size: int
     ends: int
     history: int
 
 
-@inlined
+@uncounted
 def _lists(start, real, capacity, num_levels):
-    distance = start + 2 * capacity * real
+    near = start + 2 * capacity * real
+    distance = near + 2 * capacity * 16
     rest = distance + capacity + 16
-    size = capacity + 16
+    child, size = rest + capacity, capacity + 16
+    bits = child + num_levels * capacity
     return Lists(
-        capacity, start, distance, rest, rest + capacity, size, 5 * size, 5 * size + num_levels + 1
+        capacity,
+        start,
+        near,
+        distance,
+        rest,
+        child,
+        bits,
+        bits + 256,
+        size,
+        3 * size,
+        3 * size + num_levels + 1,
     )
 
 
-@inlined
-def _grow(space, lists, diagonal, num_levels):
+@uncounted
+def _grow(space, lists, width, diagonal, num_levels):
     """Distances of every survivor extended by every level; their smallest and largest patterns."""
     least, largest = splat_int(0x7FFFFFFF), splat_int(0)
-    for s in range(0, lists.capacity, 16):
+    for s in range(0, width, 16):
         rest, total = load(space, lists.rest + s), load(space, lists.distance + s)
         for u in range(num_levels):
             gap = rest - diagonal * np.float32(u)
             child = fma(gap, gap, total)
-            store(space, lists.child + u * lists.capacity + s, child)
+            store(space, lists.child + u * width + s, child)
             bits = as_int_bits(child)
             least = select_int(bits < least, bits, least)
             # An absent survivor's children are infinite, and never chosen.
@@ -100,28 +134,34 @@ def _grow(space, lists, diagonal, num_levels):
     return np.int64(lane_min_int(least)), np.int64(lane_max_int(largest))
 
 
-@inlined
-def _threshold(space, child, count, k, low, high):
+@uncounted
+def _threshold(space, child, count, present, k, low, high):
     """The bit pattern below which lie the k smallest of ``count`` children, and how many with it.
 
-    Bit patterns order non-negative floats: bisection on them needs no sort.
+    Bit patterns order non-negative floats, so that counting finds it without a sort: a guess
+    between two patterns in proportion to how many children lie below each, every fourth one
+    halfway, so that no distribution of distances makes many guesses. ``present`` are finite.
     """
-    below = 0
+    below, above, guess = 0, present, 0
     while low < high:
-        middle = (low + high) // 2
+        guess += 1
+        part = (high - low) // 2
+        if guess % 4 > 0:
+            part = (high - low) * (2 * (k - below) + 1) // (2 * (above - below))
+        middle = low + min(part, high - low - 1)
         within = 0
         for i in range(child, child + count, 16):
             within += count_lanes(as_int_bits(load(space, i)) <= middle)
         if within == k:
             return middle + 1, 0
         if within > k:
-            high = middle
+            high, above = middle, within
         else:
             low, below = middle + 1, within
     return low, k - below
 
 
-@inlined
+@uncounted
 def _first_lanes(ints, scratch, mask, count):
     """The first ``count`` of the lanes where the mask is true."""
     if count == 0:
@@ -130,16 +170,14 @@ def _first_lanes(ints, scratch, mask, count):
     return mask & (lane_numbers() <= ints[scratch + count - 1])
 
 
-@inlined
-def _choose(space, ints, lists, code, num_bits, now, threshold, ties):
+@uncounted
+def _choose(space, ints, lists, width, code, num_bits, path, new_path, threshold, ties):
     """The nearest children become the survivors, but for their residuals; returns how many."""
-    size, capacity = 0, lists.capacity
-    origin, word = (1 + 2 * now) * lists.size, (2 + 2 * now) * lists.size
-    new_origin, new_word = (3 - 2 * now) * lists.size, (4 - 2 * now) * lists.size
+    size = 0
     for u in range(code.size):
         ints[lists.ends + u] = size
-        for s in range(0, capacity, 16):
-            bits = as_int_bits(load(space, lists.child + u * capacity + s))
+        for s in range(0, width, 16):
+            bits = as_int_bits(load(space, lists.child + u * width + s))
             chosen = bits < threshold
             if ties > 0:
                 equal = bits == threshold
@@ -148,110 +186,196 @@ def _choose(space, ints, lists, code, num_bits, now, threshold, ties):
                 ties -= many
             store(space, lists.distance + size, as_float_bits(compress(bits, chosen)))
             store_int(ints, size, compress(lane_numbers() + s, chosen))
-            store_int(ints, new_origin + size, compress(load_int(ints, origin + s), chosen))
-            path = (load_int(ints, word + s) << num_bits) | code[u]
-            store_int(ints, new_word + size, compress(path, chosen))
+            longer = (load_int(ints, path + s) << num_bits) | code[u]
+            store_int(ints, new_path + size, compress(longer, chosen))
             size += count_lanes(chosen)
     ints[lists.ends + code.size] = size
-    for s in range(size, capacity):
-        space[lists.distance + s] = _INFINITY
+    store(space, lists.distance + size, splat(_INFINITY))
     return size
 
 
-@inlined
-def _update(space, ints, lists, before, after, columns, row, num_levels, real):
-    """The residuals of the chosen children in the rows that are left."""
-    for c in range(0, row, 16):
-        column = load(space, columns + row * real + c)
-        for u in range(num_levels):
-            step = column * np.float32(u)
-            for new in range(ints[lists.ends + u], ints[lists.ends + u + 1]):
-                rest = load(space, before + np.int64(ints[new]) * real + c)
-                store(space, after + new * real + c, rest - step)
-    for new in range(ints[lists.ends + num_levels]):
-        space[lists.rest + new] = space[after + new * real + row - 1]
+@uncounted
+def _update(space, ints, lists, before, after, column, row, num_levels):
+    """The rows in work of the chosen children's residuals."""
+    of_row = load(space, column + row // 16 * 16)
+    following = after + (row - 1) % 16
+    for u in range(num_levels):
+        step = of_row * np.float32(u)
+        for new in range(ints[lists.ends + u], ints[lists.ends + u + 1]):
+            rest = load(space, before + np.int64(ints[np.uint64(new)]) * 16)
+            store(space, after + new * 16, rest - step)
+            # Unsigned indices need not be looked at for being negative.
+            space[np.uint64(lists.rest + new)] = space[np.uint64(following + new * 16)]
 
 
-@inlined
-def _end_block(ints, lists, now, block):
-    """Keep words and origins of the block of rows, and start anew."""
-    origin, word = (1 + 2 * now) * lists.size, (2 + 2 * now) * lists.size
-    to = lists.history + 2 * block * lists.capacity
-    for s in range(0, lists.capacity, 16):
-        store_int(ints, to + s, load_int(ints, word + s))
-        store_int(ints, to + lists.capacity + s, load_int(ints, origin + s))
-        store_int(ints, word + s, splat_int(0))
-        store_int(ints, origin + s, lane_numbers() + s)
+@uncounted
+def _sum_columns(space, sums, columns, row, rows, c, n, real, level_of, num_bits):
+    """What each value of some bits of a path takes from a residual, rows c ... c + 15.
+
+    The bits of ``rows`` rows from ``row`` on, that of the first row lowest.
+    """
+    count = 1
+    store(space, sums, splat(0.0))
+    for r in range(row, min(row + rows, n)):
+        column = load(space, columns + r * real + c)
+        # The first sums are read until the last are made.
+        for bits in range(level_of.size - 1, -1, -1):
+            step = column * level_of[bits]
+            for i in range(count):
+                to = sums + (i + bits * count) * 16
+                store(space, to, load(space, sums + i * 16) + step)
+        count <<= num_bits
 
 
-@inlined
-def _search(space, ints, lists, code, num_bits, columns, z, n, real, k):
-    """From the last row of R up; returns how many leaves there are."""
-    before, after = lists.residual, lists.residual + lists.capacity * real
+@uncounted
+def _take_path(space, ints, lists, before, after, near, path, columns, row, present, n, real,
+               level_of, num_bits):  # fmt: skip
+    """Residuals of all survivors in the rows below those in work; at a vector's end its next."""
+    rows = max(1, 4 // num_bits)
+    shift, mask = rows * num_bits, (1 << rows * num_bits) - 1
+    origin = _rows_of_block(num_bits) * num_bits
+    sums = lists.sums
+    for c in range(0, row // 16 * 16, 16):
+        for part in range(4):
+            _sum_columns(
+                space, sums + part * _SUMS * 16, columns, row + part * rows, rows, c, n, real,
+                level_of, num_bits,
+            )  # fmt: skip
+        is_next = row % 16 == 0 and c == row - 16
+        to, stride = (near, 16) if is_next else (after + c, real)
+        for s in range(present):
+            bits = np.int64(ints[np.uint64(path + s)])
+            rest = load(space, before + (bits >> origin) * real + c)
+            first = load(space, sums + (bits & mask) * 16)
+            second = load(space, sums + (_SUMS + (bits >> shift & mask)) * 16)
+            third = load(space, sums + (2 * _SUMS + (bits >> 2 * shift & mask)) * 16)
+            fourth = load(space, sums + (3 * _SUMS + (bits >> 3 * shift & mask)) * 16)
+            store(space, to + s * stride, rest - ((first + second) + (third + fourth)))
+            if is_next:
+                space[np.uint64(lists.rest + s)] = space[np.uint64(near + s * 16 + 15)]
+
+
+@uncounted
+def _begin_block(ints, path, capacity):
+    for s in range(0, capacity, 16):
+        store_int(ints, path + s, lane_numbers() + s)
+
+
+@uncounted
+def _begin(space, lists, z, n, real):
+    """The one survivor before the last row."""
     for c in range(0, real, 16):
-        store(space, before + c, load(space, z + c))
+        store(space, lists.residual + c, load(space, z + c))
+    store(space, lists.near, load(space, z + (n - 1) // 16 * 16))
+    store(space, lists.distance, splat(_INFINITY))
+    # What lies there before could be NaN, which an absent survivor must not have.
     for s in range(0, lists.capacity, 16):
-        store(space, lists.distance + s, splat(_INFINITY))
         store(space, lists.rest + s, splat(0.0))
     space[lists.distance] = 0.0
     space[lists.rest] = space[z + n - 1]
-    now, present, num_levels = 0, 1, code.size
-    # What is kept of the block before the first is overwritten.
-    _end_block(ints, lists, now, 0)
+
+
+@uncounted
+def _search(space, ints, lists, code, level_of, num_bits, columns, z, n, real, k):
+    """From the last row of R up; returns how many leaves there are."""
+    _begin(space, lists, z, n, real)
+    near, new_near = lists.near, lists.near + lists.capacity * 16
+    far, new_far = lists.residual, lists.residual + lists.capacity * real
+    path, new_path = lists.size, 2 * lists.size
+    _begin_block(ints, path, lists.capacity)
+    present, num_levels, block = 1, code.size, _rows_of_block(num_bits)
     for row in range(n - 1, -1, -1):
-        low, high = _grow(space, lists, space[columns + row * real + row], num_levels)
-        threshold, ties = np.int64(_INFINITY_BITS), 0
-        if present * num_levels > k:
-            count = num_levels * lists.capacity
-            threshold, ties = _threshold(space, lists.child, count, k, low, high)
-        present = _choose(space, ints, lists, code, num_bits, now, threshold, ties)
-        if row > 0:
-            _update(space, ints, lists, before, after, columns, row, num_levels, real)
-        before, after, now = after, before, 1 - now
-        if row % _BLOCK == 0:
-            _end_block(ints, lists, now, row // _BLOCK)
+        width, column = lanes_of(present), columns + row * real
+        low, high = _grow(space, lists, width, space[column + row], num_levels)
+        threshold, ties, children = np.int64(_INFINITY_BITS), 0, present * num_levels
+        if children > k:
+            count = num_levels * width
+            threshold, ties = _threshold(space, lists.child, count, children, k, low, high)
+        present = _choose(
+            space, ints, lists, width, code, num_bits, path, new_path, threshold, ties
+        )
+        path, new_path = new_path, path
+        if row % 16 > 0:
+            _update(space, ints, lists, near, new_near, column, row, num_levels)
+        if row % block == 0:
+            _take_path(
+                space, ints, lists, far, new_far, new_near, path, columns, row, present, n, real,
+                level_of, num_bits,
+            )  # fmt: skip
+            far, new_far = new_far, far
+            to = lists.history + row // block * lists.capacity
+            for s in range(0, lists.capacity, 16):
+                store_int(ints, to + s, load_int(ints, path + s))
+            _begin_block(ints, path, lists.capacity)
+        near, new_near = new_near, near
     return present
 
 
-@inlined
-def _gather_words(ints, lists, leaves, block):
-    """Words of all leaves in a block of rows; their ancestors move to the block above it."""
-    at = lists.history + 2 * block * lists.capacity
+@uncounted
+def _gather_paths(ints, lists, leaves, block, bits_of_block):
+    """Paths of all leaves in a block of rows; their ancestors move to the block above it."""
+    at = lists.history + block * lists.capacity
     for leaf in range(leaves):
-        here = at + np.int64(ints[leaf])
-        ints[lists.size + leaf] = ints[here]
-        ints[leaf] = ints[here + lists.capacity]
+        path = ints[at + np.int64(ints[leaf])]
+        ints[lists.size + leaf] = path
+        ints[leaf] = path >> bits_of_block
 
 
-@inlined
+@uncounted
+def _nearest_with(space, ints, lists, leaves, best, count):
+    """Distances of the nearest leaves that differ from the best one, for 16 bits of a block."""
+    for place in range(count):
+        nearest = splat(_INFINITY)
+        for s in range(0, leaves, 16):
+            differs = ((load_int(ints, lists.size + s) ^ best) & (1 << place)) != 0
+            distance = select(differs, load(space, lists.distance + s), splat(_INFINITY))
+            nearest = minimum(distance, nearest)
+        store(space, lists.bits + place * 16, nearest)
+    t = transpose(load_lines(space, lists.bits))
+    even = minimum(minimum(t[0], t[2]), minimum(t[4], t[6]))
+    even = minimum(even, minimum(minimum(t[8], t[10]), minimum(t[12], t[14])))
+    odd = minimum(minimum(t[1], t[3]), minimum(t[5], t[7]))
+    return minimum(even, minimum(odd, minimum(minimum(t[9], t[11]), minimum(t[13], t[15]))))
+
+
+@uncounted
 def _write_llr(space, ints, lists, leaves, num_bits, clip, axes, order, llr, start):
     """LLRs of one vector, by streams and alternating between the axes."""
+    own, best = splat(_INFINITY), 0
     for s in range(0, lists.capacity, 16):
         store_int(ints, s, lane_numbers() + s)
-    for row in range(axes * order.size):
-        if row % _BLOCK == 0:
-            _gather_words(ints, lists, leaves, row // _BLOCK)
-        to = start + order[row // axes] * num_bits * axes + row % axes
-        for b in range(num_bits):
-            zero, one = splat(_INFINITY), splat(_INFINITY)
-            place = row % _BLOCK * num_bits + b
-            for s in range(0, lists.capacity, 16):
-                is_zero = (load_int(ints, lists.size + s) & (1 << place)) == 0
-                distance = load(space, lists.distance + s)
-                zero = minimum(select(is_zero, distance, splat(_INFINITY)), zero)
-                one = minimum(select(is_zero, splat(_INFINITY), distance), one)
-            # inf - finite = +-inf where one side is missing, which the clip then bounds.
-            llr[to + b * axes] = min(max(lane_min(zero) - lane_min(one), -clip), clip)
+        own = minimum(load(space, lists.distance + s), own)
+    nearest = lane_min(own)
+    while space[lists.distance + best] > nearest:
+        best += 1
+    n, block = axes * order.size, _rows_of_block(num_bits)
+    for first in range(0, n, block):
+        rows = min(block, n - first)
+        _gather_paths(ints, lists, leaves, first // block, block * num_bits)
+        path = ints[lists.size + best]
+        other = _nearest_with(space, ints, lists, leaves, path, rows * num_bits)
+        # inf - finite = inf where one side is missing, which the clip then bounds.
+        size = minimum(other - nearest, splat(clip))
+        is_one = ((splat_int(path) >> lane_numbers()) & 1) != 0
+        store(space, lists.bits, select(is_one, size, -size))
+        for i in range(rows):
+            row = first + i
+            to = start + order[row // axes] * num_bits * axes + row % axes
+            for b in range(num_bits):
+                llr[to + b * axes] = space[lists.bits + i * num_bits + b]
 
 
 @inlined
 def _codes(bits):
-    """The bits of each level as one number, the first bit lowest."""
+    """The bits of each level as one number, the first bit lowest; the level of each number."""
     code = np.zeros(bits.shape[0], np.int64)
     for u in range(bits.shape[0]):
         for b in range(bits.shape[1]):
             code[u] |= np.int64(bits[u, b]) << b
-    return code
+    level_of = np.empty(code.size, np.float32)
+    for u in range(code.size):
+        level_of[code[u]] = np.float32(u)
+    return code, level_of
 
 
 @functools.cache
@@ -272,8 +396,9 @@ def kernel() -> Callable[..., None]:
         place, m = places(tx, vectors, axes), triangle_memory(tx, axes)
         space[: m.end] = 0.0
         lists = _lists(m.end, real, capacity, num_levels)
-        ints = np.empty(lists.history + 2 * capacity * (n // _BLOCK + 1), np.uint32)
-        code = _codes(bits)
+        blocks = n // _rows_of_block(num_bits) + 1
+        ints = np.empty(lists.history + capacity * blocks, np.uint32)
+        code, level_of = _codes(bits)
         order = np.empty(tx, np.int64)
         for channel in range(first, last):
             own = (channel - first) * place.stride
@@ -287,7 +412,9 @@ def kernel() -> Callable[..., None]:
                 if not energy <= settings[4]:
                     ok[channel] = False
                     break
-                leaves = _search(space, ints, lists, code, num_bits, m.columns, m.z, n, real, k)
+                leaves = _search(
+                    space, ints, lists, code, level_of, num_bits, m.columns, m.z, n, real, k
+                )
                 at = (channel * vectors + t) * tx * num_bits * axes
                 _write_llr(space, ints, lists, leaves, num_bits, settings[5], axes, order, llr, at)
 

@@ -1,7 +1,7 @@
 """Widely linear LMMSE for real symbols on 16 interleaved channels at a time.
 
 The model is [Re y; Im y] = [Re H; Im H] x + n with s = noise_var / 2 per row: Gram matrix
-Re(H^H H), matched filter Re(H^H y), both taken from their complex forms.
+Re(H^H H), matched filter Re(H^H y).
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import functools
 from collections.abc import Callable
 
 from mimolearn.kernels.compile import compiled, inlined, source_stamp
-from mimolearn.kernels.complex_dense import correlate, gram
+from mimolearn.kernels.complex_dense import correlate_real, gram_real
 from mimolearn.kernels.interleave import SLACK, deinterleave, interleave
 from mimolearn.kernels.linear import EPSILON, cut, padded, row_length, signature
 from mimolearn.kernels.real_dense import (
@@ -71,7 +71,7 @@ def widely_linear_group(h, y, noise, x, error_var, lanes, vectors, rx, tx, space
     middle, at = cut(space, at, n * 16)
     result, at = cut(space, at, n * 16 + SLACK)
     interleave(h, (start, end, rx * tx * 2), 0, rx, 2 * tx, matrix, row)
-    gram(matrix, row, rx, padded(tx), complex_gram, row)
+    gram_real(matrix, row, rx, padded(tx), complex_gram, row)
     real_from_complex(complex_gram, row, tx, 1, splat(1.0), r, real)
     for i in range(tx):
         store(r, i * real + i * 16, load(r, i * real + i * 16) + 0.5 * noise)
@@ -83,7 +83,7 @@ def widely_linear_group(h, y, noise, x, error_var, lanes, vectors, rx, tx, space
     for t in range(vectors):
         place = (start, end, vectors * rx * 2)
         interleave(y, place, t * rx * 2, 1, rx * 2, received, rx * 32)
-        correlate(matrix, row, rx, padded(tx), received, 0, 1, c, 0)
+        correlate_real(matrix, row, rx, padded(tx), received, c)
         _real_parts(c, tx, n, b)
         real_solve(u, real, n, b, middle, result)
         for i in range(0, tx * 16, 16):

@@ -16,19 +16,19 @@ from collections.abc import Callable
 import numpy as np
 
 from mimolearn.kernels.addresses import floats_at, scratch
-from mimolearn.kernels.compile import compiled, inlined, source_stamp
+from mimolearn.kernels.compile import compiled, source_stamp, uncounted
 from mimolearn.kernels.linear import BIASED_LMMSE, EPSILON, LMMSE, ZF, cut
 from mimolearn.kernels.simd import fma, fnma, lane_sum, splat
 from mimolearn.kernels.simd_memory import load, store
 
 
-@inlined
+@uncounted
 def _workspace(num_rx, width):
     """Floats of workspace: H, R, W, y and b, z in two planes each, and two diagonals."""
     return 2 * (width * (num_rx + 2 * width + 3) + num_rx)
 
 
-@inlined
+@uncounted
 def _split(source, start, rows, columns, re, im, width):
     """Ordinary complex rows into planes, padded with zeros."""
     for r in range(rows):
@@ -41,7 +41,7 @@ def _split(source, start, rows, columns, re, im, width):
             im[r * width + c] = np.float32(0.0)
 
 
-@inlined
+@uncounted
 def _gram_four_rows(hr, hi, num_rx, width, p, c, ar, ai):
     """A[p : p + 4, c : c + 16]."""
     zero = splat(0.0)
@@ -68,7 +68,7 @@ def _gram_four_rows(hr, hi, num_rx, width, p, c, ar, ai):
     store(ai, (p + 3) * width + c, i3)
 
 
-@inlined
+@uncounted
 def _factor(ar, ai, n, width):
     """R in place of the upper half of A, row by row; the diagonal becomes 1 / R[p, p]."""
     for p in range(n):
@@ -87,7 +87,7 @@ def _factor(ar, ai, n, width):
         ar[p * width + p] = scale
 
 
-@inlined
+@uncounted
 def _inverse(ar, ai, n, width, wr, wi, power):
     """W = R^-H and diag(A^-1)."""
     for c in range(0, width, 16):
@@ -110,7 +110,7 @@ def _inverse(ar, ai, n, width, wr, wi, power):
         store(power, c, total)
 
 
-@inlined
+@uncounted
 def _combine(mr, mi, rows, width, vr, vi, triangular, to_re, to_im):
     """conj(M)^T v: sum_k conj(M[k, :]) v_k, for a general or a lower triangular M."""
     for c in range(0, width, 16):
@@ -123,7 +123,7 @@ def _combine(mr, mi, rows, width, vr, vi, triangular, to_re, to_im):
         store(to_im, c, y)
 
 
-@inlined
+@uncounted
 def _multiply(wr, wi, n, width, br, bi, zr, zi):
     """z = W b, row by row."""
     for i in range(n):
@@ -136,7 +136,7 @@ def _multiply(wr, wi, n, width, br, bi, zr, zi):
         zi[i] = lane_sum(y)
 
 
-@inlined
+@uncounted
 def _solve_channel(h, start, noise_var, method, rx, tx, width, planes, power, gain, error_var):
     """Everything that needs no y: planes = (hr, hi, ar, ai, wr, wi)."""
     hr, hi, ar, ai, wr, wi = planes

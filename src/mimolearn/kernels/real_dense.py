@@ -28,15 +28,16 @@ def real_row(n):
 def real_from_complex(x, x_row, num_tx, axes, scale, out, row):
     """The lower half of scale * G in real form, from conj(G) as ``complex_dense.gram`` leaves it.
 
-    axes 2: unknowns Re x_0, Im x_0, Re x_1, ...; axes 1: real unknowns, Re G alone.
+    axes 2: unknowns Re x_0, Im x_0, Re x_1, ...; axes 1: real unknowns, Re G alone is read.
     """
     n = num_tx * axes
     for p in range(num_tx):
         for q in range(p + 1):
-            re, im = load(x, p * x_row + q * 32) * scale, load(x, p * x_row + q * 32 + 16) * scale
+            re = load(x, p * x_row + q * 32) * scale
             at = p * axes * row + q * axes * 16
             store(out, at, re)
             if axes == 2:
+                im = load(x, p * x_row + q * 32 + 16) * scale
                 store(out, at + 16, im)
                 store(out, at + row, -im)
                 store(out, at + row + 16, re)

@@ -27,8 +27,8 @@ from mimolearn.kernels.door import (
     workspace,
 )
 
-# Of the second-level cache of most machines.
-_CACHE_FLOATS = 2**17
+# A part of the second-level cache: rows of a Gram matrix are read in the order of the pivots.
+_CACHE_FLOATS = 2**16
 # Of one channel: all of them are in memory at once, 16 channels at a time.
 _MOST_VECTORS = 4096
 
@@ -51,6 +51,8 @@ def k_best(
 
     tx, axes, levels = h.shape[-1], 1 if constellation.is_real else 2, constellation.num_levels
     k = min(k, levels ** (axes * tx))
+    if k > kernels.MOST_SURVIVORS:
+        return None
     llr = torch.empty(*y.shape[:-1], tx, constellation.bits_per_symbol)
     settings, bits = _settings(constellation, clip)
     space = kernels.workspace(tx, axes, k, levels)

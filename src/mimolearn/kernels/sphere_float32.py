@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from mimolearn.kernels.compile import compiled, inlined, source_stamp
+from mimolearn.kernels.compile import compiled, source_stamp, uncounted
 from mimolearn.kernels.simd import fnma
 from mimolearn.kernels.simd_memory import load, store
 from mimolearn.kernels.sphere import first_child, next_child
@@ -31,7 +31,7 @@ def workspace(num_tx: int, axes: int) -> int:
     return triangle_space(num_tx, axes) + real * (real + 1)
 
 
-@inlined
+@uncounted
 def _search(
     space, columns, residual, distance, n, real, center, low, high, chosen,
     num_levels, max_nodes, best,

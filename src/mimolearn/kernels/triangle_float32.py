@@ -20,8 +20,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mimolearn.kernels.compile import compiled, inlined, source_stamp
-from mimolearn.kernels.complex_dense import correlate, gram
+from mimolearn.kernels.compile import compiled, source_stamp, uncounted
+from mimolearn.kernels.complex_dense import correlate, correlate_real, gram, gram_real
 from mimolearn.kernels.interleave import SLACK, interleave
 from mimolearn.kernels.linear import cut, padded, row_length
 from mimolearn.kernels.simd import (
@@ -36,7 +36,15 @@ from mimolearn.kernels.simd import (
     splat,
     splat_int,
 )
-from mimolearn.kernels.simd_memory import load, load_lines, store, store_tile
+from mimolearn.kernels.simd_memory import (
+    load,
+    load_lines,
+    load_tile,
+    store,
+    store_lines,
+    store_tile,
+    zip_lanes,
+)
 
 MOST_ENERGY = 2.0e4
 """Of H^H H and of z, over noise_var: beyond, rounding could change a distance by over 1e-3."""
@@ -46,7 +54,7 @@ _INFINITY = np.float32(np.inf)
 _INDEX_MASK = 63
 
 
-@inlined
+@uncounted
 def lanes_of(n):
     """Rounded up to a multiple of 16."""
     return (n + 15) // 16 * 16
@@ -66,7 +74,7 @@ class Places(NamedTuple):
     stride: int
 
 
-@inlined
+@uncounted
 def places(num_tx, num_vectors, axes):
     """Places for one channel."""
     width = lanes_of(num_tx)
@@ -83,8 +91,8 @@ class Triangle(NamedTuple):
 
     Places and not arrays, because passing an array counts a reference, which costs as much as a
     row of a factor.
-    r_re, r_im (N, S), inverse (N): the factor, columns not yet in order; columns (n, n'): row k is
-    column k of the real R; offset, z (n'); end: what is free.
+    r_re, r_im (S, S), inverse (N): the factor, columns not yet in order; columns (n, n'): row k is
+    column k of the real R; offset, z (n'); turned: 16 rows of the factor; end: what is free.
     """
 
     r_re: int
@@ -93,19 +101,21 @@ class Triangle(NamedTuple):
     columns: int
     offset: int
     z: int
+    turned: int
     end: int
 
 
-@inlined
+@uncounted
 def triangle_memory(num_tx, axes):
-    """Divide the start of a workspace up, which has to be zero: R stays so below its diagonal."""
+    """Divide the start of a workspace up, which has to be zero: R stays so below its last row."""
     width, real = lanes_of(num_tx), lanes_of(axes * num_tx)
-    r_im = num_tx * width
+    r_im = width * width
     inverse = 2 * r_im
     columns = inverse + width
     offset = columns + real * real
     z = offset + real
-    return Triangle(0, r_im, inverse, columns, offset, z, z + real)
+    turned = z + real
+    return Triangle(0, r_im, inverse, columns, offset, z, turned, turned + 32 * width)
 
 
 def front_end_space(num_rx: int, num_tx: int) -> int:
@@ -115,7 +125,7 @@ def front_end_space(num_rx: int, num_tx: int) -> int:
     return interleaved + (2 * num_tx + 1) * width * 16
 
 
-@inlined
+@uncounted
 def _to_problems(plane, first, count, out, stride, column):
     """``count`` interleaved floats to each of 16 channels, ``stride`` floats apart."""
     for c in range(0, count, 16):
@@ -123,7 +133,7 @@ def _to_problems(plane, first, count, out, stride, column):
         store_tile(out, 0, 15, stride, column + c, 16, tile)
 
 
-@inlined
+@uncounted
 def _spread_gram(product, row, num_tx, axes, scale, loading, plane, at_im, at_diagonal):
     """Both halves of the Gram matrix and its diagonal, scaled and loaded, in planes."""
     width = lanes_of(num_tx)
@@ -173,7 +183,10 @@ def front_end() -> Callable[..., None]:
             start, end = group * 16, num - 1
             precision = 1.0 / load(noise_var, start)
             interleave(h, (start, end, rx * tx * 2), 0, rx, 2 * tx, matrix, row)
-            gram(matrix, row, rx, padded(tx), product, row)
+            if axes == 2:
+                gram(matrix, row, rx, padded(tx), product, row)
+            else:
+                gram_real(matrix, row, rx, padded(tx), product, row)
             scale = precision * (spacing * spacing)
             im, diagonal = size * 16, 2 * size * 16
             _spread_gram(product, row, tx, axes, scale, loading, plane, im, diagonal)
@@ -184,7 +197,10 @@ def front_end() -> Callable[..., None]:
             for t in range(vectors):
                 of_y = (start, end, vectors * rx * 2)
                 interleave(y, of_y, t * rx * 2, 1, rx * 2, received, rx * 32)
-                correlate(matrix, row, rx, padded(tx), received, 0, 1, matched, 0)
+                if axes == 2:
+                    correlate(matrix, row, rx, padded(tx), received, 0, 1, matched, 0)
+                else:
+                    correlate_real(matrix, row, rx, padded(tx), received, matched)
                 for part in range(axes):
                     scale = precision * (spacing if part == 0 else -spacing)
                     for p in range(tx):
@@ -198,7 +214,7 @@ def front_end() -> Callable[..., None]:
     return compiled(f"void({arrays})", triangle_front_end)
 
 
-@inlined
+@uncounted
 def _smallest(problems, start, width):
     """Number of the smallest entry, its last six bits aside, which make room for the number."""
     best = splat_int(0x7FFFFFFF)
@@ -209,31 +225,57 @@ def _smallest(problems, start, width):
     return lane_min_int(best) & _INDEX_MASK
 
 
-@inlined
-def _factor_row(space, m, problems, row_re, row_im, k, p, c, width, axes):
+@uncounted
+def _complex_row(space, m, problems, row_re, row_im, k, p, c, width):
     """Row p of the Gram matrix less what the first k rows of R explain, columns c ... c + 15."""
-    re, im = load(problems, row_re + c), splat(0.0)
+    re, im = load(problems, row_re + c), load(problems, row_im + c)
     re2, im2 = splat(0.0), splat(0.0)
-    if axes == 2:
-        im = load(problems, row_im + c)
-        for i in range(k):
-            factor_re, factor_im = space[m.r_re + i * width + p], space[m.r_im + i * width + p]
-            x, y = load(space, m.r_re + i * width + c), load(space, m.r_im + i * width + c)
-            re, re2 = fnma(factor_re, x, re), fnma(factor_im, y, re2)
-            im, im2 = fnma(factor_re, y, im), fma(factor_im, x, im2)
-        return re + re2, im + im2
+    for i in range(k):
+        factor_re, factor_im = space[m.r_re + i * width + p], space[m.r_im + i * width + p]
+        x, y = load(space, m.r_re + i * width + c), load(space, m.r_im + i * width + c)
+        re, re2 = fnma(factor_re, x, re), fnma(factor_im, y, re2)
+        im, im2 = fnma(factor_re, y, im), fma(factor_im, x, im2)
+    return re + re2, im + im2
+
+
+@uncounted
+def _real_row(space, m, problems, row_re, k, p, c, width):
+    """The same of a real one, columns c ... c + 31: enough sums at once to hide their delay."""
+    behind = min(c + 16, width - 16)
+    left, right = load(problems, row_re + c), load(problems, row_re + behind)
+    left2, right2 = splat(0.0), splat(0.0)
     for i in range(0, k - 1, 2):
-        re = fnma(space[m.r_re + i * width + p], load(space, m.r_re + i * width + c), re)
-        i += 1
-        re2 = fnma(space[m.r_re + i * width + p], load(space, m.r_re + i * width + c), re2)
-    if k % 2 == 1:
-        re = fnma(
-            space[m.r_re + (k - 1) * width + p], load(space, m.r_re + (k - 1) * width + c), re
+        at = m.r_re + i * width
+        factor, factor2 = space[at + p], space[at + width + p]
+        left, right = (
+            fnma(factor, load(space, at + c), left),
+            fnma(factor, load(space, at + behind), right),
         )
-    return re + re2, im
+        at += width
+        left2, right2 = (
+            fnma(factor2, load(space, at + c), left2),
+            fnma(factor2, load(space, at + behind), right2),
+        )
+    if k % 2 == 1:
+        at = m.r_re + (k - 1) * width
+        factor = space[at + p]
+        left, right = (
+            fnma(factor, load(space, at + c), left),
+            fnma(factor, load(space, at + behind), right),
+        )
+    return left + left2, right + right2
 
 
-@inlined
+@uncounted
+def _finish(space, problems, diagonal, row, c, part, scale):
+    """Scale a part of a row of R, and take its energy from what is left of the columns."""
+    rest = load(problems, diagonal + c)
+    part = select(rest < _INFINITY, part * scale, splat(0.0))
+    store(space, row + c, part)
+    store(problems, diagonal + c, fnma(part, part, rest))
+
+
+@uncounted
 def factor(space, m, problems, own, place, num_tx, axes, order, most_energy):
     """Sorted Cholesky factor of the channel at ``own``; returns whether it can be trusted."""
     width = lanes_of(num_tx)
@@ -252,18 +294,17 @@ def factor(space, m, problems, own, place, num_tx, axes, order, most_energy):
         scale = np.float32(1.0) / np.sqrt(pivot)
         order[k] = p
         space[m.inverse + k] = scale
-        for c in range(0, width, 16):
-            re, im = _factor_row(space, m, problems, row_re, row_im, k, p, c, width, axes)
-            rest = load(problems, diagonal + c)
-            open_columns = rest < _INFINITY
-            re = select(open_columns, re * scale, splat(0.0))
-            store(space, m.r_re + k * width + c, re)
-            rest = fnma(re, re, rest)
-            if axes == 2:
-                im = select(open_columns, im * scale, splat(0.0))
-                store(space, m.r_im + k * width + c, im)
-                rest = fnma(im, im, rest)
-            store(problems, diagonal + c, rest)
+        if axes == 2:
+            for c in range(0, width, 16):
+                re, im = _complex_row(space, m, problems, row_re, row_im, k, p, c, width)
+                _finish(space, problems, diagonal, m.r_re + k * width, c, re, scale)
+                _finish(space, problems, diagonal, m.r_im + k * width, c, im, scale)
+        else:
+            for c in range(0, width, 32):
+                left, right = _real_row(space, m, problems, row_re, k, p, c, width)
+                _finish(space, problems, diagonal, m.r_re + k * width, c, left, scale)
+                if c + 16 < width:
+                    _finish(space, problems, diagonal, m.r_re + k * width, c + 16, right, scale)
         problems[diagonal + p] = _INFINITY
         space[m.r_re + k * width + p] = pivot * scale
         if axes == 2:
@@ -271,26 +312,35 @@ def factor(space, m, problems, own, place, num_tx, axes, order, most_energy):
     return True
 
 
-@inlined
+@uncounted
 def order_columns(space, m, num_tx, axes, order, lowest):
     """The real R in the order of its pivots, and its offset: R times the lowest level.
 
     lowest: lowest level over the level spacing, which R contains.
     """
     width, real = lanes_of(num_tx), lanes_of(axes * num_tx)
-    for j in range(num_tx):
-        p = order[j]
-        if axes == 2:
-            even, odd = 2 * j * real, (2 * j + 1) * real
-            for k in range(j + 1):
-                re, im = space[m.r_re + k * width + p], space[m.r_im + k * width + p]
-                space[m.columns + even + 2 * k] = re
-                space[m.columns + even + 2 * k + 1] = im
-                space[m.columns + odd + 2 * k] = -im
-                space[m.columns + odd + 2 * k + 1] = re
-        else:
-            for k in range(j + 1):
-                space[m.columns + j * real + k] = space[m.r_re + k * width + p]
+    for k in range(0, num_tx, 16):
+        # Sixteen rows of R turn into as many entries of every column.
+        for c in range(0, width, 16):
+            rows, to = k * width + c, m.turned + c * 16
+            store_lines(space, to, load_tile(space, 0, 15, width, m.r_re + rows, 16))
+            if axes == 2:
+                tile = load_tile(space, 0, 15, width, m.r_im + rows, 16)
+                store_lines(space, to + width * 16, tile)
+        for j in range(k, num_tx):
+            own = m.turned + order[j] * 16
+            re = load(space, own)
+            if axes == 1:
+                store(space, m.columns + j * real + k, re)
+                continue
+            im = load(space, own + width * 16)
+            even, odd = zip_lanes(re, im), zip_lanes(-im, re)
+            to = m.columns + 2 * j * real + 2 * k
+            store(space, to, even[0])
+            store(space, to + real, odd[0])
+            if 2 * k + 16 < real:
+                store(space, to + 16, even[1])
+                store(space, to + real + 16, odd[1])
     for c in range(0, real, 16):
         total = splat(0.0)
         for j in range(c, axes * num_tx):
@@ -298,7 +348,7 @@ def order_columns(space, m, num_tx, axes, order, lowest):
         store(space, m.offset + c, total * lowest)
 
 
-@inlined
+@uncounted
 def rotate(space, m, problems, b_re, b_im, num_tx, axes, order):
     """z of the vector at b_re, b_im: R^H z = H^H y, less the offset. Returns its energy."""
     width, real = lanes_of(num_tx), lanes_of(axes * num_tx)
@@ -332,4 +382,4 @@ def rotate(space, m, problems, b_re, b_im, num_tx, axes, order):
 def triangle_space(num_tx: int, axes: int) -> int:
     """Floats of workspace of a triangle."""
     width, real = (num_tx + 15) // 16 * 16, (axes * num_tx + 15) // 16 * 16
-    return (2 * num_tx + 1) * width + real * (real + 2)
+    return (2 * width + 33) * width + real * (real + 2)
