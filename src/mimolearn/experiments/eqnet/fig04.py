@@ -3,7 +3,6 @@
 from mimolearn.experiments.contenders import Network
 from mimolearn.experiments.eqnet.setting import (
     AXES,
-    FEWER,
     PAPER,
     TARGET,
     blocks,
@@ -32,7 +31,6 @@ def _panel(error_var: float, snr_db: tuple[float, ...], *, known: bool = False) 
         _RECEIVERS,
         snr_db,
         (14.0, 16.0),
-        FEWER,
     )
 
 

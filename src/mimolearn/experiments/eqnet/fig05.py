@@ -1,7 +1,7 @@
 """Figure 5: how many numbers a channel use need be kept, none of them rounded."""
 
 from mimolearn.experiments.contenders import Quantized
-from mimolearn.experiments.eqnet.setting import AXES, FEWER, PAPER, SMALL, TARGET, blocks, recipe
+from mimolearn.experiments.eqnet.setting import AXES, PAPER, SMALL, TARGET, blocks, recipe
 from mimolearn.experiments.experiment import Experiment, Statement, both, within
 
 _BASE = "eq-net-published-2x2-64qam-36"
@@ -34,7 +34,6 @@ EXPERIMENT = Experiment(
             ("ml", Quantized(_OURS, "eq-net-2x2-64qam"), *(_latents(n) for n in (6, 5, 4, 3))),
             (12.5, 13.0, 13.5, 14.0, 14.5, 15.0, 16.0, 18.0),
             (13.0, 14.0),
-            FEWER,
         ),
     ),
     statements=(

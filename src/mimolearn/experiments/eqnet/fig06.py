@@ -1,7 +1,7 @@
 """Figure 6: two stages of training against one, and the loss of the second stage."""
 
 from mimolearn.experiments.contenders import Network
-from mimolearn.experiments.eqnet.setting import AXES, FEWER, PAPER, SMALL, TARGET, blocks
+from mimolearn.experiments.eqnet.setting import AXES, PAPER, SMALL, blocks
 from mimolearn.experiments.experiment import Check, Experiment, Statement, within
 from mimolearn.experiments.findings import Findings
 from mimolearn.experiments.verdict import Measured
@@ -61,7 +61,6 @@ EXPERIMENT = Experiment(
             ),
             (13.0, 14.0, 16.0, 18.0, 20.0),
             (14.0, 18.0),
-            FEWER,
         ),
     ),
     statements=(

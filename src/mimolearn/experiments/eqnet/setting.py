@@ -58,9 +58,10 @@ def square(size: int) -> Scenario:
     name = f"eqnet-{size}x{size}-16qam-coded"
     return link(base, name, num_tx_ant=size, num_rx_ant=size)
 
+
 # Uses of 54 or 40 to a block: a few thousand blocks a point, more where asked.
 VECTORS = Effort(54 * 256, 54 * 8_192, 54 * 65_536)
-FEWER = Effort(54 * 256, 54 * 3_072, 54 * 65_536)
+_BLOCKS = Effort(256, 3_072, 65_536)
 ERRORS = Effort(30, 200, 400)
 TARGET = 1e-2
 
@@ -84,9 +85,10 @@ def blocks(
     contenders: tuple[Entry, ...],
     snr_db: tuple[float, ...],
     quick_snr_db: tuple[float, ...],
-    vectors: Effort | None = None,
+    at_most: Effort = _BLOCKS,
 ) -> ErrorRatePanel:
-    """A panel of block error rates, compared at 1e-2."""
+    """A panel of block error rates, compared at 1e-2; at_most: blocks a point."""
+    vectors = Effort(*(scenario.uses_per_block * count for count in at_most))
     return ErrorRatePanel(
         name=name,
         title=title,
@@ -96,19 +98,21 @@ def blocks(
         quick_snr_db=quick_snr_db,
         metric="bler",
         target=TARGET,
-        vectors=vectors or VECTORS,
+        vectors=vectors,
         min_errors=ERRORS,
     )
 
 
 def recipe(base: str, name: str, **changed: object) -> Callable[[], SoftBitRecipe]:
-    """A shipped recipe with other fields; tables are merged."""
+    """A shipped recipe with other fields; tables of options are merged."""
 
     def build() -> SoftBitRecipe:
         fields = dict(SoftBitRecipe.shipped(base))
         for key, value in changed.items():
             old = fields[key]
-            fields[key] = {**old, **value} if isinstance(value, dict) else value
+            if isinstance(old, dict) and isinstance(value, dict):
+                value = {**old, **value}
+            fields[key] = value
         return SoftBitRecipe(**{**fields, "name": name})
 
     return build
