@@ -53,6 +53,7 @@ CONTRACT = [
     Row("zf-sic", constellations=("qpsk", "16-qam"), symmetric=False, overloaded=False),
     Row("mmse-sic", symmetric=False),
     Row("mmse-sic", {"order": "sorted", "llr_scale": 0.5, "llr_clip": 6.0}),
+    Row("mmse-sic", {"model": "published"}, ("bpsk", "16-qam"), symmetric=False),
     Row("ml"),
     Row("ml", {"demapping": "max-log"}, ("bpsk", "qpsk")),
     Row("sphere", constellations=("bpsk", "qpsk"), differentiable=False),
