@@ -172,15 +172,21 @@ def fit_eq_net(
     batch: int = 128,
     learning_rate: float = 1e-2,
     learned_levels: bool = False,
+    streams: int = 0,
     seed: int = 1,
 ) -> EQNet:
     """Train encoder and scales on calibrated LLRs (n, Nt, K): first without rounding, then with.
 
+    streams: taken together, 0 for all of a use; 1 serves soft bits of receivers that know three
+    numbers of each stream (Theorem 3), at any size, where a net for a large use would not train.
     start: a trained one, to be tuned to other levels alone. The loss is the KL divergence of bit
     posteriors; gradients pass the rounding as if it were not there.
     """
     levels = levels_of_stream(bits * constellation.bits_per_symbol) if levels is None else levels
-    streams = llr.shape[-2]
+    streams = streams or llr.shape[-2]
+    if not isinstance(streams, int) or streams < 1 or llr.shape[-2] % streams:
+        raise invalid("streams", streams, f"a divisor of {llr.shape[-2]}")
+    llr = llr.reshape(-1, streams, llr.shape[-1])
     if start is not None:
         width, depth = start.encoder.weights[0].shape[1], len(start.encoder.weights) - 1
     quantizer = EQNet(constellation, streams, levels, width, depth, learned_levels, seed)

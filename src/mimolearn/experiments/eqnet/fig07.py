@@ -3,12 +3,12 @@
 from mimolearn.experiments.contenders import Network
 from mimolearn.experiments.eqnet.setting import (
     AXES,
-    CLIPPED_SIC,
     ERRORS,
     LARGE,
     MISSING_LMMSE,
     PAPER,
     SIC,
+    TUNED_SIC,
     VECTORS,
 )
 from mimolearn.experiments.experiment import Experiment, Statement, within
@@ -47,7 +47,7 @@ EXPERIMENT = Experiment(
                 "oamp",
                 "lmmse",
                 SIC,
-                CLIPPED_SIC,
+                TUNED_SIC,
                 "zf-sic",
             ),
             snr_db=(5.5, 6, 6.5, 7, 7.5, 8, 8.5, 10, 12),

@@ -3,13 +3,13 @@
 from mimolearn.experiments.contenders import Network
 from mimolearn.experiments.eqnet.setting import (
     AXES,
-    CLIPPED_SIC,
     ERRORS,
     MISSING_LMMSE,
     PAPER,
     REUSED,
     SIC,
     SMALL,
+    TUNED_SIC_SMALL,
     VECTORS,
 )
 from mimolearn.experiments.experiment import Experiment, Statement, contradicted, within
@@ -25,7 +25,7 @@ _RECEIVERS = (
     "lmmse",
     "ep",
     SIC,
-    CLIPPED_SIC,
+    TUNED_SIC_SMALL,
     "zf-sic",
 )
 

@@ -3,10 +3,10 @@
 from mimolearn.experiments.contenders import Entry, Quantized
 from mimolearn.experiments.eqnet.setting import (
     AXES,
-    CLIPPED_SIC,
     PAPER,
     SIC,
     TARGET,
+    TUNED_SIC,
     blocks,
     square,
 )
@@ -14,16 +14,16 @@ from mimolearn.experiments.experiment import Experiment, Statement, both, within
 from mimolearn.experiments.panels import ErrorRatePanel
 
 _SCHEMES = ("eq-net", "max-mi", "deep-llr")
-_TRAINED = {8: 8, 16: 16, 32: 16, 64: 16}
+# Baselines above 16 antennas are those of 16.
+_TRAINED = {8: "8x8-16qam-96", 16: "16x16-16qam-192", 32: "16x16-16qam-192", 64: "16x16-16qam-192"}
 
 
 def _stored(size: int, detector: str) -> tuple[Entry, ...]:
-    """Three bits a soft bit; above 16 antennas the quantisers of 16, in slices of 16 streams."""
-    made_for = _TRAINED[size]
-    bits = made_for * 4 * 3
+    """Three bits a soft bit; one EQ-Net for all sizes."""
+    names = ("eq-net-16qam-12", *(f"{scheme}-{_TRAINED[size]}" for scheme in _SCHEMES[1:]))
     return tuple(
-        Quantized(f"{scheme}, 3 bits", f"{scheme}-{made_for}x{made_for}-16qam-{bits}", detector)
-        for scheme in _SCHEMES
+        Quantized(f"{scheme}, 3 bits", name, detector)
+        for scheme, name in zip(_SCHEMES, names, strict=True)
     )
 
 
@@ -32,7 +32,7 @@ def _small(size: int, *snr_db: float) -> ErrorRatePanel:
         f"{size}x{size}",
         f"{size} x {size} 16-QAM, soft bits of MMSE-SIC",
         square(size),
-        (SIC, CLIPPED_SIC, "lmmse", *_stored(size, "mmse-sic:order=sorted")),
+        (SIC, TUNED_SIC, "lmmse", *_stored(size, "mmse-sic:order=sorted")),
         snr_db,
         snr_db[1:3],
     )
@@ -41,7 +41,7 @@ def _small(size: int, *snr_db: float) -> ErrorRatePanel:
 def _large(size: int, *snr_db: float) -> ErrorRatePanel:
     return blocks(
         f"{size}x{size}",
-        f"{size} x {size} 16-QAM, soft bits of LMMSE, quantised 16 streams at a time",
+        f"{size} x {size} 16-QAM, soft bits of LMMSE",
         square(size),
         ("lmmse", *_stored(size, "lmmse")),
         snr_db,
@@ -79,7 +79,7 @@ def _improved(size: str) -> Statement:
 
 def _linear(size: str) -> Statement:
     return Statement(
-        f"{size}: LMMSE is better than MMSE-SIC, clipped or not",
+        f"{size}: LMMSE is better than MMSE-SIC, scaled and clipped or not",
         "target",
         both(
             *(
@@ -88,7 +88,7 @@ def _linear(size: str) -> Statement:
                     at_least=0.0,
                     words=f"{other}: ",
                 )
-                for other in ("mmse-sic", "mmse-sic (clipped)")
+                for other in ("mmse-sic", "mmse-sic (tuned)")
             )
         ),
         of="library",
@@ -121,8 +121,10 @@ EXPERIMENT = Experiment(
     ),
     notes=(
         AXES,
-        "All three are fitted to soft bits of sorted MMSE-SIC at the size of the panel, those of "
-        "32 x 32 and 64 x 64 at 16 x 16. At 64 x 64 a block has room for two channel uses: 136 of "
-        "its 648 bits are punctured.",
+        "The baselines are fitted to soft bits of sorted MMSE-SIC at the size of the panel, those "
+        "of 32 x 32 and 64 x 64 at 16 x 16. One EQ-Net, fitted at 16 x 16, serves all: what "
+        "MMSE-SIC and LMMSE know of a stream is three numbers (theorem 3), so that it takes a "
+        "stream at a time; the paper's takes 16, and does not train in minutes. At 64 x 64 a block "
+        "has room for two channel uses: 136 of its 648 bits are punctured.",
     ),
 )

@@ -4,11 +4,11 @@ from mimolearn.experiments.contenders import Network
 from mimolearn.experiments.eqnet.setting import (
     AXES,
     CDL_A,
-    CLIPPED_SIC,
     MISSING_LMMSE,
     PAPER,
     SIC,
     TARGET,
+    TUNED_SIC_SMALL,
     blocks,
 )
 from mimolearn.experiments.experiment import Check, Experiment, Statement, within
@@ -45,7 +45,7 @@ EXPERIMENT = Experiment(
                 "lmmse",
                 "ep",
                 SIC,
-                CLIPPED_SIC,
+                TUNED_SIC_SMALL,
                 "zf-sic",
             ),
             (12, 13, 14, 15, 16, 18, _HIGH_DB),

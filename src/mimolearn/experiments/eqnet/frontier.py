@@ -3,7 +3,7 @@
 from mimolearn.detectors import Detector
 from mimolearn.experiments.contenders import Entry, Network
 from mimolearn.experiments.eqnet.latency import milliseconds
-from mimolearn.experiments.eqnet.setting import AXES, CLIPPED_SIC, PAPER, TARGET, blocks, square
+from mimolearn.experiments.eqnet.setting import AXES, PAPER, TARGET, TUNED_SIC, blocks, square
 from mimolearn.experiments.experiment import Experiment, Statement, both, within
 from mimolearn.experiments.panels import ErrorRatePanel, Table, TablePanel
 from mimolearn.simulation import Contender, cost_report
@@ -18,7 +18,7 @@ def _receivers(size: int) -> tuple[Entry, ...]:
     own = f"{size}x{size}-16qam"
     receivers: list[Entry] = [
         "lmmse",
-        CLIPPED_SIC,
+        TUNED_SIC,
         "ep",
         "k-best:k=16,label=k-best",
         Network("tap-net", "tap-net-any"),
@@ -117,18 +117,18 @@ EXPERIMENT = Experiment(
         *(_near(size, "tap-net", "ep", 0.1) for size in (8, 16)),
         *(
             Statement(
-                f"{size} x {size}: LMMSE is better than clipped MMSE-SIC, and no slower",
+                f"{size} x {size}: LMMSE is better than tuned MMSE-SIC, and no slower",
                 "target",
                 both(
                     within(
                         lambda f, size=size: f.gap(
-                            f"{size}x{size}", "mmse-sic (clipped)", "lmmse", TARGET
+                            f"{size}x{size}", "mmse-sic (tuned)", "lmmse", TARGET
                         ),
                         at_least=0.0,
                     ),
                     within(
                         lambda f, size=size: f.value(
-                            _TIMES, f"mmse-sic (clipped) {size}x{size}", "us"
+                            _TIMES, f"mmse-sic (tuned) {size}x{size}", "us"
                         ).minus(f.value(_TIMES, f"lmmse {size}x{size}", "us")),
                         at_least=0.0,
                         words="more time: ",
