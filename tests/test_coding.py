@@ -155,6 +155,19 @@ def test_refusals_are_one_line() -> None:
         CodedLink(Scenario(num_tx_ant=2, num_rx_ant=2, constellation="qpsk"))
 
 
+def test_a_block_of_another_length_is_refused() -> None:
+    link = CodedLink(Scenario(num_tx_ant=4, num_rx_ant=4, constellation="16-qam", coding=Coding()))
+    for wrong in (torch.zeros(2, 648), torch.zeros(640), torch.zeros(1, 2, 640)):
+        with pytest.raises(InvalidInputError, match=r"sent_llr: got <shape .*\(W, 640\), the bits"):
+            link.decode(wrong)
+        with pytest.raises(InvalidInputError, match=r"sent: got <shape .*\(W, 640\), the bits"):
+            link.map(wrong)
+    llr = torch.zeros(2, 640)
+    llr[1, 3] = float("nan")
+    with pytest.raises(InvalidInputError, match="1 of 1296 entries NaN"):
+        link.decode(llr)
+
+
 def test_an_uncoded_scenario_keeps_its_key() -> None:
     plain = Scenario(num_tx_ant=4, num_rx_ant=8, constellation="qpsk")
     coded = plain.model_copy(update={"coding": Coding()})

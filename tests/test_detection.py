@@ -14,9 +14,11 @@ from mimolearn import (
     Detection,
     GaussianDetection,
     HardDetection,
+    InvalidInputError,
     LLRDetection,
     LogitDetection,
     NotSoftError,
+    llr_from_soft_bits,
 )
 
 NAMES = ["bpsk", "qpsk", "16-qam", "256-qam"]
@@ -209,3 +211,20 @@ def test_a_search_reports_incomplete_answers_and_work(kind) -> None:
     assert detection.incomplete is incomplete
     assert detection.work is work
     assert gaussian("bpsk").incomplete is None
+
+
+def test_soft_bits_become_llrs_or_are_refused_in_one_line() -> None:
+    llr = torch.tensor([[-3.0, 0.25], [12.0, -0.5]], dtype=torch.float64)
+    torch.testing.assert_close(llr_from_soft_bits(torch.tanh(llr / 2)), llr, rtol=1e-6, atol=1e-6)
+    certain = llr_from_soft_bits(torch.tensor([-1.0, 1.0]))
+    assert certain.abs().min() > 14
+    assert torch.isfinite(certain).all()
+    for bad, message in [
+        (torch.tensor([0.5, 1.01]), "soft_bits: got <1 of 2, as 1.01>, expected numbers from -1"),
+        (torch.tensor([math.nan, -2.0]), "soft_bits: got <2 of 2, as nan>"),
+        (torch.tensor([1, 0]), "soft_bits: got <torch.int64>, expected a tensor of real"),
+        ([0.5], "soft_bits: got <list>"),
+    ]:
+        with pytest.raises(InvalidInputError, match=message) as caught:
+            llr_from_soft_bits(bad)  # pyright: ignore[reportArgumentType] (what users may pass)
+        assert "\n" not in str(caught.value)

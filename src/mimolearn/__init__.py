@@ -21,6 +21,7 @@ from mimolearn.detection import (
     HardDetection,
     LLRDetection,
     LogitDetection,
+    llr_from_soft_bits,
 )
 from mimolearn.detectors import Detector, detector_names, make_detector
 from mimolearn.errors import InvalidInputError, MimolearnError, NotSoftError, ResultsFileError
@@ -84,6 +85,7 @@ __all__ = [
     "detector_names",
     "fit_quantizer",
     "list_results",
+    "llr_from_soft_bits",
     "load",
     "load_results",
     "make_beamformer",

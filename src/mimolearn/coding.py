@@ -162,16 +162,25 @@ class CodedLink:
         return CodedSymbols(info, sent, self.map(sent))
 
     def map(self, sent: Tensor) -> Tensor:
-        """(W, S) bits to (W uses / T, T, Nt) symbol indices."""
+        """(W, S) bits to (W uses / T, T, Nt) symbol indices; refuses blocks of another length."""
+        self._check_length("sent", sent)
         scenario, points = self.scenario, self.scenario.points()
         shape = (-1, scenario.channel_reuse, scenario.num_tx_ant, points.bits_per_symbol)
         return points.bits_to_indices(sent.reshape(shape))
 
     def decode(self, sent_llr: Tensor) -> Decoded:
-        """From LLRs (W, S) of the sent bits; a punctured bit has LLR 0."""
+        """From LLRs (W, S) of the sent bits; a punctured bit has LLR 0.
+
+        InvalidInputError for blocks of another length, and for NaN or infinite LLRs.
+        """
+        self._check_length("sent_llr", sent_llr)
         llr = torch.zeros(len(sent_llr), self.coding.num_coded_bits)
         llr[:, self.order] = sent_llr.to("cpu", torch.float32)
         return self.code.decode(llr, self.coding.num_iter)
+
+    def _check_length(self, field: str, block: Tensor) -> None:
+        fits = isinstance(block, Tensor) and block.ndim == 2 and block.shape[1] == self.num_sent
+        check_shape(field, block, f"(W, {self.num_sent}), the bits of a block that are sent", fits)
 
     def transmit(self, symbols: CodedSymbols, snr_db: float, generator: RandomSource) -> Block:
         """Send blocks over fresh channels."""

@@ -12,8 +12,29 @@ import torch
 from torch import Tensor
 
 from mimolearn.constellation import Constellation
-from mimolearn.errors import NotSoftError, all_finite
+from mimolearn.errors import NotSoftError, all_finite, invalid
 from mimolearn.kernels import decisions, dispatch
+
+# tanh(L/2) of larger LLRs is no longer told from 1 in single precision.
+_MOST_CERTAIN = 1 - 1e-6
+
+
+def llr_from_soft_bits(soft_bits: Tensor) -> Tensor:
+    """LLRs 2 atanh(s) of soft bits s = P(b=1) - P(b=0), any shape; up to 14.5 in magnitude.
+
+    InvalidInputError for NaN, and for soft bits outside [-1, 1].
+
+    >>> llr_from_soft_bits(torch.tensor([0.0, -0.5])).tolist()
+    [0.0, -1.0986123085021973]
+    """
+    if not isinstance(soft_bits, Tensor) or not soft_bits.is_floating_point():
+        had = soft_bits.dtype if isinstance(soft_bits, Tensor) else type(soft_bits).__name__
+        raise invalid("soft_bits", f"<{had}>", "a tensor of real numbers")
+    outside = soft_bits[~(soft_bits.abs() <= 1)]
+    if outside.numel():
+        had = f"<{outside.numel()} of {soft_bits.numel()}, as {outside[0].item():g}>"
+        raise invalid("soft_bits", had, "numbers from -1 to 1")
+    return 2 * torch.atanh(soft_bits.clamp(-_MOST_CERTAIN, _MOST_CERTAIN))
 
 
 class Detection(ABC):

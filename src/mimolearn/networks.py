@@ -23,7 +23,7 @@ class Layers(nn.Module):
     """Affine layers with ReLU between; branches > 1: that many such nets side by side.
 
     widths: of input, hidden layers, output. Takes (N, in), or (branches, N, in); gives (N, out), or
-    (branches, N, out).
+    (branches, N, out), in the dtype of the input.
     """
 
     def __init__(self, widths: list[int], seed: int, branches: int = 0) -> None:
@@ -39,7 +39,7 @@ class Layers(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         last = len(self.weights) - 1
         for i, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
-            x = x @ weight + bias
+            x = x @ weight.to(x.dtype) + bias.to(x.dtype)
             if i < last:
                 x = torch.relu(x)
         return x

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from mimolearn import InvalidInputError, Recipe, make_detector, train
+from mimolearn import InvalidInputError, Recipe, load, make_detector, train
 from mimolearn.scenario import Scenario
 from mimolearn.training import SoftBitRecipe
 from mimolearn.training.losses import symbol_logits
@@ -28,6 +28,45 @@ def block(num=200):
 def test_published_sizes_of_nn_det(constellation, nt, blocks, count):
     net = make_detector("nn-det", constellation, num_tx_ant=nt, num_layers=blocks)
     assert sum(p.numel() for p in net.parameters()) == count
+
+
+@pytest.mark.parametrize(
+    ("constellation", "nt", "form", "count"),
+    [
+        ("64-qam", 2, "L", 411_462),
+        ("64-qam", 2, "P", 1_078_470),
+        ("16-qam", 4, "L", 737_548),
+        ("16-qam", 4, "P", 1_921_804),
+    ],
+)
+def test_published_sizes_of_eq_net(constellation, nt, form, count):
+    net = make_detector("eq-net-published", constellation, num_tx_ant=nt, form=form)
+    assert sum(p.numel() for p in net.estimator_parameters()) == count
+    decoder = {"64-qam": 117_516, "16-qam": 280_592}[constellation]
+    assert sum(p.numel() for p in net.parameters()) == count + decoder
+
+
+def test_published_blocks_are_those_of_the_figure():
+    """One block by hand: three layers down, three up, each with what its like has left."""
+    net = make_detector("eq-net-published", "16-qam")
+    b = block(5)
+    scale = b.h.abs().square().mean((-2, -1), keepdim=True)
+    relu, w = torch.relu, [p.to(torch.float64) for p in net.weights]
+
+    def real(values):
+        return torch.view_as_real(values.resolve_conj()).flatten(1)
+
+    y, h = b.y[:, 0] / scale[:, 0].sqrt(), b.h / scale.sqrt()
+    noise = b.noise_var[:, None] / scale[:, 0]
+    parts = [relu(real(y) @ w[0]), relu(real(h).flatten(1) @ w[1]), relu(noise @ w[2])]
+    u, left = torch.cat(parts, -1), []
+    for i in range(3):
+        u = relu(u @ w[3 + i])
+        left.append(relu(u @ w[6 + i]))
+    for i in range(3):
+        u = relu(u @ w[9 + i] + left[i])
+    found = net.features(net.prepare(b.h, b.noise_var), b.y)[:, 0]
+    torch.testing.assert_close(found, u @ w[12], rtol=1e-9, atol=1e-9)
 
 
 def test_nn_det_starts_alike_and_leaves_torch_as_it_was():
@@ -98,6 +137,74 @@ def test_the_estimator_learns(tmp_path):
         assert torch.equal(a, b)
 
 
+def published(tmp_path, loss, stage_one, steps=120, **options):
+    recipe = SoftBitRecipe(
+        kind="estimator",
+        name="published",
+        network="eq-net-published",
+        scenario=SCENARIO,
+        snr={"low_db": 14.0, "high_db": 18.0},
+        uses=4000,
+        options=options,
+        stage_one=stage_one,
+        fit=Descent(steps=steps, batch=64, learning_rate=1e-3, loss=loss),
+        measure=SoftBitMeasurement(snr_db=(16.0,), uses=1000),
+    )
+    return fit_soft_bits(recipe, tmp_path / loss)
+
+
+@pytest.fixture(scope="module")
+def first_stage(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("stage")
+    recipe = SoftBitRecipe(
+        name="first",
+        network="eq-net-published",
+        scenario=SCENARIO,
+        snr={"low_db": 14.0, "high_db": 18.0},
+        uses=4000,
+        bits=3,
+        options={"steps": 240, "loss": "kl"},
+    )
+    return str(fit_soft_bits(recipe, folder).path)
+
+
+@pytest.mark.parametrize("loss", ["l1", "mse", "kl"])
+def test_the_second_stage_learns_and_keeps_the_decoder(tmp_path, first_stage, loss):
+    before = published(tmp_path / "before", loss, first_stage, steps=1)
+    after = published(tmp_path, loss, first_stage)
+    quantizer = load(first_stage)
+    for part in (before, after):
+        for a, b in zip(
+            part.part.decoder.parameters(), quantizer.decoder.parameters(), strict=True
+        ):
+            assert torch.equal(a, b)
+    assert after.card.soft_bits[0].kl_mbit < 0.9 * before.card.soft_bits[0].kl_mbit
+    assert after.card.steps == 120
+
+
+@pytest.mark.parametrize("options", [{}, {"inputs": "whitened"}, {"noise": "deviation"}])
+def test_one_stage_trains_both_parts(tmp_path, options):
+    found = published(tmp_path, "weighted-square", "", **options)
+    fresh = make_detector("eq-net-published", "16-qam", **options)
+    for a, b in zip(found.part.decoder.weights, fresh.decoder.weights, strict=True):
+        assert not torch.equal(a, b)
+    before = published(tmp_path / "before", "weighted-square", "", steps=1, **options)
+    assert found.card.soft_bits[0].kl_mbit < 0.95 * before.card.soft_bits[0].kl_mbit
+
+
+def test_stages_that_do_not_fit_are_refused(tmp_path, first_stage):
+    with pytest.raises(InvalidInputError, match="loss: got 'l1', expected 'kl' or 'weighted"):
+        published(tmp_path, "l1", "")
+    with pytest.raises(
+        InvalidInputError, match=r"stage_one: got 'max-mi.* weights of 'eq-net-publ"
+    ):
+        published(tmp_path, "l1", "max-mi-4x4-16qam-48")
+    with pytest.raises(InvalidInputError, match=r"stage_one: got .* the estimator's decoder"):
+        published(tmp_path, "l1", first_stage, hidden=3)
+    with pytest.raises(InvalidInputError, match="inputs: got 'cooked'"):
+        make_detector("eq-net-published", "16-qam", inputs="cooked")
+
+
 def test_oamp_net2_trains_where_oamp_fails():
     recipe = Recipe(
         name="oamp-net2-small",
@@ -140,7 +247,7 @@ def test_logits_of_axes_are_logits_of_points():
 
 
 def test_refusals():
-    for name in ("eq-net", "nn-det"):
+    for name in ("eq-net", "eq-net-published", "nn-det"):
         with pytest.raises(InvalidInputError, match="QPSK or larger"):
             make_detector(name, "bpsk")
         with pytest.raises(InvalidInputError, match="2 streams, which the network is made for"):

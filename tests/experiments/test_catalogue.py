@@ -19,9 +19,21 @@ from mimolearn.experiments import (
     experiment_names,
     select_experiments,
 )
-from mimolearn.experiments.contenders import Derived, Network, PerScenario, entry_label, resolve
+from mimolearn.experiments.contenders import (
+    Derived,
+    Network,
+    PerScenario,
+    Quantized,
+    entry_label,
+    resolve,
+)
 from mimolearn.experiments.experiment import check_statement
-from mimolearn.training import Recipe, shipped_recipes
+from mimolearn.training import (
+    Recipe,
+    SoftBitRecipe,
+    shipped_recipes,
+    shipped_soft_bit_recipes,
+)
 from mimolearn.weights import shipped_weights
 
 # Weights that experiments wait for: of networks that are still to come.
@@ -33,6 +45,8 @@ each = pytest.mark.parametrize("name", experiment_names())
 PROMISED = [f"lcgnet/fig{n}" for n in range(7, 17)] + ["lcgnet/table1", "deep-cg/complexity"]
 PROMISED += [f"mser/table{n}" for n in range(1, 7)] + [f"mser/fig{n}" for n in range(5, 13)]
 PROMISED += [f"deep-cg/fig{n}" for n in (2, 3, 4, 5)]
+PROMISED += [f"eqnet/fig{n}" for n in range(4, 13)] + ["eqnet/harq", "eqnet/frontier"]
+PROMISED += ["eqnet/table1", "eqnet/table2"]
 PROMISED += [f"wesnet/fig{n}" for n in (5, 6, 7, 8, 9)] + ["wesnet/complexity"]
 
 # Values on both sides of every bound that a statement has.
@@ -134,10 +148,12 @@ def test_contenders_build_or_wait_for_weights_that_are_known(name, tmp_path):
             assert contender.build(scenarios[0].constellation) is not None
         assert set(resolved.missing) | {c.label for c in resolved.contenders} == set(labels)
         for entry in entries:
-            if isinstance(entry, Network | Derived):
-                wanted = (entry.weights,) if isinstance(entry, Network) else entry.needs
-                own = entry.weights if isinstance(entry, Network) and entry.recipe else ""
-                known = {*shipped_recipes(), *shipped_weights(), *AWAITED, own}
+            if isinstance(entry, Network | Quantized | Derived):
+                derived = isinstance(entry, Derived)
+                wanted = entry.needs if derived else (entry.weights,)
+                own = "" if derived or entry.recipe is None else entry.weights
+                known = {*shipped_recipes(), *shipped_soft_bit_recipes(), *shipped_weights()}
+                known |= {*AWAITED, own}
                 assert set(wanted) <= known
             else:
                 assert entry_label(entry) not in resolved.missing
@@ -147,10 +163,12 @@ def test_contenders_build_or_wait_for_weights_that_are_known(name, tmp_path):
 def test_recipes_of_networks_trained_here_are_valid(name):
     for panel in experiment(name).panels:
         for entry in getattr(panel, "contenders", ()):
-            trained_here = isinstance(entry, Network) and entry.recipe is not None
-            if trained_here and set(entry.needs) <= set(shipped_weights()):
+            if not isinstance(entry, Network | Quantized) or entry.recipe is None:
+                continue
+            if set(entry.needs) <= set(shipped_weights()):
                 recipe = entry.recipe()
-                assert isinstance(recipe, Recipe)
+                kind = Recipe if isinstance(entry, Network) else SoftBitRecipe
+                assert isinstance(recipe, kind | SoftBitRecipe)
                 assert recipe.name == entry.weights
 
 

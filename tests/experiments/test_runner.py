@@ -13,12 +13,15 @@ import torch
 from mimolearn.errors import InvalidInputError, ResultsFileError
 from mimolearn.experiments import Accuracy, AccuracyPanel, Outcome, experiment, run_experiment
 from mimolearn.experiments.accuracy import Sums, ratio_interval
-from mimolearn.experiments.contenders import PerScenario
+from mimolearn.experiments.contenders import PerScenario, Quantized, resolve
 from mimolearn.experiments.depths import logged_curve
+from mimolearn.scenario import Scenario
 from mimolearn.simulation import Comparison
 from mimolearn.simulation.chunk import batch_channels
+from mimolearn.simulation.quantized import QuantizedDetector
 from mimolearn.simulation.run import canonical_snr
 from mimolearn.simulation.seeds import chunk_generator
+from mimolearn.training import SnrMix, SoftBitRecipe
 from mimolearn.zoo import card
 
 
@@ -223,3 +226,30 @@ def test_a_receiver_made_for_each_scenario(small, tmp_path):
     assert [point.x for point in own.points] == [2.0, 3.0]
     assert own.points[0].value == two.points[0].value
     assert own.points[1].value < two.points[1].value
+
+
+def test_a_quantiser_is_trained_once_and_stands_behind_its_detector(tmp_path):
+    def recipe():
+        return SoftBitRecipe(
+            name="tiny-levels",
+            network="max-mi",
+            scenario=Scenario(num_tx_ant=2, num_rx_ant=2, constellation="16-qam"),
+            teacher="lmmse",
+            snr=SnrMix(low_db=8.0, high_db=12.0),
+            uses=500,
+            bits=2,
+        )
+
+    entry = Quantized("kept", "tiny-levels", "lmmse:demapping=max-log", recipe)
+    quick = resolve((entry,), tmp_path, may_train=False)
+    assert quick.contenders == ()
+    assert "has to be trained first" in quick.missing["kept"]
+    (found,) = resolve((entry,), tmp_path, may_train=True).contenders
+    assert (found.name, found.label, found.options) == ("lmmse", "kept", {"demapping": "max-log"})
+    assert isinstance(found.build("16-qam"), QuantizedDetector)
+    (again,) = resolve((entry,), tmp_path, may_train=False).contenders
+    assert again.key() == found.key()
+    without = Quantized("kept", "no-such-weights")
+    assert resolve((without,), tmp_path, may_train=True).missing == {
+        "kept": "weight no-such-weights is missing"
+    }

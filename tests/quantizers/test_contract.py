@@ -34,6 +34,11 @@ CASES = {
     "deep-llr-branched": ("deep-llr", 3, {"steps": 100, "branched": True}),
     "eq-net": ("eq-net", 3, {"steps": 300, "tuning_steps": 50, "learning_rate": 1e-2}),
     "eq-net-fraction": ("eq-net", 2.5, {"steps": 50, "tuning_steps": 20, "width": 16}),
+    "eq-net-learned": (
+        "eq-net",
+        3,
+        {"steps": 50, "tuning_steps": 20, "levels": "24,24,7", "learned_levels": True, "width": 16},
+    ),
     "eq-net-published": ("eq-net-published", 3, {"steps": 60}),
     "eq-net-published-4": ("eq-net-published", 2, {"steps": 60, "num_latents": 4}),
 }

@@ -77,6 +77,35 @@ def test_training_loses_less_and_less():
     assert lost(net, fresh) < lost(tuned, fresh)
     with pytest.raises(InvalidInputError, match="start: got <1 streams of 16-qam>"):
         fit_eq_net(llr.reshape(-1, 2, 4), net.constellation, 3, start=net)
+    few = {"start": net, "tuning_steps": 300, "learning_rate": 2e-3}
+    equal, learned = (
+        fit_eq_net(llr, net.constellation, 2, learned_levels=own, **few) for own in (False, True)
+    )
+    assert learned.levels == equal.levels
+    assert lost(learned, fresh) < 0.97 * lost(equal, fresh)
+
+
+def test_learned_levels_begin_where_equidistant_ones_are():
+    llr = gaussian_soft_bits(200, 3)
+    plain, learned = (
+        make_quantizer("eq-net", "16-qam", num_tx_ant=1, levels="5,5,4", learned_levels=own)
+        for own in (False, True)
+    )
+    torch.testing.assert_close(learned.through(llr), plain.through(llr), rtol=1e-5, atol=1e-5)
+    assert len({tuple(row) for row in learned.indices(llr).flatten(0, 1).tolist()}) > 3
+    with torch.no_grad():
+        learned.tables[2] -= 1.0
+    assert learned.digest() != plain.digest()
+    assert learned.through(llr).abs().mean() < 0.6 * plain.through(llr).abs().mean()
+
+
+def test_streams_may_be_taken_one_by_one():
+    llr = gaussian_soft_bits(2000, 4).reshape(-1, 4, 4)
+    net = fit_quantizer("eq-net", llr, bits=3, streams=2, steps=20, tuning_steps=5, width=16)
+    assert net.streams_per_group() == 2
+    assert net.through(llr).shape == llr.shape
+    with pytest.raises(InvalidInputError, match="streams: got 3, expected a divisor of 4"):
+        fit_quantizer("eq-net", llr, bits=3, streams=3)
 
 
 def test_the_same_call_gives_the_same_numbers():

@@ -13,6 +13,7 @@ from mimolearn.detectors.deep_cg_online import DeepCGOnline
 from mimolearn.detectors.detnet import DetNet
 from mimolearn.detectors.ep import ExpectationPropagation
 from mimolearn.detectors.eq_net import EQNetEstimator
+from mimolearn.detectors.eq_net_published import EQNetPublishedEstimator
 from mimolearn.detectors.equi_net import EquiNet
 from mimolearn.detectors.gauss_seidel import GaussSeidel
 from mimolearn.detectors.k_best import KBest
@@ -84,6 +85,7 @@ _DETECTORS: dict[str, type[Detector]] = {
         OAMPNet2,
         NNDet,
         EQNetEstimator,
+        EQNetPublishedEstimator,
     )
 }
 
@@ -126,6 +128,7 @@ __all__ = [
     "DetNet",
     "Detector",
     "EQNetEstimator",
+    "EQNetPublishedEstimator",
     "EquiNet",
     "ExpectationPropagation",
     "GaussSeidel",

@@ -38,13 +38,20 @@ class Triangle(NamedTuple):
 
 
 def triangle(
-    h: Tensor, noise_var: Tensor, constellation: Constellation, *, order: str, mmse: bool
+    h: Tensor,
+    noise_var: Tensor,
+    constellation: Constellation,
+    *,
+    order: str,
+    mmse: bool,
+    published: bool = False,
 ) -> Triangle:
     """QR of H, or with ``mmse`` of [H; sigma I], in the given order.
 
     z_i = (q_i^H y - sum over j > i of r_ij x_j) = gain_i x_i + noise, where with ``mmse``
     gain_i = r_ii - s/r_ii and the variance is s (1 - s/r_ii^2), s the noise variance: interference
     of the streams still to come included. As one number, SINR_i = r_ii^2/s - 1 (ZF: r_ii^2/s).
+    published: gain r_ii and variance s ||q_i||^2 in their place, which leave interference out.
     """
     if constellation.is_real:
         h, noise_var = stack_real_columns(h), noise_var / 2
@@ -60,7 +67,9 @@ def triangle(
     diagonal = r.diagonal(dim1=-2, dim2=-1).real
     sinr = diagonal**2 / noise_var.unsqueeze(-1)
     gain = diagonal
-    if mmse:
+    if published:
+        sinr = sinr / q[..., :rows, :].abs().square().sum(-2)
+    elif mmse:
         # Rounding takes an unreachable stream's SINR to 0 or below; its LLRs must only be small.
         sinr = (sinr - 1).clamp(min=torch.finfo(sinr.dtype).eps)
         gain = diagonal * sinr / (1 + sinr)

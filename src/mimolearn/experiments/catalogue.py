@@ -9,10 +9,19 @@ from mimolearn.experiments.deepcg import fig3 as deep_cg_fig3
 from mimolearn.experiments.deepcg import fig4 as deep_cg_fig4
 from mimolearn.experiments.deepcg import fig5 as deep_cg_fig5
 from mimolearn.experiments.deepcg import table1 as deep_cg_table1
+from mimolearn.experiments.eqnet import fig04 as eqnet_fig4
+from mimolearn.experiments.eqnet import fig05 as eqnet_fig5
+from mimolearn.experiments.eqnet import fig06 as eqnet_fig6
 from mimolearn.experiments.eqnet import fig07 as eqnet_fig7
 from mimolearn.experiments.eqnet import fig08 as eqnet_fig8
 from mimolearn.experiments.eqnet import fig09 as eqnet_fig9
+from mimolearn.experiments.eqnet import fig10 as eqnet_fig10
+from mimolearn.experiments.eqnet import fig11 as eqnet_fig11
+from mimolearn.experiments.eqnet import fig12 as eqnet_fig12
+from mimolearn.experiments.eqnet import frontier as eqnet_frontier
 from mimolearn.experiments.eqnet import harq as eqnet_harq
+from mimolearn.experiments.eqnet import table1 as eqnet_table1
+from mimolearn.experiments.eqnet import table2 as eqnet_table2
 from mimolearn.experiments.experiment import Experiment
 from mimolearn.experiments.lcgnet import (
     fig07,
@@ -54,7 +63,9 @@ _MODULES = (
     *(wesnet_fig5, wesnet_fig6, wesnet_fig7, wesnet_fig8, wesnet_fig9, wesnet_complexity),
     *(mser_table1, mser_table2, mser_table3, mser_table4, mser_table5, mser_table6),
     *(mser_fig5, mser_fig6, mser_fig7, mser_fig8, mser_fig9, mser_fig10, mser_fig11, mser_fig12),
-    *(eqnet_fig7, eqnet_fig8, eqnet_fig9, eqnet_harq),
+    *(eqnet_fig4, eqnet_fig5, eqnet_fig6, eqnet_fig7, eqnet_fig8, eqnet_fig9),
+    *(eqnet_fig10, eqnet_fig11, eqnet_fig12, eqnet_table1, eqnet_table2),
+    *(eqnet_harq, eqnet_frontier),
 )
 
 _EXPERIMENTS = {module.EXPERIMENT.name: module.EXPERIMENT for module in _MODULES}

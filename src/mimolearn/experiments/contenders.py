@@ -11,7 +11,7 @@ from mimolearn.detectors import Detector, detector_names
 from mimolearn.errors import InvalidInputError
 from mimolearn.scenario import Scenario
 from mimolearn.simulation import Contender
-from mimolearn.training import Recipe, train
+from mimolearn.training import Recipe, SoftBitRecipe, train
 from mimolearn.weights import shipped_weights
 
 
@@ -25,7 +25,21 @@ class Network:
 
     label: str
     weights: str
-    recipe: Callable[[], Recipe] | None = None
+    recipe: Callable[[], Recipe | SoftBitRecipe] | None = None
+    needs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Quantized:
+    """A detector whose soft bits go through a trained quantiser; the rest as in ``Network``.
+
+    detector: as a contender's text.
+    """
+
+    label: str
+    weights: str
+    detector: str = "ml"
+    recipe: Callable[[], SoftBitRecipe] | None = None
     needs: tuple[str, ...] = ()
 
 
@@ -46,7 +60,7 @@ class PerScenario:
     entry: Callable[[Scenario], Entry]
 
 
-Entry = str | Mapping[str, Any] | Network | Derived
+Entry = str | Mapping[str, Any] | Network | Quantized | Derived
 
 
 class Resolved(NamedTuple):
@@ -62,7 +76,7 @@ def entry_label(entry: Entry | PerScenario) -> str:
     >>> entry_label("lmmse:biased=true,label=LMMSE"), entry_label(Network("net", "net-8x8"))
     ('LMMSE', 'net')
     """
-    if isinstance(entry, Network | Derived | PerScenario):
+    if isinstance(entry, Network | Quantized | Derived | PerScenario):
         return entry.label
     if isinstance(entry, str):
         _, found, label = entry.partition("label=")
@@ -89,10 +103,10 @@ def resolve(entries: tuple[Entry, ...], folder: Path, *, may_train: bool) -> Res
 
 
 def _resolve(entry: Entry, folder: Path, may_train: bool) -> Contender | str:
-    if isinstance(entry, Network | Derived):
+    if isinstance(entry, Network | Quantized | Derived):
         try:
-            if isinstance(entry, Network):
-                return _network(entry, folder, may_train)
+            if isinstance(entry, Network | Quantized):
+                return _trained(entry, folder, may_train)
             absent = _absent(entry.needs)
             return absent or Contender.from_detector(entry.label, entry.make())
         except InvalidInputError as error:
@@ -103,20 +117,24 @@ def _resolve(entry: Entry, folder: Path, may_train: bool) -> Contender | str:
     return Contender.parse(entry)
 
 
-def _network(network: Network, folder: Path, may_train: bool) -> Contender | str:
-    if network.weights in shipped_weights():
-        return Contender(network.weights, label=network.label)
-    path = folder / f"{network.weights}.safetensors"
-    if network.recipe is None:
-        return f"weight {network.weights} is missing"
-    absent = _absent(network.needs)
-    if absent:
-        return absent
-    if not path.is_file():
-        if not may_train:
-            return f"{network.weights} has to be trained first, which a quick run does not do"
-        train(network.recipe(), out=folder)
-    return Contender(str(path), label=network.label)
+def _trained(entry: Network | Quantized, folder: Path, may_train: bool) -> Contender | str:
+    weights = entry.weights
+    if weights not in shipped_weights():
+        path = folder / f"{weights}.safetensors"
+        if entry.recipe is None:
+            return f"weight {weights} is missing"
+        absent = _absent(entry.needs)
+        if absent:
+            return absent
+        if not path.is_file():
+            if not may_train:
+                return f"{weights} has to be trained first, which a quick run does not do"
+            train(entry.recipe(), out=folder)
+        weights = str(path)
+    if isinstance(entry, Network):
+        return Contender(weights, label=entry.label)
+    plain = Contender.parse(entry.detector)
+    return Contender(plain.name, {**plain.options, "quantizer": weights}, label=entry.label)
 
 
 def _absent(names: tuple[str, ...]) -> str:

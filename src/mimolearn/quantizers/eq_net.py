@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from mimolearn.constellation import Constellation
-from mimolearn.errors import check_positive_int, invalid
+from mimolearn.errors import check_bool, check_positive_int, invalid
 from mimolearn.networks import ResidualLayers, gaussian_llr
 from mimolearn.quantizers.base import Quantizer
 from mimolearn.quantizers.descent import kl_loss, minimise
@@ -40,8 +40,10 @@ class EQNet(Quantizer):
     Differs from the paper: its decoder is one learned network a bit (``eq-net-published``), its
     loss a weighted square of soft bits; both lose more information.
 
-    Options: num_tx_ant; levels of the three numbers of a stream, as "64,64,64"; width and depth of
-    the encoder. A use of a multiple of num_tx_ant streams is taken in slices.
+    Options: num_tx_ant; levels of the three numbers of a stream, as "64,64,64"; learned_levels, for
+    what the decoder reads at each level to be learned in place of equidistant, which few levels
+    gain by; width and depth of the encoder. A use of a multiple of num_tx_ant streams is taken in
+    slices.
     Cost: about 2 K Nt width + (depth - 1) width^2 multiplications a use to encode, a Gaussian
     demapping a stream to decode.
 
@@ -58,6 +60,7 @@ class EQNet(Quantizer):
         levels: str | Sequence[int] = "64,64,64",
         width: int = 128,
         depth: int = 3,
+        learned_levels: bool = False,
         seed: int = 1,
     ) -> None:
         super().__init__(constellation)
@@ -77,6 +80,11 @@ class EQNet(Quantizer):
         self.encoder = ResidualLayers(widths, seed)
         self.reach = nn.Parameter(torch.tensor(_REACH))
         self.precision = nn.Parameter(torch.tensor(_PRECISION))
+        self.learned_levels = check_bool("learned_levels", learned_levels)
+        self.tables = nn.ParameterList()
+        if learned_levels:
+            self.tables.extend(nn.Parameter(torch.zeros(count)) for count in self.levels)
+            self.spread_levels()
 
     def word_levels(self) -> tuple[int, ...]:
         return self.levels
@@ -87,6 +95,7 @@ class EQNet(Quantizer):
             "levels": ",".join(map(str, self.levels)),
             "width": self.encoder.weights[0].shape[1],
             "depth": len(self.encoder.weights) - 1,
+            **({"learned_levels": True} if self.learned_levels else {}),
         }
 
     def streams_per_group(self) -> int:
@@ -102,24 +111,51 @@ class EQNet(Quantizer):
         out = self.encoder(h)
         return torch.tanh(out).unflatten(-1, (self.num_tx_ant, _LATENTS))
 
-    def rounded(self, z: Tensor) -> Tensor:
-        """Latents at their levels; gradients pass as if they were not rounded."""
-        levels = torch.tensor(self.levels, device=z.device)
-        at_level = from_uniform(to_uniform(z.detach(), levels), levels)
-        return z + (at_level - z).detach()
+    def features(self, z: Tensor) -> Tensor:
+        """(N, Nt, 3) latents to estimates of both axes and log precisions."""
+        return torch.cat([self.reach * z[..., :2], self._log_precision(z[..., 2:])], -1)
+
+    def features_at(self, codes: Tensor) -> Tensor:
+        """(N, Nt, 3) codes to what the decoder reads there."""
+        if not self.learned_levels:
+            return self.features(from_uniform(codes, self._counts(codes)))
+        return torch.stack([table[codes[..., i]] for i, table in enumerate(self.tables)], -1)
+
+    def rounded_llr_of(self, z: Tensor) -> Tensor:
+        """As ``llr_of`` of latents at their levels; gradients pass as if they were not rounded."""
+        codes = to_uniform(z.detach(), self._counts(z)).to(torch.int64)
+        if not self.learned_levels:
+            at_level = from_uniform(codes, self._counts(z))
+            return self.llr_of(z + (at_level - z).detach())
+        slope = torch.stack([self.reach, self.reach, self.precision[1]]).detach()
+        return self._llr(self.features_at(codes) + slope * (z - z.detach()))
 
     def llr_of(self, z: Tensor) -> Tensor:
         """(N, Nt, 3) latents to (N, Nt, K) LLRs."""
-        precision = torch.exp(self.precision[0] + self.precision[1] * z[..., 2:])
-        values = self.reach * z[..., :2]
-        return gaussian_llr(self.constellation, values, precision)
+        return self._llr(self.features(z))
+
+    def spread_levels(self) -> None:
+        """Put learned levels where equidistant ones are."""
+        with torch.no_grad():
+            for i, table in enumerate(self.tables):
+                z = torch.linspace(-1, 1, len(table))
+                table.copy_(self._log_precision(z) if i == _LATENTS - 1 else self.reach * z)
+
+    def _llr(self, features: Tensor) -> Tensor:
+        precision = torch.exp(features[..., 2:])
+        return gaussian_llr(self.constellation, features[..., :2], precision)
+
+    def _log_precision(self, z: Tensor) -> Tensor:
+        return self.precision[0] + self.precision[1] * z
+
+    def _counts(self, like: Tensor) -> Tensor:
+        return torch.tensor(self.levels, device=like.device)
 
     def _quantize(self, llr: Tensor) -> Tensor:
-        levels = torch.tensor(self.levels)
-        return to_uniform(self.latents(llr), levels).to(torch.int64)
+        return to_uniform(self.latents(llr), self._counts(llr)).to(torch.int64)
 
     def _dequantize(self, indices: Tensor) -> Tensor:
-        return self.llr_of(from_uniform(indices, torch.tensor(self.levels)))
+        return self._llr(self.features_at(indices))
 
 
 def fit_eq_net(
@@ -135,29 +171,39 @@ def fit_eq_net(
     tuning_steps: int = 3_000,
     batch: int = 128,
     learning_rate: float = 1e-2,
+    learned_levels: bool = False,
+    streams: int = 0,
     seed: int = 1,
 ) -> EQNet:
     """Train encoder and scales on calibrated LLRs (n, Nt, K): first without rounding, then with.
 
+    streams: taken together, 0 for all of a use; 1 serves soft bits of receivers that know three
+    numbers of each stream (Theorem 3), at any size, where a net for a large use would not train.
     start: a trained one, to be tuned to other levels alone. The loss is the KL divergence of bit
     posteriors; gradients pass the rounding as if it were not there.
     """
     levels = levels_of_stream(bits * constellation.bits_per_symbol) if levels is None else levels
-    streams = llr.shape[-2]
+    streams = streams or llr.shape[-2]
+    if not isinstance(streams, int) or streams < 1 or llr.shape[-2] % streams:
+        raise invalid("streams", streams, f"a divisor of {llr.shape[-2]}")
+    llr = llr.reshape(-1, streams, llr.shape[-1])
     if start is not None:
         width, depth = start.encoder.weights[0].shape[1], len(start.encoder.weights) - 1
-    quantizer = EQNet(constellation, streams, levels, width, depth, seed)
+    quantizer = EQNet(constellation, streams, levels, width, depth, learned_levels, seed)
     word_bits_of(bits, constellation.bits_per_symbol)
     if start is not None:
         if start.num_tx_ant != streams or start.constellation != constellation:
             had = f"<{start.num_tx_ant} streams of {start.constellation.name}>"
             raise invalid("start", had, f"{streams} streams of {constellation.name}")
-        quantizer.load_state_dict(start.state_dict())
+        shared = {k: v for k, v in start.state_dict().items() if not k.startswith("tables.")}
+        quantizer.load_state_dict(shared, strict=not learned_levels)
+        quantizer.spread_levels()
 
     def loss(chosen: Tensor, rounded: bool) -> Tensor:
         true = llr[chosen]
         z = quantizer.latents(true)
-        return kl_loss(quantizer.llr_of(quantizer.rounded(z) if rounded else z), true).mean()
+        found = quantizer.rounded_llr_of(z) if rounded else quantizer.llr_of(z)
+        return kl_loss(found, true).mean()
 
     if start is None:
         minimise(
@@ -171,6 +217,8 @@ def fit_eq_net(
             clip_norm=_CLIP_NORM,
         )
     if tuning_steps:
+        # Scales have moved since learned levels were spread.
+        quantizer.spread_levels()
         minimise(
             quantizer,
             lambda chosen: loss(chosen, True),

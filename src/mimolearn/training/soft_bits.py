@@ -15,13 +15,17 @@ import torch
 from pydantic import Field, field_validator
 from torch import Generator, Tensor
 
-from mimolearn.detectors import Detector, EQNetEstimator, make_detector
-from mimolearn.detectors.eq_net import Cues
+from mimolearn.detectors import (
+    Detector,
+    EQNetEstimator,
+    EQNetPublishedEstimator,
+    make_detector,
+)
 from mimolearn.detectors.trained import load_detector
 from mimolearn.errors import InvalidInputError, invalid
 from mimolearn.plainmodel import Count, PlainModel, Real
 from mimolearn.quantizers import Quantizer, fit_quantizer
-from mimolearn.quantizers.descent import kl_loss, minimise
+from mimolearn.quantizers.descent import kl_loss
 from mimolearn.quantizers.trained import load_quantizer
 from mimolearn.scenario import Block, Scenario
 from mimolearn.shipped import read_shipped_toml, shipped_names
@@ -29,10 +33,12 @@ from mimolearn.threads import one_thread
 from mimolearn.tomlfile import read_toml, write_toml
 from mimolearn.training.data import mixed_noise_var, step_generator
 from mimolearn.training.recipe import Db, PlainValue, SnrMix
+from mimolearn.training.soft_bit_estimators import Descent, fit_estimator, fit_published
 from mimolearn.weights import Card, MeasuredSoftBits, read_card, write_weights
 
 _FOLDER = "training/soft_bit_recipes"
 SOFT_BIT_SCHEMA = 1
+Estimator = EQNetEstimator | EQNetPublishedEstimator
 _USES_A_CALL = 16_384
 
 
@@ -43,14 +49,6 @@ class SoftBitMeasurement(PlainModel):
     uses: Count = 20_000
 
 
-class Descent(PlainModel):
-    """Steps of Adam with a cosine, uses a step, learning rate at the start."""
-
-    steps: Count = 8000
-    batch: Count = 256
-    learning_rate: Annotated[Real, Field(gt=0, le=1)] = 3e-3
-
-
 class SoftBitRecipe(PlainModel):
     """How a quantiser of soft bits, or a network that estimates them, is fitted.
 
@@ -58,7 +56,8 @@ class SoftBitRecipe(PlainModel):
     TOML also by its shipped name; its coding plays no part. teacher: the detector, by name, whose
     LLRs are taken for true, with teacher_options. snr: SNRs of the samples. uses: how many channel
     uses. bits: a quantiser's, stored a soft bit. options: of a quantiser's fit, or of the detector.
-    fit: an estimator's descent. start_from: weights of the same kind to begin with.
+    fit: an estimator's descent. start_from: weights of the same kind to begin with. stage_one: of
+    the estimator "eq-net-published", weights of the quantiser whose features it aims at.
     """
 
     recipe_schema: Literal[1] = SOFT_BIT_SCHEMA
@@ -75,6 +74,7 @@ class SoftBitRecipe(PlainModel):
     options: dict[str, PlainValue] = Field(default_factory=dict)
     fit: Descent = Descent()
     start_from: str = ""
+    stage_one: str = ""
     measure: SoftBitMeasurement = SoftBitMeasurement()
 
     @field_validator("scenario", mode="before")
@@ -125,7 +125,7 @@ class SoftBitRecipe(PlainModel):
 class FittedSoftBits:
     """part: a Quantizer or a Detector, ready to use. card, path: of the file, if any."""
 
-    part: Quantizer | EQNetEstimator
+    part: Quantizer | Estimator
     card: Card | None = None
     path: Path | None = None
 
@@ -187,43 +187,25 @@ def _fit_quantizer(recipe: SoftBitRecipe) -> Quantizer:
     return fit_quantizer(recipe.network, llr, bits=recipe.bits, **options)
 
 
-def _fit_estimator(recipe: SoftBitRecipe) -> EQNetEstimator:
-    """Minimise KL(true || estimated) bit posteriors, the network's cues being computed once."""
+def _fit_estimator(recipe: SoftBitRecipe) -> Estimator:
     estimator = make_detector(recipe.network, recipe.scenario.constellation, **recipe.options)
-    if not isinstance(estimator, EQNetEstimator):
+    if not isinstance(estimator, EQNetEstimator | EQNetPublishedEstimator):
         raise invalid(
-            "network", recipe.network, "'eq-net', the estimator that is trained like this"
+            "network",
+            recipe.network,
+            "'eq-net' or 'eq-net-published', the estimators that are trained like this",
         )
     if recipe.start_from:
         estimator.load_state_dict(load_detector(recipe.start_from).state_dict())
-    parts: list[tuple[Tensor, Tensor, Tensor]] = []
-    with torch.no_grad():
-        for block, true in _draws(recipe, recipe.snr, recipe.uses, "samples"):
-            prepared = estimator.prepare(block.h_hat, block.noise_var)
-            cues = estimator.read(prepared, block.y)
-            place = prepared.order[:, None, :, None].expand(true.shape)
-            parts.append((cues.features[:, 0], cues.base[:, 0], true.gather(-2, place)[:, 0]))
-    features, base, true = (torch.cat(column) for column in zip(*parts, strict=True))
-
-    def loss(chosen: Tensor) -> Tensor:
-        found = estimator.corrected(Cues(features[chosen], base[chosen]))
-        return kl_loss(found, true[chosen]).mean()
-
-    minimise(
-        estimator,
-        loss,
-        len(true),
-        steps=recipe.fit.steps,
-        batch=recipe.fit.batch,
-        learning_rate=recipe.fit.learning_rate,
-        seed=recipe.seed,
-        clip_norm=_CLIP_NORM,
-    )
-    return estimator.requires_grad_(False)
+    samples = _draws(recipe, recipe.snr, recipe.uses, "samples")
+    if isinstance(estimator, EQNetPublishedEstimator):
+        fit_published(estimator, samples, recipe.fit, recipe.stage_one, recipe.seed)
+    else:
+        fit_estimator(estimator, samples, recipe.fit, recipe.seed)
+    return estimator
 
 
 _SEEDED = ("eq-net", "eq-net-published", "deep-llr")
-_CLIP_NORM = 0.1
 
 
 def draw_soft_bits(recipe: SoftBitRecipe, snr: SnrMix, uses: int, purpose: str) -> Tensor:

@@ -3,12 +3,12 @@
 from mimolearn.experiments.contenders import Network
 from mimolearn.experiments.eqnet.setting import (
     AXES,
-    CLIPPED_SIC,
     ERRORS,
     LARGE,
     MISSING_LMMSE,
     PAPER,
     SIC,
+    TUNED_SIC,
     VECTORS,
 )
 from mimolearn.experiments.experiment import Experiment, Statement, within
@@ -40,12 +40,14 @@ EXPERIMENT = Experiment(
                 "ml",
                 Network("eq-net", "eq-net-estimator-4x4-16qam"),
                 Network("tap-net", "tap-net-any"),
+                Network("nn-det", "nn-det-4x4-16qam"),
+                Network("oamp-net2", "oamp-net2-4x4-16qam"),
                 "soft-sphere",
                 "ep",
                 "oamp",
                 "lmmse",
                 SIC,
-                CLIPPED_SIC,
+                TUNED_SIC,
                 "zf-sic",
             ),
             snr_db=(5.5, 6, 6.5, 7, 7.5, 8, 8.5, 10, 12),
@@ -61,6 +63,14 @@ EXPERIMENT = Experiment(
             "EQ-Net is better than MMSE-SIC",
             "section 3.3",
             within(lambda f: f.gap("4x4", "mmse-sic", "eq-net", _TARGET), at_least=0.0),
+        ),
+        *(
+            Statement(
+                f"EQ-Net is as good as {other}, or better",
+                "section 3.3",
+                within(lambda f, other=other: f.gap("4x4", other, "eq-net", _TARGET), at_least=0.0),
+            )
+            for other in ("nn-det", "oamp-net2")
         ),
         Statement(
             "EQ-Net closes three quarters of the gap from LMMSE to ML",

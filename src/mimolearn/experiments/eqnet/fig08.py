@@ -3,13 +3,13 @@
 from mimolearn.experiments.contenders import Network
 from mimolearn.experiments.eqnet.setting import (
     AXES,
-    CLIPPED_SIC,
     ERRORS,
     MISSING_LMMSE,
     PAPER,
     REUSED,
     SIC,
     SMALL,
+    TUNED_SIC_SMALL,
     VECTORS,
 )
 from mimolearn.experiments.experiment import Experiment, Statement, contradicted, within
@@ -19,11 +19,13 @@ _TARGET = 1e-2
 _RECEIVERS = (
     "ml",
     Network("eq-net", "eq-net-estimator-2x2-64qam"),
+    Network("nn-det", "nn-det-2x2-64qam"),
+    Network("oamp-net2", "oamp-net2-2x2-64qam"),
     "soft-sphere",
     "lmmse",
     "ep",
     SIC,
-    CLIPPED_SIC,
+    TUNED_SIC_SMALL,
     "zf-sic",
 )
 
@@ -63,6 +65,17 @@ EXPERIMENT = Experiment(
             "EQ-Net is better than MMSE-SIC",
             "section 3.3",
             within(lambda f: f.gap("independent", "mmse-sic", "eq-net", _TARGET), at_least=0.0),
+        ),
+        *(
+            Statement(
+                f"EQ-Net is as good as {other}, or better",
+                "section 3.3",
+                within(
+                    lambda f, other=other: f.gap("independent", other, "eq-net", _TARGET),
+                    at_least=0.0,
+                ),
+            )
+            for other in ("nn-det", "oamp-net2")
         ),
         Statement(
             "Interference cancellation is the classical method to beat",
