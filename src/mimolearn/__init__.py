@@ -24,6 +24,7 @@ from mimolearn.detection import (
 )
 from mimolearn.detectors import Detector, detector_names, make_detector
 from mimolearn.errors import InvalidInputError, MimolearnError, NotSoftError, ResultsFileError
+from mimolearn.exporting import Exported, ExportError, OnnxDetector, export
 from mimolearn.quantizers import (
     Codes,
     Quantizer,
@@ -64,6 +65,8 @@ __all__ = [
     "Contender",
     "Detection",
     "Detector",
+    "ExportError",
+    "Exported",
     "GaussianDetection",
     "HardDetection",
     "HybridArray",
@@ -72,6 +75,7 @@ __all__ = [
     "LogitDetection",
     "MimolearnError",
     "NotSoftError",
+    "OnnxDetector",
     "Quantizer",
     "Recipe",
     "ResultsFileError",
@@ -82,6 +86,7 @@ __all__ = [
     "compare",
     "compare_beams",
     "detector_names",
+    "export",
     "fit_quantizer",
     "list_results",
     "load",
