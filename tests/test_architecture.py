@@ -42,7 +42,7 @@ ROOMS = [
     "zoo",
     "experiments",
     "report",
-    "export",
+    "exporting",
     "interop",
     "cli",
 ]
@@ -50,7 +50,7 @@ FAMILIES = {"detectors", "quantizers", "beamformers"}
 FORBIDDEN_MODULES = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "shelve", "marshal"}
 # Each costs a tenth of a second to seconds, and is needed by some uses only.
 LAZY_MODULES = ["numba", "sionna", "matplotlib", "plotly", "pandas", "h5py"]
-LAZY_MODULES += ["scipy.stats", "scipy.io", "typer", "rich", "cvxpy", "onnx", "ray"]
+LAZY_MODULES += ["scipy.stats", "scipy.io", "typer", "rich", "cvxpy", "onnx", "onnxruntime", "ray"]
 MAX_LINES = 400
 # Files that are longer for a reason that stands beside them.
 LONG_FILES: dict[str, str] = {}

@@ -25,6 +25,7 @@ from mimolearn.detection import (
 )
 from mimolearn.detectors import Detector, detector_names, make_detector
 from mimolearn.errors import InvalidInputError, MimolearnError, NotSoftError, ResultsFileError
+from mimolearn.exporting import Exported, ExportError, OnnxDetector, export
 from mimolearn.quantizers import (
     Codes,
     Quantizer,
@@ -65,6 +66,8 @@ __all__ = [
     "Contender",
     "Detection",
     "Detector",
+    "ExportError",
+    "Exported",
     "GaussianDetection",
     "HardDetection",
     "HybridArray",
@@ -73,6 +76,7 @@ __all__ = [
     "LogitDetection",
     "MimolearnError",
     "NotSoftError",
+    "OnnxDetector",
     "Quantizer",
     "Recipe",
     "ResultsFileError",
@@ -83,6 +87,7 @@ __all__ = [
     "compare",
     "compare_beams",
     "detector_names",
+    "export",
     "fit_quantizer",
     "list_results",
     "llr_from_soft_bits",

@@ -76,8 +76,8 @@ class Constellation:
 
     def min_distance(self) -> float:
         """Smallest distance between two points: 2, sqrt(2), 2/sqrt(10), ..."""
-        levels = self.axis(torch.float64).levels
-        return float(levels[1] - levels[0])
+        levels = _level_values(self.name, torch.float64)
+        return levels[1] - levels[0]
 
     def bits_to_indices(self, bits: Tensor) -> Tensor:
         """(..., K) bits to (...) int64 indices."""
@@ -109,7 +109,7 @@ class Constellation:
         if self.num_levels == 2:
             return (values > 0).to(torch.int64)
         step = self.min_distance()
-        low = float(axis.levels[0])
+        low = _level_values(self.name, values.dtype)[0]
         nearest = ((values - low) / step).round_().clamp_(0, self.num_levels - 1)
         return torch.nan_to_num_(nearest).to(torch.int64)
 
@@ -134,9 +134,9 @@ class Constellation:
         axis = self.axis(values.dtype, values.device)
         if self.num_levels == 2:
             # Both methods agree for two levels: ((x+a)^2 - (x-a)^2) / 2v, sign of bit 1.
-            return values * (-2 * float(axis.levels[1])) / error_var
+            return values * (-2 * _level_values(self.name, values.dtype)[1]) / error_var
         metric = -((values.unsqueeze(-1) - axis.levels) ** 2) / (2 * error_var.unsqueeze(-1))
-        llr = _bit_llr(metric, axis.bits, method)
+        llr = _bit_llr(metric, self.name, "axis", method)
         # (..., A, Ka) -> alternating bits b0 b1 b2 ... = real, imag, real, ...
         return llr.transpose(-1, -2).flatten(-2)
 
@@ -159,7 +159,7 @@ class Constellation:
         """Posterior mean and variance of one real axis given r = a + N(0, error_var)."""
         axis = axis or self.axis(r.dtype, r.device)
         if self.num_levels == 2:
-            level = float(axis.levels[1])
+            level = _level_values(self.name, axis.levels.dtype)[1]
             z = r * (level / error_var)
             e = torch.exp(-2 * z.abs())
             # 4 a^2 e / (1 + e)^2, not a^2 - mean^2, which cancels at high SNR.
@@ -175,13 +175,12 @@ class Constellation:
     def logits_to_llr(self, logits: Tensor, method: str = "exact") -> Tensor:
         """(..., M) symbol log-probabilities (any offset) to (..., K) LLRs."""
         check_one_of("method", method, ("exact", "max-log"))
-        return _bit_llr(logits, self.labels.to(logits.device), method)
+        return _bit_llr(logits, self.name, "symbol", method)
 
     def axis_logits_to_llr(self, logits: Tensor, method: str = "exact") -> Tensor:
         """(..., A, L) log-probabilities of levels (any offset) to (..., K) LLRs."""
         check_one_of("method", method, ("exact", "max-log"))
-        bits = self.axis(logits.dtype, logits.device).bits
-        return _bit_llr(logits, bits, method).transpose(-1, -2).flatten(-2)
+        return _bit_llr(logits, self.name, "axis", method).transpose(-1, -2).flatten(-2)
 
     def logits_to_axis_logits(self, logits: Tensor, method: str = "exact") -> Tensor:
         """(..., M) symbol log-probabilities to (..., A, L), those of the levels on each axis."""
@@ -211,15 +210,25 @@ def _named(name: str) -> Constellation:
     return Constellation(name)
 
 
-def _bit_llr(metric: Tensor, bits: Tensor, method: str) -> Tensor:
-    """(..., L) log-metrics and (L, B) labels to (..., B) LLRs."""
+def _bit_llr(metric: Tensor, name: str, of: str, method: str) -> Tensor:
+    """(..., L) log-metrics, of "axis" levels or of "symbol" points, to (..., B) LLRs."""
     reduce = torch.logsumexp if method == "exact" else torch.amax
-    # Every Gray label has as many ones as zeros, so both sides are plain gathers.
     columns = [
-        reduce(metric[..., bits[:, b] == 1], -1) - reduce(metric[..., bits[:, b] == 0], -1)
-        for b in range(bits.shape[1])
+        reduce(metric[..., ones], -1) - reduce(metric[..., zeros], -1)
+        for ones, zeros in _bit_halves(name, of, str(metric.device))
     ]
     return torch.stack(columns, -1)
+
+
+@functools.lru_cache(maxsize=64)
+def _bit_halves(name: str, of: str, device: str) -> tuple[tuple[Tensor, Tensor], ...]:
+    """Of each bit, the numbers of the levels or points that have a one there, and a zero.
+
+    Every Gray label has as many of either.
+    """
+    axis = of == "axis"
+    bits = _axis(name, torch.float64, device).bits if axis else _named(name).labels.to(device)
+    return tuple((torch.where(row == 1)[0], torch.where(row == 0)[0]) for row in bits.T)
 
 
 def _binary(indices: Tensor, num_bits: int) -> Tensor:
@@ -253,6 +262,12 @@ def _axis(name: str, dtype: torch.dtype, device: str) -> Axis:
     powers = 2 ** (stride * torch.arange(num_bits - 1, -1, -1) + stride - 1)
     to_index = (bits.to(torch.int64) * powers).sum(-1)
     return Axis(levels.to(device, dtype), bits.to(device), to_index.to(device))
+
+
+# Numbers, not entries of tensors: a traced program must not depend on a tensor's content.
+@functools.lru_cache(maxsize=64)
+def _level_values(name: str, dtype: torch.dtype) -> tuple[float, ...]:
+    return tuple(_axis(name, dtype, "cpu").levels.tolist())
 
 
 @functools.lru_cache(maxsize=64)

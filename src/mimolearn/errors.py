@@ -122,7 +122,8 @@ def all_finite(tensor: Tensor) -> bool:
 
 
 def check_finite(field: str, tensor: Tensor) -> None:
-    if all_finite(tensor.detach().resolve_conj()):
+    # A traced program cannot look at its data: what it is made of was checked, what it gets is not.
+    if torch.compiler.is_compiling() or all_finite(tensor.detach().resolve_conj()):
         return
     bad = int((~torch.isfinite(tensor)).sum())
     raise invalid(field, f"<{bad} of {tensor.numel()} entries NaN or infinite>", "finite entries")

@@ -18,6 +18,9 @@ def gram(h: Tensor) -> Tensor:
 def regularised_gram(h: Tensor, noise_var: Tensor) -> Tensor:
     """H^H H + noise_var I: (*C, Nr, Nt) and (*C) -> (*C, Nt, Nt), without a second copy."""
     matrix = gram(h)
+    if torch.compiler.is_compiling():
+        # A traced program writes into no views.
+        return add_diagonal(matrix, noise_var)
     matrix.diagonal(dim1=-2, dim2=-1).add_(noise_var.unsqueeze(-1))
     return matrix
 
@@ -53,7 +56,8 @@ def cholesky(matrix: Tensor) -> Tensor:
         _LEAST_PIVOT_EPS * torch.finfo(pivots.dtype).eps
     )
     good = (pivots >= least).all(-1) & (info == 0)
-    if bool(good.all()):
+    # A traced program takes no branch that depends on its data.
+    if not torch.compiler.is_compiling() and bool(good.all()):
         return factor
     return torch.where(good[..., None, None], factor, torch.full_like(factor, float("nan")))
 

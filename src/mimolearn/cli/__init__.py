@@ -1,7 +1,17 @@
 """The command line: parses arguments, calls the library, says in one line what is wrong."""
 
 # Importing a module of commands registers them; the order is that of `mimolearn --help`.
-from mimolearn.cli import beamform, compare, cost, doctor, listing, plan, reproduce, training
+from mimolearn.cli import (
+    beamform,
+    compare,
+    cost,
+    doctor,
+    export,
+    listing,
+    plan,
+    reproduce,
+    training,
+)
 from mimolearn.cli.app import app, main
 
 __all__ = [
@@ -10,6 +20,7 @@ __all__ = [
     "compare",
     "cost",
     "doctor",
+    "export",
     "listing",
     "main",
     "plan",

@@ -158,7 +158,8 @@ class Detector(nn.Module, ABC):
             raise invalid("noise_var", f"<shape {tuple(noise_var.shape)}>", expected)
         if noise_var.is_complex():
             raise invalid("noise_var", f"<dtype {noise_var.dtype}>", "a real dtype")
-        if noise_var.numel():
+        # A traced program cannot look at its data.
+        if not torch.compiler.is_compiling() and noise_var.numel():
             if noise_var.numel() == 1:
                 least = most = noise_var.item()
             else:

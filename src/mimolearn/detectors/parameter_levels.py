@@ -72,9 +72,10 @@ def pack(codes: Tensor, bits: int) -> Tensor:
 
 def unpack(packed: Tensor, bits: int, count: int) -> Tensor:
     """Inverse of ``pack``: (count) int64."""
-    planes = np.unpackbits(packed.cpu().numpy(), count=count * bits).reshape(count, bits)
-    weights = 1 << np.arange(bits - 1, -1, -1)
-    return torch.from_numpy((planes * weights).sum(-1)).to(packed.device)
+    places = torch.arange(7, -1, -1, device=packed.device)
+    planes = (packed.to(torch.int64).unsqueeze(-1) >> places) & 1
+    planes = planes.flatten()[: count * bits].reshape(count, bits)
+    return (planes << torch.arange(bits - 1, -1, -1, device=packed.device)).sum(-1)
 
 
 def check_bits(bits: object) -> int:

@@ -1,0 +1,86 @@
+"""`mimolearn export`: a trained part as an ONNX file, and whether the file counts the same."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich import box
+from rich.table import Table
+
+from mimolearn.cli.app import AsJson, app, stdout
+from mimolearn.cli.words import complete_parts, complete_scenarios
+
+
+@app.command()
+def export(
+    name: Annotated[
+        str,
+        typer.Argument(
+            help="Trained weights (a name or a file), or a detector as ep:num_iter=5.",
+            autocompletion=complete_parts,
+        ),
+    ],
+    file: Annotated[Path, typer.Argument(metavar="OUT.onnx", help="The file to write.")],
+    scenario: Annotated[
+        str | None,
+        typer.Option(
+            "--scenario",
+            "-s",
+            help="A shipped scenario or a TOML file: antennas, constellation, frames to check on.",
+            autocompletion=complete_scenarios,
+        ),
+    ] = None,
+    snr_db: Annotated[
+        float | None, typer.Option("--snr-db", help="SNR in dB of the frames to check on.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write a detector or quantiser as ONNX, and count its errors beside the library's.
+
+    Both get the same frames; where the counts differ the command fails. Needs the extra
+    mimolearn[onnx]; running the file needs onnxruntime alone.
+
+    Example: mimolearn export tap-net-any out.onnx --scenario lcgnet-32x64-qpsk --snr-db 7
+    """
+    from mimolearn.exporting import export as run_export
+    from mimolearn.scenario import Scenario
+
+    link = None
+    if scenario is not None:
+        is_file = scenario.endswith(".toml")
+        link = Scenario.from_toml(scenario) if is_file else Scenario.shipped(scenario)
+    found = run_export(name, file, scenario=link, snr_db=snr_db)
+    if as_json:
+        content = {**found.check._asdict(), "same": found.check.same}
+        content |= {who: content[who]._asdict() for who in ("library", "onnx")}
+        content["files"] = [str(path) for path in found.files]
+        sys.stdout.write(json.dumps(content, indent=2) + "\n")
+    else:
+        _print(found)
+    if not found.check.same:
+        sys.stderr.write("error: the file counts other errors than the library\n")
+        raise typer.Exit(1)
+
+
+def _print(found: Any) -> None:
+    check, console = found.check, stdout()
+    names = ("bit errors", "symbol errors", "vector errors", "not finite")
+    table = Table("same frames", *names, box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_row("library", *(str(count) for count in check.library))
+    table.add_row("ONNX Runtime", *(str(count) for count in check.onnx))
+    console.print(table)
+    console.print(
+        f"{check.bits} bits in {check.vectors} vectors at {check.snr_db:g} dB. Largest difference "
+        f"of an LLR: {check.llr_difference:.2g}, where half are above {check.llr_size:.3g}.",
+        highlight=False,
+        soft_wrap=True,
+    )
+    if check.different_codes:
+        words = f"{check.different_codes} words are encoded differently, by rounding at a border."
+        console.print(words, highlight=False, soft_wrap=True)
+    for path in found.files:
+        console.print(f"File: {path}", highlight=False, soft_wrap=True)

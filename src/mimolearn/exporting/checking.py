@@ -1,0 +1,134 @@
+"""An exported file against the library: the same frames, LLRs side by side, errors counted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple, final
+
+import torch
+from torch import Tensor
+
+from mimolearn.detection import LLRDetection
+from mimolearn.detectors import Cost, Detector
+from mimolearn.detectors.text import detector_from_text
+from mimolearn.exporting.frames import Subject
+from mimolearn.exporting.runtime import OnnxDetector, session
+from mimolearn.quantizers import Quantizer
+from mimolearn.randomness import CounterGenerator
+from mimolearn.scenario import Block
+from mimolearn.simulation.chunk import chunk_channels, run_chunk
+from mimolearn.simulation.quantized import QuantizedDetector
+from mimolearn.simulation.run import canonical_snr
+from mimolearn.simulation.seeds import chunk_seed
+
+# Enough errors to see a difference, and never long.
+_MOST_CHUNKS, _ENOUGH_ERRORS = 8, 200
+
+
+class Counted(NamedTuple):
+    """Of one implementation: wrong bits, symbols and vectors, and vectors that were not finite."""
+
+    bit_errors: int
+    symbol_errors: int
+    vector_errors: int
+    nonfinite: int
+
+
+class Check(NamedTuple):
+    """bits, vectors: that were counted at snr_db. library, onnx: their errors.
+
+    llr_difference: the largest, llr_size: the median magnitude of an LLR; different_codes: of a
+    quantiser, words that the file encodes differently.
+    """
+
+    snr_db: float
+    bits: int
+    vectors: int
+    library: Counted
+    onnx: Counted
+    llr_difference: float
+    llr_size: float
+    different_codes: int = 0
+
+    @property
+    def same(self) -> bool:
+        """Whether the error counts are the same."""
+        return self.library == self.onnx
+
+
+def check_detector(found: Subject, path: Path) -> Check:
+    """Chunks of the scenario's own simulation, run on both."""
+    assert isinstance(found.part, Detector)
+    return _check(found, found.part, OnnxDetector(path))
+
+
+def check_quantizer(found: Subject, encoder: Path, decoder: Path) -> Check:
+    """The same of soft bits that went through encoder and decoder."""
+    assert isinstance(found.part, Quantizer)
+    teacher = detector_from_text(found.teacher, found.scenario.constellation)
+    theirs = OnnxQuantized(teacher, found.part, encoder, decoder)
+    check = _check(found, QuantizedDetector(teacher, found.part), theirs)
+    block = _block(found)
+    llr = teacher(block.y, block.h_hat, block.noise_var).llr()
+    ours = found.part.indices(llr).reshape(-1, len(found.part.word_levels()))
+    words = theirs.codes(llr).reshape(ours.shape)
+    return check._replace(different_codes=int((words != ours).any(-1).sum()))
+
+
+@final
+class OnnxQuantized(Detector):
+    """A detector whose soft bits went through an exported encoder and decoder."""
+
+    name = "onnx-quantized"
+
+    def __init__(
+        self, detector: Detector, quantizer: Quantizer, encoder: Path, decoder: Path
+    ) -> None:
+        super().__init__(detector.constellation)
+        self.detector = detector
+        self._group = quantizer.streams_per_group(), quantizer.constellation.bits_per_symbol
+        self._encoder, self._decoder = session(encoder), session(decoder)
+
+    def codes(self, llr: Tensor) -> Tensor:
+        """(groups, words, n) of LLRs (*B, Nt, K)."""
+        rows = llr.to(torch.float32).reshape(-1, *self._group).numpy()
+        return torch.from_numpy(self._encoder.run(None, {"llr": rows})[0])
+
+    def _prepare(self, h: Tensor, noise_var: Tensor) -> object:
+        return self.detector.prepare(h, noise_var)
+
+    def _detect(self, prepared: object, y: Tensor) -> LLRDetection:
+        llr = self.detector.detect(prepared, y).llr()
+        kept = self._decoder.run(None, {"codes": self.codes(llr).numpy()})[0]
+        return LLRDetection(self.constellation, torch.from_numpy(kept).reshape(llr.shape))
+
+    def cost(self, num_rx_ant: int, num_tx_ant: int) -> Cost:
+        return self.detector.cost(num_rx_ant, num_tx_ant)
+
+
+def _check(found: Subject, ours: Detector, theirs: Detector) -> Check:
+    totals, bits, vectors = [Counted(0, 0, 0, 0)] * 2, 0, 0
+    contenders = (("library", ours), ("onnx", theirs))
+    for chunk in range(_MOST_CHUNKS):
+        results = run_chunk(found.scenario, canonical_snr(found.snr_db), chunk, contenders)
+        for i, result in enumerate(results):
+            new = (getattr(result.counts, name) for name in Counted._fields)
+            totals[i] = Counted(*(a + b for a, b in zip(totals[i], new, strict=True)))
+        bits, vectors = bits + results[0].counts.bits, vectors + results[0].counts.vectors
+        if totals[0].bit_errors >= _ENOUGH_ERRORS:
+            break
+    block = _block(found)
+    with torch.no_grad():
+        llr, other = (
+            detector(block.y, block.h_hat, block.noise_var).llr() for detector in (ours, theirs)
+        )
+    difference = float((llr - other).abs().max())
+    size = float(llr.abs().median())
+    return Check(found.snr_db, bits, vectors, totals[0], totals[1], difference, size)
+
+
+def _block(found: Subject) -> Block:
+    """Some frames of the first chunk."""
+    snr = canonical_snr(found.snr_db)
+    generator = CounterGenerator(chunk_seed(found.scenario.key(), snr, 0))
+    return found.scenario.draw(found.snr_db, min(chunk_channels(found.scenario), 256), generator)

@@ -1,0 +1,85 @@
+"""Which link an export is made for and checked on, by default that of the training."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from mimolearn.detectors import Detector
+from mimolearn.detectors.text import detector_from_text
+from mimolearn.errors import InvalidInputError, check_real
+from mimolearn.exporting.pairs import ExportError
+from mimolearn.quantizers import Quantizer
+from mimolearn.quantizers.trained import load_quantizer
+from mimolearn.scenario import Scenario
+from mimolearn.weights import Card, is_weights_name, read_card, shipped_beams
+
+_TEACHER = "lmmse"
+# Where errors are counted well and are not the rule.
+_WANTED_RATE = 1e-2
+
+
+class Subject(NamedTuple):
+    """part: what is exported; card: of its weights, if it has one; teacher: name of the detector
+
+    whose soft bits a quantiser is checked on.
+    """
+
+    part: Detector | Quantizer
+    card: Card | None
+    scenario: Scenario
+    snr_db: float
+    teacher: str
+
+
+def subject(
+    part: str | Path | Detector | Quantizer, scenario: Scenario | None, snr_db: float | None
+) -> Subject:
+    """Find out what is meant. Raises InvalidInputError or ExportError, one line."""
+    card = None
+    if isinstance(part, str | Path):
+        name = str(part)
+        if name in shipped_beams():
+            raise ExportError(
+                f"export: {name!r} is a beamformer: its layers solve linear systems per user and "
+                "take gradients, which is not written as a graph"
+            )
+        card = read_card(name) if is_weights_name(name) else None
+    recipe: dict[str, Any] = card.recipe if card is not None else {}
+    if scenario is None and "scenario" in recipe:
+        scenario = Scenario(**recipe["scenario"])
+    if scenario is None:
+        raise InvalidInputError("scenario: name one: what is exported was trained on none")
+    # Errors are counted before decoding, on the antennas as they are.
+    scenario = Scenario(**{**scenario.model_dump(), "coding": None, "draws": "full"})
+    return Subject(
+        _load(part, card, scenario),
+        card,
+        scenario,
+        _snr_db(card, scenario) if snr_db is None else check_real("snr_db", snr_db),
+        str(recipe.get("teacher", _TEACHER)),
+    )
+
+
+def _load(
+    part: str | Path | Detector | Quantizer, card: Card | None, scenario: Scenario
+) -> Detector | Quantizer:
+    if not isinstance(part, str | Path):
+        return part
+    if card is not None and card.kind == "quantizer":
+        return load_quantizer(part, scenario.constellation)
+    return detector_from_text(str(part), scenario.constellation).eval()
+
+
+def _snr_db(card: Card | None, scenario: Scenario) -> float:
+    """The SNR of a card at which its error rate is nearest to 1e-2; the middle of a training's."""
+    if card is None or Scenario(**card.recipe["scenario"]).constellation != scenario.constellation:
+        raise InvalidInputError("snr_db: give the SNR to check at: there is none for this link")
+    measured = [(m.snr_db, m.ber) for m in card.measured if m.ber > 0]
+    if measured:
+        return min(measured, key=lambda m: abs(math.log(m[1] / _WANTED_RATE)))[0]
+    if card.soft_bits:
+        return card.soft_bits[0].snr_db
+    snr = card.recipe["snr"]
+    return (snr["low_db"] + snr["high_db"]) / 2

@@ -1,0 +1,75 @@
+"""A program as an ONNX file, with what a reader has to know of it in its metadata."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+
+from mimolearn.exporting.extra import needed
+from mimolearn.exporting.pairs import ExportError
+from mimolearn.exporting.programs import Program, free_axes
+from mimolearn.weights import write_atomically
+
+# Operators of this version are in ONNX Runtime 1.17 and later.
+OPSET = 20
+
+
+def write_graph(program: Program, path: Path, metadata: Mapping[str, str]) -> None:
+    """Write a checked ONNX file. Raises ExportError for what ONNX has no operator for."""
+    onnx = needed("onnx")
+    needed("onnxscript")
+    with _quiet():
+        try:
+            found = torch.onnx.export(
+                program.real,
+                program.example,
+                dynamo=True,
+                opset_version=OPSET,
+                input_names=list(program.inputs),
+                output_names=list(program.outputs),
+                dynamic_shapes=(free_axes(program.free),),
+                verbose=False,
+            )
+        except torch.onnx.OnnxExporterError as error:
+            words = str(error.__cause__ or error).split("Failure message")[0]
+            reason = " ".join(words.split())[:300]
+            raise ExportError(f"export: the graph cannot be written: {reason}") from None
+    assert found is not None
+    model = found.model_proto
+    _name_axes(model.graph, program)
+    del model.metadata_props[:]
+    for key, value in metadata.items():
+        model.metadata_props.add(key=key, value=value)
+    onnx.checker.check_model(model)
+    write_atomically(path, model.SerializeToString())
+
+
+def _name_axes(graph: object, program: Program) -> None:
+    """Call free axes by their names, in place of the tracer's."""
+    names: dict[str, str] = {}
+    for value, free in zip(graph.input, program.free, strict=True):  # type: ignore[attr-defined]  # protobuf has no types
+        for dim, name in zip(value.type.tensor_type.shape.dim, free, strict=False):
+            names[dim.dim_param] = name
+    for value in (*graph.input, *graph.output, *graph.value_info):  # type: ignore[attr-defined]  # as above
+        for dim in value.type.tensor_type.shape.dim:
+            if dim.dim_param in names:
+                dim.dim_param = names[dim.dim_param]
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """No remarks of the exporter about packages that are not installed or names to come."""
+    logger = logging.getLogger("torch.onnx")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)

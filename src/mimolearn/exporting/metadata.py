@@ -1,0 +1,81 @@
+"""What an exported file says of itself: plain text by key, JSON where it is more than a word."""
+
+from __future__ import annotations
+
+import json
+from importlib.metadata import version
+
+import torch
+
+from mimolearn.constellation import Constellation
+from mimolearn.quantizers import Quantizer
+from mimolearn.scenario import Scenario
+
+_DETECTOR_INPUTS = {
+    "y": "(batch, vectors, num_rx_ant, 2) float32: received, last axis real and imaginary part",
+    "h": "(batch, num_rx_ant, num_tx_ant, 2) float32: channel that all vectors of a row share",
+    "noise_var": "(batch) float32: linear, per receive antenna, total over both parts",
+}
+_DETECTOR_OUTPUTS = {
+    "llr": "(batch, vectors, num_tx_ant, bits): ln P(b=1)/P(b=0), positive means 1",
+    "indices": "(batch, vectors, num_tx_ant) int64: decided points",
+}
+
+
+def detector_metadata(
+    network: str, weights: str, sha256: str, constellation: Constellation, scenario: Scenario
+) -> dict[str, str]:
+    """weights, sha256: empty where there are none."""
+    return {
+        **_common("detector", network, weights, sha256, constellation),
+        "num_tx_ant": str(scenario.num_tx_ant),
+        "num_rx_ant": str(scenario.num_rx_ant),
+        "snr_definition": scenario.snr_definition,
+        "noise_convention": _DETECTOR_INPUTS["noise_var"],
+        "input_layout": json.dumps(_DETECTOR_INPUTS),
+        "output_layout": json.dumps(_DETECTOR_OUTPUTS),
+        "scenario": scenario.model_dump_json(),
+    }
+
+
+def quantizer_metadata(
+    quantizer: Quantizer, half: str, weights: str, sha256: str, scenario: Scenario
+) -> dict[str, str]:
+    """half: "encoder" or "decoder"."""
+    streams, bits = quantizer.streams_per_group(), quantizer.constellation.bits_per_symbol
+    levels = list(quantizer.word_levels())
+    llr = f"(batch, {streams}, {bits}) float32: ln P(b=1)/P(b=0) of {streams} streams"
+    codes = (
+        f"(batch, {quantizer.words_per_group()}, {len(levels)}) int64: code j is below "
+        "word_levels[j]"
+    )
+    layout = {"llr": llr, "codes": codes}
+    takes, gives = ("llr", "codes") if half == "encoder" else ("codes", "llr")
+    common = _common(f"quantizer {half}", quantizer.name, weights, sha256, quantizer.constellation)
+    return {
+        **common,
+        "snr_definition": scenario.snr_definition,
+        "noise_convention": _DETECTOR_INPUTS["noise_var"],
+        "input_layout": json.dumps({takes: layout[takes]}),
+        "output_layout": json.dumps({gives: layout[gives]}),
+        "word_levels": json.dumps(levels),
+        "bits_per_llr": f"{quantizer.bits_per_llr:g}",
+        "scenario": scenario.model_dump_json(),
+    }
+
+
+def _common(
+    kind: str, network: str, weights: str, sha256: str, constellation: Constellation
+) -> dict[str, str]:
+    points = torch.view_as_real(constellation.points_as(torch.complex128))
+    return {
+        "mimolearn_version": version("mimolearn"),
+        "kind": kind,
+        "network": network,
+        "weights": weights,
+        "weights_sha256": sha256,
+        "constellation": constellation.name,
+        "points": json.dumps([[round(x, 9) for x in point] for point in points.tolist()]),
+        "labelling": "3GPP TS 38.211 5.1; the label of a point is its index, first bit highest",
+        "llr": "ln P(b=1)/P(b=0)",
+    }

@@ -1,0 +1,122 @@
+"""What is written: a detector or one half of a quantiser, as a program on example inputs."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from mimolearn.detectors import Detector
+from mimolearn.exporting.pairs import ExportError
+from mimolearn.exporting.realform import RealForm
+from mimolearn.quantizers import Quantizer
+
+# Neither is 0 or 1, which tracing takes for fixed sizes.
+_BATCH, _VECTORS = 6, 3
+
+
+class Program(NamedTuple):
+    """real: the module to write, on real tensors; example: its inputs; names of inputs and outputs;
+
+    free: for each input, names of the leading axes that may have any size.
+    """
+
+    real: nn.Module
+    example: tuple[Tensor, ...]
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    free: tuple[tuple[str, ...], ...]
+
+
+class _Detect(nn.Module):
+    def __init__(self, detector: Detector) -> None:
+        super().__init__()
+        self.detector = detector
+
+    def forward(self, y: Tensor, h: Tensor, noise_var: Tensor) -> tuple[Tensor, Tensor]:
+        # Without the checks of ``forward``, which look at the data.
+        detection = self.detector._detect(self.detector._prepare(h, noise_var), y)
+        return detection.llr(), detection.indices()
+
+
+class _Encode(nn.Module):
+    def __init__(self, quantizer: Quantizer) -> None:
+        super().__init__()
+        self.quantizer = quantizer
+
+    def forward(self, llr: Tensor) -> Tensor:
+        return self.quantizer._quantize(llr)
+
+
+class _Decode(nn.Module):
+    def __init__(self, quantizer: Quantizer) -> None:
+        super().__init__()
+        self.quantizer = quantizer
+
+    def forward(self, codes: Tensor) -> Tensor:
+        return self.quantizer._dequantize(codes)
+
+
+def detector_program(detector: Detector, num_rx_ant: int, num_tx_ant: int) -> Program:
+    """llr and indices of y (batch, vectors, Nr, 2), h (batch, Nr, Nt, 2) and noise_var (batch).
+
+    Raises ExportError where the detector's steps depend on its data.
+    """
+    detector.prepare(torch.eye(num_rx_ant, num_tx_ant, dtype=torch.complex64), 1.0)
+    generator = torch.Generator().manual_seed(1)
+    h = torch.randn((_BATCH, num_rx_ant, num_tx_ant), generator=generator, dtype=torch.complex64)
+    y = torch.randn((_BATCH, _VECTORS, num_rx_ant), generator=generator, dtype=torch.complex64)
+    example = (y, h, torch.full((_BATCH,), 0.5))
+    module, free = _Detect(detector), (("batch", "vectors"), ("batch",), ("batch",))
+    # Tables are made when they are first needed, which must not be while tracing.
+    with torch.enable_grad():
+        module(y, h.clone().requires_grad_(), example[2])
+    real = _real_form(module, example, free, detector.name)
+    example = (torch.view_as_real(y), torch.view_as_real(h), example[2])
+    return Program(real, example, ("y", "h", "noise_var"), ("llr", "indices"), free)
+
+
+def encoder_program(quantizer: Quantizer) -> Program:
+    """codes (batch, words, n) int64 of llr (batch, streams, K)."""
+    shape = (_BATCH, quantizer.streams_per_group(), quantizer.constellation.bits_per_symbol)
+    llr = torch.linspace(-9, 9, _BATCH * shape[1] * shape[2]).reshape(shape)
+    return _quantizer_program(_Encode(quantizer), llr, "llr", "codes", quantizer.name)
+
+
+def decoder_program(quantizer: Quantizer) -> Program:
+    """llr (batch, streams, K) of codes (batch, words, n)."""
+    levels = torch.tensor(quantizer.word_levels())
+    steps = torch.arange(_BATCH * quantizer.words_per_group())
+    codes = (steps.unsqueeze(-1) % levels).reshape(_BATCH, -1, len(levels))
+    return _quantizer_program(_Decode(quantizer), codes, "codes", "llr", quantizer.name)
+
+
+def _quantizer_program(
+    module: nn.Module, example: Tensor, takes: str, gives: str, name: str
+) -> Program:
+    with torch.no_grad():
+        module(example)
+    real = _real_form(module, (example,), (("batch",),), name)
+    return Program(real, (example,), (takes,), (gives,), (("batch",),))
+
+
+def _real_form(
+    module: nn.Module, example: tuple[Tensor, ...], free: tuple[tuple[str, ...], ...], name: str
+) -> RealForm:
+    try:
+        with torch.no_grad():
+            traced = torch.export.export(
+                module.eval(), example, dynamic_shapes=free_axes(free), strict=False
+            )
+    except (RuntimeError, NotImplementedError, TypeError, AttributeError, ValueError):
+        raise ExportError(
+            f"export: {name!r} cannot be written as a graph: what it does depends on the data, as "
+            "in a search, or it runs outside PyTorch"
+        ) from None
+    return RealForm(traced.module(check_guards=False))
+
+
+def free_axes(free: tuple[tuple[str, ...], ...]) -> tuple[dict[int, Any], ...]:
+    """The leading axes of each input as torch.export wants them."""
+    return tuple(dict.fromkeys(range(len(axes)), torch.export.Dim.DYNAMIC) for axes in free)
