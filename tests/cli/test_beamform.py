@@ -53,6 +53,7 @@ def test_a_scenario_becomes_a_report(monkeypatch, tmp_path, capsys):
         (["--scenario", "mser"], "scenario: got 'mser', expected one of mser-16qam"),
         (["--scenario", "mser-qpsk", "-c", "nothing"], "beamformer: got 'nothing'"),
         (["--scenario", "mser-qpsk", "--channels", "0"], "channels: got 0"),
+        (["--scenario", "mser-qpsk", "-c", "fd-mmse", "-w", "0"], "workers: got 0"),
         (["missing.toml"], "missing.toml: cannot be read"),
         (["notes.txt"], "expected a .toml file"),
     ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import sqlite3
 
 import numpy as np
@@ -41,6 +42,28 @@ def test_a_run_goes_on_where_it_was_stopped(tmp_path):
         for a, b in zip(one.points, other.points, strict=True):
             assert np.array_equal(a.rates, b.rates)
     assert whole.channels == 128
+
+
+def test_workers_change_no_rate_and_a_killed_one_is_replaced(tmp_path):
+    store, killed = tmp_path / "beams.sqlite", []
+    few = PLAN.adjusted(channels=64)
+    compare_beams(LINK, few, store=store, timing=False)
+
+    def kill_one(event):
+        if event.fresh and not killed:
+            victim = multiprocessing.active_children()[0]
+            victim.kill()
+            killed.append(victim.pid)
+
+    many = {"timing": False, "workers": 2, "progress": kill_one}
+    found, whole = compare_beams(LINK, PLAN, store=store, **many), compare_beams(LINK, PLAN)
+    assert killed
+    assert multiprocessing.active_children() == []
+    for one, other in zip(found.curves, whole.curves, strict=True):
+        for a, b in zip(one.points, other.points, strict=True):
+            assert np.array_equal(a.rates, b.rates)
+    with pytest.raises(InvalidInputError, match="workers: got 0, expected"):
+        compare_beams(LINK, PLAN, workers=0)
 
 
 def test_more_channels_keep_those_that_were_there(tmp_path):

@@ -14,9 +14,8 @@ import pytest
 
 from mimolearn import InvalidInputError, MimolearnError
 from mimolearn.scenario import Scenario
-from mimolearn.simulation import Contender, load_results, simulate
-from mimolearn.simulation import executors as executors_module
-from mimolearn.simulation.executors import ProcessExecutor
+from mimolearn.simulation import Contender, load_results, processes, simulate
+from mimolearn.simulation.executors import ProcessExecutor, Task
 
 SCENARIO = Scenario(num_tx_ant=2, num_rx_ant=2, constellation="qpsk", channel_reuse=3)
 RUN = {"snr_db": [0, 4, 8], "min_errors": 6000, "max_vectors": 60_000}
@@ -61,10 +60,10 @@ def test_killed_worker_is_replaced(serial):
 
 
 def test_workers_that_keep_dying_end_the_run(monkeypatch):
-    monkeypatch.setattr(executors_module, "_start_worker", os._exit)
+    monkeypatch.setattr(processes, "_start_worker", os._exit)
     executor = ProcessExecutor(SCENARIO, (Contender("lmmse"),), 1)
-    monkeypatch.setattr(executors_module, "_MAX_RESTARTS", 0)
-    executor.submit(executors_module.Task("0.000000", 0, (0,)))
+    monkeypatch.setattr(processes, "_MAX_RESTARTS", 0)
+    executor.submit(Task("0.000000", 0, (0,)))
     with pytest.raises(MimolearnError, match="workers: ended 1 times before their work was done"):
         executor.wait()
     executor.shutdown()

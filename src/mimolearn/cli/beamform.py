@@ -36,6 +36,9 @@ def beamform(
     channels: Annotated[
         int | None, typer.Option("--channels", help="Channels, the same for all contenders.")
     ] = None,
+    workers: Annotated[
+        int, typer.Option("--workers", "-w", help="Processes; rates do not depend on it.")
+    ] = 1,
     out: Annotated[
         Path | None,
         typer.Option("--out", "-o", help="Folder for results and report (mimolearn-results/NAME)."),
@@ -67,7 +70,9 @@ def beamform(
     except OSError as error:
         raise InvalidInputError(f"out: {folder} cannot be made: {error.strerror}") from None
     with _progress(quiet) as progress:
-        result = compare_beams(found, plan, store=folder / _RESULTS_NAME, progress=progress)
+        result = compare_beams(
+            found, plan, store=folder / _RESULTS_NAME, progress=progress, workers=workers
+        )
     page = write_beam_report(result, folder)
     if as_json:
         sys.stdout.write(result.to_json() + "\n")

@@ -52,7 +52,11 @@ def beam_label(entry: str) -> str:
 
 
 def run_beam_panel(
-    panel: BeamPanel, budget: str, folder: Path, progress: Callable[[BeamProgress], None]
+    panel: BeamPanel,
+    budget: str,
+    folder: Path,
+    progress: Callable[[BeamProgress], None],
+    workers: int = 1,
 ) -> tuple[BeamComparison, dict[str, str]]:
     """The comparison, and why contenders that could not be built are not in it."""
     found, missing = [], {}
@@ -68,5 +72,7 @@ def run_beam_panel(
         snr_db=panel.snrs(budget), contenders=tuple(found), channels=panel.channels.of(budget)
     )
     store = folder / BEAM_RESULTS_NAME
-    result = compare_beams(panel.link, plan, store=store, progress=progress, timing=False)
+    result = compare_beams(
+        panel.link, plan, store=store, progress=progress, timing=False, workers=workers
+    )
     return result, missing

@@ -192,7 +192,7 @@ class _Run:
         def forward(event: BeamProgress) -> None:
             self._step(panel, event.done, event.total, event.fresh)
 
-        found, missing = run_beam_panel(panel, self._budget, self._folder, forward)
+        found, missing = run_beam_panel(panel, self._budget, self._folder, forward, self._workers)
         self._missing[panel.name] = missing
         return found
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import statistics
 import time
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
@@ -11,22 +12,21 @@ from typing import Annotated, Any, NamedTuple
 import numpy as np
 import torch
 from pydantic import ConfigDict, Field, field_validator
-from torch import Tensor
 
-from mimolearn.beamformers import Beamformer, symbol_error_rate
+from mimolearn.beamformers import Beamformer
 from mimolearn.beamscenario import BeamScenario, read_shipped_beams
-from mimolearn.errors import InvalidInputError, invalid
+from mimolearn.errors import InvalidInputError, check_positive_int, invalid
 from mimolearn.plainmodel import Count, PlainModel
 from mimolearn.simulation.beam_contender import BeamContender, unique_beam_contenders
 from mimolearn.simulation.beam_results import BeamComparison, BeamCurve, BeamPoint
 from mimolearn.simulation.beam_store import BeamStore
+from mimolearn.simulation.beam_work import CHUNK_CHANNELS, BeamTask, start_workers
 from mimolearn.simulation.run import canonical_snr, parse_snr_db
 from mimolearn.simulation.seeds import chunk_generator
 from mimolearn.threads import one_thread
 from mimolearn.tomlfile import read_toml
 from mimolearn.weights import library_versions
 
-CHUNK_CHANNELS = 64
 _TIMED_CHANNELS = 128
 
 
@@ -84,18 +84,21 @@ def compare_beams(
     store: str | Path | None = None,
     progress: Watcher | None = None,
     timing: bool = True,
+    workers: int = 1,
 ) -> BeamComparison:
     """Design on every channel, and the exact error rate of each design.
 
     store: a results file; what is there is not computed again, and Ctrl-C loses nothing that was
-    finished. timing: also measure the time of a design.
+    finished. timing: also measure the time of a design. workers: 1 runs here, more in as many
+    processes (a script then needs the usual ``if __name__ == "__main__":``); no rate depends on it.
     Raises InvalidInputError before anything is run, ResultsFileError for a damaged store.
     """
     if not plan.contenders:
         raise invalid("contenders", (), "at least one contender")
+    check_positive_int("workers", workers)
     built = {c.label: c.build(scenario) for c in plan.contenders}
     with one_thread(), torch.no_grad(), BeamStore(store) as results:
-        rates = _Runner(scenario, plan, built, results, progress).run()
+        rates = _Run(scenario, plan, results, progress).finish(workers)
         curves = [
             BeamCurve(
                 contender,
@@ -109,65 +112,70 @@ def compare_beams(
     return BeamComparison(scenario, tuple(curves), channels, library_versions())
 
 
-class _Runner:
+class _Run:
     """One pass over all chunks, taking up what the store has."""
 
     def __init__(
-        self,
-        scenario: BeamScenario,
-        plan: BeamPlan,
-        built: dict[str, Beamformer],
-        store: BeamStore,
-        progress: Watcher | None,
+        self, scenario: BeamScenario, plan: BeamPlan, store: BeamStore, progress: Watcher | None
     ) -> None:
-        self._scenario, self._plan, self._built = scenario, plan, built
+        self._scenario, self._plan = scenario, plan
         self._store, self._progress = store, progress
         self._start, self._fresh, self._done = time.monotonic(), 0, 0
-        self._chunks = -(-plan.channels // CHUNK_CHANNELS)
-        self._total = self._chunks * len(plan.snr_db) * len(plan.contenders)
+        self._tasks = [
+            BeamTask(chunk, number, snr_db)
+            for chunk in range(-(-plan.channels // CHUNK_CHANNELS))
+            for number in range(len(plan.contenders))
+            for snr_db in plan.snr_db
+        ]
+        self._rates: dict[BeamTask, np.ndarray] = {}
 
-    def run(self) -> dict[tuple[str, float], np.ndarray]:
+    def finish(self, num_workers: int) -> dict[tuple[str, float], np.ndarray]:
+        """All rates, by label and SNR."""
+        missing: list[BeamTask] = []
+        for task in self._tasks:
+            found = self._store.get(*self._key(task))
+            if found is None:
+                missing.append(task)
+            else:
+                self._take(task, found, fresh=False)
+        if missing:
+            self._work(missing, num_workers)
         parts: dict[tuple[str, float], list[np.ndarray]] = {}
-        for chunk in range(self._chunks):
-            block = None
-            for contender in self._plan.contenders:
-                for snr_db in self._plan.snr_db:
-                    key = (self._scenario.key(), contender.key(), canonical_snr(snr_db), chunk)
-                    found = self._store.get(*key)
-                    fresh = found is None
-                    if found is None:
-                        block = block or draw_chunk(self._scenario, chunk)
-                        beamformer = self._built[contender.label]
-                        found = channel_rates(self._scenario, beamformer, snr_db, *block)
-                        self._store.add(*key, found)
-                        self._fresh += 1
-                    parts.setdefault((contender.label, snr_db), []).append(found)
-                    self._tell(contender.label, snr_db, fresh)
+        for task in self._tasks:
+            label = self._plan.contenders[task.contender].label
+            parts.setdefault((label, task.snr_db), []).append(self._rates[task])
         return {key: np.concatenate(found) for key, found in parts.items()}
 
-    def _tell(self, label: str, snr_db: float, fresh: bool) -> None:
+    def _work(self, missing: list[BeamTask], num_workers: int) -> None:
+        """What the store has not, each chunk kept as soon as it is finished."""
+        workers = start_workers(self._scenario, self._plan.contenders, num_workers)
+        waiting, running = deque(missing), 0
+        try:
+            while waiting or running:
+                while waiting and running < workers.capacity:
+                    workers.submit(waiting.popleft())
+                    running += 1
+                for task, found in workers.wait():
+                    running -= 1
+                    self._store.add(*self._key(task), found)
+                    self._take(task, found, fresh=True)
+        finally:
+            workers.shutdown()
+
+    def _key(self, task: BeamTask) -> tuple[str, str, str, int]:
+        contender = self._plan.contenders[task.contender]
+        return self._scenario.key(), contender.key(), canonical_snr(task.snr_db), task.chunk
+
+    def _take(self, task: BeamTask, found: np.ndarray, *, fresh: bool) -> None:
+        self._rates[task] = found
         self._done += 1
+        self._fresh += fresh
         if self._progress is None:
             return
-        elapsed = time.monotonic() - self._start
-        left = self._total - self._done
-        eta = elapsed / self._fresh * left if self._fresh else 0.0
-        self._progress(BeamProgress(label, snr_db, self._done, self._total, elapsed, eta, fresh))
-
-
-def draw_chunk(scenario: BeamScenario, chunk: int) -> tuple[Tensor, Tensor]:
-    """True and known channels of a chunk: the same for every SNR and contender."""
-    return scenario.draw(CHUNK_CHANNELS, chunk_generator(scenario.key(), "channels", chunk))
-
-
-def channel_rates(
-    scenario: BeamScenario, beamformer: Beamformer, snr_db: float, h: Tensor, h_hat: Tensor
-) -> np.ndarray:
-    """(N,) exact error rates, mean over streams; a design that is not finite counts as 1."""
-    noise_var = torch.full((len(h),), scenario.noise_var(snr_db))
-    beams = beamformer(h_hat, noise_var)
-    rates = symbol_error_rate(h, beams, noise_var, scenario.constellation).mean((-1, -2))
-    return torch.nan_to_num(rates, nan=1.0).numpy()
+        elapsed, total = time.monotonic() - self._start, len(self._tasks)
+        eta = elapsed / self._fresh * (total - self._done) if self._fresh else 0.0
+        label = self._plan.contenders[task.contender].label
+        self._progress(BeamProgress(label, task.snr_db, self._done, total, elapsed, eta, fresh))
 
 
 def _design_ms(scenario: BeamScenario, plan: BeamPlan, beamformer: Beamformer) -> float:

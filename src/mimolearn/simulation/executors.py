@@ -3,28 +3,18 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
-import os
-import signal
-import threading
 from abc import ABC, abstractmethod
 from collections import deque
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import astuple
-from multiprocessing.connection import wait as wait_for_handles
 from typing import Any, NamedTuple
 
-import torch
-
 from mimolearn.detectors import Detector
-from mimolearn.errors import InvalidInputError, MimolearnError
+from mimolearn.errors import InvalidInputError
 from mimolearn.scenario import Scenario
 from mimolearn.simulation.chunk import ChunkResult, run_chunk
 from mimolearn.simulation.contender import Contender
 from mimolearn.simulation.counts import Counts, ErrorPositions
-
-_MAX_RESTARTS = 3
+from mimolearn.simulation.processes import WorkerProcesses
 
 
 class Task(NamedTuple):
@@ -81,69 +71,19 @@ class ProcessExecutor(Executor):
     def __init__(
         self, scenario: Scenario, contenders: tuple[Contender, ...], num_workers: int
     ) -> None:
-        self._setup = setup_for_workers(scenario, contenders)
-        self._num_workers = num_workers
-        # One chunk waits for each worker: enough to keep it busy, little to waste at a stop.
-        self.capacity = 2 * num_workers
-        self._pool = self._start()
-        self._running: dict[Future[list[Reply]], Task] = {}
-        self._restarts = 0
+        setup = setup_for_workers(scenario, contenders)
+        self._processes = WorkerProcesses(num_workers, Worker.from_setup, setup)
+        self.capacity = self._processes.capacity
 
     def submit(self, task: Task) -> None:
-        try:
-            self._running[self._pool.submit(_work, task.snr, task.chunk, task.contenders)] = task
-        except BrokenProcessPool:
-            self._restart([task])
+        self._processes.submit(task)
 
     def wait(self) -> list[tuple[Task, list[ChunkResult]]]:
-        while True:
-            done, _ = wait(self._running, return_when=FIRST_COMPLETED)
-            finished, lost = [], []
-            for future in done:
-                task = self._running.pop(future)
-                try:
-                    finished.append((task, [reply.unpack() for reply in future.result()]))
-                except BrokenProcessPool:
-                    lost.append(task)
-            if lost:
-                self._restart(lost)
-            if finished:
-                return finished
+        done = self._processes.wait()
+        return [(task, [reply.unpack() for reply in replies]) for task, replies in done]
 
     def shutdown(self) -> None:
-        self._stop()
-        self._running.clear()
-
-    def _start(self) -> ProcessPoolExecutor:
-        return ProcessPoolExecutor(
-            self._num_workers,
-            multiprocessing.get_context("spawn"),
-            initializer=_start_worker,
-            initargs=self._setup,
-        )
-
-    def _stop(self) -> None:
-        # The pool has no public way to end a running task before Python 3.14.
-        processes = list((self._pool._processes or {}).values())
-        self._pool.shutdown(wait=False, cancel_futures=True)
-        for process in processes:
-            process.kill()
-        for process in processes:
-            process.join()
-
-    def _restart(self, lost: list[Task]) -> None:
-        self._restarts += 1
-        if self._restarts > _MAX_RESTARTS:
-            raise MimolearnError(
-                f"workers: ended {self._restarts} times before their work was done (out of memory, "
-                "or a script without 'if __name__ == \"__main__\":'); what was finished is kept"
-            )
-        tasks = [*lost, *self._running.values()]
-        self._stop()
-        self._running.clear()
-        self._pool = self._start()
-        for task in tasks:
-            self.submit(task)
+        self._processes.shutdown()
 
 
 class Reply(NamedTuple):
@@ -202,27 +142,3 @@ def setup_for_workers(scenario: Scenario, contenders: tuple[Contender, ...]) -> 
 def _build(scenario: Scenario, contenders: tuple[Contender, ...]) -> list[tuple[str, Detector]]:
     shared: dict[str, Detector] = {}
     return [(c.label, c.build(scenario.constellation, shared)) for c in contenders]
-
-
-_worker: Worker | None = None
-
-
-def _start_worker(scenario: str, contenders: str) -> None:
-    global _worker
-    # Ctrl-C reaches the whole process group; the parent alone decides what it means.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_die_with_parent, daemon=True).start()
-    torch.set_num_threads(1)
-    _worker = Worker.from_setup(scenario, contenders)
-
-
-def _die_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        wait_for_handles([parent.sentinel])
-        os._exit(1)
-
-
-def _work(snr: str, chunk: int, contenders: tuple[int, ...]) -> list[Reply]:
-    assert _worker is not None
-    return _worker.run(Task(snr, chunk, contenders))
