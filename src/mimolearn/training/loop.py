@@ -185,6 +185,8 @@ class Run:
         validation = self._validation_blocks(stage)
         _set_sharpness(self._detector, stage)
         if position.stage_step == 0:
+            if stage.train == "shared":
+                self._detector.share_streams(self._recipe.seed)
             self._keep_if_best(self._validate(stage, validation))
         losses: list[float] = []
         while position.stage_step < stage.steps:
@@ -213,6 +215,8 @@ class Run:
         check_loss_finite(value, position.step)
         if stage.train == "newest":
             _freeze_older(self._detector, stage.depth)
+        elif stage.train == "shared":
+            self._detector.share_gradients()
         if recipe.adam.clip_norm:
             torch.nn.utils.clip_grad_norm_(self._detector.parameters(), recipe.adam.clip_norm)
         self._optimizer.step()
