@@ -15,6 +15,7 @@ from mimolearn.detectors.ep import ExpectationPropagation
 from mimolearn.detectors.eq_net import EQNetEstimator
 from mimolearn.detectors.equi_net import EquiNet
 from mimolearn.detectors.gauss_seidel import GaussSeidel
+from mimolearn.detectors.guarded import Guarded
 from mimolearn.detectors.k_best import KBest
 from mimolearn.detectors.l_wesnet import LWeSNet
 from mimolearn.detectors.las import Las
@@ -66,6 +67,7 @@ _DETECTORS: dict[str, type[Detector]] = {
         ExpectationPropagation,
         OAMP,
         Las,
+        Guarded,
         LcgNetS,
         LcgNetV,
         LcgNetM,
@@ -129,6 +131,7 @@ __all__ = [
     "EquiNet",
     "ExpectationPropagation",
     "GaussSeidel",
+    "Guarded",
     "IterativeDetector",
     "KBest",
     "LWeSNet",
