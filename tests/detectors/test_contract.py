@@ -76,6 +76,8 @@ CONTRACT = [
     Row("tap-net", {"form": "scalar", "start": "zero", "num_layers": 5}),
     Row("tap-net", {"adaptive": True}, ("16-qam",)),
     Row("las", {"inner": "lmmse"}, differentiable=False),
+    Row("guarded", {"inner": "zf", "doubt": 0.0}, overloaded=False, llr_tol=2e-2),
+    Row("guarded", {"inner": "mrc", "fallback": "lmmse"}, ("bpsk", "qpsk"), recovers=False),
     Row("lcgnet-s"),
     Row("lcgnet-v", {"num_tx_ant": 3}),
     Row("lcgnet-v", {"num_tx_ant": 3, "start": "half-imaginary"}, ("bpsk",)),

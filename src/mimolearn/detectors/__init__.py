@@ -16,6 +16,7 @@ from mimolearn.detectors.eq_net import EQNetEstimator
 from mimolearn.detectors.eq_net_published import EQNetPublishedEstimator
 from mimolearn.detectors.equi_net import EquiNet
 from mimolearn.detectors.gauss_seidel import GaussSeidel
+from mimolearn.detectors.guarded import Guarded
 from mimolearn.detectors.k_best import KBest
 from mimolearn.detectors.l_wesnet import LWeSNet
 from mimolearn.detectors.las import Las
@@ -67,6 +68,7 @@ _DETECTORS: dict[str, type[Detector]] = {
         ExpectationPropagation,
         OAMP,
         Las,
+        Guarded,
         LcgNetS,
         LcgNetV,
         LcgNetM,
@@ -132,6 +134,7 @@ __all__ = [
     "EquiNet",
     "ExpectationPropagation",
     "GaussSeidel",
+    "Guarded",
     "IterativeDetector",
     "KBest",
     "LWeSNet",

@@ -29,6 +29,7 @@ from mimolearn.detectors.normal_equations import (
     normal_equations,
     right_side,
 )
+from mimolearn.detectors.shared_streams import shared_part, shared_stack
 from mimolearn.detectors.unfolded import UnfoldedDetector, check_streams
 from mimolearn.detectors.wesnet_cut import Cut, check_cut, cut_shape, hidden_factors, weigh
 from mimolearn.errors import check_one_of, check_positive_int, check_real, invalid
@@ -223,6 +224,19 @@ class FullyConnected(UnfoldedDetector):
 
     def layer_parameters(self) -> Sequence[tuple[Tensor, int]]:
         return [(parameter, 0) for parameter in self.parameters()]
+
+    def share_streams(self, seed: int) -> None:
+        if self.shape.outputs != self.shape.unknowns:
+            raise invalid("train", "shared", "one output an axis, for which streams can be shared")
+        stack = shared_stack(self.shape, self.num_layers, seed)
+        with torch.no_grad():
+            for name, tensor in stack._asdict().items():
+                getattr(self, name).copy_(tensor)
+
+    def share_gradients(self) -> None:
+        for name in ("w1", "b1", "w2", "b2", "w3", "b3"):
+            parameter = getattr(self, name)
+            parameter.grad = shared_part(parameter.grad, self.shape.unknowns)
 
     def _detection(self, layer: LayerOutput) -> Detection:
         return level_detection(self.constellation, _logits(layer))

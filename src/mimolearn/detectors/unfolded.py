@@ -83,6 +83,13 @@ class UnfoldedDetector(Detector):
         """(parameter, the layer of its row 0), where rows are layers: training may freeze rows."""
         return ()
 
+    def share_streams(self, seed: int) -> None:
+        """Begin anew with weights that treat all streams alike; most networks have none such."""
+        raise invalid("train", "shared", f"another: {self.name!r} has no weights to share")
+
+    def share_gradients(self) -> None:
+        """Make gradients such that weights which treat all streams alike go on to do so."""
+
     def set_sharpness(self, sharpness: float) -> None:
         """Anneal a soft quantiser towards a hard one; a network without one refuses."""
         raise invalid("sharpness", sharpness, f"no sharpness: {self.name!r} has no soft quantiser")

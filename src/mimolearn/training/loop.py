@@ -27,10 +27,7 @@ from mimolearn.training.data import draw_block, draw_channels, step_generator
 from mimolearn.training.losses import check_loss_finite, loss_of
 from mimolearn.training.measure import measure
 from mimolearn.training.recipe import Recipe, Stage
-from mimolearn.training.soft_bits import (
-    SoftBitRecipe,
-    fit_soft_bits,
-)
+from mimolearn.training.soft_bits import SoftBitRecipe, fit_soft_bits
 from mimolearn.weights import Card, DepthLosses, read_card, round_to, write_weights
 
 _CHECKPOINT_S = 20.0
@@ -183,8 +180,11 @@ class Run:
     def _run_stage(self, stage: Stage) -> None:
         position = self._position
         validation = self._validation_blocks(stage)
-        _set_sharpness(self._detector, stage)
+        if stage.sharpness is not None:
+            self._detector.set_sharpness(stage.sharpness)
         if position.stage_step == 0:
+            if stage.train == "shared":
+                self._detector.share_streams(self._recipe.seed)
             self._keep_if_best(self._validate(stage, validation))
         losses: list[float] = []
         while position.stage_step < stage.steps:
@@ -213,6 +213,8 @@ class Run:
         check_loss_finite(value, position.step)
         if stage.train == "newest":
             _freeze_older(self._detector, stage.depth)
+        elif stage.train == "shared":
+            self._detector.share_gradients()
         if recipe.adam.clip_norm:
             torch.nn.utils.clip_grad_norm_(self._detector.parameters(), recipe.adam.clip_norm)
         self._optimizer.step()
@@ -393,8 +395,3 @@ def _freeze_older(detector: UnfoldedDetector, depth: int | None) -> None:
     for parameter in detector.parameters():
         if id(parameter) not in rows and parameter.grad is not None:
             parameter.grad.zero_()
-
-
-def _set_sharpness(detector: UnfoldedDetector, stage: Stage) -> None:
-    if stage.sharpness is not None:
-        detector.set_sharpness(stage.sharpness)

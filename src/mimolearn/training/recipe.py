@@ -79,8 +79,10 @@ class Stage(PlainModel):
     """A part of the schedule with its own optimiser.
 
     steps; learning_rate, which falls to final_fraction of it on a half cosine after warm_up steps
-    of linear rise. depth: layers in use (all by default). train: "all" rows of these, or those of
-    the "newest" layer. snr: in place of the recipe's. sharpness: of a soft quantiser.
+    of linear rise. depth: layers in use (all by default). train: "all" rows of these, those of the
+    "newest" layer, or in a first stage "shared": one small layer for all streams, from which the
+    next stage trains all weights (see ``shared_streams``). snr: in place of the recipe's.
+    sharpness: of a soft quantiser.
     """
 
     steps: Annotated[Count, Field(le=10_000_000)]
@@ -88,7 +90,7 @@ class Stage(PlainModel):
     final_fraction: Annotated[Real, Field(ge=0, le=1)] = 0.03
     warm_up: Annotated[int, Field(ge=0, strict=True)] = 0
     depth: Count | None = None
-    train: Literal["all", "newest"] = "all"
+    train: Literal["all", "newest", "shared"] = "all"
     snr: SnrMix | None = None
     sharpness: Annotated[Real, Field(gt=0)] | None = None
 
@@ -241,7 +243,16 @@ class Recipe(PlainModel):
         for stage in self.stage:
             if stage.depth is not None and stage.depth > num_layers:
                 raise invalid("depth", stage.depth, f"at most the network's {num_layers} layers")
+        self._check_shared(detector)
         return self
+
+    def _check_shared(self, detector: UnfoldedDetector) -> None:
+        """Streams are shared from the first step on or not at all."""
+        shared = [number for number, stage in enumerate(self.stage) if stage.train == "shared"]
+        if shared and (shared != [0] or self.start_from):
+            raise invalid("train", "shared", "another: only a first stage from new weights shares")
+        if shared:
+            detector.share_streams(self.seed)
 
     def build(self) -> UnfoldedDetector:
         """The network before training."""
