@@ -22,6 +22,7 @@ html_title = f"mimolearn {release}"
 html_copy_source = False
 
 myst_heading_anchors = 4
+smartquotes = False
 autodoc_default_options = {"members": True}
 autodoc_inherit_docstrings = False
 autodoc_preserve_defaults = True

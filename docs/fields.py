@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import re
 from collections.abc import Iterator
 from typing import Any, Literal, get_args, get_origin
 
@@ -36,6 +37,8 @@ def table(model: type[BaseModel], heading: str) -> str:
 def _told(model: type[BaseModel]) -> str:
     """The docstring, without its example."""
     text = (inspect.getdoc(model) or "").split(">>>")[0].strip()
+    names = "|".join(model.model_fields)
+    text = re.sub(rf"\b({names})(?=(, \w+)*:)", r"``\1``", text)
     escaped = text.replace("*", "\\*").replace("<", "&lt;")
     return escaped.replace("``", "`")
 
