@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 WORKERS ?= $(shell $(PYTHON) -c "import os; print(len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count())")
 PIP := $(BIN)/python -m pip --disable-pip-version-check install -q -c constraints.txt
 
-.PHONY: help demo test soak lint bench reproduce clean
+.PHONY: help demo test soak lint docs bench reproduce clean
 help:  ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
@@ -31,6 +31,10 @@ soak: $(VENV)/installed  ## the reliability tests at full length, with a summary
 lint: $(VENV)/installed  ## style and types
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/pyright
 
+docs: $(VENV)/installed  ## the documentation site, into docs/_build
+	@$(BIN)/python -m sphinx -W --keep-going -q -j auto docs docs/_build
+	@echo "docs/_build/index.html"
+
 bench: $(VENV)/installed  ## speed against sionna-no-rt on the same inputs
 	@$(BIN)/python benchmarks/bench_detectors.py
 	@$(BIN)/python benchmarks/bench_beamformers.py
@@ -39,5 +43,5 @@ reproduce: $(VENV)/installed  ## every published figure and table, run again and
 	@$(BIN)/mimolearn reproduce --all --workers $(WORKERS) --out reproduction-output
 
 clean:  ## remove the virtual environment and everything that was generated
-	rm -rf $(VENV) demo-output reproduction-output .pytest_cache .ruff_cache .hypothesis
-	find src tests benchmarks examples -name __pycache__ -type d -prune -exec rm -rf {} +
+	rm -rf $(VENV) docs/_build docs/generated demo-output reproduction-output .pytest_cache .ruff_cache .hypothesis
+	find src tests benchmarks docs examples -name __pycache__ -type d -prune -exec rm -rf {} +

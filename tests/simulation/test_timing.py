@@ -4,7 +4,7 @@ import torch
 
 from mimolearn import HardDetection, make_detector
 from mimolearn.scenario import Scenario
-from mimolearn.simulation import compare, cost_report, load_results, measure_timing
+from mimolearn.simulation import compare, cost_report, load_results, measure_timing, simulate
 from mimolearn.simulation.chunk import batch_channels
 
 SCENARIO = Scenario(num_tx_ant=1, num_rx_ant=1, constellation="qpsk", channel_reuse=4)
@@ -51,6 +51,7 @@ def test_compare_reads_a_file_times_and_stores(tmp_path):
     assert found.plan.snr_db == (0.0, 5.0, 10.0)
     assert found.timings["lmmse"].snr_db == 5.0
     assert compare(path, snr_db=[5], min_errors=10).plan.min_errors == 10
+    assert simulate(path, snr_db=[5], min_errors=10).plan.snr_db == (5.0,)
     loaded = load_results(store)
     assert loaded.timings == found.timings
     assert loaded.costs == found.costs

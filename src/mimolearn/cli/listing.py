@@ -21,7 +21,10 @@ def list_things(
     ] = "all",
     as_json: AsJson = False,
 ) -> None:
-    """List what there is: detectors, trained weights, scenarios, channels, SNR definitions."""
+    """List what there is: detectors, trained weights, scenarios, channels, SNR definitions.
+
+    Example: mimolearn list weights
+    """
     from mimolearn.report import inventory, inventory_tables
 
     content = inventory(what)

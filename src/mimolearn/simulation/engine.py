@@ -27,7 +27,7 @@ _LIBRARIES = ("torch", "numpy", "scipy", "sionna-no-rt")
 
 
 def simulate(
-    scenario: Scenario,
+    scenario: Scenario | str | Path,
     contenders: Any = None,
     snr_db: Any = None,
     *,
@@ -46,6 +46,7 @@ def simulate(
 ) -> Comparison:
     """Count the errors of every contender on the same draws, until each point is known well enough.
 
+    scenario: a Scenario, or a comparison file whose ``[run]`` table is the plan.
     contenders: names such as "lmmse" or "k-best:k=16", tables, Contenders, detector objects.
     snr_db: SNRs in dB, a list or "0:20:2". plan: a RunPlan; what is given besides it replaces its
     fields (see RunPlan for them). store: a results file, which is taken up where it was left, or
@@ -61,6 +62,7 @@ def simulate(
     >>> simulate(s, ["lmmse"], [0], min_errors=50).curve("lmmse").points[0].finished
     True
     """
+    scenario, plan = _found(scenario, plan)
     plan = adjust_plan(
         plan,
         contenders=contenders,
@@ -96,17 +98,14 @@ def compare(
 ) -> Comparison:
     """``simulate``, and measure how long each contender takes on this machine.
 
-    scenario: a Scenario, or a comparison file whose ``[run]`` table is the plan. All other
-    arguments are those of ``simulate``. Times are taken at the plan's middle SNR, one contender
+    All arguments are those of ``simulate``. Times are taken at the plan's middle SNR, one contender
     after the other, when nothing else of this run is under way.
 
     >>> s = Scenario(num_tx_ant=1, num_rx_ant=2, constellation="bpsk")
     >>> compare(s, ["lmmse"], [0], min_errors=50).timings["lmmse"].threads
     1
     """
-    if not isinstance(scenario, Scenario):
-        scenario, from_file = load_comparison(scenario)
-        plan = from_file if plan is None else plan
+    scenario, plan = _found(scenario, plan)
     plan = adjust_plan(
         plan,
         contenders=contenders,
@@ -145,6 +144,16 @@ def list_results(path: str | Path) -> list[StoredScenario]:
     """The scenarios that a results file holds, with their contenders and SNRs."""
     with closing(Store(path, read_only=True)) as store:
         return store.scenarios()
+
+
+def _found(
+    scenario: Scenario | str | Path, plan: RunPlan | None
+) -> tuple[Scenario, RunPlan | None]:
+    """A scenario as it is, or that of a file, whose plan counts where none is given."""
+    if isinstance(scenario, Scenario):
+        return scenario, plan
+    found, from_file = load_comparison(scenario)
+    return found, from_file if plan is None else plan
 
 
 def _simulate(

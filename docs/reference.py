@@ -1,0 +1,137 @@
+"""Pages that are made from the library: the command line, the fields of files, the API."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import re
+import subprocess
+import sys
+from importlib import import_module
+from pathlib import Path
+from typing import Any, get_args
+
+import mimolearn
+from fields import table as _table
+from fields import tables as _tables
+from mimolearn.beamscenario import BeamScenario
+from mimolearn.channels import AnyChannel
+from mimolearn.experiments import experiment, experiment_names
+from mimolearn.scenario import Scenario
+from mimolearn.simulation import BeamPlan, RunPlan
+from mimolearn.training import BeamRecipe, Recipe, SoftBitRecipe
+
+# In the order of the library's rooms; a room that is not there yet is left out.
+ROOMS = (
+    *("errors", "constellation", "snr", "linalg", "randomness", "channels", "scenario", "coding"),
+    *("detection", "detectors", "quantizers", "beamformers", "beamscenario", "training"),
+    *("simulation", "zoo", "experiments", "report", "export", "interop"),
+)
+
+
+def write(folder: Path) -> None:
+    """Write all pages; one that has not changed is left alone, so that a build can be partial."""
+    folder.mkdir(exist_ok=True)
+    pages = {"command-line": command_line()}
+    pages |= {"files": files(), "papers-table": papers(folder.parent), "api": front_door()}
+    pages |= {f"api-{room}": room_page(room) for room in _rooms()}
+    for name, text in pages.items():
+        path = folder / f"{name}.md"
+        if not path.exists() or path.read_text("utf-8") != text:
+            path.write_text(text, "utf-8")
+
+
+def command_line() -> str:
+    """Every command with its options, as the program itself says."""
+    command = [sys.executable, "-m", "typer", "mimolearn.cli", "utils", "docs"]
+    done = subprocess.run(
+        [*command, "--name", "mimolearn"],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "NO_COLOR": "1", "TERM": "dumb"},
+    )
+    text = done.stdout.replace("# `mimolearn`", "# Command line", 1)
+    # The list of commands with half a sentence each: the headings on the right say the same.
+    text = re.sub(r"\*\*Commands\*\*:\n\n(\* .*\n)+\n", "", text)
+    return re.sub(r"^Example: (.*)$", r"```console\n$ \1\n```", text, flags=re.MULTILINE)
+
+
+def files() -> str:
+    """The fields of everything that a TOML file can hold."""
+    return "\n".join(part for part in _file_parts() if part)
+
+
+def _file_parts() -> list[str]:
+    channels = get_args(get_args(AnyChannel)[0])
+    return [
+        "# Fields of scenario and recipe files\n",
+        "All files are TOML. A field that is unknown, misspelt or of a wrong kind is refused in "
+        "one line that names it. A field without a default has to be given.\n",
+        "## A link\n",
+        *_tables(Scenario, skip=("channel",)),
+        "### `[channel]`\n",
+        "`model` chooses one of these.\n",
+        *(_table(channel, f"#### {channel.model_fields['model'].default}") for channel in channels),
+        "### `[run]`\n",
+        "How `mimolearn compare` and `simulate` run the link. Options of the same name on the "
+        "command line replace its fields.\n",
+        _table(RunPlan, ""),
+        "## A hybrid beamformer\n",
+        *_tables(BeamScenario, skip=("channel",)),
+        "### `[run]` of a beamforming scenario\n",
+        _table(BeamPlan, ""),
+        "## A training recipe\n",
+        "`scenario` may be the name of a shipped scenario, a path, or a table.\n",
+        *_tables(Recipe, skip=("scenario",)),
+        "## A recipe for soft bits\n",
+        *_tables(SoftBitRecipe, skip=("scenario",)),
+        "## A recipe for beamformers\n",
+        *_tables(BeamRecipe, skip=("scenario",)),
+    ]
+
+
+def papers(docs: Path) -> str:
+    """The papers whose statements are judged, a table for the page papers."""
+    found = {name: experiment(name).paper for name in experiment_names()}
+    rows = []
+    for paper in dict.fromkeys(found.values()):
+        figures = [name.split("/")[1] for name, of in found.items() if of == paper]
+        page = f"reproduction-{paper.key}"
+        link = f"[verdicts]({page}.md)" if (docs / f"{page}.md").exists() else "no page yet"
+        told = f"*{paper.title}* ({paper.authors}, {paper.year})"
+        rows.append(f"| `{paper.key}` | {told} | {', '.join(figures)} | {link} |")
+    return "\n".join(["| key | paper | what runs | |", "|---|---|---|---|", *rows, ""])
+
+
+def front_door() -> str:
+    """The public names of ``import mimolearn as ml``, each with a link to where it is told of."""
+    rows = []
+    for name in mimolearn.__all__:
+        room = next(room for room in _rooms() if hasattr(_module(room), name) or room == name)
+        target = f"mimolearn.{room}" if room == name else f"mimolearn.{room}.{name}"
+        summary = (inspect.getdoc(getattr(mimolearn, name)) or "").split("\n\n")[0]
+        summary = " ".join(summary.split()).replace("|", r"\|").replace("*", r"\*")
+        rows.append(f"| {{py:obj}}`{name} <{target}>` | {summary.replace('``', '`')} |")
+    table = "\n".join(["| `ml.` | |", "|---|---|", *rows])
+    contents = "\n".join(f"api-{room}" for room in _rooms())
+    return (
+        "# Python API\n\n`import mimolearn as ml` gives the names that most programs need. "
+        f"The rooms below hold the rest.\n\n{table}\n\n"
+        f"```{{toctree}}\n:maxdepth: 1\n:caption: Rooms\n:hidden:\n\n{contents}\n```\n"
+    )
+
+
+def room_page(room: str) -> str:
+    """A room by autodoc: what its ``__all__`` names, or everything public in its file."""
+    title = f"mimolearn.{room}"
+    return f"# `{title}`\n\n```{{eval-rst}}\n.. automodule:: {title}\n```\n"
+
+
+def _rooms() -> list[str]:
+    package = Path(mimolearn.__file__).parent
+    return [r for r in ROOMS if (package / r).is_dir() or (package / f"{r}.py").is_file()]
+
+
+def _module(room: str) -> Any:
+    return import_module(f"mimolearn.{room}")
