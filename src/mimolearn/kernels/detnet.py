@@ -23,7 +23,7 @@ BLOCK = 48
 _SLOPE_FLOOR = 1e-5
 # x P(x^2) / Q(x^2), least squares on [0, 5.6] and [0, 8.6], beyond which both are 1 in float32:
 # erf(x / sqrt 2) and tanh x within 4e-7.
-_ERF = (
+ERF = (
     *(0.7978845, 0.06811814, 0.009372473, 0.00034084875, 1.26308305e-05, 4.4566345e-08),
     *(0.25203946, 0.028754495, 0.0018936731, 7.391079e-05, 1.181196e-06, 5.6),
 )
@@ -66,7 +66,7 @@ def _times_symmetric(matrix, start, n, space, x, at):
 
 
 @inlined
-def _product(weights, start, rows, columns, space, x, at):
+def product(weights, start, rows, columns, space, x, at):
     """W x + b: blocks of 48 rows, in each column after column, then b as the last one."""
     for r in range(0, rows, BLOCK):
         zero = splat(0.0)
@@ -139,7 +139,7 @@ def _odd(x, k):
 
 
 @inlined
-def _activate(space, start, count, gelu, k):
+def activate(space, start, count, gelu, k):
     """Lanes beyond ``count`` hold what no product reads."""
     for j in range(start, start + count, _LANES):
         a = load(space, j)
@@ -282,7 +282,7 @@ def layers_kernel() -> Callable[..., None]:
     residual: (1). Out: x of the last layer, or its logits, (num vectors n).
     """
     stamp = source_stamp()
-    erf, tanh = (np.array(k, np.float32) for k in (_ERF, _TANH))
+    erf, tanh = (np.array(k, np.float32) for k in (ERF, _TANH))
 
     def detnet_layers(
         weights, slope, matrix, q, start, residual, out,
@@ -316,14 +316,14 @@ def layers_kernel() -> Callable[..., None]:
                 if together == 4:
                     _product_of_four(weights, at, hidden, inputs, space, 0, u, stride)
                 else:
-                    _product(weights, at, hidden, inputs, space, 0, u)
+                    product(weights, at, hidden, inputs, space, 0, u)
                 for g in range(together):
-                    _activate(space, g * stride + u, hidden, gelu > 0, erf)
+                    activate(space, g * stride + u, hidden, gelu > 0, erf)
                 at += first
                 if together == 4:
                     _product_of_four(weights, at, outputs, hidden, space, u, pushed, stride)
                 else:
-                    _product(weights, at, outputs, hidden, space, u, pushed)
+                    product(weights, at, outputs, hidden, space, u, pushed)
                 for g in range(together):
                     own = g * stride
                     _mix(space, own + v, own + pushed + n, state, r)
