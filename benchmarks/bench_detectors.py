@@ -75,10 +75,12 @@ SEARCH_CASES = (
     Case("ml", "16-qam", 4, 4, 64, 1, target=500),
     Case("ml", "16-qam", 4, 4, 64, 1, "exact"),
     Case("ml", "64-qam", 2, 2, 1024, 1, "exact", rate=200_000),
-    Case("sphere", "bpsk", 64, 32, 1024, 1),
+    Case("sphere", "bpsk", 64, 32, 1024, 1, rate=200_000),
+    Case("sphere", "bpsk", 64, 32, 128, 14, rate=200_000),
 )
 # What only our own path without the kernel can be compared with.
 OWN_CASES = (
+    Case("mrc", "qpsk", 64, 32, 512, 1),
     Case("cg", "qpsk", 64, 32, 512, 1),
     Case("cg", "qpsk", 64, 32, 64, 14),
     Case("wl-cg", "bpsk", 64, 32, 512, 1),
@@ -87,6 +89,7 @@ OWN_CASES = (
     Case("oamp", "16-qam", 4, 4, 2048, 1, rate=3_800_000),
     Case("gauss-seidel", "qpsk", 64, 32, 512, 1),
     Case("soft-sphere", "16-qam", 4, 4, 1024, 1),
+    Case("soft-sphere", "qpsk", 8, 8, 256, 1),
 )
 SIMULATIONS = (("bpsk", 64, 32), ("qpsk", 64, 32), ("16-qam", 4, 4))
 _BITS = {"qpsk": 2, "16-qam": 4, "64-qam": 6}

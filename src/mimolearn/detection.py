@@ -141,6 +141,12 @@ class AxisGaussianDetection(Detection):
     def indices(self) -> Tensor:
         return self.constellation.nearest(self._complex(self.values))
 
+    def bits(self) -> Tensor:
+        if self.constellation.num_levels == 2:
+            # The upper level of each axis stands for a 0.
+            return (self.values <= 0).to(torch.uint8)
+        return super().bits()
+
     def llr(self) -> Tensor:
         return dispatch.axes_llr(self.constellation, self.values, self.error_var, self.demapping)
 

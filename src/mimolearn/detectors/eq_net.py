@@ -10,11 +10,12 @@ from torch import Tensor
 
 from mimolearn.constellation import Constellation
 from mimolearn.detection import AxisGaussianDetection, LLRDetection
-from mimolearn.detectors import counting
+from mimolearn.detectors import counting, eq_net_latency
 from mimolearn.detectors.base import Cost, Detector
 from mimolearn.detectors.ep import ExpectationPropagation
 from mimolearn.detectors.lmmse import apply_lmmse, prepare_lmmse
 from mimolearn.errors import check_one_of, check_positive_int, invalid
+from mimolearn.kernels.door import usable
 from mimolearn.networks import ResidualLayers
 
 # Width and number of hidden layers of the paper's two sizes, small and large.
@@ -67,6 +68,7 @@ class EQNetEstimator(Detector):
 
     Options: num_tx_ant, Nt, which the network is made for; form, "L" (4 layers of 192) or "P" (6 of
     384); cues, "sic" or "ep"; num_iter of EP.
+    Up to 64 vectors a call are one compiled kernel (with "ep", two).
     Cost: that of LMMSE, of Nt cancellations, and of the network's weights a vector.
     Errors: InvalidInputError for BPSK, and for another Nt.
 
@@ -76,6 +78,8 @@ class EQNetEstimator(Detector):
     """
 
     name = "eq-net"
+    # Made of the parameters, and made anew after any change of theirs.
+    _packed: eq_net_latency.Packed | None = None
 
     def __init__(
         self,
@@ -108,6 +112,21 @@ class EQNetEstimator(Detector):
         if num_tx_ant != self.num_tx_ant:
             had = f"<{num_tx_ant} streams>"
             raise invalid("h", had, f"{self.num_tx_ant} streams, which the network is made for")
+
+    def _one_shot(self, y: Tensor, h: Tensor, noise_var: Tensor) -> LLRDetection | None:
+        few = 0 < y.shape[:-1].numel() <= eq_net_latency.MOST_VECTORS
+        if not (few and usable(y, h, noise_var, *self.network.parameters())):
+            return None
+        cavity = None
+        if self.ep is not None:
+            found = self.ep(y, h, noise_var)
+            assert isinstance(found, AxisGaussianDetection)
+            cavity = found.values, found.error_var.expand_as(found.values)
+        state = eq_net_latency.state_of(self.network)
+        if self._packed is None or self._packed.state != state:
+            self._packed = eq_net_latency.pack(self.network, state)
+        llr = eq_net_latency.run(self._packed, self.constellation, y, h, noise_var, cavity)
+        return None if llr is None else LLRDetection(self.constellation, llr)
 
     def _prepare(self, h: Tensor, noise_var: Tensor) -> Prepared:
         energy = h.abs().square().sum(-2)

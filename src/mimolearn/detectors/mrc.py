@@ -12,6 +12,7 @@ from mimolearn.detectors import counting
 from mimolearn.detectors.base import Cost, Detector
 from mimolearn.detectors.unbiased import unbias
 from mimolearn.errors import check_one_of
+from mimolearn.kernels import dispatch
 from mimolearn.linalg import gram, matched_filter
 
 
@@ -51,6 +52,12 @@ class MRC(Detector):
     def __init__(self, constellation: Constellation | str, demapping: str = "exact") -> None:
         super().__init__(constellation)
         self.demapping = check_one_of("demapping", demapping, ("exact", "max-log"))
+
+    def _one_shot(self, y: Tensor, h: Tensor, noise_var: Tensor) -> GaussianDetection | None:
+        found = dispatch.matched(y, h, noise_var, real_symbols=self.constellation.is_real)
+        if found is None:
+            return None
+        return GaussianDetection(self.constellation, *found, self.demapping)
 
     def _prepare(self, h: Tensor, noise_var: Tensor) -> Prepared:
         matrix = gram(h)

@@ -8,6 +8,10 @@ a matched filter; they differ in strides only.
 Call: ``(a, a_start, a_item, a_step, b, b_start, b_item, b_step, count)``: item p at step k is
 the vector (or the pair of vectors, real then imaginary part) at ``start + p item + k step``.
 Result: a tuple, q fastest; complex sums as real and imaginary part in turn.
+
+``outer_PxV`` is for one matrix in ordinary rows, ``step`` floats apart, whose columns lie in the
+lanes: ``(space, left, right, step, count, out)`` puts the sums over k of
+``space[left + p + k step] space[right + 16 v ... + k step]`` at ``out + p step + 16 v``.
 """
 
 from __future__ import annotations
@@ -17,7 +21,7 @@ from typing import Any
 from llvmlite import ir
 from numba.core import cgutils, types
 
-from mimolearn.kernels.simd import F32, LANES, LLVM, ArrayOf, vector_function
+from mimolearn.kernels.simd import F32, I32, LANES, LLVM, ArrayOf, vector_function
 
 _FLOATS = ArrayOf(types.float32)
 _PLACE = (types.intp,) * 3
@@ -101,3 +105,47 @@ real_part_4x1 = _block(4, 1, parts=2, real_part=True)
 real_part_2x1 = _block(2, 1, parts=2, real_part=True)
 real_4x4 = _block(4, 4, parts=1)
 real_4x1 = _block(4, 1, parts=1)
+
+
+def _outer(rows: int, vectors: int) -> Any:
+    """Sums over rows k of outer products, with columns and not problems in the lanes."""
+
+    def emit(builder: Any, a: Any, left: Any, right: Any, step: Any, count: Any, out: Any) -> None:
+        zero = ir.Constant(LLVM[F32], None)
+        sums = [cgutils.alloca_once(builder, LLVM[F32]) for _ in range(rows * vectors)]
+        for place in sums:
+            builder.store(zero, place)
+
+        def constant(number: int) -> Any:
+            return ir.Constant(left.type, number)
+
+        with cgutils.for_range(builder, count) as loop:
+            start = builder.mul(loop.index, step)
+            beside = builder.add(right, start)
+            lanes = [
+                _load(builder, a, builder.add(beside, constant(LANES * v))) for v in range(vectors)
+            ]
+            for p in range(rows):
+                at = builder.add(builder.add(left, start), constant(p))
+                number = builder.load(builder.gep(a, [at]))
+                single = builder.insert_element(zero, number, ir.IntType(32)(0))
+                spread = builder.shuffle_vector(single, zero, ir.Constant(LLVM[I32], None))
+                for v in range(vectors):
+                    place = sums[p * vectors + v]
+                    product = builder.fmul(spread, lanes[v], flags=_CONTRACT)
+                    builder.store(
+                        builder.fadd(builder.load(place), product, flags=_CONTRACT), place
+                    )
+        for p in range(rows):
+            row = builder.add(out, builder.mul(step, constant(p)))
+            for v in range(vectors):
+                address = builder.gep(a, [builder.add(row, constant(LANES * v))])
+                address = builder.bitcast(address, LLVM[F32].as_pointer())
+                builder.store(builder.load(sums[p * vectors + v]), address, align=_ALIGN)
+
+    emit.__name__ = f"outer_{rows}x{vectors}"
+    return vector_function(types.none, _FLOATS, *(types.intp,) * 5)(emit)
+
+
+outer_8x2 = _outer(8, 2)
+outer_8x1 = _outer(8, 1)

@@ -12,18 +12,20 @@ from collections.abc import Callable
 
 import numpy as np
 
-from mimolearn.kernels.compile import compiled, inlined, source_stamp
+from mimolearn.kernels.compile import compiled, source_stamp, uncounted
 from mimolearn.kernels.linear import signature
+from mimolearn.kernels.row_gram import gram_of_rows, split_rows
 from mimolearn.kernels.simd import fma, maximum, minimum, splat
-from mimolearn.kernels.simd_memory import load, load_first, store, store_first
+from mimolearn.kernels.simd_memory import load, load_first, prefetch, store, store_first
 
 _LANES = 16
 BLOCK = 48
+_AHEAD = 2048  # floats between what is read and what is fetched
 # psi's slope may be trained to nothing: the authors' guard.
 _SLOPE_FLOOR = 1e-5
 # x P(x^2) / Q(x^2), least squares on [0, 5.6] and [0, 8.6], beyond which both are 1 in float32:
 # erf(x / sqrt 2) and tanh x within 4e-7.
-_ERF = (
+ERF = (
     *(0.7978845, 0.06811814, 0.009372473, 0.00034084875, 1.26308305e-05, 4.4566345e-08),
     *(0.25203946, 0.028754495, 0.0018936731, 7.391079e-05, 1.181196e-06, 5.6),
 )
@@ -53,7 +55,7 @@ def workspace(n: int, hidden: int, state: int) -> int:
     return 4 * (3 * n + state + 16 + padded(hidden) + padded(n + state) + padded(n))
 
 
-@inlined
+@uncounted
 def _times_symmetric(matrix, start, n, space, x, at):
     """G x: row k of G, which is its column, times x_k."""
     for i in range(0, n, _LANES):
@@ -65,14 +67,17 @@ def _times_symmetric(matrix, start, n, space, x, at):
         store_first(space, at + i, total, left)
 
 
-@inlined
-def _product(weights, start, rows, columns, space, x, at):
+@uncounted
+def product(weights, start, rows, columns, space, x, at):
     """W x + b: blocks of 48 rows, in each column after column, then b as the last one."""
     for r in range(0, rows, BLOCK):
         zero = splat(0.0)
         a0, a1, a2, b0, b1, b2 = zero, zero, zero, zero, zero, zero
         even = columns - columns % 2
         for k in range(0, even, 2):
+            # Weights of all layers exceed the second-level cache.
+            for line in range(start + _AHEAD, start + _AHEAD + 96, 16):
+                prefetch(weights, line)
             p, q = splat(space[x + k]), splat(space[x + k + 1])
             a0 = fma(load(weights, start), p, a0)
             a1 = fma(load(weights, start + 16), p, a1)
@@ -93,7 +98,7 @@ def _product(weights, start, rows, columns, space, x, at):
         start += 48
 
 
-@inlined
+@uncounted
 def _product_of_four(weights, start, rows, columns, space, x, at, stride):
     """The same for four vectors, ``stride`` floats apart."""
     for r in range(0, rows, BLOCK):
@@ -101,6 +106,8 @@ def _product_of_four(weights, start, rows, columns, space, x, at, stride):
         a0, a1, a2, b0, b1, b2 = zero, zero, zero, zero, zero, zero
         c0, c1, c2, d0, d1, d2 = zero, zero, zero, zero, zero, zero
         for k in range(x, x + columns):
+            for line in range(start + _AHEAD, start + _AHEAD + 48, 16):
+                prefetch(weights, line)
             w0, w1, w2 = load(weights, start), load(weights, start + 16), load(weights, start + 32)
             start += 48
             p, q = splat(space[k]), splat(space[k + stride])
@@ -117,14 +124,14 @@ def _product_of_four(weights, start, rows, columns, space, x, at, stride):
         _store_three(space, at + r + 3 * stride, d0 + w0, d1 + w1, d2 + w2)
 
 
-@inlined
+@uncounted
 def _store_three(space, at, a, b, c):
     store(space, at, a)
     store(space, at + 16, b)
     store(space, at + 32, c)
 
 
-@inlined
+@uncounted
 def _odd(x, k):
     """The rational odd function of coefficients k, on [-k[11], k[11]] and constant beyond."""
     x = maximum(minimum(x, splat(k[11])), splat(-k[11]))
@@ -138,8 +145,8 @@ def _odd(x, k):
     return x * p / q
 
 
-@inlined
-def _activate(space, start, count, gelu, k):
+@uncounted
+def activate(space, start, count, gelu, k):
     """Lanes beyond ``count`` hold what no product reads."""
     for j in range(start, start + count, _LANES):
         a = load(space, j)
@@ -149,7 +156,7 @@ def _activate(space, start, count, gelu, k):
             store(space, j, maximum(a, splat(0.0)))
 
 
-@inlined
+@uncounted
 def _mix(space, old, new, count, residual):
     """old = r old + (1 - r) new."""
     kept, added = splat(residual), splat(np.float32(1.0) - residual)
@@ -159,14 +166,14 @@ def _mix(space, old, new, count, residual):
         store_first(space, old + i, fma(load_first(space, old + i, left), kept, fresh), left)
 
 
-@inlined
+@uncounted
 def _means(space, x, logits, n, k):
     """x = tanh(logits / 2)."""
     for i in range(0, n, _LANES):
         store_first(space, x + i, _odd(load(space, logits + i) * 0.5, k), n - i)
 
 
-@inlined
+@uncounted
 def _soft_signs(space, at, n, slope):
     """psi_t in place."""
     width = abs(slope) + np.float32(_SLOPE_FLOOR)
@@ -176,44 +183,7 @@ def _soft_signs(space, at, n, slope):
         space[i] = (max(a + slope, zero) - max(a - slope, zero)) / width - np.float32(1.0)
 
 
-@inlined
-def _real_rows(h, start, rx, n, width, rows):
-    """[Re H; Im H] in padded rows; their number, without Im H where it is zero."""
-    imaginary = 0
-    for r in range(rx):
-        for i in range(n):
-            rows[r * width + i] = h[start + 2 * (r * n + i)]
-        for i in range(n):
-            imaginary |= int(h[start + 2 * (r * n + i) + 1] != np.float32(0.0))
-    if imaginary == 0:
-        return rx
-    for r in range(rx):
-        for i in range(n):
-            rows[(rx + r) * width + i] = h[start + 2 * (r * n + i) + 1]
-    return 2 * rx
-
-
-@inlined
-def _gram(rows, count, n, width, scaled):
-    """G, four rows at a time, in padded rows; left of the diagonal's block it is not made."""
-    for i in range(0, n, 4):
-        for j in range(i // _LANES * _LANES, width, _LANES):
-            zero = splat(0.0)
-            a, b, c, d = zero, zero, zero, zero
-            for r in range(count):
-                row = load(rows, r * width + j)
-                at = r * width + i
-                a = fma(splat(rows[at]), row, a)
-                b = fma(splat(rows[at + 1]), row, b)
-                c = fma(splat(rows[at + 2]), row, c)
-                d = fma(splat(rows[at + 3]), row, d)
-            store(scaled, i * width + j, a)
-            store(scaled, (i + 1) * width + j, b)
-            store(scaled, (i + 2) * width + j, c)
-            store(scaled, (i + 3) * width + j, d)
-
-
-@inlined
+@uncounted
 def _right_side(rows, count, rx, n, width, y, start, scale, q, to):
     """q of one vector, times ``scale``."""
     for j in range(0, n, _LANES):
@@ -242,12 +212,12 @@ def equations_kernel() -> Callable[..., bool]:
     def detnet_equations(h, y, matrix, q, num, vectors, rx, n, space):
         _ = stamp
         width = (n + 15) // 16 * 16
-        rows, scaled = space[: 2 * rx * width], space[2 * rx * width :]
-        rows[:] = np.float32(0.0)
+        scaled = space[2 * rx * width :]
         checksum = np.float32(0.0)
         for b in range(num):
-            count = _real_rows(h, 2 * b * rx * n, rx, n, width, rows)
-            _gram(rows, count, n, width, scaled)
+            # Half of the work where H is real.
+            count = split_rows(h, 2 * b * rx * n, rx, n, width, space, 0)
+            gram_of_rows(space, 0, count, n, width, 2 * rx * width)
             energy = np.float32(0.0)
             for i in range(n):
                 energy += scaled[i * width + i]
@@ -263,7 +233,7 @@ def equations_kernel() -> Callable[..., bool]:
                     row = load(scaled, i * width + j) * scale
                     store_first(matrix, (b * n + i) * n + j, row, n - j)
             for t in range(b * vectors, (b + 1) * vectors):
-                _right_side(rows, count, rx, n, width, y, 2 * t * rx, scale, q, t * n)
+                _right_side(space, count, rx, n, width, y, 2 * t * rx, scale, q, t * n)
                 # All of y, also what meets nothing but zeros of H.
                 for i in range(2 * t * rx, 2 * (t + 1) * rx):
                     checksum += y[i] * np.float32(0.0)
@@ -282,7 +252,7 @@ def layers_kernel() -> Callable[..., None]:
     residual: (1). Out: x of the last layer, or its logits, (num vectors n).
     """
     stamp = source_stamp()
-    erf, tanh = (np.array(k, np.float32) for k in (_ERF, _TANH))
+    erf, tanh = (np.array(k, np.float32) for k in (ERF, _TANH))
 
     def detnet_layers(
         weights, slope, matrix, q, start, residual, out,
@@ -316,14 +286,14 @@ def layers_kernel() -> Callable[..., None]:
                 if together == 4:
                     _product_of_four(weights, at, hidden, inputs, space, 0, u, stride)
                 else:
-                    _product(weights, at, hidden, inputs, space, 0, u)
+                    product(weights, at, hidden, inputs, space, 0, u)
                 for g in range(together):
-                    _activate(space, g * stride + u, hidden, gelu > 0, erf)
+                    activate(space, g * stride + u, hidden, gelu > 0, erf)
                 at += first
                 if together == 4:
                     _product_of_four(weights, at, outputs, hidden, space, u, pushed, stride)
                 else:
-                    _product(weights, at, outputs, hidden, space, u, pushed)
+                    product(weights, at, outputs, hidden, space, u, pushed)
                 for g in range(together):
                     own = g * stride
                     _mix(space, own + v, own + pushed + n, state, r)

@@ -114,6 +114,32 @@ def linear(y: Tensor, h: Tensor, noise_var: Tensor, method: str) -> tuple[Tensor
     return checked(all(finite), y, h, x_hat, error_var)
 
 
+def matched(
+    y: Tensor, h: Tensor, noise_var: Tensor, *, real_symbols: bool
+) -> tuple[Tensor, Tensor] | None:
+    """Maximum ratio combining: x_hat (*C, T, Nt) and error_var (*C, 1, Nt).
+
+    Shapes and errors as in ``linear``; a stream without a channel gives NaN. None where only the
+    torch path will do.
+    """
+    if not (usable(y, h, noise_var) and fits(h) and y.numel() > 0):
+        return None
+    from mimolearn.kernels import mrc as kernels
+
+    num = math.prod(h.shape[:-2])
+    (vectors, rx), tx = y.shape[-2:], h.shape[-1]
+    x_hat = torch.empty((*y.shape[:-1], tx), dtype=torch.complex64)
+    error_var = torch.empty((*h.shape[:-2], 1, tx), dtype=torch.float32)
+    arrays = (flat(h), flat(y), padded(noise_var, num), flat(x_hat), flat(error_var))
+    kernel, size, axes = kernels.kernel(), kernels.workspace(rx, tx), 1 if real_symbols else 2
+
+    def work(first: int, last: int) -> bool:
+        return kernel(*arrays, first, last, num, vectors, rx, tx, axes, workspace(size))
+
+    finite = in_threads(work, num, 2.0 * tx * tx * rx + vectors * 4.0 * tx * rx)
+    return checked(all(finite), y, h, x_hat, error_var)
+
+
 def widely_linear(y: Tensor, h: Tensor, noise_var: Tensor) -> tuple[Tensor, Tensor] | None:
     """LMMSE for real symbols: x_hat (*C, T, Nt) real, and error_var (*C, 1, Nt), of both axes.
 

@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 from mimolearn.kernels.compile import inlined
-from mimolearn.kernels.simd_memory import load_lines, load_tile, store_lines, store_tile
+from mimolearn.kernels.simd_memory import (
+    load_lines,
+    load_tile,
+    prefetch_tile,
+    store_lines,
+    store_tile,
+)
 
 SLACK = 256
 """Floats that ``interleave`` may write past the end of its output."""
+
+# Floats of a problem from which on the processor does not see by itself what comes next: while one
+# group is worked on, the next is fetched.
+_LARGE = 512
 
 
 @inlined
@@ -24,6 +34,8 @@ def interleave(source, place, column, rows, width, out, out_row):
         for c in range(0, width, 16):
             start = column + r * width + c
             tile = load_tile(source, first, last, stride, start, min(16, width - c))
+            if stride >= _LARGE:
+                prefetch_tile(source, first + 16, stride, start)
             store_lines(out, r * out_row + c * 16, tile)
 
 

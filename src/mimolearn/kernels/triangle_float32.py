@@ -24,6 +24,7 @@ from mimolearn.kernels.compile import compiled, source_stamp, uncounted
 from mimolearn.kernels.complex_dense import correlate, correlate_real, gram, gram_real
 from mimolearn.kernels.interleave import SLACK, interleave
 from mimolearn.kernels.linear import cut, padded, row_length
+from mimolearn.kernels.row_gram import gram_of_rows, mirror, split_rows
 from mimolearn.kernels.simd import (
     as_int_bits,
     fma,
@@ -212,6 +213,64 @@ def front_end() -> Callable[..., None]:
 
     arrays = ", ".join(["float32[::1]"] * 5 + ["int64"] * 7 + ["float32[::1]"])
     return compiled(f"void({arrays})", triangle_front_end)
+
+
+def rows_space(num_rx: int, num_tx: int) -> int:
+    """Floats of workspace of ``rows_front_end``."""
+    width = (num_tx + 15) // 16 * 16
+    return (2 * num_rx + width) * width + 256
+
+
+@functools.cache
+def rows_front_end() -> Callable[..., None]:
+    """The same kernel for real symbols and many columns: lanes are columns, not channels."""
+    stamp = source_stamp()
+
+    def triangle_rows_front_end(
+        h, y, noise_var, settings, problems, first, last, num, vectors, rx, tx, axes, space
+    ):
+        _ = stamp
+        width, place = lanes_of(tx), places(tx, vectors, axes)
+        product = 2 * rx * width
+        for channel in range(first * 16, min(last * 16, num)):
+            own = (channel - first * 16) * place.stride
+            precision = settings[0] / noise_var[channel]
+            count = split_rows(h, channel * rx * tx * 2, rx, tx, width, space, 0)
+            gram_of_rows(space, 0, count, tx, width, product)
+            mirror(space, width, product, product + width * width)
+            _spread_rows(space, product, tx, width, precision * settings[0], settings, problems,
+                         own, own + place.diagonal)  # fmt: skip
+            for t in range(vectors):
+                received = (channel * vectors + t) * rx * 2
+                _match_rows(space, rx, count, width, y, received, precision, problems,
+                            own + place.b_re + t * width)  # fmt: skip
+
+    arrays = ", ".join(["float32[::1]"] * 5 + ["int64"] * 7 + ["float32[::1]"])
+    return compiled(f"void({arrays})", triangle_rows_front_end)
+
+
+@uncounted
+def _spread_rows(space, product, num_tx, width, scale, settings, problems, gram, diagonal):
+    """The Gram matrix, scaled and loaded, and its diagonal."""
+    loading = settings[1] * settings[0] * settings[0]
+    for c in range(0, width, 16):
+        store(problems, diagonal + c, splat(_INFINITY))
+    for p in range(num_tx):
+        for c in range(0, width, 16):
+            store(problems, gram + p * width + c, load(space, product + p * width + c) * scale)
+        problems[gram + p * width + p] += loading
+        problems[diagonal + p] = problems[gram + p * width + p]
+
+
+@uncounted
+def _match_rows(space, rx, count, width, y, start, scale, problems, out):
+    """Re(H^H y), scaled, from the rows that lie at the start of the workspace."""
+    for c in range(0, width, 16):
+        re, im = splat(0.0), splat(0.0)
+        for r in range(rx):
+            re = fma(y[start + 2 * r], load(space, r * width + c), re)
+            im = fma(y[start + 2 * r + 1], load(space, (rx + r) * width + c), im)
+        store(problems, out + c, (re + im) * scale)
 
 
 @uncounted
