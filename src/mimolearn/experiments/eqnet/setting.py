@@ -61,6 +61,7 @@ def square(size: int) -> Scenario:
 
 # Uses of 54 or 40 to a block: a few thousand blocks a point, more where asked.
 VECTORS = Effort(54 * 256, 54 * 8_192, 54 * 65_536)
+HALF = Effort(40 * 256, 40 * 4_096, 40 * 65_536)
 _BLOCKS = Effort(256, 3_072, 65_536)
 ERRORS = Effort(30, 200, 400)
 TARGET = 1e-2
