@@ -51,7 +51,7 @@ EXPERIMENT = Experiment(
                 "zf-sic",
             ),
             snr_db=(5.5, 6, 6.5, 7, 7.5, 8, 8.5, 10, 12),
-            quick_snr_db=(6, 7, 8),
+            quick_snr_db=(6.5, 7, 7.5, 8),
             metric="bler",
             target=_TARGET,
             vectors=VECTORS,

@@ -14,38 +14,34 @@ from mimolearn.experiments.experiment import Experiment, Statement, both, within
 from mimolearn.experiments.panels import ErrorRatePanel
 
 _SCHEMES = ("eq-net", "max-mi", "deep-llr")
-# Baselines above 16 antennas are those of 16.
-_TRAINED = {8: "8x8-16qam-96", 16: "16x16-16qam-192", 32: "16x16-16qam-192", 64: "16x16-16qam-192"}
 
 
-def _stored(size: int, detector: str) -> tuple[Entry, ...]:
-    """Three bits a soft bit; one EQ-Net for all sizes."""
-    names = ("eq-net-16qam-12", *(f"{scheme}-{_TRAINED[size]}" for scheme in _SCHEMES[1:]))
+def _stored(detector: str) -> tuple[Entry, ...]:
+    """Three bits a soft bit; every scheme takes a stream at a time, at all sizes."""
     return tuple(
-        Quantized(f"{scheme}, 3 bits", name, detector)
-        for scheme, name in zip(_SCHEMES, names, strict=True)
+        Quantized(f"{scheme}, 3 bits", f"{scheme}-16qam-12", detector) for scheme in _SCHEMES
     )
 
 
-def _small(size: int, *snr_db: float) -> ErrorRatePanel:
+def _small(size: int, snr_db: tuple[float, ...], quick: tuple[float, ...]) -> ErrorRatePanel:
     return blocks(
         f"{size}x{size}",
         f"{size} x {size} 16-QAM, soft bits of MMSE-SIC",
         square(size),
-        (SIC, TUNED_SIC, "lmmse", *_stored(size, "mmse-sic:order=sorted")),
+        (SIC, TUNED_SIC, "lmmse", *_stored("mmse-sic:order=sorted")),
         snr_db,
-        snr_db[1:3],
+        quick,
     )
 
 
-def _large(size: int, *snr_db: float) -> ErrorRatePanel:
+def _large(size: int, snr_db: tuple[float, ...], quick: tuple[float, ...]) -> ErrorRatePanel:
     return blocks(
         f"{size}x{size}",
         f"{size} x {size} 16-QAM, soft bits of LMMSE",
         square(size),
-        ("lmmse", *_stored(size, "lmmse")),
+        ("lmmse", *_stored("lmmse")),
         snr_db,
-        snr_db[1:3],
+        quick,
     )
 
 
@@ -101,10 +97,10 @@ EXPERIMENT = Experiment(
     title="Quantised soft bits in large systems",
     shows="EQ-Net surpasses both baselines at 8 x 8 and 16 x 16, and serves 32 x 32 and 64 x 64.",
     panels=(
-        _small(8, 5, 6, 7, 8, 9, 10, 12),
-        _small(16, 3, 4, 5, 6, 7, 8, 10),
-        _large(32, -2, -1, 0, 1, 2, 3),
-        _large(64, 0, 1, 2, 3, 4, 5),
+        _small(8, (5, 6, 7, 8, 9, 10, 12), (5, 6, 8, 9, 10)),
+        _small(16, (3, 4, 5, 6, 7, 8, 10), (3, 4, 6, 7, 8)),
+        _large(32, (-2, -1, 0, 1, 2, 3), (0, 1, 2)),
+        _large(64, (0, 1, 2, 3, 4, 5), (2, 3, 4)),
     ),
     statements=(
         *(
@@ -121,10 +117,10 @@ EXPERIMENT = Experiment(
     ),
     notes=(
         AXES,
-        "The baselines are fitted to soft bits of sorted MMSE-SIC at the size of the panel, those "
-        "of 32 x 32 and 64 x 64 at 16 x 16. One EQ-Net, fitted at 16 x 16, serves all: what "
-        "MMSE-SIC and LMMSE know of a stream is three numbers (theorem 3), so that it takes a "
-        "stream at a time; the paper's takes 16, and does not train in minutes. At 64 x 64 a block "
-        "has room for two channel uses: 136 of its 648 bits are punctured.",
+        "All three are fitted once, to soft bits of LMMSE at 16 x 16, and take a stream at a time: "
+        "what LMMSE and MMSE-SIC know of a stream is three numbers (theorem 3). The paper's EQ-Net "
+        "takes 16 streams together and is fitted to MMSE-SIC, whose LLRs are far too confident: "
+        "levels of precision that serve them are missing where LMMSE needs them. At 64 x 64 a "
+        "block has room for two channel uses: 136 of its 648 bits are punctured.",
     ),
 )

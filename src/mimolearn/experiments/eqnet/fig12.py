@@ -49,7 +49,7 @@ EXPERIMENT = Experiment(
                 "zf-sic",
             ),
             (12, 13, 14, 15, 16, 18, _HIGH_DB),
-            (14, 18),
+            (14, 15, 16, _HIGH_DB),
         ),
     ),
     statements=(

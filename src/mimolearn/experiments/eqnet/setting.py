@@ -59,10 +59,10 @@ def square(size: int) -> Scenario:
     return link(base, name, num_tx_ant=size, num_rx_ant=size)
 
 
-# Uses of 54 or 40 to a block: a few thousand blocks a point, more where asked.
-VECTORS = Effort(54 * 256, 54 * 8_192, 54 * 65_536)
-HALF = Effort(40 * 256, 40 * 4_096, 40 * 65_536)
-_BLOCKS = Effort(256, 3_072, 65_536)
+# Uses of 54 or 40 to a block: up to a few thousand blocks a point.
+VECTORS = Effort(54 * 768, 54 * 8_192, 54 * 65_536)
+HALF = Effort(40 * 768, 40 * 4_096, 40 * 65_536)
+_BLOCKS = Effort(768, 3_072, 65_536)
 ERRORS = Effort(30, 200, 400)
 TARGET = 1e-2
 
