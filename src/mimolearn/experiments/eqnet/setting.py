@@ -6,8 +6,10 @@ from collections.abc import Callable
 
 from mimolearn.channels import CDL
 from mimolearn.experiments.contenders import Entry
-from mimolearn.experiments.experiment import Paper
+from mimolearn.experiments.experiment import Check, Paper, within
+from mimolearn.experiments.findings import Findings
 from mimolearn.experiments.panels import Effort, ErrorRatePanel
+from mimolearn.experiments.verdict import Measured
 from mimolearn.scenario import ChannelKnowledge, Scenario
 from mimolearn.training import SoftBitRecipe
 
@@ -104,6 +106,16 @@ def blocks(
         vectors=vectors,
         min_errors=ERRORS,
     )
+
+
+def fewer_errors(panel: str, snr_db: float, worse: str, better: str) -> Check:
+    """At an SNR one has more block errors than the other: also where one has a floor."""
+
+    def quantity(findings: Findings) -> Measured:
+        found = findings.rate(panel, worse, snr_db)
+        return found.minus(findings.rate(panel, better, snr_db))
+
+    return within(quantity, at_least=0.0, words=f"BLER at {snr_db:g} dB, {worse} less {better}: ")
 
 
 def recipe(base: str, name: str, **changed: object) -> Callable[[], SoftBitRecipe]:
