@@ -1,7 +1,7 @@
 """Figure 6: two stages of training against one, and the loss of the second stage."""
 
 from mimolearn.experiments.contenders import Network
-from mimolearn.experiments.eqnet.setting import AXES, PAPER, SMALL, blocks
+from mimolearn.experiments.eqnet.setting import AXES, PAPER, SMALL, blocks, fewer_errors
 from mimolearn.experiments.experiment import Check, Experiment, Statement
 from mimolearn.training import SoftBitRecipe
 from mimolearn.training.recipe import PlainValue, SnrMix
