@@ -1,10 +1,8 @@
 """Figure 6: two stages of training against one, and the loss of the second stage."""
 
 from mimolearn.experiments.contenders import Network
-from mimolearn.experiments.eqnet.setting import AXES, PAPER, SMALL, blocks
-from mimolearn.experiments.experiment import Check, Experiment, Statement, within
-from mimolearn.experiments.findings import Findings
-from mimolearn.experiments.verdict import Measured
+from mimolearn.experiments.eqnet.setting import AXES, PAPER, SMALL, blocks, fewer_errors
+from mimolearn.experiments.experiment import Check, Experiment, Statement
 from mimolearn.training import SoftBitRecipe
 from mimolearn.training.recipe import PlainValue, SnrMix
 from mimolearn.training.soft_bit_estimators import Descent, LossName
@@ -34,11 +32,7 @@ def _network(label: str, loss: LossName, stage_one: str = _FIRST, **options: Pla
 
 
 def _fewer(worse: str, better: str) -> Check:
-    def quantity(findings: Findings) -> Measured:
-        found = findings.rate(_PANEL, worse, _SNR_DB)
-        return found.minus(findings.rate(_PANEL, better, _SNR_DB))
-
-    return within(quantity, at_least=0.0, words=f"{worse} less {better}: ")
+    return fewer_errors(_PANEL, _SNR_DB, worse, better)
 
 
 EXPERIMENT = Experiment(

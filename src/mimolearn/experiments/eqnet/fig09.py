@@ -3,6 +3,7 @@
 from mimolearn.experiments.eqnet.setting import (
     AXES,
     ERRORS,
+    HALF,
     LARGE,
     PAPER,
     SMALL,
@@ -63,7 +64,7 @@ EXPERIMENT = Experiment(
             quick_snr_db=(6, 6.5, 7),
             metric="bler",
             target=_TARGET,
-            vectors=VECTORS,
+            vectors=HALF,
             min_errors=ERRORS,
         ),
     ),

@@ -8,44 +8,41 @@ from mimolearn.experiments.eqnet.setting import (
     TARGET,
     TUNED_SIC,
     blocks,
+    fewer_errors,
     square,
 )
 from mimolearn.experiments.experiment import Experiment, Statement, both, within
 from mimolearn.experiments.panels import ErrorRatePanel
 
 _SCHEMES = ("eq-net", "max-mi", "deep-llr")
-# Baselines above 16 antennas are those of 16.
-_TRAINED = {8: "8x8-16qam-96", 16: "16x16-16qam-192", 32: "16x16-16qam-192", 64: "16x16-16qam-192"}
 
 
-def _stored(size: int, detector: str) -> tuple[Entry, ...]:
-    """Three bits a soft bit; one EQ-Net for all sizes."""
-    names = ("eq-net-16qam-12", *(f"{scheme}-{_TRAINED[size]}" for scheme in _SCHEMES[1:]))
+def _stored(detector: str) -> tuple[Entry, ...]:
+    """Three bits a soft bit; every scheme takes a stream at a time, at all sizes."""
     return tuple(
-        Quantized(f"{scheme}, 3 bits", name, detector)
-        for scheme, name in zip(_SCHEMES, names, strict=True)
+        Quantized(f"{scheme}, 3 bits", f"{scheme}-16qam-12", detector) for scheme in _SCHEMES
     )
 
 
-def _small(size: int, *snr_db: float) -> ErrorRatePanel:
+def _small(size: int, snr_db: tuple[float, ...], quick: tuple[float, ...]) -> ErrorRatePanel:
     return blocks(
         f"{size}x{size}",
         f"{size} x {size} 16-QAM, soft bits of MMSE-SIC",
         square(size),
-        (SIC, TUNED_SIC, "lmmse", *_stored(size, "mmse-sic:order=sorted")),
+        (SIC, TUNED_SIC, "lmmse", *_stored("mmse-sic:order=sorted")),
         snr_db,
-        snr_db[1:3],
+        quick,
     )
 
 
-def _large(size: int, *snr_db: float) -> ErrorRatePanel:
+def _large(size: int, snr_db: tuple[float, ...], quick: tuple[float, ...]) -> ErrorRatePanel:
     return blocks(
         f"{size}x{size}",
         f"{size} x {size} 16-QAM, soft bits of LMMSE",
         square(size),
-        ("lmmse", *_stored(size, "lmmse")),
+        ("lmmse", *_stored("lmmse")),
         snr_db,
-        snr_db[1:3],
+        quick,
     )
 
 
@@ -59,35 +56,22 @@ def _ahead(size: str, other: str, at_least: float, words: str) -> Statement:
     )
 
 
-def _improved(size: str) -> Statement:
+def _improved(size: str, snr_db: float) -> Statement:
     """Quantising clips, which is what hard-decision cancellation lacks."""
     return Statement(
         f"{size}: every quantiser makes MMSE-SIC better than it is in floating point",
         "section 3.5",
-        both(
-            *(
-                within(
-                    lambda f, scheme=scheme: f.gap(size, "mmse-sic", f"{scheme}, 3 bits", TARGET),
-                    at_least=0.0,
-                    words=f"{scheme}: ",
-                )
-                for scheme in _SCHEMES
-            )
-        ),
+        both(*(fewer_errors(size, snr_db, "mmse-sic", f"{scheme}, 3 bits") for scheme in _SCHEMES)),
     )
 
 
-def _linear(size: str) -> Statement:
+def _linear(size: str, snr_db: float) -> Statement:
     return Statement(
         f"{size}: LMMSE is better than MMSE-SIC, scaled and clipped or not",
         "target",
         both(
             *(
-                within(
-                    lambda f, other=other: f.gap(size, other, "lmmse", TARGET),
-                    at_least=0.0,
-                    words=f"{other}: ",
-                )
+                fewer_errors(size, snr_db, other, "lmmse")
                 for other in ("mmse-sic", "mmse-sic (tuned)")
             )
         ),
@@ -101,10 +85,10 @@ EXPERIMENT = Experiment(
     title="Quantised soft bits in large systems",
     shows="EQ-Net surpasses both baselines at 8 x 8 and 16 x 16, and serves 32 x 32 and 64 x 64.",
     panels=(
-        _small(8, 5, 6, 7, 8, 9, 10, 12),
-        _small(16, 3, 4, 5, 6, 7, 8, 10),
-        _large(32, -2, -1, 0, 1, 2, 3),
-        _large(64, 0, 1, 2, 3, 4, 5),
+        _small(8, (5, 6, 7, 8, 9, 10, 12), (5, 6, 8, 9, 10)),
+        _small(16, (3, 4, 5, 6, 7, 8, 10), (3, 4, 6, 7, 8)),
+        _large(32, (-2, -1, 0, 1, 2, 3), (0, 1, 2)),
+        _large(64, (0, 1, 2, 3, 4, 5), (2, 3, 4)),
     ),
     statements=(
         *(
@@ -112,19 +96,19 @@ EXPERIMENT = Experiment(
             for size in ("8x8", "16x16")
             for other in ("max-mi", "deep-llr")
         ),
-        _improved("8x8"),
-        _improved("16x16"),
+        _improved("8x8", 8),
+        _improved("16x16", 6),
         *(_ahead(size, "deep-llr", 0.0, "better than") for size in ("32x32", "64x64")),
         *(_ahead(size, "max-mi", -0.1, "as good within 0.1 dB as") for size in ("32x32", "64x64")),
-        _linear("8x8"),
-        _linear("16x16"),
+        _linear("8x8", 6),
+        _linear("16x16", 4),
     ),
     notes=(
         AXES,
-        "The baselines are fitted to soft bits of sorted MMSE-SIC at the size of the panel, those "
-        "of 32 x 32 and 64 x 64 at 16 x 16. One EQ-Net, fitted at 16 x 16, serves all: what "
-        "MMSE-SIC and LMMSE know of a stream is three numbers (theorem 3), so that it takes a "
-        "stream at a time; the paper's takes 16, and does not train in minutes. At 64 x 64 a block "
-        "has room for two channel uses: 136 of its 648 bits are punctured.",
+        "All three are fitted once, to soft bits of LMMSE at 16 x 16, and take a stream at a time: "
+        "what LMMSE and MMSE-SIC know of a stream is three numbers (theorem 3). The paper's EQ-Net "
+        "takes 16 streams together and is fitted to MMSE-SIC, whose LLRs are far too confident: "
+        "levels of precision that serve them are missing where LMMSE needs them. At 64 x 64 a "
+        "block has room for two channel uses: 136 of its 648 bits are punctured.",
     ),
 )

@@ -36,7 +36,7 @@ EXPERIMENT = Experiment(
                 _fitted_there("max-mi"),
             ),
             (12, 13, 13.5, 14, 14.5, 15, 16, 18),
-            (13, 14, 15),
+            (13.5, 14, 14.5, 15),
         ),
     ),
     statements=(

@@ -104,9 +104,9 @@ EXPERIMENT = Experiment(
     title="Soft estimators of a coded link: block errors against cost",
     shows="(Beyond the paper, which stops estimating at 4 x 4.)",
     panels=(
-        _panel(4, 5.5, 6, 6.5, 7, 7.5, 8, 8.5),
-        _panel(8, 3, 3.5, 4, 4.5, 5, 5.5, 6, 6.5),
-        _panel(16, 0.5, 1, 1.5, 2, 2.5, 3, 3.5, 4),
+        _panel(4, 6, 6.5, 7, 7.5, 8, 8.5),
+        _panel(8, 4, 4.5, 5, 5.5, 6, 7),
+        _panel(16, 1, 1.5, 2, 2.5, 3, 4),
         TablePanel(_TIMES, "What a vector costs", _costs),
     ),
     statements=(

@@ -6,8 +6,10 @@ from collections.abc import Callable
 
 from mimolearn.channels import CDL
 from mimolearn.experiments.contenders import Entry
-from mimolearn.experiments.experiment import Paper
+from mimolearn.experiments.experiment import Check, Paper, within
+from mimolearn.experiments.findings import Findings
 from mimolearn.experiments.panels import Effort, ErrorRatePanel
+from mimolearn.experiments.verdict import Measured
 from mimolearn.scenario import ChannelKnowledge, Scenario
 from mimolearn.training import SoftBitRecipe
 
@@ -59,9 +61,10 @@ def square(size: int) -> Scenario:
     return link(base, name, num_tx_ant=size, num_rx_ant=size)
 
 
-# Uses of 54 or 40 to a block: a few thousand blocks a point, more where asked.
-VECTORS = Effort(54 * 256, 54 * 8_192, 54 * 65_536)
-_BLOCKS = Effort(256, 3_072, 65_536)
+# Uses of 54 or 40 to a block: up to a few thousand blocks a point.
+VECTORS = Effort(54 * 768, 54 * 8_192, 54 * 65_536)
+HALF = Effort(40 * 768, 40 * 4_096, 40 * 65_536)
+_BLOCKS = Effort(768, 3_072, 65_536)
 ERRORS = Effort(30, 200, 400)
 TARGET = 1e-2
 
@@ -103,6 +106,16 @@ def blocks(
         vectors=vectors,
         min_errors=ERRORS,
     )
+
+
+def fewer_errors(panel: str, snr_db: float, worse: str, better: str) -> Check:
+    """At an SNR one has more block errors than the other: also where one has a floor."""
+
+    def quantity(findings: Findings) -> Measured:
+        found = findings.rate(panel, worse, snr_db)
+        return found.minus(findings.rate(panel, better, snr_db))
+
+    return within(quantity, at_least=0.0, words=f"BLER at {snr_db:g} dB, {worse} less {better}: ")
 
 
 def recipe(base: str, name: str, **changed: object) -> Callable[[], SoftBitRecipe]:
