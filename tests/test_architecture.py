@@ -21,6 +21,7 @@ ROOMS = [
     "plainmodel",
     "tomlfile",
     "threads",
+    "raycluster",
     "weights",
     "constellation",
     "snr",
