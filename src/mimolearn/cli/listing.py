@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from mimolearn.cli.app import AsJson, app, stdout
+from mimolearn.cli.words import complete_topics
 
 
 @app.command("list")
@@ -16,12 +17,16 @@ def list_things(
     what: Annotated[
         str,
         typer.Argument(
-            help="detectors, quantizers, weights, scenarios, channels, snr or constellations."
+            help="detectors, quantizers, weights, scenarios, channels, snr or constellations.",
+            autocompletion=complete_topics,
         ),
     ] = "all",
     as_json: AsJson = False,
 ) -> None:
-    """List what there is: detectors, trained weights, scenarios, channels, SNR definitions."""
+    """List what there is: detectors, trained weights, scenarios, channels, SNR definitions.
+
+    Example: mimolearn list weights
+    """
     from mimolearn.report import inventory, inventory_tables
 
     content = inventory(what)
