@@ -17,6 +17,7 @@ from mimolearn import exporting
 from mimolearn.cli import main
 from mimolearn.exporting import factors
 from mimolearn.exporting.pairs import Pair
+from mimolearn.exporting.programs import detector_program
 from mimolearn.exporting.runtime import session
 
 README = Path(__file__).parents[2] / "README.md"
@@ -32,17 +33,23 @@ def link(num_tx_ant: int, num_rx_ant: int, constellation: str) -> ml.Scenario:
     )
 
 
-# One of each family of programs: small, and untrained where that makes no other graph.
-DETECTORS = {
-    "lcgnet-v": ({"num_tx_ant": 2, "num_layers": 3}, link(2, 4, "16-qam"), 12.0),
-    "qlcgnet-v": ({"num_tx_ant": 2, "num_layers": 2}, link(2, 3, "bpsk"), 5.0),
-    "tap-net": ({"num_layers": 2, "adaptive": True}, link(3, 4, "qpsk"), 6.0),
-    "detnet": ({"num_tx_ant": 2, "num_layers": 2}, link(2, 4, "bpsk"), 5.0),
-    "equi-net": ({"num_layers": 2}, link(2, 4, "bpsk"), 5.0),
-    "deep-cg": ({"num_layers": 3}, link(2, 6, "16-qam"), 10.0),
-    "eq-net": ({"num_tx_ant": 2, "cues": "ep", "num_iter": 2}, link(2, 2, "qpsk"), 8.0),
-    "lmmse": ({}, link(3, 3, "64-qam"), 20.0),
+# Small and, where that makes no other graph, untrained: complex products and a choice of levels,
+# a factorisation and features of the channel, and a network behind sorted streams.
+WRITTEN = {
+    "lcgnet-v": ({"num_tx_ant": 2, "num_layers": 2}, link(2, 4, "16-qam"), 12.0),
+    "tap-net": ({"num_layers": 2, "adaptive": True}, link(2, 3, "qpsk"), 6.0),
+    "eq-net": ({"num_tx_ant": 2}, link(2, 2, "16-qam"), 14.0),
 }
+# The other families, whose graphs have no other operators; all shipped weights were written once,
+# see docs/deployment.md.
+TRACED = {
+    "qlcgnet-v": ({"num_tx_ant": 2, "num_layers": 2}, link(2, 3, "bpsk")),
+    "detnet": ({"num_tx_ant": 2, "num_layers": 2}, link(2, 4, "bpsk")),
+    "equi-net": ({"num_layers": 2}, link(2, 4, "qpsk")),
+    "deep-cg": ({"num_layers": 3}, link(2, 6, "16-qam")),
+    "eq-net": ({"num_tx_ant": 2, "cues": "ep", "num_iter": 2}, link(2, 2, "qpsk")),
+}
+LMMSE = link(3, 3, "16-qam")
 
 
 @pytest.fixture(scope="module")
@@ -50,9 +57,29 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("onnx")
 
 
-@pytest.mark.parametrize("name", DETECTORS)
+@pytest.fixture(scope="module")
+def lmmse(folder: Path) -> ml.Exported:
+    """A classical detector too is a program."""
+    return ml.export("lmmse", folder / "receiver.onnx", scenario=LMMSE, snr_db=18.0)
+
+
+@pytest.mark.parametrize("name", TRACED)
+def test_the_real_form_is_the_detector(name: str) -> None:
+    options, scenario = TRACED[name]
+    detector = ml.make_detector(name, scenario.constellation, **options).eval()
+    program = detector_program(detector, scenario.num_rx_ant, scenario.num_tx_ant)
+    block = scenario.draw(10.0, 50, torch.Generator().manual_seed(1))
+    expected = detector(block.y, block.h, block.noise_var)
+    y, h = torch.view_as_real(block.y), torch.view_as_real(block.h)
+    with torch.no_grad():
+        llr, indices = program.real(y, h, block.noise_var)
+    assert torch.equal(indices, expected.indices())
+    torch.testing.assert_close(llr, expected.llr(), rtol=2e-3, atol=2e-3)
+
+
+@pytest.mark.parametrize("name", WRITTEN)
 def test_a_detector_counts_the_same_errors(name: str, folder: Path) -> None:
-    options, scenario, snr_db = DETECTORS[name]
+    options, scenario, snr_db = WRITTEN[name]
     detector = ml.make_detector(name, scenario.constellation, **options).eval()
     path = folder / f"{name}.onnx"
     found = ml.export(detector, path, scenario=scenario, snr_db=snr_db)
@@ -86,42 +113,50 @@ def _other_batches_agree(detector: ml.Detector, path: Path, scenario: ml.Scenari
 
 
 @pytest.mark.parametrize("name", ["max-mi-2x2-64qam-24", "eq-net-2x2-64qam-24"])
-def test_a_quantiser_is_two_files_that_store_the_same(name: str, folder: Path) -> None:
-    found = ml.export(name, folder / f"{name}.onnx")
-    assert [path.name for path in found.files] == [f"{name}.onnx", f"{name}-decoder.onnx"]
-    assert found.check.same
-    assert found.check.library.bit_errors > 100
+def test_a_quantiser_is_two_files_that_store_the_same(
+    name: str, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["export", name, str(folder / f"{name}.onnx"), "--json"]
+    code, text, error = _run(words, monkeypatch, capsys)
+    assert (code, error) == (0, "")
+    found = json.loads(text)
+    assert [Path(path).name for path in found["files"]] == [f"{name}.onnx", f"{name}-decoder.onnx"]
+    assert found["same"]
+    assert found["library"] == found["onnx"]
+    assert found["library"]["bit_errors"] > 100
+    encoder, decoder = map(session, found["files"])
     quantizer = ml.load(name)
     llr = 6 * torch.randn((11, 2, 6), generator=torch.Generator().manual_seed(1))
     rows = llr.reshape(-1, quantizer.streams_per_group(), 6).numpy()
-    codes = session(found.files[0]).run(None, {"llr": rows})[0]
+    codes = encoder.run(None, {"llr": rows})[0]
     assert np.array_equal(codes.reshape(quantizer.indices(llr).shape), quantizer.indices(llr))
-    back = session(found.files[1]).run(None, {"codes": codes})[0]
-    np.testing.assert_allclose(
-        back.reshape(llr.shape), quantizer.through(llr), rtol=1e-4, atol=1e-4
-    )
+    back = decoder.run(None, {"codes": codes})[0].reshape(llr.shape)
+    np.testing.assert_allclose(back, quantizer.through(llr), rtol=1e-4, atol=1e-4)
 
 
-def test_a_file_says_what_it_is(folder: Path) -> None:
-    path = folder / "says.onnx"
-    scenario = DETECTORS["lmmse"][1]
-    ml.export("lmmse", path, scenario=scenario, snr_db=20.0)
+def test_a_file_says_what_it_is(lmmse: ml.Exported) -> None:
+    (path,) = lmmse.files
+    assert lmmse.check.same
     said = session(path).get_modelmeta().custom_metadata_map
     assert said["kind"] == "detector"
     assert said["network"] == "lmmse"
     assert said["mimolearn_version"] == ml.__version__
-    assert (said["constellation"], said["num_rx_ant"], said["num_tx_ant"]) == ("64-qam", "3", "3")
+    assert (said["constellation"], said["num_rx_ant"], said["num_tx_ant"]) == ("16-qam", "3", "3")
     assert said["snr_definition"] == "per_stream"
     assert "total over both parts" in said["noise_convention"]
     assert set(json.loads(said["input_layout"])) == {"y", "h", "noise_var"}
     points = np.array(json.loads(said["points"])) @ [1, 1j]
-    np.testing.assert_allclose(points, ml.Constellation("64-qam").points.numpy(), atol=1e-6)
-    assert ml.Scenario(**json.loads(said["scenario"])).key() == scenario.key()
-    # And it is a contender like any other.
-    contenders = ["lmmse", ml.Contender.from_detector("file", ml.OnnxDetector(path))]
-    result = ml.simulate(scenario, contenders, snr_db=[20.0], max_vectors=2000)
+    np.testing.assert_allclose(points, ml.Constellation("16-qam").points.numpy(), atol=1e-6)
+    assert ml.Scenario(**json.loads(said["scenario"])).key() == LMMSE.key()
+
+
+def test_a_file_is_a_contender_like_any_other(lmmse: ml.Exported) -> None:
+    contenders = ["lmmse", ml.Contender.from_detector("file", ml.OnnxDetector(lmmse.files[0]))]
+    result = ml.simulate(LMMSE, contenders, snr_db=[18.0], max_vectors=2000)
     ours, file = (curve.points[0].counts for curve in result.curves)
     assert (ours.bit_errors, ours.vectors) == (file.bit_errors, file.vectors)
+    with pytest.raises(ml.InvalidInputError, match=r"^h: .*which was exported"):
+        ml.OnnxDetector(lmmse.files[0])(torch.ones(1, 4) + 0j, torch.ones(4, 3) + 0j, 1.0)
 
 
 def test_a_file_that_counts_differently_fails_the_command(
@@ -140,15 +175,9 @@ def test_a_file_that_counts_differently_fails_the_command(
     out = folder / "worse.onnx"
     words = ["export", "lmmse", str(out), "--scenario", str(toml), "--snr-db", "12"]
     code, text, error = _run(words, monkeypatch, capsys)
-    assert code == 1
+    assert code == 1, error
     assert "ONNX Runtime" in text
     assert error == "error: the file counts other errors than the library\n"
-    monkeypatch.setattr(exporting, "detector_program", true_program)
-    code, text, error = _run([*words, "--json"], monkeypatch, capsys)
-    assert (code, error) == (0, "")
-    content = json.loads(text)
-    assert content["same"]
-    assert content["library"] == content["onnx"]
 
 
 def _run(
@@ -201,24 +230,20 @@ def test_without_the_extra_there_is_one_line(
     )
 
 
-def test_the_readme_s_example_runs_with_onnxruntime_alone(folder: Path) -> None:
+def test_the_readme_s_example_runs_with_onnxruntime_alone(lmmse: ml.Exported) -> None:
     blocks = re.findall(r"```python\n(.*?)```", README.read_text("utf-8"), re.DOTALL)
     (example,) = [block for block in blocks if "import onnxruntime" in block]
-    place = folder / "alone"
-    place.mkdir()
-    scenario = link(4, 8, "qpsk")
-    ml.export("lmmse", place / "receiver.onnx", scenario=scenario, snr_db=8.0)
     blocked = "import sys\nfor name in ('mimolearn', 'torch', 'onnx'): sys.modules[name] = None\n"
     found = subprocess.run(
         [sys.executable, "-c", blocked + example],
-        cwd=place,
+        cwd=lmmse.files[0].parent,
         capture_output=True,
         text=True,
         check=False,
     )
     assert found.returncode == 0, found.stderr
     # It prints the share of wrong symbols, at an SNR where a receiver works and is not perfect.
-    assert 0 < float(found.stdout) < 0.2
+    assert 0 < float(found.stdout) < 0.5
 
 
 @pytest.mark.parametrize("size", [1, 2, 5, 8])
