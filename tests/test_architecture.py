@@ -20,6 +20,7 @@ ROOMS = [
     "errors",
     "plainmodel",
     "tomlfile",
+    "shipped",
     "threads",
     "raycluster",
     "weights",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
@@ -15,10 +14,11 @@ from torch import Tensor
 from mimolearn.beamformers import HybridArray
 from mimolearn.channels import AnyChannel, Clustered
 from mimolearn.constellation import Constellation, as_constellation
-from mimolearn.errors import InvalidInputError, check_one_of, check_positive_int, invalid
+from mimolearn.errors import InvalidInputError, check_positive_int, invalid
 from mimolearn.plainmodel import PlainModel, Real
 from mimolearn.randomness import RandomSource, complex_normal
-from mimolearn.tomlfile import parse_toml, read_toml, write_toml
+from mimolearn.shipped import read_shipped_toml, shipped_names
+from mimolearn.tomlfile import read_toml, write_toml
 
 BEAM_SCHEMA = 1
 
@@ -123,12 +123,9 @@ class BeamScenario(PlainModel):
 
 def shipped_beam_scenarios() -> tuple[str, ...]:
     """Names of the beamforming scenarios that come with the library."""
-    files = (resources.files("mimolearn") / "beamscenarios").iterdir()
-    return tuple(sorted(f.name.removesuffix(".toml") for f in files if f.name.endswith(".toml")))
+    return shipped_names("beamscenarios")
 
 
 def read_shipped_beams(name: str) -> dict[str, Any]:
     """A shipped scenario file as parsed TOML, with its ``[run]`` table."""
-    check_one_of("scenario", name, shipped_beam_scenarios())
-    file = resources.files("mimolearn") / "beamscenarios" / f"{name}.toml"
-    return parse_toml(file.read_text("utf-8"), name)
+    return read_shipped_toml("scenario", "beamscenarios", name)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
@@ -15,12 +14,13 @@ from torch import Tensor
 from mimolearn.channels import AnyChannel, Rayleigh
 from mimolearn.channels.reduced import draw_reduced, is_reducible
 from mimolearn.constellation import Constellation, as_constellation
-from mimolearn.errors import InvalidInputError, check_one_of, check_positive_int, invalid
+from mimolearn.errors import InvalidInputError, check_positive_int, invalid
 from mimolearn.kernels.sending import send
 from mimolearn.plainmodel import Count, PlainModel, Real
 from mimolearn.randomness import CounterGenerator, RandomSource, complex_normal, integers
+from mimolearn.shipped import read_shipped_toml, shipped_names
 from mimolearn.snr import SnrDefinition, noise_variance
-from mimolearn.tomlfile import parse_toml, read_toml, write_toml
+from mimolearn.tomlfile import read_toml, write_toml
 
 SCENARIO_SCHEMA = 1
 
@@ -276,12 +276,9 @@ class Scenario(PlainModel):
 
 def shipped_scenarios() -> tuple[str, ...]:
     """Names of the scenario files that come with the library, each after its publication."""
-    files = (resources.files("mimolearn") / "scenarios").iterdir()
-    return tuple(sorted(f.name.removesuffix(".toml") for f in files if f.name.endswith(".toml")))
+    return shipped_names("scenarios")
 
 
 def read_shipped(name: str) -> dict[str, Any]:
     """A shipped scenario file as parsed TOML, with its ``[run]`` table."""
-    check_one_of("scenario", name, shipped_scenarios())
-    file = resources.files("mimolearn") / "scenarios" / f"{name}.toml"
-    return parse_toml(file.read_text("utf-8"), name)
+    return read_shipped_toml("scenario", "scenarios", name)

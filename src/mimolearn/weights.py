@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
-from importlib import metadata, resources
+from importlib import metadata
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
@@ -23,6 +23,7 @@ from torch import Tensor, nn
 
 from mimolearn.errors import InvalidInputError, check_one_of
 from mimolearn.plainmodel import PlainModel, Real
+from mimolearn.shipped import shipped_folder, shipped_names
 
 CARD_SCHEMA = 1
 
@@ -121,21 +122,12 @@ class Weights(NamedTuple):
 
 def shipped_weights() -> tuple[str, ...]:
     """Names of the weights that come with the library."""
-    files = _shipped_folder().iterdir()
-    return tuple(
-        sorted(
-            f.name.removesuffix(".safetensors") for f in files if f.name.endswith(".safetensors")
-        )
-    )
+    return shipped_names("zoo/weights", ".safetensors")
 
 
 def shipped_beams() -> tuple[str, ...]:
     """Names of the trained beamformers that come with the library."""
-    files = _beams_folder().iterdir()
-    names = (f.name for f in files)
-    return tuple(
-        sorted(n.removesuffix(".safetensors") for n in names if n.endswith(".safetensors"))
-    )
+    return shipped_names("zoo/beams", ".safetensors")
 
 
 def is_weights_name(name: str) -> bool:
@@ -233,21 +225,13 @@ def write_atomically(path: Path, data: bytes) -> None:
     partial.replace(path)
 
 
-def _shipped_folder() -> Traversable:
-    return resources.files("mimolearn") / "zoo" / "weights"
-
-
-def _beams_folder() -> Traversable:
-    return resources.files("mimolearn") / "zoo" / "beams"
-
-
 def _locate(name: str | Path) -> tuple[Traversable | Path, Traversable | Path]:
     if str(name).endswith(".safetensors"):
         path = Path(name)
         return path, path.with_suffix(".json")
     beams = shipped_beams()
     check_one_of("weights", str(name), (*shipped_weights(), *beams))
-    folder = _beams_folder() if str(name) in beams else _shipped_folder()
+    folder = shipped_folder("zoo/beams") if str(name) in beams else shipped_folder("zoo/weights")
     return folder / f"{name}.safetensors", folder / f"{name}.json"
 
 

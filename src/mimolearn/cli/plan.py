@@ -6,6 +6,8 @@ import json
 import math
 import os
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Annotated, Any
 
 import typer
@@ -85,34 +87,23 @@ def plan(
     )
 
 
-def _progress(quiet: bool) -> Any:
-    from contextlib import nullcontext
-
+@contextmanager
+def _progress(quiet: bool) -> Iterator[Callable[[Any], None] | None]:
+    """One line on a terminal that says where the pilot is."""
     console = Console(stderr=True)
     if quiet or not console.is_terminal:
-        return nullcontext()
-    return _status(console)
+        yield None
+        return
 
-
-class _status:  # noqa: N801  # a context manager that is used as a function
-    """One line that says where the pilot is."""
-
-    def __init__(self, console: Console) -> None:
-        self._status = console.status("pilot")
-
-    def __enter__(self) -> Any:
-        self._status.start()
-        return self._say
-
-    def __exit__(self, *_: object) -> None:
-        self._status.stop()
-
-    def _say(self, event: Any) -> None:
+    def say(event: Any) -> None:
         state = event.contenders[0]
-        self._status.update(
+        status.update(
             f"pilot: {state.label} at {event.snr_db:g} dB, {state.errors} errors in "
             f"{state.vectors} vectors"
         )
+
+    with console.status("pilot") as status:
+        yield say
 
 
 def _table(result: Any) -> Table:

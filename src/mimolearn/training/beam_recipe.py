@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -12,11 +11,13 @@ from pydantic import Field, field_validator, model_validator
 
 from mimolearn.beamformers import LearnedBeamformer, make_beamformer
 from mimolearn.beamscenario import BeamScenario
-from mimolearn.errors import InvalidInputError, check_one_of, invalid
+from mimolearn.errors import InvalidInputError, invalid
 from mimolearn.plainmodel import Count, PlainModel, Real
-from mimolearn.tomlfile import parse_toml, read_toml, write_toml
+from mimolearn.shipped import read_shipped_toml, shipped_names
+from mimolearn.tomlfile import read_toml, write_toml
 from mimolearn.training.recipe import Adam, Db, PlainValue, Stage
 
+_FOLDER = "training/beam_recipes"
 BEAM_RECIPE_SCHEMA = 1
 
 
@@ -119,9 +120,8 @@ class BeamRecipe(PlainModel):
     @classmethod
     def shipped(cls, name: str) -> BeamRecipe:
         """One of ``shipped_beam_recipes()``."""
-        check_one_of("recipe", name, shipped_beam_recipes())
-        file = resources.files("mimolearn") / "training" / "beam_recipes" / f"{name}.toml"
-        return cls._from_content(parse_toml(file.read_text("utf-8"), name), name)
+        content = read_shipped_toml("recipe", _FOLDER, name)
+        return cls._from_content(content, name)
 
     @classmethod
     def _from_content(cls, content: dict[str, Any], source: str) -> BeamRecipe:
@@ -137,5 +137,4 @@ class BeamRecipe(PlainModel):
 
 def shipped_beam_recipes() -> tuple[str, ...]:
     """Names of the beamformer recipes that come with the library."""
-    files = (resources.files("mimolearn") / "training" / "beam_recipes").iterdir()
-    return tuple(sorted(f.name.removesuffix(".toml") for f in files if f.name.endswith(".toml")))
+    return shipped_names(_FOLDER)

@@ -6,18 +6,19 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping
-from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
 from mimolearn.detectors import UnfoldedDetector, detector_class, make_detector
-from mimolearn.errors import InvalidInputError, check_one_of, invalid
+from mimolearn.errors import InvalidInputError, invalid
 from mimolearn.plainmodel import Count, PlainModel, Real
 from mimolearn.scenario import Scenario
-from mimolearn.tomlfile import parse_toml, read_toml, write_toml
+from mimolearn.shipped import read_shipped_toml, shipped_names
+from mimolearn.tomlfile import read_toml, write_toml
 
+_FOLDER = "training/recipes"
 RECIPE_SCHEMA = 1
 
 Db = Annotated[Real, Field(ge=-200, le=200)]
@@ -287,9 +288,8 @@ class Recipe(PlainModel):
     @classmethod
     def shipped(cls, name: str) -> Recipe:
         """One of ``shipped_recipes()``."""
-        check_one_of("recipe", name, shipped_recipes())
-        file = resources.files("mimolearn") / "training" / "recipes" / f"{name}.toml"
-        return cls._from_content(parse_toml(file.read_text("utf-8"), name), name, Path())
+        content = read_shipped_toml("recipe", _FOLDER, name)
+        return cls._from_content(content, name, Path())
 
     @classmethod
     def _from_content(cls, content: Mapping[str, Any], source: str, folder: Path) -> Recipe:
@@ -309,5 +309,4 @@ class Recipe(PlainModel):
 
 def shipped_recipes() -> tuple[str, ...]:
     """Names of the recipes that come with the library; each makes the weights of its name."""
-    files = (resources.files("mimolearn") / "training" / "recipes").iterdir()
-    return tuple(sorted(f.name.removesuffix(".toml") for f in files if f.name.endswith(".toml")))
+    return shipped_names(_FOLDER)

@@ -8,7 +8,6 @@ import math
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -19,18 +18,20 @@ from torch import Generator, Tensor
 from mimolearn.detectors import Detector, EQNetEstimator, make_detector
 from mimolearn.detectors.eq_net import Cues
 from mimolearn.detectors.trained import load_detector
-from mimolearn.errors import InvalidInputError, check_one_of, invalid
+from mimolearn.errors import InvalidInputError, invalid
 from mimolearn.plainmodel import Count, PlainModel, Real
 from mimolearn.quantizers import Quantizer, fit_quantizer
 from mimolearn.quantizers.descent import kl_loss, minimise
 from mimolearn.quantizers.trained import load_quantizer
 from mimolearn.scenario import Block, Scenario
+from mimolearn.shipped import read_shipped_toml, shipped_names
 from mimolearn.threads import one_thread
-from mimolearn.tomlfile import parse_toml, read_toml, write_toml
+from mimolearn.tomlfile import read_toml, write_toml
 from mimolearn.training.data import mixed_noise_var, step_generator
 from mimolearn.training.recipe import Db, PlainValue, SnrMix
 from mimolearn.weights import Card, MeasuredSoftBits, read_card, write_weights
 
+_FOLDER = "training/soft_bit_recipes"
 SOFT_BIT_SCHEMA = 1
 _USES_A_CALL = 16_384
 
@@ -112,9 +113,8 @@ class SoftBitRecipe(PlainModel):
     @classmethod
     def shipped(cls, name: str) -> SoftBitRecipe:
         """One of ``shipped_soft_bit_recipes()``."""
-        check_one_of("recipe", name, shipped_soft_bit_recipes())
-        file = resources.files("mimolearn") / "training" / "soft_bit_recipes" / f"{name}.toml"
-        return cls.from_content(parse_toml(file.read_text("utf-8"), name), name, Path())
+        content = read_shipped_toml("recipe", _FOLDER, name)
+        return cls.from_content(content, name, Path())
 
     def to_toml(self) -> str:
         """TOML text that ``from_toml`` reads back to an equal recipe."""
@@ -132,8 +132,7 @@ class FittedSoftBits:
 
 def shipped_soft_bit_recipes() -> tuple[str, ...]:
     """Names of the recipes that come with the library; each makes the weights of its name."""
-    files = (resources.files("mimolearn") / "training" / "soft_bit_recipes").iterdir()
-    return tuple(sorted(f.name.removesuffix(".toml") for f in files if f.name.endswith(".toml")))
+    return shipped_names(_FOLDER)
 
 
 def fit_soft_bits(recipe: SoftBitRecipe, out: str | Path | None = None) -> FittedSoftBits:
