@@ -22,6 +22,7 @@ ROOMS = [
     "tomlfile",
     "shipped",
     "threads",
+    "raycluster",
     "weights",
     "constellation",
     "snr",

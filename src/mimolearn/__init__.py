@@ -26,6 +26,7 @@ from mimolearn.detection import (
 from mimolearn.detectors import Detector, detector_names, make_detector
 from mimolearn.errors import InvalidInputError, MimolearnError, NotSoftError, ResultsFileError
 from mimolearn.exporting import Exported, ExportError, OnnxDetector, export
+from mimolearn.interop import SionnaDetector
 from mimolearn.quantizers import (
     Codes,
     Quantizer,
@@ -82,6 +83,7 @@ __all__ = [
     "ResultsFileError",
     "RunPlan",
     "Scenario",
+    "SionnaDetector",
     "beamformer_names",
     "channels",
     "compare",

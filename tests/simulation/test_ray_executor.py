@@ -12,6 +12,7 @@ import pytest
 from mimolearn import InvalidInputError, MimolearnError
 from mimolearn.scenario import Scenario
 from mimolearn.simulation import Contender, load_results, ray_executor, simulate
+from mimolearn.training import Recipe, sweep
 
 pytest.importorskip("ray", reason="the extra 'ray' is not installed")
 
@@ -129,3 +130,22 @@ def test_missing_ray_is_one_line(monkeypatch):
 def test_choices_that_do_not_fit(options, message):
     with pytest.raises(InvalidInputError, match=message):
         simulate(SCENARIO, PAIR, [0], **options)
+
+
+def test_a_training_sweep_gives_the_same_weights(cluster, tmp_path):
+    recipe = Recipe(
+        name="small",
+        network="lcgnet-s",
+        options={"num_layers": 2},
+        scenario={"num_tx_ant": 2, "num_rx_ant": 4, "constellation": "bpsk"},
+        batch={"channels": 4},
+        validation={"channels": 4, "every": 2},
+        measure={"snr_db": [5.0], "channels": 16},
+        stage=[{"steps": 4}],
+    )
+    serial = sweep(recipe, ["seed=1,2"], out=tmp_path / "serial")
+    arguments = {"executor": "ray", "ray_address": cluster.address}
+    there = sweep(recipe, ["seed=1,2"], out=tmp_path / "ray", **arguments)
+    assert [card.sha256 for _, card in there] == [card.sha256 for _, card in serial]
+    names = {path.name for path in (tmp_path / "ray").iterdir()}
+    assert names == {path.name for path in (tmp_path / "serial").iterdir()}

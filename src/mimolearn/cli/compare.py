@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 
 from mimolearn.cli.app import AsJson, app, stdout
+from mimolearn.cli.words import complete_contenders, complete_scenarios
 from mimolearn.errors import InvalidInputError
 from mimolearn.scenario import Scenario
 
@@ -21,11 +22,21 @@ ScenarioFile = Annotated[
 ]
 ScenarioName = Annotated[
     str | None,
-    typer.Option("--scenario", "-s", help="A scenario that ships; see `list scenarios`."),
+    typer.Option(
+        "--scenario",
+        "-s",
+        help="A scenario that ships; see `list scenarios`.",
+        autocompletion=complete_scenarios,
+    ),
 ]
 Contenders = Annotated[
     list[str] | None,
-    typer.Option("--contender", "-c", help="A receiver, as lmmse or k-best:k=32. Repeat it."),
+    typer.Option(
+        "--contender",
+        "-c",
+        help="A receiver, as lmmse or k-best:k=32. Repeat it.",
+        autocompletion=complete_contenders,
+    ),
 ]
 SnrDb = Annotated[
     str | None, typer.Option("--snr-db", help="SNRs in dB: 0,5,10 or first:last:step.")

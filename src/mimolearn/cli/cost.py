@@ -9,16 +9,27 @@ from typing import Annotated
 import typer
 
 from mimolearn.cli.app import AsJson, app, stdout
+from mimolearn.cli.words import complete_contenders, complete_scenarios
 
 
 @app.command()
 def cost(
     names: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[DETECTOR]...", help="Detectors or weights; all by default."),
+        typer.Argument(
+            metavar="[DETECTOR]...",
+            help="Detectors or weights; all by default.",
+            autocompletion=complete_contenders,
+        ),
     ] = None,
     scenario: Annotated[
-        str, typer.Option("--scenario", "-s", help="A shipped scenario, or a TOML file.")
+        str,
+        typer.Option(
+            "--scenario",
+            "-s",
+            help="A shipped scenario, or a TOML file.",
+            autocompletion=complete_scenarios,
+        ),
     ] = "detnet-30x60-bpsk",
     snr_db: Annotated[
         float, typer.Option("--snr-db", help="Where searches are averaged over vectors.")

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from mimolearn.cli.app import AsJson, app, stdout
+from mimolearn.cli.words import complete_topics
 
 
 @app.command("list")
@@ -16,7 +17,8 @@ def list_things(
     what: Annotated[
         str,
         typer.Argument(
-            help="detectors, quantizers, weights, scenarios, channels, snr or constellations."
+            help="detectors, quantizers, weights, scenarios, channels, snr or constellations.",
+            autocompletion=complete_topics,
         ),
     ] = "all",
     as_json: AsJson = False,

@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
 from mimolearn.cli.app import AsJson, app, stdout
+from mimolearn.cli.words import complete_experiments
 from mimolearn.errors import InvalidInputError
 
 _FOLDER = Path("mimolearn-results") / "reproduction"
@@ -23,7 +24,11 @@ _FOLDER = Path("mimolearn-results") / "reproduction"
 def reproduce(
     names: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[EXPERIMENT]...", help="As lcgnet/fig10, or lcgnet for a paper."),
+        typer.Argument(
+            metavar="[EXPERIMENT]...",
+            help="As lcgnet/fig10, or lcgnet for a paper.",
+            autocompletion=complete_experiments,
+        ),
     ] = None,
     every: Annotated[bool, typer.Option("--all", help="All experiments, on one page.")] = False,
     listed: Annotated[bool, typer.Option("--list", help="List the experiments.")] = False,

@@ -15,6 +15,8 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from rich.table import Table
 
 from mimolearn.cli.app import AsJson, app, stdout
+from mimolearn.cli.sweep import run_sweep
+from mimolearn.cli.words import complete_recipes, complete_scenarios, complete_weights
 
 Out = Annotated[
     Path, typer.Option("--out", "-o", help="Folder for weights, card, log and checkpoint.")
@@ -27,28 +29,65 @@ _WEIGHTS_FOLDER = Path("mimolearn-weights")
 @app.command()
 def train(
     recipe: Annotated[
-        str, typer.Argument(help="A recipe: a TOML file, or the name of one that ships.")
+        str,
+        typer.Argument(
+            help="A recipe: a TOML file, or the name of one that ships.",
+            autocompletion=complete_recipes,
+        ),
     ],
+    sweep: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--sweep", help="One training for each value: seed=1,2,3 or num_layers=5,10. Repeat it."
+        ),
+    ] = None,
+    executor: Annotated[
+        str, typer.Option("--executor", help="Of a sweep: serial or ray.")
+    ] = "serial",
+    workers: Annotated[
+        int, typer.Option("--workers", "-w", help="Processors of a Ray cluster that starts here.")
+    ] = 1,
+    ray_address: Annotated[
+        str | None,
+        typer.Option("--ray-address", help="A running Ray cluster: auto or host:port."),
+    ] = None,
     out: Out = _WEIGHTS_FOLDER,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
     """Train a network as a recipe says: safetensors, a JSON card and a log come out.
 
-    Interrupted, it goes on from its last checkpoint with the same command, bit for bit.
+    Interrupted, it goes on from its last checkpoint with the same command, bit for bit. With
+    --sweep every combination of values is trained, and one table compares them.
 
-    Example: mimolearn train lcgnet-v-32x64-bpsk
+    Example: mimolearn train lcgnet-v-32x64-bpsk --sweep seed=1,2,3
     """
     from mimolearn.training import read_recipe
 
+    if sweep:
+        found = "ray" if ray_address is not None else executor
+        run_sweep(recipe, sweep, out, found, workers, ray_address, as_json, quiet)
+        return
     _train(read_recipe(recipe), out, as_json, quiet)
 
 
 @app.command("fine-tune")
 def fine_tune(
-    weights: Annotated[str, typer.Argument(help="Weights: a shipped name or a .safetensors file.")],
+    weights: Annotated[
+        str,
+        typer.Argument(
+            help="Weights: a shipped name or a .safetensors file.",
+            autocompletion=complete_weights,
+        ),
+    ],
     scenario: Annotated[
-        str, typer.Option("--scenario", "-s", help="A shipped scenario, or a TOML file.")
+        str,
+        typer.Option(
+            "--scenario",
+            "-s",
+            help="A shipped scenario, or a TOML file.",
+            autocompletion=complete_scenarios,
+        ),
     ],
     name: Annotated[str | None, typer.Option("--name", help="Name of the new weights.")] = None,
     steps: Annotated[int, typer.Option("--steps", help="Training steps.")] = 200,

@@ -12,11 +12,11 @@ def complete_scenarios(incomplete: str) -> list[str]:
 
 def complete_contenders(incomplete: str) -> list[str]:
     """Detectors and trained ones."""
-    from mimolearn.detectors import detector_names
+    from mimolearn.detectors import detector_names, peer_names
     from mimolearn.weights import read_card, shipped_weights
 
     trained = [name for name in shipped_weights() if read_card(name).kind == "detector"]
-    return _starting((*detector_names(), *trained), incomplete)
+    return _starting((*detector_names(), *trained, *peer_names()), incomplete)
 
 
 def complete_parts(incomplete: str) -> list[str]:
@@ -35,10 +35,28 @@ def complete_weights(incomplete: str) -> list[str]:
 
 
 def complete_recipes(incomplete: str) -> list[str]:
-    """Recipes that ship."""
-    from mimolearn.training import shipped_recipes
+    """Recipes that ship, of every family."""
+    from mimolearn.training import (
+        shipped_beam_recipes,
+        shipped_recipes,
+        shipped_soft_bit_recipes,
+    )
 
-    return _starting(shipped_recipes(), incomplete)
+    names = (*shipped_recipes(), *shipped_soft_bit_recipes(), *shipped_beam_recipes())
+    return _starting(names, incomplete)
+
+
+def complete_experiments(incomplete: str) -> list[str]:
+    """Published figures and tables."""
+    from mimolearn.experiments import experiment_names
+
+    return _starting(tuple(experiment_names()), incomplete)
+
+
+def complete_topics(incomplete: str) -> list[str]:
+    """What ``list`` lists."""
+    topics = ("detectors", "quantizers", "weights", "scenarios", "channels", "snr")
+    return _starting((*topics, "constellations", "all"), incomplete)
 
 
 def _starting(words: tuple[str, ...], incomplete: str) -> list[str]:

@@ -92,6 +92,21 @@ _DETECTORS: dict[str, type[Detector]] = {
 }
 
 
+# Other libraries' detectors, see ``interop``.
+_PEERS: dict[str, type[Detector]] = {}
+
+
+def register_peer(cls: type[Detector]) -> type[Detector]:
+    """Let another library's detector, wrapped to the contract, be made by its name."""
+    _PEERS[cls.name] = cls
+    return cls
+
+
+def peer_names() -> tuple[str, ...]:
+    """Names of other libraries' detectors that ``make_detector`` knows too."""
+    return tuple(_PEERS)
+
+
 def detector_names() -> tuple[str, ...]:
     """Names that ``make_detector`` knows, in the order of the documentation."""
     return tuple(_DETECTORS)
@@ -99,7 +114,8 @@ def detector_names() -> tuple[str, ...]:
 
 def detector_class(name: str) -> type[Detector]:
     """The class behind a name; InvalidInputError names the nearest known one."""
-    return _DETECTORS[check_one_of("detector", name, _DETECTORS)]
+    known = _DETECTORS | _PEERS
+    return known[check_one_of("detector", name, known)]
 
 
 def make_detector(name: str, constellation: Constellation | str, /, **options: Any) -> Detector:
@@ -160,5 +176,7 @@ __all__ = [
     "detector_class",
     "detector_names",
     "make_detector",
+    "peer_names",
     "quantize_lcgnet",
+    "register_peer",
 ]

@@ -42,8 +42,8 @@ def subject(
         name = str(part)
         if name in shipped_beams():
             raise ExportError(
-                f"export: {name!r} is a beamformer: its layers solve linear systems per user and "
-                "take gradients, which is not written as a graph"
+                f"export: {name!r} is a beamformer: it starts from singular vectors and solves "
+                "general linear systems, for which ONNX has no operators"
             )
         card = read_card(name) if is_weights_name(name) else None
     recipe: dict[str, Any] = card.recipe if card is not None else {}

@@ -169,45 +169,11 @@ RULES: dict[str, Callable[..., Any]] = {
 }
 """By the operator's name: what it does where a complex number comes in or goes out."""
 
-PLACES = frozenset(
-    [
-        "mT",
-        "t",
-        "transpose",
-        "permute",
-        "expand",
-        "flatten",
-        "unflatten",
-        "reshape",
-        "view",
-        "view_as",
-        "unsqueeze",
-        "squeeze",
-        "select",
-        "slice",
-        "diagonal",
-        "diag_embed",
-        "index",
-        "gather",
-        "contiguous",
-        "clone",
-        "alias",
-        "detach",
-        "lift_fresh_copy",
-        "zeros_like",
-        "sum",
-        "mean",
-        "cumsum",
-        "unbind",
-        "chunk",
-        "split",
-        "tensor_split",
-        "repeat",
-        "flip",
-        "broadcast_to",
-        "movedim",
-    ]
-)
+# As words of a text: a list of strings would take a line each.
+_PLACES = """mT t transpose permute expand flatten unflatten reshape view view_as unsqueeze squeeze
+select slice diagonal diag_embed index gather contiguous clone alias detach lift_fresh_copy
+zeros_like sum mean cumsum unbind chunk split tensor_split repeat flip broadcast_to movedim"""
+PLACES = frozenset(_PLACES.split())
 """Operators that move or add entries: done to both parts alike."""
 
 JOINS = frozenset(("cat", "stack", "concat"))

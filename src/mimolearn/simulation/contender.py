@@ -18,6 +18,7 @@ from mimolearn.detectors import (
     detector_class,
     detector_names,
     make_detector,
+    peer_names,
 )
 from mimolearn.detectors.text import parse_option
 from mimolearn.detectors.trained import load_detector
@@ -72,7 +73,8 @@ class Contender:
             if is_weights_name(self.name):
                 object.__setattr__(self, "weights", _weights_digest(self.name, options))
             else:
-                check_one_of("detector", self.name, (*detector_names(), *shipped_weights()))
+                known = (*detector_names(), *shipped_weights(), *peer_names())
+                check_one_of("detector", self.name, known)
                 _check_buildable(self.name, options)
                 if self._inner_weights():
                     object.__setattr__(self, "weights", read_card(self._inner_weights()).sha256)

@@ -7,14 +7,12 @@ while it works. Results come back to the caller, which alone writes the results 
 from __future__ import annotations
 
 import functools
-import importlib
-import logging
 import shutil
-import socket
 import tempfile
 from typing import Any
 
-from mimolearn.errors import InvalidInputError, MimolearnError, invalid
+from mimolearn.errors import MimolearnError
+from mimolearn.raycluster import connect, import_ray
 from mimolearn.scenario import Scenario
 from mimolearn.simulation.chunk import ChunkResult
 from mimolearn.simulation.contender import Contender
@@ -22,7 +20,6 @@ from mimolearn.simulation.executors import Executor, Reply, Task, Worker, setup_
 
 # Ctrl-C is looked at this often while nothing arrives.
 _PATIENCE_S = 1.0
-_CONNECT_S = 10.0
 
 
 class RayExecutor(Executor):
@@ -112,53 +109,6 @@ class RayExecutor(Executor):
                     f"ray: contender {label!r} has key {theirs} on a worker and {ours} here; the "
                     "cluster needs the same version of mimolearn and the same weights"
                 )
-
-
-def import_ray() -> Any:
-    """The module. Raises InvalidInputError where it is not installed."""
-    try:
-        return importlib.import_module("ray")
-    except ImportError:
-        raise InvalidInputError(
-            "executor: got 'ray', which is not installed; pip install 'mimolearn[ray]'"
-        ) from None
-
-
-def connect(ray: Any, num_workers: int, address: str | None, folder: str | None) -> bool:
-    """Connect to a cluster, or start one that keeps its files in folder.
-
-    Returns True if the connection is ours to end: a caller's own is taken as it is.
-    """
-    if ray.is_initialized():
-        return False
-    if address is None:
-        cluster = {"num_cpus": num_workers, "include_dashboard": False, "_temp_dir": folder}
-    else:
-        cluster = {"address": address}
-        check_reachable(address)
-    try:
-        ray.init(log_to_driver=False, logging_level=logging.ERROR, **cluster)
-    except (ConnectionError, ValueError, RuntimeError) as error:
-        line = str(error).partition("\n")[0]
-        where = "this machine" if address is None else address
-        raise MimolearnError(f"ray: no cluster at {where}: {line}") from None
-    return True
-
-
-def check_reachable(address: str) -> None:
-    """Refuse an address where nothing listens, which Ray itself would try for five minutes.
-
-    "auto" and names without a port are left to Ray.
-    """
-    host, colon, port = address.removeprefix("ray://").rpartition(":")
-    if not colon:
-        return
-    if not host or not port.isdecimal():
-        raise invalid("ray_address", address, "auto, host:port or ray://host:port")
-    try:
-        socket.create_connection((host, int(port)), _CONNECT_S).close()
-    except (OSError, OverflowError) as error:
-        raise MimolearnError(f"ray: no cluster at {address}: {error}") from None
 
 
 @functools.lru_cache(maxsize=2)

@@ -1,0 +1,74 @@
+"""`mimolearn train --sweep`: what a sweep prints."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from rich import box
+from rich.table import Table
+
+from mimolearn.cli.app import stdout
+
+
+def run_sweep(
+    recipe: str,
+    texts: list[str],
+    out: Path,
+    executor: str,
+    workers: int,
+    ray_address: str | None,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Train all members and print one table, or JSON, of what they measured."""
+    from mimolearn.training import parse_axis, sweep
+
+    axes = [parse_axis(text) for text in texts]
+    results = sweep(
+        recipe,
+        axes,
+        out=out,
+        executor=executor,
+        workers=workers,
+        ray_address=ray_address,
+        progress=None if quiet else _say,
+    )
+    if as_json:
+        content = [card.model_dump(mode="json") for _, card in results]
+        sys.stdout.write(json.dumps(content, indent=2) + "\n")
+        return
+    columns = ("validation loss", "measured", "steps", "CPU s", "weights")
+    table = Table(*(axis.field for axis in axes), *columns, box=box.SIMPLE_HEAD, pad_edge=False)
+    best = min(card.validation_loss for _, card in results)
+    for member, card in results:
+        table.add_row(
+            *map(str, member.values),
+            f"{card.validation_loss:.4g}" + (" *" if card.validation_loss == best else ""),
+            measured(card),
+            str(card.steps),
+            f"{card.seconds:.0f}",
+            card.name,
+        )
+    console = stdout()
+    console.print(table)
+    console.print(
+        f"* the least of {len(results)}, on each one's own validation set. Folder: {out}",
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
+def measured(card: Any) -> str:
+    """What a card says of new channels, in a few words."""
+    words = [f"BER {m.ber:.2e} at {m.snr_db:g} dB" for m in card.measured]
+    words += [f"{m.kl_mbit:.2f} mbit at {m.snr_db:g} dB" for m in card.soft_bits]
+    words += [f"SER {m.ser:.2e} at {m.snr_db:g} dB" for m in card.beams_measured]
+    return ", ".join(words)
+
+
+def _say(event: Any) -> None:
+    how = "there already" if event.kept else "trained"
+    sys.stderr.write(f"{event.done}/{event.total} {event.name}: {how}\n")

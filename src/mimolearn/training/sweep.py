@@ -1,0 +1,214 @@
+"""One recipe trained with several seeds, sizes or other values: a result for each."""
+
+from __future__ import annotations
+
+import itertools
+import re
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from mimolearn.detectors.text import parse_option
+from mimolearn.errors import InvalidInputError, check_one_of, invalid
+from mimolearn.raycluster import cluster
+from mimolearn.scenario import Scenario
+from mimolearn.training.any_recipe import AnyRecipe, read_recipe
+from mimolearn.training.beam_recipe import BeamRecipe
+from mimolearn.training.loop import train
+from mimolearn.training.recipe import Recipe
+from mimolearn.training.soft_bits import SoftBitRecipe
+from mimolearn.weights import Card, read_card, write_atomically
+
+_MOST_MEMBERS = 1000
+_KINDS: dict[str, type[AnyRecipe]] = {
+    cls.__name__: cls for cls in (Recipe, BeamRecipe, SoftBitRecipe)
+}
+
+PlainValue = bool | int | float | str
+
+
+class Axis(NamedTuple):
+    """field: of a recipe, as "seed", "num_layers" or "scenario.num_rx_ant"; its values."""
+
+    field: str
+    values: tuple[PlainValue, ...]
+
+
+class Member(NamedTuple):
+    """A recipe of a sweep, and its values, axis by axis."""
+
+    recipe: AnyRecipe
+    values: tuple[PlainValue, ...]
+
+
+class SweepEvent(NamedTuple):
+    """Sent when a member is done: its name, how many are, and whether it had been before."""
+
+    name: str
+    done: int
+    total: int
+    kept: bool
+
+
+def parse_axis(text: str) -> Axis:
+    """An axis from text.
+
+    >>> parse_axis("seed=1,2,3")
+    Axis(field='seed', values=(1, 2, 3))
+    """
+    field, equals, rest = text.partition("=")
+    parts = [part.strip() for part in rest.split(",")]
+    if not equals or not re.fullmatch(r"[a-z_]+(\.[a-z_]+)*", field.strip()) or not all(parts):
+        raise invalid("sweep", text, "field=value,value, as seed=1,2,3")
+    values = tuple(parse_option(text, f"value={part}")[1] for part in parts)
+    if len(set(map(str, values))) < len(values):
+        raise invalid("sweep", text, "different values")
+    return Axis(field.strip(), values)
+
+
+def members(recipe: AnyRecipe | str | Path, axes: Sequence[Axis | str]) -> tuple[Member, ...]:
+    """The recipes of a sweep: every combination of values, each with a name that tells it.
+
+    A field may be one of the recipe, an option of its network, or one of its scenario.
+    Raises InvalidInputError for an unknown field, and for values that make no recipe.
+    """
+    recipe = read_recipe(recipe)
+    found = [axis if isinstance(axis, Axis) else parse_axis(axis) for axis in axes]
+    if not found:
+        raise invalid("sweep", "<nothing>", "at least one field with its values")
+    paths = [_path(recipe, axis.field) for axis in found]
+    if len(set(paths)) < len(paths):
+        raise invalid("sweep", ", ".join(axis.field for axis in found), "different fields")
+    combinations = list(itertools.product(*(axis.values for axis in found)))
+    if len(combinations) > _MOST_MEMBERS:
+        raise invalid("sweep", f"<{len(combinations)} trainings>", f"at most {_MOST_MEMBERS}")
+    return tuple(Member(_changed(recipe, found, paths, values), values) for values in combinations)
+
+
+def sweep(
+    recipe: AnyRecipe | str | Path,
+    axes: Sequence[Axis | str],
+    *,
+    out: str | Path,
+    executor: str = "serial",
+    workers: int = 1,
+    ray_address: str | None = None,
+    progress: Callable[[SweepEvent], None] | None = None,
+) -> tuple[tuple[Member, Card], ...]:
+    """Train every member and return its card, in the order of the values.
+
+    axes: as "seed=1,2,3", or Axis objects. out: the folder for weights, cards and logs of all. A
+    member whose finished card lies there is not trained again, and one that was cut off goes on
+    from its checkpoint (with Ray: begins again). executor: "serial", or "ray": one task a member on
+    a cluster, of ``workers`` processors here unless ray_address names one; files are written by
+    this process. The weights are the same bit for bit, wherever they were trained on like machines.
+    Raises InvalidInputError, one line, for what is wrong in a recipe.
+    """
+    check_one_of("executor", executor, ("serial", "ray"))
+    found, folder = members(recipe, axes), Path(out)
+    folder.mkdir(parents=True, exist_ok=True)
+    kept = [member for member in found if _finished(member, folder)]
+    left = [member for member in found if member not in kept]
+    done = 0
+    for member in kept:
+        done += 1
+        _tell(progress, member, done, len(found), kept=True)
+    trained = (
+        _serially(left, folder)
+        if executor == "serial"
+        else _on_ray(left, folder, workers, ray_address)
+    )
+    for member in trained:
+        done += 1
+        _tell(progress, member, done, len(found), kept=False)
+    return tuple((member, read_card(_weights(member, folder))) for member in found)
+
+
+def _serially(left: list[Member], folder: Path) -> Iterator[Member]:
+    for member in left:
+        train(member.recipe, out=folder)
+        yield member
+
+
+def _on_ray(
+    left: list[Member], folder: Path, workers: int, address: str | None
+) -> Iterator[Member]:
+    if not left:
+        return
+    with cluster(workers, address) as ray:
+        task = ray.remote(num_cpus=1, max_retries=-1)(_train_elsewhere)
+        running = {
+            task.remote(type(m.recipe).__name__, m.recipe.model_dump_json()): m for m in left
+        }
+        while running:
+            ready, _ = ray.wait(list(running), num_returns=1)
+            for reference in ready:
+                member = running.pop(reference)
+                for name, data in ray.get(reference).items():
+                    write_atomically(folder / name, data)
+                yield member
+
+
+def _train_elsewhere(kind: str, text: str) -> dict[str, bytes]:
+    """What a training writes, by file name; the card last, because it says that all is there."""
+    recipe = _KINDS[kind].model_validate_json(text)
+    with tempfile.TemporaryDirectory() as place:
+        train(recipe, out=place)
+        files = sorted(Path(place).iterdir(), key=lambda path: path.suffix == ".json")
+        return {path.name: path.read_bytes() for path in files}
+
+
+def _finished(member: Member, folder: Path) -> bool:
+    path = _weights(member, folder)
+    if not path.exists() or not path.with_suffix(".json").exists():
+        return False
+    if read_card(path).recipe_key != member.recipe.key():
+        raise InvalidInputError(
+            f"out: {path} was trained by another recipe; use another folder, or remove it"
+        )
+    return True
+
+
+def _weights(member: Member, folder: Path) -> Path:
+    return folder / f"{member.recipe.name}.safetensors"
+
+
+def _tell(
+    progress: Callable[[SweepEvent], None] | None, member: Member, done: int, total: int, kept: bool
+) -> None:
+    if progress is not None:
+        progress(SweepEvent(member.recipe.name, done, total, kept))
+
+
+def _path(recipe: AnyRecipe, field: str) -> str:
+    """Where a field stands in the recipe."""
+    content = recipe.model_dump(mode="json")
+    if "." in field or field in content:
+        head = field.partition(".")[0]
+        check_one_of("sweep", head, content)
+        return field
+    if field in Scenario.model_fields and isinstance(recipe, Recipe | SoftBitRecipe):
+        return f"scenario.{field}"
+    return f"options.{field}"
+
+
+def _changed(
+    recipe: AnyRecipe, axes: list[Axis], paths: list[str], values: tuple[PlainValue, ...]
+) -> AnyRecipe:
+    content: dict[str, Any] = recipe.model_dump(mode="json")
+    words = [recipe.name]
+    for axis, path, value in zip(axes, paths, values, strict=True):
+        *heads, last = path.split(".")
+        place = content
+        for head in heads:
+            place = place[head] if isinstance(place, dict) and head in place else None
+            if not isinstance(place, dict):
+                raise invalid("sweep", axis.field, f"a field of the recipe {recipe.name!r}")
+        place[last] = value
+        words.append(f"{last.replace('_', '-')}-{value}".lower())
+    content["name"] = re.sub(r"[^a-z0-9.-]", "-", ".".join(words))[:80]
+    try:
+        return type(recipe)(**content)
+    except InvalidInputError as error:
+        raise InvalidInputError(f"sweep: {', '.join(words[1:])}: {error}") from None

@@ -1,0 +1,286 @@
+"""Exported files count the errors that the library counts, and say what they are."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import mimolearn as ml
+from mimolearn import exporting
+from mimolearn.cli import main
+from mimolearn.exporting import factors
+from mimolearn.exporting.pairs import Pair
+from mimolearn.exporting.programs import detector_program
+from mimolearn.exporting.runtime import session
+
+README = Path(__file__).parents[2] / "README.md"
+
+
+def link(num_tx_ant: int, num_rx_ant: int, constellation: str) -> ml.Scenario:
+    return ml.Scenario(
+        num_tx_ant=num_tx_ant,
+        num_rx_ant=num_rx_ant,
+        constellation=constellation,
+        channel_reuse=2,
+        snr_definition="per_stream",
+    )
+
+
+# Small and, where that makes no other graph, untrained: complex products and a choice of levels,
+# a factorisation and features of the channel, and a network behind sorted streams.
+WRITTEN = {
+    "lcgnet-v": ({"num_tx_ant": 2, "num_layers": 2}, link(2, 4, "16-qam"), 12.0),
+    "tap-net": ({"num_layers": 2, "adaptive": True}, link(2, 3, "qpsk"), 6.0),
+    "eq-net": ({"num_tx_ant": 2}, link(2, 2, "16-qam"), 14.0),
+}
+# The other families, whose graphs have no other operators; all shipped weights were written once,
+# see docs/deployment.md.
+TRACED = {
+    "qlcgnet-v": ({"num_tx_ant": 2, "num_layers": 2}, link(2, 3, "bpsk")),
+    "detnet": ({"num_tx_ant": 2, "num_layers": 2}, link(2, 4, "bpsk")),
+    "equi-net": ({"num_layers": 2}, link(2, 4, "qpsk")),
+    "deep-cg": ({"num_layers": 3}, link(2, 6, "16-qam")),
+    "eq-net": ({"num_tx_ant": 2, "cues": "ep", "num_iter": 2}, link(2, 2, "qpsk")),
+}
+LMMSE = link(3, 3, "16-qam")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("onnx")
+
+
+@pytest.fixture(scope="module")
+def lmmse(folder: Path) -> ml.Exported:
+    """A classical detector too is a program."""
+    return ml.export("lmmse", folder / "receiver.onnx", scenario=LMMSE, snr_db=18.0)
+
+
+@pytest.mark.parametrize("name", TRACED)
+def test_the_real_form_is_the_detector(name: str) -> None:
+    options, scenario = TRACED[name]
+    detector = ml.make_detector(name, scenario.constellation, **options).eval()
+    program = detector_program(detector, scenario.num_rx_ant, scenario.num_tx_ant)
+    block = scenario.draw(10.0, 50, torch.Generator().manual_seed(1))
+    expected = detector(block.y, block.h, block.noise_var)
+    y, h = torch.view_as_real(block.y), torch.view_as_real(block.h)
+    with torch.no_grad():
+        llr, indices = program.real(y, h, block.noise_var)
+    assert torch.equal(indices, expected.indices())
+    torch.testing.assert_close(llr, expected.llr(), rtol=2e-3, atol=2e-3)
+
+
+@pytest.mark.parametrize("name", WRITTEN)
+def test_a_detector_counts_the_same_errors(name: str, folder: Path) -> None:
+    options, scenario, snr_db = WRITTEN[name]
+    detector = ml.make_detector(name, scenario.constellation, **options).eval()
+    path = folder / f"{name}.onnx"
+    found = ml.export(detector, path, scenario=scenario, snr_db=snr_db)
+    check = found.check
+    assert found.files == (path,)
+    assert check.library == check.onnx
+    assert check.same
+    assert check.library.bit_errors > 20
+    assert (
+        check.bits == check.vectors * scenario.num_tx_ant * detector.constellation.bits_per_symbol
+    )
+    assert check.llr_difference < 2e-3 * max(check.llr_size, 1)
+    _other_batches_agree(detector, path, scenario)
+
+
+def _other_batches_agree(detector: ml.Detector, path: Path, scenario: ml.Scenario) -> None:
+    run = session(path)
+    for batch, vectors in ((1, 1), (5, 1), (2, 7)):
+        wide = ml.Scenario(**{**scenario.model_dump(), "channel_reuse": vectors})
+        block = wide.draw(10.0, batch, torch.Generator().manual_seed(batch))
+        expected = detector(block.y, block.h, block.noise_var)
+        inputs = {
+            "y": torch.view_as_real(block.y).numpy(),
+            "h": torch.view_as_real(block.h).numpy(),
+            "noise_var": block.noise_var.numpy().copy(),
+        }
+        llr, indices = run.run(["llr", "indices"], inputs)
+        assert llr.dtype == np.float32
+        assert np.array_equal(indices, expected.indices().numpy())
+        np.testing.assert_allclose(llr, expected.llr().detach().numpy(), rtol=2e-3, atol=2e-3)
+
+
+@pytest.mark.parametrize("name", ["max-mi-2x2-64qam-24", "eq-net-2x2-64qam-24"])
+def test_a_quantiser_is_two_files_that_store_the_same(
+    name: str, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["export", name, str(folder / f"{name}.onnx"), "--json"]
+    code, text, error = _run(words, monkeypatch, capsys)
+    assert (code, error) == (0, "")
+    found = json.loads(text)
+    assert [Path(path).name for path in found["files"]] == [f"{name}.onnx", f"{name}-decoder.onnx"]
+    assert found["same"]
+    assert found["library"] == found["onnx"]
+    assert found["library"]["bit_errors"] > 100
+    encoder, decoder = map(session, found["files"])
+    quantizer = ml.load(name)
+    llr = 6 * torch.randn((11, 2, 6), generator=torch.Generator().manual_seed(1))
+    rows = llr.reshape(-1, quantizer.streams_per_group(), 6).numpy()
+    codes = encoder.run(None, {"llr": rows})[0]
+    assert np.array_equal(codes.reshape(quantizer.indices(llr).shape), quantizer.indices(llr))
+    back = decoder.run(None, {"codes": codes})[0].reshape(llr.shape)
+    np.testing.assert_allclose(back, quantizer.through(llr), rtol=1e-4, atol=1e-4)
+
+
+def test_a_file_says_what_it_is(lmmse: ml.Exported) -> None:
+    (path,) = lmmse.files
+    assert lmmse.check.same
+    said = session(path).get_modelmeta().custom_metadata_map
+    assert said["kind"] == "detector"
+    assert said["network"] == "lmmse"
+    assert said["mimolearn_version"] == ml.__version__
+    assert (said["constellation"], said["num_rx_ant"], said["num_tx_ant"]) == ("16-qam", "3", "3")
+    assert said["snr_definition"] == "per_stream"
+    assert "total over both parts" in said["noise_convention"]
+    assert set(json.loads(said["input_layout"])) == {"y", "h", "noise_var"}
+    points = np.array(json.loads(said["points"])) @ [1, 1j]
+    np.testing.assert_allclose(points, ml.Constellation("16-qam").points.numpy(), atol=1e-6)
+    assert ml.Scenario(**json.loads(said["scenario"])).key() == LMMSE.key()
+
+
+def test_a_file_is_a_contender_like_any_other(lmmse: ml.Exported) -> None:
+    contenders = ["lmmse", ml.Contender.from_detector("file", ml.OnnxDetector(lmmse.files[0]))]
+    result = ml.simulate(LMMSE, contenders, snr_db=[18.0], max_vectors=2000)
+    ours, file = (curve.points[0].counts for curve in result.curves)
+    assert (ours.bit_errors, ours.vectors) == (file.bit_errors, file.vectors)
+    with pytest.raises(ml.InvalidInputError, match=r"^h: .*which was exported"):
+        ml.OnnxDetector(lmmse.files[0])(torch.ones(1, 4) + 0j, torch.ones(4, 3) + 0j, 1.0)
+
+
+def test_a_file_that_counts_differently_fails_the_command(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What is written belongs to a worse detector than what is checked."""
+    scenario = link(3, 3, "qpsk")
+    toml = folder / "link.toml"
+    toml.write_text(scenario.to_toml())
+    true_program = exporting.detector_program
+    monkeypatch.setattr(
+        exporting,
+        "detector_program",
+        lambda _, *size: true_program(ml.make_detector("mrc", "qpsk"), *size),
+    )
+    out = folder / "worse.onnx"
+    words = ["export", "lmmse", str(out), "--scenario", str(toml), "--snr-db", "12"]
+    code, text, error = _run(words, monkeypatch, capsys)
+    assert code == 1, error
+    assert "ONNX Runtime" in text
+    assert error == "error: the file counts other errors than the library\n"
+
+
+def _run(
+    words: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> tuple[int, str, str]:
+    monkeypatch.setattr(sys, "argv", ["mimolearn", *words])
+    with pytest.raises(SystemExit) as stop:
+        main()
+    code = stop.value.code
+    return (code if isinstance(code, int) else 0), *capsys.readouterr()
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["sphere", "out.onnx", "-s", "oamp-4x4-16qam", "--snr-db", "20"], "in a search"),
+        (["lmmse", "out.onnx"], "scenario: name one"),
+        (["lmmse", "out.onnx", "-s", "oamp-4x4-16qam"], "snr_db: give the SNR"),
+        (["lmmse", "out.pt", "-s", "oamp-4x4-16qam"], "path: got 'out.pt'"),
+        (["lmmze", "out.onnx", "-s", "oamp-4x4-16qam", "--snr-db", "20"], "did you mean"),
+        (["unfolded-mser-qpsk", "out.onnx"], "is a beamformer"),
+    ],
+)
+def test_what_cannot_be_exported_gets_one_line(
+    words: list[str],
+    expected: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    code, out, error = _run(["export", *words], monkeypatch, capsys)
+    assert (code, out) == (2, "")
+    assert error.startswith("error: ")
+    assert error.count("\n") == 1
+    assert expected in error
+    assert not list(tmp_path.iterdir())
+
+
+def test_without_the_extra_there_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    words = ["export", "lcgnet-s-32x64-bpsk", str(tmp_path / "out.onnx")]
+    code, _, error = _run(words, monkeypatch, capsys)
+    assert code == 2
+    assert error == (
+        "error: export: needs the package onnxruntime; install it with: "
+        "pip install 'mimolearn[onnx]'\n"
+    )
+
+
+def test_the_readme_s_example_runs_with_onnxruntime_alone(lmmse: ml.Exported) -> None:
+    blocks = re.findall(r"```python\n(.*?)```", README.read_text("utf-8"), re.DOTALL)
+    (example,) = [block for block in blocks if "import onnxruntime" in block]
+    blocked = "import sys\nfor name in ('mimolearn', 'torch', 'onnx'): sys.modules[name] = None\n"
+    found = subprocess.run(
+        [sys.executable, "-c", blocked + example],
+        cwd=lmmse.files[0].parent,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert found.returncode == 0, found.stderr
+    # It prints the share of wrong symbols, at an SNR where a receiver works and is not perfect.
+    assert 0 < float(found.stdout) < 0.5
+
+
+@pytest.mark.parametrize("size", [1, 2, 5, 8])
+@pytest.mark.parametrize("is_complex", [False, True])
+def test_unrolled_factorisations(size: int, is_complex: bool) -> None:
+    dtype = torch.complex128 if is_complex else torch.float64
+    generator = torch.Generator().manual_seed(size)
+    root = torch.randn((3, 2, size, size + 2), generator=generator, dtype=dtype)
+    right = torch.randn((3, 2, size, 4), generator=generator, dtype=dtype)
+    matrix = root @ root.mH
+
+    def part(x: torch.Tensor) -> torch.Tensor | Pair:
+        return Pair(x.real, x.imag) if is_complex else x
+
+    def whole(x: torch.Tensor | Pair) -> torch.Tensor:
+        return torch.complex(x.real, x.imag) if isinstance(x, Pair) else x
+
+    factor = factors.cholesky(part(matrix))
+    torch.testing.assert_close(whole(factor), torch.linalg.cholesky(matrix))
+    inverse = factors.cholesky_inverse(factor)
+    torch.testing.assert_close(whole(inverse), torch.linalg.inv(matrix))
+    solved = factors.cholesky_solve(part(right), factor)
+    torch.testing.assert_close(whole(solved), torch.linalg.solve(matrix, right))
+
+
+def test_a_matrix_without_a_factor_gives_nan_for_itself_alone() -> None:
+    matrix = torch.eye(3, dtype=torch.float64).repeat(2, 1, 1)
+    matrix[1, 1, 1] = -1
+    factor = factors.cholesky(matrix)
+    assert isinstance(factor, torch.Tensor)
+    assert torch.equal(factor[0], torch.eye(3, dtype=torch.float64))
+    assert torch.isnan(factor[1]).any()
+
+
+def test_sorted_search_is_torch_s() -> None:
+    boundaries = torch.tensor([[-1.0, 0.0, 0.0, 2.0], [0.0, 1.0, 2.0, 3.0]])
+    values = torch.tensor([[-2.0, -1.0, 0.0, 0.5, 5.0], [1.0, 2.5, 3.0, 4.0, -1.0]])
+    for right in (False, True):
+        found = factors.searchsorted(boundaries, values, right=right)
+        assert torch.equal(found, torch.searchsorted(boundaries, values, right=right))
