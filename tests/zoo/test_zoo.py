@@ -20,7 +20,7 @@ def test_weights_come_from_their_recipe(name):
 
 
 # Recipes for larger machines than the one that trains the others, or more patience.
-WITHOUT_WEIGHTS = {"detnet-30x60-bpsk-30", "detnet-30x60-bpsk-90", "detnet-32-qpsk"}
+WITHOUT_WEIGHTS = {"detnet-30x60-bpsk-30", "detnet-30x60-bpsk-90"}
 
 
 def test_every_recipe_has_its_weights():

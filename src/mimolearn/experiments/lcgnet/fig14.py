@@ -26,7 +26,7 @@ def _panel(num_rx_ant: int) -> ErrorRatePanel:
                 start="chebyshev",
                 stage=Stage(steps=300, learning_rate=0.005),
             ),
-            Network("detnet", "detnet-32-qpsk"),
+            Network("detnet", f"detnet-32x{num_rx_ant}-qpsk"),
             *(("sphere",) if num_rx_ant > 32 else ()),
         ),
         snr_db=_SNRS[num_rx_ant],
@@ -68,7 +68,7 @@ EXPERIMENT = Experiment(
         ),
     ),
     notes=(
-        "DetNet is waited for: its curves and statements come with its weights, whose recipe "
-        "(detnet-32-qpsk, the paper's sizes and 30 layers) takes half an hour.",
+        "DetNet has the paper's sizes, 4 Nt and 2 Nt, but 20 layers in place of 30. "
+        "Its weights are alike for all streams: trained so, a network takes a minute or two.",
     ),
 )
