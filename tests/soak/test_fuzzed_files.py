@@ -8,13 +8,26 @@ from random import Random
 import pytest
 
 from mimolearn import InvalidInputError
+from mimolearn.beamscenario import shipped_beam_scenarios
 from mimolearn.scenario import shipped_scenarios
-from mimolearn.simulation import load_comparison
+from mimolearn.simulation import load_beam_comparison, load_comparison
 from mimolearn.tomlfile import write_toml
-from mimolearn.training import read_recipe, shipped_recipes
+from mimolearn.training import (
+    read_recipe,
+    shipped_beam_recipes,
+    shipped_recipes,
+    shipped_soft_bit_recipes,
+)
 
-SCENARIOS = resources.files("mimolearn") / "scenarios"
-RECIPES = resources.files("mimolearn") / "training" / "recipes"
+PACKAGE = resources.files("mimolearn")
+# Each kind of file, where those that ship are, and what reads one.
+KINDS = {
+    "scenario": ("scenarios", shipped_scenarios(), load_comparison),
+    "recipe": ("training/recipes", shipped_recipes(), read_recipe),
+    "recipe for soft bits": ("training/soft_bit_recipes", shipped_soft_bit_recipes(), read_recipe),
+    "beamforming scenario": ("beamscenarios", shipped_beam_scenarios(), load_beam_comparison),
+    "recipe for beamformers": ("training/beam_recipes", shipped_beam_recipes(), read_recipe),
+}
 
 VALUES = [
     *(0, 1, -1, 3, 2**31, 2**63 - 1, 0.5, -0.0, 1e308, float("nan"), float("inf"), True, False),
@@ -79,15 +92,10 @@ def spoilt_file(random, texts, path):
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize(
-    ("kind", "folder", "names", "read"),
-    [
-        ("scenario", SCENARIOS, shipped_scenarios(), load_comparison),
-        ("recipe", RECIPES, shipped_recipes(), lambda path: read_recipe(str(path))),
-    ],
-)
-def test_spoilt_files_are_read_or_refused_in_one_line(kind, folder, names, read, tmp_path, trials):
-    texts = [Path(str(folder / f"{name}.toml")).read_text() for name in names]
+@pytest.mark.parametrize("kind", KINDS)
+def test_spoilt_files_are_read_or_refused_in_one_line(kind, tmp_path, trials):
+    folder, names, read = KINDS[kind]
+    texts = [Path(str(PACKAGE / folder / f"{name}.toml")).read_text() for name in names]
     random = Random(11)
     path = tmp_path / "spoilt.toml"
     refused = 0
@@ -95,7 +103,7 @@ def test_spoilt_files_are_read_or_refused_in_one_line(kind, folder, names, read,
     for _ in range(count):
         spoilt_file(random, texts, path)
         try:
-            read(path)
+            read(str(path))
         except InvalidInputError as error:
             line = str(error)
             assert "spoilt.toml" in line

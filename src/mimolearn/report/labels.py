@@ -1,0 +1,95 @@
+"""Where names of points are written: beside them, and over nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from typing import NamedTuple
+
+# Of letters of 11 and 12 pixels, the wider for bold ones.
+_LETTER, _BOLD_LETTER, _LINE = 6.2, 7.4, 15.0
+_SIDES = (
+    *("top right", "bottom right", "top left", "bottom left"),
+    *("middle right", "middle left", "top center", "bottom center"),
+)
+
+
+class Mark(NamedTuple):
+    """A point in pixels from the upper left: its middle, its size, and the ends of its bar."""
+
+    x: float
+    y: float
+    radius: float
+    top: float
+    bottom: float
+
+
+class Box(NamedTuple):
+    """A rectangle in pixels from the upper left."""
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+    def meets(self, other: Box) -> bool:
+        across = self.left < other.right and other.left < self.right
+        return across and self.top < other.bottom and other.top < self.bottom
+
+
+def place_labels(
+    marks: dict[str, Mark],
+    first: Collection[str],
+    lines: Sequence[Box],
+    width: float,
+    height: float,
+) -> dict[str, str | None]:
+    """A side for each name, or None where no side is free.
+
+    first: names that are placed before the others, and are written in any case, if need be over
+    one of the lines.
+
+    >>> place_labels({"a": Mark(50, 50, 5, 45, 55)}, ["a"], [], 200, 100)
+    {'a': 'top right'}
+    """
+    boxes = {name: _of_mark(mark) for name, mark in marks.items()}
+    written: list[Box] = []
+    sides: dict[str, str | None] = {}
+    for name in sorted(marks, key=lambda name: name not in first):
+        letter = _BOLD_LETTER if name in first else _LETTER
+        others = [box for other in marks if other != name for box in boxes[other]]
+        taken = [*others, *written]
+        candidates = [
+            (side, box)
+            for side, box in _candidates(name, marks[name], letter)
+            if box.left >= 0 and box.right <= width and box.top >= 0 and box.bottom <= height
+        ]
+        found = _first_free(candidates, [*taken, *lines])
+        if found is None and name in first:
+            found = _first_free(candidates, taken)
+        sides[name] = _SIDES[0] if found is None and name in first else found and found[0]
+        if found is not None:
+            written.append(found[1])
+    return {name: sides[name] for name in marks}
+
+
+def _first_free(
+    candidates: Sequence[tuple[str, Box]], taken: Sequence[Box]
+) -> tuple[str, Box] | None:
+    free = ((side, box) for side, box in candidates if not any(box.meets(other) for other in taken))
+    return next(free, None)
+
+
+def _of_mark(mark: Mark) -> tuple[Box, Box]:
+    x, y, r = mark.x, mark.y, mark.radius
+    return Box(x - r, y - r, x + r, y + r), Box(x - 4, mark.top, x + 4, mark.bottom)
+
+
+def _candidates(name: str, mark: Mark, letter: float) -> Iterator[tuple[str, Box]]:
+    wide, gap = letter * len(name), mark.radius + 1
+    for side in _SIDES:
+        across = {"right": mark.x + gap, "left": mark.x - gap - wide}
+        down = {"top": mark.y - gap - _LINE, "bottom": mark.y + gap}
+        vertical, horizontal = side.split()
+        left = across.get(horizontal, mark.x - wide / 2)
+        top = down.get(vertical, mark.y - _LINE / 2)
+        yield side, Box(left, top, left + wide, top + _LINE)

@@ -1,0 +1,199 @@
+"""The report and the reproduction page in a real browser: drawn, alive, and fit for any width.
+
+A script is put into a copy of the page; it tries things and leaves what it saw in the document,
+which the browser prints. Needs chromium, which a machine may not have.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mimolearn.experiments import (
+    Experiment,
+    Findings,
+    Measured,
+    Paper,
+    Reference,
+    Statement,
+    run_experiment,
+)
+from mimolearn.experiments.experiment import within
+from mimolearn.experiments.panels import AccuracyPanel, Effort, ErrorRatePanel
+from mimolearn.report import write_report, write_reproduction
+from mimolearn.scenario import Scenario
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "chrome"))), None)
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")
+
+WATCH = """<script>
+window.problems = [];
+window.onerror = (message) => { window.problems.push(String(message)); };
+for (const kind of ["error", "warn"])
+  console[kind] = (...words) => window.problems.push(words.join(" "));
+</script>"""
+
+# Hover over the first point of the last curve, click on its name, and measure.
+TRY = """<script>
+window.addEventListener("load", () => setTimeout(async () => {
+  const wait = (ms) => new Promise((done) => setTimeout(done, ms));
+  const plots = [...document.querySelectorAll(".js-plotly-plot")];
+  const seen = { problems: window.problems, plots: [] };
+  for (const plot of plots) {
+    // Those of another kind of cost are there too, but not shown.
+    const last = plot.data.findLastIndex((t) => t.visible !== false && t.hoverinfo !== "skip");
+    Plotly.Fx.hover(plot, [{ curveNumber: last, pointNumber: 0 }]);
+    await wait(200);
+    const words = [...plot.querySelectorAll(".hoverlayer text")].map((text) => text.textContent);
+    const names = [...plot.querySelectorAll(".legendtoggle")];
+    const before = String(plot.data[last].visible);
+    if (names.length) {
+      for (const kind of ["mousedown", "mouseup"])
+        names[names.length - 1].dispatchEvent(new MouseEvent(kind, { bubbles: true }));
+      await wait(800);
+    }
+    const box = plot.getBoundingClientRect();
+    const texts = [...plot.querySelectorAll(".scatterlayer .text text")].map((text) => {
+      const { left, top, right, bottom } = text.getBoundingClientRect();
+      return [text.textContent, left, top, right, bottom];
+    });
+    seen.plots.push({
+      hover: words.join(" "), before, after: String(plot.data[last].visible),
+      legend: names.length,
+      traces: plot.querySelectorAll(".scatterlayer .trace").length,
+      left: box.left, right: box.right, drawn: plot._fullLayout.width,
+      texts,
+    });
+  }
+  seen.width = document.documentElement.clientWidth;
+  seen.scroll = document.documentElement.scrollWidth;
+  const words = JSON.stringify(seen);
+  if (window.parent !== window) return window.parent.postMessage(words, "*");
+  const pre = document.createElement("pre");
+  pre.id = "seen";
+  pre.textContent = words;
+  document.body.append(pre);
+}, 500));
+</script>"""
+
+FRAME = """<!doctype html><body style="margin:0"><iframe src="tried.html" width="390" height="2000"
+style="border:0"></iframe><script>window.onmessage = (event) => {
+const pre = document.createElement("pre"); pre.id = "seen"; pre.textContent = event.data;
+document.body.append(pre); };</script></body>"""
+
+
+def chromium(*arguments: str) -> str:
+    command = [str(CHROMIUM), "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"]
+    command += ["--allow-file-access-from-files", "--virtual-time-budget=20000", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=240)
+    return done.stdout
+
+
+def seen_in(page: Path, folder: Path, phone: bool) -> dict[str, Any]:
+    """What the browser made of a page, on a desktop or in a frame of a phone's width."""
+    text = page.read_text("utf-8")
+    text = text.replace("<head>", f"<head>{WATCH}", 1)
+    (folder / "tried.html").write_text(text.replace("</body>", f"{TRY}</body>"), "utf-8")
+    (folder / "frame.html").write_text(FRAME, "utf-8")
+    name = "frame.html" if phone else "tried.html"
+    dom = chromium("--window-size=1280,2000", "--dump-dom", f"file://{folder / name}")
+    found = re.search(r'<pre id="seen">(.*?)</pre>', dom, re.DOTALL)
+    assert found, "the page's scripts did not come to their end"
+    return json.loads(html.unescape(found.group(1)))
+
+
+def check(seen: dict[str, Any], width: int) -> None:
+    assert seen["problems"] == []
+    assert width - 20 <= seen["width"] <= width
+    assert seen["scroll"] <= seen["width"], "the page scrolls sideways"
+    for plot in seen["plots"]:
+        assert plot["traces"] > 0
+        assert plot["left"] >= 0
+        assert plot["right"] <= seen["width"]
+        assert plot["drawn"] <= plot["right"] - plot["left"] + 1, "a plot is wider than its place"
+        if plot["legend"]:
+            assert plot["before"] != "legendonly"
+            assert plot["after"] == "legendonly", "a click in the legend hides the curve"
+
+
+def check_names_apart(texts: list[list[Any]]) -> None:
+    """No two names on a plot cover each other."""
+    for i, (name, left, top, right, bottom) in enumerate(texts):
+        for other, left2, top2, right2, bottom2 in texts[:i]:
+            apart = left >= right2 - 1 or left2 >= right - 1 or top >= bottom2 - 2
+            assert apart or top2 >= bottom - 2, f"{name} covers {other}"
+
+
+@pytest.mark.parametrize(("phone", "width"), [(False, 1280), (True, 390)])
+def test_report_is_alive_at_any_width(comparison, tmp_path, phone, width):
+    page = write_report(comparison, tmp_path)
+    seen = seen_in(page, tmp_path, phone)
+    check(seen, width)
+    frontier, curves = seen["plots"]
+    assert frontier["legend"] == 0
+    assert "dB" in frontier["hover"]
+    assert curves["legend"] == len(comparison.curves)
+    for words in ("95 % interval", "errors in", "vectors"):
+        assert words in curves["hover"]
+    assert frontier["texts"]
+    check_names_apart(frontier["texts"])
+
+
+def test_report_prints(comparison, tmp_path):
+    page, pdf = write_report(comparison, tmp_path), tmp_path / "report.pdf"
+    chromium("--no-pdf-header-footer", f"--print-to-pdf={pdf}", f"file://{page}")
+    pages = len(re.findall(rb"/Type\s*/Page\b", pdf.read_bytes()))
+    assert 2 <= pages <= 5
+    # Drawn as lines and letters; the fonts of a page without its plots are smaller by far.
+    assert pdf.stat().st_size > 40_000
+
+
+def test_reproduction_page_is_alive_on_a_phone(tmp_path):
+    link = Scenario(num_tx_ant=2, num_rx_ant=4, constellation="qpsk")
+    effort = Effort(64, 64, 64)
+    rates = ErrorRatePanel(
+        name="rates",
+        title="Rates",
+        scenario=link,
+        contenders=("zf", "lmmse"),
+        snr_db=(0.0, 6.0),
+        quick_snr_db=(0.0, 6.0),
+        vectors=effort,
+    )
+    layers = AccuracyPanel(
+        name="layers",
+        title="Layers",
+        scenarios=(link,),
+        snr_db=(5.0,),
+        contenders=("cg:num_iter=3", "zf"),
+        metric="nmse",
+        channels=effort,
+    )
+
+    def needed(findings: Findings) -> Measured:
+        return findings.snr("rates", "zf")
+
+    experiment = Experiment(
+        name="paper/fig1",
+        paper=Paper("paper", "A paper", "Somebody", 2020),
+        title="Small",
+        shows="Something.",
+        panels=(rates, layers),
+        statements=(
+            Statement("claim", "page 1", within(lambda f: f.snr("rates", "zf"), at_most=0)),
+        ),
+        references=(Reference("layers", "zf", 2, -5.0, 0.5, "fig. 1"),),
+    )
+    page = write_reproduction(
+        [run_experiment(experiment, tmp_path, budget="quick")], tmp_path, "page"
+    )
+    seen = seen_in(page, tmp_path, phone=True)
+    check(seen, 390)
+    assert len(seen["plots"]) == 2
