@@ -14,6 +14,7 @@ import argparse
 import statistics
 import time
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from rich.console import Console
@@ -63,7 +64,7 @@ def in_turns(
     return {name: statistics.median(found) for name, found in times.items()}
 
 
-def table(system: tuple[str, str, int, float, str], batches: list[int], rounds: int) -> Table:
+def table(system: tuple[Any, ...], batches: list[int], rounds: int) -> Table:
     title, constellation, n, snr_db, published = system
     link = Scenario(num_tx_ant=n, num_rx_ant=n, constellation=constellation)
     block = link.draw(snr_db, max(batches), torch.Generator().manual_seed(1))

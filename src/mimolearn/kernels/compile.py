@@ -17,10 +17,13 @@ from numba.core import event
 # which would lose NaN.
 _OPTIONS = {"nogil": True, "error_model": "numpy"}
 
-inlined = numba.njit(forceinline=True, error_model="numpy", _nrt=True)
+# Its types know no option that begins with an underscore.
+_njit: Any = numba.njit
+
+inlined = _njit(forceinline=True, error_model="numpy", _nrt=True)
 """Decorator for the parts of kernels: they become part of every caller."""
 
-uncounted = numba.njit(forceinline=True, error_model="numpy", _nrt=False)
+uncounted = _njit(forceinline=True, error_model="numpy", _nrt=False)
 """The same for parts that neither make an array nor give one back.
 
 Others count references to every array that they are given. That is a call, which also empties the

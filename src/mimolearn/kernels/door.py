@@ -15,7 +15,7 @@ from mimolearn.errors import check_finite
 
 PATHS = {
     "torch": "gradients, double precision, other devices, tracing, very large matrices",
-    "one by one": "fewer than 8 channels: lmmse, zf",
+    "one by one": "fewer than 8 channels: lmmse, zf; up to 64 vectors: eq-net",
     "interleaved": "16 channels at a time: mrc, lmmse, wl-lmmse, zf, cg, wl-cg, gauss-seidel, "
     "ep, oamp",
     "triangles": "16 channels factored together, each searched alone: k-best, sphere, soft-sphere, "

@@ -181,13 +181,13 @@ def _on_triangles(
     The front end fills ``problems`` for as many channels as stay in the cache. cost: real
     multiplications of a vector's search, about.
     """
-    from mimolearn.kernels import triangle_float32
+    from mimolearn.kernels import triangle_front_end as kernels
 
     blocks, (rx, tx) = h.shape[:-2], h.shape[-2:]
     if axes == 1 and tx > _FEW_COLUMNS:
-        front_end, size = triangle_float32.rows_front_end(), triangle_float32.rows_space(rx, tx)
+        front_end, size = kernels.rows_front_end(), kernels.rows_space(rx, tx)
     else:
-        front_end, size = triangle_float32.front_end(), triangle_float32.front_end_space(rx, tx)
+        front_end, size = kernels.front_end(), kernels.front_end_space(rx, tx)
     h, y, noise_var = fill_lanes(h, y, noise_var)
     num, vectors = math.prod(h.shape[:-2]), y.shape[-2]
     ok = torch.empty(h.shape[:-2], dtype=torch.bool)
