@@ -8,6 +8,7 @@ from mimolearn.experiments.eqnet.setting import (
     MISSING_LMMSE,
     PAPER,
     SIC,
+    TRAINED_SHORTLY,
     TUNED_SIC,
     VECTORS,
     fewer_errors,
@@ -80,5 +81,5 @@ EXPERIMENT = Experiment(
             of="library",
         ),
     ),
-    notes=(AXES, MISSING_LMMSE),
+    notes=(AXES, MISSING_LMMSE, TRAINED_SHORTLY),
 )

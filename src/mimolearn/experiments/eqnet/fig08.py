@@ -9,6 +9,7 @@ from mimolearn.experiments.eqnet.setting import (
     REUSED,
     SIC,
     SMALL,
+    TRAINED_SHORTLY,
     TUNED_SIC_SMALL,
     VECTORS,
     fewer_errors,
@@ -106,5 +107,5 @@ EXPERIMENT = Experiment(
             of="library",
         ),
     ),
-    notes=(AXES, MISSING_LMMSE),
+    notes=(AXES, MISSING_LMMSE, TRAINED_SHORTLY),
 )
