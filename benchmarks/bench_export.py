@@ -90,7 +90,7 @@ def microseconds(
 
 def main() -> None:
     """Export, time, and print one table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description="Latency of trained detectors")
     parser.add_argument("detectors", nargs="*", default=DETECTORS)
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--round-s", type=float, default=0.1)
@@ -106,12 +106,14 @@ def main() -> None:
             if not path.exists():
                 ml.export(name, path)
             found = subject(name, None, None)
+            detector = found.part
+            assert isinstance(detector, ml.Detector)
             for batch in BATCHES:
                 block = found.scenario.draw(found.snr_db, batch, torch.Generator().manual_seed(1))
                 inputs = block.y[:, :1].contiguous(), block.h_hat, block.noise_var
                 calls = {
-                    "eager": eager(found.part, inputs),
-                    "compiled": compiled(found.part, inputs),
+                    "eager": eager(detector, inputs),
+                    "compiled": compiled(detector, inputs),
                     "onnx": runtime(path, inputs),
                 }
                 took = microseconds(calls, arguments.rounds, arguments.round_s)

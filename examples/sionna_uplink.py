@@ -87,7 +87,7 @@ def receivers(sender: Any, detectors: list[str]) -> dict[str, Any]:
 
 def main() -> None:
     """Count wrong transport blocks at each SNR."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description="A 5G uplink over CDL")
     parser.add_argument("--detectors", default="tap-net-any", help="ours, as tap-net-any,ep")
     parser.add_argument("--snr-db", default="8,9,10,11", help="minus the noise variance in dB")
     parser.add_argument("--frames", type=int, default=200, help="at each SNR")

@@ -193,7 +193,8 @@ def _run(
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        (["sphere", "out.onnx", "-s", "oamp-4x4-16qam", "--snr-db", "20"], "in a search"),
+        (["sphere", "out.onnx", "-s", "oamp-4x4-16qam", "--snr-db", "20"], "decisions in a search"),
+        (["k-best:k=4", "out.onnx", "-s", "oamp-4x4-16qam", "--snr-db", "20"], "as in a search"),
         (["lmmse", "out.onnx"], "scenario: name one"),
         (["lmmse", "out.onnx", "-s", "oamp-4x4-16qam"], "snr_db: give the SNR"),
         (["lmmse", "out.pt", "-s", "oamp-4x4-16qam"], "path: got 'out.pt'"),

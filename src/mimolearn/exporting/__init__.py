@@ -57,9 +57,7 @@ def export(
     if isinstance(found.part, Quantizer):
         return _export_quantizer(found, found.part, path)
     program = detector_program(found.part, found.scenario.num_rx_ant, found.scenario.num_tx_ant)
-    metadata = detector_metadata(
-        found.part.name, *_weights(found), found.part.constellation, found.scenario
-    )
+    metadata = detector_metadata(found.part, *_weights(found), found.scenario)
     write_graph(program, path, metadata)
     return Exported((path,), check_detector(found, path))
 

@@ -8,6 +8,7 @@ from importlib.metadata import version
 import torch
 
 from mimolearn.constellation import Constellation
+from mimolearn.detectors import Detector
 from mimolearn.quantizers import Quantizer
 from mimolearn.scenario import Scenario
 
@@ -23,11 +24,13 @@ _DETECTOR_OUTPUTS = {
 
 
 def detector_metadata(
-    network: str, weights: str, sha256: str, constellation: Constellation, scenario: Scenario
+    detector: Detector, weights: str, sha256: str, scenario: Scenario
 ) -> dict[str, str]:
     """weights, sha256: empty where there are none."""
+    cost = detector.cost(scenario.num_rx_ant, scenario.num_tx_ant)
     return {
-        **_common("detector", network, weights, sha256, constellation),
+        **_common("detector", detector.name, weights, sha256, detector.constellation),
+        "real_multiplications": json.dumps(cost._asdict()),
         "num_tx_ant": str(scenario.num_tx_ant),
         "num_rx_ant": str(scenario.num_rx_ant),
         "snr_definition": scenario.snr_definition,

@@ -63,6 +63,11 @@ def detector_program(detector: Detector, num_rx_ant: int, num_tx_ant: int) -> Pr
 
     Raises ExportError where the detector's steps depend on its data.
     """
+    if not detector.soft:
+        raise ExportError(
+            f"export: {detector.name!r} makes hard decisions in a search, whose steps depend on "
+            "the data: a graph has as many for all"
+        )
     detector.prepare(torch.eye(num_rx_ant, num_tx_ant, dtype=torch.complex64), 1.0)
     generator = torch.Generator().manual_seed(1)
     h = torch.randn((_BATCH, num_rx_ant, num_tx_ant), generator=generator, dtype=torch.complex64)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any, NamedTuple, final
 
@@ -49,12 +50,13 @@ class OnnxDetector(Detector):
     name = "onnx"
 
     def __init__(self, path: str | Path, num_threads: int = 1) -> None:
-        self_session = session(path, num_threads)
-        metadata = self_session.get_modelmeta().custom_metadata_map
+        opened = session(path, num_threads)
+        metadata = opened.get_modelmeta().custom_metadata_map
         if metadata.get("kind") != "detector":
             raise InvalidInputError(f"{path}: was not exported from a detector")
         super().__init__(metadata["constellation"])
-        self._session = self_session
+        self._session = opened
+        self._cost = Cost(**json.loads(metadata["real_multiplications"]))
         self._size = int(metadata["num_rx_ant"]), int(metadata["num_tx_ant"])
 
     def _check_size(self, num_rx_ant: int, num_tx_ant: int) -> None:
@@ -81,7 +83,9 @@ class OnnxDetector(Detector):
         return AxisLogitDetection(c, logits, indices, llr=llr)
 
     def cost(self, num_rx_ant: int, num_tx_ant: int) -> Cost:
-        raise invalid("cost", "<an exported graph>", "the detector that it was exported from")
+        """That of the detector which was exported."""
+        self._check_size(num_rx_ant, num_tx_ant)
+        return self._cost
 
 
 def _parts(x: Tensor) -> np.ndarray:
