@@ -21,7 +21,9 @@ class DetNet(FullyConnected):
     x - d1 H^T y + d2 H^T H x, the output is one-hot. One network serves all channels of one size.
     Unlike the papers, the normal equations are divided by their mean diagonal (see
     ``normal_equations``): without, training takes days. One-hot outputs are logits, whose softmax
-    makes x; the paper has a linear output and squares. The order of inputs is that of WeSNet.
+    makes x; the paper has a linear output and squares. The order of inputs is that of WeSNet. The
+    shipped weights are alike for all streams (see ``shared_streams``), which a minute of training
+    makes better than 12,000 steps on all weights.
 
     Options: num_tx_ant, to which the parameters belong; num_layers; version 1 or 2; output
     "soft-sign" (x itself, the default of version 1), "one-hot" (that of version 2) or "logits" (one

@@ -2,7 +2,7 @@
 
 Entries of a layer's inputs, units and outputs come in blocks of n, one entry for each unknown. A
 layer whose weights join entries of the same unknown only, with the same number for each unknown, is
-one small layer applied to every unknown, as in ``equi-net``: a four-hundredth of the parameters, so
+one small layer applied to every unknown, as in ``equi-net``: 75 numbers a layer for DetNet, so
 that hundreds of steps train it, and a start from which all weights go on. Blocks may be cut: a
 network of less than full width has units for the first unknowns of its last block.
 """

@@ -80,9 +80,11 @@ class TapNet(UnfoldedDetector):
 
     Choose it for many streams, as the trained ``tap-net-8v`` (within 0.02 dB of ML at 32 x 64 and,
     for BPSK, 32 x 32, BER 1e-3 and 1e-4) or, where channels are correlated or all kinds come,
-    ``tap-net-any``; scalars serve every size and constellation. Untrained it loses up to 0.3 dB,
-    and under strong correlation it is worse than ``lmmse``. Correlation needs start "lmmse" and
-    form "vector". In small square systems with QAM, search instead.
+    ``tap-net-any``, or ``tap-net-any-12`` for BPSK and QPSK with calibrated soft output at low
+    SNRs; scalars serve every size and constellation. Untrained it loses up to 0.3 dB, and under
+    strong correlation it is worse than ``lmmse``. Correlation needs start "lmmse" and form
+    "vector". Behind ``guarded`` it holds at high QAM orders under correlation and in small square
+    systems too.
 
     The mean-field equations of Thouless, Anderson and Palmer (1977), which Kabashima (2003) brought
     to multi-user detection and Donoho, Maleki and Montanari (2009) to compressed sensing as AMP.
