@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ from rich import box
 from rich.table import Table
 
 from mimolearn.report.style import Style, plotly_symbol, styles
-from mimolearn.simulation.beam_results import FLOOR, BeamComparison
+from mimolearn.simulation.beam_results import FLOOR, BeamComparison, BeamCurve
 
 REPORT_NAME = "report.html"
 
@@ -121,6 +122,8 @@ def beam_frontier_plot(result: BeamComparison, look: dict[str, Style]) -> Any:
         return None
     figure = go.Figure()
     front = [result.curve(label) for label in result.frontier(middle)]
+    times = [_design_ms(curve) for curve in timed]
+    halfway = math.sqrt(min(times) * max(times))
     figure.add_trace(
         go.Scatter(
             x=[curve.design_ms for curve in front],
@@ -137,16 +140,27 @@ def beam_frontier_plot(result: BeamComparison, look: dict[str, Style]) -> Any:
                 x=[curve.design_ms],
                 y=[curve.at(middle).mean],
                 name=curve.label,
+                # Where a page is narrow, only names on the frontier are written: see page.js.
+                meta="frontier" if curve in front else "named",
                 mode="markers+text",
                 text=[curve.label],
-                textposition="top right",
+                textposition="top left" if _design_ms(curve) > halfway else "top right",
+                hovertemplate=(
+                    f"<b>{curve.label}</b><br>%{{y:.3g}} at %{{x:.3g}} ms a channel<extra></extra>"
+                ),
                 marker={"symbol": plotly_symbol(style), "size": 12, "color": style.colour},
             )
         )
     figure.update_layout(showlegend=False)
-    figure.update_xaxes(title="Time of a design [ms a channel]", type="log")
+    figure.update_xaxes(title="Time of a design [ms a channel]", type="log", dtick="D2")
     figure.update_yaxes(title=f"Mean symbol error rate at {middle:g} dB", type="log")
     return finish_plot(figure, 520)
+
+
+def _design_ms(curve: BeamCurve) -> float:
+    """The time of a design, of a curve that was timed."""
+    assert curve.design_ms is not None
+    return curve.design_ms
 
 
 def save_beam_figures(result: BeamComparison, look: dict[str, Style], folder: Path) -> list[Path]:

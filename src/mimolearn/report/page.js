@@ -20,7 +20,13 @@
     return Math.ceil(plot.data.length / columns);
   }
 
-  function narrowLayout(wide, below) {
+  // A long title of an axis gets smaller letters in place of being cut.
+  function titleSize(title, room) {
+    return Math.max(8, Math.min(12, room / (0.56 * ((title || {}).text || "").length)));
+  }
+
+  function narrowLayout(plot, wide, width, below) {
+    const height = Math.min(wide.height, 400);
     return {
       legend: {
         orientation: "h",
@@ -33,9 +39,9 @@
         yanchor: "bottom",
       },
       margin: { ...wide.margin, l: 58, r: 12, b: 60 + below },
-      height: Math.min(wide.height, 400) + below,
-      "xaxis.title.font.size": 12,
-      "yaxis.title.font.size": 12,
+      height: height + below,
+      "xaxis.title.font.size": titleSize(plot.layout.xaxis.title, width - 70),
+      "yaxis.title.font.size": titleSize(plot.layout.yaxis.title, height - 100),
     };
   }
 
@@ -56,7 +62,7 @@
     const narrow = width < NARROW;
     if (plot.narrow === narrow) return Plotly.Plots.resize(plot);
     plot.narrow = narrow;
-    const layout = narrow ? narrowLayout(wide, ROW * rows(plot, width)) : wideLayout(wide);
+    const layout = narrow ? narrowLayout(plot, wide, width, ROW * rows(plot, width)) : wideLayout(wide);
     for (const box of [plot, plot.parentElement]) if (box.style.height) box.style.height = `${layout.height}px`;
     const points = [...plot.data.keys()].filter((i) => /^(named|frontier)$/.test(plot.data[i].meta));
     if (!points.length) return Plotly.relayout(plot, layout);

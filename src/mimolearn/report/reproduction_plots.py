@@ -86,8 +86,9 @@ def _accuracy_plot(found: Accuracy, references: list[Reference]) -> go.Figure:
             )
         )
     figure.update_xaxes(title=found.panel.axis_label())
-    kind = "log" if found.panel.metric == "evm" else "linear"
-    figure.update_yaxes(title=_METRICS[found.panel.metric], type=kind)
+    figure.update_yaxes(title=_METRICS[found.panel.metric])
+    if found.panel.metric == "evm":
+        figure.update_yaxes(type="log", dtick="D2")
     if found.panel.axis == "option":
         figure.update_xaxes(type="log")
     return finish_plot(figure, 480)
