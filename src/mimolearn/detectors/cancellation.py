@@ -68,7 +68,9 @@ def triangle(
     sinr = diagonal**2 / noise_var.unsqueeze(-1)
     gain = diagonal
     if published:
-        sinr = sinr / q[..., :rows, :].abs().square().sum(-2)
+        # Nothing of a stream that is not heard passes q; its LLRs must only be finite.
+        passed = q[..., :rows, :].abs().square().sum(-2)
+        sinr = sinr / passed.clamp(min=torch.finfo(passed.dtype).eps)
     elif mmse:
         # Rounding takes an unreachable stream's SINR to 0 or below; its LLRs must only be small.
         sinr = (sinr - 1).clamp(min=torch.finfo(sinr.dtype).eps)
