@@ -40,8 +40,8 @@ WRITTEN = {
     "tap-net": ({"num_layers": 2, "adaptive": True}, link(2, 3, "qpsk"), 6.0),
     "eq-net": ({"num_tx_ant": 2}, link(2, 2, "16-qam"), 14.0),
 }
-# The other families, whose graphs have no other operators; one of each was written once at full size,
-# see docs/deployment.md.
+# The other families, whose graphs have no other operators; docs/deployment.md lists what was
+# written at full size.
 TRACED = {
     "qlcgnet-v": ({"num_tx_ant": 2, "num_layers": 2}, link(2, 3, "bpsk")),
     "detnet": ({"num_tx_ant": 2, "num_layers": 2}, link(2, 4, "bpsk")),
