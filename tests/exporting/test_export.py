@@ -40,8 +40,8 @@ WRITTEN = {
     "tap-net": ({"num_layers": 2, "adaptive": True}, link(2, 3, "qpsk"), 6.0),
     "eq-net": ({"num_tx_ant": 2}, link(2, 2, "16-qam"), 14.0),
 }
-# The other families, whose graphs have no other operators; all shipped weights were written once,
-# see docs/deployment.md.
+# The other families, whose graphs have no other operators; docs/deployment.md lists what was
+# written at full size.
 TRACED = {
     "qlcgnet-v": ({"num_tx_ant": 2, "num_layers": 2}, link(2, 3, "bpsk")),
     "detnet": ({"num_tx_ant": 2, "num_layers": 2}, link(2, 4, "bpsk")),
@@ -49,7 +49,7 @@ TRACED = {
     "deep-cg": ({"num_layers": 3}, link(2, 6, "16-qam")),
     "eq-net": ({"num_tx_ant": 2, "cues": "ep", "num_iter": 2}, link(2, 2, "qpsk")),
 }
-LMMSE = link(3, 3, "16-qam")
+LMMSE = link(3, 6, "qpsk")
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +60,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def lmmse(folder: Path) -> ml.Exported:
     """A classical detector too is a program."""
-    return ml.export("lmmse", folder / "receiver.onnx", scenario=LMMSE, snr_db=18.0)
+    return ml.export("lmmse", folder / "receiver.onnx", scenario=LMMSE, snr_db=2.0)
 
 
 @pytest.mark.parametrize("name", TRACED)
@@ -141,18 +141,18 @@ def test_a_file_says_what_it_is(lmmse: ml.Exported) -> None:
     assert said["kind"] == "detector"
     assert said["network"] == "lmmse"
     assert said["mimolearn_version"] == ml.__version__
-    assert (said["constellation"], said["num_rx_ant"], said["num_tx_ant"]) == ("16-qam", "3", "3")
+    assert (said["constellation"], said["num_rx_ant"], said["num_tx_ant"]) == ("qpsk", "6", "3")
     assert said["snr_definition"] == "per_stream"
     assert "total over both parts" in said["noise_convention"]
     assert set(json.loads(said["input_layout"])) == {"y", "h", "noise_var"}
     points = np.array(json.loads(said["points"])) @ [1, 1j]
-    np.testing.assert_allclose(points, ml.Constellation("16-qam").points.numpy(), atol=1e-6)
+    np.testing.assert_allclose(points, ml.Constellation("qpsk").points.numpy(), atol=1e-6)
     assert ml.Scenario(**json.loads(said["scenario"])).key() == LMMSE.key()
 
 
 def test_a_file_is_a_contender_like_any_other(lmmse: ml.Exported) -> None:
     contenders = ["lmmse", ml.Contender.from_detector("file", ml.OnnxDetector(lmmse.files[0]))]
-    result = ml.simulate(LMMSE, contenders, snr_db=[18.0], max_vectors=2000)
+    result = ml.simulate(LMMSE, contenders, snr_db=[2.0], max_vectors=2000)
     ours, file = (curve.points[0].counts for curve in result.curves)
     assert (ours.bit_errors, ours.vectors) == (file.bit_errors, file.vectors)
     with pytest.raises(ml.InvalidInputError, match=r"^h: .*which was exported"):
@@ -244,7 +244,7 @@ def test_the_readme_s_example_runs_with_onnxruntime_alone(lmmse: ml.Exported) ->
     )
     assert found.returncode == 0, found.stderr
     # It prints the share of wrong symbols, at an SNR where a receiver works and is not perfect.
-    assert 0 < float(found.stdout) < 0.5
+    assert 0 < float(found.stdout) < 0.2
 
 
 @pytest.mark.parametrize("size", [1, 2, 5, 8])
