@@ -52,6 +52,18 @@ def test_a_black_box_learns(criterion):
     assert losses[-1] < losses[0]
 
 
+def test_a_step_may_take_all_snrs_together():
+    def first_loss(levels):
+        batch = {"channels": 8, "bank": 40, "levels": levels}
+        return train(recipe(batch=batch)).history
+
+    together, in_turn = first_loss("together"), first_loss("in turn")
+    assert min(line["validation_loss"] for line in together) < together[0]["validation_loss"]
+    assert [line["loss"] for line in together] != [line["loss"] for line in in_turn]
+    with pytest.raises(InvalidInputError, match="levels: got 'mixed', expected"):
+        recipe(batch={"levels": "mixed"})
+
+
 def test_files_tell_what_was_trained_and_measured(tmp_path):
     result = train(recipe(), out=tmp_path)
     card = read_card(tmp_path / "small.safetensors")

@@ -13,7 +13,7 @@ from mimolearn.simulation import BeamComparison, BeamContender, BeamPlan, BeamPr
 from mimolearn.simulation.beam_run import compare_beams
 
 BEAM_RESULTS_NAME = "beams.sqlite"
-_CHANNELS = Effort(64, 256, 2048)
+_CHANNELS = Effort(64, 128, 2048)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""What the training loop does for beamformers: channels at one SNR a step, no symbols."""
+"""What the training loop does for beamformers: channels at one SNR or several, no symbols."""
 
 from __future__ import annotations
 
@@ -35,20 +35,29 @@ class BeamRun(Run):
         del stage
         recipe, step = self._recipe, self._position.step
         generator = step_generator(recipe.seed, "train", step)
-        bank = self._banks[0]
-        h = bank[torch.randint(len(bank), (recipe.batch.channels,), generator=generator)]
-        snr_db = recipe.levels_db[step % len(recipe.levels_db)]
-        return self._loss(h, snr_db)
+        bank, levels = self._banks[0], recipe.levels_db
+        if recipe.batch.levels == "in turn":
+            levels = levels[step % len(levels) :][:1]
+        count = recipe.batch.channels * len(levels)
+        h = bank[torch.randint(len(bank), (count,), generator=generator)]
+        return self._loss(h, levels)
 
-    def _loss(self, h: Tensor, snr_db: float) -> Tensor:
+    def _loss(self, h: Tensor, levels_db: tuple[float, ...]) -> Tensor:
+        """Mean over SNRs, each on a share of the channels of its own."""
         recipe = self._recipe
-        noise_var = torch.full((len(h),), recipe.scenario.noise_var(snr_db))
+        noise = torch.tensor([recipe.scenario.noise_var(snr_db) for snr_db in levels_db])
+        noise_var = noise.repeat_interleave(len(h) // len(levels_db))
         values = torch.stack(self._detector.values(h, noise_var, recipe.criterion))
+        shares = values.unflatten(1, (len(levels_db), -1)).unbind(1)
+        return torch.stack([self._loss_of(share) for share in shares]).mean()
+
+    def _loss_of(self, values: Tensor) -> Tensor:
+        """values: (layers + 1, N) at one SNR."""
         best = _level_loss(values.amin(0))
         if len(values) == 1:
             return best
         late = torch.stack([_level_loss(v) for v in values[(len(values) + 1) // 2 :]]).mean()
-        weight = recipe.inner_weight
+        weight = self._recipe.inner_weight
         return best + weight * late - (1 + weight) * _level_loss(values[0].detach())
 
     def _draw_banks(self) -> list[Any]:
@@ -82,7 +91,7 @@ class BeamRun(Run):
         self._detector.eval()
         levels = self._recipe.levels_db
         with torch.no_grad():
-            losses = [float(self._loss(blocks[0], snr_db)) for snr_db in levels]
+            losses = [float(self._loss(blocks[0], (snr_db,))) for snr_db in levels]
         return sum(losses) / len(losses)
 
     def _start_from(self, name: str) -> str:

@@ -22,10 +22,15 @@ BEAM_RECIPE_SCHEMA = 1
 
 
 class BeamBatch(PlainModel):
-    """Channels in a step, all at one SNR, chosen from ``bank`` channels that are drawn once."""
+    """Channels in a step at one SNR, chosen from ``bank`` channels that are drawn once.
+
+    levels: steps take the SNRs "in turn", or each step all of them "together", each on channels of
+    its own.
+    """
 
     channels: Annotated[Count, Field(le=100_000)] = 16
     bank: Annotated[Count, Field(le=1_000_000)] = 500
+    levels: Literal["in turn", "together"] = "in turn"
 
 
 class BeamValidation(PlainModel):
@@ -46,7 +51,7 @@ class BeamRecipe(PlainModel):
     """Everything that decides how a beamformer is trained.
 
     name: of the weights. network, options: for ``make_beamformer``. scenario: a BeamScenario, in
-    TOML also the name of a shipped one. levels_db: steps take these SNRs in turn. criterion: "mser"
+    TOML also the name of a shipped one. levels_db: the SNRs, see BeamBatch. criterion: "mser"
     or "mmse" (black boxes only). inner_weight: share of the mean over the later half of the layers
     in a loss that is otherwise that of the best layer. A level's loss is half ln of the mean and
     half the mean of ln over channels, the first for the few bad channels that own the mean, less
