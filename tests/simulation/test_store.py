@@ -104,6 +104,15 @@ def test_flipped_bits_are_detected_or_recovered(finished, tmp_path, trials):
     assert detected > count / 6
 
 
+def test_a_name_that_is_not_utf_8_is_one_clear_line(finished, tmp_path):
+    def spoil(data):
+        # SQLite answers with a message that has the damaged name in it.
+        return bytes(data).replace(b"CREATE TABLE scenarios", b"CREATE TABLE s\xcc\xccnarios")
+
+    path = copy(finished, tmp_path, spoil)
+    assert check_never_wrong(path, *finished[1:]) == 3
+
+
 def test_changed_count_is_detected(finished, tmp_path):
     path = copy(finished, tmp_path, bytes)
     with contextlib.closing(sqlite3.connect(path)) as database, database:

@@ -1,6 +1,7 @@
 """Files that nobody meant to write: read, or refused in one line that names the file."""
 
 import tomllib
+from copy import deepcopy
 from importlib import resources
 from pathlib import Path
 from random import Random
@@ -54,13 +55,14 @@ def spoil(random, content):
         name = random.choice(names)
         action = random.random()
         if action < 0.6:
-            table[name] = random.choice(VALUES)
+            # A copy: a table that is shared, or holds itself, is none that a file can have.
+            table[name] = deepcopy(random.choice(VALUES))
         elif action < 0.8:
             table.pop(name, None)
         elif isinstance(table.get(name), int | float) and not isinstance(table[name], bool):
             table[name] = table[name] * random.choice((-1, 0, 10, 1e9, 0.1))
         else:
-            table[name] = random.choice(list(table.values()) or [1])
+            table[name] = deepcopy(random.choice(list(table.values()) or [1]))
 
 
 def spoil_text(random, text):

@@ -14,7 +14,7 @@ import numpy as np
 from mimolearn.errors import ResultsFileError
 
 _APPLICATION_ID = 0x6D62656D  # "mbem"
-_SCHEMA = 1
+_SCHEMA = 2
 _TABLE = """
 CREATE TABLE IF NOT EXISTS chunks (
   scenario TEXT NOT NULL, contender TEXT NOT NULL, snr_db TEXT NOT NULL, chunk INTEGER NOT NULL,
@@ -36,10 +36,12 @@ class BeamStore:
             self._db = sqlite3.connect(self._name, timeout=60)
         with self._errors():
             marks = [self._db.execute(f"PRAGMA {p}").fetchone()[0] for p in _PRAGMAS]
+            self._schema = marks[1]
             if marks == [0, 0] and not self._db.execute("SELECT * FROM sqlite_master").fetchall():
+                self._schema = _SCHEMA
                 self._db.execute(f"PRAGMA application_id={_APPLICATION_ID}")
                 self._db.execute(f"PRAGMA user_version={_SCHEMA}")
-            elif marks != [_APPLICATION_ID, _SCHEMA]:
+            elif marks[0] != _APPLICATION_ID or self._schema not in (1, _SCHEMA):
                 raise ResultsFileError(f"{self._name}: not a file of beamforming results")
             self._db.execute(_TABLE)
 
@@ -57,7 +59,8 @@ class BeamStore:
     def add(self, scenario: str, contender: str, snr: str, chunk: int, rates: np.ndarray) -> None:
         """Keep one chunk; one that is there already stays."""
         data = rates.astype("<f8").tobytes()
-        row = (scenario, contender, snr, chunk, data, zlib.crc32(data))
+        place = (scenario, contender, snr, chunk)
+        row = (*place, data, self._checksum(place, data))
         with self._errors(), self._db:
             self._db.execute("INSERT OR IGNORE INTO chunks VALUES (?,?,?,?,?,?)", row)
 
@@ -67,20 +70,31 @@ class BeamStore:
             "SELECT rates, checksum FROM chunks "
             "WHERE scenario=? AND contender=? AND snr_db=? AND chunk=?"
         )
+        place = (scenario, contender, snr, chunk)
         with self._errors():
-            row = self._db.execute(query, (scenario, contender, snr, chunk)).fetchone()
+            row = self._db.execute(query, place).fetchone()
         if row is None:
             return None
-        if zlib.crc32(row[0]) != row[1] or len(row[0]) % 8:
+        data, checksum = row
+        sound = isinstance(data, bytes) and not len(data) % 8
+        if not sound or self._checksum(place, data) != checksum:
             raise ResultsFileError(f"{self._name}: a row is damaged; remove the file")
-        return np.frombuffer(row[0], "<f8")
+        return np.frombuffer(data, "<f8")
+
+    def _checksum(self, place: tuple[str, str, str, int], data: bytes) -> int:
+        """Of the numbers and of what they are of; files of schema 1 have that of the numbers."""
+        known = b"" if self._schema == 1 else repr(place).encode()
+        return zlib.crc32(data, zlib.crc32(known))
 
     @contextmanager
     def _errors(self) -> Iterator[None]:
         try:
             yield
         except sqlite3.Error as error:
-            raise ResultsFileError(f"{self._name}: {error}") from None
+            raise ResultsFileError(f"{self._name}: {' '.join(str(error).split())}") from None
+        except UnicodeDecodeError:
+            # A damaged name that SQLite puts into its own message is one that Python cannot read.
+            raise ResultsFileError(f"{self._name}: is damaged; remove the file") from None
 
 
 _PRAGMAS = ("application_id", "user_version")

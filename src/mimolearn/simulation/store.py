@@ -310,6 +310,9 @@ class Store:
             yield
         except sqlite3.Error as error:
             raise self._explain(error) from None
+        except UnicodeDecodeError:
+            # A damaged name that SQLite puts into its own message is one that Python cannot read.
+            raise self._damaged("a text in it is not UTF-8") from None
 
     def _explain(self, error: sqlite3.Error) -> ResultsFileError:
         text = str(error)
