@@ -48,5 +48,6 @@ def training_table(what: str, found: dict[str, tuple[float, ...]], note: str = "
 
 NOTE = (
     "ln of the validation error rate relative to where the layers start, half of the mean and "
-    "half of the geometric mean; scalar steps, 16 antennas, two users of two streams, 5 dB, one seed."
+    "half of the geometric mean; scalar steps, 16 antennas, two users of two streams, 5 dB, "
+    "one seed."
 )
