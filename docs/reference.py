@@ -25,7 +25,7 @@ from mimolearn.training import BeamRecipe, Recipe, SoftBitRecipe
 ROOMS = (
     *("errors", "constellation", "snr", "linalg", "randomness", "channels", "scenario", "coding"),
     *("detection", "detectors", "quantizers", "beamformers", "beamscenario", "training"),
-    *("simulation", "zoo", "experiments", "report", "export", "interop"),
+    *("simulation", "zoo", "experiments", "report", "exporting", "interop"),
 )
 
 
