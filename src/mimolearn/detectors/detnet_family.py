@@ -150,7 +150,8 @@ class FullyConnected(UnfoldedDetector):
     def _one_shot(self, y: Tensor, h: Tensor, noise_var: Tensor) -> Detection | None:
         plain = self.constellation.is_real and self.form.start == "zero"
         # Not by its attribute, which a module is slow to find.
-        if not (plain and self._has_kernel() and usable(h, y, self._parameters["w1"])):
+        weights = self._parameters["w1"]
+        if not (plain and self._has_kernel() and weights is not None and usable(h, y, weights)):
             return None
         return self._detection(self._compiled_output(detnet_latency.one_shot(self._pack(), h, y)))
 
