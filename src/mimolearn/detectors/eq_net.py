@@ -120,9 +120,11 @@ class EQNetEstimator(Detector):
             return None
         cavity = None
         if self.ep is not None:
-            found = self.ep(y, h, noise_var)
-            assert isinstance(found, AxisGaussianDetection)
-            cavity = found.values, found.error_var.expand_as(found.values)
+            # Inputs have been checked already.
+            found = self.ep._one_shot(y, h, noise_var)
+            if found is None:
+                return None
+            cavity = found.values, found.error_var
         state = eq_net_latency.state_of(parameters)
         if self._packed is None or self._packed.state != state:
             self._packed = eq_net_latency.pack(self.network, self.constellation, state)
