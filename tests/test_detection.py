@@ -228,3 +228,10 @@ def test_soft_bits_become_llrs_or_are_refused_in_one_line() -> None:
         with pytest.raises(InvalidInputError, match=message) as caught:
             llr_from_soft_bits(bad)  # pyright: ignore[reportArgumentType] (what users may pass)
         assert "\n" not in str(caught.value)
+
+
+def test_one_real_axis_is_decided_as_its_nearest_point():
+    c = Constellation("bpsk")
+    values = torch.tensor([-2.0, -0.0, 0.0, 1e-30, 3.0]).reshape(1, 5, 1)
+    found = AxisGaussianDetection(c, values, torch.ones(1)).indices()
+    assert torch.equal(found, c.nearest(values[..., 0].to(torch.complex64)))

@@ -4,11 +4,12 @@ import sys
 from pathlib import Path
 
 import numba.core.caching
+import numba.core.cpu
 import numpy as np
 import pytest
 
 from mimolearn.kernels import compile as kernel_compile
-from mimolearn.kernels.compile import compiled, source_stamp
+from mimolearn.kernels.compile import compiled, part_options, source_stamp, uncounted
 
 
 def _build(number):
@@ -65,3 +66,16 @@ def test_the_stamp_follows_the_sources(monkeypatch):
         assert source_stamp() != before
     finally:
         source_stamp.cache_clear()
+
+
+def _first(x):
+    return x[0]
+
+
+@pytest.mark.parametrize("counted", [True, False])
+def test_parts_compile_with_and_without_the_private_option(counted):
+    assert uncounted(_first).targetoptions["_nrt"] is False
+    assert "_nrt" not in part_options(object(), counted)
+    for known in (object(), numba.core.cpu.CPUTargetOptions):
+        part = numba.njit(**part_options(known, counted))(_first)
+        assert part(np.ones(3)) == 1.0

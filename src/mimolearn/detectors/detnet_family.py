@@ -149,15 +149,17 @@ class FullyConnected(UnfoldedDetector):
 
     def _one_shot(self, y: Tensor, h: Tensor, noise_var: Tensor) -> Detection | None:
         plain = self.constellation.is_real and self.form.start == "zero"
-        if not (plain and self._has_kernel() and usable(h, y, self.w1)):
+        # Not by its attribute, which a module is slow to find.
+        weights = self._parameters["w1"]
+        if not (plain and self._has_kernel() and weights is not None and usable(h, y, weights)):
             return None
-        matrix, q = detnet_latency.equations(h, y)
-        return self._detection(self._run_compiled(matrix, q, torch.zeros_like(q)))
+        return self._detection(self._compiled_output(detnet_latency.one_shot(self._pack(), h, y)))
 
     def _detect(self, prepared: Prepared, y: Tensor) -> Detection:
         matrix = prepared.equations.matrix
         if self._has_kernel() and usable(matrix, y, self.w1):
-            return self._detection(self._run_compiled(matrix, *self._right_side(prepared, y)))
+            out = detnet_latency.run(self._pack(), matrix, *self._right_side(prepared, y))
+            return self._detection(self._compiled_output(out))
         *_, last = self._unfold(prepared, y)
         return self._detection(last)
 
@@ -165,20 +167,20 @@ class FullyConnected(UnfoldedDetector):
         one_output = self.constellation.num_levels == 2 and self.form.output != "one-hot"
         return one_output and self.form.version == 1 and self.cut.reading != "input"
 
-    def _run_compiled(self, matrix: Tensor, q: Tensor, x: Tensor) -> LayerOutput:
+    def _pack(self) -> detnet_latency.Packed:
         state = detnet_latency.state_of(self._parameters.values())
         if self._packed is None or self._packed.state != state:
-            residual = self.form.residual
-            self._packed = detnet_latency.pack(self.stack(), self.beta(), residual, state)
-        out = detnet_latency.run(
-            self._packed,
-            self.shape,
-            matrix,
-            q,
-            x,
-            num_layers=self.num_layers,
-            gelu=self.form.activation == "gelu",
-        )
+            self._packed = detnet_latency.pack(
+                self.stack(),
+                self.beta(),
+                self.shape,
+                residual=self.form.residual,
+                gelu=self.form.activation == "gelu",
+                state=state,
+            )
+        return self._packed
+
+    def _compiled_output(self, out: Tensor) -> LayerOutput:
         if self.form.output == "soft-sign":
             return LayerOutput(out, None)
         return LayerOutput(out, out.unsqueeze(-1))

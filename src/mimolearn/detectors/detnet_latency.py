@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import functools
+import math
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 import numpy as np
@@ -11,15 +13,19 @@ from torch import Tensor
 
 from mimolearn.detectors.detnet_layers import Shape, Stack
 from mimolearn.errors import check_finite
-from mimolearn.kernels.door import flat, workspace
+from mimolearn.kernels.door import flat, plain, workspace
 
 
 class Packed(NamedTuple):
-    """weights, slope, residual: as the kernel reads them; state: of the parameters behind them."""
+    """weights, slope: as the kernel reads them, and where; sizes: those of the kernel's ``Sizes``;
+    state: of the parameters behind them.
+    """
 
     weights: np.ndarray
     slope: np.ndarray
-    residual: np.ndarray
+    addresses: tuple[int, int]
+    residual: float
+    sizes: tuple[int, ...]
     state: tuple[int, ...]
 
 
@@ -28,7 +34,15 @@ def state_of(tensors: Iterable[Tensor | None]) -> tuple[int, ...]:
     return tuple([n for t in tensors if t is not None for n in (t.data_ptr(), t._version)])
 
 
-def pack(stack: Stack, beta: Tensor | None, residual: float, state: tuple[int, ...]) -> Packed:
+def pack(
+    stack: Stack,
+    beta: Tensor | None,
+    shape: Shape,
+    *,
+    residual: float,
+    gelu: bool,
+    state: tuple[int, ...],
+) -> Packed:
     """Weights of all layers in the order in which they are read; beta is multiplied in."""
     from mimolearn.kernels import detnet  # brings a compiler, which not everyone needs
 
@@ -39,59 +53,54 @@ def pack(stack: Stack, beta: Tensor | None, residual: float, state: tuple[int, .
             w2 = w2 * beta.unsqueeze(-2)
         first = detnet.pack(stack.w1.detach().numpy(), stack.b1.detach().numpy())
         second = detnet.pack(w2.numpy(), b2.numpy())
-    weights = np.concatenate([first, second], 1).reshape(-1)
-    return Packed(weights, flat(stack.slope), np.array([residual], np.float32), state)
+    # Aligned: else every vector of weights would lie in two cache lines.
+    weights = workspace(first.size + second.size)
+    np.concatenate([first, second], 1, out=weights.reshape(len(first), -1))
+    # A copy: where the parameters lie may change.
+    slope = flat(stack.slope).copy()
+    sizes = detnet.Sizes(
+        layers=len(first),
+        n=shape.unknowns,
+        hidden=shape.hidden,
+        state=shape.state,
+        gelu=int(gelu),
+        soft_sign=int(len(slope) > 0),
+    )
+    addresses = weights.ctypes.data, slope.ctypes.data
+    return Packed(weights, slope, addresses, residual, tuple(sizes), state)
 
 
-def equations(h: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-    """G (*C, n, n) and q (*C, T, n) of complex64 h (*C, Nr, Nt), y (*C, T, Nr) and real symbols.
+def one_shot(packed: Packed, h: Tensor, y: Tensor) -> Tensor:
+    """x of the last layer, or its logits, (*C, T, n), from complex64 h (*C, Nr, n) and y
+    (*C, T, Nr) and real symbols, with nothing in between for Python.
 
     Raises InvalidInputError for an h or y that is not finite.
     """
-    from mimolearn.kernels import detnet  # brings a compiler, which not everyone needs
-
-    *batch, rx, n = h.shape
+    rx, n = h.shape[-2:]
     vectors = y.shape[-2]
-    matrix = torch.empty((*batch, n, n), dtype=torch.float32)
-    q = torch.empty((*batch, vectors, n), dtype=torch.float32)
-    sizes = h.shape[:-2].numel(), vectors, rx, n
-    space = workspace(detnet.equations_workspace(rx, n))
-    if not detnet.equations_kernel()(flat(h), flat(y), flat(matrix), flat(q), *sizes, space):
+    h, y = plain(h), plain(y)
+    out = torch.empty((*y.shape[:-1], n), dtype=torch.float32)
+    given = h.data_ptr(), y.data_ptr(), 0, 0, 0, out.data_ptr()
+    num = math.prod(h.shape[:-2])
+    if not _kernel()(*packed.addresses, *given, packed.residual, num, vectors, rx, *packed.sizes):
         check_finite("h", h)
         check_finite("y", y)
-    return matrix, q
-
-
-def run(
-    packed: Packed,
-    shape: Shape,
-    matrix: Tensor,
-    q: Tensor,
-    x: Tensor,
-    *,
-    num_layers: int,
-    gelu: bool,
-) -> Tensor:
-    """x of the last layer, or its logits, (*C, T, n), of float32 tensors as ``unfold`` takes."""
-    from mimolearn.kernels import detnet  # brings a compiler, which not everyone needs
-
-    out = torch.empty_like(q, memory_format=torch.contiguous_format)
-    vectors = q.shape[-2]
-    detnet.layers_kernel()(
-        packed.weights,
-        packed.slope,
-        flat(matrix),
-        flat(q),
-        flat(x),
-        packed.residual,
-        flat(out),
-        q.shape[:-2].numel(),
-        vectors,
-        num_layers,
-        shape.unknowns,
-        shape.hidden,
-        shape.state,
-        int(gelu),
-        workspace(detnet.workspace(shape.unknowns, shape.hidden, shape.state)),
-    )
     return out
+
+
+def run(packed: Packed, matrix: Tensor, q: Tensor, x: Tensor) -> Tensor:
+    """The same from float32 tensors as ``unfold`` takes."""
+    # Named, because an address does not keep a copy alive.
+    matrix, q, x = plain(matrix), plain(q), plain(x)
+    out = torch.empty_like(q)
+    given = 0, 0, matrix.data_ptr(), q.data_ptr(), x.data_ptr(), out.data_ptr()
+    num, vectors = math.prod(q.shape[:-2]), q.shape[-2]
+    _kernel()(*packed.addresses, *given, packed.residual, num, vectors, 0, *packed.sizes)
+    return out
+
+
+@functools.cache
+def _kernel() -> Callable[..., bool]:
+    from mimolearn.kernels import detnet  # as above
+
+    return detnet.kernel()

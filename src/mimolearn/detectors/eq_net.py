@@ -115,16 +115,19 @@ class EQNetEstimator(Detector):
 
     def _one_shot(self, y: Tensor, h: Tensor, noise_var: Tensor) -> LLRDetection | None:
         few = 0 < y.shape[:-1].numel() <= eq_net_latency.MOST_VECTORS
-        if not (few and usable(y, h, noise_var, *self.network.parameters())):
+        parameters = eq_net_latency.parameters_of(self.network)
+        if not (few and usable(y, h, noise_var, *parameters)):
             return None
         cavity = None
         if self.ep is not None:
-            found = self.ep(y, h, noise_var)
-            assert isinstance(found, AxisGaussianDetection)
-            cavity = found.values, found.error_var.expand_as(found.values)
-        state = eq_net_latency.state_of(self.network)
+            # Inputs have been checked already.
+            found = self.ep._one_shot(y, h, noise_var)
+            if found is None:
+                return None
+            cavity = found.values, found.error_var
+        state = eq_net_latency.state_of(parameters)
         if self._packed is None or self._packed.state != state:
-            self._packed = eq_net_latency.pack(self.network, state)
+            self._packed = eq_net_latency.pack(self.network, self.constellation, state)
         llr = eq_net_latency.run(self._packed, self.constellation, y, h, noise_var, cavity)
         return None if llr is None else LLRDetection(self.constellation, llr)
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import functools
+import math
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -10,7 +13,7 @@ from torch import Tensor
 
 from mimolearn.constellation import Constellation
 from mimolearn.errors import check_finite
-from mimolearn.kernels.door import flat, workspace
+from mimolearn.kernels.door import plain, workspace
 from mimolearn.networks import ResidualLayers
 
 MOST_VECTORS = 64
@@ -18,19 +21,27 @@ MOST_VECTORS = 64
 
 
 class Packed(NamedTuple):
-    """weights, widths: as the kernel reads them; state: of the parameters behind them."""
+    """weights, widths, levels, bits: as the kernel reads them; state: of the parameters behind."""
 
     weights: np.ndarray
     widths: np.ndarray
+    levels: np.ndarray
+    bits: np.ndarray
     state: tuple[int, ...]
 
 
-def state_of(network: ResidualLayers) -> tuple[int, ...]:
+def parameters_of(network: ResidualLayers) -> list[Tensor]:
+    """As ``parameters``, which takes longer than the network does."""
+    lists = network.weights, network.biases
+    return [tensor for each in lists for tensor in each._parameters.values() if tensor is not None]
+
+
+def state_of(parameters: list[Tensor]) -> tuple[int, ...]:
     """Changes when a tensor is replaced, or changed in place as optimisers and loading do."""
-    return tuple(n for t in network.parameters() for n in (t.data_ptr(), t._version))
+    return tuple([n for t in parameters for n in (t.data_ptr(), t._version)])
 
 
-def pack(network: ResidualLayers, state: tuple[int, ...]) -> Packed:
+def pack(network: ResidualLayers, constellation: Constellation, state: tuple[int, ...]) -> Packed:
     """Weights of all layers in the order in which they are read."""
     from mimolearn.kernels import detnet  # brings a compiler, which not everyone needs
 
@@ -38,8 +49,13 @@ def pack(network: ResidualLayers, state: tuple[int, ...]) -> Packed:
         detnet.pack(weight.detach().numpy().T[None], bias.detach().numpy()[None]).reshape(-1)
         for weight, bias in zip(network.weights, network.biases, strict=True)
     ]
+    # Aligned: else every vector of weights would lie in two cache lines.
+    weights = workspace(sum(part.size for part in parts))
+    np.concatenate(parts, out=weights)
     widths = [network.weights[0].shape[0], *(weight.shape[1] for weight in network.weights)]
-    return Packed(np.concatenate(parts), np.array(widths, np.int64), state)
+    axis = constellation.axis(torch.float64)
+    levels, bits = axis.levels.numpy(), axis.bits.to(torch.int8).contiguous().numpy()
+    return Packed(weights, np.array(widths, np.int64), levels, bits, state)
 
 
 def run(
@@ -55,20 +71,24 @@ def run(
     cavity: values and variances (*C, T, Nt, 2) of expectation propagation.
     Raises InvalidInputError for an h or y that is not finite.
     """
-    from mimolearn.kernels import eq_net as kernels  # as above
-
     (vectors, rx), n = y.shape[-2:], h.shape[-1]
-    llr = torch.empty(*y.shape[:-1], n, constellation.bits_per_symbol)
-    axis = constellation.axis(torch.float64)
-    nothing = np.empty(0, np.float32)
-    values, spread = (nothing, nothing) if cavity is None else map(flat, cavity)
-    finite = kernels.kernel()(
-        flat(h), flat(y), flat(noise_var), values, spread, packed.weights, packed.widths,
-        axis.levels.numpy(), axis.bits.to(torch.int8).contiguous().numpy(), flat(llr),
-        h.shape[:-2].numel(), vectors, rx, n, workspace(kernels.workspace(packed.widths.tolist())),
-    )  # fmt: skip
-    if finite:
+    llr = torch.empty(*y.shape[:-1], n, constellation.bits_per_symbol, dtype=torch.float32)
+    # Named, because an address does not keep a copy alive.
+    inputs = [plain(tensor) for tensor in (h, y, noise_var, *(cavity or ()))]
+    addresses = [tensor.data_ptr() for tensor in inputs]
+    if cavity is None:
+        addresses += [0, 0]
+    tables = packed.weights, packed.widths, packed.levels, packed.bits
+    num = math.prod(h.shape[:-2])
+    if _kernel()(*addresses, llr.data_ptr(), *tables, num, vectors, rx, n):
         return llr
     check_finite("h", h)
     check_finite("y", y)
     return None
+
+
+@functools.cache
+def _kernel() -> Callable[..., bool]:
+    from mimolearn.kernels import eq_net  # as above
+
+    return eq_net.kernel()

@@ -59,8 +59,8 @@ def level_indices(constellation: Constellation, indices: Tensor) -> Tensor:
 def level_detection(constellation: Constellation, logits: Tensor) -> Detection:
     """Logits (*C, T, n, P or 1) to a detection over (*C, T, Nt)."""
     if constellation.is_real:
-        # One axis, and levels of +-1: a Gaussian of variance 1 whose LLRs are the logits.
-        return AxisGaussianDetection(constellation, logits * 0.5, logits.new_ones(1))
+        # One axis, and levels of +-1: a Gaussian of variance 2 whose LLRs are the logits.
+        return AxisGaussianDetection(constellation, logits, logits.new_full((1,), 2.0))
     by_axis = torch.stack(logits.chunk(2, -2), -2)
     if constellation.num_levels == 2:
         # A Gaussian of variance d^2 whose LLRs are the logits: 2 r d / d^2.

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numba
-from numba.core import event
+from numba.core import cpu, event
 
 # A kernel of its own accord never checks bounds, never holds the interpreter lock, and divides
 # like IEEE. Contraction is asked for operation by operation (see simd.fma), never "fastmath",
@@ -20,10 +20,24 @@ _OPTIONS = {"nogil": True, "error_model": "numpy"}
 # Its types know no option that begins with an underscore.
 _njit: Any = numba.njit
 
-inlined = _njit(forceinline=True, error_model="numpy", _nrt=True)
+
+def part_options(known: object, counted: bool) -> dict[str, Any]:
+    """Options for a part of a kernel; known: what this numba's target lists as options.
+
+    Counting references is switched by an option that numba keeps to itself. Where a numba has
+    none, parts count them: kernels then give the same results, only later.
+    """
+    options = {"forceinline": True, "error_model": "numpy"}
+    return {**options, "_nrt": counted} if hasattr(known, "_nrt") else options
+
+
+_KNOWN = getattr(cpu, "CPUTargetOptions", None)
+
+# A part without the option would take its caller's.
+inlined = _njit(**part_options(_KNOWN, counted=True))
 """Decorator for the parts of kernels: they become part of every caller."""
 
-uncounted = _njit(forceinline=True, error_model="numpy", _nrt=False)
+uncounted = _njit(**part_options(_KNOWN, counted=False))
 """The same for parts that neither make an array nor give one back.
 
 Others count references to every array that they are given. That is a call, which also empties the

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 
+from mimolearn.kernels.addresses import floats_at, scratch
 from mimolearn.kernels.compile import compiled, source_stamp, uncounted
-from mimolearn.kernels.linear import signature
 from mimolearn.kernels.row_gram import gram_of_rows, split_rows
 from mimolearn.kernels.simd import fma, maximum, minimum, splat
 from mimolearn.kernels.simd_memory import load, load_first, prefetch, store, store_first
@@ -50,9 +51,10 @@ def pack(weights: np.ndarray, biases: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(blocks).reshape(num_layers, -1)
 
 
-def workspace(n: int, hidden: int, state: int) -> int:
-    """Floats: of four vectors inputs, hidden units, what a product gives, and logits."""
-    return 4 * (3 * n + state + 16 + padded(hidden) + padded(n + state) + padded(n))
+@uncounted
+def _in_blocks(rows):
+    """What ``padded`` is to Python."""
+    return (rows + 47) // 48 * 48
 
 
 @uncounted
@@ -194,119 +196,159 @@ def _right_side(rows, count, rx, n, width, y, start, scale, q, to):
         store_first(q, to + j, total * scale, n - j)
 
 
-def equations_workspace(rx: int, n: int) -> int:
+@uncounted
+def _equations(h, y, matrix, q, space, num, vectors, rx, n):
+    """matrix (num, n, n), G over its mean diagonal, and q (num, vectors, n) alike, from h and y.
+
+    Returns 0; NaN where h, its squares or y are not finite.
+    """
+    width = (n + 15) // 16 * 16
+    scaled = 2 * rx * width
+    checksum = np.float32(0.0)
+    for b in range(num):
+        # Half of the work where H is real.
+        count = split_rows(h, 2 * b * rx * n, rx, n, width, space, 0)
+        gram_of_rows(space, 0, count, n, width, scaled)
+        energy = np.float32(0.0)
+        for i in range(n):
+            energy += space[scaled + i * width + i]
+        # The diagonal has the square of every entry of H.
+        checksum += energy * np.float32(0.0)
+        scale = np.float32(1.0)
+        if energy > np.float32(0.0):
+            scale = np.float32(n) / energy
+        for i in range(n):
+            for j in range(i // _LANES * _LANES):
+                matrix[(b * n + i) * n + j] = space[scaled + j * width + i] * scale
+            for j in range(i // _LANES * _LANES, n, _LANES):
+                row = load(space, scaled + i * width + j) * scale
+                store_first(matrix, (b * n + i) * n + j, row, n - j)
+        for t in range(b * vectors, (b + 1) * vectors):
+            _right_side(space, count, rx, n, width, y, 2 * t * rx, scale, q, t * n)
+            # All of y, also what meets nothing but zeros of H.
+            for i in range(2 * t * rx, 2 * (t + 1) * rx):
+                checksum += y[i] * np.float32(0.0)
+    return checksum
+
+
+@uncounted
+def _equations_space(rx, n):
     """Floats: the rows of [Re H; Im H], and of G."""
-    width = -(-n // _LANES) * _LANES
+    width = (n + 15) // 16 * 16
     return (2 * rx + width) * width
 
 
-@functools.cache
-def equations_kernel() -> Callable[..., bool]:
-    """kernel(h, y, matrix, q, num, vectors, rx, n, space): all flat.
+class Sizes(NamedTuple):
+    """Layers and their widths; gelu: 1, or 0 for ReLU; soft_sign: 1, or 0 for logits."""
 
-    h: (num, rx, n, 2); y: (num, vectors, rx, 2). Out: matrix (num, n, n), G over its mean diagonal,
-    and q (num, vectors, n) alike. Returns whether h, its squares and y are finite.
-    """
-    stamp = source_stamp()
+    layers: int
+    n: int
+    hidden: int
+    state: int
+    gelu: int
+    soft_sign: int
 
-    def detnet_equations(h, y, matrix, q, num, vectors, rx, n, space):
-        _ = stamp
-        width = (n + 15) // 16 * 16
-        scaled = space[2 * rx * width :]
-        checksum = np.float32(0.0)
-        for b in range(num):
-            # Half of the work where H is real.
-            count = split_rows(h, 2 * b * rx * n, rx, n, width, space, 0)
-            gram_of_rows(space, 0, count, n, width, 2 * rx * width)
-            energy = np.float32(0.0)
+
+@uncounted
+def _layers(weights, slope, matrix, q, start, r, out, num, vectors, sizes, erf, tanh, space):
+    """x of the last layer, or its logits, (num vectors n); start: as q, or empty for zeros."""
+    n, hidden, state = sizes.n, sizes.hidden, sizes.state
+    inputs, outputs = 3 * n + state, n + state
+    first = _in_blocks(hidden) * (inputs + 1)
+    second = _in_blocks(outputs) * (hidden + 1)
+    # Whole vectors and blocks are written: what lies behind is written afterwards.
+    u = inputs + 16
+    pushed = u + _in_blocks(hidden)
+    logits = pushed + _in_blocks(outputs)
+    stride = logits + _in_blocks(n)
+    x, v = 2 * n, 3 * n
+    b, total = 0, num * vectors
+    while b < total:
+        together = 4 if total - b >= 4 else 1
+        space[: together * stride] = np.float32(0.0)
+        for g in range(together):
             for i in range(n):
-                energy += scaled[i * width + i]
-            # The diagonal has the square of every entry of H.
-            checksum += energy * np.float32(0.0)
-            scale = np.float32(1.0)
-            if energy > np.float32(0.0):
-                scale = np.float32(n) / energy
+                space[g * stride + i] = q[(b + g) * n + i]
+            for i in range(min(n, start.size)):
+                space[g * stride + x + i] = start[(b + g) * n + i]
+        for t in range(sizes.layers):
+            at = t * (first + second)
+            for g in range(together):
+                own = g * stride
+                channel = (b + g) // vectors * n * n
+                _times_symmetric(matrix, channel, n, space, own + x, own + n)
+            if together == 4:
+                _product_of_four(weights, at, hidden, inputs, space, 0, u, stride)
+            else:
+                product(weights, at, hidden, inputs, space, 0, u)
+            for g in range(together):
+                activate(space, g * stride + u, hidden, sizes.gelu > 0, erf)
+            at += first
+            if together == 4:
+                _product_of_four(weights, at, outputs, hidden, space, u, pushed, stride)
+            else:
+                product(weights, at, outputs, hidden, space, u, pushed)
+            for g in range(together):
+                own = g * stride
+                _mix(space, own + v, own + pushed + n, state, r)
+                if sizes.soft_sign:
+                    _soft_signs(space, own + pushed, n, slope[t])
+                    _mix(space, own + x, own + pushed, n, r)
+                else:
+                    _mix(space, own + logits, own + pushed, n, r)
+                    _means(space, own + x, own + logits, n, tanh)
+        for g in range(together):
+            found = g * stride + (x if sizes.soft_sign else logits)
             for i in range(n):
-                for j in range(i // _LANES * _LANES):
-                    matrix[(b * n + i) * n + j] = scaled[j * width + i] * scale
-                for j in range(i // _LANES * _LANES, n, _LANES):
-                    row = load(scaled, i * width + j) * scale
-                    store_first(matrix, (b * n + i) * n + j, row, n - j)
-            for t in range(b * vectors, (b + 1) * vectors):
-                _right_side(space, count, rx, n, width, y, 2 * t * rx, scale, q, t * n)
-                # All of y, also what meets nothing but zeros of H.
-                for i in range(2 * t * rx, 2 * (t + 1) * rx):
-                    checksum += y[i] * np.float32(0.0)
+                out[(b + g) * n + i] = space[found + i]
+        b += together
 
-        return checksum == np.float32(0.0)
 
-    return compiled(signature(4, 4, gives="boolean"), detnet_equations)
+@uncounted
+def _layers_space(n, hidden, state):
+    """Floats: of four vectors inputs, hidden units, what a product gives, and logits."""
+    blocks = _in_blocks(hidden) + _in_blocks(n + state) + _in_blocks(n)
+    return 4 * (3 * n + state + 16 + blocks)
 
 
 @functools.cache
-def layers_kernel() -> Callable[..., None]:
-    """kernel(weights, slope, matrix, q, start, residual, out,
+def kernel() -> Callable[..., bool]:
+    """kernel(weights, slope, h, y, matrix, q, start, out, residual, num, vectors, rx, *sizes).
 
-    num, vectors, layers, n, hidden, state, gelu, space): all flat. weights: of layer after layer
-    W1 and [W2; W3], packed (see ``pack``); slope: (layers) for a soft sign, () for logits;
-    residual: (1). Out: x of the last layer, or its logits, (num vectors n).
+    The first eight: addresses. weights: of layer after layer W1 and [W2; W3], packed (see
+    ``pack``); slope: (layers), of soft signs. With rx above 0 h: (num, rx, n, 2) and y: (num,
+    vectors, rx, 2), and x begins at 0; else matrix: (num, n, n), q and start: (num, vectors, n).
+    sizes: those of ``Sizes``. Out: x of the last layer, or its logits, (num, vectors, n). Returns
+    whether h, its squares and y are finite.
     """
     stamp = source_stamp()
     erf, tanh = (np.array(k, np.float32) for k in (ERF, _TANH))
 
     def detnet_layers(
-        weights, slope, matrix, q, start, residual, out,
-        num, vectors, layers, n, hidden, state, gelu, space,
+        weights, slope, h, y, matrix, q, start, out, residual,
+        num, vectors, rx, layers, n, hidden, state, gelu, soft_sign,
     ):  # fmt: skip
         _ = stamp
+        sizes = Sizes(layers, n, hidden, state, gelu, soft_sign)
         inputs, outputs = 3 * n + state, n + state
-        first = (hidden + 47) // 48 * 48 * (inputs + 1)
-        second = (outputs + 47) // 48 * 48 * (hidden + 1)
-        # Whole vectors and blocks are written: what lies behind is written afterwards.
-        u = inputs + 16
-        pushed = u + (hidden + 47) // 48 * 48
-        logits = pushed + (outputs + 47) // 48 * 48
-        stride = logits + (n + 47) // 48 * 48
-        soft_sign, r = len(slope) > 0, residual[0]
-        x, v = 2 * n, 3 * n
-        b, total = 0, num * vectors
-        while b < total:
-            together = 4 if total - b >= 4 else 1
-            space[:] = np.float32(0.0)
-            for g in range(together):
-                for i in range(n):
-                    space[g * stride + i] = q[(b + g) * n + i]
-                    space[g * stride + x + i] = start[(b + g) * n + i]
-            for t in range(layers):
-                at = t * (first + second)
-                for g in range(together):
-                    own = g * stride
-                    channel = (b + g) // vectors * n * n
-                    _times_symmetric(matrix, channel, n, space, own + x, own + n)
-                if together == 4:
-                    _product_of_four(weights, at, hidden, inputs, space, 0, u, stride)
-                else:
-                    product(weights, at, hidden, inputs, space, 0, u)
-                for g in range(together):
-                    activate(space, g * stride + u, hidden, gelu > 0, erf)
-                at += first
-                if together == 4:
-                    _product_of_four(weights, at, outputs, hidden, space, u, pushed, stride)
-                else:
-                    product(weights, at, outputs, hidden, space, u, pushed)
-                for g in range(together):
-                    own = g * stride
-                    _mix(space, own + v, own + pushed + n, state, r)
-                    if soft_sign:
-                        _soft_signs(space, own + pushed, n, slope[t])
-                        _mix(space, own + x, own + pushed, n, r)
-                    else:
-                        _mix(space, own + logits, own + pushed, n, r)
-                        _means(space, own + x, own + logits, n, tanh)
-            for g in range(together):
-                found = g * stride + (x if soft_sign else logits)
-                for i in range(n):
-                    out[(b + g) * n + i] = space[found + i]
-            b += together
+        a_layer = _in_blocks(hidden) * (inputs + 1) + _in_blocks(outputs) * (hidden + 1)
+        stored, slopes = floats_at(weights, layers * a_layer), floats_at(slope, layers)
+        found, space = floats_at(out, num * vectors * n), scratch(_layers_space(n, hidden, state))
+        if rx > 0:
+            grams, sides = scratch(num * n * n), scratch(num * vectors * n)
+            checksum = _equations(
+                floats_at(h, num * rx * n * 2), floats_at(y, num * vectors * rx * 2), grams, sides,
+                scratch(_equations_space(rx, n)), num, vectors, rx, n,
+            )  # fmt: skip
+            first = grams[:0]
+        else:
+            grams, sides = floats_at(matrix, num * n * n), floats_at(q, num * vectors * n)
+            first, checksum = floats_at(start, num * vectors * n), np.float32(0.0)
+        _layers(
+            stored, slopes, grams, sides, first, residual, found, num, vectors, sizes, erf, tanh,
+            space,
+        )  # fmt: skip
+        return checksum == np.float32(0.0)
 
-    return compiled(signature(7, 7), detnet_layers)
+    integers = ", ".join(["int64"] * 9)
+    return compiled(f"boolean({', '.join(['int64'] * 8)}, float32, {integers})", detnet_layers)

@@ -236,7 +236,7 @@ def expectation_propagation(
     h, y, noise_var = fill_lanes(h, y, noise_var)
     num = math.prod(h.shape[:-2])
     (vectors, rx), tx = y.shape[-2:], h.shape[-1]
-    settings = np.array([1 if axes == 1 else 2, damping, least_var], np.float32)
+    settings = _ep_settings(axes, damping, least_var)
     levels = _axis_tables(constellation)[0]
     arrays = (flat(h), flat(y), padded(noise_var, num), flat(mean), flat(var))
 
@@ -314,6 +314,12 @@ def _demap_kernel() -> Callable[..., None]:
     from mimolearn.kernels import demap
 
     return demap.llr_kernel()
+
+
+@functools.cache
+def _ep_settings(axes: int, damping: float, least_var: float) -> np.ndarray:
+    """Precision of the prior of one real axis, and the rest."""
+    return np.array([axes, damping, least_var], np.float32)
 
 
 @functools.cache

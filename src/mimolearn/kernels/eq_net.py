@@ -13,6 +13,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from mimolearn.kernels.addresses import floats_at, scratch
 from mimolearn.kernels.compile import compiled, inlined, source_stamp, uncounted
 from mimolearn.kernels.detnet import ERF, activate, product
 from mimolearn.kernels.simd_memory import load, store
@@ -20,11 +21,6 @@ from mimolearn.kernels.simd_memory import load, store
 MOST_LLR = 24.0
 """Of an LLR that is corrected, and of one that the network reads."""
 _EPSILON = float(np.finfo(np.float32).eps)
-
-
-def workspace(widths: list[int]) -> int:
-    """Floats of workspace: what a layer reads, and what it gives."""
-    return 2 * (max(widths) + 64)
 
 
 @uncounted
@@ -197,22 +193,29 @@ def _run_network(weights, widths, space, erf):
 
 @functools.cache
 def kernel() -> Callable[..., bool]:
-    """kernel(h, y, noise_var, values, spread, weights, widths, levels, bits, llr, num, ...).
+    """kernel(h, y, noise_var, values, spread, llr, weights, widths, levels, bits, num, ...).
 
-    h (B, Nr, Nt, 2), y (B, T, Nr, 2), noise_var (B), llr (B, T, Nt, K), all flat. values, spread:
-    expectation propagation's last cavity, (B, T, Nt, 2), or nothing. weights: of each layer, as
-    ``detnet.pack`` packs them; widths: of input, hidden layers, output. levels (L) and their bits
-    (L, Ka). Integers: B, T, Nr, Nt. Returns whether all LLRs are finite.
+    The first six: addresses of h (B, Nr, Nt, 2), y (B, T, Nr, 2), noise_var (B); of expectation
+    propagation's last cavity, values and spread (B, T, Nt, 2), or 0; of llr (B, T, Nt, K), the
+    output. weights: of each layer, as ``detnet.pack`` packs them; widths: of input, hidden layers,
+    output. levels (L) and their bits (L, Ka). Integers: B, T, Nr, Nt. Returns whether all LLRs are
+    finite.
     """
     stamp = source_stamp()
     erf = np.array(ERF, np.float32)
 
     def eq_net(
-        h, y, noise_var, values, spread, weights, widths, levels, bits, llr,
-        num, vectors, rx, n, space,
+        at_h, at_y, at_noise, at_values, at_spread, at_llr, weights, widths, levels, bits,
+        num, vectors, rx, n,
     ):  # fmt: skip
         _ = stamp
-        num_bits = 2 * bits.shape[1]
+        num_bits, total = 2 * bits.shape[1], num * vectors
+        h, y = floats_at(at_h, num * rx * n * 2), floats_at(at_y, total * rx * 2)
+        noise_var, llr = floats_at(at_noise, num), floats_at(at_llr, total * n * num_bits)
+        known = total * n * 2 if at_values else 0
+        values, spread = floats_at(at_values, known), floats_at(at_spread, known)
+        # What a layer reads, and what it gives.
+        space = scratch((widths.max() + 79) // 16 * 32)
         order, energy = np.empty(n, np.int64), np.empty(n)
         scale, variance = np.empty(n), np.empty(n)
         g, a = np.empty((rx, n), np.complex128), np.empty((n, n), np.complex128)
@@ -270,7 +273,6 @@ def kernel() -> Callable[..., bool]:
                         checksum += own * 0.0
         return checksum == 0.0
 
-    arrays = ", ".join(["float32[::1]"] * 6)
-    tables = "int64[::1], float64[::1], int8[:, ::1], float32[::1]"
-    integers = ", ".join(["int64"] * 4)
-    return compiled(f"boolean({arrays}, {tables}, {integers}, float32[::1])", eq_net)
+    addresses, integers = ", ".join(["int64"] * 6), ", ".join(["int64"] * 4)
+    tables = "float32[::1], int64[::1], float64[::1], int8[:, ::1]"
+    return compiled(f"boolean({addresses}, {tables}, {integers})", eq_net)

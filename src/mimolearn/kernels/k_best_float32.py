@@ -16,6 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from mimolearn.kernels.compile import compiled, inlined, source_stamp, uncounted
+from mimolearn.kernels.selection_float32 import first_lanes, threshold_of
 from mimolearn.kernels.simd import (
     as_float_bits,
     as_int_bits,
@@ -135,42 +136,6 @@ def _grow(space, lists, width, diagonal, num_levels):
 
 
 @uncounted
-def _threshold(space, child, count, present, k, low, high):
-    """The bit pattern below which lie the k smallest of ``count`` children, and how many with it.
-
-    Bit patterns order non-negative floats, so that counting finds it without a sort: a guess
-    between two patterns in proportion to how many children lie below each, every fourth one
-    halfway, so that no distribution of distances makes many guesses. ``present`` are finite.
-    """
-    below, above, guess = 0, present, 0
-    while low < high:
-        guess += 1
-        part = (high - low) // 2
-        if guess % 4 > 0:
-            part = (high - low) * (2 * (k - below) + 1) // (2 * (above - below))
-        middle = low + min(part, high - low - 1)
-        within = 0
-        for i in range(child, child + count, 16):
-            within += count_lanes(as_int_bits(load(space, i)) <= middle)
-        if within == k:
-            return middle + 1, 0
-        if within > k:
-            high, above = middle, within
-        else:
-            low, below = middle + 1, within
-    return low, k - below
-
-
-@uncounted
-def _first_lanes(ints, scratch, mask, count):
-    """The first ``count`` of the lanes where the mask is true."""
-    if count == 0:
-        return lane_numbers() < 0
-    store_int(ints, scratch, compress(lane_numbers(), mask))
-    return mask & (lane_numbers() <= ints[scratch + count - 1])
-
-
-@uncounted
 def _choose(space, ints, lists, width, code, num_bits, path, new_path, threshold, ties):
     """The nearest children become the survivors, but for their residuals; returns how many."""
     size = 0
@@ -182,7 +147,7 @@ def _choose(space, ints, lists, width, code, num_bits, path, new_path, threshold
             if ties > 0:
                 equal = bits == threshold
                 many = min(count_lanes(equal), ties)
-                chosen = chosen | _first_lanes(ints, size, equal, many)
+                chosen = chosen | first_lanes(ints, size, equal, many)
                 ties -= many
             store(space, lists.distance + size, as_float_bits(compress(bits, chosen)))
             store_int(ints, size, compress(lane_numbers() + s, chosen))
@@ -290,7 +255,7 @@ def _search(space, ints, lists, code, level_of, num_bits, columns, z, n, real, k
         threshold, ties, children = np.int64(_INFINITY_BITS), 0, present * num_levels
         if children > k:
             count = num_levels * width
-            threshold, ties = _threshold(space, lists.child, count, children, k, low, high)
+            threshold, ties = threshold_of(space, lists.child, count, children, k, low, high)
         present = _choose(
             space, ints, lists, width, code, num_bits, path, new_path, threshold, ties
         )
