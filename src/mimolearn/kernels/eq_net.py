@@ -27,7 +27,8 @@ _EPSILON = float(np.finfo(np.float32).eps)
 def _inverse(a, n):
     """In place, of a Hermitian positive definite matrix, by Gauss and Jordan."""
     for k in range(n):
-        pivot = 1.0 / a[k, k]
+        # Its real part: a complex division by zero raises, whatever the kernel is told.
+        pivot = 1.0 / a[k, k].real
         a[k, k] = 1.0
         for j in range(n):
             a[k, j] *= pivot

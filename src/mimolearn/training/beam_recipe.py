@@ -9,9 +9,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from mimolearn.beamformers import LearnedBeamformer, make_beamformer
+from mimolearn.beamformers import LearnedBeamformer, beamformer_class, make_beamformer
 from mimolearn.beamscenario import BeamScenario
-from mimolearn.errors import InvalidInputError, invalid
+from mimolearn.errors import InvalidInputError, check_one_of, invalid
 from mimolearn.plainmodel import Count, PlainModel, Real
 from mimolearn.shipped import read_shipped_toml, shipped_names
 from mimolearn.tomlfile import read_toml, write_toml
@@ -92,6 +92,9 @@ class BeamRecipe(PlainModel):
 
     def build(self) -> LearnedBeamformer:
         """The network before training."""
+        known = beamformer_class(self.network).option_names()
+        for option in self.options:
+            check_one_of(f"option of beamformer {self.network!r}", option, known)
         s = self.scenario
         made = make_beamformer(self.network, s.array, s.constellation, **self.options)
         if not isinstance(made, LearnedBeamformer):
