@@ -18,6 +18,9 @@ from mimolearn.kernels.compile import compiled, inlined, source_stamp, uncounted
 from mimolearn.kernels.detnet import ERF, activate, product
 from mimolearn.kernels.simd_memory import load, store
 
+# Complex numbers are multiplied by real reciprocals throughout: a complex division by zero raises,
+# whatever a kernel's error model says.
+
 MOST_LLR = 24.0
 """Of an LLR that is corrected, and of one that the network reads."""
 _EPSILON = float(np.finfo(np.float32).eps)
@@ -27,7 +30,6 @@ _EPSILON = float(np.finfo(np.float32).eps)
 def _inverse(a, n):
     """In place, of a Hermitian positive definite matrix, by Gauss and Jordan."""
     for k in range(n):
-        # Its real part: a complex division by zero raises, whatever the kernel is told.
         pivot = 1.0 / a[k, k].real
         a[k, k] = 1.0
         for j in range(n):
@@ -130,7 +132,7 @@ def _channel_cues(a, variance, space, at):
     at += n
     for i in range(n):
         for j in range(i + 1, n):
-            correlation = a[i, j] / math.sqrt(a[i, i].real * a[j, j].real)
+            correlation = a[i, j] * (1.0 / math.sqrt(a[i, i].real * a[j, j].real))
             space[at], space[at + 1] = correlation.real, correlation.imag
             at += 2
     return at
@@ -165,7 +167,7 @@ def _cancel(g, energy, noise_var, received, decided, levels, bits, llr, space, a
         step = complex(0.0)
         for r in range(rx):
             step += g[r, k].conjugate() * received[r]
-        step /= energy[k]
+        step *= 1.0 / energy[k]
         z = decided[k] + step
         _symbol_llr(z, energy[k] / noise_var, levels, bits, llr, k * num_bits)
         again = complex(_nearest(z.real, levels), _nearest(z.imag, levels)) - decided[k]
