@@ -117,7 +117,9 @@ def enter_leaf(total, nearest, chosen, best, counter, bits, clip, below_max, pat
                 for b in range(num_bits):
                     if bits[chosen[k], b] != bits[best[k], b]:
                         counter[k, b] = nearest
-        best[:] = chosen
+        # Entry by entry: callers that count no references have no copying of slices.
+        for k in range(n):
+            best[k] = chosen[k]
         nearest = total
     else:
         for k in range(n):
