@@ -84,7 +84,12 @@ def capability_rows() -> list[Row]:
             detectors,
             "sphere decoder (`comm.SphereDecoder`), MMSE and ZF equalisers",
         ),
-        Row("Trained networks that ship, with recipe and card", f"{len(zoo_names())}", "no", "no"),
+        Row(
+            "Trained networks and quantisers that ship, with recipe and card",
+            f"{len(zoo_names())}",
+            "no",
+            "no",
+        ),
         Row(
             "Quantisers of soft bits",
             ", ".join(f"`{name}`" for name in quantizer_names()),
@@ -115,6 +120,12 @@ def capability_rows() -> list[Row]:
             "`mimolearn reproduce`",
             "tutorials",
             "examples",
+        ),
+        Row(
+            "Receivers as ONNX files, checked on the same frames",
+            "`mimolearn export`",
+            "no",
+            "networks of Deep Learning Toolbox (`exportONNXNetwork`)",
         ),
         Row(
             "GPU",
