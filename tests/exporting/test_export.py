@@ -200,6 +200,9 @@ def _run(
         (["lmmse", "out.pt", "-s", "oamp-4x4-16qam"], "path: got 'out.pt'"),
         (["lmmze", "out.onnx", "-s", "oamp-4x4-16qam", "--snr-db", "20"], "did you mean"),
         (["unfolded-mser-qpsk", "out.onnx"], "is a beamformer"),
+        (["fd-mmse", "out.onnx"], "is a beamformer"),
+        (["tap-nett", "out.onnx"], "name: got 'tap-nett'"),
+        (["tap-net-5s", "nowhere/out.onnx"], "a file in a folder that is there"),
     ],
 )
 def test_what_cannot_be_exported_gets_one_line(

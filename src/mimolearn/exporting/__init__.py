@@ -51,6 +51,8 @@ def export(
     path = Path(path)
     if path.suffix != ".onnx":
         raise invalid("path", str(path), "a file that ends in .onnx")
+    if not path.parent.is_dir():
+        raise invalid("path", str(path), "a file in a folder that is there")
     needed("onnx")
     needed("onnxruntime")
     found = subject(part, scenario, snr_db)

@@ -6,14 +6,15 @@ import math
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from mimolearn.detectors import Detector
+from mimolearn.beamformers import beamformer_names
+from mimolearn.detectors import Detector, detector_names
 from mimolearn.detectors.text import detector_from_text
-from mimolearn.errors import InvalidInputError, check_real
+from mimolearn.errors import InvalidInputError, check_one_of, check_real
 from mimolearn.exporting.pairs import ExportError
 from mimolearn.quantizers import Quantizer
 from mimolearn.quantizers.trained import load_quantizer
 from mimolearn.scenario import Scenario
-from mimolearn.weights import Card, is_weights_name, read_card, shipped_beams
+from mimolearn.weights import Card, is_weights_name, read_card, shipped_beams, shipped_weights
 
 _TEACHER = "lmmse"
 # Where errors are counted well and are not the rule.
@@ -40,7 +41,7 @@ def subject(
     card = None
     if isinstance(part, str | Path):
         name = str(part)
-        if name in shipped_beams():
+        if name in (*shipped_beams(), *beamformer_names()):
             raise ExportError(
                 f"export: {name!r} is a beamformer: it starts from singular vectors and solves "
                 "general linear systems, for which ONNX has no operators"
@@ -50,6 +51,8 @@ def subject(
     if scenario is None and "scenario" in recipe:
         scenario = Scenario(**recipe["scenario"])
     if scenario is None:
+        if isinstance(part, str):
+            check_one_of("name", part.split(":")[0], (*shipped_weights(), *detector_names()))
         raise InvalidInputError("scenario: name one: what is exported was trained on none")
     # Errors are counted before decoding, on the antennas as they are.
     scenario = Scenario(**{**scenario.model_dump(), "coding": None, "draws": "full"})
