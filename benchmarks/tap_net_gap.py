@@ -18,8 +18,8 @@ import torch
 from mimolearn import Scenario, simulate
 from mimolearn.channels import Kronecker, Rayleigh
 from mimolearn.detectors import Detector, Las, make_detector
+from mimolearn.detectors.text import detector_from_text
 from mimolearn.simulation import Comparison, Contender
-from mimolearn.zoo import load
 
 NETWORKS = ("tap-net-5s", "tap-net-8v", "tap-net-any")
 
@@ -72,10 +72,7 @@ def contenders(constellation: str, networks: list[str]) -> list[Contender]:
     named.append(
         Contender.from_detector("tap-net untrained", make_detector("tap-net", constellation))
     )
-    for name in networks:
-        label = name.removesuffix(".safetensors").rpartition("/")[2]
-        named.append(Contender.from_detector(label, load(name, constellation)))
-    return named
+    return named + [Contender.parse(name) for name in networks]
 
 
 def report(
@@ -121,7 +118,7 @@ def report_gmi(networks: list[str], vectors: int) -> None:
     scenario = Case("bpsk", 32, 32, (), 1e-3).scenario()
     rivals = ["wl-lmmse", "oamp", "ep", "tap-net"]
     detectors = {name: make_detector(name, "bpsk") for name in rivals}
-    detectors |= {name: load(name, "bpsk") for name in networks}
+    detectors |= {name: detector_from_text(name, "bpsk") for name in networks}
     print("\ngmi: bits per bit at 2, 4, 6 dB, BPSK 32x32")
     for name, detector in detectors.items():
         count = vectors // 16 if name in SLOW else vectors
@@ -152,7 +149,10 @@ def main() -> None:
     parser.add_argument("--errors", type=int, default=1000, help="bit errors a point")
     parser.add_argument("--vectors", type=int, default=200_000, help="most vectors a point")
     parser.add_argument("--store", help="results file, which is taken up where it was left")
-    parser.add_argument("--networks", nargs="+", default=list(NETWORKS), help="names or files")
+    parser.add_argument(
+        "--networks", nargs="+", default=list(NETWORKS), help="names, files, or text"
+    )
+    parser.add_argument("--snr-db", type=float, nargs="+", help="in place of the case's own")
     options = parser.parse_args()
     torch.set_num_threads(1)
     for name in options.cases:
@@ -161,7 +161,7 @@ def main() -> None:
         elif name in CASES:
             report(
                 name,
-                CASES[name],
+                CASES[name]._replace(snr_db=tuple(options.snr_db or CASES[name].snr_db)),
                 options.networks,
                 options.errors,
                 options.vectors,
