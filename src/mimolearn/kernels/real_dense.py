@@ -114,6 +114,34 @@ def real_cholesky(r, row, n, scale):
 
 
 @inlined
+def _triangle(r, row, scale, p):
+    """The 4 x 4 diagonal block from row p on, as ``_eliminate`` takes it."""
+    at, own = p * row + p * 16, p * 16
+    links = (
+        load(r, at + row),
+        load(r, at + 2 * row),
+        load(r, at + 2 * row + 16),
+        load(r, at + 3 * row),
+        load(r, at + 3 * row + 16),
+        load(r, at + 3 * row + 32),
+    )
+    scales = load(scale, own), load(scale, own + 16), load(scale, own + 32), load(scale, own + 48)
+    return links, scales
+
+
+@inlined
+def real_forward(r, row, n, scale, z):
+    """In place, z = R^-1 b for one vector: forward substitution."""
+    for p in range(0, n, 4):
+        s = real_4x1(r, p * row, row, 16, z, 0, 0, 16, p)
+        c = p * 16
+        links, scales = _triangle(r, row, scale, p)
+        z0, z1 = load(z, c) - s[0], load(z, c + 16) - s[1]
+        z2, z3 = load(z, c + 32) - s[2], load(z, c + 48) - s[3]
+        _store_four(z, c, _eliminate(z0, z1, z2, z3, links, scales))
+
+
+@inlined
 def _inverse_column(u, at, row, one, v0, v1, v2, v3, links, scales, power):
     """Four entries of one column of the inverse; one: the row of its diagonal entry, or -1."""
     e0, e1 = 1.0 if one == 0 else 0.0, 1.0 if one == 1 else 0.0
@@ -133,17 +161,7 @@ def real_inverse(r, row, n, scale, u, power):
         w0, w1, w2, w3 = splat(0.0), splat(0.0), splat(0.0), splat(0.0)
         for i in range(j, n, 4):
             s = real_4x4(r, i * row + j * 16, row, 16, u, j * row + j * 16, 16, row, i - j)
-            d = i * row + i * 16
-            links = (
-                load(r, d + row),
-                load(r, d + 2 * row),
-                load(r, d + 2 * row + 16),
-                load(r, d + 3 * row),
-                load(r, d + 3 * row + 16),
-                load(r, d + 3 * row + 32),
-            )
-            c = i * 16
-            scales = (load(scale, c), load(scale, c + 16), load(scale, c + 32), load(scale, c + 48))
+            links, scales = _triangle(r, row, scale, i)
             at = i * row + j * 16
             same = i == j
             w0 = _inverse_column(

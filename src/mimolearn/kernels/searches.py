@@ -78,7 +78,7 @@ def sphere(
     """
     if not _serves(y, h, noise_var):
         return None
-    from mimolearn.kernels import sphere_float32 as kernels
+    from mimolearn.kernels import sphere_float32, sphere_lanes
 
     tx, axes = h.shape[-1], 1 if constellation.is_real else 2
     indices = torch.empty(*y.shape[:-1], tx, dtype=torch.int64)
@@ -86,7 +86,10 @@ def sphere(
     spent = torch.empty(y.shape[:-1], dtype=torch.int64)
     settings, _ = _settings(constellation)
     to_index = constellation.axis(torch.float64).to_index.numpy()
-    space, kernel = kernels.workspace(tx, axes), kernels.kernel()
+    if axes == 1:
+        space, kernel = sphere_lanes.workspace(tx), sphere_lanes.kernel()
+    else:
+        space, kernel = sphere_float32.workspace(tx, axes), sphere_float32.kernel()
     out = to_index, flat(indices), flat(incomplete), flat(spent)
 
     def search(problems: ndarray, ok: ndarray, first: int, last: int, vectors: int) -> None:

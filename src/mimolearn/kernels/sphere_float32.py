@@ -1,6 +1,7 @@
 """Depth-first sphere decoder in single precision, with the triangle it searches.
 
-The search of ``sphere``, with a row of the residual in the lanes.
+The search of ``sphere``, with a row of the residual in the lanes. Symbols on one axis take the way
+of ``sphere_lanes``, which searches few of its channels.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ def workspace(num_tx: int, axes: int) -> int:
 
 
 @uncounted
-def _search(
+def search(
     space, columns, residual, distance, n, real, center, low, high, chosen,
     num_levels, max_nodes, best,
 ):  # fmt: skip
@@ -117,7 +118,7 @@ def kernel() -> Callable[..., None]:
                 for c in range(0, real, 16):
                     store(space, start + c, load(space, m.z + c))
                 at = channel * vectors + t
-                incomplete[at], work[at] = _search(
+                incomplete[at], work[at] = search(
                     space, m.columns, m.end, distance, n, real, center, low, high, chosen,
                     to_index.size, max_nodes, best,
                 )  # fmt: skip

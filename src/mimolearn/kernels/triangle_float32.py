@@ -42,7 +42,9 @@ from mimolearn.kernels.simd_memory import (
 MOST_ENERGY = 2.0e4
 """Of H^H H and of z, over noise_var: beyond, rounding could change a distance by over 1e-3."""
 
-_DEPENDENT = np.float32(3e-5)
+DEPENDENT = np.float32(3e-5)
+"""Of a column's energy: a pivot below is within rounding of zero."""
+
 _INFINITY = np.float32(np.inf)
 _INDEX_MASK = 63
 
@@ -186,7 +188,7 @@ def factor(space, m, problems, own, place, num_tx, axes, order, most_energy):
         p = _smallest(problems, diagonal, width)
         row_re, row_im = own + p * width, own + place.gram_im + p * width
         pivot = problems[diagonal + p]
-        if not (_DEPENDENT * problems[row_re + p] < pivot < _INFINITY):
+        if not (DEPENDENT * problems[row_re + p] < pivot < _INFINITY):
             return False
         scale = np.float32(1.0) / np.sqrt(pivot)
         order[k] = p

@@ -1,0 +1,298 @@
+"""Sphere decoder for real symbols in single precision: 16 channels in the lanes until it searches.
+
+The columns of each channel are put in order of their energy, weakest first, which costs a tree
+search of real symbols a few per cent more nodes than pivoting, and lets 16 channels be factored
+and solved in step. Decision feedback then gives all lanes the first leaf of their trees, and the
+distances of the second-best children on the way to it. Where none of them is below the leaf's, the
+search would visit these and end: the leaf is the answer. Only the other lanes are searched.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+
+import numpy as np
+
+from mimolearn.kernels.blocks import real_4x1
+from mimolearn.kernels.compile import compiled, source_stamp, uncounted
+from mimolearn.kernels.interleave import SLACK
+from mimolearn.kernels.linear import cut
+from mimolearn.kernels.real_dense import (
+    padded_real,
+    real_cholesky,
+    real_forward,
+    real_row,
+)
+from mimolearn.kernels.simd import (
+    as_int_bits,
+    float_to_int,
+    fnma,
+    int_to_float,
+    lane_numbers,
+    maximum,
+    minimum,
+    select,
+    select_int,
+    splat,
+    splat_int,
+)
+from mimolearn.kernels.simd_memory import (
+    load,
+    load_int,
+    load_tile,
+    store,
+    store_int,
+    store_lines,
+)
+from mimolearn.kernels.sphere_float32 import search
+from mimolearn.kernels.triangle_float32 import DEPENDENT, lanes_of, places
+
+_INDEX_MASK = 63
+
+
+def workspace(num_tx: int) -> int:
+    """Floats of workspace."""
+    n, width = (num_tx + 3) // 4 * 4, (num_tx + 15) // 16 * 16
+    in_lanes = n * (n * 16 + 16) + 5 * n * 16 + 2 * SLACK + 32
+    return in_lanes + 16 * (num_tx * width + 16) + (2 * width + 1) * width
+
+
+@uncounted
+def _by_energy(problems, diagonal, num_tx, ints, order, first):
+    """The columns of one channel in ``order``, from ``first`` on, by rising energy.
+
+    The last six bits of an energy give way to the number of the column. ints: 2 S integers.
+    """
+    width = lanes_of(num_tx)
+    for c in range(0, width, 16):
+        bits = as_int_bits(load(problems, diagonal + c))
+        store_int(ints, c, (bits & ~_INDEX_MASK) | (lane_numbers() + c))
+    for c in range(0, width, 16):
+        mine, rank = load_int(ints, c), splat_int(0)
+        for p in range(num_tx):
+            rank = select_int(splat_int(ints[p]) < mine, rank + 1, rank)
+        store_int(ints, width + c, rank)
+    for p in range(num_tx):
+        order[first + ints[width + p]] = p
+
+
+@uncounted
+def _reorder(problems, gram, num_tx, order, first, space, out):
+    """The lower half of a Gram matrix with rows and columns in order."""
+    width = lanes_of(num_tx)
+    for i in range(num_tx):
+        row = gram + order[first + i] * width
+        for j in range(i + 1):
+            space[out + i * width + j] = problems[row + order[first + j]]
+
+
+@uncounted
+def _into_lanes(space, stride, num_tx, r, row, diagonal):
+    """16 lower halves, interleaved, and what is on their diagonals."""
+    width, n = lanes_of(num_tx), padded_real(num_tx)
+    for i in range(num_tx):
+        for c in range(0, i + 1, 16):
+            tile = load_tile(space, 0, 15, stride, i * width + c, 16)
+            store_lines(r, i * row + c * 16, tile)
+        store(diagonal, i * 16, load(r, i * row + i * 16))
+    for i in range(num_tx, n):
+        for j in range(i):
+            store(r, i * row + j * 16, splat(0.0))
+        store(r, i * row + i * 16, splat(1.0))
+
+
+@uncounted
+def _trusted(diagonal, scale, num_tx, most_energy):
+    """1 in the lanes whose energy is small and whose columns are independent enough, else 0."""
+    energy, good = splat(0.0), splat(0.0) < 1.0
+    for i in range(num_tx):
+        own, over_pivot = load(diagonal, i * 16), load(scale, i * 16)
+        energy = energy + own
+        good = good & (own * (over_pivot * over_pivot) * DEPENDENT < 1.0)
+    return select(good & (energy <= most_energy), splat(1.0), splat(0.0))
+
+
+@uncounted
+def _lowest_levels(r, row, scale, num_tx, lowest, offset):
+    """R times the lowest level; puts the diagonal of R in its place."""
+    for j in range(num_tx):
+        total = 1.0 / load(scale, j * 16)
+        store(r, j * row + j * 16, total)
+        for i in range(j + 1, num_tx):
+            total = total + load(r, i * row + j * 16)
+        store(offset, j * 16, total * lowest)
+
+
+@uncounted
+def _shift(z, offset, num_tx):
+    """z less the offset; gives the energy of z before."""
+    energy = splat(0.0)
+    for i in range(num_tx):
+        own = load(z, i * 16)
+        energy = energy + own * own
+        store(z, i * 16, own - load(offset, i * 16))
+    return energy
+
+
+@uncounted
+def _decide(r, at, rest, scale, top, distance, closest, u, out):
+    """One level: the nearest child, and the distance to which the second nearest would lead."""
+    diagonal = load(r, at)
+    center = rest * scale
+    # Half a level above the highest, which rounding down takes away again.
+    level = int_to_float(float_to_int(minimum(maximum(center + 0.5, splat(0.0)), splat(top + 0.5))))
+    other = select(center < level, level - 1.0, level + 1.0)
+    other = select(other < 0.0, splat(1.0), select(other > top, level - 1.0, other))
+    store(u, out, level)
+    gap, second = fnma(level, diagonal, rest), fnma(other, diagonal, rest)
+    closest = minimum(second * second + distance, closest)
+    return level, gap * gap + distance, closest
+
+
+@uncounted
+def _feed_back(r, row, scale, z, num_tx, top, u):
+    """Decision feedback in all lanes; gives its distance and the least of all second children."""
+    n = padded_real(num_tx)
+    distance, closest = splat(0.0), splat(np.float32(np.inf))
+    for i in range(num_tx, n):
+        store(u, i * 16, splat(0.0))
+    for q in range(n - 4, -1, -4):
+        below = (q + 4) * row + q * 16
+        s = real_4x1(r, below, 16, row, u, (q + 4) * 16, 0, 16, n - q - 4)
+        at = q * row + q * 16
+        u3, u2, u1 = splat(0.0), splat(0.0), splat(0.0)
+        if q + 3 < num_tx:
+            rest = load(z, (q + 3) * 16) - s[3]
+            u3, distance, closest = _decide(
+                r, at + 3 * row + 48, rest, load(scale, (q + 3) * 16), top, distance, closest,
+                u, (q + 3) * 16,
+            )  # fmt: skip
+        if q + 2 < num_tx:
+            rest = fnma(load(r, at + 3 * row + 32), u3, load(z, (q + 2) * 16) - s[2])
+            u2, distance, closest = _decide(
+                r, at + 2 * row + 32, rest, load(scale, (q + 2) * 16), top, distance, closest,
+                u, (q + 2) * 16,
+            )  # fmt: skip
+        if q + 1 < num_tx:
+            rest = fnma(load(r, at + 3 * row + 16), u3, load(z, (q + 1) * 16) - s[1])
+            rest = fnma(load(r, at + 2 * row + 16), u2, rest)
+            u1, distance, closest = _decide(
+                r, at + row + 16, rest, load(scale, (q + 1) * 16), top, distance, closest,
+                u, (q + 1) * 16,
+            )  # fmt: skip
+        rest = fnma(load(r, at + 3 * row), u3, load(z, q * 16) - s[0])
+        rest = fnma(load(r, at + row), u1, fnma(load(r, at + 2 * row), u2, rest))
+        _, distance, closest = _decide(
+            r, at, rest, load(scale, q * 16), top, distance, closest, u, q * 16
+        )
+    return distance, closest
+
+
+@uncounted
+def _columns_of(r, row, lane, num_tx, tree):
+    """The columns of R of one lane."""
+    width = lanes_of(num_tx)
+    for k in range(num_tx):
+        for i in range(k + 1):
+            tree[k * width + i] = r[k * row + i * 16 + lane]
+
+
+@uncounted
+def _matched(problems, b, num_tx, order, first, space, out):
+    """A matched filter with its entries in order."""
+    for i in range(num_tx):
+        space[out + i] = problems[b + order[first + i]]
+
+
+@uncounted
+def _write(u, lane, num_tx, order, to_index, indices, at):
+    """The indices of the levels that one lane decided for."""
+    for i in range(num_tx):
+        indices[at + order[lane * num_tx + i]] = to_index[int(u[i * 16 + lane])]
+
+
+@functools.cache
+def kernel() -> Callable[..., None]:
+    """kernel(problems, settings, to_index, indices, incomplete, work, ok, first, last, ..., space).
+
+    That of ``sphere_float32`` for one axis, with ``problems`` of whole groups of 16 channels.
+    """
+    stamp = source_stamp()
+
+    def sphere_lanes(
+        problems, settings, to_index, indices, incomplete, work, ok,
+        first, last, vectors, tx, axes, max_nodes, space,
+    ):  # fmt: skip
+        _ = stamp
+        width, place, n, row = lanes_of(tx), places(tx, vectors, axes), padded_real(tx), real_row(tx)
+        top, stride = np.float32(to_index.size - 1), tx * width + 16
+        r, at = cut(space, 0, n * row + SLACK)
+        scale, at = cut(space, at, n * 16)
+        diagonal, at = cut(space, at, n * 16)
+        offset, at = cut(space, at, n * 16)
+        z, at = cut(space, at, n * 16 + SLACK)
+        u, at = cut(space, at, n * 16)
+        flags, at = cut(space, at, 32)
+        tree, at = cut(space, at, 2 * width * width + width)
+        halves, at = cut(space, at, 16 * stride)
+        ints, order = np.empty(2 * width, np.uint32), np.empty(16 * tx, np.int64)
+        low, high = np.empty(tx, np.int64), np.empty(tx, np.int64)
+        chosen, best = np.empty(tx, np.int64), np.empty(tx, np.int64)
+        center = np.empty(tx, np.float32)
+        first_residual, distances = width * width, 2 * width * width
+        # Down to the leaf, and a second child at each level on the way back.
+        nodes = 2 * tx - 1
+        for group in range(first, last, 16):
+            lanes = min(16, last - group)
+            for lane in range(16):
+                # The lanes of an incomplete group repeat its last channel.
+                own = (group - first + min(lane, lanes - 1)) * place.stride
+                _by_energy(problems, own + place.diagonal, tx, ints, order, lane * tx)
+                _reorder(problems, own, tx, order, lane * tx, halves, lane * stride)
+            _into_lanes(halves, stride, tx, r, row, diagonal)
+            real_cholesky(r, row, n, scale)
+            store(flags, 0, _trusted(diagonal, scale, tx, settings[3]))
+            _lowest_levels(r, row, scale, tx, settings[2], offset)
+            for lane in range(lanes):
+                ok[group + lane] = flags[lane] > 0.0
+            in_tree = -1
+            for t in range(vectors):
+                for lane in range(16):
+                    own = (group - first + min(lane, lanes - 1)) * place.stride
+                    own += place.b_re + t * width
+                    _matched(problems, own, tx, order, lane * tx, halves, lane * (width + 16))
+                for c in range(0, tx, 16):
+                    tile = load_tile(halves, 0, 15, width + 16, c, min(16, tx - c))
+                    store_lines(z, c * 16, tile)
+                real_forward(r, row, n, scale, z)
+                energy = _shift(z, offset, tx)
+                distance, closest = _feed_back(r, row, scale, z, tx, top, u)
+                store(flags, 0, select(energy <= settings[4], splat(1.0), splat(0.0)))
+                store(flags, 16, select(closest < distance, splat(1.0), splat(0.0)))
+                for lane in range(lanes):
+                    channel = group + lane
+                    ok[channel] &= flags[lane] > 0.0
+                    if not ok[channel]:
+                        continue
+                    at = channel * vectors + t
+                    if flags[16 + lane] == 0.0 and nodes <= max_nodes:
+                        _write(u, lane, tx, order, to_index, indices, at * tx)
+                        incomplete[at], work[at] = False, 2 * nodes + tx * (tx - 1) // 2
+                        continue
+                    if in_tree != lane:
+                        _columns_of(r, row, lane, tx, tree)
+                        in_tree = lane
+                    for i in range(tx):
+                        tree[first_residual + (tx - 1) * width + i] = z[i * 16 + lane]
+                    incomplete[at], work[at] = search(
+                        tree, 0, first_residual, distances, tx, width, center, low, high, chosen,
+                        to_index.size, max_nodes, best,
+                    )  # fmt: skip
+                    for i in range(tx):
+                        u[i * 16 + lane] = best[i]
+                    _write(u, lane, tx, order, to_index, indices, at * tx)
+
+    arrays = "float32[::1], float32[::1], int64[::1], int64[::1], boolean[::1], int64[::1]"
+    integers = ", ".join(["int64"] * 6)
+    return compiled(f"void({arrays}, boolean[::1], {integers}, float32[::1])", sphere_lanes)
