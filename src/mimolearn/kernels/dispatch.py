@@ -90,10 +90,11 @@ def linear(y: Tensor, h: Tensor, noise_var: Tensor, method: str) -> tuple[Tensor
     """
     if not (usable(y, h, noise_var) and fits(h) and y.numel() > 0):
         return None
-    num = math.prod(h.shape[:-2])
-    (vectors, rx), tx = y.shape[-2:], h.shape[-1]
-    x_hat = torch.empty((*y.shape[:-1], tx), dtype=torch.complex64)
-    error_var = torch.empty((*h.shape[:-2], 1, tx), dtype=torch.float32)
+    *blocks, rx, tx = h.shape
+    num, vectors = math.prod(blocks), y.shape[-2]
+    # Sizes one by one: torch takes half as long as for a tuple.
+    x_hat = torch.empty(*blocks, vectors, tx, dtype=torch.complex64)
+    error_var = torch.empty(*blocks, 1, tx, dtype=torch.float32)
     code = LINEAR_METHODS.index(method)
     if num < _FEW_CHANNELS and method != "real-lmmse":
         # Named, because an address does not keep a copy alive.
@@ -288,7 +289,7 @@ def _demap(
     block; own: it has a variance for each axis.
     """
     shape = x.shape
-    out = torch.empty((*shape, constellation.bits_per_symbol), dtype=torch.float32)
+    out = torch.empty(*shape, constellation.bits_per_symbol, dtype=torch.float32)
     if out.numel() == 0:
         return out
     levels, order = _axis_tables(constellation)
