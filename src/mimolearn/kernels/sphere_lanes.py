@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 
 from mimolearn.kernels.blocks import real_4x1
-from mimolearn.kernels.compile import compiled, source_stamp, uncounted
+from mimolearn.kernels.compile import compiled, inlined, source_stamp, uncounted
 from mimolearn.kernels.interleave import SLACK
 from mimolearn.kernels.linear import cut
 from mimolearn.kernels.real_dense import (
@@ -212,6 +213,66 @@ def _write(u, lane, num_tx, order, to_index, indices, at):
         indices[at + order[lane * num_tx + i]] = to_index[int(u[i * 16 + lane])]
 
 
+class _Arrays(NamedTuple):
+    """The workspace, divided up."""
+
+    r: np.ndarray
+    scale: np.ndarray
+    diagonal: np.ndarray
+    offset: np.ndarray
+    z: np.ndarray
+    u: np.ndarray
+    flags: np.ndarray
+    tree: np.ndarray
+    halves: np.ndarray
+
+
+@inlined
+def _divide(space, num_tx):
+    n, width = padded_real(num_tx), lanes_of(num_tx)
+    r, at = cut(space, 0, n * real_row(num_tx) + SLACK)
+    scale, at = cut(space, at, n * 16)
+    diagonal, at = cut(space, at, n * 16)
+    offset, at = cut(space, at, n * 16)
+    z, at = cut(space, at, n * 16 + SLACK)
+    u, at = cut(space, at, n * 16)
+    flags, at = cut(space, at, 32)
+    tree, at = cut(space, at, (2 * width + 1) * width)
+    halves, at = cut(space, at, 16 * (num_tx * width + 16))
+    return _Arrays(r, scale, diagonal, offset, z, u, flags, tree, halves)
+
+
+@inlined
+def _factor(a, problems, own, last, stride, at_diagonal, num_tx, ints, order, settings):
+    """16 channels from ``own`` on, or as many as there are up to ``last``, which is repeated."""
+    n, row, half = padded_real(num_tx), real_row(num_tx), num_tx * lanes_of(num_tx) + 16
+    for lane in range(16):
+        start = min(own + lane * stride, last)
+        _by_energy(problems, start + at_diagonal, num_tx, ints, order, lane * num_tx)
+        _reorder(problems, start, num_tx, order, lane * num_tx, a.halves, lane * half)
+    _into_lanes(a.halves, half, num_tx, a.r, row, a.diagonal)
+    real_cholesky(a.r, row, n, a.scale)
+    store(a.flags, 0, _trusted(a.diagonal, a.scale, num_tx, settings[3]))
+    _lowest_levels(a.r, row, a.scale, num_tx, settings[2], a.offset)
+
+
+@inlined
+def _first_leaf(a, problems, b, last, stride, num_tx, order, top, most_energy):
+    """Flags: 1 where z can be trusted; then 1 where a search might find something nearer."""
+    row, width = real_row(num_tx), lanes_of(num_tx)
+    for lane in range(16):
+        start = min(b + lane * stride, last)
+        _matched(problems, start, num_tx, order, lane * num_tx, a.halves, lane * (width + 16))
+    for c in range(0, num_tx, 16):
+        tile = load_tile(a.halves, 0, 15, width + 16, c, min(16, num_tx - c))
+        store_lines(a.z, c * 16, tile)
+    real_forward(a.r, row, padded_real(num_tx), a.scale, a.z)
+    energy = _shift(a.z, a.offset, num_tx)
+    distance, closest = _feed_back(a.r, row, a.scale, a.z, num_tx, top, a.u)
+    store(a.flags, 0, select(energy <= most_energy, splat(1.0), splat(0.0)))
+    store(a.flags, 16, select(closest < distance, splat(1.0), splat(0.0)))
+
+
 @functools.cache
 def kernel() -> Callable[..., None]:
     """kernel(problems, settings, to_index, indices, incomplete, work, ok, first, last, ..., space).
@@ -225,73 +286,46 @@ def kernel() -> Callable[..., None]:
         first, last, vectors, tx, axes, max_nodes, space,
     ):  # fmt: skip
         _ = stamp
-        width, place, n, row = lanes_of(tx), places(tx, vectors, axes), padded_real(tx), real_row(tx)
-        top, stride = np.float32(to_index.size - 1), tx * width + 16
-        r, at = cut(space, 0, n * row + SLACK)
-        scale, at = cut(space, at, n * 16)
-        diagonal, at = cut(space, at, n * 16)
-        offset, at = cut(space, at, n * 16)
-        z, at = cut(space, at, n * 16 + SLACK)
-        u, at = cut(space, at, n * 16)
-        flags, at = cut(space, at, 32)
-        tree, at = cut(space, at, 2 * width * width + width)
-        halves, at = cut(space, at, 16 * stride)
+        a, place = _divide(space, tx), places(tx, vectors, axes)
+        width, top = lanes_of(tx), np.float32(to_index.size - 1)
         ints, order = np.empty(2 * width, np.uint32), np.empty(16 * tx, np.int64)
         low, high = np.empty(tx, np.int64), np.empty(tx, np.int64)
         chosen, best = np.empty(tx, np.int64), np.empty(tx, np.int64)
         center = np.empty(tx, np.float32)
-        first_residual, distances = width * width, 2 * width * width
+        residual, distances = width * width, 2 * width * width
         # Down to the leaf, and a second child at each level on the way back.
         nodes = 2 * tx - 1
         for group in range(first, last, 16):
-            lanes = min(16, last - group)
-            for lane in range(16):
-                # The lanes of an incomplete group repeat its last channel.
-                own = (group - first + min(lane, lanes - 1)) * place.stride
-                _by_energy(problems, own + place.diagonal, tx, ints, order, lane * tx)
-                _reorder(problems, own, tx, order, lane * tx, halves, lane * stride)
-            _into_lanes(halves, stride, tx, r, row, diagonal)
-            real_cholesky(r, row, n, scale)
-            store(flags, 0, _trusted(diagonal, scale, tx, settings[3]))
-            _lowest_levels(r, row, scale, tx, settings[2], offset)
+            lanes, own = min(16, last - group), (group - first) * place.stride
+            end = own + (lanes - 1) * place.stride
+            _factor(a, problems, own, end, place.stride, place.diagonal, tx, ints, order, settings)
             for lane in range(lanes):
-                ok[group + lane] = flags[lane] > 0.0
+                ok[group + lane] = a.flags[lane] > 0.0
             in_tree = -1
             for t in range(vectors):
-                for lane in range(16):
-                    own = (group - first + min(lane, lanes - 1)) * place.stride
-                    own += place.b_re + t * width
-                    _matched(problems, own, tx, order, lane * tx, halves, lane * (width + 16))
-                for c in range(0, tx, 16):
-                    tile = load_tile(halves, 0, 15, width + 16, c, min(16, tx - c))
-                    store_lines(z, c * 16, tile)
-                real_forward(r, row, n, scale, z)
-                energy = _shift(z, offset, tx)
-                distance, closest = _feed_back(r, row, scale, z, tx, top, u)
-                store(flags, 0, select(energy <= settings[4], splat(1.0), splat(0.0)))
-                store(flags, 16, select(closest < distance, splat(1.0), splat(0.0)))
+                to_b = place.b_re + t * width
+                _first_leaf(a, problems, own + to_b, end + to_b, place.stride, tx, order, top,
+                            settings[4])  # fmt: skip
                 for lane in range(lanes):
                     channel = group + lane
-                    ok[channel] &= flags[lane] > 0.0
+                    ok[channel] &= a.flags[lane] > 0.0
                     if not ok[channel]:
                         continue
                     at = channel * vectors + t
-                    if flags[16 + lane] == 0.0 and nodes <= max_nodes:
-                        _write(u, lane, tx, order, to_index, indices, at * tx)
-                        incomplete[at], work[at] = False, 2 * nodes + tx * (tx - 1) // 2
-                        continue
-                    if in_tree != lane:
-                        _columns_of(r, row, lane, tx, tree)
-                        in_tree = lane
-                    for i in range(tx):
-                        tree[first_residual + (tx - 1) * width + i] = z[i * 16 + lane]
-                    incomplete[at], work[at] = search(
-                        tree, 0, first_residual, distances, tx, width, center, low, high, chosen,
-                        to_index.size, max_nodes, best,
-                    )  # fmt: skip
-                    for i in range(tx):
-                        u[i * 16 + lane] = best[i]
-                    _write(u, lane, tx, order, to_index, indices, at * tx)
+                    incomplete[at], work[at] = False, 2 * nodes + tx * (tx - 1) // 2
+                    if a.flags[16 + lane] > 0.0 or nodes > max_nodes:
+                        if in_tree != lane:
+                            _columns_of(a.r, real_row(tx), lane, tx, a.tree)
+                            in_tree = lane
+                        for i in range(tx):
+                            a.tree[residual + (tx - 1) * width + i] = a.z[i * 16 + lane]
+                        incomplete[at], work[at] = search(
+                            a.tree, 0, residual, distances, tx, width, center, low, high, chosen,
+                            to_index.size, max_nodes, best,
+                        )  # fmt: skip
+                        for i in range(tx):
+                            a.u[i * 16 + lane] = best[i]
+                    _write(a.u, lane, tx, order, to_index, indices, at * tx)
 
     arrays = "float32[::1], float32[::1], int64[::1], int64[::1], boolean[::1], int64[::1]"
     integers = ", ".join(["int64"] * 6)
