@@ -83,6 +83,22 @@ def test_large_trees_agree_with_double_precision(name, tx, rx, noise_var):
         assert (gap.abs() < 2e-3).double().mean() > 0.995
 
 
+@pytest.mark.parametrize(("tx", "rx", "noise_var"), [(32, 64, 20.0), (17, 18, 2.0), (64, 70, 4.0)])
+def test_lanes_that_need_a_search_get_one(tx, rx, noise_var):
+    inputs = draw("bpsk", tx, rx, noise_var, channels=21, vectors=3)
+    sphere = make_detector("sphere", "bpsk")
+    fast, slow = sphere(*inputs), sphere(*double(*inputs))
+    assert torch.equal(fast.indices(), slow.indices())
+    assert fast.work is not None
+    # Straight down, back up, and nothing else: less than any search that finds a nearer leaf.
+    direct = fast.work == fast.work.min()
+    assert direct.any()
+    assert not direct.all()
+    cut = make_detector("sphere", "bpsk", max_nodes=tx)(*inputs)
+    assert cut.incomplete is not None
+    assert cut.incomplete.all()
+
+
 def test_what_single_precision_cannot_be_trusted_with():
     y, h, noise_var = draw("16-qam", 3, 4, 0.2, channels=40)
     h[0, :, 1] = h[0, :, 0]

@@ -86,7 +86,7 @@ def sphere(
     spent = torch.empty(y.shape[:-1], dtype=torch.int64)
     settings, _ = _settings(constellation)
     to_index = constellation.axis(torch.float64).to_index.numpy()
-    if axes == 1:
+    if axes == 1 and constellation.num_levels == 2:
         space, kernel = sphere_lanes.workspace(tx), sphere_lanes.kernel()
     else:
         space, kernel = sphere_float32.workspace(tx, axes), sphere_float32.kernel()

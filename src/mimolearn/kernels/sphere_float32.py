@@ -1,7 +1,7 @@
 """Depth-first sphere decoder in single precision, with the triangle it searches.
 
-The search of ``sphere``, with a row of the residual in the lanes. Symbols on one axis take the way
-of ``sphere_lanes``, which searches few of its channels.
+The search of ``sphere``, with a row of the residual in the lanes. BPSK takes the way of
+``sphere_lanes``, which searches few of its vectors.
 """
 
 from __future__ import annotations

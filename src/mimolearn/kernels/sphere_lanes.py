@@ -1,10 +1,10 @@
-"""Sphere decoder for real symbols in single precision: 16 channels in the lanes until it searches.
+"""Sphere decoder for BPSK in single precision: 16 channels in the lanes until it searches.
 
 The columns of each channel are put in order of their energy, weakest first, which costs a tree
 search of real symbols a few per cent more nodes than pivoting, and lets 16 channels be factored
 and solved in step. Decision feedback then gives all lanes the first leaf of their trees, and the
-distances of the second-best children on the way to it. Where none of them is below the leaf's, the
-search would visit these and end: the leaf is the answer. Only the other lanes are searched.
+distances of the other children on the way to it. Where none of them is below the leaf's, a search
+would visit these and end: the leaf is the answer. Only the other lanes are searched.
 """
 
 from __future__ import annotations
@@ -27,11 +27,8 @@ from mimolearn.kernels.real_dense import (
 )
 from mimolearn.kernels.simd import (
     as_int_bits,
-    float_to_int,
     fnma,
-    int_to_float,
     lane_numbers,
-    maximum,
     minimum,
     select,
     select_int,
@@ -137,22 +134,17 @@ def _shift(z, offset, num_tx):
 
 
 @uncounted
-def _decide(r, at, rest, scale, top, distance, closest, u, out):
-    """One level: the nearest child, and the distance to which the second nearest would lead."""
+def _decide(r, at, rest, scale, distance, closest, u, out):
+    """One stream: the nearer child, and the distance to which the other one would lead."""
     diagonal = load(r, at)
-    center = rest * scale
-    # Half a level above the highest, which rounding down takes away again.
-    level = int_to_float(float_to_int(minimum(maximum(center + 0.5, splat(0.0)), splat(top + 0.5))))
-    other = select(center < level, level - 1.0, level + 1.0)
-    other = select(other < 0.0, splat(1.0), select(other > top, level - 1.0, other))
+    level = select(rest * scale < 0.5, splat(0.0), splat(1.0))
     store(u, out, level)
-    gap, second = fnma(level, diagonal, rest), fnma(other, diagonal, rest)
-    closest = minimum(second * second + distance, closest)
-    return level, gap * gap + distance, closest
+    gap, other = fnma(level, diagonal, rest), fnma(1.0 - level, diagonal, rest)
+    return level, gap * gap + distance, minimum(other * other + distance, closest)
 
 
 @uncounted
-def _feed_back(r, row, scale, z, num_tx, top, u):
+def _feed_back(r, row, scale, z, num_tx, u):
     """Decision feedback in all lanes; gives its distance and the least of all second children."""
     n = padded_real(num_tx)
     distance, closest = splat(0.0), splat(np.float32(np.inf))
@@ -166,26 +158,26 @@ def _feed_back(r, row, scale, z, num_tx, top, u):
         if q + 3 < num_tx:
             rest = load(z, (q + 3) * 16) - s[3]
             u3, distance, closest = _decide(
-                r, at + 3 * row + 48, rest, load(scale, (q + 3) * 16), top, distance, closest,
+                r, at + 3 * row + 48, rest, load(scale, (q + 3) * 16), distance, closest,
                 u, (q + 3) * 16,
             )  # fmt: skip
         if q + 2 < num_tx:
             rest = fnma(load(r, at + 3 * row + 32), u3, load(z, (q + 2) * 16) - s[2])
             u2, distance, closest = _decide(
-                r, at + 2 * row + 32, rest, load(scale, (q + 2) * 16), top, distance, closest,
+                r, at + 2 * row + 32, rest, load(scale, (q + 2) * 16), distance, closest,
                 u, (q + 2) * 16,
             )  # fmt: skip
         if q + 1 < num_tx:
             rest = fnma(load(r, at + 3 * row + 16), u3, load(z, (q + 1) * 16) - s[1])
             rest = fnma(load(r, at + 2 * row + 16), u2, rest)
             u1, distance, closest = _decide(
-                r, at + row + 16, rest, load(scale, (q + 1) * 16), top, distance, closest,
+                r, at + row + 16, rest, load(scale, (q + 1) * 16), distance, closest,
                 u, (q + 1) * 16,
             )  # fmt: skip
         rest = fnma(load(r, at + 3 * row), u3, load(z, q * 16) - s[0])
         rest = fnma(load(r, at + row), u1, fnma(load(r, at + 2 * row), u2, rest))
         _, distance, closest = _decide(
-            r, at, rest, load(scale, q * 16), top, distance, closest, u, q * 16
+            r, at, rest, load(scale, q * 16), distance, closest, u, q * 16
         )
     return distance, closest
 
@@ -257,7 +249,7 @@ def _factor(a, problems, own, last, stride, at_diagonal, num_tx, ints, order, se
 
 
 @inlined
-def _first_leaf(a, problems, b, last, stride, num_tx, order, top, most_energy):
+def _first_leaf(a, problems, b, last, stride, num_tx, order, most_energy):
     """Flags: 1 where z can be trusted; then 1 where a search might find something nearer."""
     row, width = real_row(num_tx), lanes_of(num_tx)
     for lane in range(16):
@@ -268,7 +260,7 @@ def _first_leaf(a, problems, b, last, stride, num_tx, order, top, most_energy):
         store_lines(a.z, c * 16, tile)
     real_forward(a.r, row, padded_real(num_tx), a.scale, a.z)
     energy = _shift(a.z, a.offset, num_tx)
-    distance, closest = _feed_back(a.r, row, a.scale, a.z, num_tx, top, a.u)
+    distance, closest = _feed_back(a.r, row, a.scale, a.z, num_tx, a.u)
     store(a.flags, 0, select(energy <= most_energy, splat(1.0), splat(0.0)))
     store(a.flags, 16, select(closest < distance, splat(1.0), splat(0.0)))
 
@@ -277,7 +269,7 @@ def _first_leaf(a, problems, b, last, stride, num_tx, order, top, most_energy):
 def kernel() -> Callable[..., None]:
     """kernel(problems, settings, to_index, indices, incomplete, work, ok, first, last, ..., space).
 
-    That of ``sphere_float32`` for one axis, with ``problems`` of whole groups of 16 channels.
+    That of ``sphere_float32`` for one axis of two levels, with ``problems`` of whole groups of 16.
     """
     stamp = source_stamp()
 
@@ -287,13 +279,13 @@ def kernel() -> Callable[..., None]:
     ):  # fmt: skip
         _ = stamp
         a, place = _divide(space, tx), places(tx, vectors, axes)
-        width, top = lanes_of(tx), np.float32(to_index.size - 1)
+        width = lanes_of(tx)
         ints, order = np.empty(2 * width, np.uint32), np.empty(16 * tx, np.int64)
         low, high = np.empty(tx, np.int64), np.empty(tx, np.int64)
         chosen, best = np.empty(tx, np.int64), np.empty(tx, np.int64)
         center = np.empty(tx, np.float32)
         residual, distances = width * width, 2 * width * width
-        # Down to the leaf, and a second child at each level on the way back.
+        # Down to the leaf, and the other child of each stream on the way back.
         nodes = 2 * tx - 1
         for group in range(first, last, 16):
             lanes, own = min(16, last - group), (group - first) * place.stride
@@ -304,7 +296,7 @@ def kernel() -> Callable[..., None]:
             in_tree = -1
             for t in range(vectors):
                 to_b = place.b_re + t * width
-                _first_leaf(a, problems, own + to_b, end + to_b, place.stride, tx, order, top,
+                _first_leaf(a, problems, own + to_b, end + to_b, place.stride, tx, order,
                             settings[4])  # fmt: skip
                 for lane in range(lanes):
                     channel = group + lane
@@ -321,7 +313,7 @@ def kernel() -> Callable[..., None]:
                             a.tree[residual + (tx - 1) * width + i] = a.z[i * 16 + lane]
                         incomplete[at], work[at] = search(
                             a.tree, 0, residual, distances, tx, width, center, low, high, chosen,
-                            to_index.size, max_nodes, best,
+                            2, max_nodes, best,
                         )  # fmt: skip
                         for i in range(tx):
                             a.u[i * 16 + lane] = best[i]
