@@ -108,7 +108,10 @@ def inference(rounds: int) -> Table:
     block = LINK.draw(10.0, max(BATCHES), torch.Generator().manual_seed(1))
     made = {}
     for label, (name, options) in CONTENDERS.items():
-        made[label] = make_detector(name, "bpsk", **options).eval().requires_grad_(False)
+        detector = make_detector(name, "bpsk", **options).eval().requires_grad_(False)
+        # As weights are shipped.
+        detector.load_state_dict({key: v.half() for key, v in detector.state_dict().items()})
+        made[label] = detector
     columns: dict[int, dict[str, float]] = {}
     ready = {label: d.prepare(block.h, block.noise_var) for label, d in made.items()}
     calls = {

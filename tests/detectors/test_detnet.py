@@ -11,6 +11,7 @@ from mimolearn import InvalidInputError, Scenario, make_detector
 from mimolearn.detectors.detnet_layers import soft_sign
 from mimolearn.detectors.normal_equations import normal_equations, right_side, zero_forcing
 from mimolearn.detectors.wesnet_cut import profile, units_kept
+from mimolearn.kernels.compile import reads_halves
 from mimolearn.linalg import stack_real_matrix, stack_real_vector
 
 LOGITS = {"output": "logits", "activation": "gelu", "residual": 0.5}
@@ -229,6 +230,22 @@ def test_compiled_layers_are_the_plain_ones(name, options, vectors):
         split, whole = detector.detect(prepared, b.y), detector(b.y, b.h, b.noise_var)
     for got in (split, whole):
         torch.testing.assert_close(got.llr(), plain.llr().detach(), atol=2e-5, rtol=2e-5)
+
+
+@pytest.mark.parametrize("vectors", [1, 3])
+@pytest.mark.parametrize(("name", "options"), [("detnet", LOGITS), ("slim-wesnet", {"width": 0.5})])
+def test_half_precision_weights_are_read_as_they_are(name, options, vectors):
+    b = block(11, 17, channels=7, vectors=vectors, dtype=torch.complex64)
+    detector = make_detector(name, "bpsk", num_tx_ant=11, num_layers=4, **options)
+    detector.load_state_dict({k: v.half() for k, v in detector.state_dict().items()})
+    *_, plain = detector.layer_detections(detector.prepare(b.h, b.noise_var), b.y)
+    with torch.no_grad():
+        got = detector(b.y, b.h, b.noise_var)
+    assert detector._pack().sizes[-1] == reads_halves()
+    torch.testing.assert_close(got.llr(), plain.llr().detach(), atol=2e-5, rtol=2e-5)
+    with torch.no_grad():
+        detector.w1 += 1e-4
+    assert detector._pack().sizes[-1] == 0
 
 
 def test_packed_weights_follow_every_change():

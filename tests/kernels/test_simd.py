@@ -10,6 +10,7 @@ from mimolearn.kernels import simd
 from mimolearn.kernels.simd_memory import (
     load,
     load_first,
+    load_halves,
     load_int,
     load_tile,
     store,
@@ -209,6 +210,18 @@ def test_first_lanes_touch_nothing_else(count):
 
     expected = np.where(np.arange(16) < count, _A + np.float32(1), np.float32(0))
     np.testing.assert_array_equal(_run(kernel, _A, count), expected)
+
+
+def test_half_precision_is_read_exactly():
+    # Normal numbers, subnormal ones, both zeros and infinities.
+    halves = np.array([*_A, 6e-8, -6e-5, 0.0, -0.0, np.inf, -np.inf, 65504, 1e-7] * 2, np.float16)
+
+    def kernel(out, stored):
+        store(out, 0, load_halves(stored, 13))
+
+    got = _run(kernel, halves.view(np.float32))
+    np.testing.assert_array_equal(got, halves[13:29].astype(np.float32))
+    np.testing.assert_array_equal(np.signbit(got), np.signbit(halves[13:29]))
 
 
 @pytest.mark.parametrize(("operation", "together"), [(zip_lanes, 1), (zip_pairs, 2)])

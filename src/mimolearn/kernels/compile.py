@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import platform
 import sys
 import zlib
 from collections.abc import Callable
@@ -10,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import numba
-from numba.core import cpu, event
+from llvmlite.binding import get_host_cpu_features
+from numba.core import config, cpu, event
 
 # A kernel of its own accord never checks bounds, never holds the interpreter lock, and divides
 # like IEEE. Contraction is asked for operation by operation (see simd.fma), never "fastmath",
@@ -43,6 +45,16 @@ uncounted = _njit(**part_options(_KNOWN, counted=False))
 Others count references to every array that they are given. That is a call, which also empties the
 vector registers: more than a row of a small matrix costs.
 """
+
+
+@functools.cache
+def reads_halves() -> bool:
+    """Whether this machine turns half-precision numbers into floats by an instruction."""
+    if config.CPU_NAME is not None:
+        # Code for another processor than this one was asked for.
+        return False
+    arm = platform.machine().lower() in ("arm64", "aarch64")
+    return arm or bool(get_host_cpu_features().get("f16c"))
 
 
 @functools.cache

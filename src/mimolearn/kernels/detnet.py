@@ -17,7 +17,14 @@ from mimolearn.kernels.addresses import floats_at, scratch
 from mimolearn.kernels.compile import compiled, source_stamp, uncounted
 from mimolearn.kernels.row_gram import gram_of_rows, split_rows
 from mimolearn.kernels.simd import fma, maximum, minimum, splat
-from mimolearn.kernels.simd_memory import load, load_first, prefetch, store, store_first
+from mimolearn.kernels.simd_memory import (
+    load,
+    load_first,
+    load_halves,
+    prefetch,
+    store,
+    store_first,
+)
 
 _LANES = 16
 BLOCK = 48
@@ -59,58 +66,81 @@ def _in_blocks(rows):
 
 @uncounted
 def _times_symmetric(matrix, start, n, space, x, at):
-    """G x: row k of G, which is its column, times x_k."""
-    for i in range(0, n, _LANES):
-        left = n - i
-        total = splat(0.0)
-        for k in range(n):
-            row = load_first(matrix, start + k * n + i, left)
-            total = fma(splat(space[x + k]), row, total)
-        store_first(space, at + i, total, left)
+    """G x: row k of G, which is its column, times x_k; four sums at once to hide their delay."""
+    for i in range(0, n, 2 * _LANES):
+        left, right = n - i, n - i - _LANES
+        a, b, c, d = splat(0.0), splat(0.0), splat(0.0), splat(0.0)
+        for k in range(0, n - 1, 2):
+            row, below = start + k * n + i, start + (k + 1) * n + i
+            p, q = splat(space[x + k]), splat(space[x + k + 1])
+            a = fma(p, load_first(matrix, row, left), a)
+            b = fma(p, load_first(matrix, row + _LANES, right), b)
+            c = fma(q, load_first(matrix, below, left), c)
+            d = fma(q, load_first(matrix, below + _LANES, right), d)
+        if n % 2 > 0:
+            row, p = start + (n - 1) * n + i, splat(space[x + n - 1])
+            a = fma(p, load_first(matrix, row, left), a)
+            b = fma(p, load_first(matrix, row + _LANES, right), b)
+        store_first(space, at + i, a + c, left)
+        store_first(space, at + i + _LANES, b + d, right)
 
 
 @uncounted
-def product(weights, start, rows, columns, space, x, at):
-    """W x + b: blocks of 48 rows, in each column after column, then b as the last one."""
+def _load(weights, at, halves):
+    return load_halves(weights, at) if halves else load(weights, at)
+
+
+@uncounted
+def product(weights, start, rows, columns, space, x, at, halves):
+    """W x + b: blocks of 48 rows, in each column after column, then b as the last one.
+
+    halves: whether the memory of ``weights`` holds half-precision numbers, which ``start`` counts.
+    """
     for r in range(0, rows, BLOCK):
         zero = splat(0.0)
         a0, a1, a2, b0, b1, b2 = zero, zero, zero, zero, zero, zero
         even = columns - columns % 2
         for k in range(0, even, 2):
             # Weights of all layers exceed the second-level cache.
-            for line in range(start + _AHEAD, start + _AHEAD + 96, 16):
-                prefetch(weights, line)
+            line = (start // 2 if halves else start) + _AHEAD
+            for ahead in range(0, 48 if halves else 96, 16):
+                prefetch(weights, line + ahead)
             p, q = splat(space[x + k]), splat(space[x + k + 1])
-            a0 = fma(load(weights, start), p, a0)
-            a1 = fma(load(weights, start + 16), p, a1)
-            a2 = fma(load(weights, start + 32), p, a2)
-            b0 = fma(load(weights, start + 48), q, b0)
-            b1 = fma(load(weights, start + 64), q, b1)
-            b2 = fma(load(weights, start + 80), q, b2)
+            a0 = fma(_load(weights, start, halves), p, a0)
+            a1 = fma(_load(weights, start + 16, halves), p, a1)
+            a2 = fma(_load(weights, start + 32, halves), p, a2)
+            b0 = fma(_load(weights, start + 48, halves), q, b0)
+            b1 = fma(_load(weights, start + 64, halves), q, b1)
+            b2 = fma(_load(weights, start + 80, halves), q, b2)
             start += 96
         if even < columns:
             p = splat(space[x + even])
-            a0 = fma(load(weights, start), p, a0)
-            a1 = fma(load(weights, start + 16), p, a1)
-            a2 = fma(load(weights, start + 32), p, a2)
+            a0 = fma(_load(weights, start, halves), p, a0)
+            a1 = fma(_load(weights, start + 16, halves), p, a1)
+            a2 = fma(_load(weights, start + 32, halves), p, a2)
             start += 48
-        store(space, at + r, a0 + b0 + load(weights, start))
-        store(space, at + r + 16, a1 + b1 + load(weights, start + 16))
-        store(space, at + r + 32, a2 + b2 + load(weights, start + 32))
+        store(space, at + r, a0 + b0 + _load(weights, start, halves))
+        store(space, at + r + 16, a1 + b1 + _load(weights, start + 16, halves))
+        store(space, at + r + 32, a2 + b2 + _load(weights, start + 32, halves))
         start += 48
 
 
 @uncounted
-def _product_of_four(weights, start, rows, columns, space, x, at, stride):
+def _product_of_four(weights, start, rows, columns, space, x, at, stride, halves):
     """The same for four vectors, ``stride`` floats apart."""
     for r in range(0, rows, BLOCK):
         zero = splat(0.0)
         a0, a1, a2, b0, b1, b2 = zero, zero, zero, zero, zero, zero
         c0, c1, c2, d0, d1, d2 = zero, zero, zero, zero, zero, zero
         for k in range(x, x + columns):
-            for line in range(start + _AHEAD, start + _AHEAD + 48, 16):
-                prefetch(weights, line)
-            w0, w1, w2 = load(weights, start), load(weights, start + 16), load(weights, start + 32)
+            line = (start // 2 if halves else start) + _AHEAD
+            for ahead in range(0, 24 if halves else 48, 16):
+                prefetch(weights, line + ahead)
+            w0, w1, w2 = (
+                _load(weights, start, halves),
+                _load(weights, start + 16, halves),
+                _load(weights, start + 32, halves),
+            )
             start += 48
             p, q = splat(space[k]), splat(space[k + stride])
             a0, a1, a2 = fma(w0, p, a0), fma(w1, p, a1), fma(w2, p, a2)
@@ -118,7 +148,11 @@ def _product_of_four(weights, start, rows, columns, space, x, at, stride):
             p, q = splat(space[k + 2 * stride]), splat(space[k + 3 * stride])
             c0, c1, c2 = fma(w0, p, c0), fma(w1, p, c1), fma(w2, p, c2)
             d0, d1, d2 = fma(w0, q, d0), fma(w1, q, d1), fma(w2, q, d2)
-        w0, w1, w2 = load(weights, start), load(weights, start + 16), load(weights, start + 32)
+        w0, w1, w2 = (
+            _load(weights, start, halves),
+            _load(weights, start + 16, halves),
+            _load(weights, start + 32, halves),
+        )
         start += 48
         _store_three(space, at + r, a0 + w0, a1 + w1, a2 + w2)
         _store_three(space, at + r + stride, b0 + w0, b1 + w1, b2 + w2)
@@ -131,6 +165,19 @@ def _store_three(space, at, a, b, c):
     store(space, at, a)
     store(space, at + 16, b)
     store(space, at + 32, c)
+
+
+@uncounted
+def _products(weights, start, rows, columns, space, x, at, stride, together, halves):
+    """For one vector or four; a loop of its own for each kind of weights."""
+    if together == 4 and halves > 0:
+        _product_of_four(weights, start, rows, columns, space, x, at, stride, True)
+    elif together == 4:
+        _product_of_four(weights, start, rows, columns, space, x, at, stride, False)
+    elif halves > 0:
+        product(weights, start, rows, columns, space, x, at, True)
+    else:
+        product(weights, start, rows, columns, space, x, at, False)
 
 
 @uncounted
@@ -239,7 +286,9 @@ def _equations_space(rx, n):
 
 
 class Sizes(NamedTuple):
-    """Layers and their widths; gelu: 1, or 0 for ReLU; soft_sign: 1, or 0 for logits."""
+    """Layers and their widths; gelu: 1, or 0 for ReLU; soft_sign: 1, or 0 for logits; halves: 1
+    where weights are stored in half precision, or 0.
+    """
 
     layers: int
     n: int
@@ -247,6 +296,7 @@ class Sizes(NamedTuple):
     state: int
     gelu: int
     soft_sign: int
+    halves: int
 
 
 @uncounted
@@ -277,17 +327,13 @@ def _layers(weights, slope, matrix, q, start, r, out, num, vectors, sizes, erf, 
                 own = g * stride
                 channel = (b + g) // vectors * n * n
                 _times_symmetric(matrix, channel, n, space, own + x, own + n)
-            if together == 4:
-                _product_of_four(weights, at, hidden, inputs, space, 0, u, stride)
-            else:
-                product(weights, at, hidden, inputs, space, 0, u)
+            _products(weights, at, hidden, inputs, space, 0, u, stride, together, sizes.halves)
             for g in range(together):
                 activate(space, g * stride + u, hidden, sizes.gelu > 0, erf)
             at += first
-            if together == 4:
-                _product_of_four(weights, at, outputs, hidden, space, u, pushed, stride)
-            else:
-                product(weights, at, outputs, hidden, space, u, pushed)
+            _products(
+                weights, at, outputs, hidden, space, u, pushed, stride, together, sizes.halves
+            )
             for g in range(together):
                 own = g * stride
                 _mix(space, own + v, own + pushed + n, state, r)
@@ -326,13 +372,14 @@ def kernel() -> Callable[..., bool]:
 
     def detnet_layers(
         weights, slope, h, y, matrix, q, start, out, residual,
-        num, vectors, rx, layers, n, hidden, state, gelu, soft_sign,
+        num, vectors, rx, layers, n, hidden, state, gelu, soft_sign, halves,
     ):  # fmt: skip
         _ = stamp
-        sizes = Sizes(layers, n, hidden, state, gelu, soft_sign)
+        sizes = Sizes(layers, n, hidden, state, gelu, soft_sign, halves)
         inputs, outputs = 3 * n + state, n + state
         a_layer = _in_blocks(hidden) * (inputs + 1) + _in_blocks(outputs) * (hidden + 1)
-        stored, slopes = floats_at(weights, layers * a_layer), floats_at(slope, layers)
+        size = layers * a_layer // 2 if halves > 0 else layers * a_layer
+        stored, slopes = floats_at(weights, size), floats_at(slope, layers)
         found, space = floats_at(out, num * vectors * n), scratch(_layers_space(n, hidden, state))
         if rx > 0:
             grams, sides = scratch(num * n * n), scratch(num * vectors * n)
@@ -350,5 +397,5 @@ def kernel() -> Callable[..., bool]:
         )  # fmt: skip
         return checksum == np.float32(0.0)
 
-    integers = ", ".join(["int64"] * 9)
+    integers = ", ".join(["int64"] * 10)
     return compiled(f"boolean({', '.join(['int64'] * 8)}, float32, {integers})", detnet_layers)

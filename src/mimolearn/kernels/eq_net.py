@@ -183,7 +183,7 @@ def _run_network(weights, widths, space, erf):
     start = 0
     for layer in range(widths.size - 1):
         columns, rows = widths[layer], widths[layer + 1]
-        product(weights, start, rows, columns, space, x, other)
+        product(weights, start, rows, columns, space, x, other, False)
         start += (rows + 47) // 48 * 48 * (columns + 1)
         if layer < widths.size - 2:
             activate(space, other, rows, True, erf)

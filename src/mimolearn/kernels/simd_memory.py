@@ -55,6 +55,18 @@ def load(builder: Any, pointer: Any, offset: Any) -> Any:
     return builder.load(_at(builder, pointer, offset, F32), align=4)
 
 
+@vector_function(F32, _FLOATS, types.intp)
+def load_halves(builder: Any, pointer: Any, offset: Any) -> Any:
+    """load_halves(array, offset): 16 numbers of an array whose memory holds half-precision ones.
+
+    offset counts these. Exact; see ``compile.reads_halves`` for where it is an instruction.
+    """
+    halves = ir.VectorType(ir.HalfType(), LANES)
+    number = builder.gep(builder.bitcast(pointer, ir.HalfType().as_pointer()), [offset])
+    values = builder.load(builder.bitcast(number, halves.as_pointer()), align=2)
+    return builder.fpext(values, LLVM[F32])
+
+
 @vector_function(I32, _INTS, types.intp)
 def load_int(builder: Any, pointer: Any, offset: Any) -> Any:
     """load_int(array, offset): the 16 integers (uint32) from there on."""
