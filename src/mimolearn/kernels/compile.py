@@ -50,7 +50,7 @@ vector registers: more than a row of a small matrix costs.
 @functools.cache
 def reads_halves() -> bool:
     """Whether this machine turns half-precision numbers into floats by an instruction."""
-    if config.CPU_NAME is not None:
+    if getattr(config, "CPU_NAME", None) is not None:
         # Code for another processor than this one was asked for.
         return False
     arm = platform.machine().lower() in ("arm64", "aarch64")
