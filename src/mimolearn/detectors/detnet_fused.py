@@ -7,6 +7,8 @@ belong at once.
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
@@ -14,6 +16,111 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 aten = torch.ops.aten
+
+
+class _InTorch:
+    """What lies between the products, of any precision and on any device.
+
+    The arguments are those of ``kernels.detnet_training``, None for what is not there.
+    """
+
+    @staticmethod
+    def forward(
+        out: Tensor,
+        state: Tensor,
+        logits: Tensor,
+        matrix: Tensor,
+        inputs: Tensor | None,
+        residual: float,
+    ) -> None:
+        rows, n = logits.shape
+        state.mul_(residual).add_(out, alpha=1 - residual)
+        logits.copy_(state[:, :n])
+        if inputs is not None:
+            x = torch.tanh(logits / 2)
+            inputs[:, n : 2 * n] = torch.bmm(x.view(len(matrix), -1, n), matrix).view(rows, n)
+            inputs[:, 2 * n : 3 * n] = x
+            inputs[:, 3 * n :] = state[:, n:]
+
+    @staticmethod
+    def backward(
+        given: Tensor,
+        d_inputs: Tensor | None,
+        inputs: Tensor | None,
+        matrix: Tensor,
+        d_state: Tensor,
+        d_out: Tensor,
+        residual: float,
+    ) -> None:
+        rows, n = given.shape
+        if d_inputs is not None and inputs is not None:
+            through = d_inputs[:, :n].to(given.dtype).reshape(len(matrix), -1, n)
+            # The matrix is symmetric.
+            d_x = torch.bmm(through, matrix).view(rows, n) + d_inputs[:, n : 2 * n]
+            x = inputs[:, 2 * n : 3 * n]
+            # d tanh(l / 2) = (1 - x^2) / 2
+            d_state[:, :n] += torch.addcmul(d_x, d_x, x * x, value=-1).mul_(0.5)
+            d_state[:, n:] += d_inputs[:, 2 * n :]
+        d_state[:, :n] += given
+        d_out.copy_(d_state * (1 - residual))
+        d_state.mul_(residual)
+
+
+class _Compiled:
+    """The same in one pass over all vectors. Tensors are contiguous."""
+
+    @staticmethod
+    def forward(
+        out: Tensor,
+        state: Tensor,
+        logits: Tensor,
+        matrix: Tensor,
+        inputs: Tensor | None,
+        residual: float,
+    ) -> None:
+        rows, n = logits.shape
+        tensors = (out, state, logits, matrix, inputs)
+        sizes = rows, rows // len(matrix), n, state.shape[1] - n, out.dtype == torch.bfloat16
+        _forward_kernel()(*_addresses(tensors), residual, *sizes)
+
+    @staticmethod
+    def backward(
+        given: Tensor,
+        d_inputs: Tensor | None,
+        inputs: Tensor | None,
+        matrix: Tensor,
+        d_state: Tensor,
+        d_out: Tensor,
+        residual: float,
+    ) -> None:
+        rows, n = given.shape
+        tensors = (given, d_inputs, inputs, matrix, d_state, d_out)
+        sizes = rows, rows // len(matrix), n, d_state.shape[1] - n, d_out.dtype == torch.bfloat16
+        _backward_kernel()(*_addresses(tensors), residual, *sizes)
+
+
+def _addresses(tensors: Iterable[Tensor | None]) -> list[int]:
+    return [0 if tensor is None else tensor.data_ptr() for tensor in tensors]
+
+
+def _between(data: Tensor, matrix: Tensor, low: torch.dtype) -> type[_InTorch | _Compiled]:
+    single = data.is_cpu and data.dtype == matrix.dtype == torch.float32
+    known = low in (torch.float32, torch.bfloat16)
+    return _Compiled if single and known and matrix.is_contiguous() else _InTorch
+
+
+@functools.cache
+def _forward_kernel() -> Callable[..., None]:
+    from mimolearn.kernels import detnet_training  # brings a compiler
+
+    return detnet_training.forward_kernel()
+
+
+@functools.cache
+def _backward_kernel() -> Callable[..., None]:
+    from mimolearn.kernels import detnet_training  # as above
+
+    return detnet_training.backward_kernel()
 
 
 class FusedLayers(torch.autograd.Function):
@@ -41,30 +148,28 @@ class FusedLayers(torch.autograd.Function):
         num_layers, n = len(w1), q.shape[-1]
         rows = q.numel() // n
         low_w1, low_b1, low_w2, low_b2 = (t.to(low) for t in (w1, b1, w2, b2))
+        # The inputs of a layer beyond the last are never made.
         inputs = torch.empty(num_layers, rows, w1.shape[2], dtype=low)
         inputs[..., :n] = q.reshape(rows, n)
+        inputs[0, :, n : 2 * n] = torch.bmm(x, matrix).view(rows, n)
+        inputs[0, :, 2 * n : 3 * n] = x.reshape(rows, n)
+        inputs[0, :, 3 * n :] = 0
         before = torch.empty(num_layers, rows, w1.shape[1], dtype=low)
         hidden = torch.empty_like(before)
         state = q.new_zeros(rows, w2.shape[1])
         logits = q.new_empty(num_layers, rows, n)
-        products = q.new_empty(q.shape)
+        between = _between(q, matrix, low)
         for layer in range(num_layers):
-            torch.bmm(x, matrix, out=products)
-            into = inputs[layer]
-            into[:, n : 2 * n] = products.view(rows, n)
-            into[:, 2 * n : 3 * n] = x.reshape(rows, n)
-            into[:, 3 * n :] = state[:, n:]
-            torch.addmm(low_b1[layer], into, low_w1[layer].t(), out=before[layer])
+            torch.addmm(low_b1[layer], inputs[layer], low_w1[layer].t(), out=before[layer])
             if gelu:
                 aten.gelu.out(before[layer], out=hidden[layer])
             else:
                 torch.clamp_min(before[layer], 0, out=hidden[layer])
             out = torch.addmm(low_b2[layer], hidden[layer], low_w2[layer].t())
-            state.mul_(residual).add_(out, alpha=1 - residual)
-            logits[layer] = state[:, :n]
-            x = torch.tanh(state[:, :n] / 2).view(q.shape)
+            following = inputs[layer + 1] if layer + 1 < num_layers else None
+            between.forward(out, state, logits[layer], matrix, following, residual)
         ctx.save_for_backward(low_w1, low_w2, matrix, inputs, before, hidden, logits)
-        ctx.how = residual, gelu, q.shape
+        ctx.how = residual, gelu
         return logits.view(num_layers, *q.shape)
 
     @staticmethod
@@ -74,21 +179,17 @@ class FusedLayers(torch.autograd.Function):
     ) -> tuple[Tensor | None, ...]:
         saved: tuple[Tensor, ...] = ctx.saved_tensors
         w1, w2, matrix, inputs, before, hidden, logits = saved
-        residual, gelu, shape = ctx.how
+        residual, gelu = ctx.how
         num_layers, rows, n = logits.shape
         given = grads[0].reshape(num_layers, rows, n)
         d_w1, d_w2 = logits.new_empty(w1.shape), logits.new_empty(w2.shape)
         d_b1, d_b2 = logits.new_empty(w1.shape[:2]), logits.new_empty(w2.shape[:2])
         d_state = logits.new_zeros(rows, w2.shape[1])
-        d_x = None
+        between = _between(logits, matrix, w1.dtype)
+        d_inputs = following = None
         for layer in reversed(range(num_layers)):
-            d_logits = d_state[:, :n]
-            d_logits += given[layer]
-            if d_x is not None:
-                # d tanh(l / 2) = (1 - x^2) / 2
-                x = inputs[layer + 1][:, 2 * n : 3 * n]
-                d_logits += torch.addcmul(d_x, d_x, x * x, value=-1).mul_(0.5)
-            d_out = (d_state * (1 - residual)).to(w1.dtype)
+            d_out = torch.empty(d_state.shape, dtype=w1.dtype)
+            between.backward(given[layer], d_inputs, following, matrix, d_state, d_out, residual)
             d_w2[layer] = d_out.t() @ hidden[layer]
             d_b2[layer] = d_out.sum(0)
             d_hidden = d_out @ w2[layer]
@@ -98,14 +199,8 @@ class FusedLayers(torch.autograd.Function):
                 d_hidden = aten.threshold_backward(d_hidden, before[layer], 0)
             d_w1[layer] = d_hidden.t() @ inputs[layer]
             d_b1[layer] = d_hidden.sum(0)
-            d_state.mul_(residual)
             if layer:
-                d_inputs = d_hidden @ w1[layer][:, n:]
-                d_state[:, n:] += d_inputs[:, 2 * n :]
-                through = d_inputs[:, :n].to(logits.dtype).view(shape)
-                # The matrix is symmetric.
-                d_x = torch.bmm(through, matrix).view(rows, n)
-                d_x += d_inputs[:, n : 2 * n]
+                d_inputs, following = d_hidden @ w1[layer][:, n:], inputs[layer]
         return (d_w1, d_b1, d_w2, d_b2, None, None, None, None, None, None)
 
 

@@ -37,7 +37,7 @@ ERF = (
     *(0.7978845, 0.06811814, 0.009372473, 0.00034084875, 1.26308305e-05, 4.4566345e-08),
     *(0.25203946, 0.028754495, 0.0018936731, 7.391079e-05, 1.181196e-06, 5.6),
 )
-_TANH = (
+TANH = (
     *(1.0, 0.1411322, 0.0044446657, 4.2760057e-05, 1.14015464e-07, 3.8563996e-11),
     *(0.47446555, 0.02926651, 0.00050444604, 2.6493638e-06, 3.0577079e-09, 8.6),
 )
@@ -65,7 +65,7 @@ def _in_blocks(rows):
 
 
 @uncounted
-def _times_symmetric(matrix, start, n, space, x, at):
+def times_symmetric(matrix, start, n, space, x, at):
     """G x: row k of G, which is its column, times x_k; four sums at once to hide their delay."""
     for i in range(0, n, 2 * _LANES):
         left, right = n - i, n - i - _LANES
@@ -181,7 +181,7 @@ def _products(weights, start, rows, columns, space, x, at, stride, together, hal
 
 
 @uncounted
-def _odd(x, k):
+def odd(x, k):
     """The rational odd function of coefficients k, on [-k[11], k[11]] and constant beyond."""
     x = maximum(minimum(x, splat(k[11])), splat(-k[11]))
     z = x * x
@@ -200,7 +200,7 @@ def activate(space, start, count, gelu, k):
     for j in range(start, start + count, _LANES):
         a = load(space, j)
         if gelu:
-            store(space, j, a * 0.5 * (_odd(a, k) + 1.0))
+            store(space, j, a * 0.5 * (odd(a, k) + 1.0))
         else:
             store(space, j, maximum(a, splat(0.0)))
 
@@ -219,7 +219,7 @@ def _mix(space, old, new, count, residual):
 def _means(space, x, logits, n, k):
     """x = tanh(logits / 2)."""
     for i in range(0, n, _LANES):
-        store_first(space, x + i, _odd(load(space, logits + i) * 0.5, k), n - i)
+        store_first(space, x + i, odd(load(space, logits + i) * 0.5, k), n - i)
 
 
 @uncounted
@@ -326,7 +326,7 @@ def _layers(weights, slope, matrix, q, start, r, out, num, vectors, sizes, erf, 
             for g in range(together):
                 own = g * stride
                 channel = (b + g) // vectors * n * n
-                _times_symmetric(matrix, channel, n, space, own + x, own + n)
+                times_symmetric(matrix, channel, n, space, own + x, own + n)
             _products(weights, at, hidden, inputs, space, 0, u, stride, together, sizes.halves)
             for g in range(together):
                 activate(space, g * stride + u, hidden, sizes.gelu > 0, erf)
@@ -368,7 +368,7 @@ def kernel() -> Callable[..., bool]:
     whether h, its squares and y are finite.
     """
     stamp = source_stamp()
-    erf, tanh = (np.array(k, np.float32) for k in (ERF, _TANH))
+    erf, tanh = (np.array(k, np.float32) for k in (ERF, TANH))
 
     def detnet_layers(
         weights, slope, h, y, matrix, q, start, out, residual,

@@ -55,6 +55,45 @@ def load(builder: Any, pointer: Any, offset: Any) -> Any:
     return builder.load(_at(builder, pointer, offset, F32), align=4)
 
 
+_BRIEF = ir.VectorType(ir.IntType(16), LANES)
+
+
+def _brief_at(builder: Any, pointer: Any, offset: Any) -> Any:
+    number = builder.gep(builder.bitcast(pointer, ir.IntType(16).as_pointer()), [offset])
+    return builder.bitcast(number, _BRIEF.as_pointer())
+
+
+@vector_function(F32, _FLOATS, types.intp, types.intp)
+def load_first_brief(builder: Any, pointer: Any, offset: Any, count: Any) -> Any:
+    """load_first_brief(array, offset, count): ``load_first`` where memory holds bfloat16.
+
+    offset counts these.
+    """
+    name, zero = f"llvm.masked.load.v{LANES}i16.p0", ir.Constant(_BRIEF, None)
+    arguments = _brief_at(builder, pointer, offset), _INT32(2), _below(builder, count), zero
+    bits = builder.zext(call_llvm(builder, name, _BRIEF, *arguments), LLVM[I32])
+    return builder.bitcast(builder.shl(bits, ir.Constant(LLVM[I32], [16] * LANES)), LLVM[F32])
+
+
+@vector_function(types.none, _FLOATS, types.intp, F32, types.intp)
+def store_first_brief(builder: Any, pointer: Any, offset: Any, value: Any, count: Any) -> None:
+    """store_first_brief(array, offset, vector, count): ``store_first`` to the nearest bfloat16."""
+
+    def every(number: int) -> Any:
+        return ir.Constant(LLVM[I32], [number] * LANES)
+
+    bits = builder.bitcast(value, LLVM[I32])
+    odd = builder.and_(builder.lshr(bits, every(16)), every(1))
+    nearest = builder.add(bits, builder.add(odd, every(0x7FFF)))
+    # Rounding would carry out of a NaN.
+    nearest = builder.select(
+        builder.fcmp_unordered("uno", value, value), every(0x7FC00000), nearest
+    )
+    brief = builder.trunc(builder.lshr(nearest, every(16)), _BRIEF)
+    arguments = brief, _brief_at(builder, pointer, offset), _INT32(2), _below(builder, count)
+    call_llvm(builder, f"llvm.masked.store.v{LANES}i16.p0", ir.VoidType(), *arguments)
+
+
 @vector_function(F32, _FLOATS, types.intp)
 def load_halves(builder: Any, pointer: Any, offset: Any) -> Any:
     """load_halves(array, offset): 16 numbers of an array whose memory holds half-precision ones.
