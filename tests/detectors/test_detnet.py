@@ -11,6 +11,7 @@ from mimolearn import InvalidInputError, Scenario, make_detector
 from mimolearn.detectors.detnet_layers import soft_sign
 from mimolearn.detectors.normal_equations import normal_equations, right_side, zero_forcing
 from mimolearn.detectors.wesnet_cut import profile, units_kept
+from mimolearn.kernels import dispatch
 from mimolearn.kernels.compile import reads_halves
 from mimolearn.linalg import stack_real_matrix, stack_real_vector
 
@@ -207,6 +208,37 @@ def test_written_out_gradients_are_autograd_s(name, activation):
     theirs = torch.autograd.grad((plain * weights).sum(), parameters)
     for a, c in zip(ours, theirs, strict=True):
         torch.testing.assert_close(a, c)
+
+
+@pytest.mark.parametrize("activation", ["gelu", "relu"])
+@pytest.mark.parametrize(("low", "tolerance"), [(None, 1e-5), (torch.bfloat16, 0.06)])
+def test_compiled_gradients_are_those_of_double_precision(activation, low, tolerance):
+    options = {**LOGITS, "activation": activation, "num_tx_ant": 9, "num_layers": 3}
+    exact = make_detector("detnet", "bpsk", **options)
+    weights = torch.randn(3, 5, 2, 9, 1, generator=torch.Generator().manual_seed(4))
+    b, found = block(9, 17, channels=5), []
+    for single in (True, False):
+        kinds = (torch.complex64, torch.float32) if single else (torch.complex128, torch.float64)
+        y, h, noise_var = b.y.to(kinds[0]), b.h.to(kinds[0]), b.noise_var.to(kinds[1])
+        detector = copy.deepcopy(exact).to(kinds[1]).train()
+        detector.training_dtype = low if single else None
+        logits = detector.layer_logits(detector.prepare(h, noise_var), y)
+        # A sum hands its gradient on as one number that stands for all.
+        loss = (logits * weights).sum() + logits.sum()
+        used = [p for p in detector.parameters() if p.numel()]
+        found.append([logits.detach(), *torch.autograd.grad(loss, used)])
+    for ours, wanted in zip(*found, strict=True):
+        assert (ours - wanted).norm() < tolerance * wanted.norm()
+
+
+@pytest.mark.parametrize("sizes", [(1, 3, 1), (2, 3, 64, 32), (33, 5, 17)])
+def test_compiled_normal_equations_are_the_plain_ones(sizes):
+    h = torch.randn(*sizes, dtype=torch.complex64, generator=torch.Generator().manual_seed(2))
+    for channel in (h, h.real + 0j):
+        got = dispatch.real_gram(channel)
+        assert got is not None
+        exact = channel.to(torch.complex128)
+        torch.testing.assert_close(got.double(), (exact.mH @ exact).real, rtol=1e-5, atol=1e-4)
 
 
 @pytest.mark.parametrize("vectors", [1, 3])

@@ -5,16 +5,19 @@ import operator
 import numba
 import numpy as np
 import pytest
+import torch
 
 from mimolearn.kernels import simd
 from mimolearn.kernels.simd_memory import (
     load,
     load_first,
+    load_first_brief,
     load_halves,
     load_int,
     load_tile,
     store,
     store_first,
+    store_first_brief,
     store_int,
     store_tile,
     transpose,
@@ -210,6 +213,25 @@ def test_first_lanes_touch_nothing_else(count):
 
     expected = np.where(np.arange(16) < count, _A + np.float32(1), np.float32(0))
     np.testing.assert_array_equal(_run(kernel, _A, count), expected)
+
+
+@pytest.mark.parametrize("count", [0, 3, 16])
+def test_bfloat16_is_rounded_to_the_nearest(count):
+    # Halfway cases go to even; a large number to infinity; NaN stays.
+    given = np.array(
+        [*_A[:9], 1 + 2**-8, 1 + 3 * 2**-8, -1 - 2**-8, 3.4e38, np.nan, 1e-40, -np.inf], np.float32
+    )
+
+    def kernel(out, stored, given, count):
+        store_first_brief(stored, 5, load(given, 0), count)
+        store(out, 0, load_first_brief(stored, 5, count))
+
+    stored = np.zeros(32, np.uint16)
+    expected = torch.from_numpy(given).to(torch.bfloat16).float().numpy()
+    got = _run(kernel, stored.view(np.float32), given, count)
+    np.testing.assert_array_equal(got, np.where(np.arange(16) < count, expected, 0))
+    assert not stored[:5].any()
+    assert not stored[5 + count :].any()
 
 
 def test_half_precision_is_read_exactly():

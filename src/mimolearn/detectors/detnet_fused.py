@@ -43,6 +43,22 @@ class _InTorch:
             inputs[:, 3 * n :] = state[:, n:]
 
     @staticmethod
+    def activate(before: Tensor, hidden: Tensor, gelu: bool) -> None:
+        if gelu:
+            aten.gelu.out(before, out=hidden)
+        else:
+            torch.clamp_min(before, 0, out=hidden)
+
+    @staticmethod
+    def through(d_hidden: Tensor, before: Tensor, d_bias: Tensor, gelu: bool) -> Tensor:
+        if gelu:
+            d_hidden = aten.gelu_backward(d_hidden, before)
+        else:
+            d_hidden = aten.threshold_backward(d_hidden, before, 0)
+        d_bias.copy_(d_hidden.sum(0))
+        return d_hidden
+
+    @staticmethod
     def backward(
         given: Tensor,
         d_inputs: Tensor | None,
@@ -81,7 +97,19 @@ class _Compiled:
         rows, n = logits.shape
         tensors = (out, state, logits, matrix, inputs)
         sizes = rows, rows // len(matrix), n, state.shape[1] - n, out.dtype == torch.bfloat16
-        _forward_kernel()(*_addresses(tensors), residual, *sizes)
+        _kernel("forward")(*_addresses(tensors), residual, *sizes)
+
+    @staticmethod
+    def activate(before: Tensor, hidden: Tensor, gelu: bool) -> None:
+        """Puts the slope in the place of ``before``."""
+        brief = hidden.dtype == torch.bfloat16
+        _kernel("activation")(*_addresses((before, hidden)), hidden.numel(), gelu, brief)
+
+    @staticmethod
+    def through(d_hidden: Tensor, before: Tensor, d_bias: Tensor, gelu: bool) -> Tensor:
+        tensors, brief = (d_hidden, before, d_bias), d_hidden.dtype == torch.bfloat16
+        _kernel("activation_backward")(*_addresses(tensors), *d_hidden.shape, brief)
+        return d_hidden
 
     @staticmethod
     def backward(
@@ -96,7 +124,7 @@ class _Compiled:
         rows, n = given.shape
         tensors = (given, d_inputs, inputs, matrix, d_state, d_out)
         sizes = rows, rows // len(matrix), n, d_state.shape[1] - n, d_out.dtype == torch.bfloat16
-        _backward_kernel()(*_addresses(tensors), residual, *sizes)
+        _kernel("backward")(*_addresses(tensors), residual, *sizes)
 
 
 def _addresses(tensors: Iterable[Tensor | None]) -> list[int]:
@@ -110,17 +138,16 @@ def _between(data: Tensor, matrix: Tensor, low: torch.dtype) -> type[_InTorch | 
 
 
 @functools.cache
-def _forward_kernel() -> Callable[..., None]:
+def _kernel(name: str) -> Callable[..., None]:
     from mimolearn.kernels import detnet_training  # brings a compiler
 
-    return detnet_training.forward_kernel()
-
-
-@functools.cache
-def _backward_kernel() -> Callable[..., None]:
-    from mimolearn.kernels import detnet_training  # as above
-
-    return detnet_training.backward_kernel()
+    makers = {
+        "forward": detnet_training.forward_kernel,
+        "activation": detnet_training.activation_kernel,
+        "activation_backward": detnet_training.activation_backward_kernel,
+        "backward": detnet_training.backward_kernel,
+    }
+    return makers[name]()
 
 
 class FusedLayers(torch.autograd.Function):
@@ -161,10 +188,7 @@ class FusedLayers(torch.autograd.Function):
         between = _between(q, matrix, low)
         for layer in range(num_layers):
             torch.addmm(low_b1[layer], inputs[layer], low_w1[layer].t(), out=before[layer])
-            if gelu:
-                aten.gelu.out(before[layer], out=hidden[layer])
-            else:
-                torch.clamp_min(before[layer], 0, out=hidden[layer])
+            between.activate(before[layer], hidden[layer], gelu)
             out = torch.addmm(low_b2[layer], hidden[layer], low_w2[layer].t())
             following = inputs[layer + 1] if layer + 1 < num_layers else None
             between.forward(out, state, logits[layer], matrix, following, residual)
@@ -181,7 +205,7 @@ class FusedLayers(torch.autograd.Function):
         w1, w2, matrix, inputs, before, hidden, logits = saved
         residual, gelu = ctx.how
         num_layers, rows, n = logits.shape
-        given = grads[0].reshape(num_layers, rows, n)
+        given = grads[0].reshape(num_layers, rows, n).contiguous()
         d_w1, d_w2 = logits.new_empty(w1.shape), logits.new_empty(w2.shape)
         d_b1, d_b2 = logits.new_empty(w1.shape[:2]), logits.new_empty(w2.shape[:2])
         d_state = logits.new_zeros(rows, w2.shape[1])
@@ -192,13 +216,8 @@ class FusedLayers(torch.autograd.Function):
             between.backward(given[layer], d_inputs, following, matrix, d_state, d_out, residual)
             d_w2[layer] = d_out.t() @ hidden[layer]
             d_b2[layer] = d_out.sum(0)
-            d_hidden = d_out @ w2[layer]
-            if gelu:
-                d_hidden = aten.gelu_backward(d_hidden, before[layer])
-            else:
-                d_hidden = aten.threshold_backward(d_hidden, before[layer], 0)
+            d_hidden = between.through(d_out @ w2[layer], before[layer], d_b1[layer], gelu)
             d_w1[layer] = d_hidden.t() @ inputs[layer]
-            d_b1[layer] = d_hidden.sum(0)
             if layer:
                 d_inputs, following = d_hidden @ w1[layer][:, n:], inputs[layer]
         return (d_w1, d_b1, d_w2, d_b2, None, None, None, None, None, None)

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from mimolearn.constellation import Constellation
+from mimolearn.kernels import dispatch
 from mimolearn.linalg import (
     add_diagonal,
     cholesky,
@@ -42,8 +43,10 @@ class NormalEquations(NamedTuple):
 def normal_equations(constellation: Constellation, h: Tensor, noise_var: Tensor) -> NormalEquations:
     """h: (*C, Nr, Nt) complex; noise_var: (*C) real."""
     if constellation.is_real:
-        real = stack_real_columns(h)
-        matrix = real.mT @ real
+        matrix = dispatch.real_gram(h)
+        if matrix is None:
+            real = stack_real_columns(h)
+            matrix = real.mT @ real
     else:
         matrix = stack_real_matrix(gram(h))
     energy = matrix.diagonal(dim1=-2, dim2=-1).mean(-1)[..., None, None]

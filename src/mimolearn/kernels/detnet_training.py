@@ -2,7 +2,9 @@
 
 Everything that is not a product with weights, in single precision, of ``detnet_fused``: the mixing
 of old and new, the logits, their means, G x, and the inputs of the next layer; backward the same in
-reverse. What the products take and give may be bfloat16 (``brief``).
+reverse. An activation leaves its slope behind, which is all that the way back needs. What products
+take and give may be bfloat16 (``brief``).
+Arrays of either precision are handed on as one float's memory: where they start is what counts.
 """
 
 from __future__ import annotations
@@ -14,8 +16,9 @@ import numpy as np
 
 from mimolearn.kernels.addresses import floats_at, scratch
 from mimolearn.kernels.compile import compiled, source_stamp, uncounted
-from mimolearn.kernels.detnet import TANH, odd, times_symmetric
-from mimolearn.kernels.simd import fma, fnma, splat
+from mimolearn.kernels.detnet import ERF, TANH, odd, times_symmetric
+from mimolearn.kernels.simd import fma, fnma, maximum, select, splat
+from mimolearn.kernels.simd_math import exp
 from mimolearn.kernels.simd_memory import (
     load,
     load_first,
@@ -24,6 +27,9 @@ from mimolearn.kernels.simd_memory import (
     store_first,
     store_first_brief,
 )
+
+# Of the normal density.
+_PEAK = np.float32(0.3989423)
 
 
 @uncounted
@@ -93,6 +99,31 @@ def _backward(
 
 
 @uncounted
+def _activate(before, hidden, count, gelu, erf, brief):
+    for i in range(0, count, 16):
+        a = _load(before, i, count - i, brief)
+        if gelu:
+            share = fma(odd(a, erf), splat(0.5), splat(0.5))
+            density = exp(a * a * -0.5) * _PEAK
+            value, slope = a * share, fma(a, density, share)
+        else:
+            value, slope = maximum(a, splat(0.0)), select(a > 0.0, splat(1.0), splat(0.0))
+        _store(hidden, i, value, count - i, brief)
+        _store(before, i, slope, count - i, brief)
+
+
+@uncounted
+def _through(d_hidden, slope, d_bias, rows, units, brief):
+    d_bias[:units] = np.float32(0.0)
+    for i in range(rows):
+        for c in range(0, units, 16):
+            at, left = i * units + c, units - c
+            own = _load(d_hidden, at, left, brief) * _load(slope, at, left, brief)
+            _store(d_hidden, at, own, left, brief)
+            store_first(d_bias, c, load_first(d_bias, c, left) + own, left)
+
+
+@uncounted
 def _space(n):
     return 2 * ((n + 31) // 32 * 32)
 
@@ -111,11 +142,9 @@ def forward_kernel() -> Callable[..., None]:
         out, state, logits, matrix, inputs, residual, rows, vectors, n, states, brief
     ):
         _ = stamp
-        size, half = n + states, 2 if brief > 0 else 1
-        given, kept = floats_at(out, rows * size // half), floats_at(state, rows * size)
+        given, kept = floats_at(out, 1), floats_at(state, rows * (n + states))
         copy, gram = floats_at(logits, rows * n), floats_at(matrix, rows // vectors * n * n)
-        last = 0 if inputs == 0 else rows * (3 * n + states)
-        fed, space = floats_at(inputs, last), scratch(_space(n))
+        fed, space = floats_at(inputs, 0 if inputs == 0 else 1), scratch(_space(n))
         space[:] = np.float32(0.0)
         r = np.float32(residual)
         if brief > 0:
@@ -142,11 +171,10 @@ def backward_kernel() -> Callable[..., None]:
         given, d_inputs, inputs, matrix, d_state, d_out, residual, rows, vectors, n, states, brief
     ):
         _ = stamp
-        size = n + states
         by_logits, gram = floats_at(given, rows * n), floats_at(matrix, rows // vectors * n * n)
-        by_inputs = floats_at(d_inputs, 0 if d_inputs == 0 else rows * (size + n))
-        fed, by_out = floats_at(inputs, rows), floats_at(d_out, rows)
-        by_state, space = floats_at(d_state, rows * size), scratch(_space(n))
+        by_inputs = floats_at(d_inputs, 0 if d_inputs == 0 else 1)
+        fed, by_out = floats_at(inputs, 1), floats_at(d_out, 1)
+        by_state, space = floats_at(d_state, rows * (n + states)), scratch(_space(n))
         space[:] = np.float32(0.0)
         r = np.float32(residual)
         if brief > 0:
@@ -158,3 +186,41 @@ def backward_kernel() -> Callable[..., None]:
 
     addresses, integers = ", ".join(["int64"] * 6), ", ".join(["int64"] * 5)
     return compiled(f"void({addresses}, float32, {integers})", detnet_training_backward)
+
+
+@functools.cache
+def activation_kernel() -> Callable[..., None]:
+    """kernel(before, hidden, count, gelu, brief), the first two addresses.
+
+    hidden: GELU, or ReLU where gelu is 0, of before, which its slope replaces.
+    """
+    stamp, erf = source_stamp(), np.array(ERF, np.float32)
+
+    def detnet_training_activation(before, hidden, count, gelu, brief):
+        _ = stamp
+        given, out = floats_at(before, 1), floats_at(hidden, 1)
+        if brief > 0:
+            _activate(given, out, count, gelu > 0, erf, True)
+        else:
+            _activate(given, out, count, gelu > 0, erf, False)
+
+    return compiled("void(int64, int64, int64, int64, int64)", detnet_training_activation)
+
+
+@functools.cache
+def activation_backward_kernel() -> Callable[..., None]:
+    """kernel(d_hidden, slope, d_bias, rows, units, brief), the first three addresses.
+
+    d_hidden is multiplied by the slope, (rows, units); d_bias: its sums over rows, float32.
+    """
+    stamp = source_stamp()
+
+    def detnet_training_activation_backward(d_hidden, slope, d_bias, rows, units, brief):
+        _ = stamp
+        given, slopes, sums = floats_at(d_hidden, 1), floats_at(slope, 1), floats_at(d_bias, units)
+        if brief > 0:
+            _through(given, slopes, sums, rows, units, True)
+        else:
+            _through(given, slopes, sums, rows, units, False)
+
+    return compiled(f"void({', '.join(['int64'] * 6)})", detnet_training_activation_backward)

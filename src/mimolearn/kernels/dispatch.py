@@ -249,6 +249,25 @@ def expectation_propagation(
     return checked(all(finite), y, h, mean, var)
 
 
+def real_gram(h: Tensor) -> Tensor | None:
+    """Re(H^H H), (*C, n, n), of complex64 h (*C, Nr, n); None where only the torch path will do."""
+    if not (usable(h) and fits(h) and h.is_complex()):
+        return None
+    from mimolearn.kernels import row_gram
+
+    rx, n = h.shape[-2:]
+    num, kernel = math.prod(h.shape[:-2]), row_gram.kernel()
+    out = torch.empty(*h.shape[:-2], n, n, dtype=torch.float32)
+    arrays = flat(h), flat(out)
+
+    def work(first: int, last: int) -> None:
+        space = workspace(row_gram.workspace(rx, n))
+        kernel(*arrays, first * LANES, min(last * LANES, num), rx, n, space)
+
+    in_threads(work, num, float(rx) * n * n)
+    return out
+
+
 def llr(constellation: Constellation, x_hat: Tensor, error_var: Tensor, method: str) -> Tensor:
     """``Constellation.llr`` by the fastest path.
 

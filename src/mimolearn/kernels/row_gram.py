@@ -7,8 +7,11 @@ where the columns do not fill them.
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
+
 from mimolearn.kernels.blocks import outer_8x1, outer_8x2
-from mimolearn.kernels.compile import uncounted
+from mimolearn.kernels.compile import compiled, source_stamp, uncounted
 from mimolearn.kernels.simd import any_lane, as_int_bits, splat_int
 from mimolearn.kernels.simd_memory import (
     load,
@@ -16,6 +19,7 @@ from mimolearn.kernels.simd_memory import (
     load_tile,
     prefetch,
     store,
+    store_first,
     store_lines,
     unzip_lanes,
 )
@@ -65,3 +69,35 @@ def mirror(space, width, out, turned):
             store_lines(space, turned, load_tile(space, 0, 15, width, out + i * width + j, 16))
             for e in range(16):
                 store(space, out + (j + e) * width + i, load(space, turned + e * 16))
+
+
+def workspace(num_rx: int, num_tx: int) -> int:
+    """Floats of workspace of ``kernel``."""
+    width = (num_tx + 15) // 16 * 16
+    return (2 * num_rx + width) * width + 256
+
+
+@functools.cache
+def kernel() -> Callable[..., None]:
+    """kernel(h, out, first, last, rx, n, space).
+
+    Re(H^H H) (B, n, n) of channels first ... last - 1 of h (B, rx, n, 2), flat float32.
+    """
+    stamp = source_stamp()
+
+    def real_grams(h, out, first, last, rx, n, space):
+        _ = stamp
+        width = (n + 15) // 16 * 16
+        product = 2 * rx * width
+        for b in range(first, last):
+            count = split_rows(h, 2 * b * rx * n, rx, n, width, space, 0)
+            gram_of_rows(space, 0, count, n, width, product)
+            mirror(space, width, product, product + width * width)
+            for i in range(n):
+                for c in range(0, n, 16):
+                    row = load(space, product + i * width + c)
+                    store_first(out, (b * n + i) * n + c, row, n - c)
+
+    return compiled(
+        f"void({', '.join(['float32[::1]'] * 2 + ['int64'] * 4)}, float32[::1])", real_grams
+    )
