@@ -107,7 +107,7 @@ def _search(columns, residual, reals, ints, counter, bits, clip, max_nodes):
         move = _DOWN
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", inline="always")
 def enter_leaf(total, nearest, chosen, best, counter, bits, clip, below_max, path):
     """Enter a leaf into the best leaf and the counters; returns the smallest distance."""
     n, num_bits = counter.shape
