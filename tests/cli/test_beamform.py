@@ -59,7 +59,8 @@ def test_a_scenario_becomes_a_report(monkeypatch, tmp_path, capsys):
         (["mser-qpsk", "-s", "mser-qpsk"], "got both 'mser-qpsk' and 'mser-qpsk'"),
     ],
 )
-def test_errors_are_one_line(monkeypatch, capsys, arguments, message):
+def test_errors_are_one_line(monkeypatch, capsys, tmp_path, arguments, message):
+    monkeypatch.chdir(tmp_path)
     assert run(monkeypatch, "beamform", *arguments) == 2
     error = capsys.readouterr().err
     assert message in error

@@ -4,6 +4,7 @@ import os
 import signal
 import sys
 import tempfile
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -63,9 +64,11 @@ def chunk_workers():
 @pytest.mark.soak
 @pytest.mark.skipif(sys.platform != "linux", reason="finds the workers in /proc")
 def test_lost_workers_and_a_lost_node_change_no_count(cluster, serial, tmp_path, trials):
-    for i in range(trials("two Ray workers killed and a node lost, identical integers", 1, 25)):
-        disturbance = Disturbance(cluster)
-        path = tmp_path / f"results-{i}.sqlite"
+    wanted = trials("Ray workers killed, ten a run and then a node, identical integers", 2, 50)
+    for done in range(0, wanted, 10):
+        kills = min(wanted - done, 10)
+        disturbance = Disturbance(cluster, kills)
+        path = tmp_path / f"results-{done}.sqlite"
         found = simulate(
             SCENARIO,
             PAIR,
@@ -75,27 +78,37 @@ def test_lost_workers_and_a_lost_node_change_no_count(cluster, serial, tmp_path,
             store=path,
             progress=disturbance,
         )
-        assert len(disturbance.killed) == 2
+        assert len(disturbance.killed) == kills
         assert disturbance.node is None
         assert counts(found) == serial
         assert counts(load_results(path)) == serial
 
 
 class Disturbance:
-    """Called after each chunk: kills a worker twice, then takes a node away."""
+    """Called after each chunk: kills a worker as often as wanted, then takes a node away."""
 
-    def __init__(self, cluster):
-        self.cluster, self.killed = cluster, []
+    def __init__(self, cluster, kills):
+        self.cluster, self.kills, self.killed = cluster, kills, []
         self.node = cluster.add_node(num_cpus=1)
 
     def __call__(self, event):
-        if len(self.killed) < 2:
-            for process in chunk_workers()[:1]:
-                os.kill(process, signal.SIGKILL)
-                self.killed.append(process)
+        if len(self.killed) < self.kills:
+            self.killed.append(kill_one())
         elif self.node is not None:
             self.cluster.remove_node(self.node, allow_graceful=False)
             self.node = None
+
+
+def kill_one():
+    """Kill the first worker that is seen in a chunk; new ones take seconds to start."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        for process in chunk_workers()[:1]:
+            with suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
+                return process
+        time.sleep(0.01)
+    raise AssertionError("no worker runs a chunk")
 
 
 def test_worker_with_another_contender_is_refused(cluster, monkeypatch):

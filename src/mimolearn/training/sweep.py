@@ -195,7 +195,7 @@ def _path(recipe: AnyRecipe, field: str) -> str:
     options = _options(recipe)
     if options is not None:
         scenario = () if isinstance(recipe, BeamRecipe) else tuple(Scenario.model_fields)
-        check_one_of("sweep", field, (*content, *options, *scenario))
+        check_one_of("sweep", field, dict.fromkeys((*content, *options, *scenario)))
     return f"options.{field}"
 
 
