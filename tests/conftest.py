@@ -25,21 +25,43 @@ def trials(
 
     def choose(what: str, short: int, full: int) -> int:
         count = full if request.config.getoption("--soak") else short
-        record_property("soak", f"{what}: {count}")
+        record_property("soak", what)
+        record_property("tried", count)
         return count
 
     return choose
 
 
+class Line:
+    """What a soak run says of the tests that tried the same."""
+
+    def __init__(self) -> None:
+        self.tests, self.failed, self.tried, self.seconds = 0, 0, 0, 0.0
+
+
 def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> None:
-    """A line for each reliability test of a soak run: what was tried, how often, how it ended."""
+    """A table of a soak run: what was tried, how often, in how many tests, and what failed."""
     if not config.getoption("--soak"):
         return
-    terminalreporter.section("reliability")
+    lines: dict[str, Line] = {}
     for outcome in ("passed", "failed"):
         for report in terminalreporter.getreports(outcome):
-            for name, what in report.user_properties:
-                if name == "soak":
-                    terminalreporter.write_line(f"{outcome:7} {report.duration:8.1f} s  {what}")
+            properties = dict(report.user_properties)
+            if "soak" not in properties:
+                continue
+            line = lines.setdefault(str(properties["soak"]), Line())
+            line.tests += 1
+            line.failed += outcome == "failed"
+            line.tried += int(str(properties["tried"]))
+            line.seconds += report.duration
+    terminalreporter.section("reliability")
+    terminalreporter.write_line(f"{'tests':>5} {'failed':>6} {'seconds':>8} {'tried':>7}  what")
+    for what, line in lines.items():
+        terminalreporter.write_line(
+            f"{line.tests:5} {line.failed:6} {line.seconds:8.1f} {line.tried:7}  {what}"
+        )
+    failed = sum(line.failed for line in lines.values())
+    tests = sum(line.tests for line in lines.values())
+    terminalreporter.write_line(f"{tests} reliability tests, {failed} failed")

@@ -49,16 +49,18 @@ def test_a_scenario_becomes_a_report(monkeypatch, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "give either a SCENARIO.toml or --scenario NAME"),
+        ([], "give a SCENARIO.toml or --scenario NAME"),
         (["--scenario", "mser"], "scenario: got 'mser', expected one of mser-16qam"),
         (["--scenario", "mser-qpsk", "-c", "nothing"], "beamformer: got 'nothing'"),
         (["--scenario", "mser-qpsk", "--channels", "0"], "channels: got 0"),
         (["--scenario", "mser-qpsk", "-c", "fd-mmse", "-w", "0"], "workers: got 0"),
         (["missing.toml"], "missing.toml: cannot be read"),
-        (["notes.txt"], "expected a .toml file"),
+        (["notes.txt"], "scenario: got 'notes.txt', expected one of mser-16qam"),
+        (["mser-qpsk", "-s", "mser-qpsk"], "got both 'mser-qpsk' and 'mser-qpsk'"),
     ],
 )
-def test_errors_are_one_line(monkeypatch, capsys, arguments, message):
+def test_errors_are_one_line(monkeypatch, capsys, tmp_path, arguments, message):
+    monkeypatch.chdir(tmp_path)
     assert run(monkeypatch, "beamform", *arguments) == 2
     error = capsys.readouterr().err
     assert message in error

@@ -52,6 +52,15 @@ def test_compare_writes_the_report_and_answers(run, tmp_path):
     assert "Report: " in out
 
 
+def test_a_scenario_is_a_file_or_a_name_in_either_place(run):
+    asked = ("--snr-db", "0", "-c", "zf", "--max-vectors", "2000", "-q", "--json")
+    small = json.loads(run("simulate", "-s", "small.toml", *asked)[1])
+    assert small["curves"] == json.loads(run("simulate", "small.toml", *asked)[1])["curves"]
+    shipped = json.loads(run("simulate", "oamp-4x4-16qam", *asked)[1])
+    named = json.loads(run("simulate", "-s", "oamp-4x4-16qam", *asked)[1])
+    assert shipped["curves"] == named["curves"] != small["curves"]
+
+
 def test_compare_again_counts_nothing_again(run):
     first = json.loads(run("compare", "small.toml", "-q", "--json")[1])
     again = json.loads(run("compare", "small.toml", "-q", "--json")[1])
@@ -104,7 +113,10 @@ def test_list(run):
     ("arguments", "words"),
     [
         (("compare",), ["SCENARIO.toml", "--scenario"]),
-        (("compare", "absent.toml"), ["absent.toml"]),
+        (("compare", "absent.toml"), ["absent.toml: cannot be read"]),
+        (("compare", "-s", "absent.toml"), ["absent.toml: cannot be read"]),
+        (("plan", "lcgnet-32x64-bspk"), ["did you mean", "lcgnet-32x64-bpsk"]),
+        (("simulate", "small.toml", "-s", "oamp-4x4-16qam"), ["both", "small.toml", "oamp"]),
         (("compare", "--scenario", "lcgnet-32x64-bspk"), ["did you mean", "lcgnet-32x64-bpsk"]),
         (("compare", "small.toml", "-c", "lmse"), ["lmse", "did you mean", "lmmse"]),
         (("compare", "small.toml", "-c", "k-best:k=zero"), ["k", "zero", "positive integer"]),

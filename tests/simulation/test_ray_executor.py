@@ -4,8 +4,11 @@ import os
 import signal
 import sys
 import tempfile
+import threading
+import time
 from contextlib import suppress
 from pathlib import Path
+from random import Random
 
 import pytest
 
@@ -17,7 +20,8 @@ from mimolearn.training import Recipe, sweep
 pytest.importorskip("ray", reason="the extra 'ray' is not installed")
 
 SCENARIO = Scenario(num_tx_ant=2, num_rx_ant=2, constellation="qpsk", channel_reuse=3)
-RUN = {"snr_db": [0, 4, 8], "min_errors": 30_000, "max_vectors": 300_000}
+# About a hundred chunks: enough that some are left when all kills are done.
+RUN = {"snr_db": [0, 4, 8], "min_errors": 10**9, "max_vectors": 200_000}
 PAIR = ["lmmse", "lmmse:biased=true"]
 
 
@@ -44,6 +48,9 @@ def cluster():
         pytest.MonkeyPatch.context() as patch,
     ):
         patch.setenv("RAY_TMPDIR", folder)
+        # A lost node is noticed in seconds, not in half a minute.
+        patch.setenv("RAY_health_check_period_ms", "500")
+        patch.setenv("RAY_health_check_failure_threshold", "3")
         head = {"num_cpus": 1, "include_dashboard": False}
         made = Cluster(initialize_head=True, head_node_args=head)
         yield made
@@ -63,37 +70,52 @@ def chunk_workers():
 @pytest.mark.soak
 @pytest.mark.skipif(sys.platform != "linux", reason="finds the workers in /proc")
 def test_lost_workers_and_a_lost_node_change_no_count(cluster, serial, tmp_path, trials):
-    for i in range(trials("two Ray workers killed and a node lost, identical integers", 1, 25)):
-        disturbance = Disturbance(cluster)
-        path = tmp_path / f"results-{i}.sqlite"
-        found = simulate(
-            SCENARIO,
-            PAIR,
-            **RUN,
-            executor="ray",
-            ray_address=cluster.address,
-            store=path,
-            progress=disturbance,
-        )
-        assert len(disturbance.killed) == 2
+    wanted = trials("Ray workers killed, ten a run and then a node, identical integers", 2, 50)
+    for done in range(0, wanted, 10):
+        disturbance = Disturbance(cluster, min(wanted - done, 10), seed=done)
+        path = tmp_path / f"results-{done}.sqlite"
+        with disturbance:
+            found = simulate(
+                SCENARIO,
+                PAIR,
+                **RUN,
+                executor="ray",
+                ray_address=cluster.address,
+                store=path,
+                progress=disturbance,
+            )
+        assert disturbance.left == 0
         assert disturbance.node is None
         assert counts(found) == serial
         assert counts(load_results(path)) == serial
 
 
 class Disturbance:
-    """Called after each chunk: kills a worker twice, then takes a node away."""
+    """Kills workers in the middle of chunks, then takes a node away between two chunks."""
 
-    def __init__(self, cluster):
-        self.cluster, self.killed = cluster, []
+    def __init__(self, cluster, kills, seed):
+        self.cluster, self.left, self.random = cluster, kills, Random(seed)
         self.node = cluster.add_node(num_cpus=1)
+        self.over = threading.Event()
+        self.thread = threading.Thread(target=self.kill)
+
+    def __enter__(self):
+        self.thread.start()
+
+    def __exit__(self, *_):
+        self.over.set()
+        self.thread.join()
+
+    def kill(self):
+        while self.left and not self.over.wait(0.002):
+            for process in chunk_workers()[:1]:
+                time.sleep(self.random.uniform(0, 0.02))
+                with suppress(ProcessLookupError):
+                    os.kill(process, signal.SIGKILL)
+                    self.left -= 1
 
     def __call__(self, event):
-        if len(self.killed) < 2:
-            for process in chunk_workers()[:1]:
-                os.kill(process, signal.SIGKILL)
-                self.killed.append(process)
-        elif self.node is not None:
+        if self.left == 0 and self.node is not None:
             self.cluster.remove_node(self.node, allow_graceful=False)
             self.node = None
 

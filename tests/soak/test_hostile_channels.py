@@ -51,7 +51,7 @@ def test_finite_or_flagged(name, dtype, trials):
     detector = build(name)
     generator = torch.Generator().manual_seed(9)
     kind = "single" if dtype == torch.complex64 else "double"
-    for _ in range(trials(f"{name}, eight hostile channels, {kind} precision", 2, 100)):
+    for _ in range(trials(f"eight hostile channels a detector, {kind} precision", 2, 100)):
         y, h, noise_var = hostile(generator, dtype)
         with torch.no_grad():
             detection = detector(y, h, noise_var)

@@ -57,6 +57,8 @@ def test_a_sweep_is_its_members_trained_alone_and_goes_on(recipe: Recipe, tmp_pa
         (["seed=-1"], "^sweep: seed--1: seed"),
         (["num_leyers=3"], "num_leyers"),
         (["options.num_layers.x=3"], "^sweep: got 'options.num_layers.x'"),
+        (["sed=1,2"], r"^sweep: got 'sed', expected one of .*\(did you mean 'seed'\?\)"),
+        (["num_layer=1"], r"^sweep: got 'num_layer', .*did you mean 'num_layers'"),
         (["nothing.num_layers=3"], "nothing"),
         ([], "at least one field"),
         (["seed=" + ",".join(map(str, range(1001)))], "at most 1000"),

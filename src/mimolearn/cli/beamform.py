@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
 from mimolearn.cli.app import AsJson, app, stdout
+from mimolearn.cli.compare import one_scenario
 from mimolearn.errors import InvalidInputError
 
 _RESULTS_NAME = "beams.sqlite"
@@ -21,10 +22,11 @@ _RESULTS_NAME = "beams.sqlite"
 @app.command()
 def beamform(
     file: Annotated[
-        Path | None, typer.Argument(metavar="[SCENARIO.toml]", help="A scenario file.")
+        Path | None,
+        typer.Argument(metavar="[SCENARIO]", help="A TOML file, or a name as for --scenario."),
     ] = None,
     scenario: Annotated[
-        str | None, typer.Option("--scenario", "-s", help="A beamforming scenario that ships.")
+        str | None, typer.Option("--scenario", "-s", help="One that ships, or a TOML file.")
     ] = None,
     contender: Annotated[
         list[str] | None,
@@ -55,13 +57,7 @@ def beamform(
     from mimolearn.report import beam_notes, beam_table, write_beam_report
     from mimolearn.simulation import compare_beams, load_beam_comparison
 
-    if (file is None) == (scenario is None):
-        raise InvalidInputError("scenario: give either a SCENARIO.toml or --scenario NAME")
-    source = str(scenario)
-    if file is not None:
-        if file.suffix != ".toml":
-            raise InvalidInputError(f"scenario: got {str(file)!r}, expected a .toml file")
-        source = str(file)
+    source = one_scenario(file, scenario)
     found, plan = load_beam_comparison(source)
     plan = plan.adjusted(contenders=contender, snr_db=snr_db, channels=channels)
     folder = out or Path("mimolearn-results") / Path(source).stem

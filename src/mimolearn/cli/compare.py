@@ -18,14 +18,15 @@ from mimolearn.scenario import Scenario
 RESULTS_NAME = "results.sqlite"
 
 ScenarioFile = Annotated[
-    Path | None, typer.Argument(metavar="[SCENARIO.toml]", help="A scenario file.")
+    Path | None,
+    typer.Argument(metavar="[SCENARIO]", help="A TOML file, or a name as for --scenario."),
 ]
 ScenarioName = Annotated[
     str | None,
     typer.Option(
         "--scenario",
         "-s",
-        help="A scenario that ships; see `list scenarios`.",
+        help="A scenario that ships, see `list scenarios`, or a TOML file.",
         autocompletion=complete_scenarios,
     ),
 ]
@@ -101,7 +102,7 @@ def compare(
         file, scenario, contender, snr_db, metric, target, min_errors, max_vectors
     )
     found = _with_draws(found, draws)
-    folder = _folder(out, found, file)
+    folder = _folder(out, found, one_scenario(file, scenario))
     with run_progress(found, plan, quiet) as progress:
         result = run_compare(
             found,
@@ -144,7 +145,7 @@ def simulate(
         file, scenario, contender, snr_db, metric, target, min_errors, max_vectors
     )
     found = _with_draws(found, draws)
-    folder = _folder(out, found, file)
+    folder = _folder(out, found, one_scenario(file, scenario))
     with run_progress(found, plan, quiet) as progress:
         result = run_simulate(
             found,
@@ -208,12 +209,8 @@ def load_run(
     """The scenario and plan that a command line names."""
     from mimolearn.simulation import adjust_plan, load_comparison, load_shipped_comparison
 
-    if (file is None) == (scenario is None):
-        raise InvalidInputError("scenario: give either a SCENARIO.toml or --scenario NAME")
-    if file is not None:
-        found, plan = load_comparison(file)
-    else:
-        found, plan = load_shipped_comparison(str(scenario))
+    source = one_scenario(file, scenario)
+    found, plan = (load_comparison if _is_file(source) else load_shipped_comparison)(source)
     return found, adjust_plan(
         plan,
         contenders=contender,
@@ -223,6 +220,21 @@ def load_run(
         min_errors=min_errors,
         max_vectors=max_vectors,
     )
+
+
+def one_scenario(file: Path | None, scenario: str | None) -> str:
+    """The file or the name that a command line gives, in either place."""
+    if file is not None and scenario is not None:
+        raise InvalidInputError(f"scenario: got both {str(file)!r} and {scenario!r}, expected one")
+    if file is None and scenario is None:
+        raise InvalidInputError(
+            "scenario: give a SCENARIO.toml or --scenario NAME, see `mimolearn list scenarios`"
+        )
+    return str(file) if file is not None else str(scenario)
+
+
+def _is_file(source: str) -> bool:
+    return source.endswith(".toml") or Path(source).is_file()
 
 
 def _with_draws(scenario: Scenario, draws: str | None) -> Scenario:
@@ -235,8 +247,8 @@ def _executor(executor: str | None, ray_address: str | None) -> str:
     return executor
 
 
-def _folder(out: Path | None, scenario: Scenario, file: Path | None) -> Path:
-    name = file.stem if file is not None else scenario.name or scenario.key()
+def _folder(out: Path | None, scenario: Scenario, source: str) -> Path:
+    name = Path(source).stem if _is_file(source) else scenario.name or scenario.key()
     return _made(out or Path("mimolearn-results") / name)
 
 

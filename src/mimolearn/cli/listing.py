@@ -17,7 +17,8 @@ def list_things(
     what: Annotated[
         str,
         typer.Argument(
-            help="detectors, quantizers, weights, scenarios, channels, snr or constellations.",
+            help="detectors, beamformers, quantizers, weights, scenarios, channels, snr or "
+            "constellations.",
             autocompletion=complete_topics,
         ),
     ] = "all",

@@ -55,8 +55,8 @@ def complete_experiments(incomplete: str) -> list[str]:
 
 def complete_topics(incomplete: str) -> list[str]:
     """What ``list`` lists."""
-    topics = ("detectors", "quantizers", "weights", "scenarios", "channels", "snr")
-    return _starting((*topics, "constellations", "all"), incomplete)
+    topics = ("detectors", "beamformers", "quantizers", "weights", "scenarios", "channels")
+    return _starting((*topics, "snr", "constellations", "all"), incomplete)
 
 
 def _starting(words: tuple[str, ...], incomplete: str) -> list[str]:

@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 
@@ -14,6 +15,9 @@ from mimolearn.exporting.extra import needed
 from mimolearn.exporting.pairs import ExportError
 from mimolearn.exporting.programs import Program, free_axes
 from mimolearn.weights import write_atomically
+
+if TYPE_CHECKING:
+    import onnx
 
 # Operators of this version are in ONNX Runtime 1.17 and later.
 OPSET = 20
@@ -41,6 +45,7 @@ def write_graph(program: Program, path: Path, metadata: Mapping[str, str]) -> No
             raise ExportError(f"export: the graph cannot be written: {reason}") from None
     assert found is not None
     model = found.model_proto
+    _forget_sources(model)
     _name_axes(model.graph, program)
     del model.metadata_props[:]
     for key, value in metadata.items():
@@ -49,13 +54,26 @@ def write_graph(program: Program, path: Path, metadata: Mapping[str, str]) -> No
     write_atomically(path, model.SerializeToString())
 
 
+def _forget_sources(model: onnx.ModelProto) -> None:
+    """Drop where in which file each node comes from: most of the size, and nobody else's affair."""
+    bodies = [model.graph, *model.functions]
+    while bodies:
+        body = bodies.pop()
+        del body.metadata_props[:], body.value_info[:]
+        body.doc_string = ""
+        for node in body.node:
+            del node.metadata_props[:]
+            node.doc_string = ""
+            bodies += [attribute.g for attribute in node.attribute if attribute.HasField("g")]
+
+
 def _name_axes(graph: object, program: Program) -> None:
     """Call free axes by their names, in place of the tracer's."""
     names: dict[str, str] = {}
     for value, free in zip(graph.input, program.free, strict=True):  # type: ignore[attr-defined]  # protobuf has no types
         for dim, name in zip(value.type.tensor_type.shape.dim, free, strict=False):
             names[dim.dim_param] = name
-    for value in (*graph.input, *graph.output, *graph.value_info):  # type: ignore[attr-defined]  # as above
+    for value in (*graph.input, *graph.output):  # type: ignore[attr-defined]  # as above
         for dim in value.type.tensor_type.shape.dim:
             if dim.dim_param in names:
                 dim.dim_param = names[dim.dim_param]
@@ -64,12 +82,14 @@ def _name_axes(graph: object, program: Program) -> None:
 @contextmanager
 def _quiet() -> Iterator[None]:
     """No remarks of the exporter about packages that are not installed or names to come."""
-    logger = logging.getLogger("torch.onnx")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
+    loggers = [logging.getLogger(name) for name in ("torch.onnx", "onnx_ir")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     finally:
-        logger.setLevel(level)
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)

@@ -72,7 +72,7 @@ def matmul(a: Part, b: Part) -> Part:
     return a @ b
 
 
-def _mul(a: Any, b: Any) -> Pair:
+def multiply(a: Any, b: Any) -> Pair:
     if isinstance(a, Pair) and isinstance(b, Pair):
         return Pair(a.real * b.real - a.imag * b.imag, a.real * b.imag + a.imag * b.real)
     if isinstance(a, Pair):
@@ -87,7 +87,7 @@ def _div(a: Any, b: Any) -> Pair:
     size = torch.maximum(b.real.abs(), b.imag.abs())
     real, imag = b.real / size, b.imag / size
     square = (real * real + imag * imag) * size
-    return _mul(a, Pair(real / square, -imag / square))
+    return multiply(a, Pair(real / square, -imag / square))
 
 
 def _add(a: Any, b: Any, *, alpha: float = 1) -> Pair:
@@ -148,7 +148,7 @@ RULES: dict[str, Callable[..., Any]] = {
     "view_as_real": lambda x: torch.stack([x.real, x.imag], -1),
     "view_as_complex": lambda x: Pair(x[..., 0], x[..., 1]),
     "complex": Pair,
-    "mul": _mul,
+    "mul": multiply,
     "div": _div,
     "add": _add,
     "sub": lambda a, b, *, alpha=1: _add(a, b, alpha=-alpha),

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, fx, nn
 
-from mimolearn.exporting import factors
+from mimolearn.exporting import eigen, factors
 from mimolearn.exporting.pairs import JOINS, PLACES, RULES, ExportError, Pair, as_pair
 
 
@@ -116,11 +116,16 @@ def _searchsorted(
     return factors.searchsorted(boundaries, values, right=right)
 
 
+def _eigh(matrix: Any, uplo: str = "L") -> Any:
+    return eigen.eigh(matrix)
+
+
 _REWRITTEN = {
     # Shifts by tensors, of numbers that are not negative.
     "__lshift__": lambda x, places: x * 2**places,
     "__rshift__": lambda x, places: torch.div(x, 2**places, rounding_mode="floor"),
     "linalg_cholesky_ex": _cholesky_ex,
+    "linalg_eigh": _eigh,
     "cholesky_inverse": factors.cholesky_inverse,
     "cholesky_solve": factors.cholesky_solve,
     "searchsorted": _searchsorted,

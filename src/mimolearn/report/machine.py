@@ -14,7 +14,10 @@ import mimolearn
 from mimolearn.kernels.door import PATHS
 from mimolearn.simulation.store import STORE_SCHEMA
 
-_PACKAGES = ("torch", "numpy", "numba", "llvmlite", "sionna-no-rt", "sionna")
+_PACKAGES = (
+    *("torch", "numpy", "numba", "llvmlite", "sionna-no-rt", "sionna"),
+    *("onnx", "onnxruntime", "ray"),
+)
 _EXTENSIONS = ("sse4.2", "avx", "avx2", "fma", "avx512f", "avx512bw", "avx512vl", "neon", "sve")
 _LANES = {"avx512f": 16, "avx": 8}
 

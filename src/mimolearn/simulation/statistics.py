@@ -53,6 +53,23 @@ def clopper_pearson(errors: float, trials: float, confidence: float = 0.95) -> I
     return Interval(low, high)
 
 
+def jeffreys(errors: float, trials: float, confidence: float = 0.95) -> Interval:
+    """Equal-tailed interval of the posterior Beta(errors + 1/2, trials - errors + 1/2).
+
+    Where Clopper-Pearson covers at least the confidence, this one does on average (Brown, Cai and
+    DasGupta 2001); counts may be fractional.
+
+    >>> low, high = jeffreys(10, 1000)
+    >>> (round(low, 4), round(high, 4))
+    (0.0052, 0.0177)
+    """
+    from scipy.special import betaincinv  # here, because it would slow down `import mimolearn`
+
+    tail = (1 - check_real("confidence", confidence, above=0, at_most=1 - 1e-9)) / 2
+    shape = errors + 0.5, max(trials - errors, 0.0) + 0.5
+    return Interval(float(betaincinv(*shape, tail)), float(betaincinv(*shape, 1 - tail)))
+
+
 def normal_interval(value: float, variance: float, confidence: float = 0.95) -> Interval:
     """value -+ z sqrt(variance): for means over many independent clusters.
 
@@ -74,12 +91,14 @@ def clustered_interval(
 ) -> Interval:
     """Interval of an error rate from errors per channel (channels,), each of equal size.
 
-    Clopper-Pearson on effective counts, n_eff = p (1 - p) / v with v the variance of the rate over
-    channels (Korn and Graubard 1998); for the upper end the data are taken with one more cluster,
-    as large as the largest seen (after Fay and Feuer 1997), because the clusters that would raise
-    the rate most are those too rare to have come up. With one trial a channel both are
-    Clopper-Pearson itself. Without errors the bound is that on channels with errors, times
-    ``largest`` errors in each (all trials of a channel, unless it is known to be less).
+    Jeffreys' interval on effective counts, n_eff = p (1 - p) / v with v the variance of the rate
+    over channels (Korn and Graubard 1998, who take Clopper-Pearson's); for the upper end the data
+    are taken with half a cluster more, of the largest size seen (Fay and Feuer 1997 take a whole
+    one), because the clusters that would raise the rate most are those too rare to have come up.
+    Halves, because with whole ones 96 to 97 % of such intervals hold the rate. With one trial a
+    channel both ends are Jeffreys' own. Without errors the bound is Clopper-Pearson's on channels
+    with errors, times ``largest`` errors in each (all trials of a channel, unless it is known to be
+    less).
     """
     channels = len(errors)
     trials = channels * trials_per_channel
@@ -90,15 +109,15 @@ def clustered_interval(
         return Interval(low, high * share)
     shrink = _t_shrink(trials, channels, confidence)
     effective = _effective(total, squares, channels, trials_per_channel) * shrink
-    low = clopper_pearson(total / trials * effective, effective, confidence).low
-    biggest = float(errors.max())
-    total, squares = total + biggest, squares + biggest**2
+    low = jeffreys(total / trials * effective, effective, confidence).low
+    half = float(errors.max()) / 2
+    total, squares = total + half, squares + 2 * half**2
     if total >= trials:
         return Interval(low, 1.0)
     effective = _effective(total, squares, channels, trials_per_channel) * shrink
-    # Clopper-Pearson adds one error by itself; here it has been added already.
-    more = max(total / trials * effective - 1, 0.0)
-    return Interval(low, clopper_pearson(more, effective, confidence).high)
+    # Jeffreys' interval adds half an error by itself; here it has been added already.
+    more = max(total / trials * effective - 0.5, 0.0)
+    return Interval(low, jeffreys(more, effective, confidence).high)
 
 
 def paired_difference(

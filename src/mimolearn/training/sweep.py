@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from mimolearn.beamformers import beamformer_class
+from mimolearn.detectors import detector_class, detector_names
 from mimolearn.detectors.text import parse_option
 from mimolearn.errors import InvalidInputError, check_one_of, invalid
 from mimolearn.raycluster import cluster
@@ -190,7 +192,20 @@ def _path(recipe: AnyRecipe, field: str) -> str:
         return field
     if field in Scenario.model_fields and isinstance(recipe, Recipe | SoftBitRecipe):
         return f"scenario.{field}"
+    options = _options(recipe)
+    if options is not None:
+        scenario = () if isinstance(recipe, BeamRecipe) else tuple(Scenario.model_fields)
+        check_one_of("sweep", field, dict.fromkeys((*content, *options, *scenario)))
     return f"options.{field}"
+
+
+def _options(recipe: AnyRecipe) -> tuple[str, ...] | None:
+    """Names of a network's options; None of a quantiser, where they are its fit's."""
+    if isinstance(recipe, BeamRecipe):
+        return tuple(beamformer_class(recipe.network).option_names())
+    if recipe.network in detector_names():
+        return tuple(detector_class(recipe.network).option_names())
+    return None
 
 
 def _changed(
