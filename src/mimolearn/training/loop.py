@@ -159,7 +159,8 @@ class Run:
         dtype = self._stored()
         if dtype is not None:
             round_to(detector, dtype)
-        card = write_weights(self._folder, detector, self._card_fields(detector), dtype)
+        small = detector.small_state() if isinstance(detector, UnfoldedDetector) else None
+        card = write_weights(self._folder, detector, self._card_fields(detector), dtype, small)
         checkpoint = self._path("checkpoint.safetensors")
         if checkpoint is not None:
             checkpoint.unlink(missing_ok=True)
