@@ -97,7 +97,6 @@ def test_an_interrupted_shared_stage_goes_on_bit_for_bit(recipe, tmp_path, monke
     [
         {"network": "lcgnet-v", "stage": [SHARED]},
         {"network": "detnet", "stage": [Stage(steps=1), SHARED]},
-        {"network": "detnet", "stage": [SHARED], "start_from": "detnet-30x60-bpsk-short"},
         {
             "network": "detnet",
             "options": {"output": "logits"},
@@ -172,3 +171,17 @@ def test_a_network_without_small_layers_refuses_their_layout(recipe, tmp_path):
     write_weights(tmp_path, found.detector, fields, small=found.detector.state_dict())
     with pytest.raises(InvalidInputError, match="layout: got 'small', expected 'whole'"):
         load(found.path)
+
+
+def test_a_shared_stage_may_go_on_from_weights_that_are_alike(recipe, tmp_path):
+    scenario = Scenario(num_tx_ant=4, num_rx_ant=8, constellation="bpsk")
+    common = {"network": "detnet", "options": LOGITS, "scenario": scenario,
+              "loss": {"name": "level-entropy"}}  # fmt: skip
+    first = train(recipe(**common, stage=[SHARED]), out=tmp_path)
+    again = recipe(**common, stage=[SHARED], start_from=str(first.path))
+    found = train(again, out=tmp_path / "again")
+    assert found.card.layout == "small"
+    assert found.history[0]["loss"] < first.history[0]["loss"]
+    free = train(recipe(**common, stage=[SHARED, Stage(steps=2)]), out=tmp_path / "free")
+    with pytest.raises(InvalidInputError, match=r"^start_from: .*alike for all streams"):
+        train(recipe(**common, stage=[SHARED], start_from=str(free.path)))
