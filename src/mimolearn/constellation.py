@@ -164,10 +164,9 @@ class Constellation:
             e = torch.exp(-2 * z.abs())
             # 4 a^2 e / (1 + e)^2, not a^2 - mean^2, which cancels at high SNR.
             return level * torch.tanh(z), 4 * level**2 * e / (1 + e) ** 2
-        error_var = error_var.expand_as(r)
-        weights = torch.softmax(
-            -((r.unsqueeze(-1) - axis.levels) ** 2) / (2 * error_var.unsqueeze(-1)), -1
-        )
+        # One division an axis, not one a level; finite, so that it leaves a distance of 0 as it is.
+        scale = (-0.5 / error_var).clamp(min=torch.finfo(r.dtype).min).expand_as(r)
+        weights = torch.softmax((r.unsqueeze(-1) - axis.levels).square() * scale.unsqueeze(-1), -1)
         mean = weights @ axis.levels
         var = (weights * (axis.levels - mean.unsqueeze(-1)) ** 2).sum(-1)
         return mean, var

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
+from collections.abc import Mapping
 from importlib import metadata
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -85,10 +86,11 @@ class BeamMeasured(PlainModel):
 class Card(PlainModel):
     """What weights are: how to build the network, and what it was trained on and measured.
 
-    kind: the family. network, constellation, options: for its constructor. recipe: that of the
-    training, with recipe_key its digest; start: digest of the weights that it began with.
-    best_step: where validation was best. seconds: of processor time, on one thread. depths: of a
-    training layer by layer, SNR after SNR. sha256: of the weights file.
+    kind: the family. network, constellation, options: for its constructor. layout: of the tensors
+    in the file, "small" for the weights of one unknown where a network has the same for all.
+    recipe: that of the training, with recipe_key its digest; start: digest of the weights that it
+    began with. best_step: where validation was best. seconds: of processor time, on one thread.
+    depths: of a training layer by layer, SNR after SNR. sha256: of the weights file.
     """
 
     card_schema: Literal[1] = CARD_SCHEMA
@@ -97,6 +99,7 @@ class Card(PlainModel):
     network: Annotated[str, Field(max_length=80)]
     constellation: Annotated[str, Field(max_length=20)]
     options: dict[str, bool | int | Real | str] = Field(default_factory=dict)
+    layout: Literal["whole", "small"] = "whole"
     recipe: dict[str, Any]
     recipe_key: str
     seed: int
@@ -166,21 +169,28 @@ def round_to(module: nn.Module, dtype: torch.dtype) -> None:
 
 
 def write_weights(
-    folder: Path, module: nn.Module, fields: dict[str, Any], dtype: torch.dtype | None = None
+    folder: Path,
+    module: nn.Module,
+    fields: dict[str, Any],
+    dtype: torch.dtype | None = None,
+    small: Mapping[str, Tensor] | None = None,
 ) -> Card:
     """Write NAME.safetensors and NAME.json, each at once or not at all; returns the card.
 
-    fields: of the card, but for the digest and the versions. dtype: that real numbers are stored
-    in, by default their own.
+    fields: of the card, but for the layout, the digest and the versions. dtype: that real numbers
+    are stored in, by default their own. small: what to store in place of the module's own tensors,
+    in layout "small".
     """
     tensors = {
         key: (value.to(dtype) if dtype and value.dtype.is_floating_point else value)
         .detach()
         .contiguous()
-        for key, value in module.state_dict().items()
+        for key, value in (module.state_dict() if small is None else small).items()
     }
+    layout = "whole" if small is None else "small"
     data = save_safetensors(tensors)
-    card = Card(**fields, versions=library_versions(), sha256=hashlib.sha256(data).hexdigest())
+    digest = hashlib.sha256(data).hexdigest()
+    card = Card(**fields, layout=layout, versions=library_versions(), sha256=digest)
     write_atomically(folder / f"{card.name}.safetensors", data)
     text = json.dumps(card.model_dump(mode="json"), indent=1, sort_keys=True) + "\n"
     write_atomically(folder / f"{card.name}.json", text.encode())
@@ -189,8 +199,18 @@ def write_weights(
 
 def load_into(module: nn.Module, weights: Weights) -> None:
     """Copy tensors into a network, in its own types; names and shapes must be its own."""
+    if weights.card.layout != "whole":
+        raise InvalidInputError(
+            f"{weights.card.name}: its card: layout: got {weights.card.layout!r}, expected 'whole' "
+            f"for {weights.card.network}"
+        )
+    check_tensors(weights, module.state_dict())
+    module.load_state_dict(weights.tensors)
+
+
+def check_tensors(weights: Weights, wanted: Mapping[str, Tensor]) -> None:
+    """Raise InvalidInputError unless names, shapes and types are those wanted, and all finite."""
     name = weights.card.name
-    wanted = module.state_dict()
     if set(wanted) != set(weights.tensors):
         difference = sorted(set(wanted) ^ set(weights.tensors))
         raise InvalidInputError(f"{name}: tensors {', '.join(difference)[:80]} do not match")
@@ -209,7 +229,6 @@ def load_into(module: nn.Module, weights: Weights) -> None:
             )
         if tensor.dtype.is_floating_point and not bool(torch.isfinite(tensor).all()):
             raise InvalidInputError(f"{name}: tensor {key} holds NaN or infinite values")
-    module.load_state_dict(weights.tensors)
 
 
 def library_versions() -> dict[str, str]:

@@ -47,7 +47,7 @@ def test_one_set_of_weights_serves_any_size_and_depth_is_a_prefix():
         prepared = network.prepare(h, noise_var)
         expected = network.layer_logits(prepared, y)[3]
         assert torch.equal(shorter.layer_logits(prepared, y)[-1], expected)
-    assert sum(p.numel() for p in shorter.parameters()) == 4 * 1448
+    assert sum(p.numel() for p in shorter.parameters()) == 4 * 1449
     with pytest.raises(InvalidInputError, match=r"^num_layers: .*at most 10"):
         network.at(num_layers=11)
 

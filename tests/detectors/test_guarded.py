@@ -75,6 +75,42 @@ def test_one_set_of_weights_holds_where_it_does_not_alone():
     assert errors["guarded"] < errors["lmmse"] / 5 < errors["tap-net"] / 5
 
 
+@pytest.mark.parametrize("constellation", ["bpsk", "qpsk", "16-qam"])
+def test_a_tree_search_may_be_asked(constellation):
+    _, block = draw(constellation, snr_db=14.0, channels=30)
+    args = block.y, block.h_hat, block.noise_var
+    # Every vector is asked about.
+    detector = Guarded(constellation, inner="mrc", fallback="k-best:k=64", doubt=-1e9)
+    found, first, search = (d(*args) for d in (detector, detector.inner, detector.fallback))
+    second = left(search, block) < left(first, block)
+    assert float(second.double().mean()) > 0.5
+    assert torch.equal(found.indices()[second], search.indices()[second])
+    llr, expected = found.llr()[second], search.llr()[second]
+    assert torch.equal(llr > 0, expected > 0)
+    c = detector.constellation
+    # The least certain bit of each axis keeps its LLR, the others are no more certain than that.
+    by_axis = [x.abs().unflatten(-1, (c.bits_per_axis, -1)).amin(-2) for x in (llr, expected)]
+    if constellation == "16-qam":
+        # Exact demapping of one level among four knows more than one neighbour.
+        assert torch.allclose(*by_axis, rtol=0.02, atol=0.7)
+    else:
+        torch.testing.assert_close(llr, expected, rtol=1e-4, atol=2e-3)
+    assert torch.equal(left(found, block), torch.minimum(left(search, block), left(first, block)))
+
+
+def test_an_unfinished_search_is_told():
+    _, block = draw("qpsk", snr_db=6.0, channels=30)
+    args = block.y, block.h_hat, block.noise_var
+    search = make_detector("soft-sphere", "qpsk", max_nodes=40)
+    detector = Guarded("qpsk", inner="zf", fallback=search, doubt=-1e9)
+    found, zf, second = (d(*args) for d in (detector, detector.inner, search))
+    kept = left(second, block) < left(zf, block)
+    assert 0 < int((second.incomplete & kept).sum()) < kept.numel()
+    assert torch.equal(found.incomplete, second.incomplete & kept)
+    again = Guarded("qpsk", inner=search, fallback="zf", doubt=1e9)(*args)
+    assert torch.equal(again.incomplete, second.incomplete)
+
+
 def test_what_is_not_finite_is_asked_about():
     _, block = draw("qpsk", channels=2)
     h = block.h_hat.clone()
@@ -88,5 +124,5 @@ def test_what_does_not_fit_is_refused():
     with pytest.raises(InvalidInputError, match=r"^inner: .*expected a detector of"):
         Guarded("bpsk", inner=make_detector("lmmse", "qpsk"))
     _, block = draw("qpsk", channels=1)
-    with pytest.raises(InvalidInputError, match=r"^inner: .*a Gaussian estimate"):
+    with pytest.raises(InvalidInputError, match=r"^inner: .*soft outputs"):
         Guarded("qpsk", inner="sphere")(block.y, block.h_hat, block.noise_var)

@@ -64,3 +64,18 @@ def test_cross_entropy_of_a_network_has_gradients(network, block):
     assert 0 < loss < 0.7
     loss.backward()
     assert network.alpha.grad.abs().max() > 0
+
+
+@pytest.mark.parametrize("name", ["bpsk", "qpsk", "16-qam", "64-qam"])
+@pytest.mark.parametrize("kind", ["tap-net", "lcgnet-v"])
+def test_cross_entropy_by_axis_is_that_of_the_symbols(name, kind, small_scenario):
+    scenario = small_scenario.model_copy(update={"constellation": name})
+    snr = SnrMix(low_db=5.0, high_db=20.0)
+    block = draw_block(scenario, snr, 6, 5, Generator().manual_seed(1))
+    options = {} if kind == "tap-net" else {"num_tx_ant": scenario.num_tx_ant}
+    network = make_detector(kind, name, num_layers=1, **options)
+    detection = network(block.y, block.h_hat, block.noise_var)
+    chance = torch.log_softmax(symbol_logits(detection), -1)
+    expected = -chance.gather(-1, block.indices.unsqueeze(-1)).mean()
+    found = loss_of(Loss(name="cross-entropy"), network, block, None)
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)

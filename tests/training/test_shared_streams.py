@@ -3,10 +3,11 @@
 import pytest
 import torch
 
-from mimolearn import InvalidInputError, Scenario
+from mimolearn import InvalidInputError, Scenario, load
 from mimolearn.detectors import DetNet, SlimWeSNet, WeSNet
 from mimolearn.detectors.shared_streams import shared_part
 from mimolearn.training import Stage, train
+from mimolearn.weights import read_weights, write_weights
 
 LOGITS = {"num_layers": 3, "output": "logits", "activation": "gelu", "residual": 0.5}
 SHARED = Stage(steps=5, learning_rate=0.02, train="shared")
@@ -96,7 +97,6 @@ def test_an_interrupted_shared_stage_goes_on_bit_for_bit(recipe, tmp_path, monke
     [
         {"network": "lcgnet-v", "stage": [SHARED]},
         {"network": "detnet", "stage": [Stage(steps=1), SHARED]},
-        {"network": "detnet", "stage": [SHARED], "start_from": "detnet-30x60-bpsk-short"},
         {
             "network": "detnet",
             "options": {"output": "logits"},
@@ -116,3 +116,72 @@ def test_slim_networks_share_at_every_width():
     detector.share_streams(1)
     half = detector.at(width=0.5)
     assert permuted_alike(half, Scenario(num_tx_ant=4, num_rx_ant=8, constellation="bpsk"))
+
+
+@pytest.mark.parametrize(
+    ("network", "options"),
+    [*FAMILY, ("wesnet", {**LOGITS, "width": 0.5}), ("l-wesnet", {**LOGITS, "width": 0.5})],
+)
+def test_a_file_holds_the_small_layers_alone(recipe, tmp_path, network, options):
+    scenario = Scenario(num_tx_ant=4, num_rx_ant=8, constellation="bpsk")
+    loss = {"name": "level-entropy" if "output" in options else "mse"}
+    common = {"network": network, "options": options, "scenario": scenario, "loss": loss}
+    found = train(recipe(**common, stage=[SHARED]), out=tmp_path)
+    assert found.card.layout == "small"
+    stored = read_weights(found.path).tensors
+    assert stored["w1"].numel() * 4 == found.detector.w1.count_nonzero()
+    again = load(found.path).state_dict()
+    for name, tensor in found.detector.state_dict().items():
+        assert torch.equal(again[name], tensor), name
+    both = train(recipe(**common, stage=[SHARED, Stage(steps=3)]), out=tmp_path / "both")
+    assert both.card.layout == "whole"
+
+
+def test_small_layers_that_do_not_fit_are_refused(recipe, tmp_path):
+    scenario = Scenario(num_tx_ant=4, num_rx_ant=8, constellation="bpsk")
+    plan = recipe(network="detnet", options=LOGITS, scenario=scenario, stage=[SHARED],
+                  loss={"name": "level-entropy"})  # fmt: skip
+    found = train(plan, out=tmp_path)
+    fields = found.card.model_dump(exclude={"layout", "versions", "sha256"})
+    small = found.detector.small_state()
+    tensors = {**small, "w1": small["w1"][:, :-1]}
+    write_weights(tmp_path, found.detector, fields, small=tensors)
+    with pytest.raises(InvalidInputError, match=r"tensor w1 has shape \(3, 7, 5\).* \(3, 8, 5\)"):
+        load(found.path)
+    tensors = {**small, "b1": small["b1"] / 0}
+    write_weights(tmp_path, found.detector, fields, small=tensors)
+    with pytest.raises(InvalidInputError, match="tensor b1 holds NaN or infinite"):
+        load(found.path)
+
+
+def test_layers_that_are_not_alike_have_no_small_ones():
+    plain = DetNet("bpsk", num_tx_ant=4, **LOGITS)
+    assert plain.small_state() is None
+    plain.share_streams(1)
+    assert sum(tensor.numel() for tensor in plain.small_state().values()) == 3 * 75
+    with torch.no_grad():
+        plain.w3[1, 2, 3] += 1e-3
+    assert plain.small_state() is None
+
+
+def test_a_network_without_small_layers_refuses_their_layout(recipe, tmp_path):
+    found = train(recipe(network="equi-net", options={"num_layers": 1}, stage=[Stage(steps=1)],
+                         loss={"name": "level-entropy"}), out=tmp_path)  # fmt: skip
+    fields = found.card.model_dump(exclude={"layout", "versions", "sha256"})
+    write_weights(tmp_path, found.detector, fields, small=found.detector.state_dict())
+    with pytest.raises(InvalidInputError, match="layout: got 'small', expected 'whole'"):
+        load(found.path)
+
+
+def test_a_shared_stage_may_go_on_from_weights_that_are_alike(recipe, tmp_path):
+    scenario = Scenario(num_tx_ant=4, num_rx_ant=8, constellation="bpsk")
+    common = {"network": "detnet", "options": LOGITS, "scenario": scenario,
+              "loss": {"name": "level-entropy"}}  # fmt: skip
+    first = train(recipe(**common, stage=[SHARED]), out=tmp_path)
+    again = recipe(**common, stage=[SHARED], start_from=str(first.path))
+    found = train(again, out=tmp_path / "again")
+    assert found.card.layout == "small"
+    assert found.history[0]["loss"] < first.history[0]["loss"]
+    free = train(recipe(**common, stage=[SHARED, Stage(steps=2)]), out=tmp_path / "free")
+    with pytest.raises(InvalidInputError, match=r"^start_from: .*alike for all streams"):
+        train(recipe(**common, stage=[SHARED], start_from=str(free.path)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -29,13 +29,15 @@ from mimolearn.detectors.normal_equations import (
     normal_equations,
     right_side,
 )
-from mimolearn.detectors.shared_streams import shared_part, shared_stack
+from mimolearn.detectors.shared_streams import shared_part, shared_stack, small_part, spread
 from mimolearn.detectors.unfolded import UnfoldedDetector, check_streams
 from mimolearn.detectors.wesnet_cut import Cut, check_cut, cut_shape, hidden_factors, weigh
 from mimolearn.errors import check_one_of, check_positive_int, check_real, invalid
 from mimolearn.kernels.door import usable
+from mimolearn.weights import Weights, check_tensors
 
 _WHOLE = Cut()
+_SHARED = ("w1", "b1", "w2", "b2", "w3", "b3")
 
 
 class Prepared(NamedTuple):
@@ -236,9 +238,36 @@ class FullyConnected(UnfoldedDetector):
                 getattr(self, name).copy_(tensor)
 
     def share_gradients(self) -> None:
-        for name in ("w1", "b1", "w2", "b2", "w3", "b3"):
+        for name in _SHARED:
             parameter = getattr(self, name)
             parameter.grad = shared_part(parameter.grad, self.shape.unknowns)
+
+    def small_state(self) -> dict[str, Tensor] | None:
+        if self.shape.outputs != self.shape.unknowns:
+            return None
+        small = self._small()
+        whole = self.state_dict()
+        alike = all(torch.equal(tensor, whole[name]) for name, tensor in self._whole(small).items())
+        return small if alike else None
+
+    def load_small(self, weights: Weights) -> None:
+        check_tensors(weights, self._small())
+        self.load_state_dict(self._whole(weights.tensors))
+
+    def _small(self) -> dict[str, Tensor]:
+        """The state, with the small layers of the first unknown in place of the weights."""
+        n = self.shape.unknowns
+        return {
+            name: small_part(tensor, n) if name in _SHARED else tensor
+            for name, tensor in self.state_dict().items()
+        }
+
+    def _whole(self, small: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        n, own = self.shape.unknowns, self.state_dict()
+        return {
+            name: spread(tensor, own[name].shape, n) if name in _SHARED else tensor
+            for name, tensor in small.items()
+        }
 
     def _detection(self, layer: LayerOutput) -> Detection:
         return level_detection(self.constellation, _logits(layer))

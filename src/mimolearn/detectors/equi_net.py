@@ -35,19 +35,19 @@ _LEAST_UNCERTAINTY = 1e-2
 class Prepared(NamedTuple):
     """What the layers read of a channel, in the layout (*C, n, T or 1, channels).
 
-    start: (*C, n, n), of the LMMSE estimate; uncertainty: its mean error variance, (*C, 1, 1, 1);
-    energy: g_i, (*C, n, 1, 1); spread: sum of G_ij^2 over j other than i, alike.
+    start: (*C, n, n), of the LMMSE estimate; uncertainty: its error variances, (*C, n, 1); energy:
+    g_i, (*C, n, 1, 1); squares: G_ij^2, zero on the diagonal, (*C, n, n).
     """
 
     equations: NormalEquations
     start: Tensor
     uncertainty: Tensor
     energy: Tensor
-    spread: Tensor
+    squares: Tensor
 
 
 class State(NamedTuple):
-    """Between layers. channels: (*C, n, T, c), the first being x; uncertainty: (*C, 1, T, 1)."""
+    """Between layers. channels: (*C, n, T, c), the first being x; uncertainty: u, (*C, n, T)."""
 
     channels: Tensor
     uncertainty: Tensor
@@ -61,18 +61,18 @@ class EquiNet(UnfoldedDetector):
     whose depth may be set in use, ``at(num_layers=...)``. ``tap-net`` needs fewer multiplications.
 
     On the real system G x + noise = q (see ``normal_equations``), x in odd integers, each axis i
-    has c channels a_i, the first being the estimate x_i. A layer forms G a, and for every axis
-    tau_i = (v + u sum_j G_ij^2 / g_i) / g_i, r_i = x_i + (q_i - (G x)_i) / g_i,
-    with v the noise and u the mean posterior variance of all axes: were errors independent, r_i
-    would be x_i + N(0, tau_i). Then [d_i; a_i'] = W2 gelu(W1 f_i + b1) + b2, with
-    f_i = (q_i, (G a)_i, a_i, g_i - 1, ln v, ln u, and the logits of r_i), and x_i is the posterior
-    mean under the logits of r_i plus d_i. It starts from LMMSE.
+    has c channels a_i, the first being the estimate x_i, and a variance u_i. A layer forms G a and
+    tau_i = (v + sum_j G_ij^2 u_j / g_i) / g_i, r_i = x_i + (q_i - (G x)_i) / g_i, j other than i,
+    with v the noise: were errors independent, r_i would be x_i + N(0, tau_i). Then
+    [d_i; a_i'] = W2 gelu(W1 f_i + b1) + b2, with f_i = (q_i, (G a)_i, a_i, g_i - 1, ln v, ln u_i,
+    and the logits of r_i), and x_i and u_i go a learned share of the way to the posterior mean and
+    variance under the logits of r_i plus d_i. It starts from LMMSE.
     Permuting streams permutes outputs. Such a sharing of weights over interchangeable inputs is
     that of Zaheer et al. (Deep Sets, 2017); this network is ours.
 
     Options: num_layers; channels c; hidden units; init_seed of the untrained weights.
-    Cost: Gram matrix and an inverse per channel; c n^2 + n (inputs + c) hidden real multiplications
-    a layer per vector, n = Nt for BPSK, 2Nt for QAM. 1400 parameters a layer.
+    Cost: Gram matrix and an inverse per channel; (c + 1) n^2 + n (inputs + c) hidden real
+    multiplications a layer per vector, n = Nt for BPSK, 2Nt for QAM. 1400 parameters a layer.
 
     >>> import torch
     >>> h, y = torch.eye(2, dtype=torch.complex64), torch.ones(1, 2, dtype=torch.complex64)
@@ -107,22 +107,23 @@ class EquiNet(UnfoldedDetector):
         self.b1 = nn.Parameter(torch.zeros(num_layers, hidden))
         self.w2 = xavier(rows, hidden)
         self.b2 = nn.Parameter(torch.zeros(num_layers, rows))
+        self.mix = nn.Parameter(torch.ones(num_layers))
 
     def _prepare(self, h: Tensor, noise_var: Tensor) -> Prepared:
         equations = normal_equations(self.constellation, h, noise_var)
         matrix = equations.matrix
         start = linear_start(self.constellation, equations)
-        error = equations.noise * start.diagonal(dim1=-2, dim2=-1).mean(-1)[..., None, None]
+        error = equations.noise * start.diagonal(dim1=-2, dim2=-1).unsqueeze(-1)
         energy = matrix.diagonal(dim1=-2, dim2=-1)
-        spread = matrix.square().sum(-1) - energy.square()
+        squares = matrix.square() - torch.diag_embed(energy.square())
         # A stream that is not received gets a variance so large that it says nothing.
         energy = energy.clamp(min=torch.finfo(energy.dtype).eps)
         return Prepared(
             equations,
             start,
-            error.unsqueeze(-1),
+            error,
             energy[..., None, None],
-            spread[..., None, None],
+            squares,
         )
 
     def layer_logits(self, prepared: Prepared, y: Tensor) -> Tensor:
@@ -133,21 +134,22 @@ class EquiNet(UnfoldedDetector):
         q = right_side(self.constellation, prepared.equations, y)
         x = (q @ prepared.start).mT.unsqueeze(-1)
         empty = x.new_zeros(*x.shape[:-1], self.channels - 1)
-        error = prepared.uncertainty.expand(*x.shape[:-3], 1, x.shape[-2], 1)
-        state = State(torch.cat([x, empty], -1), error)
+        state = State(torch.cat([x, empty], -1), prepared.uncertainty.expand(x.shape[:-1]))
         q = q.mT.unsqueeze(-1)
         fixed = self._fixed_inputs(prepared, q)
-        weights = (w.to(q).unbind(0) for w in (self.w1, self.b1, self.w2, self.b2))
-        for w1, b1, w2, b2 in zip(*weights, strict=True):
+        weights = (w.to(q).unbind(0) for w in (self.w1, self.b1, self.w2, self.b2, self.mix))
+        for w1, b1, w2, b2, mix in zip(*weights, strict=True):
             varying, plain = self._inputs(prepared, q, state)
             inputs = torch.cat([fixed, *varying, _LOGIT_SCALE * plain], -1)
             out = functional.linear(functional.gelu(functional.linear(inputs, w1, b1)), w2, b2)
             split = num_logits(self.constellation)
             logits = plain + out[..., :split]
             mean, variance = level_moments(self.constellation, logits)
+            share = torch.sigmoid(mix)
+            mean = torch.lerp(state.channels[..., 0], mean, share)
             state = State(
                 torch.cat([mean.unsqueeze(-1), out[..., split:]], -1),
-                variance.mean(-2, keepdim=True).unsqueeze(-1),
+                torch.lerp(state.uncertainty, variance, share),
             )
             yield logits.transpose(-3, -2)
 
@@ -162,7 +164,8 @@ class EquiNet(UnfoldedDetector):
         a, u = state
         product = (prepared.equations.matrix @ a.flatten(-2)).unflatten(-1, a.shape[-2:])
         energy = prepared.energy
-        tau = (prepared.equations.noise.unsqueeze(-1) + u * prepared.spread / energy) / energy
+        interference = (prepared.squares @ u).unsqueeze(-1)
+        tau = (prepared.equations.noise.unsqueeze(-1) + interference / energy) / energy
         r = a[..., :1] + (q - product[..., :1]) / energy
         if self.constellation.num_levels == 2:
             # With two levels r / tau is half their logit.
@@ -172,7 +175,7 @@ class EquiNet(UnfoldedDetector):
             logits = -(r - levels).square() / (2 * tau)
             logits = (logits - logits.amax(-1, keepdim=True)).clamp(min=-_LOWEST_LOGIT)
         relative = u / prior_variance(self.constellation) + _LEAST_UNCERTAINTY
-        return (product, a, relative.log().expand_as(r)), logits
+        return (product, a, relative.log().unsqueeze(-1)), logits
 
     def _detect(self, prepared: Prepared, y: Tensor) -> Detection:
         *_, logits = self._unfold(prepared, y)
@@ -203,11 +206,11 @@ class EquiNet(UnfoldedDetector):
         real = self.constellation.is_real
         n = num_tx_ant if real else 2 * num_tx_ant
         rows = 2 * num_rx_ant if real else num_rx_ant
-        prepare = counting.gram(rows, num_tx_ant, real=real) + 2 * n * n
+        prepare = counting.gram(rows, num_tx_ant, real=real) + 3 * n * n
         prepare += counting.hermitian_inverse(n, real=True)
         products = n * (self.w1.shape[1] * self.w1.shape[2] + self.w2.shape[1] * self.w2.shape[2])
-        # gelu: 2 a unit; tau, r and its logits: 4 and 2 a level; moments of the levels: 3 each.
-        elementwise = n * (2 * self.hidden + 4 + 5 * self.constellation.num_levels)
-        layer = self.channels * n * n + products + elementwise
+        # gelu: 2 a unit; tau, r, its logits: 4 and 2 a level; moments: 3 a level; shares: 2.
+        elementwise = n * (2 * self.hidden + 6 + 5 * self.constellation.num_levels)
+        layer = (self.channels + 1) * n * n + products + elementwise
         detect = counting.matvec(rows, num_tx_ant, real=real) + n + n * n
         return Cost(prepare, detect + self.num_layers * layer)

@@ -3,8 +3,9 @@
 Entries of a layer's inputs, units and outputs come in blocks of n, one entry for each unknown. A
 layer whose weights join entries of the same unknown only, with the same number for each unknown, is
 one small layer applied to every unknown, as in ``equi-net``: 75 numbers a layer for DetNet, so
-that hundreds of steps train it, and a start from which all weights go on. Blocks may be cut: a
-network of less than full width has units for the first unknowns of its last block.
+that hundreds of steps train it, a file of a few kilobytes holds it, and all weights can go on from
+it. Blocks may be cut: a network of less than full width has units for the first unknowns of its
+last block.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ def shared_stack(shape: Shape, num_layers: int, seed: int) -> Stack:
         seed,
     )
     full = new_stack(shape, num_layers, seed)
-    return Stack(*(_spread(one, whole.shape, n) for one, whole in zip(small, full, strict=True)))
+    return Stack(*(spread(one, whole.shape, n) for one, whole in zip(small, full, strict=True)))
 
 
 def shared_part(gradient: Tensor, n: int) -> Tensor:
@@ -47,13 +48,20 @@ def shared_part(gradient: Tensor, n: int) -> Tensor:
     rows = gradient.shape[1]
     if gradient.ndim == 2:
         padded = functional.pad(gradient, (0, -rows % n)).unflatten(1, (-1, n))
-        return _spread(padded.sum(2), gradient.shape, n)
+        return spread(padded.sum(2), gradient.shape, n)
     padded = functional.pad(gradient, (0, -gradient.shape[2] % n, 0, -rows % n))
     own = padded.unflatten(2, (-1, n)).unflatten(1, (-1, n)).diagonal(dim1=2, dim2=4)
-    return _spread(own.sum(-1), gradient.shape, n)
+    return spread(own.sum(-1), gradient.shape, n)
 
 
-def _spread(small: Tensor, shape: torch.Size, n: int) -> Tensor:
+def small_part(whole: Tensor, n: int) -> Tensor:
+    """The small layers of which ``spread`` makes ``whole``, if any do: those of the first unknown.
+
+    (L, rows) or (L, rows, columns);"""
+    return whole[:, ::n] if whole.ndim == 2 else whole[:, ::n, ::n]
+
+
+def spread(small: Tensor, shape: torch.Size, n: int) -> Tensor:
     """(L, r) or (L, r, c) to ``shape``: each entry for n unknowns, what is beyond it left out."""
     if small.shape == shape:
         return small

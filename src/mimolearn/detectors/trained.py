@@ -24,7 +24,10 @@ def load_detector(name: str | Path, constellation: Constellation | str | None = 
         detector = make_detector(card.network, card.constellation, **card.options)
     except InvalidInputError as error:
         raise InvalidInputError(f"{name}: its card: {error}") from None
-    load_into(detector, weights)
+    if card.layout == "small" and isinstance(detector, UnfoldedDetector):
+        detector.load_small(weights)
+    else:
+        load_into(detector, weights)
     detector = detector.eval().requires_grad_(False)
     if constellation is None or as_constellation(constellation) == detector.constellation:
         return detector

@@ -14,6 +14,7 @@ from mimolearn.constellation import Constellation, as_constellation
 from mimolearn.detection import Detection
 from mimolearn.detectors.base import Detector
 from mimolearn.errors import check_positive_int, invalid
+from mimolearn.weights import Weights, load_into
 
 # A file of weights names these sizes before its content is checked: none may fill the memory.
 MAX_LAYERS = 1024
@@ -89,6 +90,14 @@ class UnfoldedDetector(Detector):
 
     def share_gradients(self) -> None:
         """Make gradients such that weights which treat all streams alike go on to do so."""
+
+    def small_state(self) -> dict[str, Tensor] | None:
+        """Tensors for a file that say all of the state in less room; None: there are none."""
+        return None
+
+    def load_small(self, weights: Weights) -> None:
+        """Take over weights of layout "small"; most networks have none such."""
+        load_into(self, weights)
 
     def set_sharpness(self, sharpness: float) -> None:
         """Anneal a soft quantiser towards a hard one; a network without one refuses."""

@@ -159,7 +159,8 @@ class Run:
         dtype = self._stored()
         if dtype is not None:
             round_to(detector, dtype)
-        card = write_weights(self._folder, detector, self._card_fields(detector), dtype)
+        small = detector.small_state() if isinstance(detector, UnfoldedDetector) else None
+        card = write_weights(self._folder, detector, self._card_fields(detector), dtype, small)
         checkpoint = self._path("checkpoint.safetensors")
         if checkpoint is not None:
             checkpoint.unlink(missing_ok=True)
@@ -183,7 +184,7 @@ class Run:
         if stage.sharpness is not None:
             self._detector.set_sharpness(stage.sharpness)
         if position.stage_step == 0:
-            if stage.train == "shared":
+            if stage.train == "shared" and not self._recipe.start_from:
                 self._detector.share_streams(self._recipe.seed)
             self._keep_if_best(self._validate(stage, validation))
         losses: list[float] = []
@@ -332,6 +333,8 @@ class Run:
         if not isinstance(other, UnfoldedDetector):
             raise invalid("start_from", name, "a network with learned layers")
         self._detector.start_from(other)
+        if self._stages[0].train == "shared" and self._detector.small_state() is None:
+            raise invalid("start_from", name, "weights that are alike for all streams")
         return read_card(name).sha256
 
     def _path(self, ending: str) -> Path | None:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from mimolearn.constellation import Constellation
 from mimolearn.detection import (
     AxisGaussianDetection,
     AxisLogitDetection,
@@ -86,10 +87,30 @@ def residual(detector: UnfoldedDetector, block: Block) -> LayerLosses:
 def cross_entropy(detector: UnfoldedDetector, block: Block) -> LayerLosses:
     """Mean -ln P(sent symbol) of each layer's detection: it trains calibration as well."""
     prepared = detector.prepare(block.h_hat, block.noise_var)
+    c = detector.constellation
+    levels = torch.stack(level_indices(c, block.indices).chunk(1 if c.is_real else 2, -1), -1)
     for detection in detector.layer_detections(prepared, block.y):
+        axes = _axis_estimate(detection)
+        if axes is not None:
+            # The axes are independent, and have 2 sqrt(M) levels to sum over in place of M points.
+            yield _missed_levels(c, *axes, levels).sum(-1).mean((-2, -1))
+            continue
         log_probability = torch.log_softmax(symbol_logits(detection), -1)
         sent = log_probability.gather(-1, block.indices.unsqueeze(-1)).squeeze(-1)
         yield -sent.mean((-2, -1))
+
+
+def _missed_levels(
+    constellation: Constellation, values: Tensor, error_var: Tensor, sent: Tensor
+) -> Tensor:
+    """-ln P(level sent) given values = level + N(0, error_var), of every axis."""
+    axis = constellation.axis(values.dtype, values.device)
+    if constellation.num_levels == 2:
+        sign = (2 * sent - 1).to(values.dtype)
+        return functional.softplus(-sign * values * (constellation.min_distance() / error_var))
+    # One division an axis, not one a level.
+    logits = (values.unsqueeze(-1) - axis.levels).square() * (-0.5 / error_var).unsqueeze(-1)
+    return -torch.log_softmax(logits, -1).gather(-1, sent.unsqueeze(-1)).squeeze(-1)
 
 
 def level_entropy(detector: UnfoldedDetector, block: Block) -> LayerLosses:
@@ -125,11 +146,13 @@ def symbol_logits(detection: Detection) -> Tensor:
     c = detection.constellation
     if isinstance(detection, LogitDetection):
         return detection.logits
-    if isinstance(detection, GaussianDetection):
-        values, error_var = c.axes(detection.x_hat), detection.error_var.unsqueeze(-1) / 2
-    elif isinstance(detection, AxisGaussianDetection):
-        values, error_var = detection.values, detection.error_var
-    elif isinstance(detection, AxisLogitDetection):
+    axes = _axis_estimate(detection)
+    if axes is not None:
+        values, error_var = axes
+        points = c.axes(c.points_as(values.dtype.to_complex(), values.device))
+        squares = (values.unsqueeze(-2) - points).square() / (-2 * error_var.unsqueeze(-2))
+        return squares.sum(-1)
+    if isinstance(detection, AxisLogitDetection):
         # A point's logit is the sum of those of its axes.
         axis = c.axis(detection.logits.dtype, detection.logits.device)
         places = c.axes(c.points_as(axis.levels.dtype.to_complex(), axis.levels.device))
@@ -137,11 +160,16 @@ def symbol_logits(detection: Detection) -> Tensor:
         logits = torch.log_softmax(detection.logits, -1)
         index = level.expand(*logits.shape[:-1], level.shape[-1])
         return logits.gather(-1, index).sum(-2)
-    else:
-        return c.llr_to_logits(detection.llr())
-    points = c.axes(c.points_as(values.dtype.to_complex(), values.device))
-    squares = (values.unsqueeze(-2) - points).square() / (-2 * error_var.unsqueeze(-2))
-    return squares.sum(-1)
+    return c.llr_to_logits(detection.llr())
+
+
+def _axis_estimate(detection: Detection) -> tuple[Tensor, Tensor] | None:
+    """Values and error variances of the real axes, (*C, T, Nt, A), where a detection has them."""
+    if isinstance(detection, GaussianDetection):
+        return detection.constellation.axes(detection.x_hat), detection.error_var.unsqueeze(-1) / 2
+    if isinstance(detection, AxisGaussianDetection):
+        return detection.values, detection.error_var
+    return None
 
 
 _LOSSES: dict[str, Callable[[UnfoldedDetector, Block], LayerLosses]] = {

@@ -80,9 +80,9 @@ class Stage(PlainModel):
 
     steps; learning_rate, which falls to final_fraction of it on a half cosine after warm_up steps
     of linear rise. depth: layers in use (all by default). train: "all" rows of these, those of the
-    "newest" layer, or in a first stage "shared": one small layer for all streams, from which the
-    next stage trains all weights (see ``shared_streams``). snr: in place of the recipe's.
-    sharpness: of a soft quantiser.
+    "newest" layer, or in a first stage "shared": one small layer for all streams, new or that of
+    ``start_from``, from which the next stage trains all weights (see ``shared_streams``). snr: in
+    place of the recipe's. sharpness: of a soft quantiser.
     """
 
     steps: Annotated[Count, Field(le=10_000_000)]
@@ -249,8 +249,8 @@ class Recipe(PlainModel):
     def _check_shared(self, detector: UnfoldedDetector) -> None:
         """Streams are shared from the first step on or not at all."""
         shared = [number for number, stage in enumerate(self.stage) if stage.train == "shared"]
-        if shared and (shared != [0] or self.start_from):
-            raise invalid("train", "shared", "another: only a first stage from new weights shares")
+        if shared and shared != [0]:
+            raise invalid("train", "shared", "another: only a first stage shares")
         if shared:
             detector.share_streams(self.seed)
 

@@ -4,7 +4,6 @@ from mimolearn.experiments.experiment import Experiment, Statement, within
 from mimolearn.experiments.panels import Effort
 from mimolearn.experiments.wesnet.setting import (
     DETNET,
-    DETNET_SHARED,
     NOTES,
     PAPER,
     rates,
@@ -29,16 +28,6 @@ EXPERIMENT = Experiment(
                 *(wesnet(percent) for percent in (10, 20, 30, 50)),
                 variant("WeSNet-L-20", "wesnet-30x60-bpsk-20-linear", width=0.2, profile="linear"),
                 variant("WeSNet-L-50", "wesnet-30x60-bpsk-50-linear", width=0.5, profile="linear"),
-                DETNET_SHARED,
-                *(
-                    variant(
-                        f"WeSNet-{percent}, shared",
-                        f"wesnet-30x60-bpsk-{percent}-shared",
-                        shared=True,
-                        width=percent / 100,
-                    )
-                    for percent in (20, 50)
-                ),
                 slim("slim-20", 0.2),
                 slim("slim-50", 0.5),
                 slim("slim-100", 1.0),
@@ -77,9 +66,9 @@ EXPERIMENT = Experiment(
                 of="library",
             )
             for percent, alone in (
-                (20, "WeSNet-20, shared"),
-                (50, "WeSNet-50, shared"),
-                (100, "DetNet, shared"),
+                (20, "WeSNet-20"),
+                (50, "WeSNet-50"),
+                (100, "DetNet"),
             )
         ),
     ),
