@@ -86,6 +86,7 @@ EXPERIMENT = Experiment(
     notes=(
         AXES,
         f"{_STEPS:,} steps of 256 uses each, half a million of the paper's billions, from 12 to 20 "
-        f"dB; the first stage is {_FIRST}, of 9 000 steps. Rates are compared at {_SNR_DB:g} dB.",
+        f"dB; the first stage is {_FIRST}, of 9 000 steps. Rates are "
+        f"compared at {_SNR_DB:g} dB, those with better receivers at {_LOW_DB:g}.",
     ),
 )
