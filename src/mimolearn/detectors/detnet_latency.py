@@ -48,7 +48,7 @@ def pack(
     Half precision where the machine reads it and no weight loses by it: to read the weights is
     what one vector alone spends its time on.
     """
-    from mimolearn.kernels import detnet  # brings a compiler, which not everyone needs
+    from mimolearn.kernels import detnet, packed_layers  # which bring a compiler
     from mimolearn.kernels.compile import reads_halves
 
     with torch.no_grad():
@@ -56,8 +56,8 @@ def pack(
         b2 = torch.cat([stack.b2, stack.b3], 1)
         if beta is not None:
             w2 = w2 * beta.unsqueeze(-2)
-        first = detnet.pack(stack.w1.detach().numpy(), stack.b1.detach().numpy())
-        second = detnet.pack(w2.numpy(), b2.numpy())
+        first = packed_layers.pack(stack.w1.detach().numpy(), stack.b1.detach().numpy())
+        second = packed_layers.pack(w2.numpy(), b2.numpy())
     layers = np.concatenate([first, second], 1)
     halves = reads_halves() and _exact_in_halves(layers)
     # Aligned: else every vector of weights would lie in two cache lines.

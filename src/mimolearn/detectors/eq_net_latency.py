@@ -43,10 +43,10 @@ def state_of(parameters: list[Tensor]) -> tuple[int, ...]:
 
 def pack(network: ResidualLayers, constellation: Constellation, state: tuple[int, ...]) -> Packed:
     """Weights of all layers in the order in which they are read."""
-    from mimolearn.kernels import detnet  # brings a compiler, which not everyone needs
+    from mimolearn.kernels import packed_layers  # brings a compiler, which not everyone needs
 
     parts = [
-        detnet.pack(weight.detach().numpy().T[None], bias.detach().numpy()[None]).reshape(-1)
+        packed_layers.pack(weight.detach().numpy().T[None], bias.detach().numpy()[None]).reshape(-1)
         for weight, bias in zip(network.weights, network.biases, strict=True)
     ]
     # Aligned: else every vector of weights would lie in two cache lines.

@@ -16,7 +16,8 @@ import numpy as np
 
 from mimolearn.kernels.addresses import floats_at, scratch
 from mimolearn.kernels.compile import compiled, source_stamp, uncounted
-from mimolearn.kernels.detnet import ERF, TANH, odd, times_symmetric
+from mimolearn.kernels.detnet import times_symmetric
+from mimolearn.kernels.packed_layers import ERF, TANH, odd
 from mimolearn.kernels.simd import fma, fnma, maximum, select, splat
 from mimolearn.kernels.simd_math import exp
 from mimolearn.kernels.simd_memory import (

@@ -15,7 +15,7 @@ import numpy as np
 
 from mimolearn.kernels.addresses import floats_at, scratch
 from mimolearn.kernels.compile import compiled, inlined, source_stamp, uncounted
-from mimolearn.kernels.detnet import ERF, activate, product
+from mimolearn.kernels.packed_layers import ERF, activate, product
 from mimolearn.kernels.simd_memory import load, store
 
 # Complex numbers are multiplied by real reciprocals throughout: a complex division by zero raises,
@@ -200,9 +200,9 @@ def kernel() -> Callable[..., bool]:
 
     The first six: addresses of h (B, Nr, Nt, 2), y (B, T, Nr, 2), noise_var (B); of expectation
     propagation's last cavity, values and spread (B, T, Nt, 2), or 0; of llr (B, T, Nt, K), the
-    output. weights: of each layer, as ``detnet.pack`` packs them; widths: of input, hidden layers,
-    output. levels (L) and their bits (L, Ka). Integers: B, T, Nr, Nt. Returns whether all LLRs are
-    finite.
+    output. weights: of each layer, as ``packed_layers.pack`` packs them; widths: of input, hidden
+    layers, output. levels (L) and their bits (L, Ka). Integers: B, T, Nr, Nt. Returns whether all
+    LLRs are finite.
     """
     stamp = source_stamp()
     erf = np.array(ERF, np.float32)

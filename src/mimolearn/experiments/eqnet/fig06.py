@@ -10,6 +10,8 @@ from mimolearn.training.soft_bit_estimators import Descent, LossName
 _PANEL = "2x2-64qam"
 _FIRST = "eq-net-published-2x2-64qam-36"
 _STEPS, _SNR_DB = 3_000, 18.0
+# Where the good ones still make errors.
+_LOW_DB = 14.0
 
 
 def _network(label: str, loss: LossName, stage_one: str = _FIRST, **options: PlainValue) -> Network:
@@ -31,8 +33,8 @@ def _network(label: str, loss: LossName, stage_one: str = _FIRST, **options: Pla
     return Network(label, name, recipe)
 
 
-def _fewer(worse: str, better: str) -> Check:
-    return fewer_errors(_PANEL, _SNR_DB, worse, better)
+def _fewer(worse: str, better: str, snr_db: float = _SNR_DB) -> Check:
+    return fewer_errors(_PANEL, snr_db, worse, better)
 
 
 EXPERIMENT = Experiment(
@@ -71,19 +73,20 @@ EXPERIMENT = Experiment(
         Statement(
             "Whitened inputs and KL make one stage better than the paper's two",
             "target",
-            _fewer("two stages, l1", "one stage, whitened kl"),
+            _fewer("two stages, l1", "one stage, whitened kl", _LOW_DB),
             of="library",
         ),
         Statement(
             "After so few steps LMMSE is better than the paper's estimator",
             "target",
-            _fewer("two stages, l1", "lmmse"),
+            _fewer("two stages, l1", "lmmse", _LOW_DB),
             of="library",
         ),
     ),
     notes=(
         AXES,
         f"{_STEPS:,} steps of 256 uses each, half a million of the paper's billions, from 12 to 20 "
-        f"dB; the first stage is {_FIRST}, of 9 000 steps. Rates are compared at {_SNR_DB:g} dB.",
+        f"dB; the first stage is {_FIRST}, of 9 000 steps. Rates are "
+        f"compared at {_SNR_DB:g} dB, those with better receivers at {_LOW_DB:g}.",
     ),
 )
