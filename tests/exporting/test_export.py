@@ -59,6 +59,7 @@ TRACED = {
     "nn-det": ({"num_tx_ant": 2}, link(2, 2, "qpsk")),
     "oamp-net2": ({"num_layers": 2}, link(3, 4, "qpsk")),
     "eq-net": ({"num_tx_ant": 2, "cues": "ep", "num_iter": 2}, link(2, 2, "qpsk")),
+    "oamp": ({"num_iter": 3, "damping": 0.2}, link(2, 4, "bpsk")),
 }
 # One of each way to store soft bits; the first two are written too.
 STORED = (
