@@ -16,6 +16,8 @@ import mimolearn as ml
 from mimolearn import exporting
 from mimolearn.cli import main
 from mimolearn.exporting import eigen, factors
+from mimolearn.exporting.checking import check_detector
+from mimolearn.exporting.frames import subject
 from mimolearn.exporting.pairs import Pair
 from mimolearn.exporting.programs import decoder_program, detector_program, encoder_program
 from mimolearn.exporting.runtime import session
@@ -59,6 +61,7 @@ TRACED = {
     "nn-det": ({"num_tx_ant": 2}, link(2, 2, "qpsk")),
     "oamp-net2": ({"num_layers": 2}, link(3, 4, "qpsk")),
     "eq-net": ({"num_tx_ant": 2, "cues": "ep", "num_iter": 2}, link(2, 2, "qpsk")),
+    "oamp": ({"num_iter": 3, "damping": 0.2}, link(2, 4, "bpsk")),
 }
 # One of each way to store soft bits; the first two are written too.
 STORED = (
@@ -132,6 +135,15 @@ def test_a_detector_counts_the_same_errors(name: str, folder: Path) -> None:
     )
     assert check.llr_difference < 2e-3 * max(check.llr_size, 1)
     _other_batches_agree(detector, path, scenario)
+
+
+def test_an_snr_without_errors_compares_nothing(lmmse: ml.Exported) -> None:
+    found = subject("lmmse", LMMSE, 90.0)
+    assert check_detector(found, lmmse.files[0]).library.bit_errors == 0
+    check = check_detector(found._replace(is_asked=False), lmmse.files[0])
+    assert check.snr_db < 40
+    assert check.library == check.onnx
+    assert check.library.bit_errors > 0
 
 
 def test_a_file_tells_nothing_of_the_machine_that_wrote_it(lmmse: ml.Exported) -> None:

@@ -39,7 +39,8 @@ def export(
     part: a shipped name, a .safetensors file, a detector as text ("ep:num_iter=5"), or an object.
     path: of the .onnx file; of a quantiser it gets the encoder, and NAME-decoder.onnx beside it the
     decoder. scenario: decides antennas and constellation, and is what the file is checked on; by
-    default that of the training. snr_db: of the check; by default one of the card's.
+    default that of the training. snr_db: of the check; by default one of the card's, lowered where
+    there are no errors at it.
 
     The graph works on real float32 numbers with any batch and number of vectors: inputs y
     (batch, vectors, Nr, 2), h (batch, Nr, Nt, 2), noise_var (batch); outputs llr and indices. It is

@@ -24,7 +24,7 @@ _WANTED_RATE = 1e-2
 class Subject(NamedTuple):
     """part: what is exported; card: of its weights, if it has one; teacher: name of the detector
 
-    whose soft bits a quantiser is checked on.
+    whose soft bits a quantiser is checked on; is_asked: whether snr_db is what somebody asked for.
     """
 
     part: Detector | Quantizer
@@ -32,6 +32,7 @@ class Subject(NamedTuple):
     scenario: Scenario
     snr_db: float
     teacher: str
+    is_asked: bool
 
 
 def subject(
@@ -62,6 +63,7 @@ def subject(
         scenario,
         _snr_db(card, scenario) if snr_db is None else check_real("snr_db", snr_db),
         str(recipe.get("teacher", _TEACHER)),
+        snr_db is not None,
     )
 
 

@@ -102,6 +102,11 @@ def _where(condition: Tensor, a: Any, b: Any) -> Pair:
     return Pair(torch.where(condition, a.real, b.real), torch.where(condition, a.imag, b.imag))
 
 
+def _lerp(a: Any, b: Any, weight: Any) -> Pair:
+    a, b = as_pair(a), as_pair(b)
+    return Pair(torch.lerp(a.real, b.real, weight), torch.lerp(a.imag, b.imag, weight))
+
+
 def _square(x: Pair) -> Pair:
     return Pair(x.real * x.real - x.imag * x.imag, 2 * x.real * x.imag)
 
@@ -152,6 +157,7 @@ RULES: dict[str, Callable[..., Any]] = {
     "div": _div,
     "add": _add,
     "sub": lambda a, b, *, alpha=1: _add(a, b, alpha=-alpha),
+    "lerp": _lerp,
     "neg": lambda x: Pair(-x.real, -x.imag),
     "reciprocal": lambda x: _div(as_pair(1.0), x),
     "abs": _magnitude,
