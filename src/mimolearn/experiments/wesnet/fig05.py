@@ -4,6 +4,7 @@ from mimolearn.experiments.contenders import Network
 from mimolearn.experiments.experiment import Experiment, Statement, contradicted, within
 from mimolearn.experiments.panels import Effort, ErrorRatePanel
 from mimolearn.experiments.wesnet.setting import (
+    CLASSICAL,
     DETNET,
     DETNET_FREE,
     LINK,
@@ -44,7 +45,7 @@ EXPERIMENT = Experiment(
             name="log",
             title="DetNet where the authors' log has numbers",
             scenario=LINK,
-            contenders=(DETNET,),
+            contenders=(*CLASSICAL, DETNET),
             snr_db=(10, 12),
             quick_snr_db=(10, 12),
             target=1e-3,
