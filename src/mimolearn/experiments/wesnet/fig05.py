@@ -2,9 +2,12 @@
 
 from mimolearn.experiments.contenders import Network
 from mimolearn.experiments.experiment import Experiment, Statement, contradicted, within
+from mimolearn.experiments.panels import Effort, ErrorRatePanel
 from mimolearn.experiments.wesnet.setting import (
+    CLASSICAL,
     DETNET,
     DETNET_FREE,
+    LINK,
     NARROW,
     NOTES,
     PAPER,
@@ -37,6 +40,18 @@ EXPERIMENT = Experiment(
             "Equations 25 and 26 to the letter: the profile on the inputs",
             ("zf", wesnet(50), _LITERAL),
             (8, 10, 12, 14),
+        ),
+        ErrorRatePanel(
+            name="log",
+            title="DetNet where the authors' log has numbers",
+            scenario=LINK,
+            contenders=(*CLASSICAL, DETNET),
+            snr_db=(10, 12),
+            quick_snr_db=(10, 12),
+            target=1e-3,
+            vectors=Effort(1_000, 640_000, 4_000_000),
+            # The two rates are 4 and 13 % below those of the log.
+            min_errors=Effort(400, 12_000, 20_000),
         ),
     ),
     statements=(
@@ -100,13 +115,13 @@ EXPERIMENT = Experiment(
         Statement(
             "DetNet reaches 1.81e-3 at 10 dB, the authors' log after 200 000 steps",
             "target",
-            within(lambda f: f.rate(_PANEL, "DetNet", 10), at_most=1.81e-3),
+            within(lambda f: f.rate("log", "DetNet", 10), at_most=1.81e-3),
             of="library",
         ),
         Statement(
             "and 1.5e-4 at 12 dB",
             "target",
-            within(lambda f: f.rate(_PANEL, "DetNet", 12), at_most=1.5e-4),
+            within(lambda f: f.rate("log", "DetNet", 12), at_most=1.5e-4),
             of="library",
         ),
         Statement(

@@ -56,7 +56,7 @@ EXPERIMENT = Experiment(
             "section IV",
             contradicted(
                 within(lambda f: f.gap("removed", "control-4L", "R-4L"), at_most=0.1),
-                "The same network trained on without the penalty (lambda = 0) loses as little: "
+                "The same network trained on without the penalty (lambda = 0) loses no more: "
                 "every layer is trained to detect, so that any prefix does. The penalty's pull on "
                 "a weight is 1 / S, S some thousands.",
             ),

@@ -24,7 +24,7 @@ EXPERIMENT = Experiment(
             ),
             (10, 12, 14),
             1e-5,
-            Effort(1_000, 16_000, 1_000_000),
+            Effort(1_000, 60_000, 1_000_000),
         ),
     ),
     statements=(

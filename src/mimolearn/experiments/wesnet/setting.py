@@ -38,7 +38,7 @@ NARROW = (
 )
 
 # The MMSE of the paper, which knows that symbols are real, and ML.
-_CLASSICAL: tuple[Entry, ...] = ("wl-lmmse", "wl-cg", "sphere")
+CLASSICAL: tuple[Entry, ...] = ("wl-lmmse", "wl-cg", "sphere")
 DETNET = Network("DetNet", FULL)
 DETNET_FREE = Network("DetNet, all weights", FREE)
 
@@ -111,7 +111,7 @@ def rates(
         name=name,
         title=title,
         scenario=LINK,
-        contenders=(*_CLASSICAL, *contenders),
+        contenders=(*CLASSICAL, *contenders),
         snr_db=snr_db,
         quick_snr_db=tuple(snr for snr in (8, 10, 12) if snr in snr_db),
         target=target,
