@@ -19,12 +19,8 @@ def test_weights_come_from_their_recipe(name):
     assert Recipe(**found.recipe) == recipe
 
 
-# For more patience than the others ask for.
-WITHOUT_WEIGHTS = {"detnet-30x60-bpsk-90"}
-
-
 def test_every_recipe_has_its_weights():
-    assert set(shipped_recipes()) - WITHOUT_WEIGHTS == set(NETWORKS)
+    assert set(shipped_recipes()) == set(NETWORKS)
 
 
 @pytest.mark.parametrize("name", NETWORKS)
