@@ -25,7 +25,7 @@ demo: $(VENV)/installed  ## compare receivers on 32x64 BPSK: a table, plots and 
 test: $(VENV)/installed  ## the tests
 	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile
 
-soak: $(VENV)/installed  ## the reliability tests at full length, with a summary (about an hour)
+soak: $(VENV)/installed  ## the reliability tests at full length, with a summary (about half an hour)
 	@$(BIN)/python -m pytest -q --soak -m soak -n $(WORKERS) --dist loadfile
 
 lint: $(VENV)/installed  ## style and types
