@@ -1,12 +1,22 @@
 """Figure 5: how many numbers a channel use need be kept, none of them rounded."""
 
 from mimolearn.experiments.contenders import Quantized
-from mimolearn.experiments.eqnet.setting import AXES, PAPER, SMALL, TARGET, blocks, recipe
+from mimolearn.experiments.eqnet.setting import (
+    AXES,
+    PAPER,
+    SMALL,
+    TARGET,
+    blocks,
+    fewer_errors,
+    recipe,
+)
 from mimolearn.experiments.experiment import Experiment, Statement, both, within
 
 _BASE = "eq-net-published-2x2-64qam-36"
 _PANEL = "2x2-64qam"
 _OURS = "eq-net, 6"
+# With few numbers the block error rate has a floor above 1e-2: rates at one SNR are compared.
+_SNR_DB = 15.0
 
 
 def _latents(count: int) -> Quantized:
@@ -45,16 +55,7 @@ EXPERIMENT = Experiment(
         Statement(
             "Fewer than six cost more, the more the fewer",
             "section 3.1",
-            both(
-                *(
-                    within(
-                        lambda f, n=n: f.gap(_PANEL, _label(n), _label(n + 1), TARGET),
-                        at_least=0.0,
-                        words=f"{n} and {n + 1}: ",
-                    )
-                    for n in (5, 4, 3)
-                )
-            ),
+            both(*(fewer_errors(_PANEL, _SNR_DB, _label(n), _label(n + 1)) for n in (5, 4, 3))),
         ),
         Statement(
             "The paper's own networks, trained a minute on KL, lose 0.1 dB more than ours with six",
