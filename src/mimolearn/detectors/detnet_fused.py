@@ -18,123 +18,97 @@ from torch.autograd.function import once_differentiable
 aten = torch.ops.aten
 
 
-class _InTorch:
-    """What lies between the products, of any precision and on any device.
-
-    The arguments are those of ``kernels.detnet_training``, None for what is not there.
-    """
-
-    @staticmethod
-    def forward(
-        out: Tensor,
-        state: Tensor,
-        logits: Tensor,
-        matrix: Tensor,
-        inputs: Tensor | None,
-        residual: float,
-    ) -> None:
-        rows, n = logits.shape
-        state.mul_(residual).add_(out, alpha=1 - residual)
-        logits.copy_(state[:, :n])
-        if inputs is not None:
-            x = torch.tanh(logits / 2)
-            inputs[:, n : 2 * n] = torch.bmm(x.view(len(matrix), -1, n), matrix).view(rows, n)
-            inputs[:, 2 * n : 3 * n] = x
-            inputs[:, 3 * n :] = state[:, n:]
-
-    @staticmethod
-    def activate(before: Tensor, hidden: Tensor, gelu: bool) -> None:
-        if gelu:
-            aten.gelu.out(before, out=hidden)
-        else:
-            torch.clamp_min(before, 0, out=hidden)
-
-    @staticmethod
-    def through(d_hidden: Tensor, before: Tensor, d_bias: Tensor, gelu: bool) -> Tensor:
-        if gelu:
-            d_hidden = aten.gelu_backward(d_hidden, before)
-        else:
-            d_hidden = aten.threshold_backward(d_hidden, before, 0)
-        d_bias.copy_(d_hidden.sum(0))
-        return d_hidden
-
-    @staticmethod
-    def backward(
-        given: Tensor,
-        d_inputs: Tensor | None,
-        inputs: Tensor | None,
-        matrix: Tensor,
-        d_state: Tensor,
-        d_out: Tensor,
-        residual: float,
-    ) -> None:
-        rows, n = given.shape
-        if d_inputs is not None and inputs is not None:
-            through = d_inputs[:, :n].to(given.dtype).reshape(len(matrix), -1, n)
-            # The matrix is symmetric.
-            d_x = torch.bmm(through, matrix).view(rows, n) + d_inputs[:, n : 2 * n]
-            x = inputs[:, 2 * n : 3 * n]
-            # d tanh(l / 2) = (1 - x^2) / 2
-            d_state[:, :n] += torch.addcmul(d_x, d_x, x * x, value=-1).mul_(0.5)
-            d_state[:, n:] += d_inputs[:, 2 * n :]
-        d_state[:, :n] += given
-        d_out.copy_(d_state * (1 - residual))
-        d_state.mul_(residual)
+# What lies between the products: compiled in one pass over all vectors where ``_compilable`` allows
+# it, else in torch. The arguments are those of ``kernels.detnet_training``, None for what is not
+# there; tensors are contiguous.
 
 
-class _Compiled:
-    """The same in one pass over all vectors. Tensors are contiguous."""
-
-    @staticmethod
-    def forward(
-        out: Tensor,
-        state: Tensor,
-        logits: Tensor,
-        matrix: Tensor,
-        inputs: Tensor | None,
-        residual: float,
-    ) -> None:
-        rows, n = logits.shape
+def _forward(
+    compiled: bool,
+    out: Tensor,
+    state: Tensor,
+    logits: Tensor,
+    matrix: Tensor,
+    inputs: Tensor | None,
+    residual: float,
+) -> None:
+    rows, n = logits.shape
+    if compiled:
         tensors = (out, state, logits, matrix, inputs)
         sizes = rows, rows // len(matrix), n, state.shape[1] - n, out.dtype == torch.bfloat16
         _kernel("forward")(*_addresses(tensors), residual, *sizes)
+        return
+    state.mul_(residual).add_(out, alpha=1 - residual)
+    logits.copy_(state[:, :n])
+    if inputs is not None:
+        x = torch.tanh(logits / 2)
+        inputs[:, n : 2 * n] = torch.bmm(x.view(len(matrix), -1, n), matrix).view(rows, n)
+        inputs[:, 2 * n : 3 * n] = x
+        inputs[:, 3 * n :] = state[:, n:]
 
-    @staticmethod
-    def activate(before: Tensor, hidden: Tensor, gelu: bool) -> None:
-        """Puts the slope in the place of ``before``."""
+
+def _activate(compiled: bool, before: Tensor, hidden: Tensor, gelu: bool) -> None:
+    """Compiled, it puts the slope in the place of ``before``, as ``_through`` then takes it."""
+    if compiled:
         brief = hidden.dtype == torch.bfloat16
         _kernel("activation")(*_addresses((before, hidden)), hidden.numel(), gelu, brief)
+    elif gelu:
+        aten.gelu.out(before, out=hidden)
+    else:
+        torch.clamp_min(before, 0, out=hidden)
 
-    @staticmethod
-    def through(d_hidden: Tensor, before: Tensor, d_bias: Tensor, gelu: bool) -> Tensor:
+
+def _through(
+    compiled: bool, d_hidden: Tensor, before: Tensor, d_bias: Tensor, gelu: bool
+) -> Tensor:
+    if compiled:
         tensors, brief = (d_hidden, before, d_bias), d_hidden.dtype == torch.bfloat16
         _kernel("activation_backward")(*_addresses(tensors), *d_hidden.shape, brief)
         return d_hidden
+    if gelu:
+        d_hidden = aten.gelu_backward(d_hidden, before)
+    else:
+        d_hidden = aten.threshold_backward(d_hidden, before, 0)
+    d_bias.copy_(d_hidden.sum(0))
+    return d_hidden
 
-    @staticmethod
-    def backward(
-        given: Tensor,
-        d_inputs: Tensor | None,
-        inputs: Tensor | None,
-        matrix: Tensor,
-        d_state: Tensor,
-        d_out: Tensor,
-        residual: float,
-    ) -> None:
-        rows, n = given.shape
+
+def _backward(
+    compiled: bool,
+    given: Tensor,
+    d_inputs: Tensor | None,
+    inputs: Tensor | None,
+    matrix: Tensor,
+    d_state: Tensor,
+    d_out: Tensor,
+    residual: float,
+) -> None:
+    rows, n = given.shape
+    if compiled:
         tensors = (given, d_inputs, inputs, matrix, d_state, d_out)
         sizes = rows, rows // len(matrix), n, d_state.shape[1] - n, d_out.dtype == torch.bfloat16
         _kernel("backward")(*_addresses(tensors), residual, *sizes)
+        return
+    if d_inputs is not None and inputs is not None:
+        through = d_inputs[:, :n].to(given.dtype).reshape(len(matrix), -1, n)
+        # The matrix is symmetric.
+        d_x = torch.bmm(through, matrix).view(rows, n) + d_inputs[:, n : 2 * n]
+        x = inputs[:, 2 * n : 3 * n]
+        # d tanh(l / 2) = (1 - x^2) / 2
+        d_state[:, :n] += torch.addcmul(d_x, d_x, x * x, value=-1).mul_(0.5)
+        d_state[:, n:] += d_inputs[:, 2 * n :]
+    d_state[:, :n] += given
+    d_out.copy_(d_state * (1 - residual))
+    d_state.mul_(residual)
+
+
+def _compilable(q: Tensor, matrix: Tensor, low: torch.dtype) -> bool:
+    single = q.is_cpu and q.dtype == matrix.dtype == torch.float32
+    return single and low in (torch.float32, torch.bfloat16) and matrix.is_contiguous()
 
 
 def _addresses(tensors: Iterable[Tensor | None]) -> list[int]:
     return [0 if tensor is None else tensor.data_ptr() for tensor in tensors]
-
-
-def _between(data: Tensor, matrix: Tensor, low: torch.dtype) -> type[_InTorch | _Compiled]:
-    single = data.is_cpu and data.dtype == matrix.dtype == torch.float32
-    known = low in (torch.float32, torch.bfloat16)
-    return _Compiled if single and known and matrix.is_contiguous() else _InTorch
 
 
 @functools.cache
@@ -185,15 +159,15 @@ class FusedLayers(torch.autograd.Function):
         hidden = torch.empty_like(before)
         state = q.new_zeros(rows, w2.shape[1])
         logits = q.new_empty(num_layers, rows, n)
-        between = _between(q, matrix, low)
+        compiled = _compilable(q, matrix, low)
         for layer in range(num_layers):
             torch.addmm(low_b1[layer], inputs[layer], low_w1[layer].t(), out=before[layer])
-            between.activate(before[layer], hidden[layer], gelu)
+            _activate(compiled, before[layer], hidden[layer], gelu)
             out = torch.addmm(low_b2[layer], hidden[layer], low_w2[layer].t())
             following = inputs[layer + 1] if layer + 1 < num_layers else None
-            between.forward(out, state, logits[layer], matrix, following, residual)
+            _forward(compiled, out, state, logits[layer], matrix, following, residual)
         ctx.save_for_backward(low_w1, low_w2, matrix, inputs, before, hidden, logits)
-        ctx.how = residual, gelu
+        ctx.how = residual, gelu, compiled
         return logits.view(num_layers, *q.shape)
 
     @staticmethod
@@ -203,20 +177,19 @@ class FusedLayers(torch.autograd.Function):
     ) -> tuple[Tensor | None, ...]:
         saved: tuple[Tensor, ...] = ctx.saved_tensors
         w1, w2, matrix, inputs, before, hidden, logits = saved
-        residual, gelu = ctx.how
+        residual, gelu, compiled = ctx.how
         num_layers, rows, n = logits.shape
         given = grads[0].reshape(num_layers, rows, n).contiguous()
         d_w1, d_w2 = logits.new_empty(w1.shape), logits.new_empty(w2.shape)
         d_b1, d_b2 = logits.new_empty(w1.shape[:2]), logits.new_empty(w2.shape[:2])
         d_state = logits.new_zeros(rows, w2.shape[1])
-        between = _between(logits, matrix, w1.dtype)
         d_inputs = following = None
         for layer in reversed(range(num_layers)):
             d_out = torch.empty(d_state.shape, dtype=w1.dtype)
-            between.backward(given[layer], d_inputs, following, matrix, d_state, d_out, residual)
+            _backward(compiled, given[layer], d_inputs, following, matrix, d_state, d_out, residual)
             d_w2[layer] = d_out.t() @ hidden[layer]
             d_b2[layer] = d_out.sum(0)
-            d_hidden = between.through(d_out @ w2[layer], before[layer], d_b1[layer], gelu)
+            d_hidden = _through(compiled, d_out @ w2[layer], before[layer], d_b1[layer], gelu)
             d_w1[layer] = d_hidden.t() @ inputs[layer]
             if layer:
                 d_inputs, following = d_hidden @ w1[layer][:, n:], inputs[layer]

@@ -57,7 +57,8 @@ def shared_part(gradient: Tensor, n: int) -> Tensor:
 def small_part(whole: Tensor, n: int) -> Tensor:
     """The small layers of which ``spread`` makes ``whole``, if any do: those of the first unknown.
 
-    (L, rows) or (L, rows, columns);"""
+    whole: (L, rows) or (L, rows, columns).
+    """
     return whole[:, ::n] if whole.ndim == 2 else whole[:, ::n, ::n]
 
 

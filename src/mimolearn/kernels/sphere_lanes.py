@@ -1,10 +1,11 @@
 """Sphere decoder for BPSK in single precision: 16 channels in the lanes until it searches.
 
-The columns of each channel are put in order of their energy, weakest first, which costs a tree
-search of real symbols a few per cent more nodes than pivoting, and lets 16 channels be factored
-and solved in step. Decision feedback then gives all lanes the first leaf of their trees, and the
-distances of the other children on the way to it. Where none of them is below the leaf's, a search
-would visit these and end: the leaf is the answer. Only the other lanes are searched.
+The columns of each channel are put in order of their energy, weakest first. A tree search of real
+symbols then visits hardly more nodes than after pivoting (2 % more at 32 x 64 and 0 dB, a fifth
+more at 32 x 32 and 5 dB), and 16 channels can be factored and solved in step. Decision feedback
+gives all lanes the first leaf of their trees, and the distances of the other children on the way to
+it. Where none of them is below the leaf's, a search would visit these and end: the leaf is the
+answer. Only the other lanes are searched.
 """
 
 from __future__ import annotations
@@ -15,7 +16,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mimolearn.kernels.blocks import real_4x1
 from mimolearn.kernels.compile import compiled, inlined, source_stamp, uncounted
 from mimolearn.kernels.interleave import SLACK
 from mimolearn.kernels.linear import cut
@@ -27,6 +27,7 @@ from mimolearn.kernels.real_dense import (
 )
 from mimolearn.kernels.simd import (
     as_int_bits,
+    fma,
     fnma,
     lane_numbers,
     minimum,
@@ -44,15 +45,15 @@ from mimolearn.kernels.simd_memory import (
     store_lines,
 )
 from mimolearn.kernels.sphere_float32 import search
-from mimolearn.kernels.triangle_float32 import DEPENDENT, lanes_of, places
+from mimolearn.kernels.triangle_float32 import DEPENDENT, INDEX_MASK, lanes_of, places
 
-_INDEX_MASK = 63
+_INFINITY = np.float32(np.inf)
 
 
 def workspace(num_tx: int) -> int:
     """Floats of workspace."""
     n, width = (num_tx + 3) // 4 * 4, (num_tx + 15) // 16 * 16
-    in_lanes = n * (n * 16 + 16) + 5 * n * 16 + 2 * SLACK + 32
+    in_lanes = n * (n * 16 + 16) + 6 * n * 16 + 2 * SLACK + 32
     return in_lanes + 16 * (num_tx * width + 16) + (2 * width + 1) * width
 
 
@@ -65,7 +66,7 @@ def _by_energy(problems, diagonal, num_tx, ints, order, first):
     width = lanes_of(num_tx)
     for c in range(0, width, 16):
         bits = as_int_bits(load(problems, diagonal + c))
-        store_int(ints, c, (bits & ~_INDEX_MASK) | (lane_numbers() + c))
+        store_int(ints, c, (bits & ~INDEX_MASK) | (lane_numbers() + c))
     for c in range(0, width, 16):
         mine, rank = load_int(ints, c), splat_int(0)
         for p in range(num_tx):
@@ -134,51 +135,23 @@ def _shift(z, offset, num_tx):
 
 
 @uncounted
-def _decide(r, at, rest, scale, distance, closest, u, out):
-    """One stream: the nearer child, and the distance to which the other one would lead."""
-    diagonal = load(r, at)
-    level = select(rest * scale < 0.5, splat(0.0), splat(1.0))
-    store(u, out, level)
-    gap, other = fnma(level, diagonal, rest), fnma(1.0 - level, diagonal, rest)
-    return level, gap * gap + distance, minimum(other * other + distance, closest)
+def _feed_back(r, row, scale, z, num_tx, rest, u):
+    """Decision feedback in all lanes; gives its distance and the least of all other children.
 
-
-@uncounted
-def _feed_back(r, row, scale, z, num_tx, u):
-    """Decision feedback in all lanes; gives its distance and the least of all second children."""
-    n = padded_real(num_tx)
-    distance, closest = splat(0.0), splat(np.float32(np.inf))
-    for i in range(num_tx, n):
-        store(u, i * 16, splat(0.0))
-    for q in range(n - 4, -1, -4):
-        below = (q + 4) * row + q * 16
-        s = real_4x1(r, below, 16, row, u, (q + 4) * 16, 0, 16, n - q - 4)
-        at = q * row + q * 16
-        u3, u2, u1 = splat(0.0), splat(0.0), splat(0.0)
-        if q + 3 < num_tx:
-            rest = load(z, (q + 3) * 16) - s[3]
-            u3, distance, closest = _decide(
-                r, at + 3 * row + 48, rest, load(scale, (q + 3) * 16), distance, closest,
-                u, (q + 3) * 16,
-            )  # fmt: skip
-        if q + 2 < num_tx:
-            rest = fnma(load(r, at + 3 * row + 32), u3, load(z, (q + 2) * 16) - s[2])
-            u2, distance, closest = _decide(
-                r, at + 2 * row + 32, rest, load(scale, (q + 2) * 16), distance, closest,
-                u, (q + 2) * 16,
-            )  # fmt: skip
-        if q + 1 < num_tx:
-            rest = fnma(load(r, at + 3 * row + 16), u3, load(z, (q + 1) * 16) - s[1])
-            rest = fnma(load(r, at + 2 * row + 16), u2, rest)
-            u1, distance, closest = _decide(
-                r, at + row + 16, rest, load(scale, (q + 1) * 16), distance, closest,
-                u, (q + 1) * 16,
-            )  # fmt: skip
-        rest = fnma(load(r, at + 3 * row), u3, load(z, q * 16) - s[0])
-        rest = fnma(load(r, at + row), u1, fnma(load(r, at + 2 * row), u2, rest))
-        _, distance, closest = _decide(
-            r, at, rest, load(scale, q * 16), distance, closest, u, q * 16
-        )
+    rest: z less what the streams that are decided add to it.
+    """
+    distance, closest = splat(0.0), splat(_INFINITY)
+    for i in range(num_tx):
+        store(rest, i * 16, load(z, i * 16))
+    for k in range(num_tx - 1, -1, -1):
+        own, diagonal = load(rest, k * 16), load(r, k * row + k * 16)
+        level = select(own * load(scale, k * 16) < 0.5, splat(0.0), splat(1.0))
+        store(u, k * 16, level)
+        gap, other = fnma(level, diagonal, own), fnma(1.0 - level, diagonal, own)
+        closest = minimum(fma(other, other, distance), closest)
+        distance = fma(gap, gap, distance)
+        for i in range(k):
+            store(rest, i * 16, fnma(level, load(r, k * row + i * 16), load(rest, i * 16)))
     return distance, closest
 
 
@@ -213,6 +186,7 @@ class _Arrays(NamedTuple):
     diagonal: np.ndarray
     offset: np.ndarray
     z: np.ndarray
+    rest: np.ndarray
     u: np.ndarray
     flags: np.ndarray
     tree: np.ndarray
@@ -227,11 +201,12 @@ def _divide(space, num_tx):
     diagonal, at = cut(space, at, n * 16)
     offset, at = cut(space, at, n * 16)
     z, at = cut(space, at, n * 16 + SLACK)
+    rest, at = cut(space, at, n * 16)
     u, at = cut(space, at, n * 16)
     flags, at = cut(space, at, 32)
     tree, at = cut(space, at, (2 * width + 1) * width)
     halves, at = cut(space, at, 16 * (num_tx * width + 16))
-    return _Arrays(r, scale, diagonal, offset, z, u, flags, tree, halves)
+    return _Arrays(r, scale, diagonal, offset, z, rest, u, flags, tree, halves)
 
 
 @inlined
@@ -260,7 +235,7 @@ def _first_leaf(a, problems, b, last, stride, num_tx, order, most_energy):
         store_lines(a.z, c * 16, tile)
     real_forward(a.r, row, padded_real(num_tx), a.scale, a.z)
     energy = _shift(a.z, a.offset, num_tx)
-    distance, closest = _feed_back(a.r, row, a.scale, a.z, num_tx, a.u)
+    distance, closest = _feed_back(a.r, row, a.scale, a.z, num_tx, a.rest, a.u)
     store(a.flags, 0, select(energy <= most_energy, splat(1.0), splat(0.0)))
     store(a.flags, 16, select(closest < distance, splat(1.0), splat(0.0)))
 

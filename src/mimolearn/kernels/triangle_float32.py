@@ -46,7 +46,7 @@ DEPENDENT = np.float32(3e-5)
 """Of a column's energy: a pivot below is within rounding of zero."""
 
 _INFINITY = np.float32(np.inf)
-_INDEX_MASK = 63
+INDEX_MASK = 63
 
 
 @uncounted
@@ -119,9 +119,9 @@ def _smallest(problems, start, width):
     best = splat_int(0x7FFFFFFF)
     for c in range(0, width, 16):
         bits = as_int_bits(load(problems, start + c))
-        packed = (bits & ~_INDEX_MASK) | (lane_numbers() + c)
+        packed = (bits & ~INDEX_MASK) | (lane_numbers() + c)
         best = select_int(packed < best, packed, best)
-    return lane_min_int(best) & _INDEX_MASK
+    return lane_min_int(best) & INDEX_MASK
 
 
 @uncounted
