@@ -12,8 +12,10 @@ from mimolearn.beamformers import Beams, symbol_error_rate, unfolded_mser
 from mimolearn.beamformers.descent import normalised
 from mimolearn.beamformers.digital import scaled_to_power
 from mimolearn.beamformers.gains import stream_gains
-from mimolearn.beamformers.gauss_newton import Knobs, newton_direction
+from mimolearn.beamformers.gauss_newton import Knobs, factored, natural
+from mimolearn.beamformers.newton import curvature_at, curvature_product, truncated_newton
 from mimolearn.beamformers.objective import (
+    Gradient,
     bound_and_curvature,
     error_bound,
     gradient,
@@ -100,35 +102,102 @@ def test_curvature_is_the_hessian_where_all_decisions_are_right() -> None:
     assert torch.allclose(blocks, torch.as_tensor(wanted), rtol=1e-6, atol=1e-6)
 
 
-def test_newton_direction_solves_the_dense_system() -> None:
+NUMBERS = [0.9, 0.3, 0.4, 1.3, 1.2, 0.7, 0.8]
+KNOBS = Knobs(*(torch.tensor([k], dtype=torch.float64) for k in NUMBERS))
+
+
+def decisions(noise: Tensor, *parts: Tensor) -> Tensor:
+    """x of real leaves, without the power's constraint."""
+    made = Beams(*(m[None] for m in assembled(*parts)))
+    gains, sigma = stream_gains(clustered(1), made, noise)
+    scaled = gains / sigma.unsqueeze(-1)
+    order = [[(i + j) % 4 for j in range(4)] for i in range(4)]
+    rows = scaled[0].gather(-1, torch.tensor(order))
+    return torch.cat([rows.real, -rows.imag], -1).flatten()
+
+
+def test_gauss_newton_solves_the_dense_system() -> None:
     h, noise, beams = start(1)
     samples = samples_for(QPSK, 4, 2048, torch.float64)
     seen = look(h, beams, noise)
-    found = bound_and_curvature(seen.x, samples)
-    numbers = [0.9, 0.3, 0.4, 1.3, 1.2, 0.7, 0.8]
-    knobs = Knobs(*(torch.tensor([k], dtype=torch.float64) for k in numbers))
-    direction = newton_direction(beams, noise, seen, found, knobs)
-    price = power_price(seen, found[1]).clamp(min=1.0)
-    right = pull_back(beams, noise, seen, found[0], found[1], price)
-    metric = _dense_metric(beams, float(price), *numbers[1:])
+    value, by_x, curvature = bound_and_curvature(seen.x, samples)
+    price = power_price(seen, by_x).clamp(min=1.0)
+    right = pull_back(beams, noise, seen, value, by_x, price)
+    found = factored(beams, noise, seen, by_x, natural(curvature), KNOBS).solve(right)
+    metric = _dense_metric(beams, float(price), *NUMBERS[1:])
     leaves = [part[0] for part in parts_of(beams)]
-
-    def decisions(*parts: Tensor) -> Tensor:
-        made = Beams(*(m[None] for m in assembled(*parts)))
-        gains, sigma = stream_gains(h, made, noise)
-        scaled = gains / sigma.unsqueeze(-1)
-        order = [[(i + j) % 4 for j in range(4)] for i in range(4)]
-        rows = scaled[0].gather(-1, torch.tensor(order))
-        return torch.cat([rows.real, -rows.imag], -1).flatten()
-
-    jacobian = torch.cat(
-        [part.flatten(1) for part in torch.autograd.functional.jacobian(decisions, tuple(leaves))],
-        1,
-    )
-    hessian = torch.block_diag(*found[2][0]) * numbers[0]
+    by_part = torch.autograd.functional.jacobian(lambda *p: decisions(noise, *p), tuple(leaves))
+    jacobian = torch.cat([part.flatten(1) for part in by_part], 1)
+    hessian = torch.block_diag(*curvature[0]) * NUMBERS[0]
     system = metric + jacobian.T @ hessian @ jacobian
     wanted = torch.linalg.solve(system, _flat(right))
-    assert torch.allclose(_flat(direction), wanted, rtol=1e-7, atol=1e-9)
+    assert torch.allclose(_flat(found), wanted, rtol=1e-7, atol=1e-9)
+
+
+def _as_move(flat: Tensor, beams: Beams) -> Gradient:
+    sizes = [2 * beams.f_bb[0].numel(), 2 * beams.w_bb[0].numel()]
+    v, w, f, u = flat.split([*sizes, beams.f_rf[0].numel(), beams.w_rf[0].numel()])
+    parts = [
+        torch.view_as_complex(p.reshape(*m.shape, 2)) for p, m in ((v, beams.f_bb), (w, beams.w_bb))
+    ]
+    return Gradient(
+        torch.zeros(1), f.view(beams.f_rf.shape), parts[0], u.view(beams.w_rf.shape), parts[1]
+    )
+
+
+@pytest.mark.parametrize("weight", [1.0, 0.6])
+def test_curvature_products_are_those_of_autograd(weight: float) -> None:
+    h, noise, beams = start(1)
+    samples = samples_for(QPSK, 4, 2048, torch.float64)
+    seen = look(h, beams, noise)
+    _, by_x, curvature = bound_and_curvature(seen.x, samples)
+    sizes = [part[0].numel() for part in parts_of(beams)]
+    shapes = [part[0].shape for part in parts_of(beams)]
+    price = power_price(seen, by_x)
+    blocks = torch.block_diag(*curvature[0])
+
+    def leaves(flat: Tensor) -> list[Tensor]:
+        return [p.reshape(s) for p, s in zip(flat.split(sizes), shapes, strict=True)]
+
+    def lagrangian(flat: Tensor) -> Tensor:
+        v, _, f, _ = leaves(flat)
+        sent = torch.polar(torch.ones_like(f), f) @ torch.view_as_complex(v)
+        power = (sent.abs().square().sum() - 1) / 2
+        return (decisions(noise, *leaves(flat)) * by_x.flatten()).sum() + price[0] * power
+
+    at = torch.cat([part[0].flatten() for part in parts_of(beams)])
+    jacobian = torch.autograd.functional.jacobian(lambda p: decisions(noise, *leaves(p)), at)
+    own = torch.autograd.functional.hessian(lagrangian, at)
+    wanted = torch.as_tensor(jacobian).T @ blocks @ jacobian + weight * torch.as_tensor(own)
+    weights = torch.tensor([weight], dtype=torch.float64)
+    found = curvature_at(h, beams, seen, by_x, natural(curvature), weights)
+    generator = torch.Generator().manual_seed(3)
+    for _ in range(3):
+        flat = torch.randn(len(at), generator=generator, dtype=torch.float64)
+        product = curvature_product(found, _as_move(flat, beams))
+        assert torch.allclose(_flat(product), wanted @ flat, rtol=1e-7, atol=1e-8)
+
+
+def test_conjugate_gradients_solve_what_is_convex_and_stop_where_it_is_not() -> None:
+    _, _, beams = start(1)
+    size = sum(part[0].numel() for part in parts_of(beams))
+    generator = torch.Generator().manual_seed(4)
+    root = torch.randn(size, 6, generator=generator, dtype=torch.float64)
+    matrix = torch.eye(size, dtype=torch.float64) + root @ root.T / size
+    right = torch.randn(size, generator=generator, dtype=torch.float64)
+
+    def solved(sign: float, num_iter: int) -> Tensor:
+        def product(move: Gradient) -> Gradient:
+            return _as_move(sign * matrix @ _flat(move), beams)
+
+        given = _as_move(right, beams)
+        return _flat(truncated_newton(given, product, lambda g: g, num_iter))
+
+    wanted = torch.linalg.solve(matrix, right)
+    # Six directions stick out of a multiple of the identity: seven iterations are exact.
+    assert torch.allclose(solved(1.0, 7), wanted, rtol=1e-6, atol=1e-6)
+    assert not torch.allclose(solved(1.0, 2), wanted, rtol=1e-2, atol=1e-2)
+    assert torch.equal(solved(-1.0, 7), right)
 
 
 def _flat(g) -> Tensor:

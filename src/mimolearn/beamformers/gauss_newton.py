@@ -1,4 +1,4 @@
-"""The Gauss-Newton direction of ln SER, in the space of decision gains."""
+"""Gauss-Newton's matrix of ln SER and its inverse, in the space of decision gains."""
 
 from __future__ import annotations
 
@@ -38,37 +38,49 @@ class Knobs(NamedTuple):
     damp_u: Tensor
 
 
-def newton_direction(
-    beams: Beams,
-    noise_var: Tensor,
-    seen: Seen,
-    found: tuple[Tensor, Tensor, Tensor],
-    knobs: Knobs,
-) -> Gradient:
-    """(M + J^T H J)^-1 (J^T g + price r), all parts of the beams at once.
+class GaussNewton(NamedTuple):
+    """M + J^T H J at one place, factored; see ``factored``."""
 
-    x = decision gains (S x 2S reals), J their Jacobian, g and H gradient and curvature of ln SER by
-    x (block diagonal, one block a stream), r the gradient of half the power, price its multiplier.
-    M is the power's curvature plus damping. By Woodbury only one system of 2 S^2 reals is solved:
-    with A = J M^-1 J^T and p = J M^-1 (J^T g + price r), the right side becomes
-    J^T (g - H (1 + A H)^-1 p) + price r.
+    beams: Beams
+    noise_var: Tensor
+    seen: Seen
+    metric: Metric
+    hessian: Tensor
+    factors: tuple[Tensor, Tensor]
+
+    def solve(self, right: Gradient) -> Gradient:
+        """(M + J^T H J)^-1 right."""
+        first = _apply(self.metric, self.beams.f_rf, right)
+        p = push_forward(self.beams, self.seen, first)
+        solved = torch.linalg.lu_solve(*self.factors, p.flatten(1).unsqueeze(-1))
+        y = (self.hessian @ solved.reshape(*p.shape, 1)).squeeze(-1)
+        nothing = torch.zeros_like(self.noise_var)
+        back = pull_back(
+            self.beams, self.noise_var, self.seen, right.value, _turned_vector(y), nothing
+        )
+        less = _apply(self.metric, self.beams.f_rf, back)
+        parts = [a - b for a, b in zip(first[1:], less[1:], strict=True)]
+        return Gradient(right.value, *parts)
+
+
+def factored(
+    beams: Beams, noise_var: Tensor, seen: Seen, by_x: Tensor, hessian: Tensor, knobs: Knobs
+) -> GaussNewton:
+    """Gauss-Newton's matrix, all parts of the beams at once, ready to be solved.
+
+    x = decision gains (S x 2S reals), J their Jacobian, by_x the gradient of ln SER by x, hessian
+    its curvature (N, S, 2S, 2S) in natural order (block diagonal, one block a stream). M is the
+    power's curvature plus damping. By Woodbury only one system of 2 S^2 reals is factored: with
+    A = J M^-1 J^T, the inverse is M^-1 - M^-1 J^T H (1 + A H)^-1 J M^-1.
     """
-    value, by_x, curvature = found
     price = power_price(seen, by_x).clamp(min=1.0)
     metric = _metric(beams, price, knobs)
     streams = by_x.shape[1]
-    hessian = _natural(curvature) * knobs.hessian[:, None, None, None]
-    g = _natural_vector(by_x)
+    hessian = hessian * knobs.hessian[:, None, None, None]
     a = _coupling(beams, seen, metric)
-    first = _apply(metric, beams.f_rf, pull_back(beams, noise_var, seen, value, by_x, price))
-    p = push_forward(beams, seen, first)
-    size = 2 * streams * streams
     right = (a.unflatten(-1, (streams, -1)).movedim(-2, 1) @ hessian).movedim(1, -2).flatten(-2)
-    eye = torch.eye(size, dtype=right.dtype)
-    solved = torch.linalg.solve(eye + right, p.flatten(1).unsqueeze(-1))
-    y = g - (hessian @ solved.reshape(-1, streams, 2 * streams, 1)).squeeze(-1)
-    back = pull_back(beams, noise_var, seen, value, _turned_vector(y), price)
-    return _apply(metric, beams.f_rf, back)
+    factors = torch.linalg.lu_factor(add_diagonal(right, torch.ones_like(price)))
+    return GaussNewton(beams, noise_var, seen, metric, hessian, (factors[0], factors[1]))
 
 
 def _metric(beams: Beams, price: Tensor, knobs: Knobs) -> Metric:
@@ -89,7 +101,7 @@ def _metric(beams: Beams, price: Tensor, knobs: Knobs) -> Metric:
     f_rows = torch.linalg.inv(add_diagonal(f.mT, mean * knobs.damp_f * price))
     nr = beams.w_rf.shape[-2]
     w_bb = streams / (nr * knobs.damp_w * price)
-    power = _squares(beams.w_bb).sum(-1).clamp(min=torch.finfo(mean.dtype).eps)
+    power = squares(beams.w_bb).sum(-1).clamp(min=torch.finfo(mean.dtype).eps)
     w_phase = streams / (power * (knobs.damp_u * price)[:, None, None])
     return Metric(f_bb, f_rows, w_bb, w_phase)
 
@@ -109,10 +121,10 @@ def push_forward(beams: Beams, seen: Seen, move: Gradient) -> Tensor:
     delta_u = torch.complex(torch.zeros_like(move.w_phase), move.w_phase) * beams.w_rf
     delta_q = delta_u @ beams.w_bb + beams.w_rf @ move.w_bb
     delta = seen.e.mH @ delta_sent + (delta_q.mH @ seen.received).flatten(1, 2)
-    norm = _squares(seen.q).sum(-2)
+    norm = squares(seen.q).sum(-2)
     lost = ((seen.q.conj() * delta_q).real.sum(-2) / norm).flatten(1)
     scaled = delta / seen.noise.unsqueeze(-1)
-    x = _natural_vector(seen.x)
+    x = natural_vector(seen.x)
     return torch.cat([scaled.real, -scaled.imag], -1) - x * lost.unsqueeze(-1)
 
 
@@ -159,9 +171,9 @@ def _receive_coupling(beams: Beams, seen: Seen, metric: Metric) -> Tensor:
     received = seen.received
     # Each row of j is the derivative of q_i, as seen by G_i: conj(dq)^T (H F V).
     by_w = beams.w_rf.mH @ received
-    x = _natural_vector(seen.x).unflatten(1, (users, d))
+    x = natural_vector(seen.x).unflatten(1, (users, d))
     noise = seen.noise.unflatten(1, (users, d))
-    unit = seen.q / _squares(seen.q).sum(-2, keepdim=True)
+    unit = seen.q / squares(seen.q).sum(-2, keepdim=True)
     # dG_ij / d(re, im of w_m): U^H received, and -j of it, as it enters conjugated.
     gain = by_w.unsqueeze(2) / noise[..., None, None]
     lost = (beams.w_rf.mH @ unit).mT.unsqueeze(-1)
@@ -187,7 +199,7 @@ def _receive_coupling(beams: Beams, seen: Seen, metric: Metric) -> Tensor:
     return a.flatten(4).flatten(1, 3)
 
 
-def _squares(x: Tensor) -> Tensor:
+def squares(x: Tensor) -> Tensor:
     """|x|^2, without the root that ``abs`` takes."""
     return x.real.square() + x.imag.square()
 
@@ -196,7 +208,7 @@ def _rows(gain: Tensor) -> Tensor:
     return torch.cat([gain.real, -gain.imag], -1)
 
 
-def _natural_vector(x: Tensor) -> Tensor:
+def natural_vector(x: Tensor) -> Tensor:
     """Own-first rows (N, S, 2S) back to columns in their order."""
     half = x.shape[-1] // 2
     return torch.cat([own_back(x[..., :half]), own_back(x[..., half:])], -1)
@@ -214,7 +226,7 @@ def _order(size: int) -> Tensor:
     return (torch.arange(size) + torch.arange(size)[:, None]) % size
 
 
-def _natural(blocks: Tensor) -> Tensor:
+def natural(blocks: Tensor) -> Tensor:
     """(N, S, 2S, 2S) blocks of own-first rows and columns, both in natural order."""
     half = blocks.shape[-1] // 2
     index = (torch.arange(half) - torch.arange(half)[:, None]) % half

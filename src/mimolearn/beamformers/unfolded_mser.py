@@ -12,7 +12,8 @@ from torch import Tensor, nn
 from mimolearn.beamformers.array import HybridArray
 from mimolearn.beamformers.base import Beams, LearnedBeamformer
 from mimolearn.beamformers.descent import Best, normalised, rms, turned
-from mimolearn.beamformers.gauss_newton import Knobs, newton_direction, push_forward
+from mimolearn.beamformers.gauss_newton import Knobs, factored, natural, push_forward
+from mimolearn.beamformers.newton import curvature_at, curvature_product, truncated_newton
 from mimolearn.beamformers.objective import (
     Gradient,
     Samples,
@@ -56,6 +57,7 @@ _SECOND_ORDER = (
 )
 # Multiples of a Gauss-Newton move of which each channel takes the best.
 _SCALES = (0.4, 1.0, 2.0)
+_ITERATIONS, _BEND = 3, 0.5
 
 # ln SER below which Gauss-Newton layers no longer depend on it.
 _FLAT_BELOW = -4.0
@@ -76,6 +78,7 @@ class Layer(NamedTuple):
     """What one layer does with a channel, each (N): see the starts above."""
 
     knobs: Knobs | None
+    bend: Tensor | None
     steps: tuple[Tensor, ...]
     momenta: tuple[Tensor, ...]
     width: Tensor
@@ -196,7 +199,7 @@ class UnfoldedMser(LearnedBeamformer):
             value = log_bound(seen.x, samples)
             yield value, beams
             learned = self._layer(layer, seen, value, noise_var, loosened)
-            direction = self._direction(beams, noise_var, seen, samples, learned)
+            direction = self._direction(h, beams, noise_var, seen, samples, learned)
             motion = self._moves(layer, beams, seen, direction, motion, learned)
             if learned.knobs is not None:
                 motion = _scaled(motion, self._best_scale(h, noise_var, beams, motion, samples))
@@ -221,10 +224,12 @@ class UnfoldedMser(LearnedBeamformer):
             numbers, widening = numbers[7:-1], widening * _loosening(seen, value, spread)
         steps, momenta, (width, reach) = numbers[:4], numbers[4:8], numbers[8:]
         limited = tuple(m.clamp(max=0.98) for m in momenta)
-        return Layer(knobs, steps, limited, width * widening, reach)
+        bend = torch.full_like(value, _BEND)
+        return Layer(knobs, bend, steps, limited, width * widening, reach)
 
     def _direction(
         self,
+        h: Tensor,
         beams: Beams,
         noise_var: Tensor,
         seen: Seen,
@@ -235,8 +240,13 @@ class UnfoldedMser(LearnedBeamformer):
         if learned.knobs is not None:
             found = bound_and_curvature(x, samples)
             width = learned.width[:, None, None]
-            scaled = (found[0], found[1] / width, found[2] / width.square().unsqueeze(-1))
-            return newton_direction(beams, noise_var, seen, scaled, learned.knobs)
+            by_x, hessian = found[1] / width, natural(found[2] / width.square().unsqueeze(-1))
+            approximate = factored(beams, noise_var, seen, by_x, hessian, learned.knobs)
+            exact = curvature_at(h, beams, seen, by_x, hessian, learned.bend)
+            right = gradient(beams, noise_var, seen, found[0], by_x)
+            return truncated_newton(
+                right, lambda move: curvature_product(exact, move), approximate.solve, _ITERATIONS
+            )
         value, by_x = log_bound_gradient(x, samples)
         found = gradient(beams, noise_var, seen, value, by_x)
         parts = {name: getattr(found, name) for name in _PARTS}
