@@ -13,7 +13,7 @@ from mimolearn.linalg import add_diagonal
 
 
 class Metric(NamedTuple):
-    """Inverse of the metric of each part, in which steps are short.
+    """Inverse M^-1 of the metric of each part, in which steps are short.
 
     f_bb: (N, Rt, Rt); f_rows: (N, Rt, Rt) Q, which is D Q D^* for the phases of an antenna whose
     row of F is on the diagonal of D; w_bb: (N); w_phase: (N, K, Rr), per chain.
@@ -24,18 +24,25 @@ class Metric(NamedTuple):
     w_bb: Tensor
     w_phase: Tensor
 
+    def solve(self, f_rf: Tensor, g: Gradient) -> Gradient:
+        """M^-1 g; for phases Re(D Q D^*) g."""
+        f_phase = ((f_rf.conj() * g.f_phase) @ self.f_rows.mT).mul(f_rf).real
+        w_phase = self.w_phase.unsqueeze(-2) * g.w_phase
+        w_bb = self.w_bb[:, None, None, None] * g.w_bb
+        return Gradient(g.value, f_phase, self.f_bb @ g.f_bb, w_phase, w_bb)
+
 
 class Knobs(NamedTuple):
-    """What a layer learns, each (N): weight of the Hessian, of the power's curvature for V and F,
-    and damping of V, F, W and U."""
+    """What a layer learns, each (N): weight of the power's curvature for V and F, damping of V, F,
+    W and U, and weight of the Hessian, which ``metric_at`` does not need."""
 
-    hessian: Tensor
     curvature_v: Tensor
     curvature_f: Tensor
     damp_v: Tensor
     damp_f: Tensor
     damp_w: Tensor
     damp_u: Tensor
+    hessian: Tensor | None = None
 
 
 class GaussNewton(NamedTuple):
@@ -50,7 +57,7 @@ class GaussNewton(NamedTuple):
 
     def solve(self, right: Gradient) -> Gradient:
         """(M + J^T H J)^-1 right."""
-        first = _apply(self.metric, self.beams.f_rf, right)
+        first = self.metric.solve(self.beams.f_rf, right)
         p = push_forward(self.beams, self.seen, first)
         solved = torch.linalg.lu_solve(*self.factors, p.flatten(1).unsqueeze(-1))
         y = (self.hessian @ solved.reshape(*p.shape, 1)).squeeze(-1)
@@ -58,7 +65,7 @@ class GaussNewton(NamedTuple):
         back = pull_back(
             self.beams, self.noise_var, self.seen, right.value, _turned_vector(y), nothing
         )
-        less = _apply(self.metric, self.beams.f_rf, back)
+        less = self.metric.solve(self.beams.f_rf, back)
         parts = [a - b for a, b in zip(first[1:], less[1:], strict=True)]
         return Gradient(right.value, *parts)
 
@@ -74,16 +81,17 @@ def factored(
     A = J M^-1 J^T, the inverse is M^-1 - M^-1 J^T H (1 + A H)^-1 J M^-1.
     """
     price = power_price(seen, by_x).clamp(min=1.0)
-    metric = _metric(beams, price, knobs)
+    metric = metric_at(beams, price, knobs)
     streams = by_x.shape[1]
-    hessian = hessian * knobs.hessian[:, None, None, None]
+    if knobs.hessian is not None:
+        hessian = hessian * knobs.hessian[:, None, None, None]
     a = _coupling(beams, seen, metric)
     right = (a.unflatten(-1, (streams, -1)).movedim(-2, 1) @ hessian).movedim(1, -2).flatten(-2)
     factors = torch.linalg.lu_factor(add_diagonal(right, torch.ones_like(price)))
     return GaussNewton(beams, noise_var, seen, metric, hessian, (factors[0], factors[1]))
 
 
-def _metric(beams: Beams, price: Tensor, knobs: Knobs) -> Metric:
+def metric_at(beams: Beams, price: Tensor, knobs: Knobs) -> Metric:
     """M^-1 from the curvature of the power: F^H F for V, V V^H seen through each antenna for F.
 
     For phases the real part of the complex inverse stands for the inverse of the real part: one
@@ -104,14 +112,6 @@ def _metric(beams: Beams, price: Tensor, knobs: Knobs) -> Metric:
     power = squares(beams.w_bb).sum(-1).clamp(min=torch.finfo(mean.dtype).eps)
     w_phase = streams / (power * (knobs.damp_u * price)[:, None, None])
     return Metric(f_bb, f_rows, w_bb, w_phase)
-
-
-def _apply(metric: Metric, f_rf: Tensor, g: Gradient) -> Gradient:
-    """M^-1 g; for phases Re(D Q D^*) g."""
-    f_phase = ((f_rf.conj() * g.f_phase) @ metric.f_rows.mT).mul(f_rf).real
-    w_phase = metric.w_phase.unsqueeze(-2) * g.w_phase
-    w_bb = metric.w_bb[:, None, None, None] * g.w_bb
-    return Gradient(g.value, f_phase, metric.f_bb @ g.f_bb, w_phase, w_bb)
 
 
 def push_forward(beams: Beams, seen: Seen, move: Gradient) -> Tensor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import torch
@@ -11,6 +11,13 @@ from torch import Tensor
 from mimolearn.beamformers.base import Beams
 from mimolearn.beamformers.gauss_newton import natural_vector, squares
 from mimolearn.beamformers.objective import Gradient, Seen, power_price
+
+Product = Callable[[Gradient], Gradient]
+
+# Of a preconditioned direction: longer steps are for the line search.
+_LONGEST = 4.0
+# <r, M^-1 r> of a residual that is none.
+_NOTHING = 1e-12
 
 
 class Curvature(NamedTuple):
@@ -86,44 +93,75 @@ def curvature_product(c: Curvature, move: Gradient) -> Gradient:
     return Gradient(move.value, f_phase, f_bb, w_phase, w_bb)
 
 
+class Pair(NamedTuple):
+    """A move, the Hessian times it, and 1 / their inner product (N), 0 where not positive."""
+
+    move: Gradient
+    bent: Gradient
+    weight: Tensor
+
+    def detached(self) -> Pair:
+        """The same numbers, whose derivatives are not taken."""
+        move, bent = (Gradient(*(x.detach() for x in part)) for part in self[:2])
+        return Pair(move, bent, self.weight.detach())
+
+
+def with_pairs(pairs: Sequence[Pair], first: Product) -> Product:
+    """The inverse Hessian that ``first`` approximates, corrected by pairs, oldest first (L-BFGS).
+
+    Pairs of an earlier place serve as well: the Hessian changes slowly (Morales and Nocedal, 2000).
+    """
+
+    def product(right: Gradient) -> Gradient:
+        shares = []
+        for pair in reversed(pairs):
+            share = _inner(pair.move, right) * pair.weight
+            right = _sum(pair.bent, -share, right)
+            shares.append(share)
+        found = first(right)
+        for pair, share in zip(pairs, reversed(shares), strict=True):
+            found = _sum(pair.move, share - _inner(pair.bent, found) * pair.weight, found)
+        return found
+
+    return product
+
+
 def truncated_newton(
-    gradient: Gradient,
-    product: Callable[[Gradient], Gradient],
-    preconditioned: Callable[[Gradient], Gradient],
-    num_iter: int,
-) -> Gradient:
+    gradient: Gradient, product: Product, preconditioned: Product, num_iter: int
+) -> tuple[Gradient, list[Pair]]:
     """H^-1 gradient by ``num_iter`` preconditioned conjugate gradients, each channel by itself.
 
-    A channel stops where its curvature turns negative (Steihaug), on the first iteration with the
-    preconditioned gradient.
+    product: H times a move. A channel stops where its curvature turns negative (Steihaug), on the
+    first iteration with the preconditioned gradient. Also the pairs that were met on the way.
     """
     residual = gradient
     z = preconditioned(residual)
     direction, total = z, None
     fall = _inner(residual, z)
-    active = torch.ones_like(fall, dtype=torch.bool)
+    active = fall > _NOTHING
+    pairs = []
     for iteration in range(num_iter):
         bent = product(direction)
         curve = _inner(direction, bent)
-        convex = curve > 0
-        step = (fall / torch.where(convex, curve, 1.0)).clamp(0, _LONGEST)
-        otherwise = 1.0 if iteration == 0 else 0.0
-        step = torch.where(convex, step, otherwise) * active
-        active = active & convex
+        # Divisors are harmless where they do not count: derivatives must be as well.
+        convex = active & (curve > fall / _LONGEST)
+        inverse = torch.where(convex, 1.0, 0.0) / torch.where(convex, curve, 1.0)
+        pairs.append(Pair(direction, bent, inverse))
+        step = torch.where(active & ~convex & (curve > 0), _LONGEST, fall * inverse)
+        active = active & (curve > 0)
+        if iteration == 0:
+            step = torch.where(active, step, 1.0)
         total = _sum(direction, step, total)
         if iteration == num_iter - 1:
             break
         residual = _sum(bent, -step, residual)
         z = preconditioned(residual)
         before, fall = fall, _inner(residual, z)
-        direction = _sum(direction, fall / before.clamp(min=_TINY), z)
+        active = active & (fall > _NOTHING)
+        share = torch.where(active, fall, 0.0) / torch.where(active, before, 1.0)
+        direction = _sum(direction, share, z)
     assert total is not None
-    return total
-
-
-# Of a preconditioned direction: longer steps are for the line search.
-_LONGEST = 4.0
-_TINY = 1e-30
+    return total, pairs
 
 
 def _inner(a: Gradient, b: Gradient) -> Tensor:

@@ -16,18 +16,20 @@ from mimolearn.kernels.door import usable
 class Samples(NamedTuple):
     """Symbol vectors as one stream sees them; see ``samples``.
 
-    levels: (J, 2S). products: (J, P) of every pair of columns. factor: 1 for QPSK.
+    levels: (J, 2S). products: (J, P) of every pair of columns. factor: 1 for QPSK. all_signs:
+    whether these are all vectors (levels[0, 0], +-levels[0, 1], ...), each once.
     """
 
     levels: Tensor
     products: Tensor
     factor: float
+    all_signs: bool
 
 
-def as_samples(levels: Tensor, factor: float) -> Samples:
+def as_samples(levels: Tensor, factor: float, all_signs: bool = False) -> Samples:
     """Samples with their products, upper triangle row by row."""
     i, j = torch.triu_indices(levels.shape[1], levels.shape[1])
-    return Samples(levels, levels[:, i] * levels[:, j], factor)
+    return Samples(levels, levels[:, i] * levels[:, j], factor, all_signs)
 
 
 class Gradient(NamedTuple):
@@ -112,8 +114,13 @@ def _log_mean(tails: Tensor, samples: Samples) -> tuple[Tensor, Tensor]:
 
 def _sums(x: Tensor, samples: Samples, slopes: bool, curves: bool) -> tuple[Tensor, Tensor, Tensor]:
     """Sums over samples of Q(z), of e^(-z^2/2) s, and of max(z, 0) e^(-z^2/2) s s^T."""
+    # Imports here, because compilers are slow to import.
+    if usable(x) and samples.all_signs:
+        from mimolearn.kernels.sign_sums import sign_sums
+
+        margin, level = (abs(float(size)) for size in samples.levels[0, :2])
+        return sign_sums(x, margin, level, int(slopes) + int(curves))
     if usable(x) and len(samples.levels) % 4 == 0:
-        # Here, because compilers are slow to import.
         from mimolearn.kernels.error_sums import error_sums
 
         return error_sums(x, samples.levels, samples.products if curves else None, slopes)

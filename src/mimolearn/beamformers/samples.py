@@ -46,4 +46,6 @@ def error_factor(points: Constellation) -> float:
 @functools.lru_cache(maxsize=32)
 def samples_for(points: Constellation, num_streams: int, most: int, dtype: torch.dtype) -> Samples:
     """``interferers`` in a real dtype, made once."""
-    return as_samples(interferers(points, num_streams, most).to(dtype), error_factor(points))
+    levels = interferers(points, num_streams, most).to(dtype)
+    all_signs = points.num_levels == 2 and len(levels) == 2 ** (2 * num_streams - 1)
+    return as_samples(levels, error_factor(points), all_signs)

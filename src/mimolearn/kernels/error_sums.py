@@ -40,7 +40,7 @@ def _mills(z):
 
 
 @inlined
-def _tail_and_density(z):
+def tail_and_density(z):
     """Q(z) and e^(-z^2/2)."""
     # Capped where both vanish in single precision, so that no denormal slows the sums down.
     density = exp(maximum(z * z * -0.5, splat(np.float32(-80.0))))
@@ -112,10 +112,10 @@ def kernel() -> Callable[..., None]:
                 store(curve, i * 16, splat(0.0))
             for j in range(0, samples, 4):
                 za, zb, zc, zd = _project(rows_x, levels, j, columns)
-                qa, pa = _tail_and_density(za)
-                qb, pb = _tail_and_density(zb)
-                qc, pc = _tail_and_density(zc)
-                qd, pd = _tail_and_density(zd)
+                qa, pa = tail_and_density(za)
+                qb, pb = tail_and_density(zb)
+                qc, pc = tail_and_density(zc)
+                qd, pd = tail_and_density(zd)
                 tail_sum = tail_sum + ((qa + qb) + (qc + qd))
                 if slopes_too > 0:
                     _accumulate((pa, pb, pc, pd), levels, j, columns, slope)

@@ -1,0 +1,145 @@
+"""Newton's layers of ``UnfoldedMser``: their learned numbers and what they do with them."""
+
+from __future__ import annotations
+
+import functools
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from mimolearn.beamformers.base import Beams
+from mimolearn.beamformers.gauss_newton import Knobs, factored, metric_at, natural
+from mimolearn.beamformers.newton import (
+    Pair,
+    Product,
+    curvature_at,
+    curvature_product,
+    truncated_newton,
+    with_pairs,
+)
+from mimolearn.beamformers.objective import (
+    Gradient,
+    Samples,
+    Seen,
+    bound_and_curvature,
+    gradient,
+    power_price,
+)
+
+
+class Kind(NamedTuple):
+    """iterations: conjugate gradients a layer. pairs: kept from layer to layer. every: layers that
+    one Gauss-Newton matrix serves, 0 for none. scales: multiples of a move of which each channel
+    takes the best."""
+
+    iterations: int
+    pairs: int
+    every: int
+    scales: tuple[float, ...]
+
+
+KINDS = {
+    "newton-cg": Kind(iterations=2, pairs=4, every=0, scales=()),
+    "gauss-newton": Kind(iterations=3, pairs=6, every=3, scales=(0.4, 1.0, 2.0)),
+}
+
+# Starts of a layer's numbers, with the slopes of their logarithm over the layers, first to last,
+# over the SNR in tens of dB and over a fifth of ln SER: what a short training leaves where layers
+# may differ by no more than that. Training in full starts here.
+_STARTS = {
+    "curvature_v": (0.38, 0.2, 0.6, 0.1),
+    "curvature_f": (0.48, 0.4, 0.6, 0.0),
+    "damp_v": (0.46, 0.0, 0.4, 1.1),
+    "damp_f": (2.10, -0.4, 0.3, -0.1),
+    "damp_w": (0.63, 0.5, 0.2, 0.4),
+    "damp_u": (1.83, 0.2, -0.3, -0.6),
+    "hessian": (0.76, -0.3, 0.3, 0.4),
+    "bend": (0.55, 0.4, 0.0, 0.0),
+    "step": (1.00, 0.0, 0.0, 0.0),
+    "width": (0.95, 0.0, -0.15, 0.0),
+    "reach": (3.35, -0.2, -0.1, -0.6),
+    "spread": (0.56, 0.0, 0.1, 0.0),
+}
+# Share of the layers in which the kernel is wide at the start of training, and what is left of it.
+_WIDE_SHARE, _LEAST = 0.8, 0.03
+
+
+class NewtonNumbers(NamedTuple):
+    """What one layer does with a channel, each (N).
+
+    bend: weight of the decision gains' own curvature in the beams. step: multiple of Newton's
+    direction. width: of the kernel, in noise deviations. reach: most kernel widths that a decision
+    variable may move. spread: exponent by which the kernel is wider in a channel that may be stuck.
+    """
+
+    knobs: Knobs
+    bend: Tensor
+    step: Tensor
+    width: Tensor
+    reach: Tensor
+    spread: Tensor
+
+
+def number_names(steps: str) -> tuple[str, ...]:
+    """Of the learned numbers of a layer, in the order of their table."""
+    return tuple(name for name in _STARTS if name != "hessian" or KINDS[steps].every)
+
+
+def newton_start(num_layers: int, steps: str) -> Tensor:
+    """(layers, numbers, 3): logarithms and their two slopes."""
+    names = number_names(steps)
+    start, trend, by_snr, by_value = torch.tensor([_STARTS[name] for name in names]).unbind(-1)
+    place = torch.linspace(-0.5, 0.5, num_layers) if num_layers > 1 else torch.zeros(1)
+    first = start.log() + place[:, None] * trend
+    falling = 1 - torch.arange(num_layers) / (_WIDE_SHARE * num_layers)
+    first[:, names.index("spread")] += falling.clamp(min=_LEAST).log()
+    return torch.stack([first, by_snr.expand_as(first), by_value.expand_as(first)], -1)
+
+
+def newton_numbers(steps: str, numbers: tuple[Tensor, ...]) -> NewtonNumbers:
+    """The numbers of a layer by their names."""
+    named = dict(zip(number_names(steps), numbers, strict=True))
+    knobs = Knobs(**{name: named.pop(name) for name in Knobs._fields if name in named})
+    return NewtonNumbers(knobs, **named)
+
+
+class NewtonPass:
+    """One way through the layers: directions, and what they leave to the next ones."""
+
+    def __init__(self, steps: str) -> None:
+        self._kind = KINDS[steps]
+        self._pairs: list[Pair] = []
+        self._first: Product | None = None
+
+    def direction(
+        self,
+        layer: int,
+        h: Tensor,
+        beams: Beams,
+        noise_var: Tensor,
+        seen: Seen,
+        samples: Samples,
+        numbers: NewtonNumbers,
+    ) -> Gradient:
+        """Newton's direction of ln SER under the layer's kernel, truncated."""
+        kind, width = self._kind, numbers.width[:, None, None]
+        value, by_x, curvature = bound_and_curvature(seen.x / width, samples)
+        by_x, hessian = by_x / width, natural(curvature / width.square().unsqueeze(-1))
+        place = curvature_at(h, beams, seen, by_x, hessian, numbers.bend)
+        if not kind.every:
+            price = power_price(seen, by_x).clamp(min=1.0)
+            metric = metric_at(beams, price, numbers.knobs)
+            self._first = functools.partial(metric.solve, beams.f_rf)
+        elif layer % kind.every == 0:
+            self._first = factored(beams, noise_var, seen, by_x, hessian, numbers.knobs).solve
+        assert self._first is not None
+        found, pairs = truncated_newton(
+            gradient(beams, noise_var, seen, value, by_x),
+            functools.partial(curvature_product, place),
+            with_pairs(self._pairs, self._first),
+            kind.iterations,
+        )
+        # Derivatives through products of earlier layers are noise.
+        self._pairs = [*self._pairs, *(pair.detached() for pair in pairs)][-kind.pairs :]
+        return found
