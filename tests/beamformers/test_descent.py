@@ -12,10 +12,16 @@ from mimolearn.beamformers import Beams, symbol_error_rate, unfolded_mser
 from mimolearn.beamformers.descent import normalised
 from mimolearn.beamformers.digital import scaled_to_power
 from mimolearn.beamformers.gains import stream_gains
-from mimolearn.beamformers.gauss_newton import Knobs, factored, natural
-from mimolearn.beamformers.newton import curvature_at, curvature_product, truncated_newton
+from mimolearn.beamformers.gauss_newton import Knobs, factored, push_forward
+from mimolearn.beamformers.newton import (
+    curvature_product,
+    derivatives_at,
+    flattened,
+    truncated_newton,
+    unflattened,
+    with_pairs,
+)
 from mimolearn.beamformers.objective import (
-    Gradient,
     bound_and_curvature,
     error_bound,
     gradient,
@@ -89,6 +95,17 @@ def test_full_samples_give_the_exact_union_bound() -> None:
     assert bool((exact >= bound / 2 - 1e-12).all())
 
 
+def own_first(blocks: Tensor) -> Tensor:
+    """Blocks in natural order as derivatives by x, whose rows begin with the own gain."""
+    half = blocks.shape[1]
+    turned = []
+    for i in range(half):
+        order = [(i + k) % half for k in range(half)]
+        order += [half + k for k in order]
+        turned.append(blocks[:, i][:, order][:, :, order])
+    return torch.stack(turned, 1)
+
+
 def test_curvature_is_the_hessian_where_all_decisions_are_right() -> None:
     samples = samples_for(QPSK, 2, 2048, torch.float64)
     x = torch.tensor([[[9.0, 0.3, 1.0, -0.5], [8.0, -0.2, 0.4, 0.7]]], dtype=torch.float64)
@@ -98,7 +115,7 @@ def test_curvature_is_the_hessian_where_all_decisions_are_right() -> None:
 
     value, _, curvature = bound_and_curvature(x, samples)
     wanted = torch.autograd.functional.hessian(mean, x.flatten()) / value.exp()
-    blocks = torch.block_diag(*curvature[0])
+    blocks = torch.block_diag(*own_first(curvature)[0])
     assert torch.allclose(blocks, torch.as_tensor(wanted), rtol=1e-6, atol=1e-6)
 
 
@@ -123,26 +140,15 @@ def test_gauss_newton_solves_the_dense_system() -> None:
     value, by_x, curvature = bound_and_curvature(seen.x, samples)
     price = power_price(seen, by_x).clamp(min=1.0)
     right = pull_back(beams, noise, seen, value, by_x, price)
-    found = factored(beams, noise, seen, by_x, natural(curvature), KNOBS).solve(right)
+    found = factored(beams, noise, seen, by_x, curvature, KNOBS).solve(right)
     metric = _dense_metric(beams, float(price), *NUMBERS[:-1])
     leaves = [part[0] for part in parts_of(beams)]
     by_part = torch.autograd.functional.jacobian(lambda *p: decisions(noise, *p), tuple(leaves))
     jacobian = torch.cat([part.flatten(1) for part in by_part], 1)
-    hessian = torch.block_diag(*curvature[0]) * NUMBERS[-1]
+    hessian = torch.block_diag(*own_first(curvature)[0]) * NUMBERS[-1]
     system = metric + jacobian.T @ hessian @ jacobian
-    wanted = torch.linalg.solve(system, _flat(right))
-    assert torch.allclose(_flat(found), wanted, rtol=1e-7, atol=1e-9)
-
-
-def _as_move(flat: Tensor, beams: Beams) -> Gradient:
-    sizes = [2 * beams.f_bb[0].numel(), 2 * beams.w_bb[0].numel()]
-    v, w, f, u = flat.split([*sizes, beams.f_rf[0].numel(), beams.w_rf[0].numel()])
-    parts = [
-        torch.view_as_complex(p.reshape(*m.shape, 2)) for p, m in ((v, beams.f_bb), (w, beams.w_bb))
-    ]
-    return Gradient(
-        torch.zeros(1), f.view(beams.f_rf.shape), parts[0], u.view(beams.w_rf.shape), parts[1]
-    )
+    wanted = torch.linalg.solve(system, flattened(right)[0])
+    assert torch.allclose(flattened(found)[0], wanted, rtol=1e-7, atol=1e-9)
 
 
 @pytest.mark.parametrize("weight", [1.0, 0.6])
@@ -154,7 +160,7 @@ def test_curvature_products_are_those_of_autograd(weight: float) -> None:
     sizes = [part[0].numel() for part in parts_of(beams)]
     shapes = [part[0].shape for part in parts_of(beams)]
     price = power_price(seen, by_x)
-    blocks = torch.block_diag(*curvature[0])
+    blocks = torch.block_diag(*own_first(curvature)[0])
 
     def leaves(flat: Tensor) -> list[Tensor]:
         return [p.reshape(s) for p, s in zip(flat.split(sizes), shapes, strict=True)]
@@ -170,39 +176,59 @@ def test_curvature_products_are_those_of_autograd(weight: float) -> None:
     own = torch.autograd.functional.hessian(lagrangian, at)
     wanted = torch.as_tensor(jacobian).T @ blocks @ jacobian + weight * torch.as_tensor(own)
     weights = torch.tensor([weight], dtype=torch.float64)
-    found = curvature_at(h, beams, seen, by_x, natural(curvature), weights)
+    found, place = derivatives_at(h, h.mH.resolve_conj(), beams, seen, by_x, curvature, weights)
+    plain = pull_back(beams, noise, seen, price, by_x, price)
+    assert torch.allclose(flattened(found), flattened(plain), rtol=1e-9, atol=1e-9)
     generator = torch.Generator().manual_seed(3)
     for _ in range(3):
-        flat = torch.randn(len(at), generator=generator, dtype=torch.float64)
-        product = curvature_product(found, _as_move(flat, beams))
-        assert torch.allclose(_flat(product), wanted @ flat, rtol=1e-7, atol=1e-8)
+        flat = torch.randn(1, len(at), generator=generator, dtype=torch.float64)
+        product, gains = curvature_product(place, unflattened(flat, beams))
+        assert torch.allclose(flattened(product)[0], wanted @ flat[0], rtol=1e-7, atol=1e-8)
+        moved = push_forward(beams, seen, unflattened(flat, beams))
+        assert torch.allclose(gains, moved, rtol=1e-9, atol=1e-9)
 
 
-def test_conjugate_gradients_solve_what_is_convex_and_stop_where_it_is_not() -> None:
-    _, _, beams = start(1)
-    size = sum(part[0].numel() for part in parts_of(beams))
+def spread_out(size: int) -> tuple[Tensor, Tensor]:
+    """A positive matrix with six directions out of a multiple of the identity, and a vector."""
     generator = torch.Generator().manual_seed(4)
     root = torch.randn(size, 6, generator=generator, dtype=torch.float64)
     matrix = torch.eye(size, dtype=torch.float64) + root @ root.T / size
-    right = torch.randn(size, generator=generator, dtype=torch.float64)
-
-    def solved(sign: float, num_iter: int) -> Tensor:
-        def product(move: Gradient) -> Gradient:
-            return _as_move(sign * matrix @ _flat(move), beams)
-
-        given = _as_move(right, beams)
-        return _flat(truncated_newton(given, product, lambda g: g, num_iter)[0])
-
-    wanted = torch.linalg.solve(matrix, right)
-    # Six directions stick out of a multiple of the identity: seven iterations are exact.
-    assert torch.allclose(solved(1.0, 7), wanted, rtol=1e-6, atol=1e-6)
-    assert not torch.allclose(solved(1.0, 2), wanted, rtol=1e-2, atol=1e-2)
-    assert torch.equal(solved(-1.0, 7), right)
+    return matrix, torch.randn(2, size, generator=generator, dtype=torch.float64)
 
 
-def _flat(g) -> Tensor:
-    v, w = (torch.view_as_real(m[0].resolve_conj()) for m in (g.f_bb, g.w_bb))
-    return torch.cat([v.flatten(), w.flatten(), g.f_phase[0].flatten(), g.w_phase[0].flatten()])
+def test_conjugate_gradients_solve_what_is_convex_and_stop_where_it_is_not() -> None:
+    matrix, right = spread_out(40)
+    signs = torch.tensor([[1.0], [-1.0]], dtype=torch.float64)
+
+    def solved(num_iter: int) -> Tensor:
+        def product(move: Tensor) -> tuple[Tensor, Tensor]:
+            return signs * move @ matrix, move.unsqueeze(-1)
+
+        found = truncated_newton(right, product, lambda g: g, num_iter)
+        assert torch.allclose(found.gains.squeeze(-1), found.direction)
+        return found.direction
+
+    wanted = torch.linalg.solve(matrix, right[0])
+    assert torch.allclose(solved(7)[0], wanted, rtol=1e-6, atol=1e-6)
+    assert not torch.allclose(solved(2)[0], wanted, rtol=1e-2, atol=1e-2)
+    assert torch.equal(solved(7)[1], right[1])
+
+
+def test_pairs_make_their_moves_exact() -> None:
+    matrix, right = spread_out(40)
+
+    def product(move: Tensor) -> tuple[Tensor, Tensor]:
+        return move @ matrix, move.unsqueeze(-1)
+
+    pairs = truncated_newton(right, product, lambda g: g, 5).pairs
+    inverse = with_pairs(pairs, lambda g: g / 3)
+    # Directions of conjugate gradients are conjugate: all of them are corrected, not the last only.
+    for pair in pairs:
+        assert torch.allclose(inverse(pair.bent), pair.move, rtol=1e-8, atol=1e-8)
+    again = truncated_newton(right, product, inverse, 3)
+    residual = (again.direction @ matrix - right).norm()
+    plain = truncated_newton(right, product, lambda g: g / 3, 3).direction @ matrix - right
+    assert residual < plain.norm() / 10
 
 
 def _dense_metric(

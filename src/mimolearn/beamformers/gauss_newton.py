@@ -224,12 +224,3 @@ def _turned_vector(x: Tensor) -> Tensor:
 
 def _order(size: int) -> Tensor:
     return (torch.arange(size) + torch.arange(size)[:, None]) % size
-
-
-def natural(blocks: Tensor) -> Tensor:
-    """(N, S, 2S, 2S) blocks of own-first rows and columns, both in natural order."""
-    half = blocks.shape[-1] // 2
-    index = (torch.arange(half) - torch.arange(half)[:, None]) % half
-    both = torch.cat([index, index + half], -1)
-    blocks = blocks.gather(-1, both.unsqueeze(-2).expand_as(blocks))
-    return blocks.gather(-2, both.unsqueeze(-1).expand_as(blocks))

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from mimolearn.beamformers.base import Beams
-from mimolearn.beamformers.gauss_newton import Knobs, factored, metric_at, natural
+from mimolearn.beamformers.gauss_newton import Knobs, factored, metric_at
 from mimolearn.beamformers.newton import (
     Pair,
     Product,
-    curvature_at,
     curvature_product,
+    derivatives_at,
+    flattened,
     truncated_newton,
+    unflattened,
     with_pairs,
 )
 from mimolearn.beamformers.objective import (
@@ -23,7 +26,6 @@ from mimolearn.beamformers.objective import (
     Samples,
     Seen,
     bound_and_curvature,
-    gradient,
     power_price,
 )
 
@@ -105,41 +107,42 @@ def newton_numbers(steps: str, numbers: tuple[Tensor, ...]) -> NewtonNumbers:
 
 
 class NewtonPass:
-    """One way through the layers: directions, and what they leave to the next ones."""
+    """One way of some channels through the layers: directions, and what they leave to the next."""
 
-    def __init__(self, steps: str) -> None:
+    def __init__(self, steps: str, h: Tensor, noise_var: Tensor, samples: Samples) -> None:
         self._kind = KINDS[steps]
+        self._h, self._adjoint = h, h.mH.resolve_conj().contiguous()
+        self._noise_var, self._samples = noise_var, samples
         self._pairs: list[Pair] = []
         self._first: Product | None = None
 
     def direction(
-        self,
-        layer: int,
-        h: Tensor,
-        beams: Beams,
-        noise_var: Tensor,
-        seen: Seen,
-        samples: Samples,
-        numbers: NewtonNumbers,
-    ) -> Gradient:
-        """Newton's direction of ln SER under the layer's kernel, truncated."""
+        self, layer: int, beams: Beams, seen: Seen, numbers: NewtonNumbers
+    ) -> tuple[Gradient, Tensor]:
+        """Newton's direction of ln SER under the layer's kernel, truncated, and J times it."""
         kind, width = self._kind, numbers.width[:, None, None]
-        value, by_x, curvature = bound_and_curvature(seen.x / width, samples)
-        by_x, hessian = by_x / width, natural(curvature / width.square().unsqueeze(-1))
-        place = curvature_at(h, beams, seen, by_x, hessian, numbers.bend)
+        _, by_x, hessian = bound_and_curvature(seen.x / width, self._samples)
+        by_x, hessian = by_x / width, hessian / width.square().unsqueeze(-1)
+        at = self._h, self._adjoint, beams, seen
+        gradient, curvature = derivatives_at(*at, by_x, hessian, numbers.bend)
         if not kind.every:
-            price = power_price(seen, by_x).clamp(min=1.0)
-            metric = metric_at(beams, price, numbers.knobs)
-            self._first = functools.partial(metric.solve, beams.f_rf)
+            metric = metric_at(beams, power_price(seen, by_x).clamp(min=1.0), numbers.knobs)
+            self._first = _flat_product(functools.partial(metric.solve, beams.f_rf), beams)
         elif layer % kind.every == 0:
-            self._first = factored(beams, noise_var, seen, by_x, hessian, numbers.knobs).solve
+            near = factored(beams, self._noise_var, seen, by_x, hessian, numbers.knobs)
+            self._first = _flat_product(near.solve, beams)
         assert self._first is not None
-        found, pairs = truncated_newton(
-            gradient(beams, noise_var, seen, value, by_x),
-            functools.partial(curvature_product, place),
-            with_pairs(self._pairs, self._first),
-            kind.iterations,
-        )
+
+        def product(move: Tensor) -> tuple[Tensor, Tensor]:
+            bent, gains = curvature_product(curvature, unflattened(move, beams))
+            return flattened(bent), gains
+
+        inverse = with_pairs(self._pairs, self._first)
+        found = truncated_newton(flattened(gradient), product, inverse, kind.iterations)
         # Derivatives through products of earlier layers are noise.
-        self._pairs = [*self._pairs, *(pair.detached() for pair in pairs)][-kind.pairs :]
-        return found
+        self._pairs = [*self._pairs, *(pair.detached() for pair in found.pairs)][-kind.pairs :]
+        return unflattened(found.direction, beams), found.gains
+
+
+def _flat_product(solve: Callable[[Gradient], Gradient], beams: Beams) -> Product:
+    return lambda right: flattened(solve(unflattened(right, beams)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import NamedTuple
 
@@ -77,16 +78,27 @@ def log_bound_gradient(x: Tensor, samples: Samples) -> tuple[Tensor, Tensor]:
 def bound_and_curvature(x: Tensor, samples: Samples) -> tuple[Tensor, Tensor, Tensor]:
     """``log_bound_gradient`` and the positive part of the Hessian, (N, S, 2S, 2S).
 
-    The Hessian of Q(<x, s>) is z phi(z) s s^T, positive where z is; the rank-one negative part that
-    the logarithm adds is left out.
+    Its rows and columns are in natural order, those of stream i's gains g_i1, g_i2, ...; those of
+    the gradient begin with the own gain. The Hessian of Q(<x, s>) is z phi(z) s s^T, positive where
+    z is; the rank-one negative part that the logarithm adds is left out.
     """
     tails, slopes, curves = _sums(x, samples, slopes=True, curves=True)
     value, scale = _log_mean(tails, samples)
-    size = x.shape[-1]
+    place = _natural_places(x.shape[1]).expand(*curves.shape[:2], -1)
+    hessian = (curves * scale).gather(-1, place)
+    return value, slopes * -scale, hessian.unflatten(-1, (x.shape[-1], -1))
+
+
+@functools.cache
+def _natural_places(streams: int) -> Tensor:
+    """(S, 4 S^2) places in a packed upper triangle of the entries of stream i's block."""
+    size = 2 * streams
     i, j = torch.triu_indices(size, size)
-    place = torch.zeros(size, size, dtype=torch.long)
-    place[i, j] = place[j, i] = torch.arange(len(i))
-    return value, slopes * -scale, (curves * scale)[..., place]
+    packed = torch.zeros(size, size, dtype=torch.long)
+    packed[i, j] = packed[j, i] = torch.arange(len(i))
+    half = (torch.arange(streams) - torch.arange(streams)[:, None]) % streams
+    order = torch.cat([half, half + streams], -1)
+    return packed[order[:, :, None], order[:, None, :]].flatten(1)
 
 
 def raw_bound_gradient(x: Tensor, samples: Samples) -> tuple[Tensor, Tensor]:

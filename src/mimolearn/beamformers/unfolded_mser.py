@@ -48,6 +48,9 @@ _DOUBTFUL, _STUCK, _LOUD = -6.0, -2.0, 2.0
 _SUSPECT, _CLEAR = -7.0, 6.0
 _OTHER_SPREADS = (0.3, 1.5)
 
+# Of a channel in training, in medians over channels.
+_LONGEST_GRADIENT = 3.0
+
 STEPS = ("scalar", "matrix", *KINDS)
 
 
@@ -140,9 +143,11 @@ class UnfoldedMser(LearnedBeamformer):
         assert best is not None
         return best
 
-    def values(self, h: Tensor, noise_var: Tensor, criterion: str = "mser") -> list[Tensor]:
+    def values(
+        self, h: Tensor, noise_var: Tensor, criterion: str = "mser", window: int = 0
+    ) -> list[Tensor]:
         check_one_of("criterion", criterion, ("mser",))
-        return [value for value, _ in self.iterates(h, noise_var)]
+        return [value for value, _ in self.iterates(h, noise_var, window=window)]
 
     def layered_parameters(self) -> list[Tensor]:
         return list(self.parameters())
@@ -153,22 +158,28 @@ class UnfoldedMser(LearnedBeamformer):
             return normalised(aligned_start(h, noise_var, self.array))
 
     def iterates(
-        self, h: Tensor, noise_var: Tensor, loosened: Tensor | float = 1.0
+        self, h: Tensor, noise_var: Tensor, loosened: Tensor | float = 1.0, window: int = 0
     ) -> Iterator[tuple[Tensor, Beams]]:
         """ln of the error bound, (N), and beams: of the start, then of each layer.
 
         h: (N, K, Nr, Nt) with all users present, noise_var: (N). loosened: factor of the spread.
-        Differentiable.
+        Differentiable, derivatives reach ``window`` layers back, 0 for all.
         """
         streams = h.shape[1] * self.array.num_streams
         samples = samples_for(self.constellation, streams, self.most_samples, h.real.dtype)
         beams = self.start(h, noise_var)
         motion: list[Tensor] | None = None
-        newton = NewtonPass(self.steps) if self.steps in KINDS else None
+        newton = None
+        if self.steps in KINDS:
+            newton = NewtonPass(self.steps, h, noise_var, samples)
         for layer in range(self.num_layers):
             seen = look(h, beams, noise_var)
             value = log_bound(seen.x, samples)
             yield value, beams
+            if window and layer % window == 0:
+                beams = Beams(*(part.detach() for part in beams))
+                seen = Seen(*(part.detach() for part in seen))
+                motion = motion and [part.detach() for part in motion]
             numbers = self._numbers(layer, value, noise_var)
             wider = _widening(value)
             if newton is None:
@@ -178,10 +189,13 @@ class UnfoldedMser(LearnedBeamformer):
                 learned = newton_numbers(self.steps, numbers)
                 wider = wider * _loosening(seen, value.detach(), learned.spread * loosened)
                 learned = learned._replace(width=learned.width * wider)
-                found = newton.direction(layer, h, beams, noise_var, seen, samples, learned)
-                moves = [getattr(found, name) for name in _PARTS]
-                moves = self._with_offsets(layer, _scaled(moves, -learned.step))
-                motion = self._limited(beams, seen, moves, learned.reach * learned.width)
+                found, gains = newton.direction(layer, beams, seen, learned)
+                moves = _scaled([getattr(found, name) for name in _PARTS], -learned.step)
+                gains, reach = gains * learned.step[:, None, None], learned.reach * learned.width
+                if hasattr(self, "offsets"):
+                    moves = self._with_offsets(layer, moves)
+                    gains = _gains(beams, seen, moves)
+                motion = self._limited(moves, gains, reach)
                 if KINDS[self.steps].scales:
                     motion = _scaled(motion, self._best_scale(h, noise_var, beams, motion, samples))
             beams = _moved(beams, motion)
@@ -193,7 +207,10 @@ class UnfoldedMser(LearnedBeamformer):
         lowest = _FLAT_BELOW if self.steps in KINDS else -20
         seen = value.detach().clamp(min=lowest) / 5
         features = torch.stack([torch.ones_like(snr), snr, seen], -1)
-        return (features @ self.scalars[layer].to(features.dtype).T).exp().unbind(-1)
+        numbers = (features @ self.scalars[layer].to(features.dtype).T).exp()
+        if numbers.requires_grad and len(numbers) > 1:
+            numbers.register_hook(_tempered)
+        return numbers.unbind(-1)
 
     def _descend(
         self,
@@ -224,7 +241,8 @@ class UnfoldedMser(LearnedBeamformer):
             if motion is not None:
                 move = move + motion[i] * _wide(momenta[i].clamp(max=0.98), move)
             moves.append(move)
-        return self._limited(beams, seen, self._with_offsets(layer, moves), reach * width)
+        moves = self._with_offsets(layer, moves)
+        return self._limited(moves, _gains(beams, seen, moves), reach * width)
 
     def _with_offsets(self, layer: int, moves: list[Tensor]) -> list[Tensor]:
         if not hasattr(self, "offsets"):
@@ -250,20 +268,33 @@ class UnfoldedMser(LearnedBeamformer):
                 values.append(log_bound(look(h, ahead, noise_var).x, samples))
             return values[0].new_tensor(scales)[torch.stack(values).argmin(0)]
 
-    def _limited(
-        self, beams: Beams, seen: Seen, moves: list[Tensor], limit: Tensor
-    ) -> list[Tensor]:
+    def _limited(self, moves: list[Tensor], gains: Tensor, limit: Tensor) -> list[Tensor]:
         """No decision variable moves by more than ``limit`` noise deviations, to first order."""
-        f_bb, w_bb, f_phase, w_phase = moves
-        ahead = push_forward(beams, seen, Gradient(seen.noise, f_phase, f_bb, w_phase, w_bb))
-        largest = ahead.abs().sum(-1).amax(-1) * float(self.constellation.points.real.max())
+        largest = gains.abs().sum(-1).amax(-1) * float(self.constellation.points.real.max())
         return _scaled(moves, limit / torch.maximum(largest, limit))
+
+
+def _gains(beams: Beams, seen: Seen, moves: list[Tensor]) -> Tensor:
+    """What moves do to the decision gains, to first order."""
+    f_bb, w_bb, f_phase, w_phase = moves
+    return push_forward(beams, seen, Gradient(seen.noise, f_phase, f_bb, w_phase, w_bb))
 
 
 def _first_order(num_layers: int) -> Tensor:
     scalars = torch.zeros(num_layers, len(_FIRST_ORDER), 3)
     scalars[..., 0] = torch.tensor(_FIRST_ORDER).log()
     return scalars
+
+
+def _tempered(gradient: Tensor) -> Tensor:
+    """Gradients by channel, (N, P), none far longer than most: through many of Newton's layers
+    those of a few channels are noise without bound."""
+    length = gradient.norm(dim=-1, keepdim=True)
+    some = length[length > 0]
+    if not len(some):
+        return gradient
+    limit = _LONGEST_GRADIENT * some.median()
+    return gradient * (limit / torch.maximum(length, limit))
 
 
 def _widening(value: Tensor) -> Tensor:

@@ -47,7 +47,7 @@ class BeamRun(Run):
         recipe = self._recipe
         noise = torch.tensor([recipe.scenario.noise_var(snr_db) for snr_db in levels_db])
         noise_var = noise.repeat_interleave(len(h) // len(levels_db))
-        values = torch.stack(self._detector.values(h, noise_var, recipe.criterion))
+        values = torch.stack(self._detector.values(h, noise_var, recipe.criterion, recipe.window))
         shares = values.unflatten(1, (len(levels_db), -1)).unbind(1)
         return torch.stack([self._loss_of(share) for share in shares]).mean()
 

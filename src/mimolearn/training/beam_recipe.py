@@ -55,7 +55,9 @@ class BeamRecipe(PlainModel):
     or "mmse" (black boxes only). inner_weight: share of the mean over the later half of the layers
     in a loss that is otherwise that of the best layer. A level's loss is half ln of the mean and
     half the mean of ln over channels, the first for the few bad channels that own the mean, less
-    the same of the start. frozen_layers: first layers that stay as ``start_from`` made them.
+    the same of the start. window: layers that derivatives reach back, 0 for all; over many of
+    Newton's layers they are noise. frozen_layers: first layers that stay as ``start_from`` made
+    them.
     """
 
     kind: Literal["beamformer"] = "beamformer"
@@ -66,6 +68,7 @@ class BeamRecipe(PlainModel):
     levels_db: Annotated[tuple[Db, ...], Field(min_length=1)]
     criterion: Literal["mser", "mmse"] = "mser"
     inner_weight: Annotated[Real, Field(ge=0, le=10)] = 0.2
+    window: Annotated[int, Field(ge=0, le=1000, strict=True)] = 0
     batch: BeamBatch = BeamBatch()
     adam: Adam = Adam(clip_norm=1.0)
     stage: Annotated[tuple[Stage, ...], Field(min_length=1)]
