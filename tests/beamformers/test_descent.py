@@ -47,13 +47,13 @@ def start(num: int = 2) -> tuple[Tensor, Tensor, Beams]:
 
 
 def parts_of(beams: Beams) -> list[Tensor]:
-    """Real leaves: V and W as pairs, phases of F and U."""
+    """Real leaves: V and W as pairs, phases of F, chain by chain, and U."""
     v, w = (torch.view_as_real(m.resolve_conj()) for m in (beams.f_bb, beams.w_bb))
-    return [v.clone(), w.clone(), beams.f_rf.angle(), beams.w_rf.angle()]
+    return [v.clone(), w.clone(), beams.f_rf.angle().mT.clone(), beams.w_rf.angle()]
 
 
 def assembled(v: Tensor, w: Tensor, f: Tensor, u: Tensor) -> Beams:
-    f_rf, w_rf = (torch.polar(torch.ones_like(p), p) for p in (f, u))
+    f_rf, w_rf = (torch.polar(torch.ones_like(p), p) for p in (f.mT, u))
     return Beams(f_rf, torch.view_as_complex(v), w_rf, torch.view_as_complex(w))
 
 
@@ -68,7 +68,7 @@ def test_closed_form_gradient_is_that_of_autograd(name: str, most: int) -> None:
     seen = look(h, beams, noise)
     found = gradient(beams, noise, seen, *log_bound_gradient(seen.x, samples))
     mine = [torch.view_as_real(found.f_bb), torch.view_as_real(found.w_bb)]
-    mine += [found.f_phase, found.w_phase]
+    mine += [found.f_phase.mT, found.w_phase]
     for leaf, value in zip(leaves, mine, strict=True):
         assert leaf.grad is not None
         assert torch.allclose(leaf.grad, value, atol=1e-9)
@@ -167,7 +167,7 @@ def test_curvature_products_are_those_of_autograd(weight: float) -> None:
 
     def lagrangian(flat: Tensor) -> Tensor:
         v, _, f, _ = leaves(flat)
-        sent = torch.polar(torch.ones_like(f), f) @ torch.view_as_complex(v)
+        sent = torch.polar(torch.ones_like(f), f).mT @ torch.view_as_complex(v)
         power = (sent.abs().square().sum() - 1) / 2
         return (decisions(noise, *leaves(flat)) * by_x.flatten()).sum() + price[0] * power
 
@@ -255,7 +255,9 @@ def _dense_metric(
     part_u = torch.diag(
         (price * au * power / streams)[:, None, :].expand(beams.w_rf.shape[1:]).flatten()
     )
-    return torch.block_diag(part_v, part_w, *rows, part_u)
+    by_antenna = torch.block_diag(*rows).unflatten(0, (nt, rt)).unflatten(2, (nt, rt))
+    part_f = by_antenna.permute(1, 0, 3, 2).reshape(nt * rt, -1)
+    return torch.block_diag(part_v, part_w, part_f, part_u)
 
 
 def test_mser_is_below_mmse_and_fully_digital_below_hybrid() -> None:

@@ -64,6 +64,12 @@ def test_exp_of_negative_values():
     assert (_apply(_elementwise(simd_math.exp_of_negative), far) < 2e-38).all()
 
 
+def test_reciprocal_over_its_range():
+    values = np.geomspace(1e-30, 1e30, 20001).astype(np.float32)
+    actual = _apply(_elementwise(simd_math.reciprocal), values)
+    np.testing.assert_allclose(actual, 1 / values.astype(np.float64), rtol=2e-7)
+
+
 def test_log_is_within_two_ulp():
     rng = np.random.default_rng(1)
     bits = rng.integers(1, 0x7F800000, 400_000, dtype=np.uint32)

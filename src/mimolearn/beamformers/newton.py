@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -11,6 +12,7 @@ from torch import Tensor
 from mimolearn.beamformers.base import Beams
 from mimolearn.beamformers.gauss_newton import natural_vector, squares
 from mimolearn.beamformers.objective import Gradient, Seen, power_price
+from mimolearn.kernels.door import LANES, usable
 
 Product = Callable[[Tensor], Tensor]
 """A matrix times a move, both flat: (N, M)."""
@@ -22,19 +24,19 @@ _NOTHING = 1e-12
 
 
 def flattened(g: Gradient) -> Tensor:
-    """All parts of a gradient or move one after the other, (N, M) reals."""
+    """All parts of a gradient or move one after the other, (N, M) reals, F chain by chain."""
     complex_parts = [torch.view_as_real(x.resolve_conj()) for x in (g.f_bb, g.w_bb)]
-    return torch.cat([x.flatten(1) for x in (*complex_parts, g.f_phase, g.w_phase)], -1)
+    return torch.cat([x.flatten(1) for x in (*complex_parts, g.f_phase.mT, g.w_phase)], -1)
 
 
 def unflattened(flat: Tensor, beams: Beams) -> Gradient:
     """The inverse of ``flattened`` for moves of these beams."""
     shapes = [(*x.shape[1:], 2) for x in (beams.f_bb, beams.w_bb)]
-    shapes += [x.shape[1:] for x in (beams.f_rf, beams.w_rf)]
+    shapes += [x.shape[1:] for x in (beams.f_rf.mT, beams.w_rf)]
     sizes = [torch.Size(shape).numel() for shape in shapes]
     parts = [p.unflatten(-1, s) for p, s in zip(flat.split(sizes, -1), shapes, strict=True)]
     f_bb, w_bb = (torch.view_as_complex(part) for part in parts[:2])
-    return Gradient(flat[:, 0], parts[2], f_bb, parts[3], w_bb)
+    return Gradient(flat[:, 0], parts[2].mT, f_bb, parts[3], w_bb)
 
 
 class Curvature(NamedTuple):
@@ -145,6 +147,26 @@ def curvature_product(c: Curvature, move: Gradient) -> tuple[Gradient, Tensor]:
     by_w = by_q @ beams.w_bb.mH + c.by_q @ move.w_bb.mH
     w_phase = -(by_w.conj() * beams.w_rf).imag - c.w_radial * move.w_phase
     return Gradient(move.value, f_phase, f_bb, w_phase, w_bb), by_move
+
+
+def flat_product(c: Curvature) -> Callable[[Tensor], tuple[Tensor, Tensor]]:
+    """``curvature_product`` of flat moves, by a compiled kernel where one serves."""
+    if serves(c):
+        # Here, because compilers are slow to import.
+        from mimolearn.kernels.curvature import prepared, product
+
+        return functools.partial(product, prepared(c))
+
+    def in_torch(move: Tensor) -> tuple[Tensor, Tensor]:
+        bent, gains = curvature_product(c, unflattened(move, c.beams))
+        return flattened(bent), gains
+
+    return in_torch
+
+
+def serves(c: Curvature) -> bool:
+    """Whether the kernel can take over: single precision, no derivatives, whole lanes."""
+    return usable(c.h, c.beams.f_bb, c.by_x, c.hessian) and c.h.shape[-1] % LANES == 0
 
 
 class Pair(NamedTuple):

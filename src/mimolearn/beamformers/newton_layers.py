@@ -14,8 +14,8 @@ from mimolearn.beamformers.gauss_newton import Knobs, factored, metric_at
 from mimolearn.beamformers.newton import (
     Pair,
     Product,
-    curvature_product,
     derivatives_at,
+    flat_product,
     flattened,
     truncated_newton,
     unflattened,
@@ -31,19 +31,20 @@ from mimolearn.beamformers.objective import (
 
 
 class Kind(NamedTuple):
-    """iterations: conjugate gradients a layer. pairs: kept from layer to layer. every: layers that
-    one Gauss-Newton matrix serves, 0 for none. scales: multiples of a move of which each channel
-    takes the best."""
+    """coupled: whether the preconditioner is Gauss-Newton's matrix, or its metric alone. every:
+    layers that one preconditioner serves. iterations: conjugate gradients a layer. pairs: kept from
+    layer to layer. scales: multiples of a move of which each channel takes the best."""
 
+    coupled: bool
+    every: int
     iterations: int
     pairs: int
-    every: int
     scales: tuple[float, ...]
 
 
 KINDS = {
-    "newton-cg": Kind(iterations=2, pairs=4, every=0, scales=()),
-    "gauss-newton": Kind(iterations=3, pairs=6, every=3, scales=(0.4, 1.0, 2.0)),
+    "newton-cg": Kind(False, every=3, iterations=3, pairs=4, scales=()),
+    "gauss-newton": Kind(True, every=3, iterations=3, pairs=6, scales=(0.4, 1.0, 2.0)),
 }
 
 # Starts of a layer's numbers, with the slopes of their logarithm over the layers, first to last,
@@ -85,7 +86,7 @@ class NewtonNumbers(NamedTuple):
 
 def number_names(steps: str) -> tuple[str, ...]:
     """Of the learned numbers of a layer, in the order of their table."""
-    return tuple(name for name in _STARTS if name != "hessian" or KINDS[steps].every)
+    return tuple(name for name in _STARTS if name != "hessian" or KINDS[steps].coupled)
 
 
 def newton_start(num_layers: int, steps: str) -> Tensor:
@@ -111,7 +112,7 @@ class NewtonPass:
 
     def __init__(self, steps: str, h: Tensor, noise_var: Tensor, samples: Samples) -> None:
         self._kind = KINDS[steps]
-        self._h, self._adjoint = h, h.mH.resolve_conj().contiguous()
+        self._h, self._adjoint = h, h.mH.resolve_conj()
         self._noise_var, self._samples = noise_var, samples
         self._pairs: list[Pair] = []
         self._first: Product | None = None
@@ -125,20 +126,17 @@ class NewtonPass:
         by_x, hessian = by_x / width, hessian / width.square().unsqueeze(-1)
         at = self._h, self._adjoint, beams, seen
         gradient, curvature = derivatives_at(*at, by_x, hessian, numbers.bend)
-        if not kind.every:
-            metric = metric_at(beams, power_price(seen, by_x).clamp(min=1.0), numbers.knobs)
-            self._first = _flat_product(functools.partial(metric.solve, beams.f_rf), beams)
-        elif layer % kind.every == 0:
+        if layer % kind.every == 0 and kind.coupled:
             near = factored(beams, self._noise_var, seen, by_x, hessian, numbers.knobs)
             self._first = _flat_product(near.solve, beams)
+        elif layer % kind.every == 0:
+            metric = metric_at(beams, power_price(seen, by_x).clamp(min=1.0), numbers.knobs)
+            self._first = _flat_product(functools.partial(metric.solve, beams.f_rf), beams)
         assert self._first is not None
-
-        def product(move: Tensor) -> tuple[Tensor, Tensor]:
-            bent, gains = curvature_product(curvature, unflattened(move, beams))
-            return flattened(bent), gains
-
         inverse = with_pairs(self._pairs, self._first)
-        found = truncated_newton(flattened(gradient), product, inverse, kind.iterations)
+        found = truncated_newton(
+            flattened(gradient), flat_product(curvature), inverse, kind.iterations
+        )
         # Derivatives through products of earlier layers are noise.
         self._pairs = [*self._pairs, *(pair.detached() for pair in found.pairs)][-kind.pairs :]
         return unflattened(found.direction, beams), found.gains

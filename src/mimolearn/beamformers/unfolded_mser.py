@@ -85,7 +85,7 @@ class UnfoldedMser(LearnedBeamformer):
 
     name = "unfolded-mser"
     revision = 3
-    channels_a_call = 128
+    channels_a_call = 256
 
     def __init__(
         self,
@@ -126,19 +126,26 @@ class UnfoldedMser(LearnedBeamformer):
             gain = _rms_gain(look(h, best.beams, noise_var))
             again = ((best.value > _SUSPECT) & (gain > _CLEAR)).nonzero().squeeze(-1)
             if len(again):
-                tries = len(_OTHER_SPREADS)
-                rows = again.repeat(tries)
-                spreads = noise_var.new_tensor(_OTHER_SPREADS).repeat_interleave(len(again))
-                found = self._best(h[rows], noise_var[rows], spreads)
-                for part in zip(
-                    *(x.chunk(tries) for x in (found.value, *found.beams)), strict=True
-                ):
-                    best = best.improved(*_in_rows(best, again, part))
+                best = self._best_again(h, noise_var, best, again)
         return best.beams
 
-    def _best(self, h: Tensor, noise_var: Tensor, loosened: Tensor) -> Best:
+    def _best_again(self, h: Tensor, noise_var: Tensor, best: Best, again: Tensor) -> Best:
+        """Other paths for these channels, and one more from the best that any of them found."""
+        tries = len(_OTHER_SPREADS)
+        rows = again.repeat(tries)
+        spreads = noise_var.new_tensor(_OTHER_SPREADS).repeat_interleave(len(again))
+        found = self._best(h[rows], noise_var[rows], spreads)
+        for part in zip(*(x.chunk(tries) for x in (found.value, *found.beams)), strict=True):
+            best = best.improved(*_in_rows(best, again, part))
+        begin = Beams(*(part[again] for part in best.beams))
+        found = self._best(h[again], noise_var[again], torch.zeros_like(again), begin)
+        return best.improved(*_in_rows(best, again, (found.value, *found.beams)))
+
+    def _best(
+        self, h: Tensor, noise_var: Tensor, loosened: Tensor, begin: Beams | None = None
+    ) -> Best:
         best = None
-        for value, beams in self.iterates(h, noise_var, loosened):
+        for value, beams in self.iterates(h, noise_var, loosened, begin=begin):
             best = Best(value, beams) if best is None else best.improved(value, beams)
         assert best is not None
         return best
@@ -158,7 +165,12 @@ class UnfoldedMser(LearnedBeamformer):
             return normalised(aligned_start(h, noise_var, self.array))
 
     def iterates(
-        self, h: Tensor, noise_var: Tensor, loosened: Tensor | float = 1.0, window: int = 0
+        self,
+        h: Tensor,
+        noise_var: Tensor,
+        loosened: Tensor | float = 1.0,
+        window: int = 0,
+        begin: Beams | None = None,
     ) -> Iterator[tuple[Tensor, Beams]]:
         """ln of the error bound, (N), and beams: of the start, then of each layer.
 
@@ -167,7 +179,7 @@ class UnfoldedMser(LearnedBeamformer):
         """
         streams = h.shape[1] * self.array.num_streams
         samples = samples_for(self.constellation, streams, self.most_samples, h.real.dtype)
-        beams = self.start(h, noise_var)
+        beams = self.start(h, noise_var) if begin is None else begin
         motion: list[Tensor] | None = None
         newton = None
         if self.steps in KINDS:
