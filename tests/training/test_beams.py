@@ -1,11 +1,13 @@
 """Beamformers in the training loop: they learn, go on bit for bit, freeze and transfer."""
 
+import math
+
 import pytest
 import torch
 
 from mimolearn import BeamRecipe, BeamScenario, HybridArray, InvalidInputError, train
 from mimolearn.beamformers.trained import load_beamformer
-from mimolearn.training import read_recipe, shipped_beam_recipes
+from mimolearn.training import beam_loop, read_recipe, shipped_beam_recipes
 from mimolearn.weights import read_card
 
 ARRAY = HybridArray(
@@ -52,6 +54,43 @@ def test_a_black_box_learns(criterion):
     )
     losses = [line["loss"] for line in trained.history]
     assert losses[-1] < losses[0]
+
+
+def test_evolution_finds_the_derivatives_where_there_are_some(monkeypatch):
+    monkeypatch.setattr(beam_loop, "_STEEPEST", math.inf)
+    plan = {"directions": 400, "deviation": 0.001}
+    # One layer: there is no trend over layers, and its loss is smooth.
+    options = {"num_layers": 1, "steps": "newton-cg"}
+    slopes = []
+    for evolution in (None, plan):
+        run = beam_loop.BeamRun(recipe(options=options, evolution=evolution), None, None)
+        loss = run._step_loss(run._recipe.stage[0])
+        loss.backward()
+        slopes.append(run._detector.scalars.grad.flatten())
+    cosine = torch.nn.functional.cosine_similarity(*slopes, dim=0)
+    assert float(cosine) > 0.9
+
+
+@pytest.mark.parametrize("steps", ["newton-cg", "gauss-newton"])
+def test_newtons_layers_evolve_and_repeat_bit_for_bit(steps):
+    changes = {
+        "options": {"num_layers": 4, "steps": steps},
+        "evolution": {"directions": 6, "deviation": 0.1},
+        "stage": [{"steps": 6, "learning_rate": 0.1}],
+        "validation": {"channels": 16, "every": 2},
+    }
+    first, second = (train(recipe(**changes)) for _ in range(2))
+    assert torch.equal(first.detector.scalars, second.detector.scalars)
+    start = train(recipe(**changes | {"stage": [{"steps": 1, "learning_rate": 1e-9}]}))
+    before = start.history[0]["validation_loss"]
+    assert min(line["validation_loss"] for line in first.history) < before
+
+
+def test_only_layers_evolve():
+    with pytest.raises(InvalidInputError, match="evolution: got <given>, expected none"):
+        recipe(network="cnn", options={"depth": 3, "width": 4}, evolution={})
+    with pytest.raises(InvalidInputError, match="directions"):
+        recipe(evolution={"directions": 0})
 
 
 def test_a_step_may_take_all_snrs_together():

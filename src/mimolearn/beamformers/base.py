@@ -153,14 +153,11 @@ class LearnedBeamformer(Beamformer):
     num_layers: int
 
     @abstractmethod
-    def values(
-        self, h: Tensor, noise_var: Tensor, criterion: str = "mser", window: int = 0
-    ) -> list[Tensor]:
+    def values(self, h: Tensor, noise_var: Tensor, criterion: str = "mser") -> list[Tensor]:
         """What training lowers, (N) each: ln of the criterion at the start, then layer by layer.
 
         h: (N, K, Nr, Nt), noise_var: (N). criterion: "mser", the mean of P(re) + P(im) over
-        streams, or "mmse", the sum of mean-square errors. window: layers that derivatives reach
-        back, 0 for all. Differentiable.
+        streams, or "mmse", the sum of mean-square errors. Differentiable.
         """
 
     @abstractmethod

@@ -133,10 +133,7 @@ class Cnn(LearnedBeamformer):
         with torch.no_grad():
             return aligned_start(h, noise_var, self.array)
 
-    def values(
-        self, h: Tensor, noise_var: Tensor, criterion: str = "mser", window: int = 0
-    ) -> list[Tensor]:
-        del window
+    def values(self, h: Tensor, noise_var: Tensor, criterion: str = "mser") -> list[Tensor]:
         check_one_of("criterion", criterion, ("mser", "mmse"))
         beams = self._beams(h, noise_var)
         if criterion == "mmse":

@@ -24,9 +24,15 @@ _NOTHING = 1e-12
 
 
 def flattened(g: Gradient) -> Tensor:
-    """All parts of a gradient or move one after the other, (N, M) reals, F chain by chain."""
+    """All parts of a gradient or move one after the other, (N, M) reals, F chain by chain.
+
+    Where their number is odd, a zero follows: complex numbers need even rows.
+    """
     complex_parts = [torch.view_as_real(x.resolve_conj()) for x in (g.f_bb, g.w_bb)]
-    return torch.cat([x.flatten(1) for x in (*complex_parts, g.f_phase.mT, g.w_phase)], -1)
+    parts = [x.flatten(1) for x in (*complex_parts, g.f_phase.mT, g.w_phase)]
+    if sum(part.shape[1] for part in parts) % 2:
+        parts.append(torch.zeros_like(parts[-1][:, :1]))
+    return torch.cat(parts, -1)
 
 
 def unflattened(flat: Tensor, beams: Beams) -> Gradient:
@@ -34,7 +40,8 @@ def unflattened(flat: Tensor, beams: Beams) -> Gradient:
     shapes = [(*x.shape[1:], 2) for x in (beams.f_bb, beams.w_bb)]
     shapes += [x.shape[1:] for x in (beams.f_rf.mT, beams.w_rf)]
     sizes = [torch.Size(shape).numel() for shape in shapes]
-    parts = [p.unflatten(-1, s) for p, s in zip(flat.split(sizes, -1), shapes, strict=True)]
+    rows = flat[:, : sum(sizes)].split(sizes, -1)
+    parts = [p.unflatten(-1, s) for p, s in zip(rows, shapes, strict=True)]
     f_bb, w_bb = (torch.view_as_complex(part) for part in parts[:2])
     return Gradient(flat[:, 0], parts[2].mT, f_bb, parts[3], w_bb)
 

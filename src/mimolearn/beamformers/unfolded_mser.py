@@ -48,9 +48,6 @@ _DOUBTFUL, _STUCK, _LOUD = -6.0, -2.0, 2.0
 _SUSPECT, _CLEAR = -7.0, 6.0
 _OTHER_SPREADS = (0.3, 1.5)
 
-# Of a channel in training, in medians over channels.
-_LONGEST_GRADIENT = 3.0
-
 STEPS = ("scalar", "matrix", *KINDS)
 
 
@@ -92,7 +89,7 @@ class UnfoldedMser(LearnedBeamformer):
         array: HybridArray | None = None,
         constellation: Constellation | str = "qpsk",
         num_layers: int = 15,
-        steps: str = "scalar",
+        steps: str = "newton-cg",
         offsets: bool = False,
         most_samples: int = 2048,
     ) -> None:
@@ -150,11 +147,9 @@ class UnfoldedMser(LearnedBeamformer):
         assert best is not None
         return best
 
-    def values(
-        self, h: Tensor, noise_var: Tensor, criterion: str = "mser", window: int = 0
-    ) -> list[Tensor]:
+    def values(self, h: Tensor, noise_var: Tensor, criterion: str = "mser") -> list[Tensor]:
         check_one_of("criterion", criterion, ("mser",))
-        return [value for value, _ in self.iterates(h, noise_var, window=window)]
+        return [value for value, _ in self.iterates(h, noise_var)]
 
     def layered_parameters(self) -> list[Tensor]:
         return list(self.parameters())
@@ -169,13 +164,12 @@ class UnfoldedMser(LearnedBeamformer):
         h: Tensor,
         noise_var: Tensor,
         loosened: Tensor | float = 1.0,
-        window: int = 0,
         begin: Beams | None = None,
     ) -> Iterator[tuple[Tensor, Beams]]:
         """ln of the error bound, (N), and beams: of the start, then of each layer.
 
         h: (N, K, Nr, Nt) with all users present, noise_var: (N). loosened: factor of the spread.
-        Differentiable, derivatives reach ``window`` layers back, 0 for all.
+        begin: in place of ``start``. Differentiable.
         """
         streams = h.shape[1] * self.array.num_streams
         samples = samples_for(self.constellation, streams, self.most_samples, h.real.dtype)
@@ -188,10 +182,6 @@ class UnfoldedMser(LearnedBeamformer):
             seen = look(h, beams, noise_var)
             value = log_bound(seen.x, samples)
             yield value, beams
-            if window and layer % window == 0:
-                beams = Beams(*(part.detach() for part in beams))
-                seen = Seen(*(part.detach() for part in seen))
-                motion = motion and [part.detach() for part in motion]
             numbers = self._numbers(layer, value, noise_var)
             wider = _widening(value)
             if newton is None:
@@ -219,10 +209,7 @@ class UnfoldedMser(LearnedBeamformer):
         lowest = _FLAT_BELOW if self.steps in KINDS else -20
         seen = value.detach().clamp(min=lowest) / 5
         features = torch.stack([torch.ones_like(snr), snr, seen], -1)
-        numbers = (features @ self.scalars[layer].to(features.dtype).T).exp()
-        if numbers.requires_grad and len(numbers) > 1:
-            numbers.register_hook(_tempered)
-        return numbers.unbind(-1)
+        return (features @ self.scalars[layer].to(features.dtype).T).exp().unbind(-1)
 
     def _descend(
         self,
@@ -296,17 +283,6 @@ def _first_order(num_layers: int) -> Tensor:
     scalars = torch.zeros(num_layers, len(_FIRST_ORDER), 3)
     scalars[..., 0] = torch.tensor(_FIRST_ORDER).log()
     return scalars
-
-
-def _tempered(gradient: Tensor) -> Tensor:
-    """Gradients by channel, (N, P), none far longer than most: through many of Newton's layers
-    those of a few channels are noise without bound."""
-    length = gradient.norm(dim=-1, keepdim=True)
-    some = length[length > 0]
-    if not len(some):
-        return gradient
-    limit = _LONGEST_GRADIENT * some.median()
-    return gradient * (limit / torch.maximum(length, limit))
 
 
 def _widening(value: Tensor) -> Tensor:

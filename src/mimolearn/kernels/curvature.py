@@ -240,6 +240,7 @@ def kernel() -> Callable[..., None]:
         v_end = 2 * chains * streams
         w_end = v_end + 2 * users * w_chains * d
         f_end = w_end + chains * size
+        u_end = f_end + users * nr * w_chains
         turn = np.empty((2, chains, size), np.float32)
         sent = np.empty((2, streams, size), np.float32)
         moved = np.empty((2, streams, size), np.float32)
@@ -252,10 +253,11 @@ def kernel() -> Callable[..., None]:
             move_v = move[c, :v_end].view(np.complex64).reshape(chains, streams)
             move_w = move[c, v_end:w_end].view(np.complex64).reshape(users, w_chains, d)
             phases = move[c, w_end:f_end]
-            move_u = move[c, f_end:].reshape(users, nr, w_chains)
+            move_u = move[c, f_end:u_end].reshape(users, nr, w_chains)
             out_v = bent[c, :v_end].view(np.complex64).reshape(chains, streams)
             out_w = bent[c, v_end:w_end].view(np.complex64).reshape(users, w_chains, d)
-            out_u = bent[c, f_end:].reshape(users, nr, w_chains)
+            out_u = bent[c, f_end:u_end].reshape(users, nr, w_chains)
+            bent[c, u_end:] = 0.0
             _send(f[c], phases, f_bb[c], move_v, turn, sent)
             _receive(w_rf[c], w_bb[c], move_u, move_w, q)
             for k in range(users):

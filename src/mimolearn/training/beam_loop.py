@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Generator, Tensor
 
 from mimolearn.beamformers import LearnedBeamformer, symbol_error_rate
 from mimolearn.beamformers.trained import load_beamformer
-from mimolearn.training.beam_recipe import BeamRecipe
+from mimolearn.training.beam_recipe import BeamRecipe, Evolution
 from mimolearn.training.data import step_generator
 from mimolearn.training.loop import Run
 from mimolearn.training.recipe import Stage
@@ -18,6 +18,8 @@ from mimolearn.weights import BeamMeasured, read_card
 # Natural logarithm of an error rate below which a channel has nothing more to teach.
 _DEEPEST = -23.0
 _FLOOR = 1e-15
+# Difference of losses beyond which a direction counts no more: a few channels made it.
+_STEEPEST = 0.5
 
 
 class BeamRun(Run):
@@ -40,25 +42,52 @@ class BeamRun(Run):
             levels = levels[step % len(levels) :][:1]
         count = recipe.batch.channels * len(levels)
         h = bank[torch.randint(len(bank), (count,), generator=generator)]
+        if recipe.evolution:
+            return self._evolved(h, levels, recipe.evolution, generator)
         return self._loss(h, levels)
+
+    def _evolved(
+        self, h: Tensor, levels: tuple[float, ...], plan: Evolution, generator: Generator
+    ) -> Tensor:
+        """The loss, with derivatives from differences of it (antithetic evolution strategies)."""
+        parameters = self._detector.layered_parameters()
+        slopes = [torch.zeros_like(p) for p in parameters]
+        with torch.no_grad():
+            value = self._loss(h, levels)
+            for _ in range(plan.directions):
+                ways = [_over_layers(p, generator) for p in parameters]
+                ends = []
+                for sign in (1, -2):
+                    for p, way in zip(parameters, ways, strict=True):
+                        p += sign * plan.deviation * way
+                    ends.append(self._loss(h, levels))
+                for p, way in zip(parameters, ways, strict=True):
+                    p += plan.deviation * way
+                rise = (ends[0] - ends[1]).clamp(-_STEEPEST, _STEEPEST)
+                share = rise / (2 * plan.deviation * plan.directions)
+                for slope, way in zip(slopes, ways, strict=True):
+                    slope += share * way
+        moved = sum(((p - p.detach()) * s).sum() for p, s in zip(parameters, slopes, strict=True))
+        return value + moved
 
     def _loss(self, h: Tensor, levels_db: tuple[float, ...]) -> Tensor:
         """Mean over SNRs, each on a share of the channels of its own."""
         recipe = self._recipe
         noise = torch.tensor([recipe.scenario.noise_var(snr_db) for snr_db in levels_db])
         noise_var = noise.repeat_interleave(len(h) // len(levels_db))
-        values = torch.stack(self._detector.values(h, noise_var, recipe.criterion, recipe.window))
+        values = torch.stack(self._detector.values(h, noise_var, recipe.criterion))
         shares = values.unflatten(1, (len(levels_db), -1)).unbind(1)
         return torch.stack([self._loss_of(share) for share in shares]).mean()
 
     def _loss_of(self, values: Tensor) -> Tensor:
         """values: (layers + 1, N) at one SNR."""
-        best = _level_loss(values.amin(0))
+        share = self._recipe.mean_share
+        best = _level_loss(values.amin(0), share)
         if len(values) == 1:
             return best
-        late = torch.stack([_level_loss(v) for v in values[(len(values) + 1) // 2 :]]).mean()
+        late = torch.stack([_level_loss(v, share) for v in values[(len(values) + 1) // 2 :]]).mean()
         weight = self._recipe.inner_weight
-        return best + weight * late - (1 + weight) * _level_loss(values[0].detach())
+        return best + weight * late - (1 + weight) * _level_loss(values[0].detach(), share)
 
     def _draw_banks(self) -> list[Any]:
         recipe = self._recipe
@@ -149,7 +178,15 @@ def measure_beams(network: LearnedBeamformer, recipe: BeamRecipe) -> tuple[BeamM
     return tuple(found)
 
 
-def _level_loss(value: Tensor) -> Tensor:
-    """Half ln of the mean, half the mean of ln."""
+def _over_layers(parameter: Tensor, generator: Generator) -> Tensor:
+    """A random direction whose layers differ by a trend: (L, ...)."""
+    level, trend = torch.randn(2, *parameter.shape[1:], generator=generator)
+    layers = parameter.shape[0]
+    place = torch.linspace(-0.5, 0.5, layers) if layers > 1 else torch.zeros(1)
+    return level + place.view(-1, *(1,) * (parameter.ndim - 1)) * trend
+
+
+def _level_loss(value: Tensor, mean_share: float) -> Tensor:
+    """Between the mean of ln and ln of the mean."""
     value = value.clamp(min=_DEEPEST)
-    return (value.exp().mean().log() + value.mean()) / 2
+    return mean_share * value.exp().mean().log() + (1 - mean_share) * value.mean()

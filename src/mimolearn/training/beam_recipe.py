@@ -40,6 +40,17 @@ class BeamValidation(PlainModel):
     every: Count = 25
 
 
+class Evolution(PlainModel):
+    """Derivatives by differences in place of automatic ones, which are noise over Newton's layers.
+
+    Each step compares losses at +-``deviation`` along ``directions`` random ones, on the same
+    channels, in which layers differ by no more than a trend.
+    """
+
+    directions: Annotated[Count, Field(le=10_000)] = 8
+    deviation: Annotated[Real, Field(gt=0, le=10)] = 0.1
+
+
 class BeamMeasurement(PlainModel):
     """What the card reports of the finished network: exact error rates at these SNRs."""
 
@@ -53,11 +64,10 @@ class BeamRecipe(PlainModel):
     name: of the weights. network, options: for ``make_beamformer``. scenario: a BeamScenario, in
     TOML also the name of a shipped one. levels_db: the SNRs, see BeamBatch. criterion: "mser"
     or "mmse" (black boxes only). inner_weight: share of the mean over the later half of the layers
-    in a loss that is otherwise that of the best layer. A level's loss is half ln of the mean and
-    half the mean of ln over channels, the first for the few bad channels that own the mean, less
-    the same of the start. window: layers that derivatives reach back, 0 for all; over many of
-    Newton's layers they are noise. frozen_layers: first layers that stay as ``start_from`` made
-    them.
+    in a loss that is otherwise that of the best layer. mean_share: a level's loss is this share of
+    ln of the mean and the rest of the mean of ln over channels, the first for the few bad channels
+    that own the mean, less the same of the start. evolution: see there; networks of layers only.
+    frozen_layers: first layers that stay as ``start_from`` made them.
     """
 
     kind: Literal["beamformer"] = "beamformer"
@@ -68,8 +78,9 @@ class BeamRecipe(PlainModel):
     levels_db: Annotated[tuple[Db, ...], Field(min_length=1)]
     criterion: Literal["mser", "mmse"] = "mser"
     inner_weight: Annotated[Real, Field(ge=0, le=10)] = 0.2
-    window: Annotated[int, Field(ge=0, le=1000, strict=True)] = 0
+    mean_share: Annotated[Real, Field(ge=0, le=1)] = 0.5
     batch: BeamBatch = BeamBatch()
+    evolution: Evolution | None = None
     adam: Adam = Adam(clip_norm=1.0)
     stage: Annotated[tuple[Stage, ...], Field(min_length=1)]
     validation: BeamValidation = BeamValidation()
@@ -85,7 +96,10 @@ class BeamRecipe(PlainModel):
 
     @model_validator(mode="after")
     def _can_be_built(self) -> BeamRecipe:
-        layers = self.build().num_layers
+        network = self.build()
+        layers = network.num_layers
+        if self.evolution and not network.layered_parameters():
+            raise invalid("evolution", "<given>", f"none, since {self.network} has no layers")
         if self.frozen_layers >= layers:
             raise invalid("frozen_layers", self.frozen_layers, f"less than {layers}, all layers")
         for stage in self.stage:

@@ -28,6 +28,7 @@ GAUSSIAN = BeamScenario.shipped("mser-qpsk-gaussian")
 
 GD = "mser-gd:num_iter=500,label=GD"
 SCALAR = "unfolded-mser-qpsk:label=unfolded"
+CHEAP = "unfolded-mser-qpsk-cg:label=unfolded-cg"
 NEWTON = "unfolded-mser-qpsk-gn:label=unfolded-gn"
 MATRIX = "unfolded-mser-qpsk-matrix:label=unfolded-matrix"
 CNN = "cnn-mser-qpsk:label=CNN"

@@ -49,7 +49,9 @@ def _table() -> Table:
     values["training"] = max((card.seconds for card in trained), default=0.0) / 60
     rows.append(("longest training [min]", "", f"{values['training']:.1f}", "5.35 to 162.86"))
     columns = ("(Nt, K, Rr)", "streams a user", "ms a design here", "ms a design in the paper")
-    return Table(columns, tuple(rows), values, "Untrained scalar steps: parameters cost no time.")
+    return Table(
+        columns, tuple(rows), values, "Untrained newton-cg layers: parameters cost no time."
+    )
 
 
 EXPERIMENT = Experiment(
