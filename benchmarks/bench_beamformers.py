@@ -81,7 +81,7 @@ def design_rows(h: Tensor, noise_var: Tensor) -> list[tuple[str, float]]:
     ):
         made = make_beamformer(name, HybridArray(), **options)
         rows.append((f"{name} {options or ''}", seconds(lambda m=made: m(h, noise_var), 1)))
-    for steps in ("scalar", "gauss-newton"):
+    for steps in ("scalar", "newton-cg", "gauss-newton"):
         net = UnfoldedMser(HybridArray(), steps=steps).requires_grad_(False)
         start = seconds(lambda n=net: n.start(h, noise_var))
         whole = seconds(lambda n=net: n(h, noise_var))

@@ -14,6 +14,7 @@ from mimolearn.beamformers.descent import Best, normalised, rms, turned
 from mimolearn.beamformers.gauss_newton import push_forward
 from mimolearn.beamformers.newton_layers import (
     KINDS,
+    NewtonNumbers,
     NewtonPass,
     newton_numbers,
     newton_start,
@@ -52,25 +53,25 @@ STEPS = ("scalar", "matrix", *KINDS)
 
 
 class UnfoldedMser(LearnedBeamformer):
-    """Layers of descent on ln SER with learned steps, momenta and kernel widths.
+    """Layers of descent on ln SER with learned steps and kernel widths.
 
-    Choose it for error rates near those of ``mser-gd`` at a twentieth of its iterations.
+    Choose it for error rates near those of ``mser-gd`` at a tenth of its time.
     From the aligned start, each layer moves V, W and the phases of F and U together, V and W are
     then normalised; the best iterate is kept. steps says how:
     "scalar": d <- m d - a g / rms(g), X <- X + rms(X) d (after Shi et al., eqs. 27 to 30), with
     four steps and momenta a layer. "matrix": times a learned number for each entry, as the paper
-    has it. "newton-cg": Newton's direction by two conjugate gradients with exact products of the
-    Hessian, preconditioned by a learned metric and by what earlier layers saw of it; 11 numbers a
-    layer, and as cheap as the first. "gauss-newton": three of them, preconditioned by
-    ``gauss_newton`` as well, and the best of three multiples.
+    has it. "newton-cg": Newton's direction by three conjugate gradients with exact products of the
+    Hessian, preconditioned by a learned metric and by what earlier layers saw of the Hessian; 11
+    numbers a layer. "gauss-newton": preconditioned by ``gauss_newton`` as well, whose matrix serves
+    three layers, and the best of three multiples; three times the time.
     Newton's layers have a kernel that is wide in the first layers where the error rate is high for
     the noise there is; the few channels where it stays so pass the layers again, under a narrower
-    and a wider one. Every number depends on the layer, and through two slopes on the noise level
-    and on ln SER so far: one network serves a range of SNRs.
+    and a wider one, and once more from the best of these. Every number depends on the layer, and
+    through two slopes on the noise level and on ln SER so far: one network serves a range of SNRs.
     offsets: the paper's O, added in each layer, 0 at the start.
     Differences: step sizes in units of each part's size instead of absolute ones; momentum; the
-    true kernel width sigma ||q|| / sqrt(2) times a learned factor; automatic differentiation in
-    place of the appendix.
+    true kernel width sigma ||q|| / sqrt(2) times a learned factor; automatic differentiation, or
+    evolution for Newton's layers, in place of the appendix.
     most_samples: symbol vectors averaged over, all of them where there are no more.
     Cost: num_layers times S products of 2S x most_samples and the beams' own. Users and antennas
     fewer than the array's leave the unused rows of matrices and offsets aside.
@@ -183,21 +184,14 @@ class UnfoldedMser(LearnedBeamformer):
             value = log_bound(seen.x, samples)
             yield value, beams
             numbers = self._numbers(layer, value, noise_var)
-            wider = _widening(value)
             if newton is None:
                 place = layer, beams, noise_var, seen
-                motion = self._descend(*place, samples, motion, numbers, wider)
+                motion = self._descend(*place, samples, motion, numbers, _widening(value))
             else:
                 learned = newton_numbers(self.steps, numbers)
-                wider = wider * _loosening(seen, value.detach(), learned.spread * loosened)
-                learned = learned._replace(width=learned.width * wider)
-                found, gains = newton.direction(layer, beams, seen, learned)
-                moves = _scaled([getattr(found, name) for name in _PARTS], -learned.step)
-                gains, reach = gains * learned.step[:, None, None], learned.reach * learned.width
-                if hasattr(self, "offsets"):
-                    moves = self._with_offsets(layer, moves)
-                    gains = _gains(beams, seen, moves)
-                motion = self._limited(moves, gains, reach)
+                spread = learned.spread * loosened
+                width = learned.width * _widening(value) * _loosening(seen, value, spread)
+                motion = self._newton(layer, newton, beams, seen, learned._replace(width=width))
                 if KINDS[self.steps].scales:
                     motion = _scaled(motion, self._best_scale(h, noise_var, beams, motion, samples))
             beams = _moved(beams, motion)
@@ -242,6 +236,18 @@ class UnfoldedMser(LearnedBeamformer):
             moves.append(move)
         moves = self._with_offsets(layer, moves)
         return self._limited(moves, _gains(beams, seen, moves), reach * width)
+
+    def _newton(
+        self, layer: int, newton: NewtonPass, beams: Beams, seen: Seen, learned: NewtonNumbers
+    ) -> list[Tensor]:
+        """A step in Newton's direction."""
+        found, gains = newton.direction(layer, beams, seen, learned)
+        moves = _scaled([getattr(found, name) for name in _PARTS], -learned.step)
+        gains = gains * learned.step[:, None, None]
+        if hasattr(self, "offsets"):
+            moves = self._with_offsets(layer, moves)
+            gains = _gains(beams, seen, moves)
+        return self._limited(moves, gains, learned.reach * learned.width)
 
     def _with_offsets(self, layer: int, moves: list[Tensor]) -> list[Tensor]:
         if not hasattr(self, "offsets"):
@@ -298,7 +304,7 @@ def _loosening(seen: Seen, value: Tensor, spread: Tensor) -> Tensor:
     vanish. Such a channel starts at the kernel of louder noise; ``spread``, the exponent, falls
     from layer to layer.
     """
-    doubt = ((value - _DOUBTFUL) / (_STUCK - _DOUBTFUL)).clamp(0, 1)
+    doubt = ((value.detach() - _DOUBTFUL) / (_STUCK - _DOUBTFUL)).clamp(0, 1)
     return (_rms_gain(seen) / _LOUD).clamp(min=1.0).pow(spread * doubt)
 
 
