@@ -156,19 +156,27 @@ def curvature_product(c: Curvature, move: Gradient) -> tuple[Gradient, Tensor]:
     return Gradient(move.value, f_phase, f_bb, w_phase, w_bb), by_move
 
 
-def flat_product(c: Curvature) -> Callable[[Tensor], tuple[Tensor, Tensor]]:
-    """``curvature_product`` of flat moves, by a compiled kernel where one serves."""
+def flat_product(c: Curvature, rows: Tensor) -> Callable[[Tensor], tuple[Tensor, Tensor]]:
+    """``curvature_product`` of flat moves, by a compiled kernel where one serves.
+
+    rows: ``antenna_rows`` of H.
+    """
     if serves(c):
         # Here, because compilers are slow to import.
         from mimolearn.kernels.curvature import prepared, product
 
-        return functools.partial(product, prepared(c))
+        return functools.partial(product, prepared(c, rows))
 
     def in_torch(move: Tensor) -> tuple[Tensor, Tensor]:
         bent, gains = curvature_product(c, unflattened(move, c.beams))
         return flattened(bent), gains
 
     return in_torch
+
+
+def antenna_rows(h: Tensor) -> Tensor:
+    """(N, K, Nr, Nt) complex as planes of rows over transmit antennas, (N, 2, K Nr, Nt) reals."""
+    return torch.stack([h.real.flatten(1, 2), h.imag.flatten(1, 2)], 1)
 
 
 def serves(c: Curvature) -> bool:

@@ -14,6 +14,7 @@ from mimolearn.beamformers.gauss_newton import Knobs, factored, metric_at
 from mimolearn.beamformers.newton import (
     Pair,
     Product,
+    antenna_rows,
     derivatives_at,
     flat_product,
     flattened,
@@ -112,13 +113,14 @@ class NewtonPass:
 
     def __init__(self, steps: str, h: Tensor, noise_var: Tensor, samples: Samples) -> None:
         self._kind = KINDS[steps]
-        self._h, self._adjoint = h, h.mH.resolve_conj()
+        self._h, self._adjoint, self._rows = h, h.mH.resolve_conj(), antenna_rows(h)
         self._noise_var, self._samples = noise_var, samples
         self._pairs: list[Pair] = []
         self._first: Product | None = None
+        self._passed = 0
 
     def direction(
-        self, layer: int, beams: Beams, seen: Seen, numbers: NewtonNumbers
+        self, beams: Beams, seen: Seen, numbers: NewtonNumbers
     ) -> tuple[Gradient, Tensor]:
         """Newton's direction of ln SER under the layer's kernel, truncated, and J times it."""
         kind, width = self._kind, numbers.width[:, None, None]
@@ -126,16 +128,17 @@ class NewtonPass:
         by_x, hessian = by_x / width, hessian / width.square().unsqueeze(-1)
         at = self._h, self._adjoint, beams, seen
         gradient, curvature = derivatives_at(*at, by_x, hessian, numbers.bend)
-        if layer % kind.every == 0 and kind.coupled:
+        if self._passed % kind.every == 0 and kind.coupled:
             near = factored(beams, self._noise_var, seen, by_x, hessian, numbers.knobs)
             self._first = _flat_product(near.solve, beams)
-        elif layer % kind.every == 0:
+        elif self._passed % kind.every == 0:
             metric = metric_at(beams, power_price(seen, by_x).clamp(min=1.0), numbers.knobs)
             self._first = _flat_product(functools.partial(metric.solve, beams.f_rf), beams)
         assert self._first is not None
+        self._passed += 1
         inverse = with_pairs(self._pairs, self._first)
         found = truncated_newton(
-            flattened(gradient), flat_product(curvature), inverse, kind.iterations
+            flattened(gradient), flat_product(curvature, self._rows), inverse, kind.iterations
         )
         # Derivatives through products of earlier layers are noise.
         self._pairs = [*self._pairs, *(pair.detached() for pair in found.pairs)][-kind.pairs :]

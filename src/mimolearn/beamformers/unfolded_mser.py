@@ -44,10 +44,9 @@ _DEEP = -5.0
 # ln SER above which a channel may be stuck, where it surely is, and rms decision gain of a channel
 # whose noise alone is kernel enough.
 _DOUBTFUL, _STUCK, _LOUD = -6.0, -2.0, 2.0
-# ln SER and rms decision gain above which a finished channel is tried again, with these factors of
-# the spread: where the error rate stays high for the noise there is, another path ends elsewhere.
+# ln SER and rms decision gain above which a finished channel passes the layers once more: where the
+# error rate stays high for the noise there is, its way is longer.
 _SUSPECT, _CLEAR = -7.0, 6.0
-_OTHER_SPREADS = (0.3, 1.5)
 
 STEPS = ("scalar", "matrix", *KINDS)
 
@@ -65,9 +64,9 @@ class UnfoldedMser(LearnedBeamformer):
     numbers a layer. "gauss-newton": preconditioned by ``gauss_newton`` as well, whose matrix serves
     three layers, and the best of three multiples; three times the time.
     Newton's layers have a kernel that is wide in the first layers where the error rate is high for
-    the noise there is; the few channels where it stays so pass the layers again, under a narrower
-    and a wider one, and once more from the best of these. Every number depends on the layer, and
-    through two slopes on the noise level and on ln SER so far: one network serves a range of SNRs.
+    the noise there is; the few channels where it stays so pass the layers once more, from where
+    they ended and under the narrow one. Every number depends on the layer, and through two slopes
+    on the noise level and on ln SER so far: one network serves a range of SNRs.
     offsets: the paper's O, added in each layer, 0 at the start.
     Differences: step sizes in units of each part's size instead of absolute ones; momentum; the
     true kernel width sigma ||q|| / sqrt(2) times a learned factor; automatic differentiation, or
@@ -117,33 +116,27 @@ class UnfoldedMser(LearnedBeamformer):
         }
 
     def _design(self, h: Tensor, noise_var: Tensor) -> Beams:
-        with torch.no_grad():
+        with torch.inference_mode():
             best = self._best(h, noise_var, torch.ones_like(noise_var))
-            if self.steps not in KINDS:
-                return best.beams
-            gain = _rms_gain(look(h, best.beams, noise_var))
-            again = ((best.value > _SUSPECT) & (gain > _CLEAR)).nonzero().squeeze(-1)
-            if len(again):
-                best = self._best_again(h, noise_var, best, again)
-        return best.beams
+            if self.steps in KINDS:
+                best = self._longer_ways(h, noise_var, best)
+        # Copies, which derivatives may be taken of.
+        return Beams(*(part.clone() for part in best.beams))
 
-    def _best_again(self, h: Tensor, noise_var: Tensor, best: Best, again: Tensor) -> Best:
-        """Other paths for these channels, and one more from the best that any of them found."""
-        tries = len(_OTHER_SPREADS)
-        rows = again.repeat(tries)
-        spreads = noise_var.new_tensor(_OTHER_SPREADS).repeat_interleave(len(again))
-        found = self._best(h[rows], noise_var[rows], spreads)
-        for part in zip(*(x.chunk(tries) for x in (found.value, *found.beams)), strict=True):
-            best = best.improved(*_in_rows(best, again, part))
+    def _longer_ways(self, h: Tensor, noise_var: Tensor, best: Best) -> Best:
+        gain = _rms_gain(look(h, best.beams, noise_var))
+        again = ((best.value > _SUSPECT) & (gain > _CLEAR)).nonzero().squeeze(-1)
+        if not len(again):
+            return best
         begin = Beams(*(part[again] for part in best.beams))
         found = self._best(h[again], noise_var[again], torch.zeros_like(again), begin)
-        return best.improved(*_in_rows(best, again, (found.value, *found.beams)))
+        return best.improved(*_in_rows(best, again, found))
 
     def _best(
         self, h: Tensor, noise_var: Tensor, loosened: Tensor, begin: Beams | None = None
     ) -> Best:
         best = None
-        for value, beams in self.iterates(h, noise_var, loosened, begin=begin):
+        for value, beams in self.iterates(h, noise_var, loosened, begin):
             best = Best(value, beams) if best is None else best.improved(value, beams)
         assert best is not None
         return best
@@ -241,7 +234,7 @@ class UnfoldedMser(LearnedBeamformer):
         self, layer: int, newton: NewtonPass, beams: Beams, seen: Seen, learned: NewtonNumbers
     ) -> list[Tensor]:
         """A step in Newton's direction."""
-        found, gains = newton.direction(layer, beams, seen, learned)
+        found, gains = newton.direction(beams, seen, learned)
         moves = _scaled([getattr(found, name) for name in _PARTS], -learned.step)
         gains = gains * learned.step[:, None, None]
         if hasattr(self, "offsets"):
@@ -313,11 +306,11 @@ def _rms_gain(seen: Seen) -> Tensor:
     return seen.x.detach().square().sum(-1).mean(-1).sqrt() * math.sqrt(0.5)
 
 
-def _in_rows(best: Best, rows: Tensor, found: tuple[Tensor, ...]) -> Best:
-    """``best`` with what was found, value and beams, in these rows."""
-    old = (best.value, *best.beams)
-    value, *parts = (a.index_copy(0, rows, b) for a, b in zip(old, found, strict=True))
-    return Best(value, Beams(*parts))
+def _in_rows(best: Best, rows: Tensor, found: Best) -> Best:
+    """``best`` with what was found in these rows."""
+    parts = zip((best.value, *best.beams), (found.value, *found.beams), strict=True)
+    value, *beams = (a.index_copy(0, rows, b) for a, b in parts)
+    return Best(value, Beams(*beams))
 
 
 def _moved(beams: Beams, moves: list[Tensor]) -> Beams:

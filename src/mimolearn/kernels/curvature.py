@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mimolearn.kernels.compile import compiled, inlined, source_stamp
+from mimolearn.kernels.compile import compiled, source_stamp, uncounted
 from mimolearn.kernels.door import LANES, in_threads, plain
 from mimolearn.kernels.simd import fma, fnma, lane_sum, splat
 from mimolearn.kernels.simd_memory import load, store
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from mimolearn.beamformers.newton import Curvature
 
 
-@inlined
+@uncounted
 def _madd(re, im, c, x_re, x_im):
     """(re, im) + c x for a complex number c."""
     c_re, c_im = splat(c.real), splat(c.imag)
@@ -32,58 +32,72 @@ def _madd(re, im, c, x_re, x_im):
     return re, fma(c_im, x_re, fma(c_re, x_im, im))
 
 
-@inlined
-def _row(planes, row, n):
-    return load(planes[0, row], n), load(planes[1, row], n)
+@uncounted
+def _row(planes, at, half):
+    """16 complex numbers from ``at`` on; imaginary parts lie ``half`` behind."""
+    return load(planes, at), load(planes, at + half)
 
 
-@inlined
-def _dot(a, i, b, j, size):
-    """sum of a b over antennas."""
+@uncounted
+def _dot(a, i, a_half, b, j, b_half, size):
+    """sum of a b over antennas, rows that begin at i and j."""
     re, im = splat(np.float32(0.0)), splat(np.float32(0.0))
     for n in range(0, size, 16):
-        a_re, a_im = _row(a, i, n)
-        b_re, b_im = _row(b, j, n)
+        a_re, a_im = _row(a, i + n, a_half)
+        b_re, b_im = _row(b, j + n, b_half)
         re = fnma(a_im, b_im, fma(a_re, b_re, re))
         im = fma(a_re, b_im, fma(a_im, b_re, im))
     return complex(lane_sum(re), lane_sum(im))
 
 
-@inlined
-def _conj_dot(a, i, b, j, size):
-    """sum of conj(a) b over antennas."""
+@uncounted
+def _conj_dot(a, i, a_half, b, j, b_half, size):
+    """sum of conj(a) b over antennas, rows that begin at i and j."""
     re, im = splat(np.float32(0.0)), splat(np.float32(0.0))
     for n in range(0, size, 16):
-        a_re, a_im = _row(a, i, n)
-        b_re, b_im = _row(b, j, n)
+        a_re, a_im = _row(a, i + n, a_half)
+        b_re, b_im = _row(b, j + n, b_half)
         re = fma(a_im, b_im, fma(a_re, b_re, re))
         im = fnma(a_im, b_re, fma(a_re, b_im, im))
     return complex(lane_sum(re), lane_sum(im))
 
 
-@inlined
-def _send(f, phases, f_bb, move_v, turn, sent):
+@uncounted
+def _send(f, phases, f_bb, move_v, size, turn, sent):
     """turn = j a F, row by row, and sent = turn V + F dV."""
-    chains, size = f.shape[1], f.shape[2]
-    for r in range(chains):
-        for n in range(0, size, 16):
-            f_re, f_im = _row(f, r, n)
-            a = load(phases, r * size + n)
-            store(turn[0, r], n, splat(np.float32(0.0)) - a * f_im)
-            store(turn[1, r], n, a * f_re)
-    for s in range(sent.shape[1]):
+    chains, streams = f_bb.shape
+    half, end = chains * size, streams * size
+    for n in range(0, half, 16):
+        f_re, f_im = _row(f, n, half)
+        a = load(phases, n)
+        store(turn, n, splat(np.float32(0.0)) - a * f_im)
+        store(turn, half + n, a * f_re)
+    for s in range(streams):
         for n in range(0, size, 16):
             re, im = splat(np.float32(0.0)), splat(np.float32(0.0))
             for r in range(chains):
-                t_re, t_im = _row(turn, r, n)
+                t_re, t_im = _row(turn, r * size + n, half)
                 re, im = _madd(re, im, f_bb[r, s], t_re, t_im)
-                f_re, f_im = _row(f, r, n)
+                f_re, f_im = _row(f, r * size + n, half)
                 re, im = _madd(re, im, move_v[r, s], f_re, f_im)
-            store(sent[0, s], n, re)
-            store(sent[1, s], n, im)
+            store(sent, s * size + n, re)
+            store(sent, end + s * size + n, im)
 
 
-@inlined
+@uncounted
+def _heard(h, sent, size, received):
+    """received = H sent."""
+    users, nr, streams = received.shape
+    for k in range(users):
+        for m in range(nr):
+            row = (k * nr + m) * size
+            for s in range(streams):
+                received[k, m, s] = _dot(
+                    h, row, users * nr * size, sent, s * size, streams * size, size
+                )
+
+
+@uncounted
 def _receive(w_rf, w_bb, move_u, move_w, q):
     """q = j b U W + U dW, user by user."""
     for k in range(q.shape[0]):
@@ -96,102 +110,112 @@ def _receive(w_rf, w_bb, move_u, move_w, q):
                 q[k, m, d] = total
 
 
-@inlined
+@uncounted
 def _gains(own_q, q, own_received, received, noise, norms, x, sizes, by_move, grown):
     """by_move: what the move does to x; grown: growth of ||q|| relative to itself."""
+    # Sums run over rows, so that those of neighbouring columns do not wait for one another.
     users, nr, d, streams = sizes
     for k in range(users):
         for i in range(d):
             at = k * d + i
             growth = np.float32(0.0)
+            for j in range(streams):
+                by_move[at, j] = by_move[at, streams + j] = np.float32(0.0)
             for m in range(nr):
                 a, b = own_q[k, m, i], q[k, m, i]
                 growth += a.real * b.real + a.imag * b.imag
+                for j in range(streams):
+                    r, o = received[k, m, j], own_received[k, m, j]
+                    re = a.real * r.real + a.imag * r.imag + b.real * o.real + b.imag * o.imag
+                    im = a.real * r.imag - a.imag * r.real + b.real * o.imag - b.imag * o.real
+                    by_move[at, j] += re
+                    by_move[at, streams + j] -= im
             growth = growth / norms[at]
             grown[at] = growth
-            for j in range(streams):
-                total = complex(np.float32(0.0), np.float32(0.0))
-                for m in range(nr):
-                    total += own_q[k, m, i].conjugate() * received[k, m, j]
-                    total += q[k, m, i].conjugate() * own_received[k, m, j]
-                total = total / noise[at]
-                by_move[at, j] = total.real - x[at, j] * growth
-                by_move[at, streams + j] = -total.imag - x[at, streams + j] * growth
+            inverse = np.float32(1.0) / noise[at]
+            for j in range(2 * streams):
+                by_move[at, j] = by_move[at, j] * inverse - x[at, j] * growth
 
 
-@inlined
-def _bend(hessian, by_move, x, by_x, noise, norms, lost, grown, own_by_gain, by_gain, by_lost):
-    """Derivatives of by_gain and of lost along the move."""
+@uncounted
+def _bend(hessian, by_move, x, by_x, noise, norms, lost, grown, own_by_gain, by_gain, by_lost, row):
+    """Derivatives of by_gain and of lost along the move; hessian is symmetric."""
     streams = x.shape[0]
     for i in range(streams):
+        for a in range(2 * streams):
+            row[a] = np.float32(0.0)
+        for b in range(2 * streams):
+            moved = by_move[i, b]
+            for a in range(2 * streams):
+                row[a] += hessian[i, b, a] * moved
         change = np.float32(0.0)
         for a in range(2 * streams):
-            total = np.float32(0.0)
-            for b in range(2 * streams):
-                total += hessian[i, a, b] * by_move[i, b]
-            change += total * x[i, a] + by_x[i, a] * by_move[i, a]
-            if a < streams:
-                by_gain[i, a] = complex(total, np.float32(0.0))
-            else:
-                by_gain[i, a - streams] += complex(np.float32(0.0), -total)
+            change += row[a] * x[i, a] + by_x[i, a] * by_move[i, a]
         by_lost[i] = change / norms[i] - np.float32(2.0) * lost[i] * grown[i]
+        inverse = np.float32(1.0) / noise[i]
         for j in range(streams):
-            by_gain[i, j] = by_gain[i, j] / noise[i] - own_by_gain[i, j] * grown[i]
+            bent = complex(row[j] * inverse, -row[streams + j] * inverse)
+            by_gain[i, j] = bent - own_by_gain[i, j] * grown[i]
 
 
-@inlined
-def _through(h, q, e, own_by_gain, by_gain, price, sent, moved, through):
+@uncounted
+def _through(h, q, e, own_by_gain, by_gain, price, sent, size, moved, through):
     """moved = H^H dq, then the derivative of T: moved g + E dg + price dP."""
     users, nr, d = q.shape
-    streams, size = e.shape[1], e.shape[2]
+    streams = users * d
+    half, end = users * nr * size, streams * size
     for k in range(users):
         for i in range(d):
+            at = (k * d + i) * size
             for n in range(0, size, 16):
                 re, im = splat(np.float32(0.0)), splat(np.float32(0.0))
                 for m in range(nr):
-                    h_re, h_im = _row(h, k * nr + m, n)
+                    h_re, h_im = _row(h, (k * nr + m) * size + n, half)
                     c_re, c_im = splat(q[k, m, i].real), splat(q[k, m, i].imag)
                     re = fma(c_im, h_im, fma(c_re, h_re, re))
                     im = fnma(c_re, h_im, fma(c_im, h_re, im))
-                store(moved[0, k * d + i], n, re)
-                store(moved[1, k * d + i], n, im)
+                store(moved, at + n, re)
+                store(moved, end + at + n, im)
     wide = splat(price)
     for s in range(streams):
         for n in range(0, size, 16):
-            p_re, p_im = _row(sent, s, n)
+            p_re, p_im = _row(sent, s * size + n, end)
             re, im = p_re * wide, p_im * wide
             for i in range(streams):
-                m_re, m_im = _row(moved, i, n)
+                m_re, m_im = _row(moved, i * size + n, end)
                 re, im = _madd(re, im, own_by_gain[i, s], m_re, m_im)
-                e_re, e_im = _row(e, i, n)
+                e_re, e_im = _row(e, i * size + n, end)
                 re, im = _madd(re, im, by_gain[i, s], e_re, e_im)
-            store(through[0, s], n, re)
-            store(through[1, s], n, im)
+            store(through, s * size + n, re)
+            store(through, end + s * size + n, im)
 
 
-@inlined
-def _by_sender(f, turn, phases, radial, f_bb, move_v, own_through, through, out_v, out_f):
+@uncounted
+def _by_sender(f, turn, phases, radial, f_bb, move_v, own_through, through, size, out_v, out_f):
     """Derivatives by V, to out_v (Rt, S), and by the phases of F, to out_f."""
-    chains, streams, size = f.shape[1], through.shape[1], f.shape[2]
+    chains, streams = f_bb.shape
+    half, end = chains * size, streams * size
     for r in range(chains):
+        row = r * size
         for s in range(streams):
-            total = _conj_dot(f, r, through, s, size)
-            out_v[r, s] = total + _conj_dot(turn, r, own_through, s, size)
-        for n in range(0, size, 16):
+            total = _conj_dot(f, row, half, through, s * size, end, size)
+            total += _conj_dot(turn, row, half, own_through, s * size, end, size)
+            out_v[r, s] = total
+        for n in range(row, row + size, 16):
             re, im = splat(np.float32(0.0)), splat(np.float32(0.0))
             for s in range(streams):
-                t_re, t_im = _row(through, s, n)
+                at = s * size + n - row
+                t_re, t_im = _row(through, at, end)
                 re, im = _madd(re, im, f_bb[r, s].conjugate(), t_re, t_im)
-                o_re, o_im = _row(own_through, s, n)
+                o_re, o_im = _row(own_through, at, end)
                 re, im = _madd(re, im, move_v[r, s].conjugate(), o_re, o_im)
-            f_re, f_im = _row(f, r, n)
+            f_re, f_im = _row(f, n, half)
             # -Im(conj(by F) F) - radial a
             found = fnma(re, f_im, im * f_re)
-            found = fnma(load(radial[r], n), load(phases, r * size + n), found)
-            store(out_f, r * size + n, found)
+            store(out_f, n, fnma(load(radial, n), load(phases, n), found))
 
 
-@inlined
+@uncounted
 def _by_receiver(c, q, received, grown_lost, by_gain, moves, out_w, out_u):
     """Derivatives by W (K, Rr, D) and by the phases of U (K, Nr, Rr)."""
     w_rf, w_bb, own_q, own_received, own_by_gain, own_by_q, radial, lost = c
@@ -236,19 +260,20 @@ def kernel() -> Callable[..., None]:
         _ = stamp
         users, nr, w_chains = w_rf.shape[1:]
         chains, streams = f_bb.shape[1:]
-        d, size = w_bb.shape[3], f.shape[3]
+        d, size = w_bb.shape[3], radial.shape[1] // chains
         v_end = 2 * chains * streams
         w_end = v_end + 2 * users * w_chains * d
         f_end = w_end + chains * size
         u_end = f_end + users * nr * w_chains
-        turn = np.empty((2, chains, size), np.float32)
-        sent = np.empty((2, streams, size), np.float32)
-        moved = np.empty((2, streams, size), np.float32)
-        through = np.empty((2, streams, size), np.float32)
+        turn = np.empty(2 * chains * size, np.float32)
+        sent = np.empty(2 * streams * size, np.float32)
+        moved = np.empty(2 * streams * size, np.float32)
+        through = np.empty(2 * streams * size, np.float32)
         q = np.empty((users, nr, d), np.complex64)
         received = np.empty((users, nr, streams), np.complex64)
         by_gain = np.empty((streams, streams), np.complex64)
         grown, by_lost = np.empty(streams, np.float32), np.empty(streams, np.float32)
+        row = np.empty(2 * streams, np.float32)
         for c in range(first, min(last, len(move))):
             move_v = move[c, :v_end].view(np.complex64).reshape(chains, streams)
             move_w = move[c, v_end:w_end].view(np.complex64).reshape(users, w_chains, d)
@@ -258,12 +283,9 @@ def kernel() -> Callable[..., None]:
             out_w = bent[c, v_end:w_end].view(np.complex64).reshape(users, w_chains, d)
             out_u = bent[c, f_end:u_end].reshape(users, nr, w_chains)
             bent[c, u_end:] = 0.0
-            _send(f[c], phases, f_bb[c], move_v, turn, sent)
+            _send(f[c], phases, f_bb[c], move_v, size, turn, sent)
             _receive(w_rf[c], w_bb[c], move_u, move_w, q)
-            for k in range(users):
-                for m in range(nr):
-                    for s in range(streams):
-                        received[k, m, s] = _dot(h[c], k * nr + m, sent, s, size)
+            _heard(h[c], sent, size, received)
             sizes = users, nr, d, streams
             _gains(
                 own_q[c], q, own_received[c], received, noise[c], norms[c], x[c], sizes,
@@ -271,12 +293,12 @@ def kernel() -> Callable[..., None]:
             )  # fmt: skip
             _bend(
                 hessian[c], gains[c], x[c], by_x[c], noise[c], norms[c], lost[c], grown,
-                own_by_gain[c], by_gain, by_lost,
+                own_by_gain[c], by_gain, by_lost, row,
             )  # fmt: skip
-            _through(h[c], q, e[c], own_by_gain[c], by_gain, price[c], sent, moved, through)
+            _through(h[c], q, e[c], own_by_gain[c], by_gain, price[c], sent, size, moved, through)
             _by_sender(
-                f[c], turn, phases, radial[c], f_bb[c], move_v, t[c], through, out_v,
-                bent[c, w_end:f_end],
+                f[c], turn, phases, radial[c], f_bb[c], move_v, t[c], through, size,
+                out_v, bent[c, w_end:f_end],
             )  # fmt: skip
             shared = (
                 w_rf[c], w_bb[c], own_q[c], own_received[c], own_by_gain[c], own_by_q[c],
@@ -286,25 +308,26 @@ def kernel() -> Callable[..., None]:
 
     four, three, rows = "float32[:,:,:,::1]", "float32[:,:,::1]", "float32[:,::1]"
     wide, narrow = "complex64[:,:,:,::1]", "complex64[:,:,::1]"
-    planes = [four] * 4 + [three]
+    planes = [rows] * 5
     small = [narrow, wide, wide, wide, wide, narrow, wide]
     real = [four, three, three, four, rows, rows, rows, "float32[::1]"]
     kinds = [*planes, *small, *real, rows, rows, three, "int64", "int64"]
     return compiled(f"void({', '.join(kinds)})", curvature_product)
 
 
-def as_planes(x: Tensor) -> Tensor:
+def _as_planes(x: Tensor) -> Tensor:
     """(N, A, R) complex as (N, 2, R, A) reals."""
     return torch.stack([x.real.mT, x.imag.mT], 1)
 
 
-def prepared(c: Curvature) -> tuple[np.ndarray, ...]:
-    """What ``product`` needs of a place, laid out; ``c.h_adjoint`` apart, once a place."""
+def prepared(c: Curvature, rows: Tensor) -> tuple[np.ndarray, ...]:
+    """What ``product`` needs of a place, laid out. rows: H in planes, (N, 2, K Nr, Nt)."""
     beams, seen = c.beams, c.seen
-    planes = [as_planes(x) for x in (c.h.flatten(1, 2).mT, beams.f_rf, seen.e, c.through)]
+    planes = rows, *(_as_planes(x) for x in (beams.f_rf, seen.e, c.through))
     small = beams.f_bb, beams.w_rf, beams.w_bb, seen.q, seen.received, c.by_gain, c.by_q
     real = c.w_radial, c.x, c.by_x, c.hessian, seen.noise, c.norms, c.lost, c.price
-    return tuple(plain(x).numpy() for x in (*planes, c.f_radial.mT, *small, *real))
+    flat = [plain(x).flatten(1) for x in (*planes, c.f_radial.mT)]
+    return tuple(plain(x).numpy() for x in (*flat, *small, *real))
 
 
 def product(place: tuple[np.ndarray, ...], move: Tensor) -> tuple[Tensor, Tensor]:

@@ -1,6 +1,7 @@
 """Table I: error rate against SNR for descent, CNN and the unfolded network."""
 
 from mimolearn.experiments.beam_panel import BeamPanel
+from mimolearn.experiments.effort import Effort
 from mimolearn.experiments.experiment import Experiment, Statement, within
 from mimolearn.experiments.mser.setting import (
     CHANNEL_NOTE,
@@ -42,6 +43,7 @@ EXPERIMENT = Experiment(
             ),
             snr_db=SNRS,
             quick_snr_db=QUICK,
+            channels=Effort(64, 512, 2048),
         ),
     ),
     statements=(
