@@ -83,6 +83,15 @@ def test_ratios_come_from_common_channels_and_frontiers_need_times():
     assert result.to_dict()["curves"][0]["points"][0]["ser"] > 0
 
 
+def test_intervals_hold_the_mean_where_one_channel_makes_all_of_it():
+    for worst in (1e-3, 1e-7, 1e-12, 1e-40, 1e-300):
+        rates = np.zeros(64)
+        rates[5] = worst
+        point = BeamPoint(20.0, rates)
+        low, high = point.interval()
+        assert 0 <= low <= point.mean <= high < 0.2
+
+
 def test_intervals_allow_for_channels_that_have_not_come_up():
     point = BeamPoint(0.0, np.array([0.2] + [1e-9] * 99))
     low, high = point.interval()

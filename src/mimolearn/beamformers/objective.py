@@ -84,7 +84,7 @@ def bound_and_curvature(x: Tensor, samples: Samples) -> tuple[Tensor, Tensor, Te
     """
     tails, slopes, curves = _sums(x, samples, slopes=True, curves=True)
     value, scale = _log_mean(tails, samples)
-    place = _natural_places(x.shape[1]).expand(*curves.shape[:2], -1)
+    place = _natural_places(x.shape[1]).to(x.device).expand(*curves.shape[:2], -1)
     hessian = (curves * scale).gather(-1, place)
     return value, slopes * -scale, hessian.unflatten(-1, (x.shape[-1], -1))
 

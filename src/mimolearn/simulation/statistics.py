@@ -109,7 +109,9 @@ def clustered_interval(
         return Interval(low, high * share)
     shrink = _t_shrink(trials, channels, confidence)
     effective = _effective(total, squares, channels, trials_per_channel) * shrink
-    low = jeffreys(total / trials * effective, effective, confidence).low
+    rate = total / trials
+    # Of rates, not counts, the effective count may be next to nothing, and Jeffreys' end above it.
+    low = min(jeffreys(rate * effective, effective, confidence).low, rate)
     half = float(errors.max()) / 2
     total, squares = total + half, squares + 2 * half**2
     if total >= trials:
