@@ -163,9 +163,13 @@ def flat_product(c: Curvature, rows: Tensor) -> Callable[[Tensor], tuple[Tensor,
     """
     if serves(c):
         # Here, because compilers are slow to import.
-        from mimolearn.kernels.curvature import prepared, product
+        from mimolearn.kernels.curvature import as_place, product
 
-        return functools.partial(product, prepared(c, rows))
+        beams, seen = c.beams, c.seen
+        planes = rows, *(_as_planes(x) for x in (beams.f_rf, seen.e, c.through)), c.f_radial.mT
+        small = beams.f_bb, beams.w_rf, beams.w_bb, seen.q, seen.received, c.by_gain, c.by_q
+        real = c.w_radial, c.x, c.by_x, c.hessian, seen.noise, c.norms, c.lost, c.price
+        return functools.partial(product, as_place(*planes, *small, *real))
 
     def in_torch(move: Tensor) -> tuple[Tensor, Tensor]:
         bent, gains = curvature_product(c, unflattened(move, c.beams))
@@ -177,6 +181,11 @@ def flat_product(c: Curvature, rows: Tensor) -> Callable[[Tensor], tuple[Tensor,
 def antenna_rows(h: Tensor) -> Tensor:
     """(N, K, Nr, Nt) complex as planes of rows over transmit antennas, (N, 2, K Nr, Nt) reals."""
     return torch.stack([h.real.flatten(1, 2), h.imag.flatten(1, 2)], 1)
+
+
+def _as_planes(x: Tensor) -> Tensor:
+    """(N, Nt, R) complex as (N, 2, R, Nt) reals."""
+    return torch.stack([x.real.mT, x.imag.mT], 1)
 
 
 def serves(c: Curvature) -> bool:

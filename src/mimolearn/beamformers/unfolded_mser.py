@@ -116,12 +116,11 @@ class UnfoldedMser(LearnedBeamformer):
         }
 
     def _design(self, h: Tensor, noise_var: Tensor) -> Beams:
-        with torch.inference_mode():
+        with torch.no_grad():
             best = self._best(h, noise_var, torch.ones_like(noise_var))
             if self.steps in KINDS:
                 best = self._longer_ways(h, noise_var, best)
-        # Copies, which derivatives may be taken of.
-        return Beams(*(part.clone() for part in best.beams))
+        return best.beams
 
     def _longer_ways(self, h: Tensor, noise_var: Tensor, best: Best) -> Best:
         gain = _rms_gain(look(h, best.beams, noise_var))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -19,9 +19,6 @@ from mimolearn.kernels.compile import compiled, source_stamp, uncounted
 from mimolearn.kernels.door import LANES, in_threads, plain
 from mimolearn.kernels.simd import fma, fnma, lane_sum, splat
 from mimolearn.kernels.simd_memory import load, store
-
-if TYPE_CHECKING:
-    from mimolearn.beamformers.newton import Curvature
 
 
 @uncounted
@@ -248,7 +245,7 @@ def _by_receiver(c, q, received, grown_lost, by_gain, moves, out_w, out_u):
 
 @functools.cache
 def kernel() -> Callable[..., None]:
-    """kernel(what ``prepared`` lays out, move, bent, gains, first and last channel)."""
+    """kernel(fields of ``Place``, move, bent, gains, first and last channel)."""
     stamp = source_stamp()
 
     def curvature_product(
@@ -315,25 +312,45 @@ def kernel() -> Callable[..., None]:
     return compiled(f"void({', '.join(kinds)})", curvature_product)
 
 
-def _as_planes(x: Tensor) -> Tensor:
-    """(N, A, R) complex as (N, 2, R, A) reals."""
-    return torch.stack([x.real.mT, x.imag.mT], 1)
+class Place(NamedTuple):
+    """What products at one place share, each (N, ...) and laid out; see ``Curvature``.
+
+    First planes: rows of Nt real parts, then as many of imaginary parts, of H (K Nr rows), of F
+    (Rt), E and ``through`` (S); ``f_radial`` (Rt rows of reals). Then complex and real arrays.
+    """
+
+    h: Tensor
+    f_rf: Tensor
+    e: Tensor
+    through: Tensor
+    f_radial: Tensor
+    f_bb: Tensor
+    w_rf: Tensor
+    w_bb: Tensor
+    q: Tensor
+    received: Tensor
+    by_gain: Tensor
+    by_q: Tensor
+    w_radial: Tensor
+    x: Tensor
+    by_x: Tensor
+    hessian: Tensor
+    noise: Tensor
+    norms: Tensor
+    lost: Tensor
+    price: Tensor
 
 
-def prepared(c: Curvature, rows: Tensor) -> tuple[np.ndarray, ...]:
-    """What ``product`` needs of a place, laid out. rows: H in planes, (N, 2, K Nr, Nt)."""
-    beams, seen = c.beams, c.seen
-    planes = rows, *(_as_planes(x) for x in (beams.f_rf, seen.e, c.through))
-    small = beams.f_bb, beams.w_rf, beams.w_bb, seen.q, seen.received, c.by_gain, c.by_q
-    real = c.w_radial, c.x, c.by_x, c.hessian, seen.noise, c.norms, c.lost, c.price
-    flat = [plain(x).flatten(1) for x in (*planes, c.f_radial.mT)]
-    return tuple(plain(x).numpy() for x in (*flat, *small, *real))
+def as_place(*fields: Tensor) -> tuple[np.ndarray, ...]:
+    """The fields of a ``Place`` as arrays, planes flat."""
+    place = Place(*(plain(field) for field in fields))
+    return tuple((x.flatten(1) if i < 5 else x).numpy() for i, x in enumerate(place))
 
 
 def product(place: tuple[np.ndarray, ...], move: Tensor) -> tuple[Tensor, Tensor]:
     """The Hessian times a flat move, (N, M), and what the move does to x, (N, S, 2S)."""
     move = plain(move)
-    bent, gains = torch.empty_like(move), torch.empty(place[13].shape)
+    bent, gains = torch.empty_like(move), torch.empty(place[Place._fields.index("x")].shape)
     run = kernel()
 
     def work(first: int, last: int) -> None:
