@@ -33,8 +33,9 @@ from mimolearn.beamformers.objective import (
 
 class Kind(NamedTuple):
     """coupled: whether the preconditioner is Gauss-Newton's matrix, or its metric alone. every:
-    layers that one preconditioner serves. iterations: conjugate gradients a layer. pairs: kept from
-    layer to layer. scales: multiples of a move of which each channel takes the best."""
+    layers that one preconditioner serves; the knobs of the others lie idle. iterations: conjugate
+    gradients a layer. pairs: kept from layer to layer. scales: multiples of a move of which each
+    channel takes the best."""
 
     coupled: bool
     every: int

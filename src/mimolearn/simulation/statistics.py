@@ -110,8 +110,10 @@ def clustered_interval(
     shrink = _t_shrink(trials, channels, confidence)
     effective = _effective(total, squares, channels, trials_per_channel) * shrink
     rate = total / trials
-    # Of rates, not counts, the effective count may be next to nothing, and Jeffreys' end above it.
-    low = min(jeffreys(rate * effective, effective, confidence).low, rate)
+    low = jeffreys(rate * effective, effective, confidence).low
+    if low > rate:
+        # Of rates, not counts, the effective count may be next to nothing; that of none begins at 0.
+        low = 0.0
     half = float(errors.max()) / 2
     total, squares = total + half, squares + 2 * half**2
     if total >= trials:
