@@ -112,7 +112,7 @@ def clustered_interval(
     rate = total / trials
     low = jeffreys(rate * effective, effective, confidence).low
     if low > rate:
-        # Of rates, not counts, the effective count may be next to nothing; that of none begins at 0.
+        # The effective count of rates may be next to nothing; the interval of none begins at 0.
         low = 0.0
     half = float(errors.max()) / 2
     total, squares = total + half, squares + 2 * half**2
