@@ -74,6 +74,7 @@ def frontier_figure(comparison: Comparison, cost: str = "vector_us") -> Figure:
     with matplotlib.rc_context(FONT):
         figure, axes = new_figure(6.4, 4.6)
         placed: list[tuple[float, float, str]] = []
+        bars: list[tuple[float, float]] = []
         for curve in comparison.curves:
             estimate = comparison.required_snr(curve.label)
             value = cost_of(comparison, curve.label, cost)
@@ -82,6 +83,7 @@ def frontier_figure(comparison: Comparison, cost: str = "vector_us") -> Figure:
             placed.append((value, estimate.value_db, curve.label))
             low = estimate.value_db if estimate.low_db is None else estimate.low_db
             high = estimate.value_db if estimate.high_db is None else estimate.high_db
+            bars.append((low, high))
             style = look[curve.label]
             axes.errorbar(
                 value,
@@ -98,7 +100,7 @@ def frontier_figure(comparison: Comparison, cost: str = "vector_us") -> Figure:
         axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
         axes.xaxis.set_minor_formatter(NullFormatter())
         _draw_frontier(axes, [p for p in placed if p[2] in names])
-        _label_points(axes, placed, set(names), look)
+        _label_points(axes, placed, bars, set(names), look)
         axes.set_xlabel(COST_LABELS[cost])
         axes.set_ylabel(
             f"SNR needed for {comparison.plan.metric.upper()} {comparison.plan.target:g} [dB]"
@@ -178,11 +180,16 @@ def _draw_frontier(axes: Axes, placed: list[tuple[float, float, str]]) -> None:
 
 
 def _label_points(
-    axes: Axes, placed: list[tuple[float, float, str]], names: set[str], look: dict[str, Style]
+    axes: Axes,
+    placed: list[tuple[float, float, str]],
+    bars: list[tuple[float, float]],
+    names: set[str],
+    look: dict[str, Style],
 ) -> None:
-    """Names beside the points; each takes the first of several offsets that meets no other."""
+    """Names beside the points; each takes the first of several offsets that meets nothing else."""
+    from matplotlib.transforms import Bbox
+
     figure = axes.figure
-    taken = []
     renderer = figure.canvas.get_renderer()  # type: ignore[attr-defined]  # FigureCanvasAgg has it
     figure.draw_without_rendering()  # type: ignore[union-attr]  # a Figure, never a SubFigure
     offsets = [
@@ -195,7 +202,16 @@ def _label_points(
         (12, 14),
         (12, -20),
         (-12, 16),
+        (12, 24),
+        (12, -30),
+        (-12, -24),
+        (0, 20),
+        (0, -26),
     ]
+    taken = []
+    for (x, _, _), ends in zip(placed, bars, strict=True):
+        corners = axes.transData.transform([(x, end) for end in ends])
+        taken.append(Bbox(corners).padded(4))
     frame = axes.get_window_extent(renderer)
     for x, y, label in sorted(placed, key=lambda p: p[2] not in names):
         for dx, dy in offsets:
@@ -209,8 +225,9 @@ def _label_points(
                 fontweight="bold" if label in names else "normal",
                 color=look[label].colour if label in names else "#666666",
             )
-            box = text.get_window_extent(renderer)
+            box = text.get_window_extent(renderer).padded(1.5)
             fits = frame.x0 <= box.x0 and box.x1 <= frame.x1
+            fits = fits and frame.y0 <= box.y0 and box.y1 <= frame.y1
             clear = not any(box.overlaps(other) for other in taken)
             if (fits and clear) or (dx, dy) == offsets[-1]:
                 taken.append(box)
