@@ -118,9 +118,9 @@ def test_compiled_curvature_products_agree_with_torch() -> None:
     beams = normalised(aligned_start(h, noise, SMALL))
     seen = look(h, beams, noise)
     samples = samples_for(QPSK, 4, 2048, torch.float32)
-    _, by_x, curvature = bound_and_curvature(seen.x, samples)
     weight = torch.linspace(0.4, 1.0, 5)
-    _, place = derivatives_at(h, h.mH.resolve_conj(), beams, seen, by_x, curvature, weight)
+    found = bound_and_curvature(seen.x, samples)
+    _, place = derivatives_at(h, h.mH.resolve_conj(), beams, seen, found, weight)
     size = sum(part[0].numel() for part in parts_of(beams))
     flat = torch.randn(5, size, generator=torch.Generator().manual_seed(3))
     assert serves(place)
@@ -201,7 +201,7 @@ def test_curvature_products_are_those_of_autograd(weight: float) -> None:
     h, noise, beams = start(1)
     samples = samples_for(QPSK, 4, 2048, torch.float64)
     seen = look(h, beams, noise)
-    _, by_x, curvature = bound_and_curvature(seen.x, samples)
+    value, by_x, curvature = bound_and_curvature(seen.x, samples)
     sizes = [part[0].numel() for part in parts_of(beams)]
     shapes = [part[0].shape for part in parts_of(beams)]
     price = power_price(seen, by_x)
@@ -221,7 +221,8 @@ def test_curvature_products_are_those_of_autograd(weight: float) -> None:
     own = torch.autograd.functional.hessian(lagrangian, at)
     wanted = torch.as_tensor(jacobian).T @ blocks @ jacobian + weight * torch.as_tensor(own)
     weights = torch.tensor([weight], dtype=torch.float64)
-    found, place = derivatives_at(h, h.mH.resolve_conj(), beams, seen, by_x, curvature, weights)
+    derived = value, by_x, curvature
+    found, place = derivatives_at(h, h.mH.resolve_conj(), beams, seen, derived, weights)
     plain = pull_back(beams, noise, seen, price, by_x, price)
     assert torch.allclose(flattened(found), flattened(plain), rtol=1e-9, atol=1e-9)
     generator = torch.Generator().manual_seed(3)

@@ -80,16 +80,16 @@ def derivatives_at(
     h_adjoint: Tensor,
     beams: Beams,
     seen: Seen,
-    by_x: Tensor,
-    hessian: Tensor,
+    found: tuple[Tensor, Tensor, Tensor],
     weight: Tensor,
 ) -> tuple[Gradient, Curvature]:
     """The gradient of a function of x, at V / ||F V||, and its curvature.
 
-    h_adjoint: H^H, laid out. by_x: (N, S, 2S), own gain first, hessian (N, S, 2S, 2S) in natural
-    order: derivatives by x. weight (N) of what x's own curvature in the beams adds to that of the
-    function in x, 1 for the exact Hessian.
+    h_adjoint: H^H, laid out. found: value (N), derivatives by x (N, S, 2S), own gain first, and
+    Hessian (N, S, 2S, 2S) in natural order. weight (N) of what x's own curvature in the beams adds
+    to that of the function in x, 1 for the exact Hessian.
     """
+    value, by_x, hessian = found
     price = power_price(seen, by_x)
     g, x, norms = natural_vector(by_x), natural_vector(seen.x), squares(seen.q).sum(-2).flatten(1)
     by_gain = _as_gains(g) / seen.noise.unsqueeze(-1)
@@ -100,7 +100,7 @@ def derivatives_at(
     f_adjoint, w_adjoint = beams.f_rf.mH.resolve_conj(), beams.w_rf.mH
     by_f = (through @ beams.f_bb.mH).conj() * beams.f_rf
     by_u = (by_q @ beams.w_bb.mH).conj() * beams.w_rf
-    found = Gradient(price, -by_f.imag, f_adjoint @ through, -by_u.imag, w_adjoint @ by_q)
+    gradient = Gradient(value, -by_f.imag, f_adjoint @ through, -by_u.imag, w_adjoint @ by_q)
     w = weight[:, None, None]
     curvature = Curvature(
         h,
@@ -120,7 +120,7 @@ def derivatives_at(
         lost * weight[:, None],
         price * weight,
     )
-    return found, curvature
+    return gradient, curvature
 
 
 def curvature_product(c: Curvature, move: Gradient) -> tuple[Gradient, Tensor]:

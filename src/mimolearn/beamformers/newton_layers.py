@@ -125,10 +125,11 @@ class NewtonPass:
     ) -> tuple[Gradient, Tensor]:
         """Newton's direction of ln SER under the layer's kernel, truncated, and J times it."""
         kind, width = self._kind, numbers.width[:, None, None]
-        _, by_x, hessian = bound_and_curvature(seen.x / width, self._samples)
+        value, by_x, hessian = bound_and_curvature(seen.x / width, self._samples)
         by_x, hessian = by_x / width, hessian / width.square().unsqueeze(-1)
+        found = value, by_x, hessian
         at = self._h, self._adjoint, beams, seen
-        gradient, curvature = derivatives_at(*at, by_x, hessian, numbers.bend)
+        gradient, curvature = derivatives_at(*at, found, numbers.bend)
         if self._passed % kind.every == 0 and kind.coupled:
             near = factored(beams, self._noise_var, seen, by_x, hessian, numbers.knobs)
             self._first = _flat_product(near.solve, beams)
@@ -138,12 +139,12 @@ class NewtonPass:
         assert self._first is not None
         self._passed += 1
         inverse = with_pairs(self._pairs, self._first)
-        found = truncated_newton(
+        truncated = truncated_newton(
             flattened(gradient), flat_product(curvature, self._rows), inverse, kind.iterations
         )
         # Derivatives through products of earlier layers are noise.
-        self._pairs = [*self._pairs, *(pair.detached() for pair in found.pairs)][-kind.pairs :]
-        return unflattened(found.direction, beams), found.gains
+        self._pairs = [*self._pairs, *(pair.detached() for pair in truncated.pairs)][-kind.pairs :]
+        return unflattened(truncated.direction, beams), truncated.gains
 
 
 def _flat_product(solve: Callable[[Gradient], Gradient], beams: Beams) -> Product:

@@ -20,6 +20,9 @@ from mimolearn.kernels.door import LANES, in_threads, plain
 from mimolearn.kernels.simd import fma, fnma, lane_sum, splat
 from mimolearn.kernels.simd_memory import load, store
 
+# Fields of a ``Place`` that are rows of antennas.
+_PLANES = 5
+
 
 @uncounted
 def _madd(re, im, c, x_re, x_im):
@@ -305,7 +308,7 @@ def kernel() -> Callable[..., None]:
 
     four, three, rows = "float32[:,:,:,::1]", "float32[:,:,::1]", "float32[:,::1]"
     wide, narrow = "complex64[:,:,:,::1]", "complex64[:,:,::1]"
-    planes = [rows] * 5
+    planes = [rows] * _PLANES
     small = [narrow, wide, wide, wide, wide, narrow, wide]
     real = [four, three, three, four, rows, rows, rows, "float32[::1]"]
     kinds = [*planes, *small, *real, rows, rows, three, "int64", "int64"]
@@ -344,7 +347,8 @@ class Place(NamedTuple):
 def as_place(*fields: Tensor) -> tuple[np.ndarray, ...]:
     """The fields of a ``Place`` as arrays, planes flat."""
     place = Place(*(plain(field) for field in fields))
-    return tuple((x.flatten(1) if i < 5 else x).numpy() for i, x in enumerate(place))
+    planes, rest = place[:_PLANES], place[_PLANES:]
+    return tuple(x.numpy() for x in (*(plane.flatten(1) for plane in planes), *rest))
 
 
 def product(place: tuple[np.ndarray, ...], move: Tensor) -> tuple[Tensor, Tensor]:

@@ -72,7 +72,6 @@ def _hadamard(values, signs):
                 store(values, t * 16, plus + minus)
                 store(values, (t + half) * 16, plus - minus)
         half = half * 2
-    return 0
 
 
 @inlined
