@@ -81,6 +81,11 @@ class CounterGenerator:
 RandomSource = Generator | CounterGenerator
 
 
+def part_deviation(var: float, is_real: bool) -> float:
+    """Standard deviation of each real number of an entry of variance ``var``, real or complex."""
+    return math.sqrt(var if is_real else var / 2)
+
+
 def normal(
     shape: tuple[int, ...],
     generator: RandomSource,
@@ -90,8 +95,8 @@ def normal(
     """N(0, var) entries of a real dtype."""
     if isinstance(generator, Generator):
         return _torch_normal(shape, generator, dtype, var)
-    out = torch.empty(shape)
-    generator.fill_normal(out, math.sqrt(var))
+    out = torch.empty(shape, dtype=torch.float32)
+    generator.fill_normal(out, part_deviation(var, is_real=True))
     return out.to(dtype)
 
 
@@ -105,7 +110,9 @@ def complex_normal(
     if isinstance(generator, Generator):
         return _torch_normal(shape, generator, dtype, var)
     # The variance goes into the draw: a pass over a chunk's channels costs a sixth of drawing them.
-    return torch.view_as_complex(normal((*shape, 2), generator, var=var / 2)).to(dtype)
+    out = torch.empty((*shape, 2), dtype=torch.float32)
+    generator.fill_normal(out, part_deviation(var, is_real=False))
+    return torch.view_as_complex(out).to(dtype)
 
 
 def _torch_normal(

@@ -15,7 +15,7 @@ from mimolearn.channels import AnyChannel, Rayleigh
 from mimolearn.channels.reduced import draw_reduced, is_reducible
 from mimolearn.constellation import Constellation, as_constellation
 from mimolearn.errors import InvalidInputError, check_positive_int, invalid
-from mimolearn.kernels.sending import send
+from mimolearn.kernels.sending import noise_deviation, send
 from mimolearn.plainmodel import Count, PlainModel, Real
 from mimolearn.randomness import CounterGenerator, RandomSource, complex_normal, integers
 from mimolearn.shipped import read_shipped_toml, shipped_names
@@ -226,10 +226,10 @@ class Scenario(PlainModel):
         noise = complex_normal((num_channels, num_vectors, rows), generator, h.dtype)
         if isinstance(generator, CounterGenerator) and h.dtype == torch.complex64:
             # A library's product may round each batch size in its own way; a draw must not.
-            y = send(h, indices, points, noise, noise_var.sqrt())
+            y = send(h, indices, points, noise, noise_deviation(noise_var))
         else:
             x = points.map(indices, h.dtype)
-            y = noise.mul_(noise_var.sqrt()[:, None, None]).baddbmm_(x, h.mT)
+            y = noise.mul_(noise_deviation(noise_var)[:, None, None]).baddbmm_(x, h.mT)
         h_hat, known_noise = h, noise_var
         if self.csi.error_var > 0:
             error_var = self.csi.error_var * self.channel.entry_var(nr, nt)

@@ -9,6 +9,7 @@ place of Nr Nt and no product to take.
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -18,7 +19,7 @@ from mimolearn.channels.base import ChannelModel
 from mimolearn.channels.rayleigh import Rayleigh, RealGaussian
 from mimolearn.errors import invalid
 from mimolearn.kernels.sending import assemble_triangle
-from mimolearn.randomness import CounterGenerator, RandomSource, complex_normal
+from mimolearn.randomness import CounterGenerator, RandomSource, complex_normal, part_deviation
 
 
 def is_reducible(channel: ChannelModel, num_rx_ant: int, num_tx_ant: int) -> bool:
@@ -55,16 +56,35 @@ def draw_reduced(
     return upper.mul_(math.sqrt(variance))
 
 
+class TriangleLaw(NamedTuple):
+    """The numbers that a triangle is made of; see ``draw_reduced``.
+
+    shapes: (Nt) of the gamma variates on the diagonal. above: the deviation of the real numbers
+    above it. scale: what all entries, and the roots of the variates, are multiplied by.
+    """
+
+    shapes: np.ndarray
+    above: float
+    scale: float
+
+    @classmethod
+    def of(cls, num_rx_ant: int, num_tx_ant: int, is_real: bool, variance: float) -> TriangleLaw:
+        """variance: E|h_ij|^2."""
+        rows = np.arange(num_rx_ant, num_rx_ant - num_tx_ant, -1, dtype=np.float32)
+        # A complex entry of variance 1 has parts of variance 1/2, a real one Gamma(., 2) beside it.
+        parts = 2 if is_real else 1
+        return cls(rows / parts, part_deviation(1.0, False), math.sqrt(variance * parts))
+
+
 def _from_counter(
     num: int, nr: int, nt: int, real: bool, variance: float, generator: CounterGenerator
 ) -> Tensor:
-    degrees = torch.arange(nr, nr - nt, -1, dtype=torch.float32) / (2 if real else 1)
-    energy = torch.empty(num, nt)
-    generator.fill_gamma(energy, degrees)
-    above = torch.empty(num, nt * (nt - 1) // 2, 1 if real else 2)
-    # A complex entry of variance 1 has parts of variance 1/2, a real one Gamma(., 2) beside it.
-    generator.fill_normal(above, math.sqrt(0.5))
-    return assemble_triangle(energy, above, real, math.sqrt(variance * (2 if real else 1)))
+    law = TriangleLaw.of(nr, nt, real, variance)
+    energy = torch.empty(num, nt, dtype=torch.float32)
+    generator.fill_gamma(energy, torch.from_numpy(law.shapes))
+    above = torch.empty(num, nt * (nt - 1) // 2, 1 if real else 2, dtype=torch.float32)
+    generator.fill_normal(above, law.above)
+    return assemble_triangle(energy, above, real, law.scale)
 
 
 def _from_torch(

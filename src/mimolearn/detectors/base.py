@@ -126,6 +126,13 @@ class Detector(nn.Module, ABC):
     def _detect(self, prepared: Any, y: Tensor) -> Detection:
         """y: (*C, T, Nr) complex."""
 
+    def simulated_method(self) -> str | None:
+        """Which of ``kernels.simulation.SIMULATED_METHODS`` gives all decisions of this detector.
+
+        A class says so for itself alone: simulations do not ask it of a subclass.
+        """
+        return None
+
     @abstractmethod
     def cost(self, num_rx_ant: int, num_tx_ant: int) -> Cost:
         """Real multiplications for one channel and for one vector."""

@@ -81,15 +81,15 @@ class KBest(Detector):
         return real_triangular(h, noise_var, self.constellation)
 
     def _detect(self, prepared: RealTriangular, y: Tensor) -> LLRDetection:
-        from mimolearn.kernels.k_best import k_best
+        from mimolearn.kernels.k_best import kernel
 
         z = rotate(prepared, y, self.constellation)
         bits = axis_labels(self.constellation)
         n = z.shape[-1]
         llr = torch.empty(*z.shape, bits.shape[1], dtype=torch.float64)
-        k_best(
-            prepared.columns.reshape(-1, n, n).numpy(),
-            z.reshape(-1, *z.shape[-2:]).numpy(),
+        kernel()(
+            prepared.columns.reshape(-1, n, n).contiguous().numpy(),
+            z.reshape(-1, *z.shape[-2:]).contiguous().numpy(),
             bits.numpy(),
             min(self.k, self.constellation.num_levels**n),
             self.llr_clip,

@@ -89,7 +89,7 @@ class Las(Detector):
         return Prepared(inner, wide, real.contiguous(), scale)
 
     def _detect(self, prepared: Prepared, y: Tensor) -> HardDetection:
-        from mimolearn.kernels.las import las
+        from mimolearn.kernels.las import kernel
 
         start = self.inner.detect(prepared.inner, y)
         wide = y.detach().to("cpu", torch.complex128) * prepared.scale
@@ -102,8 +102,8 @@ class Las(Detector):
         levels[~start.finite().cpu()] = -1
         incomplete = torch.empty(matched.shape[:-1], dtype=torch.bool)
         work = torch.empty(matched.shape[:-1], dtype=torch.int64)
-        las(
-            prepared.gram.reshape(-1, n, n).numpy(),
+        kernel()(
+            prepared.gram.reshape(-1, n, n).contiguous().numpy(),
             matched.reshape(-1, *matched.shape[-2:]).numpy(),
             self.constellation.num_levels,
             self.max_steps,
@@ -139,4 +139,6 @@ class Las(Detector):
         points = self.constellation.map(indices, torch.complex128)
         parts = points.real if self.constellation.is_real else stack_real_vector(points)
         low = float(self.constellation.axis(torch.float64).levels[0])
-        return ((parts - low) / self.constellation.min_distance()).round().to(torch.int8)
+        return (
+            ((parts - low) / self.constellation.min_distance()).round().to(torch.int8).contiguous()
+        )

@@ -74,6 +74,9 @@ class LMMSE(Detector):
             return "biased-lmmse"
         return "real-lmmse" if self.constellation.is_real else "lmmse"
 
+    def simulated_method(self) -> str:
+        return self.kernel_method()
+
     def _prepare(self, h: Tensor, noise_var: Tensor) -> Prepared | dispatch.InterleavedLinear:
         interleaved = dispatch.linear_prepare(h, noise_var, self.kernel_method())
         if interleaved is not None:

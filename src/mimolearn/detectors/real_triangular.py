@@ -49,7 +49,7 @@ def real_triangular(h: Tensor, noise_var: Tensor, constellation: Constellation) 
     QPSK), the regularisation of the MMSE receiver is added, which makes the triangle better
     conditioned: every distance then grows by the same constant, so that the ranking stays exact.
     """
-    from mimolearn.kernels.sorted_cholesky import sorted_cholesky
+    from mimolearn.kernels.sorted_cholesky import kernel
 
     batch, num_streams = h.shape[:-2], h.shape[-1]
     model = stack_real_columns(h) if constellation.is_real else h
@@ -68,7 +68,7 @@ def real_triangular(h: Tensor, noise_var: Tensor, constellation: Constellation) 
         n = 2 * num_streams
     columns = real.new_zeros(real.shape[0], n, n)
     order = torch.empty(real.shape[0], num_streams, dtype=torch.int64)
-    sorted_cholesky(real.numpy(), imag.numpy(), columns.numpy(), order.numpy())
+    kernel()(real.numpy(), imag.numpy(), columns.numpy(), order.numpy())
     offset = (columns.sum(-2) * levels[0]).reshape(*batch, 1, n)
     columns = columns.mul_(constellation.min_distance()).reshape(*batch, n, n)
     return RealTriangular(

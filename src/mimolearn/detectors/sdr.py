@@ -109,7 +109,7 @@ class SDR(Detector):
         return Prepared(model, product * scale, scale / level, start, directions)
 
     def _detect(self, prepared: Prepared, y: Tensor) -> HardDetection:
-        from mimolearn.kernels.sdr import sdr
+        from mimolearn.kernels.sdr import kernel
 
         stacked = stack_real_vector(y.detach()).to("cpu", torch.float64)
         matched = (matched_filter(prepared.model, stacked) * prepared.scale).contiguous()
@@ -117,7 +117,7 @@ class SDR(Detector):
         signs = torch.empty(matched.shape, dtype=torch.int8)
         incomplete = torch.empty(matched.shape[:-1], dtype=torch.bool)
         work = torch.empty(matched.shape[:-1], dtype=torch.int64)
-        sdr(
+        kernel()(
             prepared.gram.reshape(-1, n, n).contiguous().numpy(),
             matched.reshape(-1, *matched.shape[-2:]).numpy(),
             prepared.start.numpy(),

@@ -102,7 +102,7 @@ class SoftSphere(Detector):
 
     def _search(self, prepared: RealTriangular, y: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """LLRs, incomplete and work, on the CPU."""
-        from mimolearn.kernels.soft_sphere import soft_sphere
+        from mimolearn.kernels.soft_sphere import kernel
 
         z = rotate(prepared, y, self.constellation)
         bits = axis_labels(self.constellation)
@@ -110,9 +110,9 @@ class SoftSphere(Detector):
         llr = torch.empty(*z.shape, bits.shape[1], dtype=torch.float64)
         incomplete = torch.empty(z.shape[:-1], dtype=torch.bool)
         work = torch.empty(z.shape[:-1], dtype=torch.int64)
-        soft_sphere(
-            prepared.columns.reshape(-1, n, n).numpy(),
-            z.reshape(-1, *z.shape[-2:]).numpy(),
+        kernel()(
+            prepared.columns.reshape(-1, n, n).contiguous().numpy(),
+            z.reshape(-1, *z.shape[-2:]).contiguous().numpy(),
             bits.numpy(),
             self._clip(),
             self.max_nodes,

@@ -85,16 +85,16 @@ class Sphere(Detector):
 
     def _search(self, prepared: RealTriangular, y: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Indices, incomplete and work, on the CPU."""
-        from mimolearn.kernels.sphere import sphere
+        from mimolearn.kernels.sphere import kernel
 
         z = rotate(prepared, y, self.constellation)
         n = z.shape[-1]
         levels = torch.empty(z.shape, dtype=torch.int8)
         incomplete = torch.empty(z.shape[:-1], dtype=torch.bool)
         work = torch.empty(z.shape[:-1], dtype=torch.int64)
-        sphere(
-            prepared.columns.reshape(-1, n, n).numpy(),
-            z.reshape(-1, *z.shape[-2:]).numpy(),
+        kernel()(
+            prepared.columns.reshape(-1, n, n).contiguous().numpy(),
+            z.reshape(-1, *z.shape[-2:]).contiguous().numpy(),
             self.constellation.num_levels,
             self.max_nodes,
             levels.view(-1, *z.shape[-2:]).numpy(),

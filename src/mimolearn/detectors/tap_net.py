@@ -324,7 +324,7 @@ class TapNet(UnfoldedDetector):
 
     def _run_compiled(self, prepared: Prepared, matched: Tensor) -> tuple[Tensor, Tensor]:
         """r and var of the last layer, the vectors one by one."""
-        from mimolearn.kernels.tap import tap
+        from mimolearn.kernels.tap import kernel
 
         n, num_vectors = matched.shape[-1], matched.shape[-2]
         batch = matched.shape[:-2].numel()
@@ -332,7 +332,7 @@ class TapNet(UnfoldedDetector):
         if prepared.start is not None:
             start, start_var = prepared.start
         r, var = torch.empty_like(matched), torch.empty_like(matched)
-        tap(
+        kernel()(
             _array(prepared.coupling, (-1, n, n)),
             _array(prepared.squares, (-1, prepared.squares.shape[-2], n)),
             _array(prepared.energy, (-1, n)),

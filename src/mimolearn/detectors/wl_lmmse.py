@@ -55,6 +55,9 @@ class WidelyLinearLMMSE(Detector):
         x_hat, error_var = solved
         return GaussianDetection(self.constellation, as_complex(x_hat), error_var, self.demapping)
 
+    def simulated_method(self) -> str:
+        return "widely-linear" if self.constellation.is_real else "lmmse"
+
     def _prepare(self, h: Tensor, noise_var: Tensor) -> Prepared:
         if not self.constellation.is_real:
             return prepare_lmmse(h, noise_var)

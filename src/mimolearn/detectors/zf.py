@@ -61,6 +61,9 @@ class ZeroForcing(Detector):
             return None
         return GaussianDetection(self.constellation, *solved, self.demapping)
 
+    def simulated_method(self) -> str:
+        return "zf"
+
     def _prepare(self, h: Tensor, noise_var: Tensor) -> Prepared | dispatch.InterleavedLinear:
         interleaved = dispatch.linear_prepare(h, noise_var, "zf")
         if interleaved is not None:

@@ -9,7 +9,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import torch
 from torch import Tensor
 
 from mimolearn.detection import GaussianDetection
@@ -18,10 +17,10 @@ from mimolearn.errors import InvalidInputError, ResultsFileError
 from mimolearn.experiments.panels import AccuracyCurve, AccuracyPanel, CurvePoint
 from mimolearn.scenario import Block, Scenario
 from mimolearn.simulation import Contender
-from mimolearn.simulation.chunk import batch_channels, evaluating
+from mimolearn.simulation.chunk import batch_channels
 from mimolearn.simulation.run import canonical_snr
 from mimolearn.simulation.seeds import chunk_generator, chunk_seed
-from mimolearn.threads import one_thread
+from mimolearn.torchstate import clean_torch, evaluating
 from mimolearn.weights import write_atomically
 
 ACCURACY_SCHEMA = 1
@@ -159,7 +158,7 @@ def _batch(
     scenario: Scenario, detector: Detector, snr_db: float, index: int, shrunk: bool
 ) -> dict[str, Any]:
     snr = canonical_snr(snr_db)
-    with one_thread(), torch.no_grad(), evaluating(detector):
+    with clean_torch(), evaluating(detector):
         generator = chunk_generator(scenario.key(), snr, index)
         block = scenario.draw(snr_db, batch_channels(scenario), generator)
         x = scenario.points().map(block.indices)

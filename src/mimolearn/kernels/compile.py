@@ -1,4 +1,8 @@
-"""Turning a kernel into machine code: on first use, kept on disk, announced on a terminal."""
+"""Turning a kernel into machine code: on first use, kept on disk, announced on a terminal.
+
+Every kernel of the library is compiled here, so that all of them follow their sources, work where
+no cache folder can be written to, and recover from damaged files in it.
+"""
 
 from __future__ import annotations
 
@@ -6,21 +10,50 @@ import functools
 import platform
 import sys
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from types import FunctionType
 from typing import Any
 
 import numba
 from llvmlite.binding import get_host_cpu_features
 from numba.core import config, cpu, event
 
+from mimolearn import kernels
+from mimolearn.kernels.cache import keep_on_disk
+
 # A kernel of its own accord never checks bounds, never holds the interpreter lock, and divides
 # like IEEE. Contraction is asked for operation by operation (see simd.fma), never "fastmath",
 # which would lose NaN.
 _OPTIONS = {"nogil": True, "error_model": "numpy"}
 
-# Its types know no option that begins with an underscore.
-_njit: Any = numba.njit
+
+@contextmanager
+def _jit_enabled() -> Iterator[None]:
+    """Let numba compile also where NUMBA_DISABLE_JIT asks it not to.
+
+    The variable is there to debug Python code. Kernels are made of machine instructions that
+    Python cannot run.
+    """
+    settings: Any = config
+    before = settings.DISABLE_JIT
+    settings.DISABLE_JIT = 0
+    try:
+        yield
+    finally:
+        settings.DISABLE_JIT = before
+
+
+def _njit(**options: Any) -> Callable[[Callable[..., Any]], Any]:
+    """``numba.njit`` with options; its types know no option that begins with an underscore."""
+    njit: Any = numba.njit
+
+    def decorate(function: Callable[..., Any]) -> Any:
+        with _jit_enabled():
+            return njit(**options)(function)
+
+    return decorate
 
 
 def part_options(known: object, counted: bool) -> dict[str, Any]:
@@ -57,30 +90,42 @@ def reads_halves() -> bool:
     return arm or bool(get_host_cpu_features().get("f16c"))
 
 
+def kernel_folder() -> Path:
+    """The folder of the kernels' sources."""
+    return Path(kernels.__path__[0])
+
+
+def _files() -> list[Path]:
+    """The Python files of all kernels, those in subfolders included."""
+    return sorted(kernel_folder().rglob("*.py"))
+
+
 @functools.cache
 def source_stamp() -> int:
     """A number that changes with the text of any kernel file.
 
     numba's disk cache notices changes of the file that holds a kernel, not of the files it
-    imports. A kernel that keeps this number in its closure is compiled anew after either.
+    imports. Kernels are compiled anew after either.
     """
-    files = sorted(Path(__file__).parent.glob("*.py"))
-    return functools.reduce(lambda stamp, file: zlib.crc32(file.read_bytes(), stamp), files, 0)
+    return functools.reduce(lambda stamp, file: zlib.crc32(file.read_bytes(), stamp), _files(), 0)
 
 
-def compiled(signature: str, kernel: Callable[..., Any]) -> Callable[..., Any]:
+def compiled(
+    signature: str, kernel: Callable[..., Any], *, contracted: bool = False
+) -> Callable[..., Any]:
     """Compile a kernel for one numba signature, or fetch its machine code from the disk cache.
 
     The one signature means that arrays of other types or layouts are refused, not recompiled for.
+    contracted: let the compiler fuse any multiplication with an addition.
     """
-    with event.install_listener("numba:compile", _Announcement()):
-        try:
-            return numba.njit(signature, cache=True, **_OPTIONS)(kernel)
-        except RuntimeError as error:
-            # No writable place for the cache, neither beside the source nor in the home.
-            if "no locator" not in str(error):
-                raise
-            return numba.njit(signature, **_OPTIONS)(kernel)
+    # Contraction alone leaves NaN and infinity what they are.
+    options = {**_OPTIONS, "fastmath": {"contract"}} if contracted else _OPTIONS
+    with event.install_listener("numba:compile", _Announcement()), _jit_enabled():
+        dispatcher: Any = numba.njit(**options)(kernel)
+        keep_on_disk(dispatcher, source_stamp())
+        dispatcher.compile(signature)
+        dispatcher.disable_compile()
+    return dispatcher
 
 
 class _Announcement(event.Listener):
@@ -101,21 +146,30 @@ def _probe() -> None:
     """Has the place of a kernel, and nothing to do."""
 
 
-def cache_folder() -> Path | None:
-    """Where machine code is kept on disk; None where no place can be written to."""
+def cache_folder(file: Path = Path(__file__)) -> Path | None:
+    """Where machine code of a file's kernels is kept; None where no place can be written to."""
+    code = _probe.__code__.replace(co_filename=str(file))
     try:
-        place = numba.njit(cache=True, **_OPTIONS)(_probe).stats.cache_path
+        with _jit_enabled():
+            stats = numba.njit(cache=True, **_OPTIONS)(FunctionType(code, globals())).stats
     except RuntimeError as error:
         if "no locator" not in str(error):
             raise
         return None
-    return Path(place) if place else None
+    return Path(stats.cache_path) if stats.cache_path else None
+
+
+def _count_on_disk(file: Path) -> int:
+    folder = cache_folder(file)
+    return len(list(folder.glob(f"{file.stem}.*.nbi"))) if folder else 0
 
 
 def is_on_disk(module: str) -> bool:
-    """Whether a module of kernels has machine code on disk, of whatever sources."""
-    folder = cache_folder()
-    return folder is not None and any(folder.glob(f"{module}.*.nbi"))
+    """Whether a module of kernels ("name" or "folder.name") has machine code on disk.
+
+    The code may be of earlier sources.
+    """
+    return _count_on_disk(kernel_folder().joinpath(*module.split(".")).with_suffix(".py")) > 0
 
 
 def kernel_files() -> dict[str, int]:
@@ -123,10 +177,10 @@ def kernel_files() -> dict[str, int]:
 
     The code may be of earlier sources or another processor; the first use then replaces it.
     """
-    folder = cache_folder()
     modules = [
-        file.stem
-        for file in sorted(Path(__file__).parent.glob("*.py"))
-        if "kernels.compile import compiled" in file.read_text("utf-8") and file.stem != "compile"
+        file
+        for file in _files()
+        if file != Path(__file__) and " compiled(" in file.read_text("utf-8")
     ]
-    return {name: len(list(folder.glob(f"{name}.*.nbi"))) if folder else 0 for name in modules}
+    names = (file.relative_to(kernel_folder()).with_suffix("").parts for file in modules)
+    return {".".join(name): _count_on_disk(file) for name, file in zip(names, modules, strict=True)}

@@ -2,51 +2,15 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
+
 import numpy as np
-from numba import njit
+
+from mimolearn.kernels.compile import compiled, inlined
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def k_best(columns, z, bits, num_survivors, clip, llr):
-    """Max-log LLRs over the num_survivors best leaves that a breadth-first search reaches.
-
-    columns: (C, n, n), row k holds column k of R; z: (C, T, n), both float64; bits: (L, Ka) int8;
-    clip: largest |LLR|, and the value where the list holds one side only.
-    Out: llr (C, T, n, Ka) float64, NaN where no distance is finite.
-    """
-    num_channels, num_vectors, n = z.shape
-    num_levels, num_bits = bits.shape
-    residual = np.zeros((2, num_survivors, n))
-    distance = np.empty((2, num_survivors))
-    child = np.empty(num_survivors * num_levels)
-    kept = np.empty(child.size + 1, np.int64)
-    parent = np.empty((n, num_survivors), np.int64)
-    chosen = np.empty((n, num_survivors), np.int64)
-    least = np.empty((2, n, num_bits))
-    for c in range(num_channels):
-        channel_ok = np.isfinite(columns[c].sum())
-        for t in range(num_vectors):
-            llr[c, t] = np.nan
-            if not (channel_ok and np.isfinite(z[c, t].sum())):
-                continue
-            residual[0, 0] = z[c, t]
-            distance[0, 0] = 0.0
-            count = 1
-            now = 0
-            for k in range(n - 1, -1, -1):
-                children = child[: count * num_levels]
-                _grow(columns[c, k, k], k, residual[now], distance[now, :count], children)
-                count = _nearest(children, num_survivors, kept)
-                _keep(
-                    columns[c, k], k, num_levels, kept[:count], children, residual[now],
-                    residual[1 - now], distance[1 - now], parent[k], chosen[k],
-                )  # fmt: skip
-                now = 1 - now
-            if np.isfinite(distance[now, :count].sum()):
-                _fill_llr(distance[now, :count], parent, chosen, bits, clip, least, llr[c, t])
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
+@inlined
 def _grow(diagonal, k, residual, distance, children):
     """Distances of every survivor extended by every level of row k."""
     num_levels = children.size // distance.size
@@ -60,7 +24,7 @@ def _grow(diagonal, k, residual, distance, children):
             i += 1
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@inlined
 def _nearest(children, capacity, kept):
     """Numbers of the nearest children into kept, which has room for all and one; returns how many.
 
@@ -100,7 +64,7 @@ def _nearest(children, capacity, kept):
     return size
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@inlined
 def _keep(
     column, k, num_levels, kept, children, residual, residual_next, distance_next, parent, chosen
 ):  # fmt: skip
@@ -122,7 +86,7 @@ def _keep(
             after[j] = before[j] - column[j] * step
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@inlined
 def _fill_llr(distance, parent, chosen, bits, clip, least, llr):
     n, num_bits = llr.shape
     least[:] = np.inf
@@ -138,3 +102,50 @@ def _fill_llr(distance, parent, chosen, bits, clip, least, llr):
         for b in range(num_bits):
             # inf - finite = +-inf where one side is missing, which the clip then bounds.
             llr[k, b] = min(max(least[0, k, b] - least[1, k, b], -clip), clip)
+
+
+@functools.cache
+def kernel() -> Callable[..., None]:
+    """kernel(columns, z, bits, num_survivors, clip, llr).
+
+    Max-log LLRs over the num_survivors best leaves that a breadth-first search reaches.
+
+    columns: (C, n, n), row k holds column k of R; z: (C, T, n), both float64; bits: (L, Ka) int8;
+    clip: largest |LLR|, and the value where the list holds one side only.
+    Out: llr (C, T, n, Ka) float64, NaN where no distance is finite.
+    """
+
+    def k_best(columns, z, bits, num_survivors, clip, llr):
+        num_channels, num_vectors, n = z.shape
+        num_levels, num_bits = bits.shape
+        residual = np.zeros((2, num_survivors, n))
+        distance = np.empty((2, num_survivors))
+        child = np.empty(num_survivors * num_levels)
+        kept = np.empty(child.size + 1, np.int64)
+        parent = np.empty((n, num_survivors), np.int64)
+        chosen = np.empty((n, num_survivors), np.int64)
+        least = np.empty((2, n, num_bits))
+        for c in range(num_channels):
+            channel_ok = np.isfinite(columns[c].sum())
+            for t in range(num_vectors):
+                llr[c, t] = np.nan
+                if not (channel_ok and np.isfinite(z[c, t].sum())):
+                    continue
+                residual[0, 0] = z[c, t]
+                distance[0, 0] = 0.0
+                count = 1
+                now = 0
+                for k in range(n - 1, -1, -1):
+                    children = child[: count * num_levels]
+                    _grow(columns[c, k, k], k, residual[now], distance[now, :count], children)
+                    count = _nearest(children, num_survivors, kept)
+                    _keep(
+                        columns[c, k], k, num_levels, kept[:count], children, residual[now],
+                        residual[1 - now], distance[1 - now], parent[k], chosen[k],
+                    )  # fmt: skip
+                    now = 1 - now
+                if np.isfinite(distance[now, :count].sum()):
+                    _fill_llr(distance[now, :count], parent, chosen, bits, clip, least, llr[c, t])
+
+    arrays = "float64[:, :, ::1], float64[:, :, ::1], int8[:, ::1], int64, float64"
+    return compiled(f"void({arrays}, float64[:, :, :, ::1])", k_best)

@@ -94,7 +94,8 @@ def kernel() -> Callable[..., bool]:
     """kernel(key, methods, points, noise, scales, shapes, sent, x, sizes, space, words).
 
     methods: (D) of ``linear``'s or WIDELY_LINEAR. noise: variance and standard deviation. scales:
-    of a full channel's numbers, or of a triangle's above and on the diagonal. shapes: of the
+    of a full channel's numbers or of a triangle's above the diagonal, of a triangle, and of the
+    numbers of CN(0, 1) noise. shapes: of the
     diagonal's gamma variates, none for full channels. sizes: (groups, vectors, rows, columns,
     parts, constellation points). Writes sent (N, T, Nt) and x (D, N, T, Nt, 2), flat; words: 64.
     Returns whether all outputs are finite.
@@ -127,7 +128,7 @@ def kernel() -> Callable[..., bool]:
                 _draw_full(h, packed, key, group, parts, rx, tx, scales[0], scratch)
             indices = sent[group * symbols : (group + 1) * symbols]
             integers(indices, num_points, key, stream, group * symbols, words)
-            normals(y, key, stream + np.uint64(1), group * y.size, np.float32(0.5**0.5), scratch)
+            normals(y, key, stream + np.uint64(1), group * y.size, scales[2], scratch)
             send(h, indices, points, deviations, y, 16, vectors, rx, tx, patterns)
             for d in range(methods.size):
                 start = (d * groups + group) * symbols * 2

@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from mimolearn.constellation import Constellation
 from mimolearn.kernels.door import flat
+
+
+def noise_deviation(noise_var: Tensor) -> Tensor:
+    """Standard deviation of noise, in the dtype of its variance.
+
+    Every path of a simulation takes it from here. numpy rounds a root correctly; torch's depends
+    on the machine and is off by the last bit for some numbers.
+    """
+    if noise_var.requires_grad or not noise_var.is_cpu:
+        return noise_var.sqrt()
+    return torch.from_numpy(np.sqrt(noise_var.contiguous().numpy()))
 
 
 def send(

@@ -2,49 +2,18 @@
 
 from __future__ import annotations
 
-import numpy as np
-from numba import njit
+import functools
+from collections.abc import Callable
 
+import numpy as np
+
+from mimolearn.kernels.compile import compiled, inlined, uncounted
 from mimolearn.kernels.sphere import first_child, next_child
 
 _DOWN, _SIBLING, _UP = 0, 1, 2
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def soft_sphere(columns, z, bits, clip, max_nodes, llr, incomplete, work):
-    """Max-log LLRs of every bit in one search of the tree of ||z - R u||^2.
-
-    Beside the best leaf, one counter-hypothesis a bit is kept: the smallest distance seen with
-    that bit flipped. A branch is cut when no counter-hypothesis it could lower lies beyond it.
-
-    columns: (C, n, n), row k holds column k of R; z: (C, T, n), both float64; bits: (L, Ka) int8;
-    clip: largest |LLR|, or inf.
-    Out: llr (C, T, n, Ka) float64, NaN where no distance is finite; incomplete (C, T) bool;
-    work (C, T) int64 multiplications.
-    """
-    num_channels, num_vectors, n = z.shape
-    num_bits = bits.shape[1]
-    residual = np.empty((n, n))
-    reals = np.empty((3, n + 1))
-    ints = np.empty((4, n), np.int64)
-    counter = np.empty((n, num_bits))
-    for c in range(num_channels):
-        channel_ok = np.isfinite(columns[c].sum())
-        for t in range(num_vectors):
-            incomplete[c, t] = False
-            work[c, t] = 0
-            llr[c, t] = np.nan
-            if not (channel_ok and np.isfinite(z[c, t].sum())):
-                continue
-            residual[n - 1] = z[c, t]
-            incomplete[c, t], work[c, t], nearest = _search(
-                columns[c], residual, reals, ints, counter, bits, clip, max_nodes
-            )
-            if np.isfinite(nearest):
-                fill_llr(ints[3], counter, nearest, bits, llr[c, t])
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
+@inlined
 def _search(columns, residual, reals, ints, counter, bits, clip, max_nodes):
     n = columns.shape[0]
     num_levels = bits.shape[0]
@@ -107,7 +76,7 @@ def _search(columns, residual, reals, ints, counter, bits, clip, max_nodes):
         move = _DOWN
 
 
-@njit(cache=True, nogil=True, error_model="numpy", inline="always")
+@uncounted
 def enter_leaf(total, nearest, chosen, best, counter, bits, clip, below_max, path):
     """Enter a leaf into the best leaf and the counters; returns the smallest distance."""
     n, num_bits = counter.shape
@@ -140,7 +109,7 @@ def enter_leaf(total, nearest, chosen, best, counter, bits, clip, below_max, pat
     return nearest
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@uncounted
 def fill_llr(best, counter, nearest, bits, llr):
     """Counters to LLRs; a bit whose counter a cut search never met takes the largest gap known."""
     n, num_bits = counter.shape
@@ -155,3 +124,45 @@ def fill_llr(best, counter, nearest, bits, llr):
         for b in range(num_bits):
             gap = counter[k, b] - nearest if counter[k, b] < np.inf else largest
             llr[k, b] = gap if bits[best[k], b] else -gap
+
+
+@functools.cache
+def kernel() -> Callable[..., None]:
+    """kernel(columns, z, bits, clip, max_nodes, llr, incomplete, work).
+
+    Max-log LLRs of every bit in one search of the tree of ||z - R u||^2.
+
+    Beside the best leaf, one counter-hypothesis a bit is kept: the smallest distance seen with
+    that bit flipped. A branch is cut when no counter-hypothesis it could lower lies beyond it.
+
+    columns: (C, n, n), row k holds column k of R; z: (C, T, n), both float64; bits: (L, Ka) int8;
+    clip: largest |LLR|, or inf.
+    Out: llr (C, T, n, Ka) float64, NaN where no distance is finite; incomplete (C, T) bool;
+    work (C, T) int64 multiplications.
+    """
+
+    def soft_sphere(columns, z, bits, clip, max_nodes, llr, incomplete, work):
+        num_channels, num_vectors, n = z.shape
+        num_bits = bits.shape[1]
+        residual = np.empty((n, n))
+        reals = np.empty((3, n + 1))
+        ints = np.empty((4, n), np.int64)
+        counter = np.empty((n, num_bits))
+        for c in range(num_channels):
+            channel_ok = np.isfinite(columns[c].sum())
+            for t in range(num_vectors):
+                incomplete[c, t] = False
+                work[c, t] = 0
+                llr[c, t] = np.nan
+                if not (channel_ok and np.isfinite(z[c, t].sum())):
+                    continue
+                residual[n - 1] = z[c, t]
+                incomplete[c, t], work[c, t], nearest = _search(
+                    columns[c], residual, reals, ints, counter, bits, clip, max_nodes
+                )
+                if np.isfinite(nearest):
+                    fill_llr(ints[3], counter, nearest, bits, llr[c, t])
+
+    arrays = "float64[:, :, ::1], float64[:, :, ::1], int8[:, ::1], float64, int64"
+    out = "float64[:, :, :, ::1], boolean[:, ::1], int64[:, ::1]"
+    return compiled(f"void({arrays}, {out})", soft_sphere)

@@ -2,46 +2,15 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
+
 import numpy as np
-from numba import njit
+
+from mimolearn.kernels.compile import compiled, uncounted
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def sphere(columns, z, num_levels, max_nodes, levels, incomplete, work):
-    """argmin ||z - R u||^2 over u in {0 .. num_levels - 1}^n, for every vector.
-
-    Schnorr and Euchner's enumeration: children nearest first, so the first leaf is the decision
-    feedback solution and a failed child ends its family. Each step down updates the residual of
-    all levels below by one column of R.
-
-    columns: (C, n, n), row k holds column k of R; z: (C, T, n), both float64.
-    Out: levels (C, T, n) int8, -1 where no distance is finite; incomplete (C, T) bool;
-    work (C, T) int64 multiplications.
-    """
-    num_channels, num_vectors, n = z.shape
-    residual = np.empty((n, n))
-    distance = np.empty(n)
-    center = np.empty(n)
-    low = np.empty(n, np.int64)
-    high = np.empty(n, np.int64)
-    chosen = np.empty(n, np.int64)
-    for c in range(num_channels):
-        channel_ok = np.isfinite(columns[c].sum())
-        for t in range(num_vectors):
-            if not (channel_ok and np.isfinite(z[c, t].sum())):
-                levels[c, t] = -1
-                incomplete[c, t] = False
-                work[c, t] = 0
-                continue
-            levels[c, t] = -1
-            residual[n - 1] = z[c, t]
-            incomplete[c, t], work[c, t] = _search(
-                columns[c], residual, distance, center, low, high, chosen,
-                num_levels, max_nodes, levels[c, t],
-            )  # fmt: skip
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
+@uncounted
 def _search(
     columns, residual, distance, center, low, high, chosen, num_levels, max_nodes, best
 ):  # fmt: skip
@@ -87,7 +56,7 @@ def _search(
         down = True
 
 
-@njit(cache=True, nogil=True, error_model="numpy", inline="always")
+@uncounted
 def first_child(diagonal, residual, num_levels, center, low, high, chosen, k):
     """Choose the level nearest to the unconstrained solution of row k."""
     # A zero on the diagonal makes all children equal; any centre will do.
@@ -100,7 +69,7 @@ def first_child(diagonal, residual, num_levels, center, low, high, chosen, k):
     high[k] = start + 1
 
 
-@njit(cache=True, nogil=True, error_model="numpy", inline="always")
+@uncounted
 def next_child(num_levels, center, low, high, chosen, k):
     """Choose the next nearest level of row k; False when there is none left."""
     if high[k] < num_levels and (low[k] < 0 or high[k] - center[k] < center[k] - low[k]):
@@ -112,3 +81,46 @@ def next_child(num_levels, center, low, high, chosen, k):
         low[k] -= 1
         return True
     return False
+
+
+@functools.cache
+def kernel() -> Callable[..., None]:
+    """kernel(columns, z, num_levels, max_nodes, levels, incomplete, work).
+
+    argmin ||z - R u||^2 over u in {0 .. num_levels - 1}^n, for every vector.
+
+    Schnorr and Euchner's enumeration: children nearest first, so the first leaf is the decision
+    feedback solution and a failed child ends its family. Each step down updates the residual of
+    all levels below by one column of R.
+
+    columns: (C, n, n), row k holds column k of R; z: (C, T, n), both float64.
+    Out: levels (C, T, n) int8, -1 where no distance is finite; incomplete (C, T) bool;
+    work (C, T) int64 multiplications.
+    """
+
+    def sphere(columns, z, num_levels, max_nodes, levels, incomplete, work):
+        num_channels, num_vectors, n = z.shape
+        residual = np.empty((n, n))
+        distance = np.empty(n)
+        center = np.empty(n)
+        low = np.empty(n, np.int64)
+        high = np.empty(n, np.int64)
+        chosen = np.empty(n, np.int64)
+        for c in range(num_channels):
+            channel_ok = np.isfinite(columns[c].sum())
+            for t in range(num_vectors):
+                if not (channel_ok and np.isfinite(z[c, t].sum())):
+                    levels[c, t] = -1
+                    incomplete[c, t] = False
+                    work[c, t] = 0
+                    continue
+                levels[c, t] = -1
+                residual[n - 1] = z[c, t]
+                incomplete[c, t], work[c, t] = _search(
+                    columns[c], residual, distance, center, low, high, chosen,
+                    num_levels, max_nodes, levels[c, t],
+                )  # fmt: skip
+
+    arrays = "float64[:, :, ::1], float64[:, :, ::1], int64, int64"
+    out = "int8[:, :, ::1], boolean[:, ::1], int64[:, ::1]"
+    return compiled(f"void({arrays}, {out})", sphere)

@@ -2,44 +2,15 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
+
 import numpy as np
-from numba import njit
 
-# Contraction alone: it makes fused multiplications and leaves NaN and infinity what they are.
-_FAST = {"contract"}
+from mimolearn.kernels.compile import compiled, inlined
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath=_FAST)
-def tap(
-    coupling, squares, energy, noise, start, start_var, scalars, levels, prior, matched, r, var
-):  # fmt: skip
-    """r and var of the last layer, for every vector.
-
-    coupling: (C, n, n); squares: (C, n, n), or (C, 1, n) for the scalar form; energy: (C, n);
-    noise: (C); start: (C, n, n) and start_var: (C, n), or no rows for start "zero"; scalars:
-    (C or 1, L, 4); levels: (num_levels); prior: their mean square; matched: (C, T, n).
-    Out: r, var (C, T, n). All float32, symbols as in ``detectors.tap_net``.
-    """
-    num_channels, num_vectors, n = matched.shape
-    space = np.zeros((10, n), np.float32)
-    power = np.zeros(n, np.int32)
-    for c in range(num_channels):
-        rows = scalars[c if scalars.shape[0] > 1 else 0]
-        for t in range(num_vectors):
-            x, nu = space[0], space[1]
-            if start.shape[1] > 0:
-                product(matched[c, t], start[c], space[2])
-                moments(space[2], start_var[c], levels, x, nu, space[4:], power)
-            else:
-                x[:] = 0.0
-                nu[:] = prior
-            layers(
-                coupling[c], squares[c], energy[c], noise[c], rows, levels, matched[c, t],
-                space, power, r[c, t], var[c, t],
-            )  # fmt: skip
-
-
-@njit(cache=True, nogil=True, error_model="numpy", fastmath=_FAST)
+@inlined
 def layers(
     coupling, squares, energy, noise, rows, levels, matched, space, power, r, var
 ):  # fmt: skip
@@ -81,7 +52,7 @@ def layers(
                 gain[i] = remaining[i] / var[i]
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath=_FAST)
+@inlined
 def product(x, matrix, out):
     """x @ matrix, four rows at a time, so that sums are loaded and stored a quarter as often."""
     n = len(x)
@@ -97,7 +68,7 @@ def product(x, matrix, out):
             out[j] += x[i] * matrix[i, j]
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath=_FAST)
+@inlined
 def two_products(x, y, matrix, x_out, y_out):
     """x @ matrix and y @ matrix: the matrix is read once."""
     n = len(x)
@@ -118,7 +89,7 @@ def two_products(x, y, matrix, x_out, y_out):
             y_out[j] += y[i] * matrix[i, j]
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath=_FAST)
+@inlined
 def moments(r, var, levels, mean, remaining, space, power):
     """Posterior mean and variance of a level given r = level + N(0, var)."""
     n = len(r)
@@ -164,7 +135,7 @@ def moments(r, var, levels, mean, remaining, space, power):
         mean[i] = nearest[i] + gap
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath=_FAST)
+@inlined
 def exp_in_place(values, power):
     """e^values of values below 88, to 2e-7: 2^k times a polynomial in the fraction."""
     bits = power.view(np.float32)
@@ -185,3 +156,41 @@ def exp_in_place(values, power):
         values[i] = p * fraction + np.float32(1.0)
     for i in range(len(values)):
         values[i] *= bits[i]
+
+
+@functools.cache
+def kernel() -> Callable[..., None]:
+    """kernel(coupling, squares, energy, noise, start, start_var, scalars, levels, prior, matched,
+    r, var): r and var of the last layer, for every vector.
+
+    coupling: (C, n, n); squares: (C, n, n), or (C, 1, n) for the scalar form; energy: (C, n);
+    noise: (C); start: (C, n, n) and start_var: (C, n), or no rows for start "zero"; scalars:
+    (C or 1, L, 4); levels: (num_levels); prior: their mean square; matched: (C, T, n).
+    Out: r, var (C, T, n). All float32, symbols as in ``detectors.tap_net``.
+    """
+
+    def tap(
+        coupling, squares, energy, noise, start, start_var, scalars, levels, prior, matched, r, var
+    ):
+        num_channels, num_vectors, n = matched.shape
+        space = np.zeros((10, n), np.float32)
+        power = np.zeros(n, np.int32)
+        for c in range(num_channels):
+            rows = scalars[c if scalars.shape[0] > 1 else 0]
+            for t in range(num_vectors):
+                x, nu = space[0], space[1]
+                if start.shape[1] > 0:
+                    product(matched[c, t], start[c], space[2])
+                    moments(space[2], start_var[c], levels, x, nu, space[4:], power)
+                else:
+                    x[:] = 0.0
+                    nu[:] = prior
+                layers(
+                    coupling[c], squares[c], energy[c], noise[c], rows, levels, matched[c, t],
+                    space, power, r[c, t], var[c, t],
+                )  # fmt: skip
+
+    rows, matrices = "float32[:, ::1]", "float32[:, :, ::1]"
+    channel = f"{matrices}, {matrices}, {rows}, float32[::1], {matrices}, {rows}, {matrices}"
+    signature = f"void({channel}, float32[::1], float32, {matrices}, {matrices}, {matrices})"
+    return compiled(signature, tap, contracted=True)

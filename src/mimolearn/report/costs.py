@@ -14,7 +14,7 @@ from mimolearn.detectors.trained import load_detector
 from mimolearn.errors import InvalidInputError, MimolearnError
 from mimolearn.scenario import Scenario
 from mimolearn.simulation import cost_report
-from mimolearn.simulation.chunk import evaluating
+from mimolearn.torchstate import clean_torch, evaluating
 from mimolearn.weights import is_weights_name
 
 _VECTORS = 200
@@ -145,7 +145,7 @@ def _mean_work(scenario: Scenario, detector: Detector, snr_db: float) -> float:
     """Multiplications that a search spends on a vector."""
     channels = max(1, _VECTORS // scenario.channel_reuse)
     block = scenario.draw(snr_db, channels, torch.Generator().manual_seed(_SEED))
-    with torch.no_grad(), evaluating(detector):
+    with clean_torch(), evaluating(detector):
         work = detector(block.y, block.h_hat, block.noise_var).work
     assert work is not None, detector.name
     return float(work.double().mean())

@@ -20,6 +20,7 @@ from mimolearn.beamscenario import BeamScenario
 from mimolearn.detectors.text import parse_option
 from mimolearn.errors import InvalidInputError, check_one_of, invalid
 from mimolearn.simulation.contender import default_label, plain_options
+from mimolearn.torchstate import clean_torch
 from mimolearn.weights import read_card, shipped_beams
 
 BEAM_CONTENDER_SCHEMA = 1
@@ -86,6 +87,7 @@ class BeamContender:
         text = json.dumps(content, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
+    @clean_torch()
     def build(self, scenario: BeamScenario) -> Beamformer:
         """The beamformer itself, for the scenario's array and constellation."""
         try:

@@ -23,8 +23,8 @@ from mimolearn.simulation.beam_store import BeamStore
 from mimolearn.simulation.beam_work import CHUNK_CHANNELS, BeamTask, start_workers
 from mimolearn.simulation.run import canonical_snr, parse_snr_db
 from mimolearn.simulation.seeds import chunk_generator
-from mimolearn.threads import one_thread
 from mimolearn.tomlfile import read_toml
+from mimolearn.torchstate import clean_torch
 from mimolearn.weights import library_versions
 
 _TIMED_CHANNELS = 128
@@ -96,8 +96,9 @@ def compare_beams(
     if not plan.contenders:
         raise invalid("contenders", (), "at least one contender")
     check_positive_int("workers", workers)
-    built = {c.label: c.build(scenario) for c in plan.contenders}
-    with one_thread(), torch.no_grad(), BeamStore(store) as results:
+    with clean_torch():
+        built = {c.label: c.build(scenario) for c in plan.contenders}
+    with clean_torch(), BeamStore(store) as results:
         rates = _Run(scenario, plan, results, progress).finish(workers)
         curves = [
             BeamCurve(

@@ -15,6 +15,7 @@ from mimolearn.beamscenario import BeamScenario
 from mimolearn.simulation.beam_contender import BeamContender
 from mimolearn.simulation.processes import WorkerProcesses
 from mimolearn.simulation.seeds import chunk_generator
+from mimolearn.torchstate import clean_torch
 
 CHUNK_CHANNELS = 64
 
@@ -46,11 +47,11 @@ class BeamWorker:
 
     def run(self, task: BeamTask) -> np.ndarray:
         """(N,) error rates; see ``channel_rates``."""
-        # Tasks come chunk by chunk, so that one is all there is to keep.
-        if self._drawn is None or self._drawn[0] != task.chunk:
-            self._drawn = task.chunk, draw_chunk(self._scenario, task.chunk)
         beamformer = self._built[task.contender]
-        with torch.no_grad():
+        with clean_torch():
+            # Tasks come chunk by chunk, so that one is all there is to keep.
+            if self._drawn is None or self._drawn[0] != task.chunk:
+                self._drawn = task.chunk, draw_chunk(self._scenario, task.chunk)
             return channel_rates(self._scenario, beamformer, task.snr_db, *self._drawn[1])
 
     def submit(self, task: BeamTask) -> None:

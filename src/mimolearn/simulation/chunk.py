@@ -9,8 +9,7 @@ cheaper still, but the same experiment only to some receivers: who asks for them
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -27,7 +26,7 @@ from mimolearn.simulation.counts import Counts, ErrorPositions
 from mimolearn.simulation.draws import check_draws
 from mimolearn.simulation.fused import answer_fused
 from mimolearn.simulation.seeds import chunk_seed
-from mimolearn.threads import one_thread
+from mimolearn.torchstate import clean_torch, evaluating
 
 # Measured with lmmse in torch, 32 x 64: 43 us per channel with 1 to 4 MB a call, 90 us with 64 MB
 # (out of cache) and 79 us with 128 kB (overhead of calls); 4 x 4 stops gaining at 512 channels.
@@ -81,8 +80,8 @@ def run_chunk(
 ) -> list[ChunkResult]:
     """Draw chunk number ``chunk`` at the canonical SNR and run each (label, detector) on it.
 
-    The counts depend on the arguments alone: one thread is used whatever torch is set to, and
-    each detector sees the same batches whoever else runs.
+    The counts depend on the arguments alone: torch is set as in ``clean_torch`` whatever it was
+    set to, and each detector sees the same batches whoever else runs.
     """
     check_draws(scenario, detectors)
     if scenario.coding is not None:
@@ -90,7 +89,7 @@ def run_chunk(
 
         return run_coded_chunk(scenario, snr, chunk, detectors)
     num, seed = chunk_channels(scenario), chunk_seed(scenario.key(), snr, chunk)
-    with one_thread(), torch.no_grad():
+    with clean_torch():
         batch, only = batch_channels(scenario), [detector for _, detector in detectors]
         fused = None
         if detectors and (chunk >= _LONG_RUN or is_compiled()):
@@ -203,14 +202,3 @@ def _answers(scenario: Scenario, block: Block, label: str, detector: Detector) -
     indices, finite = (torch.cat(column) for column in zip(*parts, strict=True))
     work = sum(works) if len(works) == len(parts) else None
     return _Answers(indices, finite, incomplete, work)
-
-
-@contextmanager
-def evaluating(detector: Detector) -> Iterator[None]:
-    """Put a detector in evaluation mode, and back."""
-    training = detector.training
-    detector.eval()
-    try:
-        yield
-    finally:
-        detector.train(training)

@@ -24,13 +24,12 @@ from mimolearn.simulation.chunk import (
     ChunkResult,
     batch_channels,
     chunk_blocks,
-    evaluating,
     replace_nonfinite,
 )
 from mimolearn.simulation.counts import GMI_SCALE, Counts, ErrorPositions
 from mimolearn.simulation.quantized import QuantizedDetector
 from mimolearn.simulation.seeds import chunk_generator
-from mimolearn.threads import one_thread
+from mimolearn.torchstate import clean_torch, evaluating
 
 # What the decoder is given at most, so that no sum of it overflows; and the GMI, whose squares
 # stay within 64 bits then.
@@ -63,7 +62,7 @@ def run_coded_chunk(
     scenario: Scenario, snr: str, chunk: int, detectors: Sequence[tuple[str, Detector]]
 ) -> list[ChunkResult]:
     """As ``run_chunk``, of a scenario with coding."""
-    with one_thread(), torch.no_grad():
+    with clean_torch():
         link = CodedLink(scenario)
         generator = chunk_generator(scenario.key(), snr, chunk)
         symbols = link.draw(chunk_blocks(scenario), generator)

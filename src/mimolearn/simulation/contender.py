@@ -25,6 +25,7 @@ from mimolearn.detectors.trained import load_detector
 from mimolearn.errors import InvalidInputError, check_one_of, invalid
 from mimolearn.quantizers.trained import load_quantizer
 from mimolearn.simulation.quantized import QuantizedDetector
+from mimolearn.torchstate import clean_torch
 from mimolearn.weights import is_weights_name, read_card, shipped_weights
 
 CONTENDER_SCHEMA = 1
@@ -154,6 +155,7 @@ class Contender:
         text = json.dumps(content, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
+    @clean_torch()
     def build(
         self, constellation: Constellation | str, shared: dict[str, Detector] | None = None
     ) -> Detector:

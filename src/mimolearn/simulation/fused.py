@@ -14,13 +14,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+import torch
 from torch import Tensor
 
 from mimolearn.channels import Rayleigh, RealGaussian
-from mimolearn.detectors import LMMSE, Detector, WidelyLinearLMMSE, ZeroForcing
+from mimolearn.channels.reduced import TriangleLaw
+from mimolearn.detectors import Detector
 from mimolearn.kernels import decisions
 from mimolearn.kernels.door import LANES, fits_size
 from mimolearn.kernels.simulation import GaussianLink, simulate_linear
+from mimolearn.randomness import part_deviation
 from mimolearn.scenario import Scenario
 
 # Far from where single precision could give an infinite error variance beside finite estimates.
@@ -46,23 +50,33 @@ def answer_fused(
     noise_var = float(scenario.noise_var(snr_db))
     if not low < noise_var < high:
         return None
-    nr, nt = scenario.num_rx_ant, scenario.num_tx_ant
-    link = GaussianLink(
-        num_channels,
-        scenario.channel_reuse,
-        nr,
-        nt,
-        scenario.points(),
-        is_real=scenario.channel.is_real,
-        reduced=scenario.draws == "reduced",
-        entry_var=scenario.channel.entry_var(nr, nt),
-        noise_var=noise_var,
-    )
+    link = _link(scenario, num_channels, torch.tensor([noise_var], dtype=torch.float32))
     simulated = simulate_linear(link, seed, methods)
     if simulated is None:
         return None
     sent, x_hat = simulated
     return sent, [decisions.nearest(link.constellation, estimate) for estimate in x_hat]
+
+
+def _link(scenario: Scenario, num_channels: int, noise_var: Tensor) -> GaussianLink:
+    """The link with the numbers that ``Scenario.draw`` takes, from the same functions."""
+    nr, nt = scenario.num_rx_ant, scenario.num_tx_ant
+    is_real, entry_var = scenario.channel.is_real, scenario.channel.entry_var(nr, nt)
+    reduced = scenario.draws == "reduced"
+    law = TriangleLaw.of(nr, nt, is_real, entry_var)
+    return GaussianLink(
+        num_channels,
+        scenario.channel_reuse,
+        nt if reduced else nr,
+        nt,
+        scenario.points(),
+        is_real=is_real,
+        entry_scale=law.above if reduced else part_deviation(entry_var, is_real),
+        diagonal_scale=law.scale,
+        shapes=law.shapes if reduced else np.empty(0, np.float32),
+        noise_var=noise_var,
+        noise_scale=part_deviation(1.0, is_real=False),
+    )
 
 
 def _serves(scenario: Scenario, num_channels: int, batch: int) -> bool:
@@ -79,12 +93,21 @@ def _serves(scenario: Scenario, num_channels: int, batch: int) -> bool:
 
 def _method(detector: Detector, scenario: Scenario) -> str | None:
     """Which solution decides for a detector, of ``kernels.simulation.SIMULATED_METHODS``."""
-    if detector.constellation != scenario.points():
+    if detector.constellation != scenario.points() or not _is_as_declared(detector):
         return None
-    if isinstance(detector, LMMSE):
-        return detector.kernel_method()
-    if isinstance(detector, WidelyLinearLMMSE):
-        return "widely-linear" if detector.constellation.is_real else "lmmse"
-    if isinstance(detector, ZeroForcing) and scenario.num_rx_ant >= scenario.num_tx_ant:
-        return "zf"
-    return None
+    method = detector.simulated_method()
+    if method == "zf" and scenario.num_rx_ant < scenario.num_tx_ant:
+        # The detector itself refuses it.
+        return None
+    return method
+
+
+def _is_as_declared(detector: Detector) -> bool:
+    """Whether the class's own declaration holds for this object.
+
+    A subclass, a hook, or a method put on the object may decide in another way.
+    """
+    cls, own = type(detector), vars(detector)
+    hooked = any(own.get(hooks) for hooks in ("_forward_hooks", "_forward_pre_hooks"))
+    replaced = any(callable(getattr(cls, name, None)) for name in own)
+    return "simulated_method" in vars(cls) and not hooked and not replaced

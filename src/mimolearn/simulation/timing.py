@@ -6,15 +6,13 @@ import statistics
 import time
 from collections.abc import Callable
 
-import torch
-
 from mimolearn.detectors import Detector
 from mimolearn.scenario import Scenario
-from mimolearn.simulation.chunk import batch_channels, evaluating
+from mimolearn.simulation.chunk import batch_channels
 from mimolearn.simulation.results import CostReport, Timing
 from mimolearn.simulation.run import canonical_snr
 from mimolearn.simulation.seeds import chunk_generator
-from mimolearn.threads import one_thread
+from mimolearn.torchstate import clean_torch, evaluating
 
 _MIN_REPEATS = 5
 _MAX_REPEATS = 200
@@ -32,7 +30,7 @@ def measure_timing(
     # A receiver works on all Nr antennas, whatever a simulation makes of them.
     scenario = scenario.model_copy(update={"draws": "full"})
     batch = batch_channels(scenario)
-    with one_thread(), torch.no_grad(), evaluating(detector):
+    with clean_torch(), evaluating(detector):
         generator = chunk_generator(scenario.key(), canonical_snr(snr_db), 0)
         block = scenario.draw(snr_db, batch, generator)
         y, h, noise_var = block.y, block.h_hat, block.noise_var

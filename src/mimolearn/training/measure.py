@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import math
 
-import torch
-
 from mimolearn.detectors import Detector, UnfoldedDetector
 from mimolearn.scenario import Scenario
-from mimolearn.threads import one_thread
+from mimolearn.torchstate import clean_torch, evaluating
 from mimolearn.training.data import step_generator
 from mimolearn.training.recipe import Measurement
 from mimolearn.weights import Measured
@@ -20,12 +18,8 @@ def measure(
     detector: Detector, scenario: Scenario, plan: Measurement, seed: int
 ) -> tuple[Measured, ...]:
     """NMSE and error rates at each SNR, on channels of the scenario itself, never reduced ones."""
-    was_training = detector.training
-    detector.eval()
-    with torch.no_grad(), one_thread():
-        found = tuple(_measure_at(detector, scenario, plan, snr_db, seed) for snr_db in plan.snr_db)
-    detector.train(was_training)
-    return found
+    with clean_torch(), evaluating(detector):
+        return tuple(_measure_at(detector, scenario, plan, snr_db, seed) for snr_db in plan.snr_db)
 
 
 def _measure_at(

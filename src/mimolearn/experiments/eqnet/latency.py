@@ -12,7 +12,7 @@ from mimolearn.detectors import Detector
 from mimolearn.experiments.panels import Table
 from mimolearn.scenario import Scenario
 from mimolearn.simulation import cost_report
-from mimolearn.threads import one_thread
+from mimolearn.torchstate import clean_torch
 
 BATCHES = (1, 16, 8192)
 _BUDGET_S, _LEAST, _MOST = 0.3, 3, 300
@@ -22,7 +22,7 @@ def milliseconds(scenario: Scenario, detector: Detector, batch: int, snr_db: flo
     """Median time of the LLRs of a batch of channel uses, each with a channel of its own."""
     block = scenario.draw(snr_db, batch, torch.Generator().manual_seed(1))
     one_use = block.y[:, :1], block.h_hat, block.noise_var
-    with one_thread(), torch.no_grad():
+    with clean_torch():
         detector(*one_use).llr()
         times: list[float] = []
         start = time.perf_counter()

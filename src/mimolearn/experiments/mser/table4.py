@@ -9,7 +9,7 @@ from mimolearn.channels import Clustered
 from mimolearn.experiments.experiment import Experiment, Statement, within
 from mimolearn.experiments.mser.setting import PAPER
 from mimolearn.experiments.panels import Table, TablePanel
-from mimolearn.threads import one_thread
+from mimolearn.torchstate import clean_torch
 from mimolearn.weights import read_card, shipped_beams
 
 # (Nt, K, Rr): streams a user, and the paper's seconds for a design.
@@ -32,7 +32,7 @@ def _seconds(antennas: int, users: int, chains: int, streams: int) -> float:
     generator = torch.Generator().manual_seed(1)
     h = Clustered(num_clusters=2).draw(_CHANNELS * users, *sizes, generator)
     h = h.unflatten(0, (_CHANNELS, users))
-    with one_thread(), torch.no_grad():
+    with clean_torch():
         network(h, 0.1)
         start = time.process_time()
         network(h, 0.1)
