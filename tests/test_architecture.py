@@ -22,6 +22,7 @@ ROOMS = [
     "tomlfile",
     "shipped",
     "threads",
+    "torchstate",
     "raycluster",
     "weights",
     "constellation",
@@ -121,6 +122,19 @@ def test_nothing_is_unpickled(path: Path) -> None:
         if call in {"np.load", "numpy.load"}:
             options = {keyword.arg: ast.unparse(keyword.value) for keyword in node.keywords}
             assert options.get("allow_pickle") == "False", f"line {node.lineno}"
+
+
+def test_kernels_are_compiled_in_one_place() -> None:
+    """There they get a checked cache, the stamp of all sources, and work without a cache."""
+    compilers = {"jit", "njit", "vectorize", "guvectorize", "stencil", "cfunc", "generated_jit"}
+    for path in (PACKAGE / "kernels").rglob("*.py"):
+        names = {
+            node.attr if isinstance(node, ast.Attribute) else node.id
+            for node in ast.walk(ast.parse(path.read_text("utf-8")))
+            if isinstance(node, ast.Attribute | ast.Name)
+        }
+        imported = {name.rpartition(".")[2] for name in imported_modules(path)}
+        assert path.name == "compile.py" or not (names | imported) & compilers, path.name
 
 
 @each_module

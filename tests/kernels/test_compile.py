@@ -1,6 +1,5 @@
 """Compilation on first use: announced once on a terminal, cached, and possible without a cache."""
 
-import ast
 import sys
 from pathlib import Path
 
@@ -80,35 +79,3 @@ def test_parts_compile_with_and_without_the_private_option(counted):
     for known in (object(), numba.core.cpu.CPUTargetOptions):
         part = numba.njit(**part_options(known, counted))(_first)
         assert part(np.ones(3)) == 1.0
-
-
-def _functions_of_kernels():
-    """(module, name), decorators and the (module, name)s called of all functions of kernels."""
-    for file in sorted(Path(kernel_compile.__file__).parent.glob("*.py")):
-        tree, home = ast.parse(file.read_text("utf-8")), {}
-        for node in ast.walk(tree):
-            if isinstance(node, ast.ImportFrom) and node.module:
-                for alias in node.names:
-                    home[alias.name] = node.module.rpartition(".")[2]
-        for node in tree.body:
-            if isinstance(node, ast.FunctionDef):
-                calls = (n.func for n in ast.walk(node) if isinstance(n, ast.Call))
-                names = {f.id for f in calls if isinstance(f, ast.Name)}
-                decorators = [ast.unparse(d) for d in node.decorator_list]
-                called = {(home.get(name, file.stem), name) for name in names}
-                yield (file.stem, node.name), decorators, called
-
-
-def test_parts_without_counts_call_only_parts():
-    """A plain compiled function would take their options where it is compiled through them first,
-    and then fail, on machines without kernels on disk alone."""
-    found = list(_functions_of_kernels())
-    plain = {
-        place
-        for place, decorators, _ in found
-        if any(d.startswith("njit") and "inline='always'" not in d for d in decorators)
-    }
-    uncounted = [entry for entry in found if "uncounted" in entry[1]]
-    assert len(uncounted) > 50
-    assert plain
-    assert [(place, called & plain) for place, _, called in uncounted if called & plain] == []

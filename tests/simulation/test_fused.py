@@ -3,8 +3,18 @@
 import pytest
 import torch
 
-from mimolearn import InvalidInputError, Scenario, make_detector, simulate
+from mimolearn import (
+    GaussianDetection,
+    InvalidInputError,
+    Scenario,
+    detector_names,
+    make_detector,
+    simulate,
+)
+from mimolearn.detectors import LMMSE
+from mimolearn.kernels.simulation import SIMULATED_METHODS
 from mimolearn.randomness import CounterGenerator
+from mimolearn.simulation import chunk as chunk_module
 from mimolearn.simulation import fused
 from mimolearn.simulation.chunk import batch_channels, chunk_channels, run_chunk, run_plainly
 from mimolearn.simulation.seeds import chunk_seed
@@ -97,6 +107,88 @@ def test_estimates_are_those_of_the_plain_path_to_the_last_bit(scenario, monkeyp
         assert torch.equal(sent, block.indices)
         for (_, detector), estimate in zip(detectors, x_hat, strict=False):
             assert torch.equal(detector(block.y, block.h_hat, block.noise_var).x_hat, estimate)
+
+
+@pytest.mark.parametrize("points", ["qpsk", "64-qam"])
+def test_estimates_are_the_same_at_every_snr(points, monkeypatch):
+    """Noise that differs in its last bit changes a count in a few chunks only, estimates in all.
+
+    A root of torch's that is off by a bit stands for that of another machine.
+    """
+    exact = torch.Tensor.sqrt
+    monkeypatch.setattr(
+        torch.Tensor, "sqrt", lambda x: torch.nextafter(exact(x), torch.full_like(x, torch.inf))
+    )
+    links = []
+
+    def spy(link, seed, methods):
+        links.append((link, original(link, seed, methods)))
+        return links[-1][1]
+
+    original = fused.simulate_linear
+    monkeypatch.setattr(fused, "simulate_linear", spy)
+    scenario = link(points, 8, 16, channel_reuse=2, snr_definition="per_symbol")
+    detectors = [make_detector(name, points) for name in ("lmmse", "zf")]
+    for snr_db in range(31):
+        fused.answer_fused(scenario, float(snr_db), 32, 16, 7, detectors)
+        block = scenario.draw(float(snr_db), 32, CounterGenerator(7))
+        with one_thread(), torch.no_grad():
+            for detector, estimate in zip(detectors, links[-1][1][1], strict=True):
+                assert torch.equal(detector(block.y, block.h, block.noise_var).x_hat, estimate)
+
+
+def test_a_cached_kernel_and_company_do_not_change_counts(monkeypatch):
+    """64-QAM, 14 uses of a channel, 10 dB: once 201 860 bit errors alone and 201 861 in company."""
+    scenario = link("64-qam", 8, 16, channel_reuse=14, snr_definition="per_symbol")
+    lmmse = [("lmmse", make_detector("lmmse", "64-qam"))]
+    for snr in ("10.000000", "17.300000"):
+        monkeypatch.setattr(chunk_module, "is_compiled", lambda: True)
+        with_kernel = integers(run_chunk(scenario, snr, 1, lmmse))
+        monkeypatch.setattr(chunk_module, "is_compiled", lambda: False)
+        assert integers(run_chunk(scenario, snr, 1, lmmse)) == with_kernel
+        monkeypatch.setattr(chunk_module, "is_compiled", lambda: True)
+        in_company = [*lmmse, ("mrc", make_detector("mrc", "64-qam"))]
+        assert integers(run_chunk(scenario, snr, 1, in_company))[:1] == with_kernel
+
+
+# Who is simulated as declared
+
+
+class Deaf(LMMSE):
+    """Decides on nothing but its own whim."""
+
+    def _one_shot(self, y, h, noise_var):
+        answer = super()._one_shot(y, h, noise_var)
+        return GaussianDetection(self.constellation, 0 * answer.x_hat + 1, answer.error_var)
+
+
+def _hooked(detector):
+    detector.register_forward_hook(lambda module, args, answer: Deaf("qpsk")(*args))
+    return detector
+
+
+def _patched(detector):
+    detector._one_shot = Deaf("qpsk")._one_shot
+    return detector
+
+
+@pytest.mark.parametrize("change", [lambda _: Deaf("qpsk"), _hooked, _patched])
+def test_a_changed_detector_is_simulated_as_it_is(change):
+    scenario, changed = link(), [("mine", change(make_detector("lmmse", "qpsk")))]
+    assert served(scenario, [("lmmse", make_detector("lmmse", "qpsk"))])
+    assert not served(scenario, changed)
+    counts = run_chunk(scenario, SNR, 0, changed)[0].counts
+    assert counts.bit_errors / counts.bits == pytest.approx(0.5, abs=0.02)
+
+
+def test_every_declared_method_is_one_that_the_kernel_has():
+    for name in detector_names():
+        for constellation in ("bpsk", "16-qam"):
+            try:
+                method = make_detector(name, constellation).simulated_method()
+            except InvalidInputError:
+                continue
+            assert method is None or method in SIMULATED_METHODS
 
 
 def test_threads_and_processes_count_the_same():

@@ -10,9 +10,10 @@ from pydantic import Field
 from torch import Tensor
 
 from mimolearn.channels.base import ChannelModel
-from mimolearn.channels.correlation import exponential_correlation, hermitian_sqrt
+from mimolearn.channels.correlation import exponential_root
+from mimolearn.kernels.sending import correlate
 from mimolearn.plainmodel import Real
-from mimolearn.randomness import RandomSource, complex_normal
+from mimolearn.randomness import CounterGenerator, RandomSource, complex_normal
 
 Correlation = Annotated[Real, Field(ge=-1, le=1)]
 
@@ -46,6 +47,9 @@ class Kronecker(ChannelModel):
     ) -> Tensor:
         u = complex_normal((num_channels, num_rx_ant, num_tx_ant), generator, dtype)
         u.mul_(math.sqrt(self.entry_var(num_rx_ant, num_tx_ant)))
-        rx = exponential_correlation(num_rx_ant, self.rx_correlation, self.rx_phase_rad)
-        tx = exponential_correlation(num_tx_ant, self.tx_correlation, self.tx_phase_rad)
-        return hermitian_sqrt(rx).to(u) @ u @ hermitian_sqrt(tx).to(u)
+        rx = exponential_root(num_rx_ant, self.rx_correlation, self.rx_phase_rad)
+        tx = exponential_root(num_tx_ant, self.tx_correlation, self.tx_phase_rad)
+        if isinstance(generator, CounterGenerator) and dtype == torch.complex64:
+            # A library's product depends on the processor; a draw must not.
+            return correlate(u, rx, tx)
+        return rx.to(u) @ u @ tx.to(u)

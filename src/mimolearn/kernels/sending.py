@@ -39,6 +39,29 @@ def send(
     return noise
 
 
+def symmetric_root(matrix: np.ndarray) -> np.ndarray:
+    """Square root (n, n) of a symmetric positive semidefinite float64 matrix, singular or not."""
+    from mimolearn.kernels import correlate as kernels
+
+    root = np.zeros_like(matrix)
+    kernels.root_kernel()(matrix.copy(), np.eye(len(matrix)), root)
+    return root
+
+
+def correlate(u: Tensor, rx_root: Tensor, tx_root: Tensor) -> Tensor:
+    """rx_root U tx_root for every U, in the place of u (N, Nr, Nt) complex64, contiguous, on a CPU.
+
+    rx_root: (Nr, Nr), tx_root: (Nt, Nt), both complex.
+    """
+    from mimolearn.kernels import correlate as kernels
+
+    roots = [torch.stack([root.real, root.imag]).to(torch.float32) for root in (rx_root, tx_root)]
+    is_real = np.array([not bool(root[1].any()) for root in roots])
+    numbers = torch.view_as_real(u).flatten(-2).numpy()
+    kernels.correlate_kernel()(*(root.numpy() for root in roots), numbers, is_real)
+    return u
+
+
 def assemble_triangle(energy: Tensor, above: Tensor, real: bool, scale: float) -> Tensor:
     """Upper triangular (N, Nt, Nt) complex64: scale times sqrt(energy) on the diagonal.
 
