@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+import os
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -10,6 +13,8 @@ from torch import Tensor
 
 from mimolearn import InvalidInputError
 from mimolearn.channels import CDL, TDL, Kronecker, Rayleigh, exponential_correlation
+from mimolearn.channels.correlation import exponential_root
+from mimolearn.randomness import CounterGenerator
 
 NR, NT = 4, 3
 
@@ -238,3 +243,54 @@ def test_mistakes(model: type, fields: dict, message: str) -> None:
     with pytest.raises(InvalidInputError) as caught:
         model(**fields)
     assert str(caught.value).startswith(message)
+
+
+# Kronecker draws that no linear algebra library decides on
+
+
+@pytest.mark.parametrize("rx", [(0.5, 0.0), (-0.9, 0.4), (1.0, 0.0), (0.0, 0.0)])
+@pytest.mark.parametrize("tx", [(0.5, 0.0), (0.7, -1.0)])
+def test_counter_draws_are_the_product(rx: tuple[float, float], tx: tuple[float, float]) -> None:
+    model = Kronecker(
+        rx_correlation=rx[0], rx_phase_rad=rx[1], tx_correlation=tx[0], tx_phase_rad=tx[1]
+    )
+    u = Rayleigh().draw(40, 9, 5, CounterGenerator(3)).to(torch.complex128)
+    expected = exponential_root(9, *rx) @ u @ exponential_root(5, *tx)
+    drawn = model.draw(40, 9, 5, CounterGenerator(3))
+    torch.testing.assert_close(drawn.to(torch.complex128), expected, rtol=0, atol=2e-6)
+
+
+@pytest.mark.parametrize("size", [1, 2, 16, 33])
+@pytest.mark.parametrize("magnitude", [0.0, 0.5, -0.95, 0.999, 1.0])
+def test_the_root_is_the_hermitian_one(size: int, magnitude: float) -> None:
+    matrix = exponential_correlation(size, magnitude, 0.7)
+    root = exponential_root(size, magnitude, 0.7)
+    torch.testing.assert_close(root @ root, matrix, rtol=0, atol=1e-12)
+    torch.testing.assert_close(root, root.mH, rtol=0, atol=1e-14)
+    assert torch.linalg.eigvalsh(root).min() > -1e-7
+
+
+DIGEST = """
+import hashlib
+from mimolearn.channels import Kronecker
+from mimolearn.randomness import CounterGenerator
+for phase, size in ((0.0, (16, 8)), (0.3, (33, 20))):
+    model = Kronecker(rx_correlation=0.9, rx_phase_rad=phase)
+    h = model.draw(64, *size, CounterGenerator(3))
+    print(hashlib.sha256(h.numpy().tobytes()).hexdigest())
+"""
+
+
+def test_draws_do_not_depend_on_the_linear_algebra_library() -> None:
+    """An older instruction set of it stands for an older machine."""
+    digests = set()
+    for setting in ({}, {"MKL_CBWR": "COMPATIBLE", "ATEN_CPU_CAPABILITY": "default"}):
+        run = subprocess.run(
+            [sys.executable, "-c", DIGEST],
+            env={**os.environ, **setting},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        digests.add(run.stdout)
+    assert len(digests) == 1
