@@ -235,8 +235,8 @@ BAD_FILES: dict[str, tuple[Callable[[Path], object], dict, str]] = {
     "two": (
         two_arrays,
         {},
-        r"variable: got '', .*has more than one: first \(30, 4, 3\) complex128, second \(30, 4, 3\) "
-        "complex128; variable = 'first' or 'second' reads one",
+        r"variable: got '', .*has more than one: first \(30, 4, 3\) complex128, "
+        r"second \(30, 4, 3\) complex128; variable = 'first' or 'second' reads one",
     ),
     "misspelt": (
         two_arrays,

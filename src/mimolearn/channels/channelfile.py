@@ -197,7 +197,7 @@ def _told_by_sizes(path: str, variable: Variable) -> str:
     axes = default_axes(variable)
     rivals = [] if variable.is_stack else rival_readings(variable, axes)
     if rivals:
-        several = " or ".join(repr(reading) for reading in [axes, *rivals[:3]])
+        several = " or ".join(repr(reading) for reading in [axes, *rivals[:2]])
         expected = f"{several}, as the sizes of <{variable}> in {path} fit each ({LEGEND})"
         raise invalid("axes", "", expected)
     return axes
@@ -212,8 +212,11 @@ def _read(
     parts = []
     for variable in chosen:
         assert variable.read is not None
-        array = variable.read()
-        parts.append(view_of(array, axes, reading.frequency_index, reading.time_index))
+        try:
+            view = view_of(variable.read(), axes, reading.frequency_index, reading.time_index)
+        except InvalidInputError as error:
+            raise InvalidInputError(f"{error}, of <{variable}> in {path}") from None
+        parts.append(view)
     sizes = {(*part.size, part.num_steps) for part in parts}
     if len(sizes) > 1:
         there = ", ".join(str(variable) for variable in chosen[:6])

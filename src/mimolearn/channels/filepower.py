@@ -20,29 +20,36 @@ class FilePower(NamedTuple):
     """What one pass over a file tells.
 
     peak: largest real or imaginary part. relative_rms: root mean square of |h_ij| over that.
-    kept: (K,) the samples without an all-zero channel, or None where these are all.
+    kept: (K,) the samples to draw from: those of the range, without an all-zero channel.
     """
 
     peak: float
     relative_rms: float
-    kept: np.ndarray | None
+    kept: np.ndarray
 
 
 @functools.lru_cache(maxsize=4)
-def file_power(file: ChannelFile, drop_zero: bool, per_draw: bool) -> FilePower:
-    """Look at every channel once.
+def file_power(
+    file: ChannelFile, drop_zero: bool, per_draw: bool, sample_range: tuple[int, int] | None
+) -> FilePower:
+    """Look at every channel of the range once.
 
-    Raises InvalidInputError for NaN and infinite entries, for all-zero channels unless they are to
-    be dropped, and for channels that are too weak beside the others, unless each is to be scaled.
+    Raises InvalidInputError for a range that the file does not have. Also raises it for NaN and
+    infinite entries, for all-zero channels unless they are to be dropped, and for channels that are
+    too weak beside the others, unless each is to be scaled.
     """
+    first, end = sample_range or (0, file.num_samples)
+    if not first < end <= file.num_samples:
+        expected = f"first and end of a part of 0 ... {file.num_samples} in {file.path}"
+        raise invalid("sample_range", sample_range, f"{expected}: {file.described}")
     num_entries = math.prod(file.size)
     is_bad, is_zero = (np.zeros(file.num_samples, bool) for _ in range(2))
     # Sum of |h|^2 / peak^2 so far, the entries in it, and the weakest channel in dB.
     peak, total, count = 0.0, 0.0, 0
     weakest_db, weakest = math.inf, 0
     step = max(1, 2**20 // (num_entries * file.num_steps))
-    for start in range(0, file.num_samples, step):
-        sample = np.arange(start, min(start + step, file.num_samples))
+    for start in range(first, end, step):
+        sample = np.arange(start, min(start + step, end))
         shape = (len(sample), file.num_steps)
         each = np.repeat(sample, file.num_steps), np.tile(np.arange(file.num_steps), len(sample))
         rows, peaks = unit_peak(file.rows(*each))
@@ -60,14 +67,15 @@ def file_power(file: ChannelFile, drop_zero: bool, per_draw: bool) -> FilePower:
         highest = max(peak, float(peaks[used].max()))
         total = total * (peak / highest) ** 2 + float((power * (peaks[used] / highest) ** 2).sum())
         peak, count = highest, count + len(power) * num_entries
-    _refuse(file, is_bad, is_zero & ~is_bad, drop_zero)
+    is_zero &= ~is_bad
+    _refuse(file, is_bad, is_zero, end - first, drop_zero)
     relative_rms = math.sqrt(total / count)
     below_db = 20 * (math.log10(peak) + math.log10(relative_rms)) - weakest_db
     if below_db > _LARGEST_RANGE_DB and not per_draw:
         got = f"<'mean', channel {weakest} is {below_db:.0f} dB below it>"
         expected = f"'per_draw', or channels within {_LARGEST_RANGE_DB:.0f} dB in {file.path}"
         raise invalid("normalise", got, f"{expected}: {file.described}")
-    return FilePower(peak, relative_rms, np.flatnonzero(~is_zero) if is_zero.any() else None)
+    return FilePower(peak, relative_rms, first + np.flatnonzero(~is_zero[first:end]))
 
 
 def unit_peak(rows: ComplexArray) -> tuple[ComplexArray, np.ndarray]:
@@ -78,29 +86,28 @@ def unit_peak(rows: ComplexArray) -> tuple[ComplexArray, np.ndarray]:
     # NaN would be lost by a maximum that skips it; this one hands it on.
     peaks = np.maximum(np.abs(rows.real), np.abs(rows.imag)).max((1, 2))
     divisor = np.where((peaks > 0) & np.isfinite(peaks), peaks, 1.0)
-    # The reciprocal of a subnormal number is infinite: divide the parts.
+    return divided(rows, divisor[:, None, None]), peaks
+
+
+def divided(rows: ComplexArray, divisor: np.ndarray | float) -> ComplexArray:
+    """Channels over real numbers, which may be so small that their reciprocals are infinite."""
     scaled = np.empty_like(rows)
-    scaled.real = rows.real / divisor[:, None, None]
-    scaled.imag = rows.imag / divisor[:, None, None]
-    return scaled, peaks
+    scaled.real, scaled.imag = rows.real / divisor, rows.imag / divisor
+    return scaled
 
 
-def _refuse(file: ChannelFile, is_bad: np.ndarray, is_zero: np.ndarray, drop_zero: bool) -> None:
-    num = file.num_samples
+def _refuse(
+    file: ChannelFile, is_bad: np.ndarray, is_zero: np.ndarray, num: int, drop_zero: bool
+) -> None:
+    what = f"{file.path}: {file.described}"
     if is_bad.any():
-        got = (
-            f"<{file.described}: {is_bad.sum()} of {num} not finite, first number {_first(is_bad)}>"
-        )
-        raise invalid("path", got, f"finite channels in {file.path}")
-    if is_zero.all():
-        expected = f"channels in {file.path}: {file.described}"
-        raise invalid("path", f"<all {num} channels all zero>", expected)
+        got = f"<{is_bad.sum()} of {num} channels not finite, the first is {_first(is_bad)}>"
+        raise invalid("path", got, f"finite channels in {what}")
+    if is_zero.sum() == num:
+        raise invalid("path", f"<{num} channels, all zero>", f"channels in {what}")
     if is_zero.any() and not drop_zero:
-        got = (
-            f"<{file.described}: {is_zero.sum()} of {num} all zero, first number {_first(is_zero)}>"
-        )
-        expected = f"channels that are not all zero in {file.path}; drop_zero leaves these out"
-        raise invalid("path", got, expected)
+        got = f"<{is_zero.sum()} of {num} channels all zero, the first is {_first(is_zero)}>"
+        raise invalid("path", got, f"none in {what}; drop_zero = true leaves them out")
 
 
 def _first(where: np.ndarray) -> int:

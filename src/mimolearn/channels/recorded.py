@@ -20,7 +20,7 @@ from mimolearn.channels.channelfile import (
     open_channel_file,
     sha256_of,
 )
-from mimolearn.channels.filepower import FilePower, file_power, unit_peak
+from mimolearn.channels.filepower import FilePower, divided, file_power, unit_peak
 from mimolearn.errors import invalid
 from mimolearn.plainmodel import Real
 from mimolearn.randomness import RandomSource, distinct_integers, integers
@@ -45,6 +45,8 @@ class Recorded(ChannelModel):
     each element is one more channel.
     normalise: "mean", the file's mean |h_ij|^2 becomes entry_variance; "per_draw", that of every
     channel does.
+    sample_range: first and end of the samples to use, counted from 0, without the end; so that a
+    network is trained on some samples of a file, and compared on others. Left out, all.
     drop_zero: leave samples with an all-zero channel out; otherwise such a file is refused.
     sha256: of the file, filled in when left out and compared when given. It stands for the
     content in a scenario's key; the path does not count.
@@ -65,6 +67,7 @@ class Recorded(ChannelModel):
     axes: str = ""
     frequency_index: _Index | None = None
     time_index: _Index | None = None
+    sample_range: tuple[_Index, _Index] | None = None
     normalise: PowerNormalisation = "mean"
     drop_zero: Annotated[bool, Field(strict=True)] = False
     sha256: Annotated[str, Field(pattern="^([0-9a-f]{64})?$")] = ""
@@ -114,14 +117,13 @@ class Recorded(ChannelModel):
     @property
     def num_samples(self) -> int:
         """Samples that are drawn from."""
-        file = self._file()
-        kept = self._power(file).kept
-        return file.num_samples if kept is None else len(kept)
+        return len(self._power(self._file()).kept)
 
     @property
     def num_dropped(self) -> int:
         """Samples that ``drop_zero`` leaves out."""
-        return self._file().num_samples - self.num_samples
+        first, end = self.sample_range or (0, self._file().num_samples)
+        return end - first - self.num_samples
 
     def draw(
         self,
@@ -161,16 +163,13 @@ class Recorded(ChannelModel):
         """(k, Nr, Nt) complex128: channels of samples that are not left out, normalised."""
         file = self._file()
         power = self._power(file)
-        chosen = sample.cpu().numpy()
-        if power.kept is not None:
-            chosen = power.kept[chosen]
-        rows = file.rows(chosen, step.cpu().numpy())
+        rows = file.rows(power.kept[sample.cpu().numpy()], step.cpu().numpy())
         if self.normalise == "per_draw":
             rows = unit_peak(rows)[0]
             rms = np.sqrt(np.square(np.abs(rows)).mean((1, 2), keepdims=True))
         else:
             # In two steps, as neither may be far from 1.
-            rows = rows / power.peak
+            rows = divided(rows, power.peak)
             rms = power.relative_rms
         return rows * (math.sqrt(self.entry_var(*file.size)) / rms)
 
@@ -192,7 +191,8 @@ class Recorded(ChannelModel):
         return open_channel_file(self.path, self._reading(), stamp)
 
     def _power(self, file: ChannelFile) -> FilePower:
-        return file_power(file, self.drop_zero, self.normalise == "per_draw")
+        per_draw = self.normalise == "per_draw"
+        return file_power(file, self.drop_zero, per_draw, self.sample_range)
 
 
 def expand_home(path: str) -> str:

@@ -83,7 +83,7 @@ def rival_readings(variable: Variable, axes: str) -> list[str]:
         if all(shape[i] == 1 for i in range(len(axes)) if axes[i] != other[i]):
             continue
         found.append(other)
-    return found
+    return sorted(found, key=lambda other: other not in _USUAL)
 
 
 def suggested_axes(variable: Variable, size: tuple[int, int] | None = None) -> list[str]:

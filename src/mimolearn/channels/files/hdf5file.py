@@ -16,6 +16,9 @@ from mimolearn.channels.files.variables import Variable, stack
 _HIDDEN = ("#refs#", "#subsystem#")
 _MATLAB_NOTE = "MATLAB 7.3, axes as MATLAB shows them"
 _MOST_NESTED = 40
+# What a Python object for a reference takes.
+_BYTES_A_REFERENCE = 128
+_BAD_ITEM = (OSError, KeyError, TypeError, ValueError, RuntimeError)
 
 
 @contextmanager
@@ -64,7 +67,7 @@ class _Walk:
                 continue
             try:
                 item = group[name]
-            except (OSError, KeyError, TypeError, ValueError, RuntimeError):
+            except _BAD_ITEM:
                 found[inner] = Variable(inner, note="cannot be opened")
                 continue
             found |= self.item(item, inner, f"{inner}/", depth)
@@ -89,11 +92,11 @@ class _Walk:
             is_reference = h5py.check_ref_dtype(dtype) is h5py.Reference
             by_columns = self._is_matlab or "MATLAB_class" in dataset.attrs
             is_empty = "MATLAB_empty" in dataset.attrs
-        except (OSError, KeyError, TypeError, ValueError, RuntimeError):
+        except _BAD_ITEM:
             return {name: Variable(name, note="of an unknown type")}
         if is_empty or shape is None:
             return {name: Variable(name, note="empty")}
-        if is_reference:
+        if is_reference and by_columns:
             return self._cell(dataset, name, depth)
         if by_columns:
             shape = shape[::-1]
@@ -112,18 +115,17 @@ class _Walk:
 
     def _cell(self, dataset: Any, name: str, depth: int) -> dict[str, Variable]:
         """What the references of a cell, or of a struct array's field, point to."""
-        check_memory(self._path, name, dataset.size * 16, self._limit)
-        if depth > _MOST_NESTED:
-            return {name: Variable(name, dataset.shape, note="nested too deep")}
+        identity = hash(dataset.id)
+        if identity in self._entered or depth > _MOST_NESTED:
+            return {name: Variable(name, dataset.shape, note="cells that were seen before")}
+        self._entered.add(identity)
+        check_memory(self._path, name, dataset.size * _BYTES_A_REFERENCE, self._limit)
         elements = []
         # Read by rows, HDF5's reversed axes give MATLAB's order, by columns.
-        for reference in dataset[()].ravel():
+        for reference in np.ravel(dataset[()]):
             try:
-                item = self._file[reference]
-                entered = set(self._entered)
-                elements.append(self.item(item, "", "/", depth + 1))
-                self._entered = entered
-            except (OSError, KeyError, TypeError, ValueError, RuntimeError):
+                elements.append(self.item(self._file[reference], "", "/", depth + 1))
+            except _BAD_ITEM:
                 elements.append({"": Variable("", note="a reference to nothing")})
         return stack(name, elements, "cells")
 
