@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import itertools
+import struct
 import tokenize
 import zipfile
 import zlib
@@ -49,6 +50,7 @@ _UNREADABLE = (
     tokenize.TokenError,
     zipfile.BadZipFile,
     zlib.error,
+    struct.error,
 )
 
 
@@ -183,7 +185,7 @@ def _opened(
     if h5py.is_hdf5(path):
         return hdf5_variables(path, limit)
     if start == b"MATLAB" or Path(path).suffix == ".mat":
-        return matlab_variables(path, wanted, limit)
+        return matlab_variables(path, limit)
     expected = "a NumPy, HDF5 or MATLAB file"
     if start[:1] == b"\x80":
         raise invalid("path", path, f"{expected}; this is a pickle: {TORCH_HINT}")

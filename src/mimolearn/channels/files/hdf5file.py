@@ -119,7 +119,8 @@ class _Walk:
         if identity in self._entered or depth > _MOST_NESTED:
             return {name: Variable(name, dataset.shape, note="cells that were seen before")}
         self._entered.add(identity)
-        check_memory(self._path, name, dataset.size * _BYTES_A_REFERENCE, self._limit)
+        if dataset.size * _BYTES_A_REFERENCE > self._limit:
+            return {name: Variable(name, dataset.shape, note="more cells than memory allows")}
         elements = []
         # Read by rows, HDF5's reversed axes give MATLAB's order, by columns.
         for reference in np.ravel(dataset[()]):

@@ -34,14 +34,11 @@ def memory_limit(path: str, max_gb: float | None) -> int:
 def check_memory(path: str, what: str, num_bytes: int, limit: int) -> None:
     """Raise InvalidInputError for an array that would take more memory than allowed."""
     if num_bytes > limit:
-        raise too_large(path, what, f"{num_bytes / GIGABYTE:.3g} GB", limit)
-
-
-def too_large(path: str, what: str, size: str, limit: int) -> Exception:
-    """The error for something of a file that does not fit; ``size`` is a text."""
-    got = f"<{what} of {size}>"
-    allowed = f"at most {limit / GIGABYTE:.3g} GB from a file of {Path(path).stat().st_size} bytes"
-    return invalid("path", got, f"{allowed}; max_gb raises this limit ({path})")
+        got = f"<{what} of {num_bytes / GIGABYTE:.3g} GB>"
+        allowed = (
+            f"at most {limit / GIGABYTE:.3g} GB from a file of {Path(path).stat().st_size} bytes"
+        )
+        raise invalid("path", got, f"{allowed}; max_gb raises this limit ({path})")
 
 
 def _machine_memory() -> int:
