@@ -1,7 +1,8 @@
 """Bring your own channels: a file of recorded matrices in place of a channel model.
 
-A file is .npy, .npz, HDF5 or MATLAB, with a complex array (N, Nr, Nt). Here the "measurement" is
-made up: a common direct path, which independent fading has not. Run it with your own file:
+A file is .npy, .npz, HDF5 or MATLAB, with a complex array (N, Nr, Nt); `axes` takes other orders
+(see docs/recorded-channels.md). Here the "measurement" is made up: a common direct path, which
+independent fading has not. Run it with your own file:
 
     python examples/recorded_channels.py measured.npz
 """

@@ -12,7 +12,7 @@ from pydantic import Field, model_validator
 from torch import Tensor
 
 from mimolearn.beamformers import HybridArray
-from mimolearn.channels import AnyChannel, Clustered
+from mimolearn.channels import AnyChannel, Clustered, with_paths_from
 from mimolearn.constellation import Constellation, as_constellation
 from mimolearn.errors import InvalidInputError, check_positive_int, invalid
 from mimolearn.plainmodel import PlainModel, Real
@@ -54,6 +54,7 @@ class BeamScenario(PlainModel):
     def _channel_fits(self) -> BeamScenario:
         a = self.array
         self.channel.check_size(a.num_rx_ant, a.num_tx_ant)
+        self.channel.check_users(a.num_users)
         if self.channel.is_real:
             raise invalid("channel", self.channel.model, "a complex channel")
         if self.channel.entry_variance != "1":
@@ -85,9 +86,8 @@ class BeamScenario(PlainModel):
         """Independent channels of all users, then their errors; no SNR enters."""
         check_positive_int("num_channels", num_channels)
         a = self.array
-        sizes = a.num_rx_ant, a.num_tx_ant
-        h = self.channel.draw(num_channels * a.num_users, *sizes, generator, dtype)
-        h = h.unflatten(0, (num_channels, a.num_users))
+        sizes = a.num_users, a.num_rx_ant, a.num_tx_ant
+        h = self.channel.draw_users(num_channels, *sizes, generator, dtype)
         if self.csi_error_var == 0:
             return BeamBlock(h, h)
         error = complex_normal(tuple(h.shape), generator, dtype, self.csi_error_var)
@@ -95,8 +95,11 @@ class BeamScenario(PlainModel):
 
     @classmethod
     def from_toml(cls, path: str | Path) -> BeamScenario:
-        """Read a scenario file; a ``[run]`` table, which says how to run it, is left aside."""
-        return cls.from_content(read_toml(path), str(path))
+        """Read a scenario file; a ``[run]`` table, which says how to run it, is left aside.
+
+        A relative path of recorded channels counts from the folder of the file.
+        """
+        return cls.from_content(read_toml(path), str(path), Path(path).parent)
 
     @classmethod
     def shipped(cls, name: str) -> BeamScenario:
@@ -108,11 +111,13 @@ class BeamScenario(PlainModel):
         return cls.from_content(read_shipped_beams(name), name)
 
     @classmethod
-    def from_content(cls, content: dict[str, Any], source: str) -> BeamScenario:
-        """A parsed file; ``source`` is what errors call it."""
+    def from_content(
+        cls, content: dict[str, Any], source: str, folder: str | Path = "."
+    ) -> BeamScenario:
+        """A parsed file; ``source`` is what errors call it, ``folder`` where it lies."""
         fields = {key: value for key, value in content.items() if key != "run"}
         try:
-            return cls(**fields)
+            return cls(**with_paths_from(fields, Path(folder)))
         except InvalidInputError as error:
             raise InvalidInputError(f"{source}: {error}") from None
 

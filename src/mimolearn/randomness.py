@@ -134,6 +134,25 @@ def integers(shape: tuple[int, ...], num_values: int, generator: RandomSource) -
     return torch.randint(num_values, shape, generator=generator, device=generator.device)
 
 
+def distinct_integers(
+    num_sets: int, num_each: int, num_values: int, generator: RandomSource
+) -> Tensor:
+    """(num_sets, num_each) int64: in each row distinct integers of 0 ... num_values - 1.
+
+    All ordered choices are equally likely. num_each: at most num_values. The first column is what
+    ``integers`` draws.
+    """
+    columns: list[Tensor] = []
+    for taken in range(num_each):
+        # The k-th of the values that are left, in rising order, is counted past those taken.
+        value = integers((num_sets,), num_values - taken, generator)
+        if columns:
+            for smaller in torch.stack(columns).sort(0).values:
+                value = value + (value >= smaller)
+        columns.append(value)
+    return torch.stack(columns, 1)
+
+
 def uniform(
     shape: tuple[int, ...], generator: RandomSource, dtype: torch.dtype = torch.float32
 ) -> Tensor:

@@ -11,7 +11,7 @@ import torch
 from pydantic import Field, model_validator
 from torch import Tensor
 
-from mimolearn.channels import AnyChannel, Rayleigh
+from mimolearn.channels import AnyChannel, Rayleigh, with_paths_from
 from mimolearn.channels.reduced import draw_reduced, is_reducible
 from mimolearn.constellation import Constellation, as_constellation
 from mimolearn.errors import InvalidInputError, check_positive_int, invalid
@@ -261,11 +261,8 @@ class Scenario(PlainModel):
     @classmethod
     def _from_content(cls, content: dict[str, Any], source: str, folder: Path) -> Scenario:
         fields = {key: value for key, value in content.items() if key != "run"}
-        channel = fields.get("channel")
-        if isinstance(channel, dict) and isinstance(channel.get("path"), str):
-            fields["channel"] = {**channel, "path": str(folder / channel["path"])}
         try:
-            return cls(**fields)
+            return cls(**with_paths_from(fields, folder))
         except InvalidInputError as error:
             raise InvalidInputError(f"{source}: {error}") from None
 

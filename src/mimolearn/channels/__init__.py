@@ -12,7 +12,7 @@ from mimolearn.channels.clustered import Clustered
 from mimolearn.channels.correlation import exponential_correlation
 from mimolearn.channels.kronecker import Kronecker
 from mimolearn.channels.rayleigh import Rayleigh, RealGaussian
-from mimolearn.channels.recorded import Recorded
+from mimolearn.channels.recorded import Recorded, with_paths_from
 from mimolearn.channels.tdl import TDL
 
 AnyChannel = Annotated[
@@ -31,4 +31,5 @@ __all__ = [
     "RealGaussian",
     "Recorded",
     "exponential_correlation",
+    "with_paths_from",
 ]

@@ -38,6 +38,27 @@ class ChannelModel(PlainModel, ABC):
     ) -> Tensor:
         """Draw channels (num_channels, Nr, Nt) complex, from the generator and nothing else."""
 
+    def draw_users(
+        self,
+        num_drops: int,
+        num_users: int,
+        num_rx_ant: int,
+        num_tx_ant: int,
+        generator: RandomSource,
+        dtype: torch.dtype = torch.complex64,
+    ) -> Tensor:
+        """Draw the channels of several users: (num_drops, num_users, Nr, Nt) complex.
+
+        All are independent here. A model of finitely many channels gives the users of one drop
+        different ones.
+        """
+        num_channels = num_drops * num_users
+        h = self.draw(num_channels, num_rx_ant, num_tx_ant, generator, dtype)
+        return h.unflatten(0, (num_drops, num_users))
+
+    def check_users(self, num_users: int) -> None:
+        """Raise InvalidInputError where the model has not as many channels as a drop has users."""
+
     def check_size(self, num_rx_ant: int, num_tx_ant: int) -> None:
         """Raise InvalidInputError where the model cannot serve these antenna numbers."""
 

@@ -4,66 +4,116 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import itertools
+import struct
 import tokenize
 import zipfile
 import zlib
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-from mimolearn.errors import InvalidInputError, check_one_of, invalid
+from mimolearn.channels.files.axes import (
+    LEGEND,
+    ComplexArray,
+    View,
+    check_axes,
+    default_axes,
+    rival_readings,
+    suggested_axes,
+    view_of,
+)
+from mimolearn.channels.files.hdf5file import hdf5_variables
+from mimolearn.channels.files.limits import check_memory, memory_limit
+from mimolearn.channels.files.matlabfile import matlab_variables
+from mimolearn.channels.files.numpyfile import TORCH_HINT, npy_variables, npz_variables
+from mimolearn.channels.files.selection import choose
+from mimolearn.channels.files.variables import Variable
+from mimolearn.errors import InvalidInputError, invalid
 
-SHAPE = "a complex array (N, Nr, Nt), or a real one (N, Nr, Nt, 2)"
-_RECORD_FIELDS = (("real", "imag"), ("r", "i"), ("re", "im"))
 # What NumPy, h5py and SciPy raise on files that are damaged or hold something else.
 _UNREADABLE = (
     OSError,
     ValueError,
     TypeError,
     LookupError,
+    AttributeError,
     RuntimeError,
     EOFError,
     OverflowError,
     MemoryError,
     SyntaxError,
+    NotImplementedError,
     tokenize.TokenError,
     zipfile.BadZipFile,
     zlib.error,
+    struct.error,
 )
 
 
 class FileStamp(NamedTuple):
-    """What tells cheaply that a file was replaced."""
+    """What tells cheaply that a file was replaced or written to."""
 
     modified_ns: int
+    changed_ns: int
     num_bytes: int
+    inode: int
+
+
+class Reading(NamedTuple):
+    """How a file is read; see ``Recorded`` for each field."""
+
+    variable: tuple[str, ...] = ()
+    axes: str = ""
+    frequency_index: int | None = None
+    time_index: int | None = None
+    max_gb: float | None = None
 
 
 @dataclass(frozen=True, eq=False)
 class ChannelFile:
-    """An array of channels in the form that the file has; ``rows`` makes complex numbers of it."""
+    """The channels of a file: samples, each at one or more steps of frequency and time.
+
+    variable, axes: what was read and how, filled in where the file told. parts: the arrays, of one
+    size of channel and one number of steps. described: names, shapes and types, for messages.
+    other_axes: letters that would give channels of another size, by that size.
+    """
 
     path: str
-    variable: str
-    array: np.ndarray
+    variable: tuple[str, ...]
+    axes: str
+    parts: tuple[View, ...]
+    described: str
+    other_axes: dict[tuple[int, int], str]
 
     @property
-    def shape(self) -> tuple[int, int, int]:
-        """(N, Nr, Nt)."""
-        num_channels, num_rx_ant, num_tx_ant = self.array.shape[:3]
-        return num_channels, num_rx_ant, num_tx_ant
+    def num_samples(self) -> int:
+        return sum(part.num_samples for part in self.parts)
 
-    def rows(self, index: Any) -> np.ndarray:
-        """The channels at ``index``, (n, Nr, Nt) complex, in memory."""
-        rows = np.array(self.array[index])
-        if rows.dtype.names is not None:
-            real, imag = rows.dtype.names
-            rows = rows[real] + 1j * rows[imag]
-        elif not np.iscomplexobj(rows):
-            rows = rows[..., 0] + 1j * rows[..., 1]
-        return rows.astype(np.complex64 if rows.dtype.itemsize <= 8 else np.complex128)
+    @property
+    def num_steps(self) -> int:
+        """Channels that each sample has: frequencies times time steps."""
+        return self.parts[0].num_steps
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(Nr, Nt)."""
+        return self.parts[0].size
+
+    def rows(self, sample: np.ndarray, step: np.ndarray) -> ComplexArray:
+        """The channels of k samples, each at its step: (k, Nr, Nt) complex128, in memory."""
+        if len(self.parts) == 1:
+            return self.parts[0].rows(sample, step)
+        found = np.empty((len(sample), *self.size), np.complex128)
+        start = 0
+        for part in self.parts:
+            inside = (sample >= start) & (sample < start + part.num_samples)
+            found[inside] = part.rows(sample[inside] - start, step[inside])
+            start += part.num_samples
+        return found
 
 
 def file_stamp(path: str) -> FileStamp:
@@ -78,7 +128,7 @@ def file_stamp(path: str) -> FileStamp:
         raise invalid("path", path, "a file name") from None
     if not Path(path).is_file():
         raise invalid("path", path, "a file, not a directory")
-    return FileStamp(status.st_mtime_ns, status.st_size)
+    return FileStamp(status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino)
 
 
 @functools.lru_cache(maxsize=32)
@@ -86,115 +136,107 @@ def sha256_of(path: str, stamp: FileStamp) -> str:
     """Digest of a file's content, read again only when its stamp changes."""
     try:
         with Path(path).open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise invalid("path", path, f"a readable file ({error.strerror})") from None
+    _check_unchanged(path, stamp)
+    return digest
 
 
-@functools.lru_cache(maxsize=8)
-def open_channel_file(path: str, variable: str, stamp: FileStamp) -> ChannelFile:
-    """The array ``variable`` of a file, or the only one that fits when it is empty."""
+@functools.lru_cache(maxsize=4)
+def open_channel_file(path: str, reading: Reading, stamp: FileStamp) -> ChannelFile:
+    """The channels of a file, read as told, or in the only way that fits."""
+    limit = memory_limit(path, reading.max_gb)
+    if reading.axes:
+        check_axes(reading.axes)
     try:
-        variable, array = _read(path, variable)
+        with _opened(path, reading.variable, limit) as variables:
+            chosen = choose(path, variables, reading.variable, reading.axes)
+            axes = reading.axes or _told_by_sizes(path, chosen[0])
+            found = _read(path, chosen, axes, reading, limit)
     except _UNREADABLE as error:
         if isinstance(error, InvalidInputError):
             raise
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise invalid("path", path, f"a file of channels; it cannot be read: {reason}") from None
-    if not _fits(array.shape, array.dtype):
-        found = f"<{variable or 'array'} of shape {array.shape}, {array.dtype}>"
-        raise invalid("path", found, f"{SHAPE} in {path}")
-    return ChannelFile(path, variable, array)
+    _check_unchanged(path, stamp)
+    return found
 
 
-def _read(path: str, variable: str) -> tuple[str, np.ndarray]:
+def _check_unchanged(path: str, stamp: FileStamp) -> None:
+    if file_stamp(path) != stamp:
+        raise invalid("path", path, "a file that nobody writes to; it changed while it was read")
+
+
+def _opened(
+    path: str, wanted: tuple[str, ...], limit: int
+) -> AbstractContextManager[list[Variable]]:
     """The kind of file is told from its content, as suffixes lie."""
     import h5py
 
     with Path(path).open("rb") as file:
         start = file.read(6)
     if start == b"\x93NUMPY":
-        if variable:
-            raise invalid("variable", variable, "no name: an .npy file holds one array")
-        return "", np.load(path, mmap_mode="r", allow_pickle=False)
-    if zipfile.is_zipfile(path):
-        return _read_npz(path, variable)
+        if wanted:
+            raise invalid("variable", wanted[0], "no name: an .npy file holds one array")
+        return npy_variables(path)
+    if start[:4] in (b"PK\x03\x04", b"PK\x05\x06"):
+        return npz_variables(path)
     if h5py.is_hdf5(path):
-        return _read_hdf5(path, variable)
+        return hdf5_variables(path, limit)
     if start == b"MATLAB" or Path(path).suffix == ".mat":
-        return _read_matlab(path, variable)
-    raise invalid("path", path, "a NumPy, HDF5 or MATLAB file")
+        return matlab_variables(path, limit)
+    expected = "a NumPy, HDF5 or MATLAB file"
+    if start[:1] == b"\x80":
+        raise invalid("path", path, f"{expected}; this is a pickle: {TORCH_HINT}")
+    if start[:2] == b"\x1f\x8b":
+        raise invalid("path", path, f"{expected}; this one is compressed: decompress it first")
+    raise invalid("path", path, expected)
 
 
-def _read_npz(path: str, variable: str) -> tuple[str, np.ndarray]:
-    with np.load(path, allow_pickle=False) as archive:
-        if not variable:
-            fitting = [name for name in archive.files if _fits_array(archive[name])]
-            variable = _only(fitting, archive.files, path)
-        check_one_of("variable", variable, archive.files)
-        return variable, archive[variable]
+def _told_by_sizes(path: str, variable: Variable) -> str:
+    """The documented order of axes, where the sizes do not allow for another."""
+    axes = default_axes(variable)
+    rivals = [] if variable.is_stack else rival_readings(variable, axes)
+    if rivals:
+        several = " or ".join(repr(reading) for reading in [axes, *rivals[:2]])
+        expected = f"{several}, as the sizes of <{variable}> in {path} fit each ({LEGEND})"
+        raise invalid("axes", "", expected)
+    return axes
 
 
-def _read_hdf5(path: str, variable: str) -> tuple[str, np.ndarray]:
-    import h5py
-
-    datasets: dict[str, h5py.Dataset] = {}
-
-    def collect(name: str, item: object) -> None:
-        if isinstance(item, h5py.Dataset):
-            datasets[name] = item
-
-    with h5py.File(path, "r") as file:
-        file.visititems(collect)
-        if not variable:
-            fitting = [name for name, item in datasets.items() if _fits(_shape(item), item.dtype)]
-            variable = _only(fitting, datasets, path)
-        dataset = datasets[check_one_of("variable", variable, datasets)]
-        array = np.asarray(dataset)
-        return variable, array.transpose() if _is_by_columns(dataset) else array
-
-
-def _is_by_columns(dataset: Any) -> bool:
-    """MATLAB writes its arrays by columns, so that HDF5 sees the axes in reverse."""
-    return "MATLAB_class" in dataset.attrs
-
-
-def _shape(dataset: Any) -> tuple[int, ...]:
-    return dataset.shape[::-1] if _is_by_columns(dataset) else dataset.shape
+def _read(
+    path: str, chosen: list[Variable], axes: str, reading: Reading, limit: int
+) -> ChannelFile:
+    # A mapped file takes no memory, and is told by having no name.
+    total = sum(variable.num_bytes for variable in chosen if variable.name)
+    check_memory(path, str(chosen[0]), total, limit)
+    parts = []
+    for variable in chosen:
+        assert variable.read is not None
+        try:
+            view = view_of(variable.read(), axes, reading.frequency_index, reading.time_index)
+        except InvalidInputError as error:
+            raise InvalidInputError(f"{error}, of <{variable}> in {path}") from None
+        parts.append(view)
+    sizes = {(*part.size, part.num_steps) for part in parts}
+    if len(sizes) > 1:
+        there = ", ".join(str(variable) for variable in chosen[:6])
+        raise invalid("variable", f"<{there}>", f"arrays of one size but for samples, in {path}")
+    names = reading.variable or ((chosen[0].name,) if chosen[0].name else ())
+    described = ", ".join(str(variable) for variable in chosen[:3])
+    described = f"{described or 'array'}{', ...' if len(chosen) > 3 else ''}"
+    return ChannelFile(
+        path, names, axes, tuple(parts), described, _other_axes(chosen[0], parts[0].size)
+    )
 
 
-def _read_matlab(path: str, variable: str) -> tuple[str, np.ndarray]:
-    from scipy import io
-
-    try:
-        names = [name for name, _, _ in io.whosmat(path)]
-        if variable:
-            check_one_of("variable", variable, names)
-            names = [variable]
-        arrays = io.loadmat(path, variable_names=names)
-    except io.matlab.MatReadError as error:
-        raise ValueError(str(error)) from None
-    variable = variable or _only([n for n in names if _fits_array(arrays[n])], names, path)
-    return variable, arrays[variable]
-
-
-def _only(fitting: list[str], all_names: Any, path: str) -> str:
-    if len(fitting) == 1:
-        return fitting[0]
-    how_many = "more than one" if fitting else "none"
-    there = ", ".join(fitting or all_names) or "nothing"
-    raise invalid("variable", "", f"the name of {SHAPE}; {path} has {how_many}: {there}")
-
-
-def _fits_array(array: np.ndarray) -> bool:
-    return _fits(array.shape, array.dtype)
-
-
-def _fits(shape: tuple[int, ...], dtype: np.dtype) -> bool:
-    if 0 in shape:
-        return False
-    if dtype.names is not None:
-        return len(shape) == 3 and dtype.names in _RECORD_FIELDS
-    if dtype.kind == "c":
-        return len(shape) == 3
-    return len(shape) == 4 and shape[-1] == 2 and dtype.kind in "fiu"
+def _other_axes(variable: Variable, size: tuple[int, int]) -> dict[tuple[int, int], str]:
+    """Letters that would give channels of another size, by size: what a message can suggest."""
+    lengths = {1, *(variable.shape or ())}
+    found = {}
+    for other in itertools.product(lengths, lengths):
+        suggested = suggested_axes(variable, other)
+        if suggested and other != size:
+            found[other] = suggested[0]
+    return found

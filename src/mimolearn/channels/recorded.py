@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import functools
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -12,64 +12,118 @@ import torch
 from pydantic import Field, model_validator
 from torch import Tensor
 
-from mimolearn.channels.base import ChannelModel, PowerNormalisation, unit_power_per_draw
-from mimolearn.channels.channelfile import ChannelFile, file_stamp, open_channel_file, sha256_of
+from mimolearn.channels.base import ChannelModel, PowerNormalisation
+from mimolearn.channels.channelfile import (
+    ChannelFile,
+    Reading,
+    file_stamp,
+    open_channel_file,
+    sha256_of,
+)
+from mimolearn.channels.filepower import FilePower, divided, file_power, unit_peak
 from mimolearn.errors import invalid
-from mimolearn.randomness import RandomSource, integers
+from mimolearn.plainmodel import Real
+from mimolearn.randomness import RandomSource, distinct_integers, integers
+
+_Index = Annotated[int, Field(strict=True, ge=0)]
 
 
 class Recorded(ChannelModel):
-    """Channels of a file, drawn at random with replacement.
+    """Channels of a file, drawn at random with replacement; users of one drop are distinct samples.
 
     Choose it for measured channels, or those of a ray tracer or of another simulator.
     path: .npy, .npz, HDF5 or MATLAB file (any version) with a complex array (N, Nr, Nt); pairs of
-    real and imaginary part may also be fields of a record or a last axis of length 2.
-    variable: its name in the file; may be left out when only one array fits.
+    real and imaginary part may also be fields of a record, a last axis of length 2, or two arrays
+    such as H_r and H_i. "~" is the home folder.
+    variable: its name in the file, or a list of names; may be left out when only one array fits.
+    "*" in a name stands for any text. Several arrays are one set of samples.
+    axes: one letter an axis, in the order of the file: n samples, r receive antennas, t transmit
+    antennas, f frequencies, s time steps, c real and imaginary part. A letter that comes twice is
+    one axis of both; one that is missing has length 1. May be left out for (N, Nr, Nt) and for a
+    single matrix (Nr, Nt), unless the sizes fit another order as well.
+    frequency_index, time_index: the one element of axis f or s that is used, from 0; left out,
+    each element is one more channel.
     normalise: "mean", the file's mean |h_ij|^2 becomes entry_variance; "per_draw", that of every
     channel does.
+    sample_range: first and end of the samples to use, counted from 0, without the end; so that a
+    network is trained on some samples of a file, and compared on others. Left out, all.
+    drop_zero: leave samples with an all-zero channel out; otherwise such a file is refused.
     sha256: of the file, filled in when left out and compared when given. It stands for the
     content in a scenario's key; the path does not count.
-    Memory: an .npy file is mapped, not read; all others are read whole.
-    Nothing is unpickled, but the compiled readers of HDF5 and MATLAB files can crash on one that
-    was tampered with: take those from sources you trust.
+    max_gb: most memory that the file may take; left out, 64 times its size, and at most half of
+    the machine's. An .npy file is mapped, not read; all others are read whole.
+    Nothing is unpickled, and no other file is read that a file points to, but the compiled readers
+    of HDF5 and MATLAB files can crash on one that was tampered with: take those from sources you
+    trust.
     Raises InvalidInputError for a file that is missing, unreadable, changed, not of that shape or
     not finite.
     """
 
-    not_in_key: ClassVar[frozenset[str]] = frozenset({"path"})
+    not_in_key: ClassVar[frozenset[str]] = frozenset({"path", "max_gb"})
 
     model: Literal["recorded"] = "recorded"
     path: str
-    variable: str = ""
+    variable: str | tuple[str, ...] = ""
+    axes: str = ""
+    frequency_index: _Index | None = None
+    time_index: _Index | None = None
+    sample_range: tuple[_Index, _Index] | None = None
     normalise: PowerNormalisation = "mean"
+    drop_zero: Annotated[bool, Field(strict=True)] = False
     sha256: Annotated[str, Field(pattern="^([0-9a-f]{64})?$")] = ""
+    max_gb: Annotated[Real, Field(gt=0)] | None = None
 
     @model_validator(mode="before")
     @classmethod
-    def _identify(cls, fields: Any) -> Any:
-        """Fill in what the file says: its digest, and the only variable there is."""
+    def _expand_home(cls, fields: Any) -> Any:
         if not isinstance(fields, dict) or not isinstance(fields.get("path"), str | Path):
             return fields
-        path, variable = str(fields["path"]), fields.get("variable", "")
-        if not isinstance(variable, str):
-            return fields
-        stamp = file_stamp(path)
-        digest = sha256_of(path, stamp)
-        expected = fields.get("sha256") or digest
-        if expected != digest:
-            raise invalid("sha256", expected, f"{digest}, which is that of {path}")
-        found = open_channel_file(path, variable, stamp)
-        return {**fields, "path": path, "variable": found.variable, "sha256": digest}
+        return {**fields, "path": expand_home(str(fields["path"]))}
+
+    @model_validator(mode="after")
+    def _identify(self) -> Recorded:
+        """Fill in what the file says: its digest, the only variable there is, and its axes."""
+        stamp = file_stamp(self.path)
+        digest = sha256_of(self.path, stamp)
+        if (self.sha256 or digest) != digest:
+            raise invalid("sha256", self.sha256, f"{digest}, which is that of {self.path}")
+        found = open_channel_file(self.path, self._reading(), stamp)
+        variable = found.variable[0] if len(found.variable) == 1 else found.variable
+        filled = {"variable": variable or "", "axes": found.axes, "sha256": digest}
+        for field, value in filled.items():
+            # A frozen model may change as long as nobody has seen it.
+            object.__setattr__(self, field, value)
+        return self
 
     def check_size(self, num_rx_ant: int, num_tx_ant: int) -> None:
         """Raise InvalidInputError where the file holds channels of other antenna numbers."""
-        _, nr, nt = self._file().shape
-        if (nr, nt) != (num_rx_ant, num_tx_ant):
-            raise invalid(
-                "num_rx_ant, num_tx_ant",
-                (num_rx_ant, num_tx_ant),
-                f"{(nr, nt)}, as the channels of {self.path} have",
-            )
+        file = self._file()
+        size = num_rx_ant, num_tx_ant
+        if file.size != size:
+            other = file.other_axes.get(size)
+            hint = f"; axes = {other!r} would give {size}" if other else ""
+            expected = f"{file.size}, as the channels of {self.path} have"
+            told = f"{file.described} with axes {file.axes!r}"
+            raise invalid("num_rx_ant, num_tx_ant", size, f"{expected}: {told}{hint}")
+        self._power(file)
+
+    def check_users(self, num_users: int) -> None:
+        """Raise InvalidInputError where the file has fewer samples than a drop has users."""
+        num_samples = self.num_samples
+        if num_samples < num_users:
+            expected = f"at least {num_users}, one for each user of a drop, in {self.path}"
+            raise invalid("samples", f"<{num_samples}: {self._file().described}>", expected)
+
+    @property
+    def num_samples(self) -> int:
+        """Samples that are drawn from."""
+        return len(self._power(self._file()).kept)
+
+    @property
+    def num_dropped(self) -> int:
+        """Samples that ``drop_zero`` leaves out."""
+        first, end = self.sample_range or (0, self._file().num_samples)
+        return end - first - self.num_samples
 
     def draw(
         self,
@@ -80,33 +134,79 @@ class Recorded(ChannelModel):
         dtype: torch.dtype = torch.complex64,
     ) -> Tensor:
         self.check_size(num_rx_ant, num_tx_ant)
-        file, device = self._file(), generator.device
-        index = integers((num_channels,), file.shape[0], generator)
-        h = torch.from_numpy(file.rows(index.cpu().numpy())).to(device, dtype)
-        mean_power = _mean_power(file)
-        h = unit_power_per_draw(h) if self.normalise == "per_draw" else h / math.sqrt(mean_power)
-        return h.mul_(math.sqrt(self.entry_var(num_rx_ant, num_tx_ant)))
+        num_steps = self._file().num_steps
+        index = integers((num_channels,), self.num_samples * num_steps, generator)
+        h = self._rows(index // num_steps, index % num_steps)
+        return torch.from_numpy(h).to(generator.device, dtype)
+
+    def draw_users(
+        self,
+        num_drops: int,
+        num_users: int,
+        num_rx_ant: int,
+        num_tx_ant: int,
+        generator: RandomSource,
+        dtype: torch.dtype = torch.complex64,
+    ) -> Tensor:
+        """Each user of a drop has a sample of its own; all are at one frequency and time step."""
+        self.check_size(num_rx_ant, num_tx_ant)
+        self.check_users(num_users)
+        num_steps = self._file().num_steps
+        sample = distinct_integers(num_drops, num_users, self.num_samples, generator)
+        step = torch.zeros_like(sample)
+        if num_steps > 1:
+            step = integers((num_drops, 1), num_steps, generator).expand_as(sample)
+        h = self._rows(sample.flatten(), step.flatten())
+        return torch.from_numpy(h).to(generator.device, dtype).unflatten(0, sample.shape)
+
+    def _rows(self, sample: Tensor, step: Tensor) -> np.ndarray:
+        """(k, Nr, Nt) complex128: channels of samples that are not left out, normalised."""
+        file = self._file()
+        power = self._power(file)
+        rows = file.rows(power.kept[sample.cpu().numpy()], step.cpu().numpy())
+        if self.normalise == "per_draw":
+            rows = unit_peak(rows)[0]
+            rms = np.sqrt(np.square(np.abs(rows)).mean((1, 2), keepdims=True))
+        else:
+            # In two steps, as neither may be far from 1.
+            rows = divided(rows, power.peak)
+            rms = power.relative_rms
+        return rows * (math.sqrt(self.entry_var(*file.size)) / rms)
+
+    def _reading(self) -> Reading:
+        names = (self.variable,) if isinstance(self.variable, str) else self.variable
+        return Reading(
+            tuple(name for name in names if name),
+            self.axes,
+            self.frequency_index,
+            self.time_index,
+            self.max_gb,
+        )
 
     def _file(self) -> ChannelFile:
         stamp = file_stamp(self.path)
         digest = sha256_of(self.path, stamp)
         if digest != self.sha256:
             raise invalid("path", self.path, f"the file with SHA-256 {self.sha256}; it has changed")
-        return open_channel_file(self.path, self.variable, stamp)
+        return open_channel_file(self.path, self._reading(), stamp)
+
+    def _power(self, file: ChannelFile) -> FilePower:
+        per_draw = self.normalise == "per_draw"
+        return file_power(file, self.drop_zero, per_draw, self.sample_range)
 
 
-@functools.lru_cache(maxsize=8)
-def _mean_power(file: ChannelFile) -> float:
-    """Mean |h_ij|^2 of a file; the one pass over all of it also finds entries that are unusable."""
-    total, step = 0.0, max(1, 2**22 // (file.shape[1] * file.shape[2]))
-    for start in range(0, file.shape[0], step):
-        rows = file.rows(slice(start, start + step))
-        with np.errstate(over="ignore", invalid="ignore"):
-            power = np.square(np.abs(rows.astype(np.complex128))).sum((1, 2))
-        bad = np.flatnonzero(~np.isfinite(power) | (power == 0))
-        if bad.size:
-            raise invalid(
-                "path", file.path, f"finite channels that are not all zero; {start + bad[0]} is"
-            )
-        total += float(power.sum())
-    return total / math.prod(file.shape)
+def expand_home(path: str) -> str:
+    """The path with "~" in place of the home folder expanded, where there is one."""
+    try:
+        return str(Path(path).expanduser()) if path.startswith("~") else path
+    except RuntimeError:
+        return path
+
+
+def with_paths_from(scenario: Any, folder: Path) -> Any:
+    """The parsed table of a scenario, where a relative path of channels counts from this folder."""
+    channel = scenario.get("channel") if isinstance(scenario, Mapping) else None
+    if not isinstance(channel, Mapping) or not isinstance(channel.get("path"), str):
+        return scenario
+    path = str(folder / expand_home(channel["path"]))
+    return {**scenario, "channel": {**channel, "path": path}}

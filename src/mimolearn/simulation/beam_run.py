@@ -203,7 +203,7 @@ def load_beam_comparison(source: str | Path) -> tuple[BeamScenario, BeamPlan]:
     table = content.get("run", {})
     if not isinstance(table, dict):
         raise InvalidInputError(f"{name}: {invalid('run', table, 'a table: [run]')}")
-    scenario = BeamScenario.from_content(content, name)
+    scenario = BeamScenario.from_content(content, name, Path(source).parent)
     try:
         return scenario, BeamPlan(**table)
     except InvalidInputError as error:

@@ -11,6 +11,7 @@ from pydantic import Field, field_validator, model_validator
 
 from mimolearn.beamformers import LearnedBeamformer, beamformer_class, make_beamformer
 from mimolearn.beamscenario import BeamScenario
+from mimolearn.channels import with_paths_from
 from mimolearn.errors import InvalidInputError, check_one_of, invalid
 from mimolearn.plainmodel import Count, PlainModel, Real
 from mimolearn.shipped import read_shipped_toml, shipped_names
@@ -140,18 +141,21 @@ class BeamRecipe(PlainModel):
     @classmethod
     def from_toml(cls, path: str | Path) -> BeamRecipe:
         """Read a recipe file; ``scenario`` is a shipped name or a table."""
-        return cls._from_content(read_toml(path), str(path))
+        return cls._from_content(read_toml(path), str(path), Path(path).parent)
 
     @classmethod
     def shipped(cls, name: str) -> BeamRecipe:
         """One of ``shipped_beam_recipes()``."""
         content = read_shipped_toml("recipe", _FOLDER, name)
-        return cls._from_content(content, name)
+        return cls._from_content(content, name, Path())
 
     @classmethod
-    def _from_content(cls, content: dict[str, Any], source: str) -> BeamRecipe:
+    def _from_content(cls, content: dict[str, Any], source: str, folder: Path) -> BeamRecipe:
+        fields = dict(content)
         try:
-            return cls(**content)
+            if "scenario" in fields:
+                fields["scenario"] = with_paths_from(fields["scenario"], folder)
+            return cls(**fields)
         except InvalidInputError as error:
             raise InvalidInputError(f"{source}: {error}") from None
 

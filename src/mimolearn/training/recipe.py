@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from mimolearn.channels import with_paths_from
 from mimolearn.detectors import UnfoldedDetector, detector_class, make_detector
 from mimolearn.errors import InvalidInputError, invalid
 from mimolearn.plainmodel import Count, PlainModel, Real
@@ -309,6 +310,8 @@ class Recipe(PlainModel):
             scenario = fields.get("scenario")
             if isinstance(scenario, str) and scenario.endswith(".toml"):
                 fields["scenario"] = Scenario.from_toml(folder / scenario)
+            elif scenario is not None:
+                fields["scenario"] = with_paths_from(scenario, folder)
             return cls(**fields)
         except InvalidInputError as error:
             raise InvalidInputError(f"{source}: {error}") from None

@@ -15,6 +15,7 @@ import torch
 from pydantic import Field, field_validator
 from torch import Generator, Tensor
 
+from mimolearn.channels import with_paths_from
 from mimolearn.detectors import (
     Detector,
     EQNetEstimator,
@@ -101,6 +102,8 @@ class SoftBitRecipe(PlainModel):
             scenario = fields.get("scenario")
             if isinstance(scenario, str) and scenario.endswith(".toml"):
                 fields["scenario"] = Scenario.from_toml(folder / scenario)
+            elif scenario is not None:
+                fields["scenario"] = with_paths_from(scenario, folder)
             return cls(**fields)
         except InvalidInputError as error:
             raise InvalidInputError(f"{source}: {error}") from None
