@@ -18,6 +18,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 # Imports point upward in this list, never down.
 ROOMS = [
     "errors",
+    "atomicfile",
     "plainmodel",
     "tomlfile",
     "shipped",

@@ -123,8 +123,8 @@ def test_damage_is_noticed(tmp_path):
     path = tmp_path / "beams.sqlite"
     compare_beams(LINK, PLAN, store=path, timing=False)
     with sqlite3.connect(path) as db:
-        db.execute("UPDATE chunks SET rates = zeroblob(length(rates)) WHERE chunk = 1")
-    with pytest.raises(ResultsFileError, match="a row is damaged"):
+        db.execute("UPDATE chunks SET payload = zeroblob(length(payload)) WHERE chunk = 1")
+    with pytest.raises(ResultsFileError, match="results file is damaged"):
         compare_beams(LINK, PLAN, store=path, timing=False)
 
 
