@@ -11,8 +11,7 @@ import pytest
 
 from mimolearn import ResultsFileError
 from mimolearn.scenario import Scenario
-from mimolearn.simulation import Contender, list_results, load_results, simulate
-from mimolearn.simulation import results_file
+from mimolearn.simulation import Contender, list_results, load_results, results_file, simulate
 from mimolearn.simulation import store as store_module
 from mimolearn.simulation.store import Store
 
@@ -150,7 +149,7 @@ def test_foreign_files_are_refused_and_left_alone(tmp_path):
         assert path.read_bytes() == before
     with pytest.raises(ResultsFileError, match="no such results file"):
         load_results(tmp_path / "missing.sqlite")
-    with pytest.raises(ResultsFileError, match="notes.txt/x.sqlite: its folder cannot be made"):
+    with pytest.raises(ResultsFileError, match=r"notes\.txt/x\.sqlite: its folder cannot be made"):
         simulate(SCENARIO, PAIR, **RUN, store=text / "x.sqlite")
 
 

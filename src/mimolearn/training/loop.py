@@ -97,9 +97,8 @@ def train(
     recipe = read_recipe(recipe)
     if isinstance(recipe, SoftBitRecipe):
         return fit_soft_bits(recipe, out)
-    folder = None if out is None else Path(out)
     with one_thread():
-        return _run_of(recipe)(recipe, folder, progress).finish()
+        return _run_of(recipe)(recipe, None if out is None else Path(out), progress).finish()
 
 
 def _run_of(recipe: Recipe | BeamRecipe) -> type[Run]:
