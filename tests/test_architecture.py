@@ -124,6 +124,25 @@ def test_nothing_is_unpickled(path: Path) -> None:
             assert options.get("allow_pickle") == "False", f"line {node.lineno}"
 
 
+# Whatever else writes a file can leave half of one. A log grows by whole lines.
+WRITERS = {"write_text", "write_bytes", "savefig", "save_file", "to_file", "tofile", "savez"}
+WRITING_MODES = {"'w'", "'wb'", "'x'", "'xb'", "'w+'", "'r+b'"}
+
+
+@each_module
+def test_files_are_written_by_one_helper(path: Path) -> None:
+    if path.name == "atomicfile.py":
+        return
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if not isinstance(node, ast.Call):
+            continue
+        name = ast.unparse(node.func).rpartition(".")[2]
+        given = [ast.unparse(value) for value in (*node.args, *(k.value for k in node.keywords))]
+        in_memory = name == "savefig" and any(k.arg == "format" for k in node.keywords)
+        assert name not in WRITERS or in_memory, f"line {node.lineno}: use write_atomically"
+        assert name != "open" or not WRITING_MODES & set(given), f"line {node.lineno}"
+
+
 @each_module
 def test_global_random_state_is_left_alone(path: Path) -> None:
     calls = {
