@@ -75,6 +75,22 @@ def test_only_what_is_damaged_is_called_so(code, text, words):
     assert "is damaged" not in line
 
 
+def test_the_system_says_why_a_file_does_not_open(tmp_path, monkeypatch):
+    path = tmp_path / "r.sqlite"
+    with Store(path):
+        pass
+    error = sqlite_error(sqlite3.SQLITE_CANTOPEN, "unable to open database file")
+
+    def fail(*_args):
+        raise OSError(24, "Too many open files")
+
+    assert "no folder" in str(explain(str(tmp_path / "no" / "r.sqlite"), error))
+    assert "may not be written to" in str(explain(str(tmp_path / "new.sqlite"), error))
+    assert "unable to open database file" in str(explain(str(path), error))
+    monkeypatch.setattr(results_file.Path, "open", fail)
+    assert str(explain(str(path), error)).endswith("or created (Too many open files)")
+
+
 def test_damage_is_called_so():
     corrupt = sqlite_error(sqlite3.SQLITE_CORRUPT_INDEX, "malformed", sqlite3.DatabaseError)
     words = r"r: results file is damaged \(malformed\); restore it from a copy, or delete it"

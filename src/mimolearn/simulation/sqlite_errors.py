@@ -6,6 +6,7 @@ import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from mimolearn.errors import ResultsFileError
 
@@ -16,8 +17,7 @@ _CAUSES = {
     "again",
     sqlite3.SQLITE_READONLY: "the file or its folder cannot be written to",
     sqlite3.SQLITE_PERM: "the file may not be opened ({})",
-    sqlite3.SQLITE_CANTOPEN: "cannot be opened or created ({}): no folder or permission for it, or "
-    "too many open files",
+    sqlite3.SQLITE_CANTOPEN: "cannot be opened or created ({})",
     sqlite3.SQLITE_BUSY: "another process has kept it locked for long",
     sqlite3.SQLITE_LOCKED: "another process has kept it locked for long",
     sqlite3.SQLITE_IOERR: "the disk failed to read or write it ({})",
@@ -57,7 +57,21 @@ def explain(name: str, error: sqlite3.Error) -> ResultsFileError:
         return damaged(name, text)
     if code is None and "UTF-8" in text:
         return damaged(name, text)
+    if code is not None and code & 0xFF == sqlite3.SQLITE_CANTOPEN:
+        text = _why_not_opened(name) or text
     return _refusal(name, code, text)
+
+
+def _why_not_opened(name: str) -> str:
+    """What the system says of opening the file, which SQLite keeps to itself; or nothing."""
+    try:
+        with Path(name).open("rb"):
+            return ""
+    except FileNotFoundError:
+        folder = Path(name).parent
+        return f"{folder} may not be written to" if folder.is_dir() else f"no folder {folder}"
+    except OSError as error:
+        return error.strerror or ""
 
 
 def check_sound(name: str, found: str) -> None:
