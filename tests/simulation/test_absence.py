@@ -217,6 +217,8 @@ CREATE TABLE blocks (
 def test_files_of_the_first_schema_are_read_and_converted(finished, tmp_path):
     path = tmp_path / "old.sqlite"
     write_schema_1(finished[0], path)
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute("CREATE TABLE mine (notes)")
     before = path.read_bytes()
     assert everything(load_results(path)) == finished[1]
     assert path.read_bytes() == before  # what is only read stays as it is
@@ -225,6 +227,10 @@ def test_files_of_the_first_schema_are_read_and_converted(finished, tmp_path):
     assert everything(again) == finished[1]
     assert fresh == []
     assert refusals(path, finished[1]) == []
+    with closing(sqlite3.connect(path)) as database:
+        tables = {row[0] for row in database.execute("SELECT name FROM sqlite_master")}
+    assert {"mine", "tallies"} <= tables
+    assert not {"scenarios", "blocks"} & tables
 
 
 @pytest.mark.parametrize(

@@ -22,13 +22,15 @@ STORES = pytest.mark.parametrize("kind", [Store, BeamStore])
 
 
 @STORES
-@pytest.mark.parametrize("path", ["", ":memory:", "file:x.sqlite?mode=memory", ".", "a\0b"])
+@pytest.mark.parametrize("path", ["", ":memory:", "file:x.sqlite?mode=memory", ".", "a\0b", 5])
 def test_paths_that_name_no_file_are_refused(kind, path, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(InvalidInputError, match=r"^store: got .*, expected a .*file name"):
+    with pytest.raises(InvalidInputError, match=r"^store: got .*, expected a "):
         kind(path)
     with pytest.raises(InvalidInputError, match=r"store: got '.*', expected a file, not a"):
         kind(tmp_path)
+    with pytest.raises(ResultsFileError, match=r"cannot be opened or created \(File name too lo"):
+        kind("x" * 300)
     assert list(tmp_path.iterdir()) == []
 
 

@@ -34,7 +34,8 @@ class BeamStore(ResultsFile):
         chunks = []
         for *place, data, checksum in self._db.execute("SELECT * FROM chunks").fetchall():
             known = b"" if schema == 1 else repr(tuple(place)).encode()
-            sound = isinstance(data, bytes) and not len(data) % 8
+            sound = list(map(type, place)) == [str, str, str, int] and isinstance(data, bytes)
+            sound = sound and not len(data) % 8
             if not sound or zlib.crc32(data, zlib.crc32(known)) != checksum:
                 raise self._damaged("a row does not match its checksum")
             chunks.append((PointKey(*place[:3]), place[3], data))

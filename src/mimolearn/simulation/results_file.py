@@ -13,6 +13,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
+import os
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -38,6 +39,7 @@ _TABLES = {
     "tallies": "name TEXT PRIMARY KEY, num_rows INTEGER NOT NULL, digest BLOB NOT NULL, "
     "checksum BLOB NOT NULL",
 }
+_OLD_TABLES = ("meta", "scenarios", "contenders", "runs", "chunks", "blocks")
 _STATEMENTS = {
     name: f"CREATE TABLE {name} ({columns}) WITHOUT ROWID" for name, columns in _TABLES.items()
 }
@@ -115,7 +117,7 @@ class ResultsFile:
         """Close the file; what was added is in it already."""
         self._db.close()
 
-    # What stores are made of. All but ``_points`` want a transaction around them.
+    # What stores are made of. Whoever calls these has begun a transaction.
 
     def _put_chunk(self, point: PointKey, chunk: int, payload: bytes) -> None:
         """Add a chunk; one that is there already has to be the same."""
@@ -306,9 +308,8 @@ class ResultsFile:
         with self._transaction():
             content = self._old_content()
             if content is not None:
-                query = "SELECT name FROM sqlite_master WHERE type = 'table'"
-                for (name,) in self._db.execute(query).fetchall():
-                    self._db.execute(f'DROP TABLE "{name}"')
+                for name in _OLD_TABLES:
+                    self._db.execute(f"DROP TABLE IF EXISTS {name}")
                 self._fill(content)
 
     def _old_content(self) -> OldContent | None:
@@ -355,14 +356,14 @@ class ResultsFile:
 
 def _checked(path: str | Path) -> Path:
     """A path that names a file, in SQLite's eyes too."""
-    text = str(path)
-    if not isinstance(path, str | Path) or not text or text == "." or "\0" in text:
+    text = os.fspath(path) if isinstance(path, str | os.PathLike) else None
+    if not isinstance(text, str) or not text or "\0" in text:
         raise invalid("store", path, "a file name, or None for memory")
     if text == ":memory:" or text.startswith("file:"):
-        raise invalid("store", path, "a plain file name, or None for memory")
-    if Path(path).is_dir():
+        raise invalid("store", text, "a plain file name, or None for memory")
+    if os.path.isdir(text):  # noqa: PTH112  (Path.is_dir raises for names that are too long)
         raise invalid("store", text, "a file, not a folder")
-    return Path(path)
+    return Path(text)
 
 
 def _xor(one: bytes, other: bytes) -> bytes:
