@@ -18,6 +18,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 # Imports point upward in this list, never down.
 ROOMS = [
     "errors",
+    "atomicfile",
     "plainmodel",
     "tomlfile",
     "shipped",
@@ -135,6 +136,25 @@ def test_kernels_are_compiled_in_one_place() -> None:
         }
         imported = {name.rpartition(".")[2] for name in imported_modules(path)}
         assert path.name == "compile.py" or not (names | imported) & compilers, path.name
+
+
+# Whatever else writes a file can leave half of one. A log grows by whole lines.
+WRITERS = {"write_text", "write_bytes", "savefig", "save_file", "to_file", "tofile", "savez"}
+WRITING_MODES = {"'w'", "'wb'", "'x'", "'xb'", "'w+'", "'r+b'"}
+
+
+@each_module
+def test_files_are_written_by_one_helper(path: Path) -> None:
+    if path.name == "atomicfile.py":
+        return
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if not isinstance(node, ast.Call):
+            continue
+        name = ast.unparse(node.func).rpartition(".")[2]
+        given = [ast.unparse(value) for value in (*node.args, *(k.value for k in node.keywords))]
+        in_memory = name == "savefig" and any(k.arg == "format" for k in node.keywords)
+        assert name not in WRITERS or in_memory, f"line {node.lineno}: use write_atomically"
+        assert name != "open" or not WRITING_MODES & set(given), f"line {node.lineno}"
 
 
 @each_module

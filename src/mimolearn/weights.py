@@ -22,6 +22,7 @@ from safetensors.torch import load as load_safetensors
 from safetensors.torch import save as save_safetensors
 from torch import Tensor, nn
 
+from mimolearn.atomicfile import write_atomically
 from mimolearn.errors import InvalidInputError, check_one_of
 from mimolearn.plainmodel import PlainModel, Real
 from mimolearn.shipped import shipped_folder, shipped_names
@@ -193,7 +194,7 @@ def write_weights(
     card = Card(**fields, layout=layout, versions=library_versions(), sha256=digest)
     write_atomically(folder / f"{card.name}.safetensors", data)
     text = json.dumps(card.model_dump(mode="json"), indent=1, sort_keys=True) + "\n"
-    write_atomically(folder / f"{card.name}.json", text.encode())
+    write_atomically(folder / f"{card.name}.json", text)
     return card
 
 
@@ -235,13 +236,6 @@ def library_versions() -> dict[str, str]:
     """Versions of what decides a training's result."""
     python = ".".join(map(str, sys.version_info[:3]))
     return {"python": python} | {name: metadata.version(name) for name in _VERSIONED}
-
-
-def write_atomically(path: Path, data: bytes) -> None:
-    """Write a file so that a reader sees the old content or the new, never a part."""
-    partial = path.with_name(path.name + ".partial")
-    partial.write_bytes(data)
-    partial.replace(path)
 
 
 def _locate(name: str | Path) -> tuple[Traversable | Path, Traversable | Path]:

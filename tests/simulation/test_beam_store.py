@@ -1,6 +1,7 @@
 """The file of beamforming results: what was stored, nothing, or one clear line."""
 
 import sqlite3
+import zlib
 from contextlib import closing
 from random import Random
 
@@ -10,7 +11,8 @@ import pytest
 from mimolearn import ResultsFileError
 from mimolearn.simulation.beam_store import BeamStore
 
-PLACES = [("s", name, snr, chunk) for name in "ab" for snr in ("5.0", "15.0") for chunk in range(3)]
+POINTS = [("s", name, snr) for name in "ab" for snr in ("5.0", "15.0")]
+PLACES = [(*point, chunk) for point in POINTS for chunk in range(3)]
 
 
 def rates(place):
@@ -31,10 +33,12 @@ def refusal(data, path):
     path.write_bytes(data)
     try:
         with BeamStore(path) as store:
-            found = {place: store.get(*place) for place in PLACES}
+            found = {(*p, c): v for p in POINTS for c, v in store.chunks(*p).items()}
     except ResultsFileError as error:
         return str(error)
-    assert all(v is None or np.array_equal(v, rates(place)) for place, v in found.items())
+    # An empty file is a new one; every other that is accepted holds all that was written.
+    assert list(found) == (PLACES if data else [])
+    assert all(np.array_equal(v, rates(place)) for place, v in found.items())
     return ""
 
 
@@ -62,17 +66,51 @@ def test_numbers_under_another_name_are_refused(written, tmp_path):
     path.write_bytes(written)
     with closing(sqlite3.connect(path)) as database, database:
         database.execute("UPDATE chunks SET snr_db = '25.0' WHERE snr_db = '5.0'")
-    with BeamStore(path) as store:
-        assert store.get("s", "a", "15.0", 0) is not None
-        with pytest.raises(ResultsFileError, match="damaged"):
-            store.get("s", "a", "25.0", 0)
+    with pytest.raises(ResultsFileError, match="damaged"):
+        BeamStore(path)
 
 
-def test_files_of_the_first_schema_are_read(written, tmp_path):
-    path = tmp_path / "old.sqlite"
-    with BeamStore(path) as store:
-        store._schema = 1
-        store._db.execute("PRAGMA user_version=1")
+def test_a_row_that_differs_is_refused(tmp_path):
+    with BeamStore(tmp_path / "beams.sqlite") as store:
         store.add(*PLACES[0], rates(PLACES[0]))
+        store.add(*PLACES[0], rates(PLACES[0]))
+        with pytest.raises(ResultsFileError, match="a gave other rates for chunk 0 at 5 dB than"):
+            store.add(*PLACES[0], rates(PLACES[1]))
+
+
+@pytest.mark.parametrize("schema", [1, 2])
+def test_files_of_older_schemas_are_converted(tmp_path, schema):
+    path = tmp_path / "old.sqlite"
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute(f"PRAGMA application_id = {0x6D62656D}")
+        database.execute(f"PRAGMA user_version = {schema}")
+        database.execute(
+            "CREATE TABLE chunks (scenario TEXT NOT NULL, contender TEXT NOT NULL, "
+            "snr_db TEXT NOT NULL, chunk INTEGER NOT NULL, rates BLOB NOT NULL, "
+            "checksum INTEGER NOT NULL, "
+            "PRIMARY KEY (scenario, contender, snr_db, chunk)) WITHOUT ROWID"
+        )
+        for place in PLACES:
+            data = rates(place).astype("<f8").tobytes()
+            checksum = zlib.crc32(data, zlib.crc32(repr(place).encode() if schema == 2 else b""))
+            row = (*place, data, checksum)
+            database.execute("INSERT INTO chunks VALUES (?,?,?,?,?,?)", row)
+    old = path.read_bytes()
+    assert not refusal(old, path)
     with BeamStore(path) as store:
-        assert np.array_equal(store.get(*PLACES[0]), rates(PLACES[0]))
+        assert len(store.chunks(*POINTS[0])) == 3
+    spoilt = bytearray(old)
+    spoilt[old.index(rates(PLACES[0]).tobytes())] ^= 1
+    assert "damaged" in refusal(bytes(spoilt), path)
+
+
+def test_read_only_opens_convert_in_memory(tmp_path):
+    path = tmp_path / "old.sqlite"
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute(f"PRAGMA application_id = {0x6D62656D}")
+        database.execute("PRAGMA user_version = 1")
+        database.execute("CREATE TABLE chunks (a, b, c, d, e, f)")
+    before = path.read_bytes()
+    with BeamStore(path, read_only=True) as store:
+        assert store.chunks(*POINTS[0]) == {}
+    assert path.read_bytes() == before

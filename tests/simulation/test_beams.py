@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import multiprocessing
 import sqlite3
 
@@ -10,8 +11,12 @@ import pytest
 
 from mimolearn import BeamPlan, BeamScenario, HybridArray, InvalidInputError, ResultsFileError
 from mimolearn.beamscenario import shipped_beam_scenarios
+from mimolearn.shipped import shipped_folder
 from mimolearn.simulation import BeamContender, compare_beams, load_beam_comparison
 from mimolearn.simulation.beam_results import BeamPoint
+from mimolearn.simulation.beam_store import BeamStore
+from mimolearn.simulation.beam_work import BeamWorker
+from mimolearn.simulation.run import canonical_snr
 
 ARRAY = HybridArray(
     num_users=2, num_tx_ant=16, num_tx_chains=4, num_rx_ant=4, num_rx_chains=2, num_streams=1
@@ -123,9 +128,46 @@ def test_damage_is_noticed(tmp_path):
     path = tmp_path / "beams.sqlite"
     compare_beams(LINK, PLAN, store=path, timing=False)
     with sqlite3.connect(path) as db:
-        db.execute("UPDATE chunks SET rates = zeroblob(length(rates)) WHERE chunk = 1")
-    with pytest.raises(ResultsFileError, match="a row is damaged"):
+        db.execute("UPDATE chunks SET payload = zeroblob(length(payload)) WHERE chunk = 1")
+    with pytest.raises(ResultsFileError, match="results file is damaged"):
         compare_beams(LINK, PLAN, store=path, timing=False)
+
+
+def test_weights_that_changed_are_refused_when_built(tmp_path):
+    """Here and in every worker: results stand under the digest of the weights they are of."""
+    folder = shipped_folder("zoo/beams")
+    path = tmp_path / "own.safetensors"
+    for suffix in ("safetensors", "json"):
+        data = (folder / f"unfolded-mser-qpsk.{suffix}").read_bytes()
+        path.with_suffix(f".{suffix}").write_bytes(data)
+    link = load_beam_comparison("mser-qpsk")[0]
+    contender = BeamContender(str(path))
+    contender.build(link)
+    assert BeamContender(**contender.to_dict()) == contender
+    setup = link.model_dump_json(), json.dumps([contender.to_dict()])
+    other = "unfolded-mser-qpsk-gn"
+    for suffix in ("safetensors", "json"):
+        path.with_suffix(f".{suffix}").write_bytes((folder / f"{other}.{suffix}").read_bytes())
+    message = "the weights .*own.safetensors are no longer those that the results are of"
+    with pytest.raises(InvalidInputError, match=message):
+        contender.build(link)
+    with pytest.raises(InvalidInputError, match=message):
+        BeamWorker.from_setup(*setup)
+    assert BeamContender(str(path)).weights != contender.weights
+
+
+def test_two_runs_that_disagree_are_told(tmp_path):
+    """One finds its chunk stored by another meanwhile, with other rates."""
+    path, few = tmp_path / "beams.sqlite", PLAN.adjusted(channels=64, contenders=("svd-phase",))
+
+    def meanwhile(event):
+        if event.done == 1:
+            key, snr = BeamContender("svd-phase").key(), canonical_snr(-3.0)
+            with BeamStore(path) as store:
+                store.add(LINK.key(), key, snr, 0, np.full(64, 0.25))
+
+    with pytest.raises(ResultsFileError, match="gave other rates for chunk 0 at -3 dB than the f"):
+        compare_beams(LINK, few, store=path, progress=meanwhile, timing=False)
 
 
 @pytest.mark.parametrize("name", shipped_beam_scenarios())

@@ -1,13 +1,12 @@
 """The coded link: what is counted, and that it does not depend on how it was run."""
 
 import math
-import sqlite3
 
 import numpy as np
 import pytest
 import torch
 
-from mimolearn import InvalidInputError, ResultsFileError, make_detector
+from mimolearn import InvalidInputError, make_detector
 from mimolearn.coding import CodedLink
 from mimolearn.quantizers import make_quantizer
 from mimolearn.scenario import Coding, Scenario
@@ -135,28 +134,14 @@ def test_a_block_without_finite_output_is_wrong(nan_detector):
     assert lost.mean() > 0.9
 
 
-def test_files_from_before_coding_are_taken_up(tmp_path, scenario):
-    file = tmp_path / "old.sqlite"
+def test_a_file_holds_coded_and_uncoded_links(tmp_path, scenario):
+    file = tmp_path / "both.sqlite"
     before = simulate(scenario, ["lmmse"], [3], min_errors=50, store=file).curves[0].points[0]
-    with sqlite3.connect(file) as database:
-        database.execute("DROP TABLE blocks")
-    database.close()
-    assert load_results(file).curves[0].points[0].counts == before.counts
     simulate(LINK, ["lmmse"], **RUN, store=file)
     assert len(list_results(file)) == 2
     assert load_results(file, scenario).curves[0].points[0].counts == before.counts
     point = load_results(file, LINK).curves[0].points[0]
     assert point.counts.block_errors >= 40
-
-
-def test_a_damaged_row_of_blocks_is_found(tmp_path):
-    file = tmp_path / "results.sqlite"
-    simulate(LINK, ["lmmse"], **RUN, store=file)
-    with sqlite3.connect(file) as database:
-        database.execute("UPDATE blocks SET block_errors = block_errors + 1")
-    database.close()
-    with pytest.raises(ResultsFileError, match="does not match its checksum"):
-        load_results(file)
 
 
 def test_a_second_transmission_is_combined():

@@ -69,6 +69,19 @@ def test_workers_that_keep_dying_end_the_run(monkeypatch):
     executor.shutdown()
 
 
+def test_processes_that_cannot_start_are_named(monkeypatch):
+    def fail(*_args, **_options):
+        raise OSError(24, "Too many open files")
+
+    message = "workers: 5 processes cannot be started: Too many open files; use fewer, or raise"
+    monkeypatch.setattr(processes.ProcessPoolExecutor, "submit", fail)
+    with pytest.raises(MimolearnError, match=message):
+        simulate(SCENARIO, ["lmmse"], [0], workers=5)
+    monkeypatch.setattr(processes, "ProcessPoolExecutor", fail)
+    with pytest.raises(MimolearnError, match=message):
+        simulate(SCENARIO, ["lmmse"], [0], workers=5)
+
+
 def test_objects_cannot_go_to_workers(oracle):
     with pytest.raises(InvalidInputError, match="contender 'Oracle' is a detector object, which"):
         simulate(SCENARIO, [oracle("qpsk")], [0], workers=2)

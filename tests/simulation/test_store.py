@@ -11,7 +11,7 @@ import pytest
 
 from mimolearn import ResultsFileError
 from mimolearn.scenario import Scenario
-from mimolearn.simulation import Contender, list_results, load_results, simulate
+from mimolearn.simulation import Contender, list_results, load_results, results_file, simulate
 from mimolearn.simulation import store as store_module
 from mimolearn.simulation.store import Store
 
@@ -107,7 +107,7 @@ def test_flipped_bits_are_detected_or_recovered(finished, tmp_path, trials):
 def test_a_name_that_is_not_utf_8_is_one_clear_line(finished, tmp_path):
     def spoil(data):
         # SQLite answers with a message that has the damaged name in it.
-        return bytes(data).replace(b"CREATE TABLE scenarios", b"CREATE TABLE s\xcc\xccnarios")
+        return bytes(data).replace(b"CREATE TABLE records", b"CREATE TABLE r\xcc\xccords")
 
     path = copy(finished, tmp_path, spoil)
     assert check_never_wrong(path, *finished[1:]) == 3
@@ -116,7 +116,7 @@ def test_a_name_that_is_not_utf_8_is_one_clear_line(finished, tmp_path):
 def test_changed_count_is_detected(finished, tmp_path):
     path = copy(finished, tmp_path, bytes)
     with contextlib.closing(sqlite3.connect(path)) as database, database:
-        database.execute("UPDATE chunks SET bit_errors = bit_errors + 1 WHERE chunk = 1")
+        database.execute("UPDATE chunks SET payload = zeroblob(length(payload)) WHERE chunk = 1")
     with pytest.raises(ResultsFileError, match=r"copy.sqlite: results file is damaged \(a row"):
         load_results(path)
 
@@ -149,8 +149,8 @@ def test_foreign_files_are_refused_and_left_alone(tmp_path):
         assert path.read_bytes() == before
     with pytest.raises(ResultsFileError, match="no such results file"):
         load_results(tmp_path / "missing.sqlite")
-    with pytest.raises(ResultsFileError, match="cannot be opened or created"):
-        simulate(SCENARIO, PAIR, **RUN, store=tmp_path / "no" / "folder.sqlite")
+    with pytest.raises(ResultsFileError, match=r"notes\.txt/x\.sqlite: its folder cannot be made"):
+        simulate(SCENARIO, PAIR, **RUN, store=text / "x.sqlite")
 
 
 @contextlib.contextmanager
@@ -194,7 +194,7 @@ def test_full_disk_keeps_what_was_finished(finished, tmp_path, monkeypatch):
 
     done = []
     with monkeypatch.context() as patch:
-        patch.setattr(store_module.sqlite3, "connect", limited)
+        patch.setattr(results_file.sqlite3, "connect", limited)
         with pytest.raises(ResultsFileError, match="the disk is full"):
             simulate(SCENARIO, PAIR, **RUN, store=path, progress=done.append)
     assert len(all_chunks(path)) == 2 * len(done) > 0

@@ -14,7 +14,6 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
 from mimolearn.cli.app import AsJson, app, stdout
 from mimolearn.cli.compare import one_scenario
-from mimolearn.errors import InvalidInputError
 
 _RESULTS_NAME = "beams.sqlite"
 
@@ -61,10 +60,6 @@ def beamform(
     found, plan = load_beam_comparison(source)
     plan = plan.adjusted(contenders=contender, snr_db=snr_db, channels=channels)
     folder = out or Path("mimolearn-results") / Path(source).stem
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InvalidInputError(f"out: {folder} cannot be made: {error.strerror}") from None
     with _progress(quiet) as progress:
         result = compare_beams(
             found, plan, store=folder / _RESULTS_NAME, progress=progress, workers=workers

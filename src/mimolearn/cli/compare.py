@@ -181,6 +181,7 @@ def report(
     Example: mimolearn report mimolearn-results/lcgnet-32x64-bpsk --target 1e-4
     """
     from mimolearn.simulation import adjust_plan, list_results, load_results
+    from mimolearn.simulation.run import check_metric
 
     path = results / RESULTS_NAME if results.is_dir() else results
     chosen = None
@@ -192,6 +193,7 @@ def report(
             raise InvalidInputError(f"scenario: got {scenario!r}, {path} holds {words}")
     result = load_results(path, chosen)
     plan = adjust_plan(result.plan, metric=metric, target=target)
+    check_metric(plan.metric, result.scenario)
     result = replace(result, plan=plan)
     _finish(result, _made(out or path.parent), as_json)
 
@@ -249,7 +251,8 @@ def _executor(executor: str | None, ray_address: str | None) -> str:
 
 def _folder(out: Path | None, scenario: Scenario, source: str) -> Path:
     name = Path(source).stem if _is_file(source) else scenario.name or scenario.key()
-    return _made(out or Path("mimolearn-results") / name)
+    # Made by the store, once all arguments have been checked.
+    return out or Path("mimolearn-results") / name
 
 
 def _made(folder: Path) -> Path:

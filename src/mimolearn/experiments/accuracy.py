@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from torch import Tensor
 
+from mimolearn.atomicfile import write_atomically
 from mimolearn.detection import GaussianDetection
 from mimolearn.detectors import Detector
 from mimolearn.errors import InvalidInputError, ResultsFileError
@@ -21,7 +22,6 @@ from mimolearn.simulation.chunk import batch_channels
 from mimolearn.simulation.run import canonical_snr
 from mimolearn.simulation.seeds import chunk_generator, chunk_seed
 from mimolearn.torchstate import clean_torch, evaluating
-from mimolearn.weights import write_atomically
 
 ACCURACY_SCHEMA = 1
 _Z95 = 1.959963984540054
@@ -259,7 +259,8 @@ def _read(path: Path) -> dict[str, Any] | None:
 
 def _damaged(path: Path) -> ResultsFileError:
     return ResultsFileError(
-        f"{path}: measurements are damaged or of another version; delete the file"
+        f"{path}: not measurements as this version writes them: damaged, or of another version; "
+        "move the file away to measure again"
     )
 
 
@@ -274,4 +275,4 @@ def _write(
         "batches": batches,
     }
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, json.dumps(content, allow_nan=False).encode())
+    write_atomically(path, json.dumps(content, allow_nan=False))

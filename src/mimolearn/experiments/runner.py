@@ -10,6 +10,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from mimolearn.atomicfile import write_atomically
 from mimolearn.errors import InvalidInputError, check_one_of, check_positive_int
 from mimolearn.experiments.accuracy import Place, add_curve, run_accuracy
 from mimolearn.experiments.beam_panel import BeamPanel, run_beam_panel
@@ -37,7 +38,7 @@ from mimolearn.simulation import (
     ProgressEvent,
 )
 from mimolearn.simulation.chunk import batch_channels
-from mimolearn.weights import library_versions, shipped_weights, write_atomically
+from mimolearn.weights import library_versions, shipped_weights
 
 RESULTS_NAME = "results.sqlite"
 
@@ -132,7 +133,7 @@ def run_experiment(
         experiment, budget, findings, judged, run.fresh, seconds, versions, date.today()
     )
     text = json.dumps(result.to_dict(), indent=1, allow_nan=False) + "\n"
-    write_atomically(Path(folder) / f"{file_stem(experiment)}.json", text.encode())
+    write_atomically(Path(folder) / f"{file_stem(experiment)}.json", text)
     return result
 
 

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from mimolearn.atomicfile import write_atomically
 from mimolearn.exporting.extra import needed
 from mimolearn.exporting.pairs import ExportError
 from mimolearn.exporting.programs import Program, free_axes
-from mimolearn.weights import write_atomically
 
 if TYPE_CHECKING:
     import onnx

@@ -9,6 +9,7 @@ from typing import Any
 from rich import box
 from rich.table import Table
 
+from mimolearn.atomicfile import write_atomically
 from mimolearn.report.style import Style, plotly_symbol, styles
 from mimolearn.simulation.beam_results import FLOOR, BeamComparison, BeamCurve
 
@@ -70,7 +71,7 @@ def write_beam_report(result: BeamComparison, folder: str | Path) -> Path:
         frontier=plot_html(frontier) if frontier is not None else None,
         floor=FLOOR,
     )
-    path.write_text(page, encoding="utf-8")
+    write_atomically(path, page)
     return path
 
 
@@ -165,16 +166,11 @@ def _design_ms(curve: BeamCurve) -> float:
 
 def save_beam_figures(result: BeamComparison, look: dict[str, Style], folder: Path) -> list[Path]:
     """Write ``error-rate.*``: the mean over SNR, for a paper or a slide."""
-    import matplotlib
-
-    from mimolearn.report.figures import FONT
+    from mimolearn.report.figures import save_figure
 
     figure = beam_figure(result, look)
-    paths = [folder / f"error-rate.{suffix}" for suffix in ("png", "svg", "pdf")]
-    for path in paths:
-        with matplotlib.rc_context(FONT):
-            figure.savefig(path, dpi=200)
-    return paths
+    suffixes = ("png", "svg", "pdf")
+    return [save_figure(figure, folder / f"error-rate.{suffix}") for suffix in suffixes]
 
 
 def beam_figure(result: BeamComparison, look: dict[str, Style]) -> Any:

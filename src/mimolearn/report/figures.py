@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
+from mimolearn.atomicfile import write_atomically
 from mimolearn.report.answers import cost_of, frontier_labels
 from mimolearn.report.style import Style, styles
 from mimolearn.simulation import METRIC_LABELS, Comparison, Curve
@@ -38,14 +40,20 @@ def save_figures(
     drawn = {"error-rate": error_rate_figure(comparison)}
     if frontier_labels(comparison, "vector_us"):
         drawn["frontier"] = frontier_figure(comparison)
-    paths = []
-    for name, figure in drawn.items():
-        for suffix in formats:
-            path = folder / f"{name}.{suffix}"
-            with matplotlib.rc_context(FONT):
-                figure.savefig(path, dpi=200)
-            paths.append(path)
-    return paths
+    return [
+        save_figure(figure, folder / f"{name}.{suffix}")
+        for name, figure in drawn.items()
+        for suffix in formats
+    ]
+
+
+def save_figure(figure: Figure, path: Path, dpi: int = 200) -> Path:
+    """Write a figure in the format of the suffix, at once or not at all; returns the path."""
+    drawn = io.BytesIO()
+    with matplotlib.rc_context(FONT):
+        figure.savefig(drawn, format=path.suffix[1:], dpi=dpi)
+    write_atomically(path, drawn.getvalue())
+    return path
 
 
 def error_rate_figure(comparison: Comparison) -> Figure:

@@ -12,6 +12,7 @@ import plotly.graph_objects as go
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
+from mimolearn.atomicfile import write_atomically
 from mimolearn.report.answers import (
     format_count,
     format_required,
@@ -33,7 +34,8 @@ _CONFIG = {
 def write_page(comparison: Comparison, path: Path) -> Path:
     """Write the report; it opens offline, in any browser, and prints."""
     look = styles([(curve.label, curve.contender.name) for curve in comparison.curves])
-    path.write_text(
+    write_atomically(
+        path,
         render(
             "page.html",
             comparison=comparison,
@@ -52,7 +54,6 @@ def write_page(comparison: Comparison, path: Path) -> Path:
             if (plot := frontier_plot(comparison, look))
             else None,
         ),
-        encoding="utf-8",
     )
     return path
 

@@ -11,6 +11,7 @@ from rich import box
 from rich.table import Table as RichTable
 from rich.text import Text
 
+from mimolearn.atomicfile import write_atomically
 from mimolearn.experiments import (
     Accuracy,
     ExperimentResult,
@@ -107,7 +108,7 @@ def write_reproduction(results: Sequence[ExperimentResult], folder: str | Path, 
         ),
     )
     path = folder / f"{name}.html"
-    path.write_text(page, encoding="utf-8")
+    write_atomically(path, page)
     return path
 
 

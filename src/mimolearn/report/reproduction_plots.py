@@ -19,7 +19,7 @@ from mimolearn.experiments import (
 )
 from mimolearn.experiments.panels import AccuracyCurve
 from mimolearn.report.beams import beam_figure, beam_plot
-from mimolearn.report.figures import DASHES, FONT, error_rate_figure, new_figure
+from mimolearn.report.figures import DASHES, FONT, error_rate_figure, new_figure, save_figure
 from mimolearn.report.page import error_rate_plot, finish_plot
 from mimolearn.report.style import Style, plotly_symbol, styles
 from mimolearn.simulation import BeamComparison, Comparison
@@ -54,9 +54,7 @@ def save_panels(
             figure = _accuracy_figure(found, _references(result, panel))
         for suffix in formats:
             path = folder / f"{file_stem(result.experiment)}-{panel}.{suffix}"
-            with matplotlib.rc_context(FONT):
-                figure.savefig(path, dpi=160)
-            paths.append(path)
+            paths.append(save_figure(figure, path, dpi=160))
     return paths
 
 

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from mimolearn.atomicfile import write_atomically
 from mimolearn.errors import ResultsFileError
 from mimolearn.experiments import Experiment, Outcome, file_stem
-from mimolearn.weights import write_atomically
 
 _LIBRARY_WORDS = {"reproduced": "holds", "not reproduced": "does not hold"}
 
@@ -24,7 +24,7 @@ def write_reproduction_text(
     result there are named as not run. Raises ResultsFileError for a damaged result.
     """
     found = [(experiment, _read(Path(folder), experiment)) for experiment in experiments]
-    write_atomically(Path(path), _page(found, command).encode())
+    write_atomically(path, _page(found, command))
     return Path(path)
 
 

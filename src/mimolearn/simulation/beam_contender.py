@@ -31,7 +31,8 @@ class BeamContender:
     """A beamformer as a comparison names it: plain values.
 
     name: a method's, or that of trained weights (shipped, or a .safetensors file), which take no
-    options. label: what people read, unique in a comparison and not part of the key.
+    options. label: what people read, unique in a comparison and not part of the key. weights:
+    SHA-256 of the weights file, found by name unless given.
 
     >>> BeamContender.parse("mser-gd:num_iter=500").label
     'mser-gd(num_iter=500)'
@@ -56,7 +57,8 @@ class BeamContender:
             check_one_of("beamformer", self.name, (*beamformer_names(), *shipped_beams()))
         if options:
             raise invalid(f"options of {self.name}", options, "none: trained weights have theirs")
-        object.__setattr__(self, "weights", read_card(self.name).sha256)
+        if not self.weights:
+            object.__setattr__(self, "weights", read_card(self.name).sha256)
 
     @classmethod
     def parse(cls, value: str | Mapping[str, Any] | BeamContender) -> BeamContender:
@@ -71,6 +73,15 @@ class BeamContender:
             options = dict(value)
             return cls(options.pop("name"), options, label=options.pop("label", ""))
         raise invalid("contender", value, "text such as 'mser-gd:num_iter=500', or a table")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, of which ``BeamContender(**values)`` is equal."""
+        return {
+            "name": self.name,
+            "options": dict(self.options),
+            "label": self.label,
+            "weights": self.weights,
+        }
 
     def key(self) -> str:
         """16 hex digits of SHA-256 over name, options with defaults filled in, and weights."""
@@ -90,6 +101,11 @@ class BeamContender:
     @clean_torch()
     def build(self, scenario: BeamScenario) -> Beamformer:
         """The beamformer itself, for the scenario's array and constellation."""
+        if self.weights and read_card(self.name).sha256 != self.weights:
+            raise InvalidInputError(
+                f"contender {self.label!r}: the weights {self.name} are no longer those that the "
+                "results are of"
+            )
         try:
             if self.weights:
                 return load_beamformer(self.name, scenario.array, scenario.constellation)

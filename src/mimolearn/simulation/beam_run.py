@@ -129,12 +129,13 @@ class _Run:
             for snr_db in plan.snr_db
         ]
         self._rates: dict[BeamTask, np.ndarray] = {}
+        self._found: dict[tuple[int, float], dict[int, np.ndarray]] = {}
 
     def finish(self, num_workers: int) -> dict[tuple[str, float], np.ndarray]:
         """All rates, by label and SNR."""
         missing: list[BeamTask] = []
         for task in self._tasks:
-            found = self._store.get(*self._key(task))
+            found = self._stored(task).get(task.chunk)
             if found is None:
                 missing.append(task)
             else:
@@ -158,14 +159,21 @@ class _Run:
                     running += 1
                 for task, found in workers.wait():
                     running -= 1
-                    self._store.add(*self._key(task), found)
+                    self._store.add(*self._point(task), task.chunk, found)
                     self._take(task, found, fresh=True)
         finally:
             workers.shutdown()
 
-    def _key(self, task: BeamTask) -> tuple[str, str, str, int]:
-        contender = self._plan.contenders[task.contender]
-        return self._scenario.key(), contender.key(), canonical_snr(task.snr_db), task.chunk
+    def _stored(self, task: BeamTask) -> dict[int, np.ndarray]:
+        """What the store has at the task's point."""
+        point = task.contender, task.snr_db
+        if point not in self._found:
+            self._found[point] = self._store.chunks(*self._point(task))
+        return self._found[point]
+
+    def _point(self, task: BeamTask) -> tuple[str, str, str]:
+        key = self._plan.contenders[task.contender].key()
+        return self._scenario.key(), key, canonical_snr(task.snr_db)
 
     def _take(self, task: BeamTask, found: np.ndarray, *, fresh: bool) -> None:
         self._rates[task] = found

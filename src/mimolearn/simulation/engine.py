@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import time
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
@@ -131,7 +132,7 @@ def load_results(
     """
     with closing(Store(path, read_only=True)) as store:
         stored = store.find(scenario)
-        saved = store.load_run(stored.scenario.key()) or {}
+        saved = store.load_run(stored.scenario.key())
         if plan is None:
             plan = _full_plan(RunPlan.from_dict(saved["plan"]) if saved else None, stored)
         schedule = Schedule(stored.scenario, plan)
@@ -169,28 +170,36 @@ def _simulate(
     check_draws(scenario, [(c.label, c.build(scenario.constellation)) for c in plan.contenders])
     check_metric(plan.metric, scenario)
     with closing(Store(path)) as store:
+        key = scenario.key()
         store.register(scenario, plan.contenders)
-        saved = store.load_run(scenario.key()) or {}
-        saved = {"timings": {}, **saved, "plan": plan.to_dict(), **_costs(scenario, plan, saved)}
-        saved["provenance"] = asdict(_provenance({}))
-        store.save_run(scenario.key(), saved)
+        costs, plain_plan = _costs(scenario, plan), plan.to_dict()
+        store.update_run(key, lambda saved: {**_merged(saved, "costs", costs), "plan": plain_plan})
         schedule = Schedule(scenario, plan)
         _restore(schedule, store)
         if not schedule.done:
-            run_schedule(where.start(scenario, plan.contenders), schedule, store, progress)
+            executor = where.start(scenario, plan.contenders)
+            run_schedule(
+                executor, schedule, store, progress, lambda: store.update_run(key, _simulated_here)
+            )
         if measure:
-            saved["timings"] = {**saved["timings"], **_timings(scenario, plan)}
-            store.save_run(scenario.key(), saved)
+            timings = _timings(scenario, plan)
+            store.update_run(key, lambda saved: _merged(saved, "timings", timings))
+        saved = store.load_run(key)
         comparison = Comparison(scenario, plan, schedule.curves(), _provenance(saved))
         return _with_measurements(comparison, saved)
 
 
 def run_schedule(
-    executor: Executor, schedule: Schedule, store: Store, progress: Progress | None = None
+    executor: Executor,
+    schedule: Schedule,
+    store: Store,
+    progress: Progress | None = None,
+    begun: Callable[[], object] | None = None,
 ) -> None:
     """Hand out chunks until the schedule is done, keeping each before it is counted.
 
-    The executor is shut down at the end, however that comes.
+    begun: called once, when the first chunk has been simulated. The executor is shut down at the
+    end, however that comes.
     """
     start, chunks, vectors = time.monotonic(), 0, 0
     try:
@@ -198,6 +207,8 @@ def run_schedule(
             while schedule.num_running < executor.capacity and (task := schedule.next_task()):
                 executor.submit(task)
             for task, results in executor.wait():
+                if begun is not None and not chunks:
+                    begun()
                 keys = [schedule.contender_keys[i] for i in task.contenders]
                 by_key = dict(zip(keys, results, strict=True))
                 store.add(schedule.scenario_key, task.snr, task.chunk, by_key)
@@ -231,20 +242,24 @@ def _restore(schedule: Schedule, store: Store) -> None:
             schedule.add(i, snr, chunk, result)
 
 
-def _costs(scenario: Scenario, plan: RunPlan, saved: dict[str, Any]) -> dict[str, Any]:
-    costs = {
+def _merged(saved: dict[str, Any], name: str, items: dict[str, Any]) -> dict[str, Any]:
+    """What is remembered of a run, with more items (by contender) in one of its tables."""
+    return {**saved, name: {**saved.get(name, {}), **items}}
+
+
+def _costs(scenario: Scenario, plan: RunPlan) -> dict[str, Any]:
+    return {
         contender.key(): cost_report(scenario, contender.build(scenario.constellation))._asdict()
         for contender in plan.contenders
     }
-    return {"costs": {**saved.get("costs", {}), **costs}}
 
 
 def _timings(scenario: Scenario, plan: RunPlan) -> dict[str, Any]:
     snr_db = plan.snr_db[len(plan.snr_db) // 2]
     return {
-        contender.key(): measure_timing(
-            scenario, contender.build(scenario.constellation), snr_db
-        )._asdict()
+        contender.key(): measure_timing(scenario, contender.build(scenario.constellation), snr_db)
+        ._replace(machine=_machine())
+        ._asdict()
         for contender in plan.contenders
     }
 
@@ -281,11 +296,25 @@ def _distinct(first: tuple[Contender, ...], more: tuple[Contender, ...]) -> tupl
 
 def _provenance(saved: dict[str, Any]) -> Provenance:
     if "provenance" in saved:
-        return Provenance(**saved["provenance"])
+        stored = saved["provenance"]
+        return Provenance(**{**stored, "earlier": tuple(stored.get("earlier", ()))})
     versions = {"python": platform.python_version()}
     versions |= {library: version(library) for library in ("mimolearn", *_LIBRARIES)}
-    machine = f"{_processor()}, {platform.system()} {platform.machine()}"
-    return Provenance(versions, machine, datetime.now(UTC).isoformat(timespec="seconds"))
+    return Provenance(versions, _machine(), datetime.now(UTC).isoformat(timespec="seconds"))
+
+
+def _simulated_here(saved: dict[str, Any]) -> dict[str, Any]:
+    """What is remembered of a run, once this machine has added a chunk."""
+    now, earlier = _provenance({}), ()
+    if "provenance" in saved:
+        before = _provenance(saved)
+        machines = dict.fromkeys((*before.earlier, before.machine))
+        earlier = tuple(machine for machine in machines if machine != now.machine)
+    return {**saved, "provenance": asdict(replace(now, earlier=earlier))}
+
+
+def _machine() -> str:
+    return f"{_processor()}, {platform.system()} {platform.machine()}"
 
 
 def _processor() -> str:

@@ -6,9 +6,10 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from multiprocessing.connection import wait as wait_for_handles
 from typing import Any, Protocol
 
@@ -46,7 +47,8 @@ class WorkerProcesses:
     def submit(self, task: Any) -> None:
         """Take a task on."""
         try:
-            self._running[self._pool.submit(_work, task)] = task
+            with self._start_errors():
+                self._running[self._pool.submit(_work, task)] = task
         except BrokenProcessPool:
             self._restart([task])
 
@@ -72,12 +74,24 @@ class WorkerProcesses:
         self._running.clear()
 
     def _start(self) -> ProcessPoolExecutor:
-        return ProcessPoolExecutor(
-            self._num_workers,
-            multiprocessing.get_context("spawn"),
-            initializer=_start_worker,
-            initargs=self._setup,
-        )
+        with self._start_errors():
+            return ProcessPoolExecutor(
+                self._num_workers,
+                multiprocessing.get_context("spawn"),
+                initializer=_start_worker,
+                initargs=self._setup,
+            )
+
+    @contextmanager
+    def _start_errors(self) -> Iterator[None]:
+        """Say what could not be started: the system's error names neither file nor purpose."""
+        try:
+            yield
+        except OSError as error:
+            raise MimolearnError(
+                f"workers: {self._num_workers} processes cannot be started: "
+                f"{error.strerror or error}; use fewer, or raise the limits of this system (ulimit)"
+            ) from None
 
     def _stop(self) -> None:
         # The pool has no public way to end a running task before Python 3.14.

@@ -133,7 +133,7 @@ class Curve:
 
 
 class Timing(NamedTuple):
-    """Measured on the machine named in the provenance, single process.
+    """Measured on one machine, single process.
 
     threads: torch threads. batch: channels per call. channel_reuse: vectors per channel. snr_db:
     where it was taken, which matters to data-dependent searches.
@@ -141,7 +141,7 @@ class Timing(NamedTuple):
     same for one channel alone with one vector. prepare_us: of ``prepare`` alone, per channel;
     detect_us: of ``detect`` and the decisions alone, per vector; where both halves are fused into
     one kernel, vector_us is less than their sum. repeats: how many times prepare was taken; all
-    are medians of CPU time.
+    are medians of CPU time. machine: where; empty when it was this one, and in older files.
     """
 
     threads: int
@@ -153,6 +153,7 @@ class Timing(NamedTuple):
     vector_us: float
     latency_us: float
     repeats: int
+    machine: str = ""
 
 
 class CostReport(NamedTuple):
@@ -171,11 +172,16 @@ class CostReport(NamedTuple):
 
 @dataclass(frozen=True)
 class Provenance:
-    """Where and when: versions of the libraries, the machine, and the date (UTC, ISO 8601)."""
+    """Where and when a chunk was simulated last.
+
+    versions: of the libraries. machine: its processor and system. date: UTC, ISO 8601. earlier:
+    other machines that simulated chunks before.
+    """
 
     versions: dict[str, str]
     machine: str
     date: str
+    earlier: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from mimolearn.errors import check_one_of, check_positive_int, invalid
+from mimolearn.raycluster import import_ray
 from mimolearn.scenario import Scenario
 from mimolearn.simulation.contender import Contender
 from mimolearn.simulation.executors import Executor, ProcessExecutor, SerialExecutor
@@ -32,6 +33,8 @@ class Where(NamedTuple):
             raise invalid("ray_address", self.ray_address, "none, unless the executor is 'ray'")
         if self.executor == "serial" and self.workers > 1:
             raise invalid("workers", self.workers, "1 with the executor 'serial'")
+        if self.executor == "ray":
+            import_ray()
 
     def start(self, scenario: Scenario, contenders: tuple[Contender, ...]) -> Executor:
         """The executor itself."""

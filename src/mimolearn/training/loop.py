@@ -15,6 +15,7 @@ import torch
 from torch import Generator, Tensor
 from torch.optim import Adam
 
+from mimolearn.atomicfile import write_atomically
 from mimolearn.detectors import UnfoldedDetector
 from mimolearn.detectors.trained import load_detector
 from mimolearn.errors import invalid
@@ -96,11 +97,8 @@ def train(
     recipe = read_recipe(recipe)
     if isinstance(recipe, SoftBitRecipe):
         return fit_soft_bits(recipe, out)
-    folder = None if out is None else Path(out)
-    if folder is not None:
-        folder.mkdir(parents=True, exist_ok=True)
     with one_thread():
-        return _run_of(recipe)(recipe, folder, progress).finish()
+        return _run_of(recipe)(recipe, None if out is None else Path(out), progress).finish()
 
 
 def _run_of(recipe: Recipe | BeamRecipe) -> type[Run]:
@@ -145,6 +143,8 @@ class Run:
         self._banks = self._draw_banks()
         self._seconds_before, self._first_step = self._position.seconds, self._position.step
         self._last_saved = time.monotonic()
+        if folder is not None:
+            folder.mkdir(parents=True, exist_ok=True)
 
     def finish(self) -> Trained:
         """Run all stages, write what there is to write."""
@@ -351,7 +351,7 @@ class Run:
                 line = json.loads(text)
                 if line["step"] <= self._position.step:
                     lines.append(line)
-        log.write_text("".join(json.dumps(line) + "\n" for line in lines), "utf-8")
+        write_atomically(log, "".join(json.dumps(line) + "\n" for line in lines))
         return lines
 
     def _card_fields(self, detector: Any) -> dict[str, Any]:

@@ -9,10 +9,11 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from mimolearn.atomicfile import write_atomically
 from mimolearn.beamformers import beamformer_class
 from mimolearn.detectors import detector_class, detector_names
 from mimolearn.detectors.text import parse_option
-from mimolearn.errors import InvalidInputError, check_one_of, invalid
+from mimolearn.errors import InvalidInputError, check_one_of, check_positive_int, invalid
 from mimolearn.raycluster import cluster
 from mimolearn.scenario import Scenario
 from mimolearn.training.any_recipe import AnyRecipe, read_recipe
@@ -20,7 +21,7 @@ from mimolearn.training.beam_recipe import BeamRecipe
 from mimolearn.training.loop import train
 from mimolearn.training.recipe import Recipe
 from mimolearn.training.soft_bits import SoftBitRecipe
-from mimolearn.weights import Card, read_card, write_atomically
+from mimolearn.weights import Card, read_card
 
 _MOST_MEMBERS = 1000
 _KINDS: dict[str, type[AnyRecipe]] = {
@@ -108,8 +109,8 @@ def sweep(
     Raises InvalidInputError, one line, for what is wrong in a recipe.
     """
     check_one_of("executor", executor, ("serial", "ray"))
+    check_positive_int("workers", workers)
     found, folder = members(recipe, axes), Path(out)
-    folder.mkdir(parents=True, exist_ok=True)
     kept = [member for member in found if _finished(member, folder)]
     left = [member for member in found if member not in kept]
     done = 0
@@ -139,6 +140,7 @@ def _on_ray(
     if not left:
         return
     with cluster(workers, address) as ray:
+        folder.mkdir(parents=True, exist_ok=True)
         task = ray.remote(num_cpus=1, max_retries=-1)(_train_elsewhere)
         running = {
             task.remote(type(m.recipe).__name__, m.recipe.model_dump_json()): m for m in left
