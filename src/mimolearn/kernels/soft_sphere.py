@@ -11,7 +11,7 @@ _DOWN, _SIBLING, _UP = 0, 1, 2
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def soft_sphere(columns, z, bits, clip, max_nodes, llr, incomplete, work):
+def soft_sphere(columns, z, bits, clip, max_nodes, llr, decided, incomplete, work):
     """Max-log LLRs of every bit in one search of the tree of ||z - R u||^2.
 
     Beside the best leaf, one counter-hypothesis a bit is kept: the smallest distance seen with
@@ -19,8 +19,8 @@ def soft_sphere(columns, z, bits, clip, max_nodes, llr, incomplete, work):
 
     columns: (C, n, n), row k holds column k of R; z: (C, T, n), both float64; bits: (L, Ka) int8;
     clip: largest |LLR|, or inf.
-    Out: llr (C, T, n, Ka) float64, NaN where no distance is finite; incomplete (C, T) bool;
-    work (C, T) int64 multiplications.
+    Out: llr (C, T, n, Ka) float64, NaN where no distance is finite; decided (C, T, n) int8, the
+    levels of the best leaf, -1 there; incomplete (C, T) bool; work (C, T) int64 multiplications.
     """
     num_channels, num_vectors, n = z.shape
     num_bits = bits.shape[1]
@@ -34,6 +34,7 @@ def soft_sphere(columns, z, bits, clip, max_nodes, llr, incomplete, work):
             incomplete[c, t] = False
             work[c, t] = 0
             llr[c, t] = np.nan
+            decided[c, t] = -1
             if not (channel_ok and np.isfinite(z[c, t].sum())):
                 continue
             residual[n - 1] = z[c, t]
@@ -42,6 +43,7 @@ def soft_sphere(columns, z, bits, clip, max_nodes, llr, incomplete, work):
             )
             if np.isfinite(nearest):
                 fill_llr(ints[3], counter, nearest, bits, llr[c, t])
+                decided[c, t] = ints[3]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
