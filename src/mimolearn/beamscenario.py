@@ -84,7 +84,7 @@ class BeamScenario(PlainModel):
         dtype: torch.dtype = torch.complex64,
     ) -> BeamBlock:
         """Independent channels of all users, then their errors; no SNR enters."""
-        check_positive_int("num_channels", num_channels)
+        check_positive_int("num_channels", num_channels, 10**8)
         a = self.array
         sizes = a.num_users, a.num_rx_ant, a.num_tx_ant
         h = self.channel.draw_users(num_channels, *sizes, generator, dtype)

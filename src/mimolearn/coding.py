@@ -75,7 +75,7 @@ class BlockCode:
         CPU, in single precision. The result for a block does not depend on its companions.
         """
         n = self.num_coded_bits
-        check_positive_int("num_iter", num_iter)
+        check_positive_int("num_iter", num_iter, 10_000)
         check_shape(
             "llr", llr, f"(W, {n})", isinstance(llr, Tensor) and llr.ndim == 2 and llr.shape[1] == n
         )

@@ -121,6 +121,21 @@ class Constellation:
         """
         return self.axes_llr(self.axes(x_hat), error_var.unsqueeze(-1) / 2, method)
 
+    @staticmethod
+    def within_range(x_hat: Tensor, error_var: Tensor) -> tuple[Tensor, Tensor]:
+        """The same, but |x_hat| and 1 / error_var no larger than a squared distance can hold.
+
+        Near-singular channels and vanishing noise lead there; metrics would be infinite, and their
+        differences no numbers. NaN stays NaN. A traced program keeps its inputs.
+        """
+        if torch.compiler.is_compiling():
+            return x_hat, error_var
+        most, least = (1e4, 1e-30) if error_var.dtype == torch.float32 else (1e30, 1e-240)
+        if x_hat.is_complex():
+            parts = torch.view_as_real(x_hat.resolve_conj()).clamp(-most, most)
+            return torch.view_as_complex(parts), error_var.clamp(min=least)
+        return x_hat.clamp(-most, most), error_var.clamp(min=least)
+
     def axes(self, x: Tensor) -> Tensor:
         """(...) complex to (..., A) real coordinates: A = 2, or 1 where symbols are real."""
         return x.real.unsqueeze(-1) if self.is_real else torch.view_as_real(x.resolve_conj())

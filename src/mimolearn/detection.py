@@ -110,7 +110,8 @@ class GaussianDetection(Detection):
         return llr if self.llr_clip is None else llr.clamp(-self.llr_clip, self.llr_clip)
 
     def soft_symbols(self) -> Tensor:
-        return self.constellation.posterior(self.x_hat, self.error_var)[0]
+        c = self.constellation
+        return c.posterior(*c.within_range(self.x_hat, self.error_var))[0]
 
     def finite(self) -> Tensor:
         if all_finite(self.x_hat.detach()) and all_finite(self.error_var.detach()):
@@ -154,7 +155,9 @@ class AxisGaussianDetection(Detection):
         return dispatch.axes_llr(self.constellation, self.values, self.error_var, self.demapping)
 
     def soft_symbols(self) -> Tensor:
-        return self._complex(self.constellation.axis_posterior(self.values, self.error_var)[0])
+        c = self.constellation
+        bounded = c.within_range(self.values, self.error_var)
+        return self._complex(c.axis_posterior(*bounded)[0])
 
     def finite(self) -> Tensor:
         return (torch.isfinite(self.values) & torch.isfinite(self.error_var)).flatten(-2).all(-1)
@@ -239,7 +242,11 @@ class AxisLogitDetection(Detection):
 
 
 class LLRDetection(Detection):
-    """Bit LLRs, (*C, T, Nt, K) real; decisions are their signs."""
+    """Bit LLRs, (*C, T, Nt, K) real.
+
+    decided: (*C, T, Nt) int64, joint decisions, where a method makes them; else each bit is the
+    sign of its LLR. An index below 0 marks no valid decision.
+    """
 
     def __init__(
         self,
@@ -247,12 +254,16 @@ class LLRDetection(Detection):
         llr: Tensor,
         incomplete: Tensor | None = None,
         work: Tensor | None = None,
+        decided: Tensor | None = None,
     ) -> None:
         super().__init__(constellation, incomplete, work)
         self._llr = llr
+        self.decided = decided
 
     def indices(self) -> Tensor:
-        return self.constellation.bits_to_indices(self._llr > 0)
+        if self.decided is None:
+            return self.constellation.bits_to_indices(self._llr > 0)
+        return self.decided.clamp(min=0)
 
     def llr(self) -> Tensor:
         return self._llr

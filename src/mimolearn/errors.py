@@ -41,9 +41,19 @@ def invalid(field: str, value: object, expected: str) -> InvalidInputError:
     return InvalidInputError(f"{field}: got {text}, expected {expected}")
 
 
-def check_positive_int(field: str, value: object) -> int:
+def check_positive_int(field: str, value: object, at_most: int = 10**6) -> int:
+    """A whole number from 1 up to what still ends in a bearable time and memory.
+
+    >>> check_positive_int("num_iter", 2**62, 10_000)
+    Traceback (most recent call last):
+    ...
+    mimolearn.errors.InvalidInputError: num_iter: got 4611686018427387904, expected an integer
+    from 1 to 10000
+    """
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
         raise invalid(field, value, "a positive integer")
+    if value > at_most:
+        raise invalid(field, value, f"an integer from 1 to {at_most}")
     return value
 
 

@@ -62,6 +62,22 @@ def cholesky(matrix: Tensor) -> Tensor:
     return torch.where(good[..., None, None], factor, torch.full_like(factor, float("nan")))
 
 
+def loaded_cholesky(matrix: Tensor) -> Tensor:
+    """Lower Cholesky factor (*C, N, N) of positive semidefinite matrices, whatever their rank.
+
+    Only what cannot be factored as it is gets the trace, times a few eps, onto its diagonal.
+    """
+    factor, info = torch.linalg.cholesky_ex(matrix)
+    bad = info != 0
+    if not bool(bad.any()):
+        return factor
+    trace = matrix.diagonal(dim1=-2, dim2=-1).real.sum(-1)
+    finfo = torch.finfo(trace.dtype)
+    loading = (trace * (4 * finfo.eps)).clamp(min=finfo.tiny)
+    loaded = torch.linalg.cholesky_ex(add_diagonal(matrix, loading))[0]
+    return torch.where(bad[..., None, None], loaded, factor)
+
+
 def hermitian_inverse(matrix: Tensor) -> Tensor:
     """Inverse of a Hermitian positive definite matrix (*C, N, N), by Cholesky."""
     return torch.cholesky_inverse(cholesky(matrix))

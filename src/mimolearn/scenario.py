@@ -191,7 +191,7 @@ class Scenario(PlainModel):
         Scenarios that differ in the noise level or in ``csi`` alone see the same channels, symbols
         and noise realisations.
         """
-        check_positive_int("num_channels", num_channels)
+        check_positive_int("num_channels", num_channels, 10**8)
         if not dtype.is_complex:
             raise invalid("dtype", dtype, "torch.complex64 or torch.complex128")
         h = self.draw_channels(num_channels, generator, dtype)

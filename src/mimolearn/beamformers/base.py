@@ -69,7 +69,8 @@ class Beamformer(nn.Module, ABC):
 
         h: (*C, K, Nr, Nt) complex, up to the array's users and antennas and at least its chains;
         a user whose channel is all zero is absent and gets zero streams. noise_var: (*C) real or a
-        number, > 0, per receive antenna. Raises InvalidInputError, one line, for anything else.
+        number, > 0, per receive antenna. A channel whose matrices cannot be factored gets NaN.
+        Raises InvalidInputError, one line, for anything else.
         """
         self._check_channel(h)
         noise_var = _check_noise_var(noise_var, h)
@@ -106,10 +107,25 @@ class Beamformer(nn.Module, ABC):
     def _in_parts(self, h: Tensor, noise_var: Tensor) -> Beams:
         step = self.channels_a_call
         starts = range(0, max(len(h), 1), step)
-        parts = [self._design(h[i : i + step], noise_var[i : i + step]) for i in starts]
+        parts = [self._design_all(h[i : i + step], noise_var[i : i + step]) for i in starts]
         if len(parts) == 1:
             return parts[0]
         return Beams(*(torch.cat(part) for part in zip(*parts, strict=True)))
+
+    def _design_all(self, h: Tensor, noise_var: Tensor) -> Beams:
+        """``_design``, with NaN for the channels that no factorisation is found for."""
+        try:
+            return self._design(h, noise_var)
+        except torch.linalg.LinAlgError:
+            if len(h) > 1:
+                # One bad channel must not stop the others.
+                ones = [self._design_all(h[i : i + 1], noise_var[i : i + 1]) for i in range(len(h))]
+                return Beams(*(torch.cat(part) for part in zip(*ones, strict=True)))
+        (_, users, nr, nt), d = h.shape, self.array.num_streams
+        rt = nt if self.fully_digital else self.array.num_tx_chains
+        rr = nr if self.fully_digital else self.array.num_rx_chains
+        shapes = (1, nt, rt), (1, rt, users * d), (1, users, nr, rr), (1, users, rr, d)
+        return Beams(*(h.new_full(shape, math.nan) for shape in shapes))
 
     def _without_absent(self, h: Tensor, noise_var: Tensor, present: Tensor) -> Beams:
         """Design for the users that are there; the others get ones, and streams of zero."""

@@ -49,10 +49,10 @@ class Cnn(LearnedBeamformer):
         seed: int = 0,
     ) -> None:
         super().__init__(array, constellation)
-        self.num_layers = check_positive_int("depth", depth)
-        check_positive_int("width", width)
-        check_positive_int("hidden", hidden)
-        self.most_samples = check_positive_int("most_samples", most_samples)
+        self.num_layers = check_positive_int("depth", depth, 100)
+        check_positive_int("width", width, 1024)
+        check_positive_int("hidden", hidden, 16_384)
+        self.most_samples = check_positive_int("most_samples", most_samples, 2**24)
         a = self.array
         self._chains = a.num_tx_chains, a.num_rx_chains
         planes, users = 2 * a.num_users, a.num_users

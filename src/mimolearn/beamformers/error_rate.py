@@ -209,7 +209,7 @@ def drawn_symbol_errors(
     generator: RandomSource,
 ) -> Tensor:
     """Wrong decisions (*C, K, D) of ``num_vectors`` random vectors sent over each channel."""
-    check_positive_int("num_vectors", num_vectors)
+    check_positive_int("num_vectors", num_vectors, 10**9)
     points = as_constellation(constellation)
     gains, noise = stream_gains(h, beams, noise_var)
     batch, streams = gains.shape[:-2], gains.shape[-1]

@@ -35,7 +35,7 @@ class FullyDigitalMMSE(Beamformer):
         num_iter: int = 100,
     ) -> None:
         super().__init__(array, constellation)
-        self.num_iter = check_positive_int("num_iter", num_iter)
+        self.num_iter = check_positive_int("num_iter", num_iter, 10_000)
 
     def _design(self, h: Tensor, noise_var: Tensor) -> Beams:
         return align_phases(h, fd_mmse(h, noise_var, self.array.num_streams, self.num_iter))

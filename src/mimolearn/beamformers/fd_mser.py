@@ -42,9 +42,9 @@ class FullyDigitalMser(Beamformer):
         most_samples: int = 2048,
     ) -> None:
         super().__init__(array, constellation)
-        self.num_iter = check_positive_int("num_iter", num_iter)
+        self.num_iter = check_positive_int("num_iter", num_iter, 100_000)
         self.rate = check_real("rate", rate, above=0)
-        self.most_samples = check_positive_int("most_samples", most_samples)
+        self.most_samples = check_positive_int("most_samples", most_samples, 2**24)
 
     def _design(self, h: Tensor, noise_var: Tensor) -> Beams:
         array, users = self.array, h.shape[1]

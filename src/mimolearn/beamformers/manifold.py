@@ -45,9 +45,9 @@ class ManifoldOptimisation(Beamformer):
         inner: int = 4,
     ) -> None:
         super().__init__(array, constellation)
-        self.sweeps = check_positive_int("sweeps", sweeps)
-        self.num_iter = check_positive_int("num_iter", num_iter)
-        self.inner = check_positive_int("inner", inner)
+        self.sweeps = check_positive_int("sweeps", sweeps, 10_000)
+        self.num_iter = check_positive_int("num_iter", num_iter, 10_000)
+        self.inner = check_positive_int("inner", inner, 10_000)
 
     def _design(self, h: Tensor, noise_var: Tensor) -> Beams:
         a = self.array

@@ -37,7 +37,7 @@ class MmseGd(Beamformer):
         rate: float = 0.02,
     ) -> None:
         super().__init__(array, constellation)
-        self.num_iter = check_positive_int("num_iter", num_iter)
+        self.num_iter = check_positive_int("num_iter", num_iter, 100_000)
         self.rate = check_real("rate", rate, above=0)
 
     def _design(self, h: Tensor, noise_var: Tensor) -> Beams:

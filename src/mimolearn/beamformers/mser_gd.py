@@ -54,11 +54,11 @@ class MserGd(Beamformer):
         most_samples: int = 2048,
     ) -> None:
         super().__init__(array, constellation)
-        self.num_iter = check_positive_int("num_iter", num_iter)
+        self.num_iter = check_positive_int("num_iter", num_iter, 100_000)
         self.recipe = check_one_of("recipe", recipe, ("adam", "paper"))
         self.rate = check_real("rate", rate, above=0)
         self.rho = check_real("rho", rho, above=0)
-        self.most_samples = check_positive_int("most_samples", most_samples)
+        self.most_samples = check_positive_int("most_samples", most_samples, 2**24)
 
     def _design(self, h: Tensor, noise_var: Tensor) -> Beams:
         start = aligned_start(h, noise_var, self.array)

@@ -15,6 +15,7 @@ from mimolearn.beamformers.fd_mmse import fd_mmse
 from mimolearn.beamformers.gains import align_phases
 from mimolearn.constellation import Constellation
 from mimolearn.errors import check_positive_int
+from mimolearn.linalg import loaded_cholesky
 
 
 class Omp(Beamformer):
@@ -40,7 +41,7 @@ class Omp(Beamformer):
         grid: int = 2,
     ) -> None:
         super().__init__(array, constellation)
-        self.grid = check_positive_int("grid", grid)
+        self.grid = check_positive_int("grid", grid, 64)
 
     def _design(self, h: Tensor, noise_var: Tensor) -> Beams:
         return align_phases(h, omp_beams(h, noise_var, self.array, self.grid))
@@ -66,8 +67,8 @@ class OmpMmse(Beamformer):
         num_iter: int = 20,
     ) -> None:
         super().__init__(array, constellation)
-        self.grid = check_positive_int("grid", grid)
-        self.num_iter = check_positive_int("num_iter", num_iter)
+        self.grid = check_positive_int("grid", grid, 64)
+        self.num_iter = check_positive_int("num_iter", num_iter, 10_000)
 
     def _design(self, h: Tensor, noise_var: Tensor) -> Beams:
         b = omp_beams(h, noise_var, self.array, self.grid)
@@ -86,7 +87,7 @@ def omp_beams(h: Tensor, noise_var: Tensor, array: HybridArray, grid: int) -> Be
     received = h @ transmit.unsqueeze(1)
     covariance = received @ received.mH
     eye = torch.eye(nr, dtype=h.dtype)
-    weight = torch.linalg.cholesky(covariance + noise_var[:, None, None, None] * eye).mH
+    weight = loaded_cholesky(covariance + noise_var[:, None, None, None] * eye).mH
     steering = _dictionary(nr, 2 * grid * nr, h.dtype)
     w_rf = pursue(target, steering, array.num_rx_chains, weight)
     w_bb = least_squares(weight @ w_rf, weight @ target)

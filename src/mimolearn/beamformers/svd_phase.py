@@ -37,7 +37,7 @@ class SvdPhase(Beamformer):
         num_iter: int = 20,
     ) -> None:
         super().__init__(array, constellation)
-        self.num_iter = check_positive_int("num_iter", num_iter)
+        self.num_iter = check_positive_int("num_iter", num_iter, 10_000)
 
     def _design(self, h: Tensor, noise_var: Tensor) -> Beams:
         a = self.array

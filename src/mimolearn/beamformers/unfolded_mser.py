@@ -94,9 +94,9 @@ class UnfoldedMser(LearnedBeamformer):
         most_samples: int = 2048,
     ) -> None:
         super().__init__(array, constellation)
-        self.num_layers = check_positive_int("num_layers", num_layers)
+        self.num_layers = check_positive_int("num_layers", num_layers, 1_000)
         self.steps = check_one_of("steps", steps, STEPS)
-        self.most_samples = check_positive_int("most_samples", most_samples)
+        self.most_samples = check_positive_int("most_samples", most_samples, 2**24)
         newton = steps in KINDS
         scalars = newton_start(num_layers, steps) if newton else _first_order(num_layers)
         self.scalars = nn.Parameter(scalars)

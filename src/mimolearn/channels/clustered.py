@@ -30,8 +30,8 @@ class Clustered(ChannelModel):
     """
 
     model: Literal["clustered"] = "clustered"
-    num_clusters: Count = 5
-    num_rays: Count = 10
+    num_clusters: Annotated[Count, Field(le=1000)] = 5
+    num_rays: Annotated[Count, Field(le=1000)] = 10
     angle_spread_deg: Annotated[Real, Field(ge=0, le=180)] = 7.5
 
     def draw(

@@ -45,7 +45,7 @@ class TDL(ChannelModel):
     profile: Literal["A", "B", "C"] = "A"
     delay_spread_s: Annotated[Real, Field(ge=0, le=1e-3)] = 30e-9
     frequency_offset_hz: Annotated[Real, Field(ge=-1e9, le=1e9)] = 0.0
-    num_sinusoids: Count = 48
+    num_sinusoids: Annotated[Count, Field(le=10_000)] = 48
     rx_correlation: Correlation = 0.5
     tx_correlation: Correlation = 0.5
     spec_version: SpecVersion = "19.2"

@@ -185,7 +185,7 @@ class IterativeDetector(Detector):
 
     def __init__(self, constellation: Constellation | str, num_iter: int) -> None:
         super().__init__(constellation)
-        self.num_iter = check_positive_int("num_iter", num_iter)
+        self.num_iter = check_positive_int("num_iter", num_iter, 10_000)
 
     @abstractmethod
     def iterates(self, prepared: Any, y: Tensor) -> list[Tensor]:

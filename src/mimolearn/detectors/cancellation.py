@@ -66,7 +66,8 @@ def triangle(
     q, r = qr(h)
     diagonal = r.diagonal(dim1=-2, dim2=-1).real
     sinr = diagonal**2 / noise_var.unsqueeze(-1)
-    gain = diagonal
+    # A stream that nobody can hear is estimated as 0, whatever its row of Q has received.
+    gain = torch.where(diagonal == 0, torch.full_like(diagonal, torch.inf), diagonal)
     if published:
         # Nothing of a stream that is not heard passes q; its LLRs must only be finite.
         passed = q[..., :rows, :].abs().square().sum(-2)
@@ -75,6 +76,8 @@ def triangle(
         # Rounding takes an unreachable stream's SINR to 0 or below; its LLRs must only be small.
         sinr = (sinr - 1).clamp(min=torch.finfo(sinr.dtype).eps)
         gain = diagonal * sinr / (1 + sinr)
+    else:
+        sinr = sinr.clamp(min=torch.finfo(sinr.dtype).eps)
     real_half = 2 if constellation.is_real else 1
     return Triangle(q[..., :rows, :], r, streams, gain, real_half / sinr)
 

@@ -304,8 +304,8 @@ def check_form(form: Form, constellation: Constellation) -> Form:
         raise invalid("output", form.output, expected)
     check_one_of("activation", form.activation, ("relu", "gelu"))
     check_one_of("start", form.start, ("zero", "lmmse"))
-    check_positive_int("hidden_factor", form.hidden_factor)
-    check_positive_int("state_factor", form.state_factor)
+    check_positive_int("hidden_factor", form.hidden_factor, 64)
+    check_positive_int("state_factor", form.state_factor, 64)
     check_real("residual", form.residual, at_least=0, at_most=0.99)
     return form
 

@@ -95,6 +95,7 @@ class EQNetEstimator(Detector):
             raise invalid("constellation", self.constellation.name, "QPSK or larger for 'eq-net'")
         if check_positive_int("num_tx_ant", num_tx_ant) > _MOST_STREAMS:
             raise invalid("num_tx_ant", num_tx_ant, f"at most {_MOST_STREAMS}")
+        check_positive_int("num_iter", num_iter, 10_000)
         self.num_tx_ant = num_tx_ant
         self.form = check_one_of("form", form, _FORMS)
         self.cues = check_one_of("cues", cues, ("sic", "ep"))
@@ -139,7 +140,8 @@ class EQNetEstimator(Detector):
         return Prepared(
             order,
             h,
-            energy.gather(-1, order).unsqueeze(-2),
+            # Of a stream that nobody can hear there is nothing, which a tiny divisor leaves so.
+            energy.gather(-1, order).unsqueeze(-2).clamp(min=torch.finfo(energy.dtype).tiny),
             noise_var[..., None, None],
             lmmse,
             _channel_cues(lmmse.inverse, lmmse.error_var),

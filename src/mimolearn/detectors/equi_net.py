@@ -91,8 +91,8 @@ class EquiNet(UnfoldedDetector):
         init_seed: int = 0,
     ) -> None:
         super().__init__(constellation, num_layers)
-        self.channels = check_positive_int("channels", channels)
-        self.hidden = check_positive_int("hidden", hidden)
+        self.channels = check_positive_int("channels", channels, 1024)
+        self.hidden = check_positive_int("hidden", hidden, 4096)
         # q, g - 1, ln v, ln u; G a and a; the logits of r.
         outputs = num_logits(self.constellation)
         inputs = 4 + 2 * channels + outputs

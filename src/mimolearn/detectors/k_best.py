@@ -15,6 +15,7 @@ from mimolearn.detectors.real_triangular import (
     axis_labels,
     axis_llr_to_llr,
     check_determined,
+    levels_to_indices,
     real_triangular,
     restore_order,
     rotate,
@@ -36,7 +37,8 @@ class KBest(Detector):
     stretch the grid by sqrt(2). For BPSK and QPSK the triangle is that of the MMSE receiver, which
     shifts all full distances alike and makes early decisions safer.
     LLRs are max-log over the final list. Where the list holds only one value of a bit, |LLR| is
-    set to ``llr_clip``; all others are clipped to it as well.
+    set to ``llr_clip``; all others are clipped to it as well. Decisions are the nearest vector of
+    that list, whose bits are the signs of the LLRs where none is 0.
 
     Options: k; llr_clip, tune it on the SNR range of a coded link.
     Runs on the CPU, without gradients; tensors on another device are copied there and the result
@@ -53,13 +55,14 @@ class KBest(Detector):
     """
 
     name = "k-best"
+    revision = 2
     rotation_invariant = True
 
     def __init__(
         self, constellation: Constellation | str, k: int = 16, llr_clip: float = 20.0
     ) -> None:
         super().__init__(constellation)
-        self.k = check_positive_int("k", k)
+        self.k = check_positive_int("k", k, 2**18)
         self.llr_clip = check_real("llr_clip", llr_clip, above=0)
 
     def _check_size(self, num_rx_ant: int, num_tx_ant: int) -> None:
@@ -69,24 +72,32 @@ class KBest(Detector):
         found = searches.k_best(y, h, noise_var, self.constellation, self.k, self.llr_clip)
         if found is None:
             return None
-        llr, ok = found
+        llr, decided, ok = found
         if not ok.all():
             check_finite("h", h)
             check_finite("y", y)
             rest = ~ok
-            llr[rest] = self._detect(self._prepare(h[rest], noise_var[rest]), y[rest]).llr()
-        return LLRDetection(self.constellation, llr)
+            others, vectors = self._search(self._prepare(h[rest], noise_var[rest]), y[rest])
+            llr[rest], decided[rest] = others.to(llr.dtype), vectors
+        return LLRDetection(self.constellation, llr, decided=decided)
 
     def _prepare(self, h: Tensor, noise_var: Tensor) -> RealTriangular:
         return real_triangular(h, noise_var, self.constellation)
 
     def _detect(self, prepared: RealTriangular, y: Tensor) -> LLRDetection:
+        llr, decided = self._search(prepared, y)
+        llr = llr.to(y.device, y.real.dtype)
+        return LLRDetection(self.constellation, llr, decided=decided.to(y.device))
+
+    def _search(self, prepared: RealTriangular, y: Tensor) -> tuple[Tensor, Tensor]:
+        """LLRs and decisions, on the CPU."""
         from mimolearn.kernels.k_best import kernel
 
         z = rotate(prepared, y, self.constellation)
         bits = axis_labels(self.constellation)
         n = z.shape[-1]
         llr = torch.empty(*z.shape, bits.shape[1], dtype=torch.float64)
+        levels = torch.empty(z.shape, dtype=torch.int8)
         kernel()(
             prepared.columns.reshape(-1, n, n).contiguous().numpy(),
             z.reshape(-1, *z.shape[-2:]).contiguous().numpy(),
@@ -94,9 +105,11 @@ class KBest(Detector):
             min(self.k, self.constellation.num_levels**n),
             self.llr_clip,
             llr.view(-1, *llr.shape[-3:]).numpy(),
+            levels.view(-1, *levels.shape[-2:]).numpy(),
         )
         llr = axis_llr_to_llr(restore_order(prepared, llr, self.constellation))
-        return LLRDetection(self.constellation, llr.to(y.device, y.real.dtype))
+        levels = restore_order(prepared, levels, self.constellation)
+        return llr, levels_to_indices(levels, self.constellation)
 
     def cost(self, num_rx_ant: int, num_tx_ant: int) -> Cost:
         prepare, detect = triangle_cost(self.constellation, num_rx_ant, num_tx_ant)

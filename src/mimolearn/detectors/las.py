@@ -73,7 +73,7 @@ class Las(Detector):
             raise invalid("inner", f"<a detector of {inner.constellation}>", expected)
         self.inner = inner
         self.rotation_invariant = inner.rotation_invariant
-        self.max_steps = check_positive_int("max_steps", max_steps)
+        self.max_steps = check_positive_int("max_steps", max_steps, 10**9)
 
     def _check_size(self, num_rx_ant: int, num_tx_ant: int) -> None:
         self.inner._check_size(num_rx_ant, num_tx_ant)

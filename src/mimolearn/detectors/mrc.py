@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple, final
 
+import torch
 from torch import Tensor
 
 from mimolearn.constellation import Constellation
@@ -35,7 +36,7 @@ class MRC(Detector):
     v_i = sum_{j != i} |h_i^H h_j|^2 / ||h_i||^4 + sigma^2 / ||h_i||^2 of the channel at hand
     (Brennan 1959; Tse and Viswanath 2005, section 8.3.1). For BPSK the real part of h_i^H h_j
     alone interferes, and v_i counts that.
-    A stream with h_i = 0 comes out non-finite and flagged.
+    A stream with h_i = 0 has an error variance so large that its LLRs are 0.
 
     Options: demapping "exact" or "max-log".
     Cost: the Gram matrix per channel (for the interference), 4 Nr Nt per vector.
@@ -62,6 +63,8 @@ class MRC(Detector):
     def _prepare(self, h: Tensor, noise_var: Tensor) -> Prepared:
         matrix = gram(h)
         energy = matrix.diagonal(dim1=-2, dim2=-1).real
+        # A stream that nobody can hear has a response of 0, which ``unbias`` knows.
+        energy = torch.where(energy > 0, energy, torch.ones_like(energy))
         # Normalised before anything is squared, so that no scale of h overflows.
         response = matrix / energy.unsqueeze(-1)
         noise = noise_var.unsqueeze(-1) / energy

@@ -55,7 +55,7 @@ class Neumann(Detector):
         self, constellation: Constellation | str, num_terms: int = 4, demapping: str = "exact"
     ) -> None:
         super().__init__(constellation)
-        self.num_terms = check_positive_int("num_terms", num_terms)
+        self.num_terms = check_positive_int("num_terms", num_terms, 1_000)
         self.demapping = check_one_of("demapping", demapping, ("exact", "max-log"))
 
     def _prepare(self, h: Tensor, noise_var: Tensor) -> Prepared:

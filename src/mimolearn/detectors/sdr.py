@@ -84,9 +84,9 @@ class SDR(Detector):
                 "bpsk or qpsk for 'sdr', whose relaxation needs symbols of one modulus; use "
                 "'sphere', 'k-best' or 'ep'",
             )
-        self.num_roundings = check_positive_int("num_roundings", num_roundings)
+        self.num_roundings = check_positive_int("num_roundings", num_roundings, 100_000)
         self.tolerance = check_real("tolerance", tolerance, above=0)
-        self.max_sweeps = check_positive_int("max_sweeps", max_sweeps)
+        self.max_sweeps = check_positive_int("max_sweeps", max_sweeps, 10**6)
         if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
             raise invalid("seed", seed, "a non-negative integer")
         self.seed = seed

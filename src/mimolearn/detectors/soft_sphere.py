@@ -16,6 +16,7 @@ from mimolearn.detectors.real_triangular import (
     axis_labels,
     axis_llr_to_llr,
     check_determined,
+    levels_to_indices,
     real_triangular,
     restore_order,
     rotate,
@@ -36,6 +37,7 @@ class SoftSphere(Detector):
     every bit found in one search (Studer and Boelcskei 2010, section III). The paper searches the
     complex tree; this is the real one with nearest-first children, which has the same leaves.
     For BPSK and QPSK the tree is that of the MMSE receiver, which shifts all distances alike.
+    Decisions are the nearest vector, whose bits are the signs of the LLRs where none is 0.
 
     Options: llr_clip, the largest |LLR|, which also cuts the tree (None: exact); max_nodes, after
     which the LLRs come from what was found and the vector is marked in ``Detection.incomplete``
@@ -53,6 +55,7 @@ class SoftSphere(Detector):
     """
 
     name = "soft-sphere"
+    revision = 2
     rotation_invariant = True
 
     def __init__(
@@ -63,7 +66,7 @@ class SoftSphere(Detector):
     ) -> None:
         super().__init__(constellation)
         self.llr_clip = None if llr_clip is None else check_real("llr_clip", llr_clip, above=0)
-        self.max_nodes = check_positive_int("max_nodes", max_nodes)
+        self.max_nodes = check_positive_int("max_nodes", max_nodes, 10**9)
 
     def _check_size(self, num_rx_ant: int, num_tx_ant: int) -> None:
         check_determined(self.name, self.constellation, num_rx_ant, num_tx_ant)
@@ -74,16 +77,16 @@ class SoftSphere(Detector):
         )
         if found is None:
             return None
-        llr, incomplete, work, ok = found
+        llr, decided, incomplete, work, ok = found
         work += triangle_cost(self.constellation, *h.shape[-2:])[1]
         if not ok.all():
             check_finite("h", h)
             check_finite("y", y)
             rest = ~ok
             prepared = self._prepare(h[rest], noise_var[rest])
-            others, incomplete[rest], work[rest] = self._search(prepared, y[rest])
+            others, decided[rest], incomplete[rest], work[rest] = self._search(prepared, y[rest])
             llr[rest] = others.to(llr.dtype)
-        return LLRDetection(self.constellation, llr, incomplete, work)
+        return LLRDetection(self.constellation, llr, incomplete, work, decided)
 
     def _clip(self) -> float:
         return math.inf if self.llr_clip is None else self.llr_clip
@@ -92,22 +95,24 @@ class SoftSphere(Detector):
         return real_triangular(h, noise_var, self.constellation)
 
     def _detect(self, prepared: RealTriangular, y: Tensor) -> LLRDetection:
-        llr, incomplete, work = self._search(prepared, y)
+        llr, decided, incomplete, work = self._search(prepared, y)
         return LLRDetection(
             self.constellation,
             llr.to(y.device, y.real.dtype),
             incomplete.to(y.device),
             work.to(y.device),
+            decided.to(y.device),
         )
 
-    def _search(self, prepared: RealTriangular, y: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """LLRs, incomplete and work, on the CPU."""
+    def _search(self, prepared: RealTriangular, y: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """LLRs, decisions, incomplete and work, on the CPU."""
         from mimolearn.kernels.soft_sphere import kernel
 
         z = rotate(prepared, y, self.constellation)
         bits = axis_labels(self.constellation)
         n = z.shape[-1]
         llr = torch.empty(*z.shape, bits.shape[1], dtype=torch.float64)
+        levels = torch.empty(z.shape, dtype=torch.int8)
         incomplete = torch.empty(z.shape[:-1], dtype=torch.bool)
         work = torch.empty(z.shape[:-1], dtype=torch.int64)
         kernel()(
@@ -117,12 +122,15 @@ class SoftSphere(Detector):
             self._clip(),
             self.max_nodes,
             llr.view(-1, *llr.shape[-3:]).numpy(),
+            levels.view(-1, *levels.shape[-2:]).numpy(),
             incomplete.view(-1, z.shape[-2]).numpy(),
             work.view(-1, z.shape[-2]).numpy(),
         )
         llr = axis_llr_to_llr(restore_order(prepared, llr, self.constellation))
         rotation = triangle_cost(self.constellation, y.shape[-1], prepared.order.shape[-1])[1]
-        return llr, incomplete, work + rotation
+        levels = restore_order(prepared, levels, self.constellation)
+        decided = levels_to_indices(levels, self.constellation)
+        return llr, decided, incomplete, work + rotation
 
     def cost(self, num_rx_ant: int, num_tx_ant: int) -> Cost:
         return Cost(triangle_cost(self.constellation, num_rx_ant, num_tx_ant)[0], None)

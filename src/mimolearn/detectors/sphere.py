@@ -57,7 +57,7 @@ class Sphere(Detector):
 
     def __init__(self, constellation: Constellation | str, max_nodes: int = 10_000_000) -> None:
         super().__init__(constellation)
-        self.max_nodes = check_positive_int("max_nodes", max_nodes)
+        self.max_nodes = check_positive_int("max_nodes", max_nodes, 10**9)
 
     def _check_size(self, num_rx_ant: int, num_tx_ant: int) -> None:
         check_determined(self.name, self.constellation, num_rx_ant, num_tx_ant)

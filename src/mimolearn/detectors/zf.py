@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple, final
 
+import torch
 from torch import Tensor
 
 from mimolearn.constellation import Constellation
@@ -12,7 +13,7 @@ from mimolearn.detectors import counting
 from mimolearn.detectors.base import Cost, Detector
 from mimolearn.errors import check_one_of, invalid
 from mimolearn.kernels import dispatch
-from mimolearn.linalg import gram, hermitian_inverse, matched_filter
+from mimolearn.linalg import add_diagonal, gram, hermitian_inverse, matched_filter
 
 
 class Prepared(NamedTuple):
@@ -68,7 +69,13 @@ class ZeroForcing(Detector):
         interleaved = dispatch.linear_prepare(h, noise_var, "zf")
         if interleaved is not None:
             return interleaved
-        inverse = hermitian_inverse(gram(h))
+        matrix = gram(h)
+        energy = matrix.diagonal(dim1=-2, dim2=-1).real
+        # A stream that nobody can hear leaves the others what they are: its estimate is 0, with a
+        # huge error variance.
+        least = noise_var.unsqueeze(-1) * torch.finfo(energy.dtype).eps
+        matrix = add_diagonal(matrix, torch.where(energy == 0, least, torch.zeros_like(energy)))
+        inverse = hermitian_inverse(matrix)
         error_var = noise_var.unsqueeze(-1) * inverse.diagonal(dim1=-2, dim2=-1).real
         return Prepared(h, inverse, error_var.unsqueeze(-2))
 

@@ -122,7 +122,7 @@ def run_experiment(
     Raises InvalidInputError for bad arguments, ResultsFileError for a damaged file.
     """
     check_one_of("budget", budget, budgets())
-    check_positive_int("workers", workers)
+    check_positive_int("workers", workers, 4096)
     run = _Run(experiment, Path(folder), budget, workers, progress or (lambda _: None))
     start = time.monotonic()
     findings = run.findings()

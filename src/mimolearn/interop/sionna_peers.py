@@ -97,7 +97,7 @@ class SionnaEP(_Peer):
     ) -> None:
         super().__init__(constellation)
         _refuse_bpsk(self)
-        self.num_iter = check_positive_int("num_iter", num_iter)
+        self.num_iter = check_positive_int("num_iter", num_iter, 10_000)
         self.damping = check_real("damping", damping, at_least=0, at_most=1)
 
     def _block(self, num_tx_ant: int, precision: str) -> Callable[..., Tensor]:
@@ -122,7 +122,7 @@ class SionnaKBest(_Peer):
 
     def __init__(self, constellation: Constellation | str, k: int = 16) -> None:
         super().__init__(constellation)
-        self.k = check_positive_int("k", k)
+        self.k = check_positive_int("k", k, 2**18)
 
     def _check_size(self, num_rx_ant: int, num_tx_ant: int) -> None:
         if num_tx_ant > num_rx_ant:
@@ -151,7 +151,7 @@ class SionnaMMSEPIC(_Peer):
         self, constellation: Constellation | str, num_iter: int = 3, demapping: str = "exact"
     ) -> None:
         super().__init__(constellation)
-        self.num_iter = check_positive_int("num_iter", num_iter)
+        self.num_iter = check_positive_int("num_iter", num_iter, 10_000)
         self.demapping = check_one_of("demapping", demapping, tuple(_METHODS))
 
     def _block(self, num_tx_ant: int, precision: str) -> Callable[..., Tensor]:

@@ -28,7 +28,7 @@ from mimolearn.kernels.blocks import (
     real_part_4x2,
 )
 from mimolearn.kernels.compile import inlined
-from mimolearn.kernels.simd import fma, fnma, splat, sqrt
+from mimolearn.kernels.simd import fma, fnma, select, splat, sqrt
 from mimolearn.kernels.simd_memory import load, store
 
 
@@ -103,6 +103,15 @@ def add_to_diagonal(matrix, row, n, used, value):
             store(matrix, at, load(matrix, at) + value)
         else:
             store(matrix, at, splat(1.0))
+
+
+@inlined
+def add_where_zero(matrix, row, used, value):
+    """Make ``value`` of the first ``used`` diagonal entries that are 0: of streams not heard."""
+    for i in range(used):
+        at = i * (row + 32)
+        entry = load(matrix, at)
+        store(matrix, at, select(entry == splat(0.0), value, entry))
 
 
 @inlined
@@ -288,9 +297,10 @@ def solve(u, row, n, b, num_vectors, middle, out, vector_row):
 
 
 @inlined
-def _square(s, i):
-    """Re z^2 of the i-th entry of a block."""
-    return s[2 * i] * s[2 * i] - s[2 * i + 1] * s[2 * i + 1]
+def _square(s, i, unit):
+    """Re (unit z)^2 of the i-th entry of a block, the product before the square."""
+    re, im = s[2 * i] * unit, s[2 * i + 1] * unit
+    return re * re - im * im
 
 
 @inlined
@@ -299,8 +309,11 @@ def _add_to(out, at, value):
 
 
 @inlined
-def improper(u, row, n, out):
-    """out[p] = sum over q != p of Re((A^-1)[p, q]^2), from U in 4 x 2 blocks of A^-1 = U^H U."""
+def improper(u, row, n, unit, out):
+    """out[p] = sum over q != p of Re((unit A^-1)[p, q]^2), in 4 x 2 blocks of A^-1 = U^H U.
+
+    unit: a vector that makes A^-1 of order 1; its squares leave the range of single precision.
+    """
     for p in range(n):
         store(out, p * 16, splat(0.0))
     p = 0
@@ -308,27 +321,37 @@ def improper(u, row, n, out):
         a = p * row + p * 32
         for q in range(0, p, 2):
             s = complex_4x2(u, a, 32, row, u, p * row + q * 32, 32, row, n - p)
-            left = (_square(s, 0), _square(s, 2), _square(s, 4), _square(s, 6))
-            right = (_square(s, 1), _square(s, 3), _square(s, 5), _square(s, 7))
+            left = (
+                _square(s, 0, unit),
+                _square(s, 2, unit),
+                _square(s, 4, unit),
+                _square(s, 6, unit),
+            )
+            right = (
+                _square(s, 1, unit),
+                _square(s, 3, unit),
+                _square(s, 5, unit),
+                _square(s, 7, unit),
+            )
             _add_to(out, q * 16, (left[0] + left[1]) + (left[2] + left[3]))
             _add_to(out, q * 16 + 16, (right[0] + right[1]) + (right[2] + right[3]))
             for i in range(4):
                 _add_to(out, (p + i) * 16, left[i] + right[i])
         s = complex_4x2(u, a, 32, row, u, a, 32, row, n - p)
         t = complex_4x2(u, a, 32, row, u, a + 64, 32, row, n - p)
-        _add_to(out, p * 16, _square(s, 1) + _square(t, 0) + _square(t, 1))
-        _add_to(out, p * 16 + 16, _square(s, 2) + _square(t, 2) + _square(t, 3))
-        _add_to(out, p * 16 + 32, _square(s, 4) + _square(s, 5) + _square(t, 5))
-        _add_to(out, p * 16 + 48, _square(s, 6) + _square(s, 7) + _square(t, 6))
+        _add_to(out, p * 16, _square(s, 1, unit) + _square(t, 0, unit) + _square(t, 1, unit))
+        _add_to(out, p * 16 + 16, _square(s, 2, unit) + _square(t, 2, unit) + _square(t, 3, unit))
+        _add_to(out, p * 16 + 32, _square(s, 4, unit) + _square(s, 5, unit) + _square(t, 5, unit))
+        _add_to(out, p * 16 + 48, _square(s, 6, unit) + _square(s, 7, unit) + _square(t, 6, unit))
         p += 4
     if p < n:
         for q in range(0, p, 2):
             v = complex_2x2(u, p * row + p * 32, 32, row, u, p * row + q * 32, 32, row, 2)
-            _add_to(out, q * 16, _square(v, 0) + _square(v, 2))
-            _add_to(out, q * 16 + 16, _square(v, 1) + _square(v, 3))
-            _add_to(out, p * 16, _square(v, 0) + _square(v, 1))
-            _add_to(out, p * 16 + 16, _square(v, 2) + _square(v, 3))
+            _add_to(out, q * 16, _square(v, 0, unit) + _square(v, 2, unit))
+            _add_to(out, q * 16 + 16, _square(v, 1, unit) + _square(v, 3, unit))
+            _add_to(out, p * 16, _square(v, 0, unit) + _square(v, 1, unit))
+            _add_to(out, p * 16 + 16, _square(v, 2, unit) + _square(v, 3, unit))
         a = p * row + p * 32
         v = complex_2x2(u, a, 32, row, u, a, 32, row, 2)
-        _add_to(out, p * 16, _square(v, 1))
-        _add_to(out, p * 16 + 16, _square(v, 2))
+        _add_to(out, p * 16, _square(v, 1, unit))
+        _add_to(out, p * 16 + 16, _square(v, 2, unit))

@@ -9,7 +9,7 @@ import numpy as np
 
 from mimolearn.kernels.addresses import floats_at, scratch
 from mimolearn.kernels.compile import compiled, inlined, source_stamp
-from mimolearn.kernels.simd import absolute, maximum, splat
+from mimolearn.kernels.simd import absolute, maximum, minimum, splat
 from mimolearn.kernels.simd_math import exp, log_of_normal
 from mimolearn.kernels.simd_memory import (
     load,
@@ -21,6 +21,8 @@ from mimolearn.kernels.simd_memory import (
 )
 
 _CHUNK = 512  # axis values that are worked on at a time
+# Those of ``Constellation.within_range``: beyond, metrics are infinite and LLRs no numbers.
+_MOST_VALUE, _MOST_PRECISION = np.float32(1e4), np.float32(1e30)
 
 
 @inlined
@@ -157,7 +159,10 @@ def llr_kernel() -> Callable[..., None]:
             first, size = v * width, count * width
             for at in range(0, size, 16):
                 lanes = min(16, size - at)
-                value, precision = load_first(x, first + at, lanes), load(precisions, at)
+                # In this order NaN stays NaN.
+                value = minimum(splat(_MOST_VALUE), load_first(x, first + at, lanes))
+                value = maximum(splat(-_MOST_VALUE), value)
+                precision = minimum(splat(_MOST_PRECISION), load(precisions, at))
                 if levels.size == 2:
                     # Closed form of both methods; the upper level stands for a 0.
                     llr_value = value * (precision * (-4.0 * levels[1]))

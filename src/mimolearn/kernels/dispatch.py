@@ -277,7 +277,7 @@ def llr(constellation: Constellation, x_hat: Tensor, error_var: Tensor, method: 
     known = shared or error_var.shape == x_hat.shape
     fitting = x_hat.is_complex() or constellation.is_real
     if not (known and fitting and usable(x_hat, error_var)):
-        return constellation.llr(x_hat, error_var, method)
+        return constellation.llr(*constellation.within_range(x_hat, error_var), method)
     values = x_hat.real if constellation.is_real else x_hat
     return _demap(constellation, values, error_var, shared=shared, own=False, method=method)
 
@@ -290,7 +290,7 @@ def axes_llr(
     values: (*C, T, Nt, A). error_var: (*C, T, Nt, A), of one real axis.
     """
     if error_var.shape != values.shape or not usable(values, error_var):
-        return constellation.axes_llr(values, error_var, method)
+        return constellation.axes_llr(*constellation.within_range(values, error_var), method)
     x = values.squeeze(-1) if constellation.is_real else torch.view_as_complex(plain(values))
     return _demap(constellation, x, error_var, shared=False, own=True, method=method)
 

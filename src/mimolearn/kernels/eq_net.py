@@ -167,7 +167,8 @@ def _cancel(g, energy, noise_var, received, decided, levels, bits, llr, space, a
         step = complex(0.0)
         for r in range(rx):
             step += g[r, k].conjugate() * received[r]
-        step *= 1.0 / energy[k]
+        # Nothing of a stream that nobody can hear is known: its LLRs are 0.
+        step = step * (1.0 / energy[k]) if energy[k] > 0.0 else complex(0.0)
         z = decided[k] + step
         _symbol_llr(z, energy[k] / noise_var, levels, bits, llr, k * num_bits)
         again = complex(_nearest(z.real, levels), _nearest(z.imag, levels)) - decided[k]

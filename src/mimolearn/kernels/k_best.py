@@ -106,16 +106,17 @@ def _fill_llr(distance, parent, chosen, bits, clip, least, llr):
 
 @functools.cache
 def kernel() -> Callable[..., None]:
-    """kernel(columns, z, bits, num_survivors, clip, llr).
+    """kernel(columns, z, bits, num_survivors, clip, llr, decided).
 
     Max-log LLRs over the num_survivors best leaves that a breadth-first search reaches.
 
     columns: (C, n, n), row k holds column k of R; z: (C, T, n), both float64; bits: (L, Ka) int8;
     clip: largest |LLR|, and the value where the list holds one side only.
-    Out: llr (C, T, n, Ka) float64, NaN where no distance is finite.
+    Out: llr (C, T, n, Ka) float64, NaN where no distance is finite; decided (C, T, n) int8, the
+    levels of the nearest leaf, -1 there.
     """
 
-    def k_best(columns, z, bits, num_survivors, clip, llr):
+    def k_best(columns, z, bits, num_survivors, clip, llr, decided):
         num_channels, num_vectors, n = z.shape
         num_levels, num_bits = bits.shape
         residual = np.zeros((2, num_survivors, n))
@@ -129,6 +130,7 @@ def kernel() -> Callable[..., None]:
             channel_ok = np.isfinite(columns[c].sum())
             for t in range(num_vectors):
                 llr[c, t] = np.nan
+                decided[c, t] = -1
                 if not (channel_ok and np.isfinite(z[c, t].sum())):
                     continue
                 residual[0, 0] = z[c, t]
@@ -146,6 +148,10 @@ def kernel() -> Callable[..., None]:
                     now = 1 - now
                 if np.isfinite(distance[now, :count].sum()):
                     _fill_llr(distance[now, :count], parent, chosen, bits, clip, least, llr[c, t])
+                    leaf = np.argmin(distance[now, :count])
+                    for k in range(n):
+                        decided[c, t, k] = chosen[k, leaf]
+                        leaf = parent[k, leaf]
 
     arrays = "float64[:, :, ::1], float64[:, :, ::1], int8[:, ::1], int64, float64"
-    return compiled(f"void({arrays}, float64[:, :, :, ::1])", k_best)
+    return compiled(f"void({arrays}, float64[:, :, :, ::1], int8[:, :, ::1])", k_best)

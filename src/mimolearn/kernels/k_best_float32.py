@@ -304,8 +304,11 @@ def _nearest_with(space, ints, lists, leaves, best, count):
 
 
 @uncounted
-def _write_llr(space, ints, lists, leaves, num_bits, clip, axes, order, llr, start):
-    """LLRs of one vector, by streams and alternating between the axes."""
+def _write_answer(
+    space, ints, lists, leaves, num_bits, clip, axes, order, index_of, llr, start, decided,
+    to_symbol,
+):  # fmt: skip
+    """LLRs of one vector, by streams and alternating between the axes, and its nearest leaf."""
     own, best = splat(_INFINITY), 0
     for s in range(0, lists.capacity, 16):
         store_int(ints, s, lane_numbers() + s)
@@ -314,6 +317,8 @@ def _write_llr(space, ints, lists, leaves, num_bits, clip, axes, order, llr, sta
     while space[lists.distance + best] > nearest:
         best += 1
     n, block = axes * order.size, _rows_of_block(num_bits)
+    for j in range(order.size):
+        decided[to_symbol + j] = 0
     for first in range(0, n, block):
         rows = min(block, n - first)
         _gather_paths(ints, lists, leaves, first // block, block * num_bits)
@@ -325,36 +330,47 @@ def _write_llr(space, ints, lists, leaves, num_bits, clip, axes, order, llr, sta
         store(space, lists.bits, select(is_one, size, -size))
         for i in range(rows):
             row = first + i
-            to = start + order[row // axes] * num_bits * axes + row % axes
+            stream, axis = order[row // axes], row % axes
+            to = start + stream * num_bits * axes + axis
             for b in range(num_bits):
                 llr[to + b * axes] = space[lists.bits + i * num_bits + b]
+            at_level = (np.int64(path) >> (i * num_bits)) & (index_of.size - 1)
+            decided[to_symbol + stream] += index_of[at_level] >> axis
 
 
 @inlined
-def _codes(bits):
-    """The bits of each level as one number, the first bit lowest; the level of each number."""
+def _codes(bits, to_index):
+    """The bits of each level as one number, the first bit lowest.
+
+    Of each number: its level, and what that adds to the index of a symbol.
+    """
     code = np.zeros(bits.shape[0], np.int64)
     for u in range(bits.shape[0]):
         for b in range(bits.shape[1]):
             code[u] |= np.int64(bits[u, b]) << b
-    level_of = np.empty(code.size, np.float32)
+    level_of, index_of = np.empty(code.size, np.float32), np.empty(code.size, np.int64)
     for u in range(code.size):
         level_of[code[u]] = np.float32(u)
-    return code, level_of
+        index_of[code[u]] = to_index[u]
+    return code, level_of, index_of
 
 
 @functools.cache
 def kernel() -> Callable[..., None]:
-    """kernel(problems, settings, bits, llr, ok, first, last, vectors, tx, axes, k, space).
+    """kernel(problems, settings, bits, to_index, llr, decided, ok, first, last, ..., space).
 
     problems: channels first ... last - 1 as the front end leaves them, overwritten. settings:
     level spacing, diagonal loading, lowest level over spacing, largest energy of the Gram matrix
-    and of z, clip. bits (L, Ka) of the levels. Out: llr (B, T, Nt, K), flat, and ok (B): where
-    it is valid.
+    and of z, clip. bits (L, Ka) of the levels; to_index (L): what a level adds to the index of a
+    symbol, on the real axis. Out, flat: llr (B, T, Nt, K), decided (B, T, Nt), and ok (B): where
+    they are valid. Integers: first and last channel, vectors, Nt, axes, k.
     """
     stamp = source_stamp()
 
-    def k_best_float32(problems, settings, bits, llr, ok, first, last, vectors, tx, axes, k, space):
+    def k_best_float32(
+        problems, settings, bits, to_index, llr, decided, ok,
+        first, last, vectors, tx, axes, k, space,
+    ):  # fmt: skip
         _ = stamp
         num_levels, num_bits = bits.shape
         n, real, capacity, width = axes * tx, lanes_of(axes * tx), lanes_of(k), lanes_of(tx)
@@ -363,7 +379,7 @@ def kernel() -> Callable[..., None]:
         lists = _lists(m.end, real, capacity, num_levels)
         blocks = n // _rows_of_block(num_bits) + 1
         ints = np.empty(lists.history + capacity * blocks, np.uint32)
-        code, level_of = _codes(bits)
+        code, level_of, index_of = _codes(bits, to_index)
         order = np.empty(tx, np.int64)
         for channel in range(first, last):
             own = (channel - first) * place.stride
@@ -380,8 +396,12 @@ def kernel() -> Callable[..., None]:
                 leaves = _search(
                     space, ints, lists, code, level_of, num_bits, m.columns, m.z, n, real, k
                 )
-                at = (channel * vectors + t) * tx * num_bits * axes
-                _write_llr(space, ints, lists, leaves, num_bits, settings[5], axes, order, llr, at)
+                at = (channel * vectors + t) * tx
+                _write_answer(
+                    space, ints, lists, leaves, num_bits, settings[5], axes, order, index_of,
+                    llr, at * num_bits * axes, decided, at,
+                )  # fmt: skip
 
-    arrays = "float32[::1], float32[::1], int8[:, ::1], float32[::1], boolean[::1]"
-    return compiled(f"void({arrays}, {', '.join(['int64'] * 6)}, float32[::1])", k_best_float32)
+    arrays = "float32[::1], float32[::1], int8[:, ::1], int64[::1], float32[::1], int64[::1]"
+    integers = ", ".join(["int64"] * 6)
+    return compiled(f"void({arrays}, boolean[::1], {integers}, float32[::1])", k_best_float32)

@@ -16,6 +16,7 @@ import numpy as np
 from mimolearn.kernels.compile import compiled, inlined, source_stamp
 from mimolearn.kernels.complex_dense import (
     add_to_diagonal,
+    add_where_zero,
     cholesky,
     correlate,
     gram,
@@ -93,10 +94,10 @@ def _outputs(method, noise_var, power, n, gain, error_var):
 
 
 @inlined
-def _add_improper(noise_var, squares, n, gain, error_var):
+def _add_improper(squares, n, gain, error_var):
     """Interference of real symbols is improper: count its real part, as ``detectors.lmmse``."""
     for i in range(0, n * 16, 16):
-        scale = noise_var * load(gain, i)
+        scale = load(gain, i)
         proper = load(error_var, i)
         total = proper + load(squares, i) * scale * scale
         # Positive in exact arithmetic.
@@ -117,12 +118,14 @@ def prepare_group(h, place, noise_var, method, num_rx, num_tx, matrix, u, gain, 
     interleave(h, place, 0, num_rx, 2 * num_tx, matrix, row)
     gram(matrix, row, num_rx, n, r, row)
     add_to_diagonal(r, row, n, num_tx, splat(0.0) if method == ZF else noise_var)
+    if method == ZF:
+        add_where_zero(r, row, num_tx, noise_var * EPSILON)
     cholesky(r, row, n, scale)
     inverse(r, row, n, scale, u, power)
     _outputs(method, noise_var, power, n, gain, error_var)
     if method == REAL_LMMSE:
-        improper(u, row, n, power)
-        _add_improper(noise_var, power, n, gain, error_var)
+        improper(u, row, n, noise_var, power)
+        _add_improper(power, n, gain, error_var)
     deinterleave(error_var, n * 16, 1, num_tx, out, (place[0], place[1], num_tx), 0)
     checksum = splat(0.0)
     for i in range(0, n * 16, 16):

@@ -149,6 +149,9 @@ def _solve_channel(h, start, noise_var, method, rx, tx, width, planes, power, ga
             ar[i * width + i] = np.float32(1.0)
         elif method != ZF:
             ar[i * width + i] += noise_var
+        elif ar[i * width + i] == 0.0:
+            # As ``linear``: a stream that nobody can hear.
+            ar[i * width + i] = noise_var * EPSILON
     _factor(ar, ai, tx, width)
     _inverse(ar, ai, tx, width, wr, wi, power)
     for i in range(tx):

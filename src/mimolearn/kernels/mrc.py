@@ -8,8 +8,8 @@ from collections.abc import Callable
 from mimolearn.kernels.compile import compiled, source_stamp, uncounted
 from mimolearn.kernels.complex_dense import correlate, gram, gram_real
 from mimolearn.kernels.interleave import SLACK, deinterleave, interleave
-from mimolearn.kernels.linear import cut, padded, row_length, signature
-from mimolearn.kernels.simd import all_finite, fma, splat
+from mimolearn.kernels.linear import EPSILON, cut, padded, row_length, signature
+from mimolearn.kernels.simd import all_finite, fma, select, splat
 from mimolearn.kernels.simd_memory import load, store
 
 
@@ -38,10 +38,12 @@ def _interference(product, row, i, num_tx, scale, axes):
 def _scalings(product, row, num_tx, noise, axes, gain, error_var):
     """1 / ||h_i||^2 and the error variances, as ``detectors.unbiased.unbias``."""
     for i in range(num_tx):
-        scale = 1.0 / load(product, i * row + i * 32)
+        energy = load(product, i * row + i * 32)
+        silent = energy == splat(0.0)
+        scale = select(silent, splat(0.0), 1.0 / energy)
         store(gain, i * 16, scale)
         variance = _interference(product, row, i, num_tx, scale, axes) + noise * scale
-        store(error_var, i * 16, variance)
+        store(error_var, i * 16, select(silent, splat(1.0 / EPSILON), variance))
 
 
 @functools.cache

@@ -42,8 +42,8 @@ def _serves(y: Tensor, h: Tensor, noise_var: Tensor) -> bool:
 
 def k_best(
     y: Tensor, h: Tensor, noise_var: Tensor, constellation: Constellation, k: int, clip: float
-) -> tuple[Tensor, Tensor] | None:
-    """LLRs (*C, T, Nt, K) of a K-best search, and where they are valid, (*C).
+) -> tuple[Tensor, Tensor, Tensor] | None:
+    """LLRs (*C, T, Nt, K) and decisions (*C, T, Nt) of a K-best search; where they are valid, (*C).
 
     y: (*C, T, Nr), h: (*C, Nr, Nt), noise_var: (*C). None where only double precision will do.
     """
@@ -56,17 +56,18 @@ def k_best(
     if k > kernels.MOST_SURVIVORS:
         return None
     llr = torch.empty(*y.shape[:-1], tx, constellation.bits_per_symbol)
+    decided = torch.empty(*y.shape[:-1], tx, dtype=torch.int64)
     settings, bits = _settings(constellation, clip)
+    to_index = constellation.axis(torch.float64).to_index.numpy()
     space = kernels.workspace(tx, axes, k, levels)
-    kernel, out = kernels.kernel(), flat(llr)
+    kernel, out = kernels.kernel(), (bits, to_index, flat(llr), flat(decided))
 
     def search(problems: ndarray, ok: ndarray, first: int, last: int, vectors: int) -> None:
-        kernel(
-            problems, settings, bits, out, ok, first, last, vectors, tx, axes, k, workspace(space)
-        )
+        sizes = (first, last, vectors, tx, axes, k)
+        kernel(problems, settings, *out, ok, *sizes, workspace(space))
 
     ok = _on_triangles(y, h, noise_var, axes, settings, search, k * float(axes * tx) ** 2)
-    return llr, ok
+    return llr, decided, ok
 
 
 def sphere(
@@ -113,8 +114,8 @@ def sphere(
 
 def soft_sphere(
     y: Tensor, h: Tensor, noise_var: Tensor, constellation: Constellation, clip: float, nodes: int
-) -> tuple[Tensor, Tensor, Tensor, Tensor] | None:
-    """LLRs (*C, T, Nt, K), incomplete and multiplications (*C, T); where they are valid (*C).
+) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor] | None:
+    """LLRs (*C, T, Nt, K), decisions (*C, T, Nt), incomplete, multiplications (*C, T); ok (*C).
 
     nodes: the most that a search may visit. As ``sphere``.
     """
@@ -128,14 +129,16 @@ def soft_sphere(
     spent = torch.empty(y.shape[:-1], dtype=torch.int64)
     settings, bits = _settings(constellation, clip)
     kernel, space = kernels.kernel(), kernels.workspace(tx, axes)
-    out = bits, flat(llr), flat(incomplete), flat(spent)
+    decided = torch.empty(*y.shape[:-1], tx, dtype=torch.int64)
+    to_index = constellation.axis(torch.float64).to_index.numpy()
+    out = bits, to_index, flat(llr), flat(decided), flat(incomplete), flat(spent)
 
     def search(problems: ndarray, ok: ndarray, first: int, last: int, vectors: int) -> None:
         sizes = (first, last, vectors, tx, axes, nodes)
         kernel(problems, settings, *out, ok, *sizes, workspace(space))
 
     ok = _on_triangles(y, h, noise_var, axes, settings, search, float(axes * tx) ** 3)
-    return llr, incomplete, spent, ok
+    return llr, decided, incomplete, spent, ok
 
 
 def ml(

@@ -128,7 +128,7 @@ def fill_llr(best, counter, nearest, bits, llr):
 
 @functools.cache
 def kernel() -> Callable[..., None]:
-    """kernel(columns, z, bits, clip, max_nodes, llr, incomplete, work).
+    """kernel(columns, z, bits, clip, max_nodes, llr, decided, incomplete, work).
 
     Max-log LLRs of every bit in one search of the tree of ||z - R u||^2.
 
@@ -137,11 +137,11 @@ def kernel() -> Callable[..., None]:
 
     columns: (C, n, n), row k holds column k of R; z: (C, T, n), both float64; bits: (L, Ka) int8;
     clip: largest |LLR|, or inf.
-    Out: llr (C, T, n, Ka) float64, NaN where no distance is finite; incomplete (C, T) bool;
-    work (C, T) int64 multiplications.
+    Out: llr (C, T, n, Ka) float64, NaN where no distance is finite; decided (C, T, n) int8, the
+    levels of the best leaf, -1 there; incomplete (C, T) bool; work (C, T) int64 multiplications.
     """
 
-    def soft_sphere(columns, z, bits, clip, max_nodes, llr, incomplete, work):
+    def soft_sphere(columns, z, bits, clip, max_nodes, llr, decided, incomplete, work):
         num_channels, num_vectors, n = z.shape
         num_bits = bits.shape[1]
         residual = np.empty((n, n))
@@ -154,6 +154,7 @@ def kernel() -> Callable[..., None]:
                 incomplete[c, t] = False
                 work[c, t] = 0
                 llr[c, t] = np.nan
+                decided[c, t] = -1
                 if not (channel_ok and np.isfinite(z[c, t].sum())):
                     continue
                 residual[n - 1] = z[c, t]
@@ -162,7 +163,8 @@ def kernel() -> Callable[..., None]:
                 )
                 if np.isfinite(nearest):
                     fill_llr(ints[3], counter, nearest, bits, llr[c, t])
+                    decided[c, t] = ints[3]
 
     arrays = "float64[:, :, ::1], float64[:, :, ::1], int8[:, ::1], float64, int64"
-    out = "float64[:, :, :, ::1], boolean[:, ::1], int64[:, ::1]"
+    out = "float64[:, :, :, ::1], int8[:, :, ::1], boolean[:, ::1], int64[:, ::1]"
     return compiled(f"void({arrays}, {out})", soft_sphere)

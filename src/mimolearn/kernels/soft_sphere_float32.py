@@ -109,15 +109,15 @@ def _search(
 
 @functools.cache
 def kernel() -> Callable[..., None]:
-    """kernel(problems, settings, bits, llr, incomplete, work, ok, first, last, ..., space).
+    """kernel(problems, settings, bits, to_index, llr, decided, incomplete, work, ok, ..., space).
 
-    problems, settings, bits, llr, ok: as for ``k_best_float32``. Out too, flat: incomplete and
-    work (B, T). Integers: first and last channel, vectors, Nt, axes, most nodes.
+    All but the integers: as for ``k_best_float32``. Out too, flat: incomplete and work (B, T).
+    Integers: first and last channel, vectors, Nt, axes, most nodes.
     """
     stamp = source_stamp()
 
     def soft_sphere_float32(
-        problems, settings, bits, llr, incomplete, work, ok,
+        problems, settings, bits, to_index, llr, decided, incomplete, work, ok,
         first, last, vectors, tx, axes, max_nodes, space,
     ):  # fmt: skip
         _ = stamp
@@ -149,12 +149,18 @@ def kernel() -> Callable[..., None]:
                     space, m.columns, m.end, distance, n, real, center, ints, reals, counter,
                     bits, settings[5], max_nodes,
                 )  # fmt: skip
-                fill_llr(ints[3], counter, nearest, bits, axis_llr)
+                best = ints[3]
+                fill_llr(best, counter, nearest, bits, axis_llr)
+                for j in range(tx):
+                    index = to_index[best[j * axes]]
+                    if axes == 2:
+                        index += to_index[best[2 * j + 1]] >> 1
+                    decided[at * tx + order[j]] = index
                 for row in range(n):
                     to = (at * tx + order[row // axes]) * num_bits * axes + row % axes
                     for b in range(num_bits):
                         llr[to + b * axes] = axis_llr[row, b]
 
-    arrays = "float32[::1], float32[::1], int8[:, ::1], float32[::1], boolean[::1], int64[::1]"
-    integers = ", ".join(["int64"] * 6)
-    return compiled(f"void({arrays}, boolean[::1], {integers}, float32[::1])", soft_sphere_float32)
+    arrays = "float32[::1], float32[::1], int8[:, ::1], int64[::1], float32[::1], int64[::1]"
+    outputs, integers = "boolean[::1], int64[::1], boolean[::1]", ", ".join(["int64"] * 6)
+    return compiled(f"void({arrays}, {outputs}, {integers}, float32[::1])", soft_sphere_float32)

@@ -60,6 +60,10 @@ def make_quantizer(name: str, constellation: Constellation | str, **options: Any
     return cls(constellation, **options)
 
 
+# Far beyond what soft bits tell apart, and small enough for the losses of trained schemes.
+_MOST_SAMPLE = 1000.0
+
+
 def fit_quantizer(name: str, llr: Tensor, *, bits: float, **options: Any) -> Quantizer:
     """A finished quantiser, fitted to samples.
 
@@ -74,12 +78,16 @@ def fit_quantizer(name: str, llr: Tensor, *, bits: float, **options: Any) -> Qua
     by_bits = {Constellation(c).bits_per_symbol: Constellation(c) for c in Constellation.names()}
     if llr.shape[-1] not in by_bits:
         raise invalid("llr", f"<shape {tuple(llr.shape)}>", f"(*B, Nt, K), K in {list(by_bits)}")
+    if 0 in llr.shape:
+        raise invalid("llr", f"<shape {tuple(llr.shape)}>", "at least one channel use")
     bad = int(torch.isnan(llr).sum())
     if bad:
         raise invalid("llr", f"<{bad} of {llr.numel()} entries NaN>", "LLRs")
     check_real("bits", bits, above=0, at_most=16)
     constellation = by_bits[llr.shape[-1]]
     samples = llr.detach().to("cpu", torch.float32).reshape(-1, *llr.shape[-2:])
+    # Infinite ones are taken for large ones, here as in ``Quantizer.indices``.
+    samples = samples.clamp(-_MOST_SAMPLE, _MOST_SAMPLE)
     known = [*inspect.signature(_FITS[name]).parameters][3:]
     for option in options:
         check_one_of(f"option of fitting {name!r}", option, known)

@@ -40,7 +40,7 @@ def minimise(
     Raises InvalidInputError when the loss is no longer finite, or, of a run that is long enough to
     tell, twice what it was.
     """
-    check_positive_int("steps", steps)
+    check_positive_int("steps", steps, 10**8)
     check_positive_int("batch", batch)
     generator = torch.Generator().manual_seed(seed)
     trainable = [p for p in module.parameters() if p.requires_grad]

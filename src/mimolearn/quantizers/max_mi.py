@@ -119,6 +119,7 @@ def fit_max_mi(
     if abs(budget - round(budget)) > 1e-9 or budget < constellation.bits_per_symbol:
         expected = f"at least 1, and a whole number of bits a symbol of {len(samples) * axes} LLRs"
         raise invalid("bits", bits, expected)
+    _check_informative(samples, llr.shape[-1])
     most = min(_MOST_LEVELS, 2 ** math.ceil(bits + 1))
     designs = [dynamic_programme(sample, most) for sample in samples]
     levels = _allocate(designs, 2 ** (budget / axes), most)
@@ -128,6 +129,17 @@ def fit_max_mi(
     quantizer = MaxMI(constellation, levels)
     quantizer.set_codebooks(books)
     return quantizer
+
+
+def _check_informative(samples: list[np.ndarray], num_bits: int) -> None:
+    """Refuse samples of which a codebook of two cells cannot be made."""
+    for bit, sample in enumerate(samples):
+        if len(sample) < 2:
+            raise invalid("llr", f"<{len(sample)} samples of a bit>", "at least two")
+        clipped = np.clip(sample, -_CLAMP, _CLAMP)
+        if clipped.min() == clipped.max():
+            which = f"<all {len(sample)} samples of bit {bit * num_bits // len(samples)} equal>"
+            raise invalid("llr", which, "at least two different values of each bit")
 
 
 def lloyd(llr: np.ndarray, num_levels: int, max_iter: int = 1000) -> ScalarCodebook:
@@ -220,7 +232,9 @@ def _thresholds(values: np.ndarray) -> np.ndarray:
     low, high = values[:-1], values[1:]
     up = np.logaddexp(0, high) - np.logaddexp(0, low)
     down = np.logaddexp(0, -low) - np.logaddexp(0, -high)
-    return np.log(up) - np.log(down)
+    apart = (up > 0) & (down > 0)
+    # Cells of one value, where samples repeat: any threshold serves.
+    return np.where(apart, np.log(np.where(apart, up, 1)) - np.log(np.where(apart, down, 1)), low)
 
 
 def _no_empty_cell(cuts: np.ndarray, num: int) -> np.ndarray:

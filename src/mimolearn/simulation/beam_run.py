@@ -95,7 +95,7 @@ def compare_beams(
     """
     if not plan.contenders:
         raise invalid("contenders", (), "at least one contender")
-    check_positive_int("workers", workers)
+    check_positive_int("workers", workers, 4096)
     with clean_torch():
         built = {c.label: c.build(scenario) for c in plan.contenders}
     with clean_torch(), BeamStore(store) as results:

@@ -63,9 +63,9 @@ class RunPlan(PlainModel):
     contenders: tuple[Contender, ...] = tuple(map(Contender, ("lmmse", "mmse-sic", "ep", "oamp")))
     metric: Metric = "ber"
     target: float = Field(1e-3, gt=0, lt=1)
-    min_errors: int = Field(100, ge=1, strict=True)
-    min_channels: int = Field(200, ge=1, strict=True)
-    max_vectors: int = Field(2_000_000, ge=1, strict=True)
+    min_errors: int = Field(100, ge=1, le=10**9, strict=True)
+    min_channels: int = Field(200, ge=1, le=10**9, strict=True)
+    max_vectors: int = Field(2_000_000, ge=1, le=10**12, strict=True)
     floor: float | None = Field(None, ge=0, lt=1)
 
     @field_validator("snr_db", mode="before")

@@ -28,7 +28,7 @@ class Where(NamedTuple):
     def check(self) -> None:
         """Refuse what does not fit together."""
         check_one_of("executor", self.executor, EXECUTORS)
-        check_positive_int("workers", self.workers)
+        check_positive_int("workers", self.workers, 4096)
         if self.ray_address is not None and self.executor != "ray":
             raise invalid("ray_address", self.ray_address, "none, unless the executor is 'ray'")
         if self.executor == "serial" and self.workers > 1:

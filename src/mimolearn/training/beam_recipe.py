@@ -38,7 +38,7 @@ class BeamValidation(PlainModel):
     """A fixed set of channels, seen at every SNR; every: steps between two looks at it."""
 
     channels: Annotated[Count, Field(le=100_000)] = 32
-    every: Count = 25
+    every: Annotated[Count, Field(le=10_000_000)] = 25
 
 
 class Evolution(PlainModel):
@@ -88,7 +88,7 @@ class BeamRecipe(PlainModel):
     measure: BeamMeasurement = BeamMeasurement()
     seed: Annotated[int, Field(ge=0, lt=2**63, strict=True)] = 0
     start_from: str = ""
-    frozen_layers: Annotated[int, Field(ge=0, strict=True)] = 0
+    frozen_layers: Annotated[int, Field(ge=0, le=1024, strict=True)] = 0
 
     @field_validator("scenario", mode="before")
     @classmethod

@@ -89,8 +89,8 @@ class Stage(PlainModel):
     steps: Annotated[Count, Field(le=10_000_000)]
     learning_rate: Annotated[Real, Field(gt=0, le=10)] = 1e-2
     final_fraction: Annotated[Real, Field(ge=0, le=1)] = 0.03
-    warm_up: Annotated[int, Field(ge=0, strict=True)] = 0
-    depth: Count | None = None
+    warm_up: Annotated[int, Field(ge=0, le=10_000_000, strict=True)] = 0
+    depth: Annotated[Count, Field(le=1024)] | None = None
     train: Literal["all", "newest", "shared"] = "all"
     snr: SnrMix | None = None
     sharpness: Annotated[Real, Field(gt=0)] | None = None
@@ -112,9 +112,9 @@ class LayerByLayer(PlainModel):
     """
 
     levels_db: Annotated[tuple[Db, ...], Field(min_length=1)]
-    newest_steps: Count
+    newest_steps: Annotated[Count, Field(le=10_000_000)]
     newest_learning_rate: Annotated[Real, Field(gt=0, le=10)] = 1e-3
-    all_steps: Count
+    all_steps: Annotated[Count, Field(le=10_000_000)]
     all_learning_rate: Annotated[Real, Field(gt=0, le=10)] = 5e-4
     final_fraction: Annotated[Real, Field(ge=0, le=1)] = 0.03
 
@@ -177,7 +177,7 @@ class Validation(PlainModel):
 
     channels: Annotated[Count, Field(le=100_000)] = 256
     vectors: Annotated[Count, Field(le=100_000)] = 8
-    every: Count = 50
+    every: Annotated[Count, Field(le=10_000_000)] = 50
 
 
 class Measurement(PlainModel):

@@ -32,8 +32,8 @@ class Descent(PlainModel):
     quantiser's encoder, "l1" (the paper's second stage) or "mse".
     """
 
-    steps: Count = 8000
-    batch: Count = 256
+    steps: Annotated[Count, Field(le=10_000_000)] = 8000
+    batch: Annotated[Count, Field(le=1_000_000)] = 256
     learning_rate: Annotated[Real, Field(gt=0, le=1)] = 3e-3
     loss: LossName = "kl"
 

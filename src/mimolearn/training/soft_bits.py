@@ -47,7 +47,7 @@ class SoftBitMeasurement(PlainModel):
     """SNRs of the card and how many channel uses at each."""
 
     snr_db: tuple[Db, ...] = ()
-    uses: Count = 20_000
+    uses: Annotated[Count, Field(le=10**8)] = 20_000
 
 
 class SoftBitRecipe(PlainModel):
@@ -69,7 +69,7 @@ class SoftBitRecipe(PlainModel):
     teacher: str = "ml"
     teacher_options: dict[str, PlainValue] = Field(default_factory=dict)
     snr: SnrMix
-    uses: Count = 400_000
+    uses: Annotated[Count, Field(le=10**8)] = 400_000
     seed: Annotated[int, Field(strict=True, ge=0)] = 1
     bits: Annotated[Real, Field(ge=0, le=16)] = 0.0
     options: dict[str, PlainValue] = Field(default_factory=dict)
