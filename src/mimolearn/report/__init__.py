@@ -16,7 +16,7 @@ from mimolearn.report.reproduction import (
     write_reproduction,
 )
 from mimolearn.report.reproduction_text import write_reproduction_text
-from mimolearn.report.table import answer_table, gmi_table, notes, rate_table
+from mimolearn.report.table import answer_table, gmi_table, notes, rate_notes, rate_table
 from mimolearn.simulation import Comparison
 
 REPORT_NAME = "report.html"
@@ -54,6 +54,7 @@ __all__ = [
     "live_progress",
     "notes",
     "outcome_counts",
+    "rate_notes",
     "rate_table",
     "rows",
     "verdict",

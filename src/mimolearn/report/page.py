@@ -13,10 +13,12 @@ from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
 from mimolearn.report.answers import (
+    cautions,
     format_count,
     format_required,
     format_us,
     rows,
+    unsure_words,
     verdict,
 )
 from mimolearn.report.frontier import frontier_plot
@@ -40,6 +42,8 @@ def write_page(comparison: Comparison, path: Path) -> Path:
             scenario=comparison.scenario,
             title=_title(comparison),
             verdict=verdict(comparison),
+            cautions=cautions(comparison),
+            unsure=unsure_words(comparison.plan.metric),
             rows=rows(comparison),
             look=look,
             unit=comparison.plan.metric.upper(),
@@ -96,7 +100,7 @@ def _add_curve(figure: go.Figure, curve: Curve, metric: str, style: Style) -> No
         return
     rates = [point.rate(metric) for point in points]
     bounds = [point.interval(metric) for point in points]
-    hollow = [point.is_upper_limit(metric) for point in points]
+    hollow = [point.is_unsure(metric) for point in points]
     symbol = plotly_symbol(style)
     figure.add_trace(
         go.Scatter(
@@ -133,6 +137,9 @@ def _hover(point: Point, metric: str) -> str:
     ]
     if point.is_upper_limit(metric):
         lines.append("fewer than 100 errors: read it as an upper limit")
+    elif point.is_unsure(metric):
+        few = point.effective_clusters(metric)
+        lines.append(f"errors worth those of {few:.1f} equally bad channels: unsure")
     if counts.incomplete:
         lines.append(f"{counts.incomplete:,} searches hit their node limit")
     if counts.nonfinite:
