@@ -8,7 +8,7 @@ from mimolearn.report.answers import Row, frontier_labels, rows, verdict
 from mimolearn.report.beams import beam_notes, beam_table, write_beam_report
 from mimolearn.report.costs import Costs, DetectorCost, cost_table, detector_costs
 from mimolearn.report.inventory import inventory, inventory_tables
-from mimolearn.report.live import format_duration, live_progress
+from mimolearn.report.live import format_duration, format_left, live_progress
 from mimolearn.report.reproduction import (
     experiment_table,
     outcome_counts,
@@ -47,6 +47,7 @@ __all__ = [
     "detector_costs",
     "experiment_table",
     "format_duration",
+    "format_left",
     "frontier_labels",
     "gmi_table",
     "inventory",
