@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -93,3 +94,14 @@ def test_means_of_beams_that_few_channels_own_are_marked():
     result = BeamComparison(BeamScenario.shipped("mser-qpsk"), (curve,), 64)
     assert text(beam_table(result)).count("?") == 1
     assert "fewer than 16 equally bad channels" in text(*beam_notes(result))
+
+
+def test_recorded_channels_are_the_population(deep_fades, tmp_path):
+    h = np.ones((50, 1, 1), np.complex64)
+    np.save(tmp_path / "h.npy", h)
+    channel = {"model": "recorded", "path": str(tmp_path / "h.npy")}
+    fields = {**deep_fades.scenario.model_dump(), "channel": channel}
+    recorded = replace(deep_fades, scenario=Scenario(**fields))
+    words = "no interval speaks of channels that were not recorded"
+    assert words in text(*notes(recorded))
+    assert words not in text(*notes(deep_fades))

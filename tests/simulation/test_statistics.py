@@ -250,6 +250,17 @@ def test_twins_do_not_differ():
     assert found.low < 0 < found.high
 
 
+def test_a_difference_of_few_channels_says_so():
+    a, b = np.zeros(1000, np.int64), np.zeros(1000, np.int64)
+    a[:400] = b[:400] = 3
+    a[:5] += 50
+    found = paired_difference(a, b, 100, wrong_a=np.arange(400), wrong_b=np.arange(400))
+    assert found.note == "only 5 effective channels differ, the interval may be too narrow"
+    a[:60] += 50
+    found = paired_difference(a, b, 100, wrong_a=np.arange(400), wrong_b=np.arange(400))
+    assert found.note == ""
+
+
 def test_sign_test_equals_the_binomial_test():
     for more, fewer in ((3, 9), (0, 0), (7, 7), (20, 1)):
         expected = stats.binomtest(more, more + fewer).pvalue if more + fewer else 1.0

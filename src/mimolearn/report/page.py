@@ -24,6 +24,7 @@ from mimolearn.report.answers import (
 from mimolearn.report.frontier import frontier_plot
 from mimolearn.report.style import Style, plotly_symbol, styles
 from mimolearn.simulation import METRIC_LABELS, Comparison, Curve, Point
+from mimolearn.simulation.stopping import StopRule
 
 _CONFIG = {
     "displaylogo": False,
@@ -44,6 +45,7 @@ def write_page(comparison: Comparison, path: Path) -> Path:
             verdict=verdict(comparison),
             cautions=cautions(comparison),
             unsure=unsure_words(comparison.plan.metric),
+            clusters=f"{StopRule.of(comparison.plan).min_clusters:g}",
             rows=rows(comparison),
             look=look,
             unit=comparison.plan.metric.upper(),

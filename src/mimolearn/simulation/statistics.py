@@ -35,6 +35,8 @@ class PairedDifference(NamedTuple):
     low, high: 95 % interval. channels: how many both have seen. only_a, only_b: vectors that a
     alone, b alone got wrong. p_value: two-sided exact sign test over the channels where the two
     made unequal numbers of errors (McNemar's test for vector errors, one vector a channel).
+    note: says so where so few channels tell the two apart that the interval may be too narrow;
+    p_value holds all the same.
     """
 
     difference: float
@@ -44,6 +46,7 @@ class PairedDifference(NamedTuple):
     only_a: int
     only_b: int
     p_value: float
+    note: str = ""
 
 
 def clopper_pearson(errors: float, trials: float, confidence: float = 0.95) -> Interval:
@@ -186,7 +189,15 @@ def paired_difference(
         len(np.setdiff1d(wrong_a, wrong_b)),
         len(np.setdiff1d(wrong_b, wrong_a)),
         sign_test(int(np.count_nonzero(a_worse)), int(np.count_nonzero(b_worse))),
+        _few_differ(difference),
     )
+
+
+def _few_differ(difference: np.ndarray) -> str:
+    clusters = effective_clusters(np.abs(difference))
+    if not 0 < clusters < ENOUGH_CLUSTERS:
+        return ""
+    return f"only {clusters:.0f} effective channels differ, the interval may be too narrow"
 
 
 def sign_test(more: int, fewer: int) -> float:
