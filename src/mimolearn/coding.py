@@ -210,7 +210,7 @@ def _wifi_code() -> BlockCode:
     with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
         from sionna.phy.fec.utils import load_parity_check_examples
 
-    checks = sparse.csr_array(np.asarray(load_parity_check_examples(4)[0]), dtype=np.int32)
+    checks: Any = sparse.csr_array(np.asarray(load_parity_check_examples(4)[0]), dtype=np.int32)
     n = checks.shape[1]
     k = n - checks.shape[0]
     # The last n - k columns, dual-diagonal, have an inverse: parity = B^-1 A info.
@@ -231,7 +231,7 @@ def _code_5g(num_info_bits: int, num_coded_bits: int) -> BlockCode:
             warnings.filterwarnings("ignore", "Effective coderate", UserWarning)
             encoder = LDPC5GEncoder(k, n, device="cpu")
     z, k_ldpc = encoder.z, encoder.k_ldpc
-    checks = sparse.csr_array(encoder.pcm, dtype=np.int32)
+    checks: Any = sparse.csr_array(encoder.pcm, dtype=np.int32)
     # Filler bits are known zeros and drop out; the coded bits are what follows the first 2Z.
     checks = checks[:, np.r_[:k, k_ldpc : checks.shape[1]]]
     # The first 4Z checks give 4Z parity bits, of which each other check makes one more.
