@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import math
 
 import pytest
@@ -9,6 +11,7 @@ import torch
 from torch import Tensor
 
 from mimolearn import InvalidInputError, Scenario
+from mimolearn.coding import CodedLink
 from mimolearn.scenario import Block
 from mimolearn.snr import noise_variance, snr_definitions, snr_label
 
@@ -162,3 +165,51 @@ def test_unknown_definition_and_missing_channels() -> None:
         noise_variance("per_realisation", 10, **options)
     with pytest.raises(InvalidInputError, match="snr_definition"):
         snr_label("snr")
+
+
+LEFT_OVER = [
+    {"num_tx_ant": 5, "constellation": "256-qam"},  # 640 of 648 bits
+    {"num_tx_ant": 40, "constellation": "256-qam"},  # 640 of 648 bits, 2 uses
+    {"num_tx_ant": 25, "constellation": "64-qam", "channel_reuse": 2},  # 600 of 648 bits
+]
+FIVE_G = {"code": "5g-ldpc", "num_info_bits": 100, "num_coded_bits": 250}
+
+
+@pytest.mark.parametrize("transmissions", [1, 2])
+@pytest.mark.parametrize(
+    ("size", "coding"),
+    [
+        *((size, {}) for size in LEFT_OVER),
+        # Filler bits and the first 2 Z bits of 5G are not sent either.
+        ({"num_tx_ant": 4, "constellation": "qpsk"}, FIVE_G),  # 248 of 250 bits
+        ({"num_tx_ant": 20, "constellation": "256-qam"}, FIVE_G),  # 160 of 250 bits
+        ({"num_tx_ant": 2, "constellation": "16-qam", "channel_reuse": 81}, {}),  # all
+    ],
+)
+def test_ebn0_is_the_energy_that_is_sent_per_information_bit(size, coding, transmissions) -> None:
+    coding = {**coding, "transmissions": transmissions}
+    scenario = Scenario(num_rx_ant=64, snr_definition="ebn0", coding=coding, **size)
+    link = CodedLink(scenario)
+    symbols = link.draw(200, torch.Generator().manual_seed(3))
+    block = link.transmit(symbols, SNR_DB, torch.Generator().manual_seed(4))
+    x = scenario.points().map(block.indices, torch.complex128)
+    energy = float(x.abs().square().sum()) / symbols.info.numel()
+    noise = block.y.to(x.dtype) - x @ block.h.to(x.dtype).mT
+    n0 = float(noise.abs().square().mean())
+    assert energy / n0 == pytest.approx(SNR, rel=0.03)
+    assert scenario.code_rate == pytest.approx(symbols.info.numel() / symbols.sent.numel())
+
+
+def test_the_key_tells_where_ebn0_meant_other_noise() -> None:
+    """Results from when Eb/N0 counted bits that are not sent are not taken up again."""
+    links = [
+        Scenario(num_tx_ant=nt, num_rx_ant=4, constellation=name, snr_definition="ebn0", coding={})
+        for nt, name in ((4, "16-qam"), (2, "64-qam"))
+    ]
+    left_over, whole = links
+    content = {"schema": 1, **left_over.model_dump(mode="json", exclude={"name", "draws"})}
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"))
+    assert left_over.key() != hashlib.sha256(text.encode()).hexdigest()[:16]
+    content = {"schema": 1, **whole.model_dump(mode="json", exclude={"name", "draws"})}
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"))
+    assert whole.key() == hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -8,6 +8,7 @@ LLRs are ln P(b=1)/P(b=0): positive means 1.
 from __future__ import annotations
 
 import functools
+import warnings
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -36,28 +37,25 @@ class Decoded(NamedTuple):
 class BlockCode:
     """A systematic binary block code with a sum-product decoder.
 
-    generator: (k, n) float32 of 0 and 1. starts, columns: of the parity checks, check c being over
-    the decoder's bits columns[starts[c] : starts[c + 1]]. sent_at: (n) the decoder's bit of each
-    coded bit; a decoder's bit that is never sent (5G leaves out the first 2Z) starts at LLR 0.
-    info_at: (k) the decoder's bit of each information bit. Tables of integers are int64.
+    num_info_bits: k. parities: sparse matrices over GF(2), of integers 0 and 1; a word begins with
+    the information bits, and each matrix in turn appends the parity bits that it makes of the
+    word so far. starts, columns: of the parity checks, check c being over the decoder's bits
+    columns[starts[c] : starts[c + 1]]. num_bits: of the decoder; they are the first bits of the
+    word. sent_at: (n) the decoder's bit of each coded bit; a decoder's bit that is never sent (5G
+    leaves out the first 2Z) starts at LLR 0. Tables of integers are int64.
     """
 
-    generator: Tensor
+    num_info_bits: int
+    parities: tuple[Any, ...]
     starts: np.ndarray
     columns: np.ndarray
     num_bits: int
     sent_at: Tensor
-    info_at: Tensor
-
-    @property
-    def num_info_bits(self) -> int:
-        """k."""
-        return self.generator.shape[0]
 
     @property
     def num_coded_bits(self) -> int:
         """n."""
-        return self.generator.shape[1]
+        return len(self.sent_at)
 
     def encode(self, info: Tensor) -> Tensor:
         """(*B, k) bits to (*B, n) uint8 coded bits."""
@@ -65,8 +63,12 @@ class BlockCode:
         check_shape(
             "info", info, f"(*B, {k})", isinstance(info, Tensor) and info.shape[-1:] == (k,)
         )
-        # Sums of at most 8448 ones are exact in single precision.
-        return (info.to(torch.float32) @ self.generator).remainder_(2).to(torch.uint8)
+        # One column a block, as a sparse product wants it.
+        word = info.detach().to("cpu", torch.int32).reshape(-1, k).numpy().T
+        for parity in self.parities:
+            word = np.concatenate([word, (parity @ word) & 1])
+        coded = torch.from_numpy(word[self.sent_at.numpy()].T.astype(np.uint8))
+        return coded.reshape(*info.shape[:-1], self.num_coded_bits).to(info.device)
 
     def decode(self, llr: Tensor, num_iter: int = 50) -> Decoded:
         """Sum-product decoding with a stop at the first codeword.
@@ -100,7 +102,9 @@ class BlockCode:
             np.empty(space, np.float32),
         )
         found = spent >= 0
-        return Decoded(decided[:, self.info_at], found, torch.where(found, spent, num_iter))
+        return Decoded(
+            decided[:, : self.num_info_bits].clone(), found, torch.where(found, spent, num_iter)
+        )
 
 
 def make_code(coding: Coding) -> BlockCode:
@@ -201,63 +205,87 @@ def _interleaver(kind: str, num_bits: int) -> Tensor:
 
 @functools.cache
 def _wifi_code() -> BlockCode:
+    from scipy import sparse
+
     with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
         from sionna.phy.fec.utils import load_parity_check_examples
 
-    matrix = np.asarray(load_parity_check_examples(4)[0]).astype(np.uint8)
-    n = matrix.shape[1]
-    k = n - matrix.shape[0]
+    checks: Any = sparse.csr_array(np.asarray(load_parity_check_examples(4)[0]), dtype=np.int32)
+    n = checks.shape[1]
+    k = n - checks.shape[0]
     # The last n - k columns, dual-diagonal, have an inverse: parity = B^-1 A info.
-    parity = _solve_gf2(matrix[:, k:], matrix[:, :k])
-    generator = np.concatenate([np.eye(k, dtype=np.uint8), parity.T], 1)
-    every = torch.arange(n)
-    return _block_code(generator, matrix, every, every[:k])
+    parity = _product_gf2(_inverse_gf2(checks[:, k:]), checks[:, :k])
+    return _block_code(k, (parity,), checks, torch.arange(n))
 
 
 @functools.lru_cache(maxsize=4)
 def _code_5g(num_info_bits: int, num_coded_bits: int) -> BlockCode:
+    from scipy import sparse
+
+    k, n = num_info_bits, num_coded_bits
     with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
         from sionna.phy.fec.ldpc import LDPC5GEncoder
 
-        encoder = LDPC5GEncoder(num_info_bits, num_coded_bits, device="cpu")
-        generator = encoder(torch.eye(num_info_bits))
-    k, n, z, k_ldpc = num_info_bits, num_coded_bits, encoder.z, encoder.k_ldpc
-    matrix = np.asarray(encoder.pcm.todense()).astype(np.uint8)
+        with warnings.catch_warnings():
+            # It warns of rates above 948/1024, which it serves up to 0.95, as ``Coding`` says.
+            warnings.filterwarnings("ignore", "Effective coderate", UserWarning)
+            encoder = LDPC5GEncoder(k, n, device="cpu")
+    z, k_ldpc = encoder.z, encoder.k_ldpc
+    checks: Any = sparse.csr_array(encoder.pcm, dtype=np.int32)
     # Filler bits are known zeros and drop out; the coded bits are what follows the first 2Z.
-    kept = np.r_[:k, k_ldpc : matrix.shape[1]]
-    matrix = matrix[:, kept]
-    matrix = _without_unsent_leaves(matrix, 2 * z + n)
-    every = torch.arange(matrix.shape[1])
-    return _block_code(generator.numpy(), matrix, every[2 * z : 2 * z + n], every[:k])
+    checks = checks[:, np.r_[:k, k_ldpc : checks.shape[1]]]
+    # The first 4Z checks give 4Z parity bits, of which each other check makes one more.
+    core = k + 4 * z
+    first = _product_gf2(_inverse_gf2(checks[: 4 * z, k:core]), checks[: 4 * z, :k])
+    checks = _without_unsent_leaves(checks, 2 * z + n)
+    parities = (first, checks[4 * z :, :core])
+    return _block_code(k, parities, checks, torch.arange(2 * z, 2 * z + n))
 
 
-def _without_unsent_leaves(matrix: np.ndarray, num_used: int) -> np.ndarray:
+def _without_unsent_leaves(checks: Any, num_used: int) -> Any:
     """Drop the checks of bits that are not sent and in no other check: they tell nothing."""
-    while matrix.shape[1] > num_used and matrix[:, -1].sum() == 1:
-        matrix = np.delete(matrix, np.flatnonzero(matrix[:, -1])[0], 0)[:, :-1]
-    return matrix
+    by_bit = checks.tocsc()
+    degrees = np.diff(by_bit.indptr)
+    kept = np.ones(checks.shape[0], bool)
+    last = checks.shape[1]
+    while last > num_used and degrees[last - 1] == 1:
+        last -= 1
+        rows = by_bit.indices[by_bit.indptr[last] : by_bit.indptr[last + 1]]
+        row = rows[kept[rows]][0]
+        kept[row] = False
+        degrees[checks.indices[checks.indptr[row] : checks.indptr[row + 1]]] -= 1
+    return checks[kept][:, :last]
 
 
-def _block_code(generator: Any, matrix: np.ndarray, sent_at: Tensor, info_at: Tensor) -> BlockCode:
-    checks, columns = np.nonzero(matrix)
-    starts = np.concatenate([[0], np.cumsum(np.bincount(checks, minlength=len(matrix)))])
+def _block_code(k: int, parities: tuple[Any, ...], checks: Any, sent_at: Tensor) -> BlockCode:
+    checks.sort_indices()
     return BlockCode(
-        torch.as_tensor(generator).to(torch.float32),
-        starts.astype(np.int64),
-        columns.astype(np.int64),
-        matrix.shape[1],
+        k,
+        parities,
+        checks.indptr.astype(np.int64),
+        checks.indices.astype(np.int64),
+        checks.shape[1],
         sent_at,
-        info_at,
     )
 
 
-def _solve_gf2(square: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """X with square X = right over GF(2), by elimination."""
-    both = np.concatenate([square, right], 1).astype(bool)
-    for i in range(len(square)):
+def _product_gf2(left: Any, right: Any) -> Any:
+    """The sparse product over GF(2)."""
+    product = left @ right
+    product.data &= 1
+    product.eliminate_zeros()
+    return product
+
+
+def _inverse_gf2(matrix: Any) -> Any:
+    """The sparse inverse over GF(2), by elimination."""
+    from scipy import sparse
+
+    both = np.concatenate([matrix.toarray().astype(bool), np.eye(matrix.shape[0], dtype=bool)], 1)
+    for i in range(len(both)):
         pivot = i + int(np.argmax(both[i:, i]))
         both[[i, pivot]] = both[[pivot, i]]
         others = both[:, i].copy()
         others[i] = False
         both[others] ^= both[i]
-    return both[:, len(square) :].astype(np.uint8)
+    return sparse.csr_array(both[:, len(both) :], dtype=np.int32)

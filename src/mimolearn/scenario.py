@@ -66,12 +66,33 @@ class Coding(PlainModel):
         if self.code == "5g-ldpc" and not (k >= 12 and k / 0.95 <= n <= 5 * k):
             expected = "at least 12 information bits and a rate from 1/5 to 0.95"
             raise invalid("num_info_bits and num_coded_bits", (k, n), expected)
+        if self.code == "5g-ldpc" and not _has_base_graph(k, n):
+            expected = (
+                f"a rate of at least 1/3 above {_MOST_OF_GRAPH_2} information bits, "
+                f"or of at most 1/4 up to {_LARGEST_OF_GRAPH_2}"
+            )
+            raise invalid("num_info_bits and num_coded_bits", (k, n), expected)
         return self
 
     @property
     def rate(self) -> float:
-        """Information bits a coded bit."""
+        """Information bits a coded bit, sent or not; ``Scenario.code_rate`` counts what is sent."""
         return self.num_info_bits / self.num_coded_bits
+
+
+# 3GPP TS 38.212, section 7.2.2: rates below 1/3 have base graph 2 up to the first size, and rates
+# up to 1/4 at every size, but this graph holds no more bits than the second. Base graph 1 ends at
+# rate 1/3. Below that the standard repeats bits, which Sionna's encoder does not.
+_MOST_OF_GRAPH_2 = 3824
+_LARGEST_OF_GRAPH_2 = 3840
+
+
+def _has_base_graph(num_info_bits: int, num_coded_bits: int) -> bool:
+    """Whether a base graph of 5G serves these sizes without repeating bits."""
+    k, rate = num_info_bits, num_info_bits / num_coded_bits
+    if k <= _MOST_OF_GRAPH_2 or rate >= 1 / 3:
+        return True
+    return rate <= 1 / 4 and k <= _LARGEST_OF_GRAPH_2
 
 
 class Block(NamedTuple):
@@ -142,6 +163,17 @@ class Scenario(PlainModel):
         return self
 
     @property
+    def code_rate(self) -> float:
+        """Information bits per bit that is sent; 1 for an uncoded link.
+
+        Bits left over in a block are not sent. Only the first transmission is counted.
+        """
+        if self.coding is None:
+            return 1.0
+        per_use = self.num_tx_ant * self.points().bits_per_symbol
+        return self.coding.num_info_bits / (self.uses_per_block * per_use)
+
+    @property
     def uses_per_block(self) -> int:
         """Whole channel uses that a coded block fills; 1 for an uncoded link."""
         if self.coding is None:
@@ -159,6 +191,9 @@ class Scenario(PlainModel):
             # An uncoded link keeps the key that it had before there was coding.
             not_in_key["coding"] = True
         content = {"schema": SCENARIO_SCHEMA, **self.model_dump(mode="json", exclude=not_in_key)}
+        if self.snr_definition == "ebn0" and self.coding and self.code_rate != self.coding.rate:
+            # Results from before Eb/N0 left out the bits that are not sent had another noise.
+            content["ebn0"] = "of the bits that are sent"
         text = json.dumps(content, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
@@ -175,7 +210,7 @@ class Scenario(PlainModel):
             num_rx_ant=self.num_rx_ant,
             constellation=self.constellation,
             entry_var=self.channel.entry_var(self.num_rx_ant, self.num_tx_ant),
-            code_rate=1.0 if self.coding is None else self.coding.rate,
+            code_rate=self.code_rate,
             h=h,
         )
 

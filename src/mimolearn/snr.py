@@ -15,6 +15,10 @@ name                    SNR =                                                   
 ``per_realisation``     (E_d/sigma_d^2) ||H||_F^2 / Nt of **each** channel          DetNet, WeSNet
 ======================  ==========================================================  ============
 
+K is the number of bits of a symbol. R is the number of information bits per bit that is *sent*. A
+coded bit that the link leaves out, because it fills no whole channel use, costs no energy. Where a
+block may be sent twice, the energy is that of one transmission.
+
 ``per_realisation`` follows DetNet in real dimensions: E_d is the symbol energy in one real
 dimension (1 for BPSK, 1/2 for QAM), sigma_d^2 = sigma^2 / 2. It removes the channel's energy
 fluctuation, so it is not a fixed noise_var. DetNet's 16-QAM code leaves its symbol energy of 5 per
@@ -75,8 +79,9 @@ def noise_variance(
 ) -> Tensor:
     """Noise variance of a named SNR, in linear scale.
 
-    snr_db: the SNR in dB. entry_var: g, the channel model's mean E|h_ij|^2. code_rate: R, for
-    "ebn0". h: (*C, Nr, Nt), needed by "per_realisation" alone.
+    snr_db: the SNR in dB. entry_var: g, the channel model's mean E|h_ij|^2. code_rate: R, the
+    information bits per bit that is sent, for "ebn0". h: (*C, Nr, Nt), needed by "per_realisation"
+    alone.
     Returns a float64 tensor of shape (), or the real dtype of h and (*C) for "per_realisation".
     Raises InvalidInputError for an unknown name, or when h is missing.
 

@@ -106,7 +106,7 @@ class _PlainProgress:
 
 
 def _line(event: Any) -> str:
-    from mimolearn.report import format_duration
+    from mimolearn.report import format_left
 
-    left = format_duration(event.eta_s)
-    return f"{event.label} at {event.snr_db:g} dB ({event.done}/{event.total}, {left} left)"
+    left = format_left(event.eta_s)
+    return f"{event.label} at {event.snr_db:g} dB ({event.done}/{event.total}, {left})"

@@ -138,7 +138,7 @@ def simulate(
 
     Example: mimolearn simulate --scenario oamp-4x4-16qam -c lmmse -c ep --snr-db 0:20:2
     """
-    from mimolearn.report import gmi_table, rate_table
+    from mimolearn.report import gmi_table, rate_notes, rate_table
     from mimolearn.simulation import simulate as run_simulate
 
     found, plan = load_run(
@@ -161,6 +161,8 @@ def simulate(
         return
     console = stdout()
     console.print(rate_table(result))
+    for line in rate_notes(result):
+        console.print(line, style="dim", highlight=False, markup=False)
     _print_gmi(console, gmi_table(result))
     console.print(f"Counts: {folder / RESULTS_NAME}", soft_wrap=True, highlight=False)
 

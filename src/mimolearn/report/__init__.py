@@ -8,7 +8,7 @@ from mimolearn.report.answers import Row, frontier_labels, rows, verdict
 from mimolearn.report.beams import beam_notes, beam_table, write_beam_report
 from mimolearn.report.costs import Costs, DetectorCost, cost_table, detector_costs
 from mimolearn.report.inventory import inventory, inventory_tables
-from mimolearn.report.live import format_duration, live_progress
+from mimolearn.report.live import format_duration, format_left, live_progress
 from mimolearn.report.reproduction import (
     experiment_table,
     outcome_counts,
@@ -16,7 +16,7 @@ from mimolearn.report.reproduction import (
     write_reproduction,
 )
 from mimolearn.report.reproduction_text import write_reproduction_text
-from mimolearn.report.table import answer_table, gmi_table, notes, rate_table
+from mimolearn.report.table import answer_table, gmi_table, notes, rate_notes, rate_table
 from mimolearn.simulation import Comparison
 
 REPORT_NAME = "report.html"
@@ -47,6 +47,7 @@ __all__ = [
     "detector_costs",
     "experiment_table",
     "format_duration",
+    "format_left",
     "frontier_labels",
     "gmi_table",
     "inventory",
@@ -54,6 +55,7 @@ __all__ = [
     "live_progress",
     "notes",
     "outcome_counts",
+    "rate_notes",
     "rate_table",
     "rows",
     "verdict",

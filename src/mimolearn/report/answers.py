@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mimolearn.simulation import Comparison, Curve, SnrEstimate
+from mimolearn.simulation.counts import BLOCK_METRICS
+from mimolearn.simulation.results import UPPER_LIMIT_ERRORS
+from mimolearn.simulation.statistics import ENOUGH_CLUSTERS
 
 WORTH_NAMING = 1.25
 
@@ -125,6 +128,43 @@ def verdict(comparison: Comparison) -> list[str]:
             f"at {format_us(row.vector_us)} a vector ({_time(best) / _time(row):.1f} times faster)."
         )
     return lines
+
+
+UNSURE_MARK = "?"
+
+
+def cautions(comparison: Comparison) -> list[str]:
+    """What the answers rest on, where that is little: sentences for below a table."""
+    lines = [
+        f"{curve.label}: {estimate.note}."
+        for curve in comparison.curves
+        if (estimate := comparison.required_snr(curve.label)).value_db is not None and estimate.note
+    ]
+    if comparison.scenario.channel.model == "recorded":
+        lines.append(
+            "Rates are means over the recorded channels, drawn at random; "
+            "no interval speaks of channels that were not recorded."
+        )
+    return lines
+
+
+def unsure_words(metric: str) -> str:
+    """When a point is drawn as unsure, for legends."""
+    cluster = "blocks" if metric in BLOCK_METRICS else "channels"
+    return (
+        f"fewer than {UPPER_LIMIT_ERRORS} errors, or errors worth those of fewer than "
+        f"{ENOUGH_CLUSTERS} equally bad {cluster}: the interval may be too narrow"
+    )
+
+
+def has_unsure(comparison: Comparison) -> bool:
+    """True when a point with errors is drawn as unsure."""
+    metric = comparison.plan.metric
+    return any(
+        point.counts.errors(metric) and point.is_unsure(metric)
+        for curve in comparison.curves
+        for point in curve.points
+    )
 
 
 def format_us(value: float | None) -> str:

@@ -10,8 +10,10 @@ from rich import box
 from rich.table import Table
 
 from mimolearn.atomicfile import write_atomically
+from mimolearn.report.answers import UNSURE_MARK
 from mimolearn.report.style import Style, plotly_symbol, styles
 from mimolearn.simulation.beam_results import FLOOR, BeamComparison, BeamCurve
+from mimolearn.simulation.statistics import ENOUGH_CLUSTERS
 
 REPORT_NAME = "report.html"
 
@@ -25,7 +27,10 @@ def beam_table(result: BeamComparison) -> Table:
     table.add_column("ms a channel", justify="right")
     table.add_column("parameters", justify="right")
     for curve in result.curves:
-        cells = [f"{p.mean:.2e} ({p.geometric_mean:.0e})" for p in curve.points]
+        cells = [
+            f"{p.mean:.2e}{UNSURE_MARK if p.is_unsure() else ''} ({p.geometric_mean:.0e})"
+            for p in curve.points
+        ]
         spent = "–" if curve.design_ms is None else f"{curve.design_ms:.2f}"
         table.add_row(curve.label, *cells, spent, f"{curve.parameters:,}")
     return table
@@ -44,6 +49,11 @@ def beam_notes(result: BeamComparison) -> list[str]:
         for p in c.points[-1:]
     ]
     lines.append("Width of a 95 % interval, for one: " + worst[0] + ".")
+    if any(p.is_unsure() for c in result.curves for p in c.points):
+        lines.append(
+            f"{UNSURE_MARK}, and hollow markers: the mean is worth that of fewer than "
+            f"{ENOUGH_CLUSTERS} equally bad channels, its interval may be too narrow."
+        )
     middle = result.snr_db[len(result.snr_db) // 2]
     front = result.frontier(middle)
     if front:
@@ -93,7 +103,13 @@ def beam_plot(result: BeamComparison, look: dict[str, Style], *, geometric: bool
                 name=curve.label,
                 mode="lines+markers",
                 line={"color": style.colour, "dash": style.dash, "width": 2},
-                marker={"symbol": plotly_symbol(style), "size": 9},
+                marker={
+                    "symbol": [
+                        f"{plotly_symbol(style)}-open" if hollow else plotly_symbol(style)
+                        for hollow in (not geometric and p.is_unsure() for p in points)
+                    ],
+                    "size": 9,
+                },
                 error_y={
                     "type": "data",
                     "symmetric": False,
@@ -198,6 +214,16 @@ def beam_figure(result: BeamComparison, look: dict[str, Style]) -> Any:
                 capsize=1.5,
                 elinewidth=0.8,
                 label=curve.label,
+            )
+            unsure = [(p.snr_db, p.mean) for p in curve.points if p.is_unsure()]
+            axes.plot(
+                [snr_db for snr_db, _ in unsure],
+                [mean for _, mean in unsure],
+                style.marker,
+                ms=4.5,
+                mec=style.colour,
+                mfc="white",
+                zorder=3,
             )
         axes.set_yscale("log")
         axes.set_xlabel(result.snr_label)

@@ -57,7 +57,7 @@ def save_figure(figure: Figure, path: Path, dpi: int = 200) -> Path:
 
 
 def error_rate_figure(comparison: Comparison) -> Figure:
-    """Error rate over SNR with 95 % intervals; a hollow marker is an upper limit (< 100 errors)."""
+    """Error rate over SNR with 95 % intervals; hollow markers are unsure (``Point.is_unsure``)."""
     metric = comparison.plan.metric
     look = _look(comparison)
     with matplotlib.rc_context(FONT):
@@ -157,7 +157,7 @@ def _draw_curve(axes: Axes, curve: Curve, metric: str, style: Style) -> None:
         )
         axes.plot(snr, rate, color=style.colour, ls=DASHES[style.dash], lw=1.4, label=curve.label)
         for point, value in zip(seen, rate, strict=True):
-            hollow = point.is_upper_limit(metric)
+            hollow = point.is_unsure(metric)
             axes.plot(
                 point.snr_db,
                 value,

@@ -48,6 +48,13 @@ def format_duration(seconds: float) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
 
 
+def format_left(seconds: float | None) -> str:
+    """The time left in words; None where it is not known yet."""
+    return (
+        "time left not known yet" if seconds is None else f"about {format_duration(seconds)} left"
+    )
+
+
 class _LiveTable:
     """Contenders down, SNRs across: the rate once it is known, the errors while it is not."""
 
@@ -97,7 +104,7 @@ class _LiveTable:
             ProgressBar(total=max(event.total_chunks, 1), completed=event.done_chunks, width=40),
             Text(f"{event.done_chunks}/{event.total_chunks} chunks"),
             Text(f"{event.vectors_per_s:,.0f} vectors/s", style="dim"),
-            Text(f"about {format_duration(event.eta_s)} left", style="bold"),
+            Text(format_left(event.eta_s), style="bold"),
         )
         return line
 
@@ -116,8 +123,8 @@ class _PlainProgress:
         self._last = now
         errors = ", ".join(f"{c.label} {c.errors}" for c in event.contenders)
         self._console.print(
-            f"{event.done_chunks}/{event.total_chunks} chunks, about "
-            f"{format_duration(event.eta_s)} left; errors at {event.snr_db:g} dB: {errors}",
+            f"{event.done_chunks}/{event.total_chunks} chunks, "
+            f"{format_left(event.eta_s)}; errors at {event.snr_db:g} dB: {errors}",
             highlight=False,
             soft_wrap=True,
         )

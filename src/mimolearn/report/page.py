@@ -14,15 +14,18 @@ from plotly.offline import get_plotlyjs
 
 from mimolearn.atomicfile import write_atomically
 from mimolearn.report.answers import (
+    cautions,
     format_count,
     format_required,
     format_us,
     rows,
+    unsure_words,
     verdict,
 )
 from mimolearn.report.frontier import frontier_plot
 from mimolearn.report.style import Style, plotly_symbol, styles
 from mimolearn.simulation import METRIC_LABELS, Comparison, Curve, Point
+from mimolearn.simulation.stopping import StopRule
 
 _CONFIG = {
     "displaylogo": False,
@@ -42,6 +45,9 @@ def write_page(comparison: Comparison, path: Path) -> Path:
             scenario=comparison.scenario,
             title=_title(comparison),
             verdict=verdict(comparison),
+            cautions=cautions(comparison),
+            unsure=unsure_words(comparison.plan.metric),
+            clusters=f"{StopRule.of(comparison.plan).min_clusters:g}",
             rows=rows(comparison),
             look=look,
             unit=comparison.plan.metric.upper(),
@@ -97,7 +103,7 @@ def _add_curve(figure: go.Figure, curve: Curve, metric: str, style: Style) -> No
         return
     rates = [point.rate(metric) for point in points]
     bounds = [point.interval(metric) for point in points]
-    hollow = [point.is_upper_limit(metric) for point in points]
+    hollow = [point.is_unsure(metric) for point in points]
     symbol = plotly_symbol(style)
     figure.add_trace(
         go.Scatter(
@@ -134,6 +140,9 @@ def _hover(point: Point, metric: str) -> str:
     ]
     if point.is_upper_limit(metric):
         lines.append("fewer than 100 errors: read it as an upper limit")
+    elif point.is_unsure(metric):
+        few = point.effective_clusters(metric)
+        lines.append(f"errors worth those of {few:.1f} equally bad channels: unsure")
     if counts.incomplete:
         lines.append(f"{counts.incomplete:,} searches hit their node limit")
     if counts.nonfinite:

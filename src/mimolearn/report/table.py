@@ -8,12 +8,16 @@ from rich.table import Table
 from rich.text import Text
 
 from mimolearn.report.answers import (
+    UNSURE_MARK,
     Row,
+    cautions,
     format_count,
     format_required,
     format_us,
+    has_unsure,
     outdone_by,
     rows,
+    unsure_words,
 )
 from mimolearn.simulation import Comparison, Point
 
@@ -46,6 +50,8 @@ def answer_table(comparison: Comparison) -> Table:
 def notes(comparison: Comparison) -> list[str]:
     """What has to be said below the table: flags, and how to read it."""
     lines = ["Bold: on the frontier, no cheaper receiver is as good (paired 95 % interval)."]
+    lines += rate_notes(comparison)
+    lines += cautions(comparison)
     table = rows(comparison)
     counted = {row.estimated_at_db for row in table if row.estimated_at_db is not None}
     if counted:
@@ -73,8 +79,15 @@ def notes(comparison: Comparison) -> list[str]:
     return lines
 
 
+def rate_notes(comparison: Comparison) -> list[str]:
+    """How to read the marks of ``rate_table``; nothing where it has none."""
+    if not has_unsure(comparison):
+        return []
+    return [f"{UNSURE_MARK}: {unsure_words(comparison.plan.metric)}."]
+
+
 def rate_table(comparison: Comparison) -> Table:
-    """Error rates of every receiver at every SNR:  dim below 100 errors, < without any."""
+    """Error rates of every receiver at every SNR: dim and marked where unsure, < without errors."""
     metric = comparison.plan.metric
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title_justify="left")
     table.add_column(escape(f"{metric.upper()} at SNR [dB]"), no_wrap=True)
@@ -105,8 +118,9 @@ def _rate_cell(point: Point | None, metric: str) -> Text:
         return Text("")
     if point.counts.errors(metric) == 0:
         return Text(f"<{point.interval(metric).high:.1e}", style="dim")
-    style = "dim" if point.is_upper_limit(metric) else ""
-    return Text(f"{point.rate(metric):.2e}", style=style)
+    if point.is_unsure(metric):
+        return Text(f"{point.rate(metric):.2e}{UNSURE_MARK}", style="dim")
+    return Text(f"{point.rate(metric):.2e}")
 
 
 def _loss(row: Row) -> str:

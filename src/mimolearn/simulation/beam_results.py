@@ -12,7 +12,12 @@ import numpy as np
 
 from mimolearn.beamscenario import BeamScenario
 from mimolearn.simulation.beam_contender import BeamContender
-from mimolearn.simulation.statistics import Interval, clustered_interval
+from mimolearn.simulation.statistics import (
+    ENOUGH_CLUSTERS,
+    Interval,
+    clustered_interval,
+    effective_clusters,
+)
 
 # Below this a channel's error rate is rounding of the exact sums.
 FLOOR = 1e-15
@@ -39,11 +44,19 @@ class BeamPoint:
     def interval(self) -> Interval:
         """95 % interval of the mean.
 
-        Each channel is a cluster; the upper end takes one more of the worst seen, because the
-        channels that would raise the mean most are those too rare to have come up. A bootstrap
-        would know only of those that did.
+        Each channel is a cluster; the upper end takes half of one more as bad as the worst seen,
+        because the channels that would raise the mean most are those too rare to have come up. A
+        bootstrap would know only of those that did.
         """
         return clustered_interval(self.rates, 1)
+
+    def effective_channels(self) -> float:
+        """How many equally bad channels the mean is worth."""
+        return effective_clusters(self.rates)
+
+    def is_unsure(self) -> bool:
+        """True when so few channels own the mean that its interval may be too narrow."""
+        return self.effective_channels() < ENOUGH_CLUSTERS
 
     def geometric_interval(self) -> Interval:
         """95 % interval of the geometric mean, by Student's t on the logarithms."""
@@ -149,6 +162,8 @@ def _plain(curve: BeamCurve) -> dict[str, Any]:
                 "snr_db": point.snr_db,
                 "ser": point.mean,
                 "interval": list(point.interval()),
+                "effective_channels": point.effective_channels(),
+                "is_unsure": point.is_unsure(),
                 "geometric_ser": point.geometric_mean,
                 "geometric_interval": list(point.geometric_interval()),
             }

@@ -21,6 +21,7 @@ from mimolearn.simulation.beam_contender import BeamContender, unique_beam_conte
 from mimolearn.simulation.beam_results import BeamComparison, BeamCurve, BeamPoint
 from mimolearn.simulation.beam_store import BeamStore
 from mimolearn.simulation.beam_work import CHUNK_CHANNELS, BeamTask, start_workers
+from mimolearn.simulation.progress import Pace
 from mimolearn.simulation.run import canonical_snr, parse_snr_db
 from mimolearn.simulation.seeds import chunk_generator
 from mimolearn.tomlfile import read_toml
@@ -70,7 +71,7 @@ class BeamProgress(NamedTuple):
     done: int
     total: int
     elapsed_s: float
-    eta_s: float
+    eta_s: float | None
     fresh: bool
 
 
@@ -121,7 +122,7 @@ class _Run:
     ) -> None:
         self._scenario, self._plan = scenario, plan
         self._store, self._progress = store, progress
-        self._start, self._fresh, self._done = time.monotonic(), 0, 0
+        self._start, self._done, self._pace = time.monotonic(), 0, Pace(1)
         self._tasks = [
             BeamTask(chunk, number, snr_db)
             for chunk in range(-(-plan.channels // CHUNK_CHANNELS))
@@ -151,6 +152,7 @@ class _Run:
     def _work(self, missing: list[BeamTask], num_workers: int) -> None:
         """What the store has not, each chunk kept as soon as it is finished."""
         workers = start_workers(self._scenario, self._plan.contenders, num_workers)
+        self._pace = Pace(workers.capacity)
         waiting, running = deque(missing), 0
         try:
             while waiting or running:
@@ -178,11 +180,12 @@ class _Run:
     def _take(self, task: BeamTask, found: np.ndarray, *, fresh: bool) -> None:
         self._rates[task] = found
         self._done += 1
-        self._fresh += fresh
+        elapsed, total = time.monotonic() - self._start, len(self._tasks)
+        if fresh:
+            self._pace.add(elapsed)
         if self._progress is None:
             return
-        elapsed, total = time.monotonic() - self._start, len(self._tasks)
-        eta = elapsed / self._fresh * (total - self._done) if self._fresh else 0.0
+        eta = self._pace.seconds_for(total - self._done)
         label = self._plan.contenders[task.contender].label
         self._progress(BeamProgress(label, task.snr_db, self._done, total, elapsed, eta, fresh))
 

@@ -22,7 +22,7 @@ from mimolearn.kernels import decisions
 from mimolearn.kernels.simulation import is_compiled
 from mimolearn.randomness import CounterGenerator
 from mimolearn.scenario import Block, Scenario
-from mimolearn.simulation.counts import Counts, ErrorPositions
+from mimolearn.simulation.counts import BLOCK_METRICS, Counts, ErrorPositions
 from mimolearn.simulation.draws import check_draws
 from mimolearn.simulation.fused import answer_fused
 from mimolearn.simulation.seeds import chunk_seed
@@ -44,6 +44,15 @@ class ChunkResult(NamedTuple):
     counts: Counts
     positions: ErrorPositions
     blocks: ErrorPositions | None = None
+
+    def cluster_errors(self, metric: str) -> np.ndarray:
+        """int64 errors of every cluster that has any: a block for the metrics of blocks, else a
+        channel."""
+        counts, wrong = self.counts, self.positions
+        if metric in BLOCK_METRICS and self.blocks is not None:
+            return self.blocks.per_vector(metric)
+        errors = wrong.per_channel(metric, counts.channels, counts.vectors // counts.channels)
+        return errors[errors > 0]
 
 
 def chunk_channels(scenario: Scenario) -> int:

@@ -16,7 +16,7 @@ from mimolearn.scenario import Scenario
 from mimolearn.simulation.contender import Contender
 from mimolearn.simulation.draws import check_draws
 from mimolearn.simulation.executors import Executor, Task
-from mimolearn.simulation.progress import Progress, ProgressEvent
+from mimolearn.simulation.progress import Pace, Progress, ProgressEvent
 from mimolearn.simulation.results import Comparison, CostReport, Provenance, Timing
 from mimolearn.simulation.run import RunPlan, adjust_plan, check_metric, load_comparison
 from mimolearn.simulation.schedule import Schedule
@@ -201,7 +201,7 @@ def run_schedule(
     begun: called once, when the first chunk has been simulated. The executor is shut down at the
     end, however that comes.
     """
-    start, chunks, vectors = time.monotonic(), 0, 0
+    start, vectors, pace = time.monotonic(), 0, Pace(executor.capacity)
     try:
         while not schedule.done:
             while schedule.num_running < executor.capacity and (task := schedule.next_task()):
@@ -213,15 +213,17 @@ def run_schedule(
                 by_key = dict(zip(keys, results, strict=True))
                 store.add(schedule.scenario_key, task.snr, task.chunk, by_key)
                 schedule.complete(task, results)
-                chunks, vectors = chunks + 1, vectors + results[0].counts.vectors
+                vectors += results[0].counts.vectors
+                elapsed_s = time.monotonic() - start
+                pace.add(elapsed_s)
                 if progress is not None:
-                    progress(_event(schedule, task, time.monotonic() - start, chunks, vectors))
+                    progress(_event(schedule, task, elapsed_s, vectors, pace))
     finally:
         executor.shutdown()
 
 
 def _event(
-    schedule: Schedule, task: Task, elapsed_s: float, chunks: int, vectors: int
+    schedule: Schedule, task: Task, elapsed_s: float, vectors: int, pace: Pace
 ) -> ProgressEvent:
     done, expected = schedule.num_chunks()
     return ProgressEvent(
@@ -231,7 +233,7 @@ def _event(
         total_chunks=expected,
         vectors_per_s=vectors / elapsed_s,
         elapsed_s=elapsed_s,
-        eta_s=(expected - done) * elapsed_s / chunks,
+        eta_s=pace.seconds_for(expected - done),
     )
 
 

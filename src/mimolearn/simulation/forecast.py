@@ -17,6 +17,7 @@ from mimolearn.simulation.engine import simulate
 from mimolearn.simulation.progress import Progress
 from mimolearn.simulation.results import Point
 from mimolearn.simulation.run import RunPlan, adjust_plan, canonical_snr
+from mimolearn.simulation.stopping import StopRule
 
 # Points with fewer errors than this bend the continuation more than they support it.
 _FEW_ERRORS = 20
@@ -93,7 +94,8 @@ def forecast(
     dB (a fading channel at high SNR: no curve is flatter for long) and once as Gaussian noise
     around a fixed distance would (none is steeper); figures are given for both. What a point costs
     follows from its rate alone, so a long way down to the target adds uncertainty in SNR, little
-    in time. Points take at most the vectors that min_errors need at the target (``max_vectors``).
+    in time. Points take at most the vectors that the stop rule needs at the target
+    (``max_vectors``): those of min_errors, and more where few channels make the errors.
     Pilot times are of this machine, one thread.
     Raises InvalidInputError for bad arguments.
     """
@@ -109,11 +111,10 @@ def forecast(
     for contender, own_s in zip(plan.contenders, detect_s, strict=True):
         vector_s = draw_s + max(own_s, 0.0)
         pilot = _pilot(scenario, plan, contender, pilot_s / vector_s, progress)
-        counts = pilot[0].counts
-        most = math.ceil(
-            plan.min_errors * counts.vectors / (target_error * counts.trials(plan.metric))
-        )
-        curve, vectors = _continue(scenario, plan, contender.label, pilot, most, vector_s)
+        counts, errors = pilot[0].counts, _errors_wanted(plan, pilot)
+        limit = math.ceil(errors * counts.vectors / (target_error * counts.trials(plan.metric)))
+        most = max(most, limit)
+        curve, vectors = _continue(scenario, plan, contender.label, pilot, limit, vector_s)
         curves.append(curve)
         per_point.append(vectors)
     known = [i for i, curve in enumerate(curves) if not curve.note]
@@ -188,6 +189,7 @@ def _continue(
     snr = np.array([point.snr_db for point in seen])
     rate = np.array([point.rate(metric) for point in seen])
     units = seen[-1].counts.trials(metric) / seen[-1].counts.vectors
+    errors = _errors_wanted(plan, points)
     grid = _grid(plan.snr_db)
     ends, crossings = [], []
     for predict in (_straight(snr, rate), _gaussian(snr, rate)):
@@ -196,7 +198,7 @@ def _continue(
         for value in grid:
             inside = value <= snr[-1]
             p = 10 ** float(np.interp(value, snr, np.log10(rate))) if inside else predict(value)
-            wanted = min(plan.min_errors / (p * units), most)
+            wanted = min(errors / (p * units), most)
             vectors[value] = max(wanted, plan.min_channels * scenario.channel_reuse)
             if p <= plan.target:
                 crossing = value if inside else _solve(predict, snr[-1], value, plan.target)
@@ -215,6 +217,16 @@ def _continue(
         note,
     )
     return found, (ends[0], ends[1])
+
+
+def _errors_wanted(plan: RunPlan, points: list[Point]) -> float:
+    """Errors until the stop rule holds: more than min_errors where few channels make them."""
+    seen = [point for point in points if point.counts.errors(plan.metric) >= _FEW_ERRORS]
+    if not seen:
+        return plan.min_errors
+    clusters = seen[-1].effective_clusters(plan.metric)
+    per_cluster = seen[-1].counts.errors(plan.metric) / clusters
+    return max(plan.min_errors, StopRule.of(plan).min_clusters * per_cluster)
 
 
 def _grid(snr_db: Sequence[float]) -> list[float]:

@@ -67,6 +67,22 @@ class Point:
         """True when fewer than 100 errors were seen, so that the rate is a bound and no more."""
         return self.counts.errors(metric) < UPPER_LIMIT_ERRORS
 
+    def effective_clusters(self, metric: str = "ber") -> float:
+        """How many equally bad channels, or blocks, the errors are worth; 0 without errors."""
+        positions, reuse = self._wrong(metric)
+        cluster = positions.vector // reuse
+        _, index = np.unique(cluster, return_inverse=True)
+        errors = np.bincount(index, weights=positions.per_vector(metric))
+        return statistics.effective_clusters(errors)
+
+    def is_unsure(self, metric: str = "ber") -> bool:
+        """True when the interval may be too narrow, or the rate is an upper limit.
+
+        Then fewer than 100 errors were seen, or those of fewer than 16 effective clusters.
+        """
+        few = self.effective_clusters(metric) < statistics.ENOUGH_CLUSTERS
+        return few or self.is_upper_limit(metric)
+
     def clusters(self, metric: str = "ber") -> int:
         """Independent ones: blocks for what is decoded, channels for the rest."""
         return self.counts.blocks if metric in BLOCK_METRICS else self.counts.channels
@@ -327,6 +343,8 @@ def _point_dict(point: Point) -> dict[str, Any]:
             "rate": point.rate(metric),
             "interval": list(point.interval(metric)),
             "is_upper_limit": point.is_upper_limit(metric),
+            "effective_clusters": point.effective_clusters(metric),
+            "is_unsure": point.is_unsure(metric),
         }
         for metric in point.metrics()
     }

@@ -49,8 +49,10 @@ class RunPlan(PlainModel):
     bit error rate after decoding). target: the error rate that answers are given for ("SNR at
     target").
     A point is finished once a contender has made ``min_errors`` errors of the metric's unit
-    (bits, symbols, vectors) on at least ``min_channels`` channels, or has seen ``max_vectors``
-    vectors. Above an SNR where the rate is known (95 %) to lie under ``floor``, a contender is not
+    (bits, symbols, vectors) on at least ``min_channels`` channels, of which enough were bad, or has
+    seen ``max_vectors`` vectors. Enough: the errors are worth those of 16 equally bad channels, or
+    blocks after decoding (fewer in proportion where ``min_errors`` is less than 100).
+    Above an SNR where the rate is known (95 %) to lie under ``floor``, a contender is not
     simulated; None means target / 10, and 0 turns this off.
 
     >>> RunPlan(snr_db=[10, 0, 5], contenders=["lmmse"]).snr_db

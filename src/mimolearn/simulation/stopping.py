@@ -7,10 +7,27 @@ from typing import NamedTuple
 from mimolearn.simulation.chunk import ChunkResult
 from mimolearn.simulation.counts import Counts, ErrorPositions
 from mimolearn.simulation.run import RunPlan
+from mimolearn.simulation.statistics import ENOUGH_CLUSTERS
+
+_USUAL_ERRORS = 100
+
+
+class Seen(NamedTuple):
+    """Sums over a prefix of chunks. squares: of the errors of each cluster."""
+
+    errors: int = 0
+    squares: int = 0
+    channels: int = 0
+    vectors: int = 0
 
 
 class StopRule(NamedTuple):
-    """min_errors of the metric's unit on min_channels channels, or max_vectors vectors."""
+    """min_errors of the metric's unit on min_channels channels, or max_vectors vectors.
+
+    The errors must also be those of ``ENOUGH_CLUSTERS`` effective clusters: a hundred errors of
+    three bad channels say little. Whoever asks for fewer than 100 errors is content with as much
+    fewer clusters.
+    """
 
     metric: str
     min_errors: int
@@ -22,10 +39,28 @@ class StopRule(NamedTuple):
         """The rule of a plan."""
         return cls(plan.metric, plan.min_errors, plan.min_channels, plan.max_vectors)
 
-    def holds(self, errors: int, channels: int, vectors: int) -> bool:
+    @property
+    def min_clusters(self) -> float:
+        """Effective clusters of errors that are enough."""
+        return ENOUGH_CLUSTERS * min(self.min_errors, _USUAL_ERRORS) / _USUAL_ERRORS
+
+    def holds(self, seen: Seen) -> bool:
         """True when this much is enough."""
-        enough = errors >= self.min_errors and channels >= self.min_channels
-        return enough or vectors >= self.max_vectors
+        enough = seen.errors >= self.min_errors and seen.channels >= self.min_channels
+        # Integers, so that no rounding decides: errors^2 / squares is the effective number.
+        clusters = ENOUGH_CLUSTERS * min(self.min_errors, _USUAL_ERRORS) * seen.squares
+        enough = enough and _USUAL_ERRORS * seen.errors**2 >= clusters
+        return enough or seen.vectors >= self.max_vectors
+
+    def vectors_wanted(self, seen: Seen) -> float:
+        """How many vectors will be enough, judged by those that were seen."""
+        vectors = self.min_channels * seen.vectors / seen.channels
+        # Half an error more keeps the estimate finite before the first one.
+        vectors = max(vectors, self.min_errors / (seen.errors + 0.5) * seen.vectors)
+        if seen.errors:
+            effective = seen.errors**2 / seen.squares
+            vectors = max(vectors, self.min_clusters / effective * seen.vectors)
+        return min(vectors, self.max_vectors)
 
 
 class PointState:
@@ -39,21 +74,26 @@ class PointState:
         self._rule = rule
         self._chunks: dict[int, ChunkResult] = {}
         self.length = 0
-        self.errors = 0
-        self.channels = 0
-        self.vectors = 0
+        self.seen = Seen()
         self.finished = False
 
     def add(self, chunk: int, result: ChunkResult) -> None:
         """Take in a chunk."""
         self._chunks[chunk] = result
         while not self.finished and self.length in self._chunks:
-            counts = self._chunks[self.length].counts
-            self.errors += counts.errors(self._rule.metric)
-            self.channels += counts.channels
-            self.vectors += counts.vectors
+            self.seen = self._with(self._chunks[self.length])
             self.length += 1
-            self.finished = self._rule.holds(self.errors, self.channels, self.vectors)
+            self.finished = self._rule.holds(self.seen)
+
+    def _with(self, result: ChunkResult) -> Seen:
+        """What was seen, and a chunk more."""
+        seen, metric, counts = self.seen, self._rule.metric, result.counts
+        return Seen(
+            seen.errors + counts.errors(metric),
+            seen.squares + sum(n * n for n in result.cluster_errors(metric).tolist()),
+            seen.channels + counts.channels,
+            seen.vectors + counts.vectors,
+        )
 
     def has(self, chunk: int) -> bool:
         """True when the chunk is here."""
@@ -73,8 +113,5 @@ class PointState:
         """How many chunks the point will take, judged by the errors so far."""
         if self.finished or self.length == 0:
             return max(self.length, 1)
-        rule, per_chunk = self._rule, self.vectors / self.length
-        vectors = rule.min_channels * self.vectors / self.channels
-        # Half an error more keeps the estimate finite before the first one.
-        vectors = max(vectors, rule.min_errors / (self.errors + 0.5) * self.vectors)
-        return max(self.length + 1, round(min(vectors, rule.max_vectors) / per_chunk))
+        per_chunk = self.seen.vectors / self.length
+        return max(self.length + 1, round(self._rule.vectors_wanted(self.seen) / per_chunk))
