@@ -207,7 +207,7 @@ def run_schedule(
             while schedule.num_running < executor.capacity and (task := schedule.next_task()):
                 executor.submit(task)
             for task, results in executor.wait():
-                if begun is not None and not chunks:
+                if begun is not None and not vectors:
                     begun()
                 keys = [schedule.contender_keys[i] for i in task.contenders]
                 by_key = dict(zip(keys, results, strict=True))
