@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from mimolearn.beamformers import Beamformer, HybridArray, LearnedBeamformer, make_beamformer
 from mimolearn.constellation import Constellation, as_constellation
@@ -25,8 +26,8 @@ def load_beamformer(
     card = weights.card
     if card.kind != "beamformer":
         raise invalid("weights", str(name), "those of a beamformer")
-    own = HybridArray(**card.recipe["scenario"]["array"])
     try:
+        own = trained_array(card.recipe)
         made = make_beamformer(card.network, array or own, card.constellation, **card.options)
         if not _same_shapes(made, weights) and array is not None:
             _check_serves(str(name), own, array)
@@ -39,6 +40,15 @@ def load_beamformer(
         raise invalid("constellation", got, f"{card.constellation!r}, which {name} is made for")
     load_into(made, weights)
     return made.eval().requires_grad_(False)
+
+
+def trained_array(recipe: dict[str, Any]) -> HybridArray:
+    """The array of the training, from a card that need not have one."""
+    scenario = recipe.get("scenario")
+    array = scenario.get("array") if isinstance(scenario, dict) else None
+    if not isinstance(array, dict):
+        raise invalid("its card: recipe.scenario.array", array, "a table")
+    return HybridArray(**array)
 
 
 def _same_shapes(made: Beamformer, weights: Weights) -> bool:

@@ -20,7 +20,7 @@ from mimolearn.simulation.chunk import ChunkResult, chunk_channels
 from mimolearn.simulation.contender import Contender
 from mimolearn.simulation.counts import Counts, ErrorPositions
 
-STORE_SCHEMA = 1
+STORE_SCHEMA = 2
 _APPLICATION_ID = 0x6D696D6F  # "mimo"
 _BUSY_TIMEOUT_MS = 60_000
 
