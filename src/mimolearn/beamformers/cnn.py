@@ -17,6 +17,9 @@ from mimolearn.beamformers.svd_phase import matched_start, svd_phases
 from mimolearn.constellation import Constellation
 from mimolearn.errors import check_one_of, check_positive_int, invalid
 
+# A file of weights names the depth before its content is checked.
+_MOST_DEPTH = 1024
+
 
 class Cnn(LearnedBeamformer):
     """Two stacks of convolutions: phases of F and U from H, then V and W from what H became.
@@ -50,6 +53,8 @@ class Cnn(LearnedBeamformer):
     ) -> None:
         super().__init__(array, constellation)
         self.num_layers = check_positive_int("depth", depth)
+        if depth > _MOST_DEPTH:
+            raise invalid("depth", depth, f"at most {_MOST_DEPTH}")
         check_positive_int("width", width)
         check_positive_int("hidden", hidden)
         self.most_samples = check_positive_int("most_samples", most_samples)

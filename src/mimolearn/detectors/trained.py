@@ -8,7 +8,7 @@ from mimolearn.constellation import Constellation, as_constellation
 from mimolearn.detectors import Detector, UnfoldedDetector, make_detector
 from mimolearn.detectors.nesting import NestingError, inside
 from mimolearn.errors import InvalidInputError, invalid
-from mimolearn.weights import load_into, read_weights
+from mimolearn.weights import bounded_by, load_into, read_weights
 
 
 def load_detector(name: str | Path, constellation: Constellation | str | None = None) -> Detector:
@@ -22,7 +22,7 @@ def load_detector(name: str | Path, constellation: Constellation | str | None = 
     if card.kind != "detector":
         raise InvalidInputError(f"{name}: these are the weights of a {card.kind}, not a detector")
     try:
-        with inside(str(name)):
+        with inside(str(name)), bounded_by(weights):
             detector = make_detector(card.network, card.constellation, **card.options)
     except NestingError:
         raise
