@@ -1,5 +1,6 @@
 """Files that are no exported detector: refused in one line; and what one says of its runtime."""
 
+from itertools import pairwise
 from random import Random
 
 import onnx
@@ -145,7 +146,7 @@ def test_versions_are_those_of_the_standard():
     """What a row defines is what one release of ONNX does, by ONNX's own table."""
     standard = {(row[1], row[2]) for row in helper.VERSION_TABLE}
     assert {(release.ir, release.opset) for release in RELEASES} <= standard
-    for (_, ir, opset), later in zip(RELEASES, RELEASES[1:], strict=False):
+    for (_, ir, opset), later in pairwise(RELEASES):
         assert (ir, opset) < (later.ir, later.opset)
         number = helper.find_min_ir_version_for([helper.make_opsetid("", opset)])
         assert number == ir

@@ -25,7 +25,7 @@ def inside(name: str) -> Iterator[None]:
     itself, which a card of weights can ask for.
     """
     around = _AROUND.get()
-    short = name if len(name) <= 60 else f"{name[:57]}..."
+    short = name if len(name) <= 60 else f"{name[:20]}...{name[-37:]}"
     if name in around:
         raise NestingError(f"{short}: names itself as the detector inside it")
     if len(around) >= MOST_NESTED:
