@@ -3,6 +3,7 @@
 import hashlib
 import importlib
 import json
+import os
 import sqlite3
 import sys
 import types
@@ -438,6 +439,31 @@ def test_an_object_changed_after_the_contender_was_made_is_refused():
     detector.k = 64
     with pytest.raises(InvalidInputError, match="'mine': its detector was changed"):
         simulate(LINK, [contender], [8])
+
+
+# Recorded channels
+
+
+def test_recorded_channels_are_told_by_their_content(tmp_path):
+    fields = {"num_tx_ant": 2, "num_rx_ant": 3, "constellation": "qpsk"}
+    drawn = np.random.default_rng(1).normal(size=(2, 5, 3, 2)).view(np.float64)
+    one, other = (part + 1j for part in drawn)
+    path, elsewhere = tmp_path / "h.npy", tmp_path / "moved.npy"
+    np.save(path, one)
+    np.save(elsewhere, one)
+    link, moved = (
+        Scenario(**fields, channel={"model": "recorded", "path": str(p)}) for p in (path, elsewhere)
+    )
+    assert link.key() == moved.key()
+    before = path.stat()
+    np.save(path, other)
+    # As a copy that keeps times leaves it: same size, same time.
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert path.stat().st_size == before.st_size
+    with pytest.raises(InvalidInputError, match="it has changed"):
+        link.draw(5, 2, torch.Generator().manual_seed(1))
+    changed = Scenario(**fields, channel={"model": "recorded", "path": str(path)})
+    assert changed.key() != link.key()
 
 
 # Files of earlier versions

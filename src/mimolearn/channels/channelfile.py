@@ -35,10 +35,15 @@ _UNREADABLE = (
 
 
 class FileStamp(NamedTuple):
-    """What tells cheaply that a file was replaced."""
+    """What tells cheaply that a file was replaced.
+
+    changed_ns: when content or name changed, which no program sets back as it can modified_ns.
+    """
 
     modified_ns: int
     num_bytes: int
+    changed_ns: int
+    file_number: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,7 +83,7 @@ def file_stamp(path: str) -> FileStamp:
         raise invalid("path", path, "a file name") from None
     if not Path(path).is_file():
         raise invalid("path", path, "a file, not a directory")
-    return FileStamp(status.st_mtime_ns, status.st_size)
+    return FileStamp(status.st_mtime_ns, status.st_size, status.st_ctime_ns, status.st_ino)
 
 
 @functools.lru_cache(maxsize=32)
