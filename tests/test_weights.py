@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import resource
 import struct
 from importlib import resources
 from pathlib import Path
@@ -114,6 +115,60 @@ def test_cards_that_lie(copy, card, message):
 )
 def test_cards_that_are_none(copy, text, message):
     refused(copy(raw_card=text), message)
+
+
+SIZES = [
+    ("detnet-30x60-bpsk", "num_tx_ant", 1000),
+    ("detnet-30x60-bpsk", "num_tx_ant", 4096),
+    ("detnet-30x60-bpsk", "hidden_factor", 10**6),
+    ("detnet-30x60-bpsk", "state_factor", 1000),
+    ("detnet-30x60-bpsk", "state_factor", 2**62),
+    ("detnet-30x60-bpsk", "state_factor", 2**80),
+    ("equi-net-bpsk", "channels", 10**6),
+    ("equi-net-bpsk", "hidden", 2**40),
+    ("lcgnet-v-32x64-bpsk", "num_layers", 2**40),
+    ("deep-llr-16qam-12", "bits", 40),
+    ("eq-net-16qam-12", "width", 2**40),
+    ("cnn-mmse-qpsk", "depth", 2**40),
+    ("cnn-mmse-qpsk", "width", 10**5),
+    ("cnn-mmse-qpsk", "hidden", 10**9),
+    ("unfolded-mser-16qam", "num_layers", 2**40),
+]
+
+
+@pytest.mark.parametrize(("name", "option", "value"), SIZES)
+def test_a_card_cannot_fill_the_memory(name, option, value, tmp_path):
+    """Options are held against the file before a network of their size is allocated."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    folder = Path(str(resources.files("mimolearn") / "zoo"))
+    (source,) = folder.glob(f"*/{name}.safetensors")
+    path = tmp_path / source.name
+    path.write_bytes(source.read_bytes())
+    card = json.loads(source.with_suffix(".json").read_text())
+    card["options"][option] = value
+    path.with_suffix(".json").write_text(json.dumps(card))
+    expected = f"far larger than|a network of the file's size|{option}: got {value}"
+    refused(path, expected)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - peak < 200_000
+
+
+@pytest.mark.parametrize(
+    ("card", "message"),
+    [
+        ({"recipe": {}}, "its card: recipe.scenario.array: got None, expected a table"),
+        ({"recipe": {"scenario": {"array": {"num_users": 10**9}}}}, "num_users: got 1000000000"),
+        ({"network": "omp", "options": {}}, "its card: network: got 'omp', expected a beamformer"),
+        ({"options": {"steps": 3}}, "steps: got 3"),
+        ({"options": {"num_layers": "x"}}, "num_layers: got 'x'"),
+    ],
+)
+def test_cards_of_beams_that_lie(card, message, tmp_path):
+    source = Path(str(resources.files("mimolearn") / "zoo/beams/unfolded-mser-16qam.safetensors"))
+    path = tmp_path / source.name
+    path.write_bytes(source.read_bytes())
+    content = json.loads(source.with_suffix(".json").read_text()) | card
+    path.with_suffix(".json").write_text(json.dumps(content))
+    refused(path, message)
 
 
 @pytest.mark.soak

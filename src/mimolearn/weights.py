@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from importlib import metadata
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -21,6 +23,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load as load_safetensors
 from safetensors.torch import save as save_safetensors
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from mimolearn.atomicfile import write_atomically
 from mimolearn.errors import InvalidInputError, check_one_of
@@ -31,6 +34,30 @@ CARD_SCHEMA = 1
 
 _MAX_CARD_BYTES = 2**20
 _MAX_WEIGHTS_BYTES = 2**28
+# A network may hold this many numbers beside those of its file, for tables and the like, and may
+# take this many steps to build: small files need no more, and nothing fills the memory.
+_SPARE_NUMBERS = 2**22
+_MOST_STEPS = 200_000
+# Of layout "small", where a file says the weights of one unknown for all.
+_MOST_SPREAD_NUMBERS = 2**24
+# What constructors raise for sizes and types that nobody foresaw.
+_UNBUILDABLE = (
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    MemoryError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
+# These take a number of entries, or of entries on a side.
+_BY_COUNT = {"arange": 1, "linspace": 1, "logspace": 1, "randperm": 1, "eye": 2}
+_BY_SHAPE = frozenset(
+    (
+        *("empty", "zeros", "ones", "rand", "randn", "full", "randint", "repeat", "expand"),
+        *("new_empty", "new_zeros", "new_ones", "new_full", "broadcast_to", "tile"),
+    )
+)
 _VERSIONED = ("mimolearn", "torch", "numpy", "safetensors")
 
 
@@ -196,6 +223,68 @@ def write_weights(
     text = json.dumps(card.model_dump(mode="json"), indent=1, sort_keys=True) + "\n"
     write_atomically(folder / f"{card.name}.json", text)
     return card
+
+
+class OversizedError(InvalidInputError):
+    """A card's options ask for more than its file can fill."""
+
+
+@contextmanager
+def bounded_by(weights: Weights) -> Iterator[None]:
+    """Build the network of a card: no tensor is allocated that is far larger than the file's.
+
+    Raises OversizedError where options ask for one, InvalidInputError where they describe no
+    network at all; one line without the file's name.
+    """
+    stored = sum(tensor.numel() for tensor in weights.tensors.values())
+    most = _SPARE_NUMBERS + 4 * stored
+    if weights.card.layout == "small":
+        most = max(most, _MOST_SPREAD_NUMBERS)
+    try:
+        with _Bounded(most):
+            yield
+    except InvalidInputError:
+        raise
+    except _UNBUILDABLE as error:
+        reason = str(error).partition("\n")[0][:120] or type(error).__name__
+        raise InvalidInputError(
+            f"options describe no network that can be built: {reason}"
+        ) from None
+
+
+class _Bounded(TorchFunctionMode):
+    """Looks at the sizes that an operation asks for, before it is run."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__()
+        self._most, self._steps = most, 0
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        self._steps += 1
+        given = (*args, *(kwargs or {}).values())
+        if self._steps > _MOST_STEPS or _numbers(func.__name__, given) > self._most:
+            raise OversizedError(
+                "options ask for a network far larger than the weights that the file holds"
+            )
+        return func(*args, **(kwargs or {}))
+
+
+def _numbers(name: str, args: tuple[Any, ...]) -> float:
+    """Entries that an operation takes or makes, as far as its arguments say."""
+    entries = [arg.numel() for arg in args if isinstance(arg, Tensor)]
+    lists = [arg for arg in args if isinstance(arg, list | tuple)]
+    numbers = [abs(arg) for arg in args if isinstance(arg, int | float)]
+    if name in _BY_COUNT:
+        return float(max(numbers, default=0)) ** _BY_COUNT[name]
+    if name not in _BY_SHAPE:
+        parts = (part.numel() for items in lists for part in items if isinstance(part, Tensor))
+        return max([*entries, sum(parts)], default=0)
+    # A shape is one list or several numbers.
+    shapes = [x for x in lists if all(isinstance(size, int) for size in x)] or [numbers]
+    wanted = max(math.prod(shape) for shape in shapes)
+    return wanted * max(entries, default=1) if name == "repeat" else max([wanted, *entries])
 
 
 def load_into(module: nn.Module, weights: Weights) -> None:

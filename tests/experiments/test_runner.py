@@ -10,13 +10,21 @@ import numpy as np
 import pytest
 import torch
 
+from mimolearn.detectors import make_detector
 from mimolearn.errors import InvalidInputError, ResultsFileError
-from mimolearn.experiments import Accuracy, AccuracyPanel, Outcome, experiment, run_experiment
+from mimolearn.experiments import (
+    Accuracy,
+    AccuracyPanel,
+    Outcome,
+    experiment,
+    rates,
+    run_experiment,
+)
 from mimolearn.experiments.accuracy import Sums, ratio_interval
-from mimolearn.experiments.contenders import PerScenario, Quantized, resolve
+from mimolearn.experiments.contenders import Derived, PerScenario, Quantized, resolve
 from mimolearn.experiments.depths import logged_curve
 from mimolearn.scenario import Scenario
-from mimolearn.simulation import Comparison
+from mimolearn.simulation import Comparison, simulate
 from mimolearn.simulation.chunk import batch_channels
 from mimolearn.simulation.quantized import QuantizedDetector
 from mimolearn.simulation.run import canonical_snr
@@ -253,3 +261,28 @@ def test_a_quantiser_is_trained_once_and_stands_behind_its_detector(tmp_path):
     assert resolve((without,), tmp_path, may_train=True).missing == {
         "kept": "weight no-such-weights is missing"
     }
+
+
+def test_one_derived_receiver_leaves_the_others_to_the_workers(small, tmp_path, monkeypatch):
+    """A detector object runs here; the rest of its panel runs in as many processes as asked."""
+    asked = []
+
+    def spy(scenario, group, *args, workers, **rest):
+        asked.append(([contender.label for contender in group], workers))
+        return simulate(scenario, group, *args, workers=1, **rest)
+
+    monkeypatch.setattr(rates, "simulate", spy)
+    panel = small.panels[0]
+    derived = Derived("made", (), lambda: make_detector("wl-lmmse", "bpsk"))
+    mixed = replace(panel, contenders=("lmmse", derived, "wl-lmmse"), from_snr_db={})
+    found = run_experiment(
+        replace(small, panels=(mixed, *small.panels[1:]), statements=(), references=()),
+        tmp_path,
+        budget="quick",
+        workers=3,
+    ).findings.panels["rates"]
+    assert asked == [(["lmmse", "wl-lmmse"], 3), (["made"], 1)]
+    assert isinstance(found, Comparison)
+    assert [curve.label for curve in found.curves] == ["lmmse", "made", "wl-lmmse"]
+    made, plain = (found.curve(label).points for label in ("made", "wl-lmmse"))
+    assert [point.counts.bit_errors for point in made] == [p.counts.bit_errors for p in plain]

@@ -53,8 +53,8 @@ def test_object_key_follows_its_parameters(oracle):
     for detector, value in ((first, 1.0), (second, 2.0)):
         detector.scale = torch.nn.Parameter(torch.tensor(value))
     keys = {Contender.from_detector("x", detector).key() for detector in (first, second)}
-    keys.add(Contender.from_detector("y", first).key())
-    assert len(keys) == 3
+    assert len(keys) == 2
+    assert Contender.from_detector("y", first).key() in keys
     assert Contender.from_detector("x", first).key() in keys
 
 
@@ -68,7 +68,6 @@ def test_object_must_fit_the_constellation_and_the_session():
 
 def test_inner_weights_are_part_of_the_key():
     of_weights = Contender.parse("las:inner=tap-net-8v")
-    assert of_weights.weights == Contender("tap-net-8v").weights
     assert of_weights.label == "las(inner=tap-net-8v)"
     keys = {of_weights.key(), Contender("las").key(), Contender("tap-net-8v").key()}
     keys.add(Contender("las", {"inner": "tap-net-5s"}).key())
@@ -78,9 +77,10 @@ def test_inner_weights_are_part_of_the_key():
     detector = again.build("bpsk")
     assert isinstance(detector, Las)
     assert detector.inner.name == "tap-net"
-    stale = Contender.from_dict({**of_weights.to_dict(), "weights": "0" * 64})
-    with pytest.raises(InvalidInputError, match="tap-net-8v are no longer those"):
-        stale.build("bpsk")
+    content = of_weights.to_dict()
+    content["identity"]["detector"]["options"]["inner"]["weights"] = "0" * 64
+    with pytest.raises(InvalidInputError, match=r"tap-net-8v\) are no longer those.*inner.weights"):
+        Contender.from_dict(content).build("bpsk")
 
 
 def test_inner_detector_takes_options():

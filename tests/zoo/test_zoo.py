@@ -65,7 +65,8 @@ def test_weights_are_contenders(tmp_path):
 
 
 def test_stored_contender_knows_when_its_weights_changed():
-    content = Contender("lcgnet-s-32x64-bpsk").to_dict() | {"weights": "0" * 64}
+    content = Contender("lcgnet-s-32x64-bpsk").to_dict()
+    content["identity"]["detector"]["weights"] = "0" * 64
     stored = Contender.from_dict(content)
     with pytest.raises(InvalidInputError, match="no longer those that the results are of"):
         stored.build("bpsk")

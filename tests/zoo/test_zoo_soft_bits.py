@@ -67,7 +67,8 @@ def test_quantisers_follow_a_contender(tmp_path):
         Contender.parse("lmmse:quantizer=tap-net-5s")
     with pytest.raises(InvalidInputError, match="did you mean"):
         Contender.parse("lmmse:quantizer=max-mi-2x2-64qam-2")
-    stale = contender.to_dict() | {"quantizer_weights": "0" * 64}
+    stale = contender.to_dict()
+    stale["identity"]["quantizer"]["weights"] = "0" * 64
     with pytest.raises(InvalidInputError, match="no longer those that the results are of"):
         Contender.from_dict(stale).build("64-qam")
     with pytest.raises(InvalidInputError, match="weights of a quantizer, not a detector"):

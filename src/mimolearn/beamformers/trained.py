@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
-from mimolearn.beamformers import Beamformer, HybridArray, LearnedBeamformer, make_beamformer
+from mimolearn.beamformers import (
+    Beamformer,
+    HybridArray,
+    LearnedBeamformer,
+    beamformer_class,
+    make_beamformer,
+)
 from mimolearn.constellation import Constellation, as_constellation
 from mimolearn.errors import InvalidInputError, invalid
-from mimolearn.weights import Weights, load_into, read_weights
+from mimolearn.weights import Card, OversizedError, Weights, bounded_by, load_into, read_weights
 
 
 def load_beamformer(
@@ -25,20 +32,43 @@ def load_beamformer(
     card = weights.card
     if card.kind != "beamformer":
         raise invalid("weights", str(name), "those of a beamformer")
-    own = HybridArray(**card.recipe["scenario"]["array"])
     try:
-        made = make_beamformer(card.network, array or own, card.constellation, **card.options)
-        if not _same_shapes(made, weights) and array is not None:
+        own = trained_array(card.recipe)
+        if not issubclass(beamformer_class(card.network), LearnedBeamformer):
+            raise invalid("its card: network", card.network, "a beamformer that is trained")
+        made = _made(card, weights, array or own)
+        if array is not None and (made is None or not _same_shapes(made, weights)):
             _check_serves(str(name), own, array)
-            made = make_beamformer(card.network, own, card.constellation, **card.options)
+            made = _made(card, weights, own)
+        if made is None:
+            raise invalid("its card: options", card.options, "a network of the file's size")
     except InvalidInputError as error:
         raise InvalidInputError(f"{name}: {error}") from None
-    assert isinstance(made, LearnedBeamformer)
     if constellation is not None and as_constellation(constellation) != made.constellation:
         got = as_constellation(constellation).name
         raise invalid("constellation", got, f"{card.constellation!r}, which {name} is made for")
     load_into(made, weights)
     return made.eval().requires_grad_(False)
+
+
+def _made(card: Card, weights: Weights, array: HybridArray) -> LearnedBeamformer | None:
+    """The network for an array, or None where it would be far larger than what the file holds."""
+    try:
+        with bounded_by(weights):
+            made = make_beamformer(card.network, array, card.constellation, **card.options)
+    except OversizedError:
+        return None
+    assert isinstance(made, LearnedBeamformer)
+    return made
+
+
+def trained_array(recipe: dict[str, Any]) -> HybridArray:
+    """The array of the training, from a card that need not have one."""
+    scenario = recipe.get("scenario")
+    array = scenario.get("array") if isinstance(scenario, dict) else None
+    if not isinstance(array, dict):
+        raise invalid("its card: recipe.scenario.array", array, "a table")
+    return HybridArray(**array)
 
 
 def _same_shapes(made: Beamformer, weights: Weights) -> bool:

@@ -55,7 +55,10 @@ _UNREADABLE = (
 
 
 class FileStamp(NamedTuple):
-    """What tells cheaply that a file was replaced or written to."""
+    """What tells cheaply that a file was replaced.
+
+    changed_ns: when content or name changed, which no program sets back as it can modified_ns.
+    """
 
     modified_ns: int
     changed_ns: int

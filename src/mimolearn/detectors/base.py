@@ -6,7 +6,7 @@ import inspect
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, get_args, get_type_hints
 
 import torch
 from torch import Tensor, nn
@@ -55,6 +55,9 @@ class Detector(nn.Module, ABC):
     # Where the kernel of both halves is faster than PyTorch with a prepared channel, the halves
     # apart use it too: ``prepare`` then keeps the channel as it is.
     fused_halves: ClassVar[bool] = False
+    not_in_key: ClassVar[frozenset[str]] = frozenset()
+    """Attributes that decide nothing of what is detected, such as caches: stored results of a
+    detector object are keyed by all others."""
 
     def __init__(self, constellation: Constellation | str) -> None:
         super().__init__()
@@ -155,6 +158,12 @@ class Detector(nn.Module, ABC):
         parameters = inspect.signature(cls.__init__).parameters
         return [name for name in parameters if name not in ("self", "constellation")]
 
+    @classmethod
+    def detector_option_names(cls) -> Sequence[str]:
+        """Names of the options that are detectors, told by their annotations."""
+        hints = get_type_hints(cls.__init__)
+        return [name for name in cls.option_names() if _allows_detector(hints.get(name))]
+
     @staticmethod
     def _check_noise_var(noise_var: Tensor | float, h: Tensor) -> Tensor:
         real = h.dtype.to_real()
@@ -178,6 +187,11 @@ class Detector(nn.Module, ABC):
         if noise_var.dtype != real or noise_var.device != h.device:
             noise_var = noise_var.to(h.device, real)
         return noise_var if noise_var.shape == h.shape[:-2] else noise_var.expand(h.shape[:-2])
+
+
+def _allows_detector(hint: Any) -> bool:
+    kinds = get_args(hint) or (hint,)
+    return any(isinstance(kind, type) and issubclass(kind, Detector) for kind in kinds)
 
 
 class IterativeDetector(Detector):

@@ -89,6 +89,7 @@ class FullyConnected(UnfoldedDetector):
     factors: Tensor | None
     # Made of the parameters, and made anew after any change of theirs.
     _packed: detnet_latency.Packed | None = None
+    not_in_key = frozenset({"_packed"})
 
     def full_shape(self) -> Shape:
         """Sizes of a layer that nothing is cut from."""

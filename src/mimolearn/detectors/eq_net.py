@@ -80,6 +80,7 @@ class EQNetEstimator(Detector):
     name = "eq-net"
     # Made of the parameters, and made anew after any change of theirs.
     _packed: eq_net_latency.Packed | None = None
+    not_in_key = frozenset({"_packed"})
 
     def __init__(
         self,

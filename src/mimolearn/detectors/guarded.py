@@ -82,15 +82,13 @@ class Guarded(Detector):
         self.doubt = check_real("doubt", doubt)
 
     def _detector(self, field: str, given: str | Detector) -> Detector:
-        if not isinstance(given, Detector):
-            # Here, because it knows this class too.
-            from mimolearn.detectors.text import detector_from_text
+        # Here, because it knows this class too.
+        from mimolearn.detectors.text import inner_detector
 
-            given = detector_from_text(given, self.constellation)
-        if given.constellation != self.constellation:
-            expected = f"a detector of {self.constellation}"
-            raise invalid(field, f"<a detector of {given.constellation}>", expected)
-        return given
+        detector = inner_detector(field, given, self.constellation)
+        if not detector.soft:
+            raise invalid(field, f"<{detector.name}>", "a detector with soft outputs")
+        return detector
 
     def _check_size(self, num_rx_ant: int, num_tx_ant: int) -> None:
         self.inner._check_size(num_rx_ant, num_tx_ant)

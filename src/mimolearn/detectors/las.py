@@ -12,7 +12,7 @@ from mimolearn.detection import HardDetection
 from mimolearn.detectors import counting
 from mimolearn.detectors.base import Cost, Detector
 from mimolearn.detectors.real_triangular import levels_to_indices
-from mimolearn.errors import check_positive_int, invalid
+from mimolearn.errors import check_positive_int
 from mimolearn.linalg import gram, matched_filter, stack_real_matrix, stack_real_vector
 
 
@@ -63,16 +63,11 @@ class Las(Detector):
         max_steps: int = 10_000,
     ) -> None:
         super().__init__(constellation)
-        if not isinstance(inner, Detector):
-            # Here, because it knows this class too.
-            from mimolearn.detectors.text import detector_from_text
+        # Here, because it knows this class too.
+        from mimolearn.detectors.text import inner_detector
 
-            inner = detector_from_text(inner, self.constellation)
-        if inner.constellation != self.constellation:
-            expected = f"a detector of {self.constellation}"
-            raise invalid("inner", f"<a detector of {inner.constellation}>", expected)
-        self.inner = inner
-        self.rotation_invariant = inner.rotation_invariant
+        self.inner = inner_detector("inner", inner, self.constellation)
+        self.rotation_invariant = self.inner.rotation_invariant
         self.max_steps = check_positive_int("max_steps", max_steps, 10**9)
 
     def _check_size(self, num_rx_ant: int, num_tx_ant: int) -> None:

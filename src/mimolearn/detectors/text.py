@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from mimolearn.constellation import Constellation
-from mimolearn.detectors import Detector, make_detector
+from mimolearn.detectors import Detector, detector_names, make_detector, peer_names
+from mimolearn.detectors.nesting import inside
 from mimolearn.detectors.trained import load_detector
 from mimolearn.errors import invalid
 from mimolearn.weights import is_weights_name
@@ -20,11 +21,49 @@ def detector_from_text(text: str, constellation: Constellation | str) -> Detecto
     >>> detector_from_text("lmmse:biased=true", "qpsk").biased
     True
     """
-    name, _, rest = text.partition(":")
-    if is_weights_name(text):
+    if is_weights_text(text):
         return load_detector(text, constellation)
+    name, options = split_text(text)
+    with inside(text):
+        return make_detector(name, constellation, **options)
+
+
+def is_weights_text(text: str) -> bool:
+    """True for the name or file of weights, not for a detector's text that ends in one.
+
+    >>> is_weights_text("net.safetensors"), is_weights_text("las:inner=net.safetensors")
+    (True, False)
+    """
+    name, colon, _ = text.partition(":")
+    known = (*detector_names(), *peer_names())
+    return is_weights_name(text) and not (colon and name.strip() in known)
+
+
+def split_text(text: str) -> tuple[str, dict[str, PlainValue]]:
+    """Name and options of a detector's text that names no weights.
+
+    >>> split_text("k-best:k=16;llr_clip=9")
+    ('k-best', {'k': 16, 'llr_clip': 9})
+    """
+    name, _, rest = text.partition(":")
     options = dict(parse_option(text, item) for item in rest.split(";") if item.strip())
-    return make_detector(name.strip(), constellation, **options)
+    return name.strip(), options
+
+
+def inner_detector(field: str, given: object, constellation: Constellation) -> Detector:
+    """The detector that an option of another one names, as text or as the detector itself.
+
+    Raises InvalidInputError for anything else and for a detector of another constellation.
+    """
+    if isinstance(given, str):
+        given = detector_from_text(given, constellation)
+    if not isinstance(given, Detector):
+        expected = "a detector, or its name as text such as 'k-best:k=16'"
+        raise invalid(field, given, expected)
+    if given.constellation != constellation:
+        expected = f"a detector of {constellation}"
+        raise invalid(field, f"<a detector of {given.constellation}>", expected)
+    return given
 
 
 def parse_option(whole: str, item: str) -> tuple[str, PlainValue]:

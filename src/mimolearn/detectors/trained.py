@@ -6,8 +6,9 @@ from pathlib import Path
 
 from mimolearn.constellation import Constellation, as_constellation
 from mimolearn.detectors import Detector, UnfoldedDetector, make_detector
+from mimolearn.detectors.nesting import NestingError, inside
 from mimolearn.errors import InvalidInputError, invalid
-from mimolearn.weights import load_into, read_weights
+from mimolearn.weights import bounded_by, load_into, read_weights
 
 
 def load_detector(name: str | Path, constellation: Constellation | str | None = None) -> Detector:
@@ -21,7 +22,10 @@ def load_detector(name: str | Path, constellation: Constellation | str | None = 
     if card.kind != "detector":
         raise InvalidInputError(f"{name}: these are the weights of a {card.kind}, not a detector")
     try:
-        detector = make_detector(card.network, card.constellation, **card.options)
+        with inside(str(name)), bounded_by(weights):
+            detector = make_detector(card.network, card.constellation, **card.options)
+    except NestingError:
+        raise
     except InvalidInputError as error:
         raise InvalidInputError(f"{name}: its card: {error}") from None
     if card.layout == "small" and isinstance(detector, UnfoldedDetector):

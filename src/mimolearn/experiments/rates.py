@@ -18,9 +18,10 @@ def run_error_rates(
     workers: int,
     progress: Callable[[ProgressEvent], None],
 ) -> Comparison:
-    """Simulate a panel; receivers that are too slow below an SNR are run above it alone."""
-    if any(contender.is_object for contender in contenders):
-        workers = 1  # a detector object cannot be sent to another process
+    """Simulate a panel; receivers that are too slow below an SNR are run above it alone.
+
+    Detector objects run in this process, all others in the workers: draws depend on neither.
+    """
     snrs = panel.snrs(budget)
     plan = RunPlan(
         snr_db=snrs,
@@ -43,7 +44,8 @@ def run_error_rates(
                 allowed,
                 plan=plan,
                 store=store,
-                workers=workers,
+                # An object cannot be sent to another process.
+                workers=1 if group[0].is_object else workers,
                 progress=progress,
             )
         )
@@ -56,11 +58,11 @@ def run_error_rates(
 def _groups(
     panel: ErrorRatePanel, contenders: tuple[Contender, ...], snrs: tuple[float, ...]
 ) -> list[list[Contender]]:
-    """Contenders that run at the same SNRs; those that run nowhere are left out."""
-    groups: dict[tuple[float, ...], list[Contender]] = {}
+    """Contenders that run at the same SNRs and in the same place; what runs nowhere is left out."""
+    groups: dict[tuple[tuple[float, ...], bool], list[Contender]] = {}
     for contender in contenders:
         lowest = panel.from_snr_db.get(contender.label)
         allowed = tuple(snr for snr in snrs if lowest is None or snr >= lowest)
         if allowed:
-            groups.setdefault(allowed, []).append(contender)
+            groups.setdefault((allowed, contender.is_object), []).append(contender)
     return list(groups.values())

@@ -15,11 +15,11 @@ from mimolearn.atomicfile import write_atomically
 from mimolearn.exporting.extra import needed
 from mimolearn.exporting.pairs import ExportError
 from mimolearn.exporting.programs import Program, free_axes
+from mimolearn.exporting.versions import oldest_runtime
 
 if TYPE_CHECKING:
     import onnx
 
-# Operators of this version are in ONNX Runtime 1.17 and later.
 OPSET = 20
 
 
@@ -48,7 +48,7 @@ def write_graph(program: Program, path: Path, metadata: Mapping[str, str]) -> No
     _forget_sources(model)
     _name_axes(model.graph, program)
     del model.metadata_props[:]
-    for key, value in metadata.items():
+    for key, value in {**metadata, "oldest_onnxruntime": oldest_runtime(model)}.items():
         model.metadata_props.add(key=key, value=value)
     onnx.checker.check_model(model)
     write_atomically(path, model.SerializeToString())

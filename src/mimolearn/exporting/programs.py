@@ -16,6 +16,12 @@ from mimolearn.quantizers import Quantizer
 _BATCH, _VECTORS = 6, 3
 
 
+# Kinds and words of PyTorch's errors that say why a program has no trace.
+_ON_DATA = frozenset({"GuardOnDataDependentSymNode", "DataDependentOutputException"})
+_DATA_SIGNS = ("data-dependent", "data dependent", "aten._local_scalar_dense", ".item()")
+_OUTSIDE_SIGNS = (".numpy()", "data_ptr", "data pointer", "numpy")
+
+
 class Program(NamedTuple):
     """real: the module to write, on real tensors; example: its inputs; names of inputs and outputs;
 
@@ -114,12 +120,24 @@ def _real_form(
             traced = torch.export.export(
                 module.eval(), example, dynamic_shapes=free_axes(free), strict=False
             )
-    except (RuntimeError, NotImplementedError, TypeError, AttributeError, ValueError):
+    except (RuntimeError, NotImplementedError, TypeError, AttributeError, ValueError) as error:
         raise ExportError(
-            f"export: {name!r} cannot be written as a graph: what it does depends on the data, as "
-            "in a search, or it runs outside PyTorch"
+            f"export: {name!r} cannot be written as a graph: {_cause(error)}"
         ) from None
     return RealForm(traced.module(check_guards=False))
+
+
+def _cause(error: Exception) -> str:
+    """What kept a program from being traced, in one line with PyTorch's own words."""
+    kinds = {kind.__name__ for kind in type(error).__mro__}
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    words = " ".join((lines[0] if lines else type(error).__name__).split())[:200]
+    text = str(error)
+    if kinds & _ON_DATA or any(sign in text for sign in _DATA_SIGNS):
+        return f"what it does depends on the data, as in a search ({words})"
+    if any(sign in text for sign in _OUTSIDE_SIGNS):
+        return f"a part of it runs outside PyTorch ({words})"
+    return f"{type(error).__name__}: {words}"
 
 
 def free_axes(free: tuple[tuple[str, ...], ...]) -> tuple[dict[int, Any], ...]:

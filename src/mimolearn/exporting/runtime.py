@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, final
 
@@ -12,8 +14,11 @@ from torch import Tensor
 
 from mimolearn.detection import AxisLogitDetection
 from mimolearn.detectors import Cost, Detector
-from mimolearn.errors import InvalidInputError, invalid
+from mimolearn.errors import InvalidInputError, check_positive_int, invalid
 from mimolearn.exporting.extra import needed
+
+_INPUTS = dict.fromkeys(("y", "h", "noise_var"), "tensor(float)")
+_OUTPUTS = {"llr": "tensor(float)", "indices": "tensor(int64)"}
 
 
 class Kept(NamedTuple):
@@ -24,18 +29,43 @@ class Kept(NamedTuple):
     blocks: torch.Size
 
 
-def session(path: str | Path, num_threads: int = 1) -> Any:
-    """An ONNX Runtime session on the CPU. Raises InvalidInputError for a file that is no model."""
+_MOST_BYTES = 2**31 - 1
+
+
+def read_model(path: str | Path) -> bytes:
+    """The bytes of a file. Raises InvalidInputError for one that cannot be read or is too large."""
+    try:
+        with Path(path).open("rb") as stream:
+            data = stream.read(_MOST_BYTES + 1)
+    except OSError as error:
+        raise InvalidInputError(f"{path}: cannot be read: {error.strerror}") from None
+    if not 0 < len(data) <= _MOST_BYTES:
+        raise InvalidInputError(f"{path}: not a model that runs: it has {len(data)} bytes")
+    return data
+
+
+def session(path: str | Path, num_threads: int = 1, data: bytes | None = None) -> Any:
+    """An ONNX Runtime session on the CPU. Raises InvalidInputError for a file that is no model.
+
+    data: the bytes of the file where they were read before. Only they are used: a model that keeps
+    its weights in other files is refused.
+    """
     runtime = needed("onnxruntime", "onnxruntime")
+    data = read_model(path) if data is None else data
     options = runtime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = num_threads
     # Errors are raised; what else it logs is of no use here.
-    options.log_severity_level = 3
+    options.log_severity_level = 4
     try:
-        return runtime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    except (runtime.capi.onnxruntime_pybind11_state.Fail, OSError, RuntimeError) as error:
-        first = str(error).splitlines()[0]
-        raise InvalidInputError(f"{path}: not a model that runs: {first[:200]}") from None
+        return runtime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # the runtime's own kinds share no base but this
+        raise InvalidInputError(f"{path}: not a model that runs: {first_line(error)}") from None
+
+
+def first_line(error: Exception) -> str:
+    """An error's first line, shortened."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return (lines[0] if lines else type(error).__name__)[:200]
 
 
 @final
@@ -44,20 +74,44 @@ class OnnxDetector(Detector):
 
     Choose it to check or to time an exported file on the same draws as all others.
     Its work is all in ``detect``: the graph has no part that is kept for a channel.
+    No channel, or no vector, gives an empty answer without the graph.
     Errors: InvalidInputError for a file that is not a detector's, and for other sizes than its.
     """
 
     name = "onnx"
 
     def __init__(self, path: str | Path, num_threads: int = 1) -> None:
-        opened = session(path, num_threads)
-        metadata = opened.get_modelmeta().custom_metadata_map
+        data = read_model(path)
+        opened = session(path, check_positive_int("num_threads", num_threads), data)
+        try:
+            metadata = opened.get_modelmeta().custom_metadata_map
+        except UnicodeDecodeError:
+            raise InvalidInputError(f"{path}: its metadata are not UTF-8") from None
         if metadata.get("kind") != "detector":
             raise InvalidInputError(f"{path}: was not exported from a detector")
-        super().__init__(metadata["constellation"])
+        try:
+            super().__init__(_said(metadata, "constellation"))
+            self._cost = _read_cost(_said(metadata, "real_multiplications"))
+            self._size = tuple(_read_size(metadata, name) for name in ("num_rx_ant", "num_tx_ant"))
+            self._check_interface(opened)
+        except InvalidInputError as error:
+            raise InvalidInputError(f"{path}: its metadata: {error}") from None
         self._session = opened
-        self._cost = Cost(**json.loads(metadata["real_multiplications"]))
-        self._size = int(metadata["num_rx_ant"]), int(metadata["num_tx_ant"])
+        self._sha256 = hashlib.sha256(data).hexdigest()
+
+    def result_key(self) -> str:
+        """SHA-256 of the file: what results of it are keyed by."""
+        return self._sha256
+
+    def _check_interface(self, opened: Any) -> None:
+        """Raise InvalidInputError unless the graph takes and gives what ``export`` writes."""
+        for what, wanted, found in (
+            ("inputs", _INPUTS, opened.get_inputs()),
+            ("outputs", _OUTPUTS, opened.get_outputs()),
+        ):
+            has = {item.name: item.type for item in found}
+            if has != wanted:
+                raise invalid(what, str(has), str(wanted))
 
     def _check_size(self, num_rx_ant: int, num_tx_ant: int) -> None:
         if (num_rx_ant, num_tx_ant) != self._size:
@@ -68,19 +122,34 @@ class OnnxDetector(Detector):
         return Kept(h.reshape(-1, *h.shape[-2:]), noise_var.reshape(-1), h.shape[:-2])
 
     def _detect(self, prepared: Kept, y: Tensor) -> AxisLogitDetection:
+        c = self.constellation
+        shape = (len(prepared.h), y.shape[-2], prepared.h.shape[-1])
+        if 0 in shape:
+            # A graph is not made for no channel or no vector at all.
+            llr = torch.zeros((*shape, c.bits_per_symbol))
+            indices = torch.zeros(shape, dtype=torch.int64)
+        else:
+            llr, indices = self._run(prepared, y)
+        wanted = ((*shape, c.bits_per_symbol), shape)
+        if (tuple(llr.shape), tuple(indices.shape)) != wanted:
+            found = f"<shapes {tuple(llr.shape)}, {tuple(indices.shape)}>"
+            raise invalid("outputs of the ONNX file", found, f"shapes {wanted[0]}, {wanted[1]}")
+        llr = llr.reshape(*prepared.blocks, *llr.shape[1:])
+        indices = indices.reshape(*prepared.blocks, *indices.shape[1:])
+        logits = c.logits_to_axis_logits(c.llr_to_logits(llr))
+        return AxisLogitDetection(c, logits, indices, llr=llr)
+
+    def _run(self, prepared: Kept, y: Tensor) -> tuple[Tensor, Tensor]:
         inputs = {
             "y": _parts(y.reshape(-1, *y.shape[-2:])),
             "h": _parts(prepared.h),
-            "noise_var": prepared.noise_var.to(torch.float32).numpy(),
+            "noise_var": prepared.noise_var.to("cpu", torch.float32).numpy(),
         }
-        llr, indices = (
-            torch.from_numpy(out) for out in self._session.run(["llr", "indices"], inputs)
-        )
-        llr = llr.reshape(*prepared.blocks, *llr.shape[1:])
-        indices = indices.reshape(*prepared.blocks, *indices.shape[1:])
-        c = self.constellation
-        logits = c.logits_to_axis_logits(c.llr_to_logits(llr))
-        return AxisLogitDetection(c, logits, indices, llr=llr)
+        try:
+            llr, indices = self._session.run(["llr", "indices"], inputs)
+        except Exception as error:  # the runtime's own kinds share no base but this
+            raise InvalidInputError(f"ONNX file: does not run: {first_line(error)}") from None
+        return torch.from_numpy(llr), torch.from_numpy(indices)
 
     def cost(self, num_rx_ant: int, num_tx_ant: int) -> Cost:
         """That of the detector which was exported."""
@@ -88,6 +157,32 @@ class OnnxDetector(Detector):
         return self._cost
 
 
+def _said(metadata: Mapping[str, str], name: str) -> str:
+    if name not in metadata:
+        raise InvalidInputError(f"{name}: missing, a value is required")
+    return metadata[name]
+
+
+def _read_size(metadata: Mapping[str, str], name: str) -> int:
+    text = _said(metadata, name)
+    if not (text.isascii() and text.isdecimal() and 0 < len(text) < 6 and int(text) > 0):
+        raise invalid(name, text, "a number of antennas")
+    return int(text)
+
+
+def _read_cost(text: str) -> Cost:
+    try:
+        content = json.loads(text)
+    except (ValueError, RecursionError):
+        content = None
+    names = Cost._fields
+    numbers = content if isinstance(content, dict) and set(content) == set(names) else {}
+    counts = [type(number) is int for name, number in numbers.items() if number is not None]
+    if not numbers or numbers["per_channel"] is None or not all(counts):
+        raise invalid("real_multiplications", text, "a table of per_channel and per_vector")
+    return Cost(**numbers)
+
+
 def _parts(x: Tensor) -> np.ndarray:
-    x = x.detach().to(torch.complex64).resolve_conj().contiguous()
+    x = x.detach().to("cpu", torch.complex64).resolve_conj().contiguous()
     return torch.view_as_real(x).numpy()

@@ -29,6 +29,8 @@ class Quantizer(nn.Module, ABC):
     """
 
     name: ClassVar[str]
+    # Part of what stored results are keyed by: raise it when a change alters the codes.
+    revision: ClassVar[int] = 1
 
     def __init__(self, constellation: Constellation | str) -> None:
         super().__init__()

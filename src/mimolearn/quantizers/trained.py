@@ -7,7 +7,7 @@ from pathlib import Path
 from mimolearn.constellation import Constellation, as_constellation
 from mimolearn.errors import InvalidInputError, invalid
 from mimolearn.quantizers import Quantizer, make_quantizer
-from mimolearn.weights import load_into, read_weights
+from mimolearn.weights import bounded_by, load_into, read_weights
 
 
 def load_quantizer(name: str | Path, constellation: Constellation | str | None = None) -> Quantizer:
@@ -21,7 +21,8 @@ def load_quantizer(name: str | Path, constellation: Constellation | str | None =
     if card.kind != "quantizer":
         raise InvalidInputError(f"{name}: these are the weights of a {card.kind}, not a quantizer")
     try:
-        quantizer = make_quantizer(card.network, card.constellation, **card.options)
+        with bounded_by(weights):
+            quantizer = make_quantizer(card.network, card.constellation, **card.options)
     except InvalidInputError as error:
         raise InvalidInputError(f"{name}: its card: {error}") from None
     if constellation is not None and as_constellation(constellation) != quantizer.constellation:

@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-import hashlib
-import inspect
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from mimolearn.beamformers import (
-    Beamformer,
-    beamformer_class,
-    beamformer_names,
-    make_beamformer,
-)
+from mimolearn.beamformers import Beamformer, beamformer_names, make_beamformer
 from mimolearn.beamformers.trained import load_beamformer
 from mimolearn.beamscenario import BeamScenario
 from mimolearn.detectors.text import parse_option
 from mimolearn.errors import InvalidInputError, check_one_of, invalid
 from mimolearn.simulation.contender import default_label, plain_options
+from mimolearn.simulation.identity import beamformer_tree, difference, key_of, weights_tree
 from mimolearn.torchstate import clean_torch
-from mimolearn.weights import read_card, shipped_beams
+from mimolearn.weights import shipped_beams
 
-BEAM_CONTENDER_SCHEMA = 1
+BEAM_CONTENDER_SCHEMA = 2
 
 
 @dataclass(frozen=True)
@@ -31,8 +25,8 @@ class BeamContender:
     """A beamformer as a comparison names it: plain values.
 
     name: a method's, or that of trained weights (shipped, or a .safetensors file), which take no
-    options. label: what people read, unique in a comparison and not part of the key. weights:
-    SHA-256 of the weights file, found by name unless given.
+    options. label: what people read, unique in a comparison and not part of the key. identity: what
+    the key is made of; found when left out, and compared when the beamformer is built.
 
     >>> BeamContender.parse("mser-gd:num_iter=500").label
     'mser-gd(num_iter=500)'
@@ -41,7 +35,7 @@ class BeamContender:
     name: str
     options: Mapping[str, Any] = field(default_factory=dict)
     label: str = ""
-    weights: str = ""
+    identity: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         options = plain_options(self.options)
@@ -50,15 +44,9 @@ class BeamContender:
             raise invalid("label", self.label, "text of at most 80 characters")
         if not self.label:
             object.__setattr__(self, "label", default_label(self.name, options))
-        if self.name in beamformer_names():
-            make_beamformer(self.name, **options)
-            return
-        if not self.name.endswith(".safetensors"):
-            check_one_of("beamformer", self.name, (*beamformer_names(), *shipped_beams()))
-        if options:
-            raise invalid(f"options of {self.name}", options, "none: trained weights have theirs")
-        if not self.weights:
-            object.__setattr__(self, "weights", read_card(self.name).sha256)
+        if not self.identity:
+            self._check_exists()
+            object.__setattr__(self, "identity", self._identify())
 
     @classmethod
     def parse(cls, value: str | Mapping[str, Any] | BeamContender) -> BeamContender:
@@ -74,40 +62,21 @@ class BeamContender:
             return cls(options.pop("name"), options, label=options.pop("label", ""))
         raise invalid("contender", value, "text such as 'mser-gd:num_iter=500', or a table")
 
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values, of which ``BeamContender(**values)`` is equal."""
-        return {
-            "name": self.name,
-            "options": dict(self.options),
-            "label": self.label,
-            "weights": self.weights,
-        }
-
     def key(self) -> str:
-        """16 hex digits of SHA-256 over name, options with defaults filled in, and weights."""
-        network = read_card(self.name).network if self.weights else self.name
-        cls = beamformer_class(network)
-        content = {
-            "schema": BEAM_CONTENDER_SCHEMA,
-            "kind": "beamformer",
-            "name": "weights" if self.weights else self.name,
-            "options": {} if self.weights else {**_defaults(cls), **self.options},
-            "weights": self.weights,
-            "revision": cls.revision,
-        }
-        text = json.dumps(content, sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
+        """16 hex digits of SHA-256 over the identity."""
+        return key_of("beamformer", BEAM_CONTENDER_SCHEMA, self.identity)
 
     @clean_torch()
     def build(self, scenario: BeamScenario) -> Beamformer:
         """The beamformer itself, for the scenario's array and constellation."""
-        if self.weights and read_card(self.name).sha256 != self.weights:
+        place = difference(self._identify(), self.identity)
+        if place:
             raise InvalidInputError(
-                f"contender {self.label!r}: the weights {self.name} are no longer those that the "
-                "results are of"
+                f"contender {self.label!r}: {self.name} is no longer what the results are of: "
+                f"{place} is another"
             )
         try:
-            if self.weights:
+            if not self._is_method():
                 return load_beamformer(self.name, scenario.array, scenario.constellation)
             made = make_beamformer(
                 self.name, scenario.array, scenario.constellation, **self.options
@@ -115,6 +84,41 @@ class BeamContender:
         except InvalidInputError as error:
             raise InvalidInputError(f"contender {self.label!r}: {error}") from None
         return made.eval().requires_grad_(False)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values that ``from_dict`` reads back."""
+        return {
+            "name": self.name,
+            "options": dict(self.options),
+            "label": self.label,
+            "identity": dict(self.identity),
+        }
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> BeamContender:
+        """Inverse of ``to_dict``."""
+        return cls(content["name"], content["options"], content["label"], content["identity"])
+
+    def _is_method(self) -> bool:
+        return self.name in beamformer_names()
+
+    def _check_exists(self) -> None:
+        if self._is_method():
+            make_beamformer(self.name, **self.options)
+            return
+        if not self.name.endswith(".safetensors"):
+            check_one_of("beamformer", self.name, (*beamformer_names(), *shipped_beams()))
+        if self.options:
+            expected = "none: trained weights have theirs"
+            raise invalid(f"options of {self.name}", dict(self.options), expected)
+
+    def _identify(self) -> dict[str, Any]:
+        if self._is_method():
+            tree = beamformer_tree(self.name, self.options)
+        else:
+            tree = weights_tree(self.name)
+        # As it comes back from workers.
+        return json.loads(json.dumps(tree))
 
 
 def unique_beam_contenders(values: object) -> tuple[BeamContender, ...]:
@@ -129,9 +133,3 @@ def unique_beam_contenders(values: object) -> tuple[BeamContender, ...]:
                 raise invalid("contenders", contender.label, "each contender once")
             seen.add(attribute(contender))
     return found
-
-
-def _defaults(cls: type[Beamformer]) -> dict[str, Any]:
-    # Defaults are part of the key: a later version that changes one must not reuse old results.
-    parameters = inspect.signature(cls.__init__).parameters
-    return {option: parameters[option].default for option in cls.option_names()}

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import zlib
-
 import numpy as np
 
-from mimolearn.simulation.results_file import OldContent, PointKey, ResultsFile
+from mimolearn.simulation.results_file import PointKey, ResultsFile
 
 
 class BeamStore(ResultsFile):
     """Error rates per channel by scenario, contender, SNR and chunk; see ResultsFile."""
 
     application_id = 0x6D62656D  # "mbem"
-    old_schemas = (1, 2)
     file_words = "file of beamforming results"
     payload_words = "rates"
 
@@ -28,15 +25,3 @@ class BeamStore(ResultsFile):
         with self._errors(), self._transaction("DEFERRED"):
             payloads = self._payloads(PointKey(scenario, contender, snr))
         return {chunk: np.frombuffer(payload, "<f8") for chunk, payload in payloads.items()}
-
-    def _read_old(self, schema: int) -> OldContent:
-        """One table, with a CRC of the numbers; schema 2 also covers what they are of."""
-        chunks = []
-        for *place, data, checksum in self._db.execute("SELECT * FROM chunks").fetchall():
-            known = b"" if schema == 1 else repr(tuple(place)).encode()
-            sound = list(map(type, place)) == [str, str, str, int] and isinstance(data, bytes)
-            sound = sound and not len(data) % 8
-            if not sound or zlib.crc32(data, zlib.crc32(known)) != checksum:
-                raise self._damaged("a row does not match its checksum")
-            chunks.append((PointKey(*place[:3]), place[3], data))
-        return OldContent([], chunks)

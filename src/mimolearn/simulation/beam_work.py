@@ -42,7 +42,7 @@ class BeamWorker:
     @classmethod
     def from_setup(cls, scenario: str, contenders: str) -> BeamWorker:
         """From the texts of ``start_workers``."""
-        parsed = tuple(BeamContender(**content) for content in json.loads(contenders))
+        parsed = tuple(BeamContender.from_dict(content) for content in json.loads(contenders))
         return cls(BeamScenario.model_validate_json(scenario), parsed)
 
     def run(self, task: BeamTask) -> np.ndarray:
@@ -74,8 +74,7 @@ def start_workers(
     """This process for one worker, processes for more."""
     if num_workers == 1:
         return BeamWorker(scenario, contenders)
-    plain = [contender.to_dict() for contender in contenders]
-    setup = scenario.model_dump_json(), json.dumps(plain)
+    setup = scenario.model_dump_json(), json.dumps([c.to_dict() for c in contenders])
     return WorkerProcesses(num_workers, BeamWorker.from_setup, setup)
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import inspect
 import json
 import math
 from collections.abc import Mapping
@@ -15,7 +13,6 @@ from mimolearn.constellation import Constellation, as_constellation
 from mimolearn.detectors import (
     Detector,
     UnfoldedDetector,
-    detector_class,
     detector_names,
     make_detector,
     peer_names,
@@ -24,11 +21,13 @@ from mimolearn.detectors.text import parse_option
 from mimolearn.detectors.trained import load_detector
 from mimolearn.errors import InvalidInputError, check_one_of, invalid
 from mimolearn.quantizers.trained import load_quantizer
+from mimolearn.simulation.fingerprint import fingerprint
+from mimolearn.simulation.identity import detector_tree, difference, key_of, weights_tree
 from mimolearn.simulation.quantized import QuantizedDetector
 from mimolearn.torchstate import clean_torch
-from mimolearn.weights import is_weights_name, read_card, shipped_weights
+from mimolearn.weights import is_weights_name, shipped_weights
 
-CONTENDER_SCHEMA = 1
+CONTENDER_SCHEMA = 2
 
 # A detector may serve some constellations only, so options are tried on these in turn.
 _TRIAL_CONSTELLATIONS = ("qpsk", "bpsk", "16-qam")
@@ -41,10 +40,9 @@ class Contender:
     name: a detector's name, that of trained weights (shipped, or a .safetensors file), or the class
     name of an object. options: plain JSON values for ``make_detector``; weights take none. label:
     what people read; "k-best(k=16)" unless given. It must be unique in a comparison and is not part
-    of the key. weights: SHA-256 of the weights file, its own or that of its inner detector, which
-    is; found by name unless given. quantizer: name of trained weights of a quantiser that the soft
-    bits go through, an option too in text and tables; quantizer_weights: their SHA-256, found by
-    name unless given.
+    of the key. quantizer: name of trained weights of a quantiser that the soft bits go through, an
+    option too in text and tables. identity: what the key is made of, see ``simulation.identity``;
+    found when left out, and compared when the detector is built.
     Raises InvalidInputError at once for an unknown name, an unknown option or a bad value.
 
     >>> Contender("lmmse", {"demapping": "max-log"}).label
@@ -56,10 +54,8 @@ class Contender:
     name: str
     options: Mapping[str, Any] = field(default_factory=dict)
     label: str = ""
-    object_key: str | None = None
-    weights: str | None = None
     quantizer: str = ""
-    quantizer_weights: str | None = None
+    identity: Mapping[str, Any] = field(default_factory=dict, repr=False)
     detector: Detector | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
@@ -70,18 +66,9 @@ class Contender:
             raise invalid("label", self.label, "text of at most 80 characters")
         if not self.label:
             object.__setattr__(self, "label", default_label(self.name, options, self.quantizer))
-        if self.object_key is None and self.weights is None:
-            if is_weights_name(self.name):
-                object.__setattr__(self, "weights", _weights_digest(self.name, options))
-            else:
-                known = (*detector_names(), *shipped_weights(), *peer_names())
-                check_one_of("detector", self.name, known)
-                _check_buildable(self.name, options)
-                if self._inner_weights():
-                    object.__setattr__(self, "weights", read_card(self._inner_weights()).sha256)
-        if self.quantizer and self.quantizer_weights is None:
-            load_quantizer(self.quantizer)
-            object.__setattr__(self, "quantizer_weights", read_card(self.quantizer).sha256)
+        if not self.identity:
+            self._check_exists()
+            object.__setattr__(self, "identity", self._identify())
 
     @classmethod
     def parse(cls, value: str | Mapping[str, Any] | Contender | Detector) -> Contender:
@@ -109,51 +96,49 @@ class Contender:
     def from_detector(cls, label: str, detector: Detector) -> Contender:
         """A detector object of your own. It runs in this process only, never in workers.
 
-        It is recognised in a results file by its class, its parameters and buffers, and its label.
+        A results file knows it by its class, the code of a class of yours, and all attributes; see
+        ``fingerprint``. A method ``result_key()`` that returns text stands for all of that, and
+        ``not_in_key`` names attributes that decide nothing. A detector that is changed afterwards
+        is refused when it is simulated.
         """
         if not isinstance(detector, Detector):
             raise invalid("detector", f"<{type(detector).__name__}>", "a mimolearn Detector")
-        content = [f"{type(detector).__module__}.{type(detector).__qualname__}", label]
-        digest = hashlib.sha256(json.dumps(content).encode())
-        for name, tensor in detector.state_dict().items():
-            array = tensor.detach().cpu().contiguous().numpy()
-            digest.update(f"{name} {array.dtype} {array.shape}".encode())
-            digest.update(array.tobytes())
-        key = digest.hexdigest()[:16]
-        return cls(type(detector).__name__, {}, label, object_key=key, detector=detector)
+        return cls(type(detector).__name__, {}, label, detector=detector)
 
     @property
     def is_object(self) -> bool:
         """True for a detector object, which cannot be rebuilt from its name."""
-        return self.object_key is not None
+        return "object" in self.identity.get("detector", {})
+
+    @property
+    def weights(self) -> str:
+        """SHA-256 of the trained weights that it is made of, or nothing."""
+        return self.identity.get("detector", {}).get("weights", "")
 
     def key(self) -> str:
-        """16 hex digits of SHA-256 over kind, name and options with the defaults filled in."""
-        if self.object_key is not None:
-            return self.object_key
-        if self.weights is not None and self._inner_weights():
-            # Here too the file is told by its content alone.
-            name, options = self.name, {**_default_options(self.name), **self.options}
-            options["inner"], algorithm = "weights", self.name
-        elif self.weights is not None:
-            # The file may lie anywhere: what is in it says which contender it is.
-            name, options = "weights", {}
-            algorithm = read_card(self.name).network
-        else:
-            name, options = self.name, {**_default_options(self.name), **self.options}
-            algorithm = self.name
-        content = {
-            "schema": CONTENDER_SCHEMA,
-            "kind": "detector",
-            "name": name,
-            "options": options,
-            "weights": self.weights,
-            "revision": detector_class(algorithm).revision,
-        }
-        if self.quantizer:
-            content["quantizer"] = self.quantizer_weights
-        text = json.dumps(content, sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
+        """16 hex digits of SHA-256 over the identity."""
+        return key_of("detector", CONTENDER_SCHEMA, self.identity)
+
+    def check_unchanged(self) -> None:
+        """Raise InvalidInputError, one line, where results by this key would not be its own.
+
+        That is where weights were replaced, or a detector object changed, since it was made.
+        """
+        if self.is_object and self.detector is None:
+            return
+        place = difference(self._identify(), self.identity)
+        if not place:
+            return
+        if self.is_object:
+            raise InvalidInputError(
+                f"contender {self.label!r}: its detector was changed since the contender was made; "
+                "make a new one, or name attributes that decide nothing in its not_in_key"
+            )
+        named = default_label(self.name, self.options, self.quantizer)
+        raise InvalidInputError(
+            f"contender {self.label!r}: {named} are no longer those that the results are of: "
+            f"{place} is another"
+        )
 
     @clean_torch()
     def build(
@@ -163,7 +148,9 @@ class Contender:
 
         shared: detectors by key, so that those that differ in the quantiser alone have one.
         """
-        plain = replace(self, quantizer="", quantizer_weights=None)
+        if not self.is_object:
+            self.check_unchanged()
+        plain = replace(self, quantizer="", identity={"detector": self.identity["detector"]})
         shared = {} if shared is None else shared
         key = plain.key()
         if key not in shared:
@@ -171,11 +158,6 @@ class Contender:
         detector = shared[key]
         if not self.quantizer:
             return detector
-        if read_card(self.quantizer).sha256 != self.quantizer_weights:
-            raise InvalidInputError(
-                f"contender {self.label!r}: the weights {self.quantizer} are no longer those that "
-                "the results are of"
-            )
         try:
             return QuantizedDetector(detector, load_quantizer(self.quantizer))
         except InvalidInputError as error:
@@ -189,24 +171,36 @@ class Contender:
                 f"contender {self.label!r}: is a detector object of another session; "
                 "pass the object again to simulate it"
             )
-        if self.weights is not None:
-            weights = self._inner_weights() or self.name
-            if read_card(weights).sha256 != self.weights:
-                raise InvalidInputError(
-                    f"contender {self.label!r}: the weights {weights} are no longer those that "
-                    "the results are of"
-                )
-            if weights == self.name:
-                return self._fitting(load_detector(self.name), constellation)
         try:
+            if is_weights_name(self.name):
+                return self._fitting(load_detector(self.name), constellation)
             return make_detector(self.name, constellation, **self.options)
         except InvalidInputError as error:
             raise InvalidInputError(f"contender {self.label!r}: {error}") from None
 
-    def _inner_weights(self) -> str:
-        """Trained weights that an inner detector is made of, or nothing."""
-        inner = self.options.get("inner", "")
-        return inner if isinstance(inner, str) and is_weights_name(inner) else ""
+    def _check_exists(self) -> None:
+        if self.detector is None and is_weights_name(self.name):
+            if self.options:
+                expected = "none: trained weights have theirs"
+                raise invalid(f"options of {self.name}", dict(self.options), expected)
+            load_detector(self.name)
+        elif self.detector is None:
+            known = (*detector_names(), *shipped_weights(), *peer_names())
+            check_one_of("detector", self.name, known)
+            _check_buildable(self.name, self.options)
+        if self.quantizer:
+            load_quantizer(self.quantizer)
+
+    def _identify(self) -> dict[str, Any]:
+        if self.detector is None:
+            tree = {"detector": detector_tree(self.name, self.options)}
+        else:
+            digest = fingerprint(self.detector, f"contender {self.label!r}")
+            tree = {"detector": {"object": self.name, "sha256": digest}}
+        if self.quantizer:
+            tree["quantizer"] = weights_tree(self.quantizer)
+        # As it comes back from a file.
+        return json.loads(json.dumps(tree))
 
     def _fitting(self, detector: Detector, constellation: Constellation | str) -> Detector:
         wanted = as_constellation(constellation)
@@ -223,23 +217,25 @@ class Contender:
             "name": self.name,
             "options": dict(self.options),
             "label": self.label,
-            "object_key": self.object_key,
-            "weights": self.weights,
             "quantizer": self.quantizer,
-            "quantizer_weights": self.quantizer_weights,
+            "identity": dict(self.identity),
         }
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> Contender:
-        """Inverse of ``to_dict``."""
+        """Inverse of ``to_dict``. The detector is not looked for until it is built."""
+        identity = content.get("identity")
+        if not isinstance(identity, Mapping) or not isinstance(identity.get("detector"), Mapping):
+            raise InvalidInputError(
+                f"contender {content.get('label')!r}: was stored by an earlier version, whose keys "
+                "stood for less; simulate again into a new results file"
+            )
         return cls(
             content["name"],
             content["options"],
             content["label"],
-            content.get("object_key"),
-            content.get("weights"),
             content.get("quantizer", ""),
-            content.get("quantizer_weights"),
+            identity,
         )
 
 
@@ -250,23 +246,6 @@ def default_label(name: str, options: Mapping[str, Any], quantizer: str = "") ->
         name = Path(name).stem
     words = [f"{k}={str(v).lower() if isinstance(v, bool) else v}" for k, v in options.items()]
     return f"{name}({', '.join(words)})"[:80] if words else name
-
-
-def _weights_digest(name: str, options: Mapping[str, Any]) -> str:
-    if options:
-        raise invalid(f"options of {name}", dict(options), "none: trained weights have theirs")
-    load_detector(name)
-    return read_card(name).sha256
-
-
-def _default_options(name: str) -> dict[str, Any]:
-    # Defaults are part of the key: a later version that changes one must not reuse old results.
-    parameters = inspect.signature(detector_class(name).__init__).parameters
-    return {
-        option: parameters[option].default
-        for option in detector_class(name).option_names()
-        if option in parameters and isinstance(parameters[option].default, str | int | float)
-    }
 
 
 def _check_buildable(name: str, options: Mapping[str, Any]) -> None:

@@ -167,6 +167,8 @@ def _simulate(
     measure: bool,
 ) -> Comparison:
     where.check()
+    for contender in plan.contenders:
+        contender.check_unchanged()
     check_draws(scenario, [(c.label, c.build(scenario.constellation)) for c in plan.contenders])
     check_metric(plan.metric, scenario)
     with closing(Store(path)) as store:

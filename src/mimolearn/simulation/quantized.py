@@ -37,8 +37,14 @@ class QuantizedDetector(Detector):
         if quantizer.constellation != detector.constellation:
             expected = f"the detector's, {detector.constellation}"
             raise invalid("constellation of the quantizer", quantizer.constellation, expected)
+        if not detector.soft:
+            raise invalid("detector", f"<{detector.name}>", "one with soft bits for the quantizer")
         self.detector = detector
+        self.rotation_invariant = detector.rotation_invariant
         self.quantizer = quantizer
+
+    def _check_size(self, num_rx_ant: int, num_tx_ant: int) -> None:
+        self.detector._check_size(num_rx_ant, num_tx_ant)
 
     def _prepare(self, h: Tensor, noise_var: Tensor) -> Any:
         return self.detector.prepare(h, noise_var)

@@ -25,8 +25,8 @@ from typing import Any, ClassVar, NamedTuple, Self
 from mimolearn.errors import ResultsFileError, invalid
 from mimolearn.simulation.sqlite_errors import check_sound, damaged, sqlite_errors
 
-# Of the tables below, the same for all kinds of files. A flipped bit makes none of the old ones of
-# it, which are 1 and 2.
+# Of the tables below, the same for all kinds of files. A flipped bit makes it none of 1 and 2,
+# which earlier versions wrote: their keys stood for less, so their results are not taken up.
 SCHEMA = 4
 _BUSY_TIMEOUT_MS = 60_000
 _TABLES = {
@@ -39,7 +39,6 @@ _TABLES = {
     "tallies": "name TEXT PRIMARY KEY, num_rows INTEGER NOT NULL, digest BLOB NOT NULL, "
     "checksum BLOB NOT NULL",
 }
-_OLD_TABLES = ("meta", "scenarios", "contenders", "runs", "chunks", "blocks")
 _STATEMENTS = {
     name: f"CREATE TABLE {name} ({columns}) WITHOUT ROWID" for name, columns in _TABLES.items()
 }
@@ -61,27 +60,18 @@ class PointKey(NamedTuple):
         return "/".join(self)
 
 
-class OldContent(NamedTuple):
-    """What a file of an older schema holds: (kind, name, content), (point, chunk, payload)."""
-
-    records: list[tuple[str, str, str]]
-    chunks: list[tuple[PointKey, int, bytes]]
-
-
 class ResultsFile:
     """The base of stores: a file, or memory when path is None. Use it in a ``with`` statement.
 
     Several processes may write to one file: results are determined by their keys, so whoever comes
     second writes nothing, and a chunk that differs is an error. Every change is a transaction: a
     killed process loses only what it had not finished. The folder of a file that is written to is
-    made when it is not there. A file of an older schema is brought up to date when it is opened
-    for writing; for reading alone it is converted in memory.
+    made when it is not there.
     Raises ResultsFileError, one line naming the file, for a file of another schema, a damaged one,
     one that cannot be written, and a full disk; InvalidInputError for what names no file.
     """
 
     application_id: ClassVar[int]
-    old_schemas: ClassVar[tuple[int, ...]]
     # What messages call the file, and what a payload holds.
     file_words: ClassVar[str]
     payload_words: ClassVar[str]
@@ -172,10 +162,6 @@ class ResultsFile:
         """Whether two payloads say the same."""
         return stored == payload
 
-    def _read_old(self, schema: int) -> OldContent:
-        """Everything that a file of an older schema holds, each row verified."""
-        raise NotImplementedError
-
     @contextmanager
     def _transaction(self, kind: str = "IMMEDIATE") -> Iterator[None]:
         """All that is done inside, or nothing; "DEFERRED": reads of one state of the file."""
@@ -262,15 +248,13 @@ class ResultsFile:
         application, version = self._version()
         if application != self.application_id:
             raise ResultsFileError(f"{self._name}: not a {self.file_words} of mimolearn")
-        if version not in (SCHEMA, *self.old_schemas):
+        if version != SCHEMA:
             raise ResultsFileError(
                 f"{self._name}: {self.file_words} of schema {version}, this version of mimolearn "
-                f"reads schema {SCHEMA}; give another file name to start a new one"
+                f"reads schema {SCHEMA}; give another file name and simulate again"
             )
         if self.path is not None:
             check_sound(self._name, self._db.execute("PRAGMA quick_check(1)").fetchone()[0])
-        if version != SCHEMA:
-            self._convert(read_only)
         self._check_schema()
         if self.path is not None and not read_only:
             self._use_write_ahead_log()
@@ -293,36 +277,6 @@ class ResultsFile:
         self._db.execute("INSERT INTO meta VALUES ('schema', ?)", (str(SCHEMA),))
         self._db.execute(f"PRAGMA application_id = {self.application_id}")
         self._db.execute(f"PRAGMA user_version = {SCHEMA}")
-
-    def _convert(self, read_only: bool) -> None:
-        """Bring a file of an older schema up to date, in memory where it is only read."""
-        if read_only:
-            with self._transaction("DEFERRED"):
-                content = self._old_content()
-            if content is not None:
-                self._db.close()
-                self._db = sqlite3.connect(":memory:", isolation_level=None)
-                with self._transaction():
-                    self._fill(content)
-            return
-        with self._transaction():
-            content = self._old_content()
-            if content is not None:
-                for name in _OLD_TABLES:
-                    self._db.execute(f"DROP TABLE IF EXISTS {name}")
-                self._fill(content)
-
-    def _old_content(self) -> OldContent | None:
-        """None where another process has converted the file meanwhile."""
-        version = self._version()[1]
-        return None if version == SCHEMA else self._read_old(version)
-
-    def _fill(self, content: OldContent) -> None:
-        self._make_tables()
-        for kind, name, text in content.records:
-            self._put_record(kind, name, text)
-        for point, chunk, payload in content.chunks:
-            self._put_chunk(point, chunk, payload)
 
     def _check_schema(self) -> None:
         query = "SELECT name, sql FROM sqlite_master WHERE type = 'table'"

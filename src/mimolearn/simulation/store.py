@@ -10,9 +10,8 @@ from mimolearn.errors import ResultsFileError
 from mimolearn.scenario import Scenario
 from mimolearn.simulation.chunk import ChunkResult, chunk_channels
 from mimolearn.simulation.contender import Contender
-from mimolearn.simulation.old_store import read_schema_1
 from mimolearn.simulation.payload import pack_result, same_result, unpack_result
-from mimolearn.simulation.results_file import SCHEMA, OldContent, PointKey, ResultsFile
+from mimolearn.simulation.results_file import SCHEMA, PointKey, ResultsFile
 
 STORE_SCHEMA = SCHEMA
 
@@ -29,7 +28,6 @@ class Store(ResultsFile):
     """Counts by scenario, contender, SNR and chunk; see ResultsFile for what is common."""
 
     application_id = 0x6D696D6F  # "mimo"
-    old_schemas = (1,)
     file_words = "results file"
     payload_words = "counts"
 
@@ -139,7 +137,3 @@ class Store(ResultsFile):
         if stored == payload:
             return True
         return same_result(self._unpacked(stored), self._unpacked(payload))
-
-    def _read_old(self, schema: int) -> OldContent:
-        del schema  # there is but one
-        return read_schema_1(self._db, self._verified, self._damaged)
