@@ -23,6 +23,7 @@ ROOMS = [
     "shipped",
     "threads",
     "raycluster",
+    "constants",
     "weights",
     "constellation",
     "snr",

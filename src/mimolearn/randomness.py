@@ -90,7 +90,7 @@ def normal(
     """N(0, var) entries of a real dtype."""
     if isinstance(generator, Generator):
         return _torch_normal(shape, generator, dtype, var)
-    out = torch.empty(shape)
+    out = torch.empty(shape, dtype=torch.float32)
     generator.fill_normal(out, math.sqrt(var))
     return out.to(dtype)
 

@@ -181,7 +181,8 @@ class LearnedBeamformer(Beamformer):
 
 def _check_noise_var(noise_var: Tensor | float, h: Tensor) -> Tensor:
     real = h.dtype.to_real()
-    noise_var = torch.as_tensor(noise_var, device=h.device)
+    if not isinstance(noise_var, Tensor):
+        noise_var = torch.as_tensor(noise_var, dtype=real, device=h.device)
     if noise_var.is_complex():
         raise invalid("noise_var", f"<dtype {noise_var.dtype}>", "a real dtype")
     if noise_var.ndim and noise_var.shape != h.shape[:-3]:

@@ -147,7 +147,7 @@ def _series(
     u = m * (math.pi / reach)
     weight = 2 / (math.pi * m)
     # Index (side, level): a threshold below (+1) or above (-1), and the other axis' own level.
-    sign = torch.tensor([1.0, -1.0])[:, None]
+    sign = torch.tensor([1.0, -1.0], dtype=torch.float32)[:, None]
     margin = own.real[:, None, None] * (points.min_distance() / 2)
     x = (margin - sign * own.imag[:, None, None] * levels).flatten(1)
     y = (margin + sign * own.imag[:, None, None] * levels).flatten(1)
@@ -160,7 +160,7 @@ def _series(
     in_phase = torch.cos(axis_x) @ (opposite - same) @ torch.cos(axis_y).mT
     in_quadrature = torch.sin(axis_x) @ (opposite + same) @ torch.sin(axis_y).mT
     halves = (px[:, :, None] + py[:, None, :]) / 2 - 0.25
-    orientation = torch.tensor([1.0, -1.0]).repeat_interleave(count)
+    orientation = torch.tensor([1.0, -1.0], dtype=torch.float32).repeat_interleave(count)
     turned = orientation[:, None] * orientation
     # For sides of unlike sign both characteristic functions change places.
     both = halves + (turned * in_phase + in_quadrature) / 2

@@ -248,7 +248,7 @@ def truncated_newton(
     move = preconditioned(residual)
     fall = _inner(residual, move)
     active = fall > _NOTHING
-    found = Truncated(torch.zeros_like(gradient), torch.zeros(()), [])
+    found = Truncated(torch.zeros_like(gradient), torch.zeros((), dtype=torch.float32), [])
     for iteration in range(num_iter):
         bent, gains = product(move)
         curve = _inner(move, bent)

@@ -59,9 +59,9 @@ def _from_counter(
     num: int, nr: int, nt: int, real: bool, variance: float, generator: CounterGenerator
 ) -> Tensor:
     degrees = torch.arange(nr, nr - nt, -1, dtype=torch.float32) / (2 if real else 1)
-    energy = torch.empty(num, nt)
+    energy = torch.empty(num, nt, dtype=torch.float32)
     generator.fill_gamma(energy, degrees)
-    above = torch.empty(num, nt * (nt - 1) // 2, 1 if real else 2)
+    above = torch.empty(num, nt * (nt - 1) // 2, 1 if real else 2, dtype=torch.float32)
     # A complex entry of variance 1 has parts of variance 1/2, a real one Gamma(., 2) beside it.
     generator.fill_normal(above, math.sqrt(0.5))
     return assemble_triangle(energy, above, real, math.sqrt(variance * (2 if real else 1)))
@@ -76,7 +76,8 @@ def _from_torch(
     energy = np.random.Generator(np.random.PCG64(seed)).standard_gamma(
         np.broadcast_to(degrees, (num, nt))
     )
-    diagonal = torch.as_tensor(np.sqrt(energy * (2 if real else 1)), device=generator.device)
+    lengths = np.sqrt(energy * (2 if real else 1))
+    diagonal = torch.as_tensor(lengths, dtype=torch.float64, device=generator.device)
     shape = (num, nt, nt)
     if real:
         full = torch.randn(

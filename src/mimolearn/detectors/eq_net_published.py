@@ -90,7 +90,9 @@ class EQNetPublishedEstimator(Detector):
         generator = torch.Generator().manual_seed(seed)
         shapes = _shapes(num_tx_ant, width, _FORMS[form], self.num_latents)
         self.weights = nn.ParameterList(glorot(*shape, generator=generator) for shape in shapes)
-        self.biases = nn.ParameterList(nn.Parameter(torch.zeros(shape[1])) for shape in shapes)
+        self.biases = nn.ParameterList(
+            nn.Parameter(torch.zeros(shape[1], dtype=torch.float32)) for shape in shapes
+        )
         inner = [4 * num_llr] * hidden
         self.decoder = Layers([self.num_latents, *inner, 1], seed + 1, branches=num_llr)
 

@@ -75,7 +75,7 @@ def padded(noise_var: Tensor, num: int) -> np.ndarray:
 
 def workspace(floats: int) -> np.ndarray:
     """Workspace, aligned by torch to cache lines."""
-    return torch.empty(floats, dtype=torch.float32).numpy()
+    return torch.empty(floats, dtype=torch.float32, device="cpu").numpy()
 
 
 def fill_lanes(h: Tensor, y: Tensor, noise_var: Tensor) -> tuple[Tensor, Tensor, Tensor]:

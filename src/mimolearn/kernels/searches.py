@@ -55,7 +55,9 @@ def k_best(
     k = min(k, levels ** (axes * tx))
     if k > kernels.MOST_SURVIVORS:
         return None
-    llr = torch.empty(*y.shape[:-1], tx, constellation.bits_per_symbol)
+    llr = torch.empty(
+        *y.shape[:-1], tx, constellation.bits_per_symbol, dtype=torch.float32, device="cpu"
+    )
     settings, bits = _settings(constellation, clip)
     space = kernels.workspace(tx, axes, k, levels)
     kernel, out = kernels.kernel(), flat(llr)
@@ -81,9 +83,9 @@ def sphere(
     from mimolearn.kernels import sphere_float32, sphere_lanes
 
     tx, axes = h.shape[-1], 1 if constellation.is_real else 2
-    indices = torch.empty(*y.shape[:-1], tx, dtype=torch.int64)
-    incomplete = torch.empty(y.shape[:-1], dtype=torch.bool)
-    spent = torch.empty(y.shape[:-1], dtype=torch.int64)
+    indices = torch.empty(*y.shape[:-1], tx, dtype=torch.int64, device="cpu")
+    incomplete = torch.empty(y.shape[:-1], dtype=torch.bool, device="cpu")
+    spent = torch.empty(y.shape[:-1], dtype=torch.int64, device="cpu")
     settings, _ = _settings(constellation)
     to_index = constellation.axis(torch.float64).to_index.numpy()
     if axes == 1 and constellation.num_levels == 2:
@@ -123,9 +125,11 @@ def soft_sphere(
     from mimolearn.kernels import soft_sphere_float32 as kernels
 
     tx, axes = h.shape[-1], 1 if constellation.is_real else 2
-    llr = torch.empty(*y.shape[:-1], tx, constellation.bits_per_symbol)
-    incomplete = torch.empty(y.shape[:-1], dtype=torch.bool)
-    spent = torch.empty(y.shape[:-1], dtype=torch.int64)
+    llr = torch.empty(
+        *y.shape[:-1], tx, constellation.bits_per_symbol, dtype=torch.float32, device="cpu"
+    )
+    incomplete = torch.empty(y.shape[:-1], dtype=torch.bool, device="cpu")
+    spent = torch.empty(y.shape[:-1], dtype=torch.int64, device="cpu")
     settings, bits = _settings(constellation, clip)
     kernel, space = kernels.kernel(), kernels.workspace(tx, axes)
     out = bits, flat(llr), flat(incomplete), flat(spent)
@@ -152,9 +156,11 @@ def ml(
 
     tx, axes = h.shape[-1], 1 if constellation.is_real else 2
     num_levels, num_points = constellation.num_levels, constellation.num_points
-    logits = torch.empty(*y.shape[:-1], tx, axes, num_levels)
-    llr = torch.empty(*y.shape[:-1], tx, constellation.bits_per_symbol)
-    decided = torch.empty(*y.shape[:-1], tx, dtype=torch.int64)
+    logits = torch.empty(*y.shape[:-1], tx, axes, num_levels, dtype=torch.float32, device="cpu")
+    llr = torch.empty(
+        *y.shape[:-1], tx, constellation.bits_per_symbol, dtype=torch.float32, device="cpu"
+    )
+    decided = torch.empty(*y.shape[:-1], tx, dtype=torch.int64, device="cpu")
     settings, bits = _settings(constellation)
     to_index = constellation.axis(torch.float64).to_index.numpy()
     in_lanes = ml_enumeration.lane_streams(tx, num_points)
@@ -193,7 +199,7 @@ def _on_triangles(
         front_end, size = kernels.front_end(), kernels.front_end_space(rx, tx)
     h, y, noise_var = fill_lanes(h, y, noise_var)
     num, vectors = math.prod(h.shape[:-2]), y.shape[-2]
-    ok = torch.empty(h.shape[:-2], dtype=torch.bool)
+    ok = torch.empty(h.shape[:-2], dtype=torch.bool, device="cpu")
     arrays, flat_ok = (flat(h), flat(y), padded(noise_var, num), settings), flat(ok)
     width = (tx + 15) // 16 * 16
     stride = axes * width * (tx + vectors) + width
