@@ -23,6 +23,7 @@ ROOMS = [
     "shipped",
     "threads",
     "raycluster",
+    "modes",
     "constants",
     "weights",
     "constellation",

@@ -2,33 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
-from torch.utils._python_dispatch import _disable_current_modes
+
+from mimolearn.modes import plain_mode
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
-
-
-@contextlib.contextmanager
-def _plain_mode() -> Iterator[None]:
-    """Eager mode on ordinary tensors, whatever the caller's mode is.
-
-    Left for the time: inference mode, autograd, autocast, a default device, and everything that
-    watches or replaces tensors (FakeTensorMode, the tracing of torch.export).
-    """
-    with (
-        torch.inference_mode(False),
-        torch.no_grad(),
-        torch.autocast("cpu", enabled=False),
-        torch._C.DisableTorchFunction(),
-        _disable_current_modes(),
-    ):
-        yield
+_CLEAR: list[Callable[[], None]] = []
 
 
 def made_once(maxsize: int) -> Callable[[_Function], _Function]:
@@ -42,7 +26,7 @@ def made_once(maxsize: int) -> Callable[[_Function], _Function]:
     def decorate(function: _Function) -> _Function:
         @functools.lru_cache(maxsize=maxsize)
         def kept(*args: Any) -> Any:
-            with _plain_mode():
+            with plain_mode():
                 return function(*args)
 
         @functools.wraps(function)
@@ -52,11 +36,17 @@ def made_once(maxsize: int) -> Callable[[_Function], _Function]:
         # As torch.compiler.assume_constant_result does, which costs the import of a compiler:
         # torch.compile takes the result as it is and does not look inside.
         vars(make)["_dynamo_marked_constant"] = True
-        vars(make)["cache_clear"] = kept.cache_clear
+        _CLEAR.append(kept.cache_clear)
         result: Any = make
         return result
 
     return decorate
+
+
+def forget() -> None:
+    """Drop everything that was made, as in a fresh process."""
+    for clear in _CLEAR:
+        clear()
 
 
 def copied(value: Any) -> Any:

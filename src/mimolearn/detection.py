@@ -14,6 +14,7 @@ from torch import Tensor
 from mimolearn.constellation import Constellation
 from mimolearn.errors import NotSoftError, all_finite, invalid
 from mimolearn.kernels import decisions, dispatch
+from mimolearn.modes import in_full_precision
 
 # tanh(L/2) of larger LLRs is no longer told from 1 in single precision.
 _MOST_CERTAIN = 1 - 1e-6
@@ -39,6 +40,8 @@ def llr_from_soft_bits(soft_bits: Tensor) -> Tensor:
 
 class Detection(ABC):
     """Detected symbols of a block, (*C, T, Nt).
+
+    What a method returns is the caller's to edit: no other answer changes with it.
 
     incomplete: (*C, T) bool, or None: True where a search ran into its node limit, so that the
     answer is not the one that the method promises. It is counted and shown, never dropped.
@@ -113,7 +116,8 @@ class GaussianDetection(Detection):
         return self.constellation.posterior(self.x_hat, self.error_var)[0]
 
     def finite(self) -> Tensor:
-        if all_finite(self.x_hat.detach()) and all_finite(self.error_var.detach()):
+        plain = not torch.compiler.is_compiling()
+        if plain and all_finite(self.x_hat.detach()) and all_finite(self.error_var.detach()):
             # Two sums in place of four passes.
             return torch.ones(self.x_hat.shape[:-1], dtype=torch.bool, device=self.x_hat.device)
         return torch.isfinite(self.x_hat).all(-1) & torch.isfinite(self.error_var).all(-1)
@@ -185,11 +189,12 @@ class LogitDetection(Detection):
         self.decided = decided
 
     def indices(self) -> Tensor:
-        return self.logits.argmax(-1) if self.decided is None else self.decided
+        return self.logits.argmax(-1) if self.decided is None else self.decided.clone()
 
     def llr(self) -> Tensor:
         return self.constellation.logits_to_llr(self.logits, self.demapping)
 
+    @in_full_precision
     def soft_symbols(self) -> Tensor:
         points = self.constellation.points_as(self.logits.dtype.to_complex(), self.logits.device)
         return torch.softmax(self.logits, -1).to(points.dtype) @ points
@@ -220,13 +225,14 @@ class AxisLogitDetection(Detection):
         self._llr = llr
 
     def indices(self) -> Tensor:
-        return self.decided
+        return self.decided.clone()
 
     def llr(self) -> Tensor:
         if self._llr is not None:
-            return self._llr
+            return self._llr.clone()
         return self.constellation.axis_logits_to_llr(self.logits, self.demapping)
 
+    @in_full_precision
     def soft_symbols(self) -> Tensor:
         axis = self.constellation.axis(self.logits.dtype, self.logits.device)
         values = torch.softmax(self.logits, -1) @ axis.levels
@@ -255,7 +261,7 @@ class LLRDetection(Detection):
         return self.constellation.bits_to_indices(self._llr > 0)
 
     def llr(self) -> Tensor:
-        return self._llr
+        return self._llr.clone()
 
     def soft_symbols(self) -> Tensor:
         logits = self.constellation.llr_to_logits(self._llr)

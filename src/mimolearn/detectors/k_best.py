@@ -22,6 +22,7 @@ from mimolearn.detectors.real_triangular import (
 )
 from mimolearn.errors import check_finite, check_positive_int, check_real
 from mimolearn.kernels import searches
+from mimolearn.linalg import flat_blocks
 
 
 @final
@@ -86,14 +87,14 @@ class KBest(Detector):
         z = rotate(prepared, y, self.constellation)
         bits = axis_labels(self.constellation)
         n = z.shape[-1]
-        llr = torch.empty(*z.shape, bits.shape[1], dtype=torch.float64)
+        llr = torch.empty(*z.shape, bits.shape[1], dtype=torch.float64, device="cpu")
         k_best(
-            prepared.columns.reshape(-1, n, n).numpy(),
-            z.reshape(-1, *z.shape[-2:]).numpy(),
+            flat_blocks(prepared.columns).numpy(),
+            flat_blocks(z).numpy(),
             bits.numpy(),
             min(self.k, self.constellation.num_levels**n),
             self.llr_clip,
-            llr.view(-1, *llr.shape[-3:]).numpy(),
+            flat_blocks(llr, 3).numpy(),
         )
         llr = axis_llr_to_llr(restore_order(prepared, llr, self.constellation))
         return LLRDetection(self.constellation, llr.to(y.device, y.real.dtype))

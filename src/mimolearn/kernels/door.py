@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from mimolearn.errors import check_finite
+from mimolearn.modes import is_ordinary, is_watched
 
 PATHS = {
     "torch": "gradients, double precision, other devices, tracing, very large matrices",
@@ -34,11 +35,13 @@ _WORTH_THREADS = 5e7
 
 def usable(*tensors: Tensor) -> bool:
     """Whether compiled kernels can serve these tensors at all."""
-    if torch.compiler.is_compiling():
+    if torch.compiler.is_compiling() or is_watched():
         return False
     grad = torch.is_grad_enabled()
     for tensor in tensors:
         if not tensor.is_cpu or tensor.dtype not in _DTYPES or (grad and tensor.requires_grad):
+            return False
+        if not is_ordinary(tensor):
             return False
     return True
 
