@@ -14,7 +14,7 @@ from torch import Tensor
 from mimolearn.constellation import Constellation
 from mimolearn.errors import NotSoftError, all_finite, invalid
 from mimolearn.kernels import decisions, dispatch
-from mimolearn.modes import in_full_precision
+from mimolearn.modes import in_standard_mode
 
 # tanh(L/2) of larger LLRs is no longer told from 1 in single precision.
 _MOST_CERTAIN = 1 - 1e-6
@@ -194,7 +194,7 @@ class LogitDetection(Detection):
     def llr(self) -> Tensor:
         return self.constellation.logits_to_llr(self.logits, self.demapping)
 
-    @in_full_precision
+    @in_standard_mode
     def soft_symbols(self) -> Tensor:
         points = self.constellation.points_as(self.logits.dtype.to_complex(), self.logits.device)
         return torch.softmax(self.logits, -1).to(points.dtype) @ points
@@ -232,7 +232,7 @@ class AxisLogitDetection(Detection):
             return self._llr.clone()
         return self.constellation.axis_logits_to_llr(self.logits, self.demapping)
 
-    @in_full_precision
+    @in_standard_mode
     def soft_symbols(self) -> Tensor:
         axis = self.constellation.axis(self.logits.dtype, self.logits.device)
         values = torch.softmax(self.logits, -1) @ axis.levels

@@ -1,8 +1,8 @@
 """Modes of torch that a caller may be in, and what the library does about each.
 
 ====================================  =============================================================
-autocast                              switched off inside: the mathematics needs its precision
-inference mode, default device        switched off while tensors are made that stay (``constants``)
+autocast, default device              switched off inside: the mathematics needs its precision
+inference mode                        switched off while tensors are made that stay (``constants``)
 FakeTensorMode, tensors without data  refused in one line, unless a program is being traced
 other modes that watch operations,    the torch path in place of compiled kernels, which none of
 torch.func, forward-mode derivatives  them would see
@@ -29,6 +29,8 @@ from mimolearn.errors import invalid
 
 _Method = TypeVar("_Method", bound=Callable[..., Any])
 _DEVICES = ("cpu", "cuda")
+# Its stubs do not list what is asked here.
+_C: Any = torch._C
 
 
 @contextlib.contextmanager
@@ -38,20 +40,30 @@ def plain_mode() -> Iterator[None]:
         torch.inference_mode(False),
         torch.no_grad(),
         torch.autocast("cpu", enabled=False),
-        torch._C.DisableTorchFunction(),
+        _C.DisableTorchFunction(),
         _disable_current_modes(),
     ):
         yield
 
 
-def in_full_precision(method: _Method) -> _Method:
-    """Switch autocast off for a call: half precision changes decisions without a word."""
+def in_standard_mode(method: _Method) -> _Method:
+    """Switch autocast and another default device off for a call.
+
+    Half precision changes decisions without a word, and a default device would hold one half of
+    what has to be on one device: the library names the device of everything that is not on a CPU.
+    """
 
     @functools.wraps(method)
     def run(*args: Any, **options: Any) -> Any:
-        if not any(torch.is_autocast_enabled(device) for device in _DEVICES):
+        precise = not any(torch.is_autocast_enabled(device) for device in _DEVICES)
+        # A default device is a mode that looks at functions; to ask which one takes longer.
+        if precise and not _C._len_torch_function_stack():
             return method(*args, **options)
-        with torch.autocast("cpu", enabled=False), torch.autocast("cuda", enabled=False):
+        with (
+            torch.autocast("cpu", enabled=False),
+            torch.autocast("cuda", enabled=False),
+            torch.device("cpu"),
+        ):
             return method(*args, **options)
 
     result: Any = run
@@ -66,9 +78,9 @@ def is_ordinary(tensor: Tensor) -> bool:
 def is_watched() -> bool:
     """Whether something must see every operation on tensors, which compiled kernels hide."""
     return (
-        torch._C._len_torch_dispatch_stack() > 0
+        _C._len_torch_dispatch_stack() > 0
         or forward_ad._current_level >= 0
-        or torch._C._functorch.peek_interpreter_stack() is not None
+        or _C._functorch.peek_interpreter_stack() is not None
     )
 
 
@@ -87,13 +99,13 @@ def check_has_values(field: str, tensor: Tensor) -> None:
         return
     if any(isinstance(mode, FakeTensorMode) for mode in _get_current_dispatch_mode_stack()):
         raise invalid(field, "<a tensor in FakeTensorMode>", "a call outside of FakeTensorMode")
-    if torch._C._functorch.is_functorch_wrapped_tensor(tensor) and _is_batched(tensor):
+    if _C._functorch.is_functorch_wrapped_tensor(tensor) and _is_batched(tensor):
         raise invalid(field, "<a tensor in torch.vmap>", "a batch axis in its place")
 
 
 def _is_batched(tensor: Tensor) -> bool:
-    while torch._C._functorch.is_functorch_wrapped_tensor(tensor):
-        if torch._C._functorch.is_batchedtensor(tensor):
+    while _C._functorch.is_functorch_wrapped_tensor(tensor):
+        if _C._functorch.is_batchedtensor(tensor):
             return True
-        tensor = torch._C._functorch.get_unwrapped(tensor)
+        tensor = _C._functorch.get_unwrapped(tensor)
     return False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -29,7 +30,8 @@ def linear(
 
     The class itself draws from the global generator.
     """
-    layer = skip_init(nn.Linear, inputs, outputs, bias=bias, dtype=torch.float32)
+    made: Any = skip_init(nn.Linear, inputs, outputs, bias=bias, dtype=torch.float32)
+    layer: nn.Linear = made
     nn.init.kaiming_uniform_(layer.weight, a=math.sqrt(5), generator=generator)
     if bias:
         bound = 1 / math.sqrt(inputs)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from torch.nn.utils import skip_init
@@ -148,11 +150,13 @@ class Cnn(LearnedBeamformer):
 
 
 def _linear(inputs: int, outputs: int) -> nn.Linear:
-    return skip_init(nn.Linear, inputs, outputs, dtype=torch.float32)
+    made: Any = skip_init(nn.Linear, inputs, outputs, dtype=torch.float32)
+    return made
 
 
 def _convolution(inputs: int, outputs: int) -> nn.Conv2d:
-    return skip_init(nn.Conv2d, inputs, outputs, 3, padding=1, dtype=torch.float32)
+    made: Any = skip_init(nn.Conv2d, inputs, outputs, 3, padding=1, dtype=torch.float32)
+    return made
 
 
 class _Trunk(nn.Module):

@@ -103,7 +103,7 @@ def newton_start(num_layers: int, steps: str) -> Tensor:
         else torch.zeros(1, dtype=torch.float32)
     )
     first = start.log() + place[:, None] * trend
-    falling = 1 - torch.arange(num_layers) / (_WIDE_SHARE * num_layers)
+    falling = 1 - torch.arange(num_layers, dtype=torch.float32) / (_WIDE_SHARE * num_layers)
     first[:, names.index("spread")] += falling.clamp(min=_LEAST).log()
     return torch.stack([first, by_snr.expand_as(first), by_value.expand_as(first)], -1)
 

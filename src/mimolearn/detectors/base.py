@@ -13,10 +13,10 @@ from torch import Tensor, nn
 
 from mimolearn.constellation import Constellation, as_constellation
 from mimolearn.detection import Detection
-from mimolearn.detectors.ownership import own, own_detection
 from mimolearn.errors import check_finite, check_positive_int, check_shape, invalid
 from mimolearn.kernels.door import fits, usable
-from mimolearn.modes import check_has_values, in_full_precision
+from mimolearn.modes import check_has_values, in_standard_mode
+from mimolearn.ownership import own, own_parts
 
 _DTYPES = (torch.complex64, torch.complex128)
 
@@ -64,7 +64,7 @@ class Detector(nn.Module, ABC):
         super().__init__()
         self.constellation = as_constellation(constellation)
 
-    @in_full_precision
+    @in_standard_mode
     def prepare(self, h: Tensor, noise_var: Tensor | float) -> Any:
         """All work that needs no received vector.
 
@@ -80,7 +80,7 @@ class Detector(nn.Module, ABC):
             return own(Unprepared(h, noise_var), h, given)
         return own(self._prepare(h, noise_var), h, given)
 
-    @in_full_precision
+    @in_standard_mode
     def detect(self, prepared: Any, y: Tensor) -> Detection:
         """Detect every vector of the prepared channels.
 
@@ -98,13 +98,13 @@ class Detector(nn.Module, ABC):
             if fused is not None:
                 return fused
             prepared = self._prepare(h, noise_var)
-        return own_detection(self._detect(prepared, y), y, prepared)
+        return own_parts(self._detect(prepared, y), y, prepared)
 
     def _prepared(self, prepared: Any) -> Any:
         """The algorithm's own tuple, also of a channel that ``prepare`` has kept as it came."""
         return self._prepare(*prepared) if isinstance(prepared, Unprepared) else prepared
 
-    @in_full_precision
+    @in_standard_mode
     def forward(self, y: Tensor, h: Tensor, noise_var: Tensor | float) -> Detection:
         """prepare and detect composed. Shapes as there, and y must fit h."""
         self._check_channel(h)
@@ -121,7 +121,7 @@ class Detector(nn.Module, ABC):
             return fused
         check_finite("h", h)
         check_finite("y", y)
-        return own_detection(self._detect(self._prepare(h, noise_var), y), y, h, noise_var)
+        return own_parts(self._detect(self._prepare(h, noise_var), y), y, h, noise_var)
 
     def _one_shot(self, y: Tensor, h: Tensor, noise_var: Tensor) -> Detection | None:
         """Both halves in one compiled kernel, or None where there is none for these inputs.

@@ -151,7 +151,8 @@ class EQNetPublishedEstimator(Detector):
         """g_Q: (*C, T, d) features to (*C, T, Nt, K), twice what the soft bits are the tanh of."""
         flat = z.reshape(1, -1, z.shape[-1]).expand(len(self.decoder.weights[0]), -1, -1)
         found = 2 * self.decoder(flat).squeeze(-1).T
-        return found.reshape(*z.shape[:-1], self.num_tx_ant, -1)
+        bits = self.constellation.bits_per_symbol
+        return found.reshape(*z.shape[:-1], self.num_tx_ant, bits)
 
     def cost(self, num_rx_ant: int, num_tx_ant: int) -> Cost:
         num_llr = num_tx_ant * self.constellation.bits_per_symbol

@@ -103,7 +103,7 @@ class ML(Detector):
         logits = torch.empty((*shape, *of_axes), dtype=y.real.dtype, device=y.device)
         decided = torch.empty(shape, dtype=torch.int64, device=y.device)
         size = max(1, _CHUNK // num_points**num_streams)
-        num_channels = max(1, size // shape[1])
+        num_channels = max(1, size // max(1, shape[1]))
         for c in range(0, shape[0], num_channels):
             channels = slice(c, c + num_channels)
             tables = self._tables(flat_r[channels])

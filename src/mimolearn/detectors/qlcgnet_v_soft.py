@@ -109,7 +109,7 @@ class SoftQLcgNetV(UnfoldedDetector):
             if self.quantizer_start == "uniform":
                 bound = float(torch.quantile(values.abs().flatten(), 0.995))
                 step = bound / (stairs / 2 - 0.5)
-                levels = (torch.arange(stairs + 1) - stairs / 2) * step
+                levels = (torch.arange(stairs + 1, dtype=torch.float32) - stairs / 2) * step
             else:
                 levels = lloyd_max_levels(values, stairs + 1).to(values)
             self.offsets.copy_(-(levels[1:] + levels[:-1]) / 2)

@@ -1,7 +1,7 @@
-"""Memory of its own for what a detector hands out and keeps, so that edits elsewhere do not reach.
+"""Memory of its own for what is handed out and kept, so that edits elsewhere do not reach it.
 
-A detector may keep its inputs, or hand out a part of what it has prepared. The caller does not
-know which, and may write into any of them.
+A detector may keep its inputs, or hand out a part of what it has prepared, and a beamformer parts
+of the channel. The caller does not know which, and may write into any of them.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 
-from mimolearn.detection import Detection
-
 _Kept = TypeVar("_Kept")
+# The stubs of torch do not list it.
+_is_alias_of: Any = vars(torch._C)["_is_alias_of"]
 
 
 def own(value: _Kept, *others: Any) -> _Kept:
@@ -28,19 +28,19 @@ def own(value: _Kept, *others: Any) -> _Kept:
     return _own(value, list(_tensors(others)))
 
 
-def own_detection(detection: Detection, *others: Any) -> Detection:
-    """A detection none of whose tensors shares memory with ``others``; changed in place."""
+def own_parts(thing: _Kept, *others: Any) -> _Kept:
+    """An object none of whose tensors shares memory with ``others``; changed in place."""
     if not torch.compiler.is_compiling():
         apart = list(_tensors(others))
-        for name, value in vars(detection).items():
+        for name, value in vars(thing).items():
             if isinstance(value, Tensor):
-                setattr(detection, name, _own(value, apart))
-    return detection
+                setattr(thing, name, _own(value, apart))
+    return thing
 
 
 def _own(value: Any, others: list[Tensor]) -> Any:
     if isinstance(value, Tensor):
-        shared = any(torch._C._is_alias_of(value, other) for other in others)
+        shared = any(_is_alias_of(value, other) for other in others)
         return value.clone() if shared else value
     if isinstance(value, tuple):
         parts = [_own(part, others) for part in value]
