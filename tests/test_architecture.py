@@ -161,6 +161,9 @@ def test_new_tensors_name_their_dtype(path: Path) -> None:
                 for part in ast.walk(node)
             )
             assert whole or "dtype" in named, f"line {node.lineno}: {ast.unparse(node)}"
+        if call == "torch.where" and len(node.args) == 3:
+            numbers = [isinstance(part, ast.Constant) for part in node.args[1:]]
+            assert not all(numbers), f"line {node.lineno}: {ast.unparse(node)}"
         if call in LAYERS:
             assert "dtype" in named, f"line {node.lineno}: {ast.unparse(node)}"
 

@@ -58,6 +58,4 @@ def copied(value: Any) -> Any:
         return value
     if isinstance(value, Tensor):
         return value.clone()
-    assert isinstance(value, tuple)
-    make: Callable[..., Any] = type(value)._make if hasattr(value, "_make") else tuple
-    return make(tensor.clone() for tensor in value)
+    return type(value)(*(tensor.clone() for tensor in value))

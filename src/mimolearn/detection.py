@@ -106,12 +106,14 @@ class GaussianDetection(Detection):
     def indices(self) -> Tensor:
         return decisions.nearest(self.constellation, self.x_hat)
 
+    @in_standard_mode
     def llr(self) -> Tensor:
         llr = dispatch.llr(self.constellation, self.x_hat, self.error_var, self.demapping)
         if self.llr_scale != 1:
             llr = llr * self.llr_scale
         return llr if self.llr_clip is None else llr.clamp(-self.llr_clip, self.llr_clip)
 
+    @in_standard_mode
     def soft_symbols(self) -> Tensor:
         return self.constellation.posterior(self.x_hat, self.error_var)[0]
 
@@ -154,9 +156,11 @@ class AxisGaussianDetection(Detection):
             return (self.values <= 0).to(torch.uint8)
         return super().bits()
 
+    @in_standard_mode
     def llr(self) -> Tensor:
         return dispatch.axes_llr(self.constellation, self.values, self.error_var, self.demapping)
 
+    @in_standard_mode
     def soft_symbols(self) -> Tensor:
         return self._complex(self.constellation.axis_posterior(self.values, self.error_var)[0])
 
@@ -191,6 +195,7 @@ class LogitDetection(Detection):
     def indices(self) -> Tensor:
         return self.logits.argmax(-1) if self.decided is None else self.decided.clone()
 
+    @in_standard_mode
     def llr(self) -> Tensor:
         return self.constellation.logits_to_llr(self.logits, self.demapping)
 
@@ -227,6 +232,7 @@ class AxisLogitDetection(Detection):
     def indices(self) -> Tensor:
         return self.decided.clone()
 
+    @in_standard_mode
     def llr(self) -> Tensor:
         if self._llr is not None:
             return self._llr.clone()
@@ -260,9 +266,11 @@ class LLRDetection(Detection):
     def indices(self) -> Tensor:
         return self.constellation.bits_to_indices(self._llr > 0)
 
+    @in_standard_mode
     def llr(self) -> Tensor:
         return self._llr.clone()
 
+    @in_standard_mode
     def soft_symbols(self) -> Tensor:
         logits = self.constellation.llr_to_logits(self._llr)
         return LogitDetection(self.constellation, logits).soft_symbols()
@@ -287,12 +295,14 @@ class HardDetection(Detection):
     def indices(self) -> Tensor:
         return self._indices.clamp(min=0)
 
+    @in_standard_mode
     def llr(self) -> Tensor:
         raise NotSoftError(
             "llr: this detector makes hard decisions only; use a soft one such as "
             "'soft-sphere', 'k-best', 'lmmse' or 'ep'"
         )
 
+    @in_standard_mode
     def soft_symbols(self) -> Tensor:
         return self.constellation.map(self.indices())
 

@@ -254,7 +254,7 @@ def truncated_newton(
         curve = _inner(move, bent)
         # Divisors are harmless where they do not count: derivatives must be as well.
         convex = active & (curve > fall / _LONGEST)
-        inverse = torch.where(convex, 1.0, 0.0) / torch.where(convex, curve, 1.0)
+        inverse = convex.to(curve.dtype) / torch.where(convex, curve, 1.0)
         step = torch.where(active & ~convex & (curve > 0), _LONGEST, fall * inverse)
         active = active & (curve > 0)
         if iteration == 0:
