@@ -28,8 +28,15 @@ def case_id(case: tuple[Row, str]) -> str:
     return "-".join([row.name, *(f"{k}={v}" for k, v in row.options.items()), name])
 
 
-each = pytest.mark.parametrize("case", CASES, ids=case_id)
-each_dtype = pytest.mark.parametrize("dtype", [torch.complex64, torch.complex128], ids=str)
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """One row a detector in single precision; with --soak all rows in both precisions."""
+    soak = metafunc.config.getoption("--soak")
+    first = {row.name: (row, name) for row, name in reversed(CASES)}
+    if "case" in metafunc.fixturenames:
+        metafunc.parametrize("case", CASES if soak else [*first.values()], ids=case_id)
+    if "dtype" in metafunc.fixturenames:
+        dtypes = [torch.complex64, torch.complex128]
+        metafunc.parametrize("dtype", dtypes if soak else dtypes[:1], ids=str)
 
 
 def build(case: tuple[Row, str]) -> Detector:
@@ -50,9 +57,8 @@ def assert_equal(found: Detection, expected: Detection, tol: float = 0.0) -> Non
         torch.testing.assert_close(mine, other, rtol=tol, atol=tol)
 
 
-@each
-@each_dtype
 @pytest.mark.parametrize("mode", MODES)
+@pytest.mark.soak
 def test_the_answer_is_the_same_in_every_mode(
     case: tuple[Row, str], mode: str, dtype: torch.dtype
 ) -> None:
@@ -65,7 +71,7 @@ def test_the_answer_is_the_same_in_every_mode(
         assert_equal(detector.detect(detector.prepare(h, noise_var), y), apart)
 
 
-@each
+@pytest.mark.soak
 def test_a_detector_made_under_another_default_dtype_is_the_same(case: tuple[Row, str]) -> None:
     y, h, noise_var, _ = draw(Constellation(case[1]), dtype=torch.complex64)
     plain = build(case)
@@ -77,7 +83,7 @@ def test_a_detector_made_under_another_default_dtype_is_the_same(case: tuple[Row
         assert_equal(made(y, h, noise_var), plain(y, h, noise_var))
 
 
-@each
+@pytest.mark.soak
 def test_making_one_and_running_it_leaves_global_generators_alone(case: tuple[Row, str]) -> None:
     y, h, noise_var, _ = draw(Constellation(case[1]), dtype=torch.complex64)
 
@@ -86,7 +92,7 @@ def test_making_one_and_running_it_leaves_global_generators_alone(case: tuple[Ro
     assert global_random_state() == before
 
 
-@each
+@pytest.mark.soak
 def test_gradients_after_a_first_use_in_inference_mode(case: tuple[Row, str]) -> None:
     row, name = case
     if not row.differentiable:
@@ -102,7 +108,7 @@ def test_gradients_after_a_first_use_in_inference_mode(case: tuple[Row, str]) ->
     assert torch.isfinite(torch.view_as_real(h.grad)).all()
 
 
-@each
+@pytest.mark.soak
 def test_autocast_does_not_reach_gradients(case: tuple[Row, str]) -> None:
     row, name = case
     if not row.differentiable:
@@ -122,8 +128,7 @@ def test_autocast_does_not_reach_gradients(case: tuple[Row, str]) -> None:
     assert torch.equal(gradient(True), gradient(False))
 
 
-@each
-@each_dtype
+@pytest.mark.soak
 def test_tensors_without_values_are_refused_and_leave_nothing(
     case: tuple[Row, str], dtype: torch.dtype
 ) -> None:
@@ -152,7 +157,7 @@ class Watched(Tensor):
     """A user's own tensors, of which compiled kernels know nothing."""
 
 
-@each
+@pytest.mark.soak
 def test_own_tensor_classes_give_the_same_answers(case: tuple[Row, str]) -> None:
     y, h, noise_var, _ = draw(Constellation(case[1]))
     detector = build(case)
@@ -174,7 +179,7 @@ class Answer(torch.nn.Module):
 
 # The compiler of torch warns of its own deprecated parts.
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
-@each
+@pytest.mark.soak
 def test_a_trace_of_the_user_leaves_nothing_behind(case: tuple[Row, str]) -> None:
     y, h, noise_var, _ = draw(Constellation(case[1]), dtype=torch.complex64)
     detector = build(case)
@@ -194,8 +199,7 @@ def test_a_trace_of_the_user_leaves_nothing_behind(case: tuple[Row, str]) -> Non
         torch.testing.assert_close(tensor, before[name], rtol=0, atol=0, equal_nan=True)
 
 
-@each
-@each_dtype
+@pytest.mark.soak
 def test_strides_change_nothing(case: tuple[Row, str], dtype: torch.dtype) -> None:
     c = Constellation(case[1])
     y, h, noise_var, indices = draw(c, (2, 3), dtype=dtype)
@@ -223,9 +227,8 @@ def test_strides_change_nothing(case: tuple[Row, str], dtype: torch.dtype) -> No
         )
 
 
-@each
-@each_dtype
 @pytest.mark.parametrize(("batch", "num_vectors"), [((3,), 0), ((0,), 4), ((2, 0), 4), ((), 0)])
+@pytest.mark.soak
 def test_an_axis_of_length_zero_gives_an_empty_answer(
     case: tuple[Row, str], dtype: torch.dtype, batch: tuple[int, ...], num_vectors: int
 ) -> None:
@@ -244,8 +247,7 @@ def test_an_axis_of_length_zero_gives_an_empty_answer(
             assert found.llr().shape == (*symbols, c.bits_per_symbol)
 
 
-@each
-@each_dtype
+@pytest.mark.soak
 def test_answers_may_be_edited(case: tuple[Row, str], dtype: torch.dtype) -> None:
     y, h, noise_var, _ = draw(Constellation(case[1]), dtype=dtype)
     detector = build(case)
@@ -269,9 +271,8 @@ def test_answers_may_be_edited(case: tuple[Row, str], dtype: torch.dtype) -> Non
         assert all(torch.equal(a, b) for a, b in zip(mine, other, strict=True))
 
 
-@each
-@each_dtype
 @pytest.mark.parametrize("batch", [(3,), (20,)])
+@pytest.mark.soak
 def test_inputs_may_be_edited_after_prepare(
     case: tuple[Row, str], dtype: torch.dtype, batch: tuple[int, ...]
 ) -> None:
@@ -287,7 +288,7 @@ def test_inputs_may_be_edited_after_prepare(
     assert all(torch.equal(a, b) for a, b in zip(answers(found), expected, strict=True))
 
 
-@each
+@pytest.mark.soak
 def test_a_noise_that_single_precision_cannot_hold_is_refused(case: tuple[Row, str]) -> None:
     y, h, noise_var, _ = draw(Constellation(case[1]), dtype=torch.complex64)
     detector = build(case)
@@ -300,7 +301,7 @@ def test_a_noise_that_single_precision_cannot_hold_is_refused(case: tuple[Row, s
             assert "float32" in message
 
 
-@each
+@pytest.mark.soak
 def test_an_edited_constellation_changes_no_result(case: tuple[Row, str]) -> None:
     mine = Constellation(case[1])
     y, h, noise_var, _ = draw(mine, dtype=torch.complex64)
@@ -317,7 +318,7 @@ def test_an_edited_constellation_changes_no_result(case: tuple[Row, str]) -> Non
     assert_equal(build(case)(y, h, noise_var), expected)
 
 
-@each
+@pytest.mark.soak
 def test_a_copy_of_a_detector_is_a_detector_of_its_own(case: tuple[Row, str]) -> None:
     y, h, noise_var, _ = draw(Constellation(case[1]), dtype=torch.complex64)
     detector = build(case)
