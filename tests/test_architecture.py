@@ -25,6 +25,9 @@ ROOMS = [
     "threads",
     "torchstate",
     "raycluster",
+    "modes",
+    "constants",
+    "ownership",
     "weights",
     "constellation",
     "snr",
@@ -166,6 +169,49 @@ def test_global_random_state_is_left_alone(path: Path) -> None:
     }
     seeds = {"torch.manual_seed", "torch.seed", "np.random.seed", "random.seed"}
     assert not calls & seeds
+
+
+# Without a dtype they follow torch's default dtype, and kernels take float32 alone.
+MAKES_FLOATS = {"tensor", "as_tensor", "zeros", "ones", "full", "eye", "linspace", "logspace"}
+MAKES_FLOATS |= {"rand", "randn", "empty", "scalar_tensor"}
+LAYERS = {"nn.Linear", "nn.Conv1d", "nn.Conv2d", "nn.BatchNorm1d", "nn.BatchNorm2d", "nn.LayerNorm"}
+
+
+@each_module
+def test_new_tensors_name_their_dtype(path: Path) -> None:
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if not isinstance(node, ast.Call):
+            continue
+        call = ast.unparse(node.func)
+        named = {keyword.arg for keyword in node.keywords}
+        if call.removeprefix("torch.") in MAKES_FLOATS and call.startswith("torch."):
+            assert "dtype" in named, f"line {node.lineno}: {ast.unparse(node)}"
+            # Kernels work on the CPU, whatever the default device is.
+            at_home = "device" in named or room_of(path) != "kernels"
+            assert at_home, f"line {node.lineno}: {ast.unparse(node)}"
+        if call == "torch.arange":
+            whole = not any(
+                isinstance(part, ast.Constant) and isinstance(part.value, float)
+                for part in ast.walk(node)
+            )
+            assert whole or "dtype" in named, f"line {node.lineno}: {ast.unparse(node)}"
+        if call == "torch.where" and len(node.args) == 3:
+            numbers = [isinstance(part, ast.Constant) for part in node.args[1:]]
+            assert not all(numbers), f"line {node.lineno}: {ast.unparse(node)}"
+        if call in LAYERS:
+            assert "dtype" in named, f"line {node.lineno}: {ast.unparse(node)}"
+
+
+@each_module
+def test_tensors_are_kept_by_made_once_alone(path: Path) -> None:
+    """lru_cache would keep what the first caller's mode has made of a tensor."""
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if not isinstance(node, ast.FunctionDef) or node.returns is None:
+            continue
+        decorators = [ast.unparse(decorator) for decorator in node.decorator_list]
+        if any(text.startswith(("functools.", "lru_cache", "cache")) for text in decorators):
+            returned = ast.unparse(node.returns)
+            assert "Tensor" not in returned, f"line {node.lineno}: {node.name}"
 
 
 @each_module

@@ -7,7 +7,6 @@ LLRs are ln P(b=1)/P(b=0): positive means 1.
 
 from __future__ import annotations
 
-import functools
 import warnings
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -16,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from mimolearn.constants import made_once
 from mimolearn.errors import check_positive_int, check_shape, invalid
 from mimolearn.randomness import CounterGenerator, RandomSource, integers, normal
 from mimolearn.scenario import Block, Coding, Scenario
@@ -86,7 +86,7 @@ class BlockCode:
             raise invalid("llr", f"<{bad} of {llr.numel()} entries NaN or infinite>", "finite LLRs")
         from mimolearn.kernels import sum_product
 
-        channel = torch.zeros(len(llr), self.num_bits)
+        channel = torch.zeros(len(llr), self.num_bits, dtype=torch.float32)
         channel[:, self.sent_at] = llr.detach().to("cpu", torch.float32)
         decided = torch.empty(len(llr), self.num_bits, dtype=torch.uint8)
         spent = torch.empty(len(llr), dtype=torch.int32)
@@ -178,7 +178,7 @@ class CodedLink:
         InvalidInputError for blocks of another length, and for NaN or infinite LLRs.
         """
         self._check_length("sent_llr", sent_llr)
-        llr = torch.zeros(len(sent_llr), self.coding.num_coded_bits)
+        llr = torch.zeros(len(sent_llr), self.coding.num_coded_bits, dtype=torch.float32)
         llr[:, self.order] = sent_llr.to("cpu", torch.float32)
         return self.code.decode(llr, self.coding.num_iter)
 
@@ -195,7 +195,7 @@ class CodedLink:
         return scenario.send(symbols.indices, h, scenario.noise_var(snr_db, h), generator)
 
 
-@functools.lru_cache(maxsize=8)
+@made_once(maxsize=8)
 def _interleaver(kind: str, num_bits: int) -> Tensor:
     """(n) the coded bit at each place of the interleaved block."""
     if kind == "none":
@@ -203,7 +203,7 @@ def _interleaver(kind: str, num_bits: int) -> Tensor:
     return torch.argsort(normal((num_bits,), CounterGenerator(_INTERLEAVER_SEED)), stable=True)
 
 
-@functools.cache
+@made_once(maxsize=1)
 def _wifi_code() -> BlockCode:
     from scipy import sparse
 
@@ -218,7 +218,7 @@ def _wifi_code() -> BlockCode:
     return _block_code(k, (parity,), checks, torch.arange(n))
 
 
-@functools.lru_cache(maxsize=4)
+@made_once(maxsize=4)
 def _code_5g(num_info_bits: int, num_coded_bits: int) -> BlockCode:
     from scipy import sparse
 

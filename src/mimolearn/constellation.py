@@ -7,13 +7,13 @@ significant. BPSK is real, {+1, -1}, so that real-valued detectors see a real sy
 
 from __future__ import annotations
 
-import functools
 import math
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
+from mimolearn.constants import copied, made_once
 from mimolearn.errors import check_one_of, invalid
 
 _BITS_PER_SYMBOL = {"bpsk": 1, "qpsk": 2, "16-qam": 4, "64-qam": 6, "256-qam": 8}
@@ -37,6 +37,7 @@ class Constellation:
 
     name: one of ``Constellation.names()``.
     points: (M,) complex64, mean |points|^2 = 1. labels: (M, K) uint8; row i is i in binary.
+    Both are copies for the caller to use: editing them changes no result.
 
     >>> c = Constellation("qpsk")
     >>> c.points[0], c.labels[1].tolist()
@@ -50,7 +51,7 @@ class Constellation:
         self.is_real = name == "bpsk"
         self.bits_per_axis = 1 if self.is_real else self.bits_per_symbol // 2
         self.num_levels = 2**self.bits_per_axis
-        self.labels = _binary(torch.arange(self.num_points), self.bits_per_symbol)
+        self.labels = copied(_labels(name))
         self.points = self.points_as(torch.complex64)
 
     @staticmethod
@@ -67,12 +68,12 @@ class Constellation:
         return hash(self.name)
 
     def points_as(self, dtype: torch.dtype, device: torch.device | str = "cpu") -> Tensor:
-        """(M,) points in a complex dtype on a device (exact in float64)."""
-        return _points(self.name, dtype, str(device))
+        """(M,) points in a complex dtype on a device (exact in float64); a copy."""
+        return copied(_points(self.name, dtype, str(device)))
 
     def axis(self, dtype: torch.dtype, device: torch.device | str = "cpu") -> Axis:
-        """The PAM view in a real dtype on a device."""
-        return _axis(self.name, dtype, str(device))
+        """The PAM view in a real dtype on a device; a copy."""
+        return copied(_axis(self.name, dtype, str(device)))
 
     def min_distance(self) -> float:
         """Smallest distance between two points: 2, sqrt(2), 2/sqrt(10), ..."""
@@ -210,18 +211,20 @@ class Constellation:
     def llr_to_logits(self, llr: Tensor) -> Tensor:
         """(..., K) LLRs to (..., M) symbol log-probabilities, bits taken as independent."""
         return torch.nn.functional.logsigmoid(
-            llr.unsqueeze(-2) * (2 * self.labels.to(llr) - 1)
+            llr.unsqueeze(-2) * (2 * _labels(self.name).to(llr) - 1)
         ).sum(-1)
 
 
 def as_constellation(value: Constellation | str) -> Constellation:
     """A constellation, given itself or its name."""
-    return value if isinstance(value, Constellation) else _named(value)
+    return value if isinstance(value, Constellation) else Constellation(value)
 
 
-@functools.lru_cache(maxsize=16)
-def _named(name: str) -> Constellation:
-    return Constellation(name)
+@made_once(maxsize=16)
+def _labels(name: str) -> Tensor:
+    """(M, K) uint8; row i is i in binary."""
+    num_bits = _BITS_PER_SYMBOL[name]
+    return _binary(torch.arange(2**num_bits), num_bits)
 
 
 def _bit_llr(metric: Tensor, name: str, of: str, method: str) -> Tensor:
@@ -234,14 +237,14 @@ def _bit_llr(metric: Tensor, name: str, of: str, method: str) -> Tensor:
     return torch.stack(columns, -1)
 
 
-@functools.lru_cache(maxsize=64)
+@made_once(maxsize=64)
 def _bit_halves(name: str, of: str, device: str) -> tuple[tuple[Tensor, Tensor], ...]:
     """Of each bit, the numbers of the levels or points that have a one there, and a zero.
 
     Every Gray label has as many of either.
     """
     axis = of == "axis"
-    bits = _axis(name, torch.float64, device).bits if axis else _named(name).labels.to(device)
+    bits = _axis(name, torch.float64, device).bits if axis else _labels(name).to(device)
     return tuple((torch.where(row == 1)[0], torch.where(row == 0)[0]) for row in bits.T)
 
 
@@ -262,14 +265,14 @@ def _axis_level(label: int, num_bits: int) -> int:
     return level
 
 
-@functools.lru_cache(maxsize=64)
+@made_once(maxsize=64)
 def _axis(name: str, dtype: torch.dtype, device: str) -> Axis:
     is_real = name == "bpsk"
     num_bits = 1 if is_real else _BITS_PER_SYMBOL[name] // 2
     pairs = sorted((_axis_level(label, num_bits), label) for label in range(2**num_bits))
     energy = sum(level**2 for level, _ in pairs) / len(pairs) * (1 if is_real else 2)
     levels = torch.tensor([level / math.sqrt(energy) for level, _ in pairs], dtype=torch.float64)
-    labels = torch.tensor([label for _, label in pairs])
+    labels = torch.tensor([label for _, label in pairs], dtype=torch.int64)
     bits = _binary(labels, num_bits)
     # The real axis holds the even label bits: spread Ka bits over 2 Ka positions.
     stride = 1 if is_real else 2
@@ -279,12 +282,12 @@ def _axis(name: str, dtype: torch.dtype, device: str) -> Axis:
 
 
 # Numbers, not entries of tensors: a traced program must not depend on a tensor's content.
-@functools.lru_cache(maxsize=64)
+@made_once(maxsize=64)
 def _level_values(name: str, dtype: torch.dtype) -> tuple[float, ...]:
     return tuple(_axis(name, dtype, "cpu").levels.tolist())
 
 
-@functools.lru_cache(maxsize=64)
+@made_once(maxsize=64)
 def _points(name: str, dtype: torch.dtype, device: str) -> Tensor:
     axis = _axis(name, torch.float64, "cpu")
     num_points = 2 ** _BITS_PER_SYMBOL[name]

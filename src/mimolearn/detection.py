@@ -14,6 +14,7 @@ from torch import Tensor
 from mimolearn.constellation import Constellation
 from mimolearn.errors import NotSoftError, all_finite, invalid
 from mimolearn.kernels import decisions, dispatch
+from mimolearn.modes import in_standard_mode
 
 # tanh(L/2) of larger LLRs is no longer told from 1 in single precision.
 _MOST_CERTAIN = 1 - 1e-6
@@ -39,6 +40,8 @@ def llr_from_soft_bits(soft_bits: Tensor) -> Tensor:
 
 class Detection(ABC):
     """Detected symbols of a block, (*C, T, Nt).
+
+    What a method returns is the caller's to edit: no other answer changes with it.
 
     incomplete: (*C, T) bool, or None: True where a search ran into its node limit, so that the
     answer is not the one that the method promises. It is counted and shown, never dropped.
@@ -103,18 +106,21 @@ class GaussianDetection(Detection):
     def indices(self) -> Tensor:
         return decisions.nearest(self.constellation, self.x_hat)
 
+    @in_standard_mode
     def llr(self) -> Tensor:
         llr = dispatch.llr(self.constellation, self.x_hat, self.error_var, self.demapping)
         if self.llr_scale != 1:
             llr = llr * self.llr_scale
         return llr if self.llr_clip is None else llr.clamp(-self.llr_clip, self.llr_clip)
 
+    @in_standard_mode
     def soft_symbols(self) -> Tensor:
         c = self.constellation
         return c.posterior(*c.within_range(self.x_hat, self.error_var))[0]
 
     def finite(self) -> Tensor:
-        if all_finite(self.x_hat.detach()) and all_finite(self.error_var.detach()):
+        plain = not torch.compiler.is_compiling()
+        if plain and all_finite(self.x_hat.detach()) and all_finite(self.error_var.detach()):
             # Two sums in place of four passes.
             return torch.ones(self.x_hat.shape[:-1], dtype=torch.bool, device=self.x_hat.device)
         return torch.isfinite(self.x_hat).all(-1) & torch.isfinite(self.error_var).all(-1)
@@ -151,9 +157,11 @@ class AxisGaussianDetection(Detection):
             return (self.values <= 0).to(torch.uint8)
         return super().bits()
 
+    @in_standard_mode
     def llr(self) -> Tensor:
         return dispatch.axes_llr(self.constellation, self.values, self.error_var, self.demapping)
 
+    @in_standard_mode
     def soft_symbols(self) -> Tensor:
         c = self.constellation
         bounded = c.within_range(self.values, self.error_var)
@@ -188,11 +196,13 @@ class LogitDetection(Detection):
         self.decided = decided
 
     def indices(self) -> Tensor:
-        return self.logits.argmax(-1) if self.decided is None else self.decided
+        return self.logits.argmax(-1) if self.decided is None else self.decided.clone()
 
+    @in_standard_mode
     def llr(self) -> Tensor:
         return self.constellation.logits_to_llr(self.logits, self.demapping)
 
+    @in_standard_mode
     def soft_symbols(self) -> Tensor:
         points = self.constellation.points_as(self.logits.dtype.to_complex(), self.logits.device)
         return torch.softmax(self.logits, -1).to(points.dtype) @ points
@@ -223,13 +233,15 @@ class AxisLogitDetection(Detection):
         self._llr = llr
 
     def indices(self) -> Tensor:
-        return self.decided
+        return self.decided.clone()
 
+    @in_standard_mode
     def llr(self) -> Tensor:
         if self._llr is not None:
-            return self._llr
+            return self._llr.clone()
         return self.constellation.axis_logits_to_llr(self.logits, self.demapping)
 
+    @in_standard_mode
     def soft_symbols(self) -> Tensor:
         axis = self.constellation.axis(self.logits.dtype, self.logits.device)
         values = torch.softmax(self.logits, -1) @ axis.levels
@@ -265,9 +277,11 @@ class LLRDetection(Detection):
             return self.constellation.bits_to_indices(self._llr > 0)
         return self.decided.clamp(min=0)
 
+    @in_standard_mode
     def llr(self) -> Tensor:
-        return self._llr
+        return self._llr.clone()
 
+    @in_standard_mode
     def soft_symbols(self) -> Tensor:
         logits = self.constellation.llr_to_logits(self._llr)
         return LogitDetection(self.constellation, logits).soft_symbols()
@@ -292,12 +306,14 @@ class HardDetection(Detection):
     def indices(self) -> Tensor:
         return self._indices.clamp(min=0)
 
+    @in_standard_mode
     def llr(self) -> Tensor:
         raise NotSoftError(
             "llr: this detector makes hard decisions only; use a soft one such as "
             "'soft-sphere', 'k-best', 'lmmse' or 'ep'"
         )
 
+    @in_standard_mode
     def soft_symbols(self) -> Tensor:
         return self.constellation.map(self.indices())
 

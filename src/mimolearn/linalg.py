@@ -6,8 +6,19 @@ block is ``y @ A.mT``.
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
+
+
+def flat_blocks(tensor: Tensor, num_axes: int = 2) -> Tensor:
+    """All leading axes as one: (*C, ...) with ``num_axes`` axes after them -> (prod C, ...).
+
+    ``reshape(-1, ...)`` cannot tell how many there are once another axis has length 0.
+    """
+    lead = tensor.ndim - num_axes
+    return tensor.reshape(math.prod(tensor.shape[:lead]), *tensor.shape[lead:])
 
 
 def gram(h: Tensor) -> Tensor:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import itertools
 import math
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils import skip_init
 
 from mimolearn.constellation import Constellation
 
@@ -16,7 +18,25 @@ _LEAST_SUM = 1e-35
 def glorot(*shape: int, generator: torch.Generator) -> nn.Parameter:
     """Weights (..., in, out), uniform of variance 2 / (in + out) (Glorot and Bengio 2010)."""
     bound = math.sqrt(6 / (shape[-2] + shape[-1]))
-    return nn.Parameter((2 * torch.rand(shape, generator=generator) - 1) * bound)
+    return nn.Parameter(
+        (2 * torch.rand(shape, generator=generator, dtype=torch.float32) - 1) * bound
+    )
+
+
+def linear(
+    inputs: int, outputs: int, generator: torch.Generator, *, bias: bool = True
+) -> nn.Linear:
+    """torch's linear layer in float32, drawn as torch does, from ``generator`` alone.
+
+    The class itself draws from the global generator.
+    """
+    made: Any = skip_init(nn.Linear, inputs, outputs, bias=bias, dtype=torch.float32)
+    layer: nn.Linear = made
+    nn.init.kaiming_uniform_(layer.weight, a=math.sqrt(5), generator=generator)
+    if bias:
+        bound = 1 / math.sqrt(inputs)
+        nn.init.uniform_(layer.bias, -bound, bound, generator=generator)
+    return layer
 
 
 class Layers(nn.Module):
@@ -33,7 +53,8 @@ class Layers(nn.Module):
         pairs = list(itertools.pairwise(widths))
         self.weights = nn.ParameterList(glorot(*lead, a, b, generator=generator) for a, b in pairs)
         self.biases = nn.ParameterList(
-            nn.Parameter(torch.zeros(*lead, *((1,) if branches else ()), b)) for _, b in pairs
+            nn.Parameter(torch.zeros(*lead, *((1,) if branches else ()), b, dtype=torch.float32))
+            for _, b in pairs
         )
 
     def forward(self, x: Tensor) -> Tensor:
@@ -57,7 +78,9 @@ class ResidualLayers(nn.Module):
         generator = torch.Generator().manual_seed(seed)
         pairs = list(itertools.pairwise(widths))
         self.weights = nn.ParameterList(glorot(a, b, generator=generator) for a, b in pairs)
-        self.biases = nn.ParameterList(nn.Parameter(torch.zeros(b)) for _, b in pairs)
+        self.biases = nn.ParameterList(
+            nn.Parameter(torch.zeros(b, dtype=torch.float32)) for _, b in pairs
+        )
         if silent:
             nn.init.zeros_(self.weights[-1])
 

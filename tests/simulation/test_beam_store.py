@@ -1,7 +1,6 @@
 """The file of beamforming results: what was stored, nothing, or one clear line."""
 
 import sqlite3
-import zlib
 from contextlib import closing
 from random import Random
 
@@ -78,39 +77,14 @@ def test_a_row_that_differs_is_refused(tmp_path):
             store.add(*PLACES[0], rates(PLACES[1]))
 
 
-@pytest.mark.parametrize("schema", [1, 2])
-def test_files_of_older_schemas_are_converted(tmp_path, schema):
+@pytest.mark.parametrize("schema", [1, 2, 3])
+def test_files_of_earlier_schemas_are_refused_and_left_alone(written, tmp_path, schema):
     path = tmp_path / "old.sqlite"
+    path.write_bytes(written)
     with closing(sqlite3.connect(path)) as database, database:
-        database.execute(f"PRAGMA application_id = {0x6D62656D}")
         database.execute(f"PRAGMA user_version = {schema}")
-        database.execute(
-            "CREATE TABLE chunks (scenario TEXT NOT NULL, contender TEXT NOT NULL, "
-            "snr_db TEXT NOT NULL, chunk INTEGER NOT NULL, rates BLOB NOT NULL, "
-            "checksum INTEGER NOT NULL, "
-            "PRIMARY KEY (scenario, contender, snr_db, chunk)) WITHOUT ROWID"
-        )
-        for place in PLACES:
-            data = rates(place).astype("<f8").tobytes()
-            checksum = zlib.crc32(data, zlib.crc32(repr(place).encode() if schema == 2 else b""))
-            row = (*place, data, checksum)
-            database.execute("INSERT INTO chunks VALUES (?,?,?,?,?,?)", row)
-    old = path.read_bytes()
-    assert not refusal(old, path)
-    with BeamStore(path) as store:
-        assert len(store.chunks(*POINTS[0])) == 3
-    spoilt = bytearray(old)
-    spoilt[old.index(rates(PLACES[0]).tobytes())] ^= 1
-    assert "damaged" in refusal(bytes(spoilt), path)
-
-
-def test_read_only_opens_convert_in_memory(tmp_path):
-    path = tmp_path / "old.sqlite"
-    with closing(sqlite3.connect(path)) as database, database:
-        database.execute(f"PRAGMA application_id = {0x6D62656D}")
-        database.execute("PRAGMA user_version = 1")
-        database.execute("CREATE TABLE chunks (a, b, c, d, e, f)")
     before = path.read_bytes()
-    with BeamStore(path, read_only=True) as store:
-        assert store.chunks(*POINTS[0]) == {}
+    for read_only in (False, True):
+        with pytest.raises(ResultsFileError, match=f"of schema {schema}.*another file name"):
+            BeamStore(path, read_only=read_only)
     assert path.read_bytes() == before

@@ -19,6 +19,7 @@ from mimolearn.beamformers.svd_phase import SvdPhase
 from mimolearn.beamformers.unfolded_mser import UnfoldedMser
 from mimolearn.constellation import Constellation
 from mimolearn.errors import check_one_of
+from mimolearn.modes import in_standard_mode
 
 _BEAMFORMERS: dict[str, type[Beamformer]] = {
     cls.name: cls
@@ -47,6 +48,7 @@ def beamformer_class(name: str) -> type[Beamformer]:
     return _BEAMFORMERS[check_one_of("beamformer", name, _BEAMFORMERS)]
 
 
+@in_standard_mode
 def make_beamformer(
     name: str,
     array: HybridArray | None = None,

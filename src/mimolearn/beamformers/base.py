@@ -14,6 +14,9 @@ from torch import Tensor, nn
 from mimolearn.beamformers.array import HybridArray
 from mimolearn.constellation import Constellation, as_constellation
 from mimolearn.errors import check_finite, check_shape, invalid
+from mimolearn.linalg import flat_blocks
+from mimolearn.modes import check_has_values, in_standard_mode
+from mimolearn.ownership import own
 
 
 class Beams(NamedTuple):
@@ -64,6 +67,7 @@ class Beamformer(nn.Module, ABC):
         if self.constellation.is_real:
             raise invalid("constellation", self.constellation.name, "qpsk or a square QAM")
 
+    @in_standard_mode
     def forward(self, h: Tensor, noise_var: Tensor | float) -> Beams:
         """Beams for every channel.
 
@@ -76,7 +80,7 @@ class Beamformer(nn.Module, ABC):
         noise_var = _check_noise_var(noise_var, h)
         check_finite("h", h)
         batch, users = h.shape[:-3], h.shape[-3]
-        flat, noise = h.reshape(-1, *h.shape[-3:]), noise_var.reshape(-1)
+        flat, noise = flat_blocks(h, 3), noise_var.reshape(-1)
         present = (flat != 0).any(-1).any(-1)
         if bool(present.all()):
             beams = self._in_parts(flat, noise)
@@ -87,7 +91,8 @@ class Beamformer(nn.Module, ABC):
         shapes = (beams.f_rf, beams.f_bb), (beams.w_rf, beams.w_bb)
         f_rf, f_bb = (part.reshape(*batch, *part.shape[1:]) for part in shapes[0])
         w_rf, w_bb = (part.reshape(*batch, users, *part.shape[2:]) for part in shapes[1])
-        return Beams(f_rf, f_bb, w_rf, w_bb)
+        # Expanded parts of a design are one memory in many places, which nobody could write into.
+        return Beams(*(own(part.contiguous(), h, noise_var) for part in (f_rf, f_bb, w_rf, w_bb)))
 
     @abstractmethod
     def _design(self, h: Tensor, noise_var: Tensor) -> Beams:
@@ -136,7 +141,7 @@ class Beamformer(nn.Module, ABC):
         f_rf, f_bb = h.new_zeros(num, nt, rt), h.new_zeros(num, rt, users, d)
         w_rf, w_bb = h.new_ones(num, users, nr, rr), h.new_zeros(num, users, rr, d)
         if self.fully_digital:
-            w_rf = torch.eye(nr, dtype=h.dtype).expand(num, users, nr, nr).clone()
+            w_rf = torch.eye(nr, dtype=h.dtype, device=h.device).expand(num, users, nr, nr).clone()
         for pattern in present.unique(dim=0):
             rows = (present == pattern).all(-1).nonzero().squeeze(-1)
             here = pattern.nonzero().squeeze(-1)
@@ -152,6 +157,9 @@ class Beamformer(nn.Module, ABC):
         check_shape("h", h, "(*C, K, Nr, Nt)", isinstance(h, Tensor) and h.ndim >= 3)
         if not h.is_complex():
             raise invalid("h", f"<dtype {h.dtype}>", "a complex dtype")
+        if h.dtype not in (torch.complex64, torch.complex128):
+            raise invalid("h", f"<dtype {h.dtype}>", "complex64 or complex128")
+        check_has_values("h", h)
         array, (users, nr, nt) = self.array, h.shape[-3:]
         if not 1 <= users <= array.num_users:
             raise invalid("h", f"<{users} users>", f"1 to {array.num_users}, the array's users")
@@ -196,15 +204,22 @@ class LearnedBeamformer(Beamformer):
 
 
 def _check_noise_var(noise_var: Tensor | float, h: Tensor) -> Tensor:
-    real = h.dtype.to_real()
-    noise_var = torch.as_tensor(noise_var, device=h.device)
+    real, given = h.dtype.to_real(), noise_var
+    if not isinstance(noise_var, Tensor):
+        noise_var = torch.as_tensor(noise_var, dtype=real, device=h.device)
     if noise_var.is_complex():
         raise invalid("noise_var", f"<dtype {noise_var.dtype}>", "a real dtype")
     if noise_var.ndim and noise_var.shape != h.shape[:-3]:
         expected = f"shape (*C) = {tuple(h.shape[:-3])} as in h, or a number"
         raise invalid("noise_var", f"<shape {tuple(noise_var.shape)}>", expected)
+    check_has_values("noise_var", noise_var)
+    # Before the check: a positive float64 may be 0 or infinite as a float32.
+    noise_var = noise_var.to(h.device, real)
     good = (noise_var > 0) & (noise_var < math.inf)
     if not bool(good.all()):
-        value = noise_var[~good].flatten()[0].item()
-        raise invalid("noise_var", value, "a finite value above 0")
-    return noise_var.to(real).expand(h.shape[:-3])
+        value = given
+        in_type = "" if real == torch.float64 else f" in {real}, as h"
+        if isinstance(given, Tensor):
+            value = given.to(good.device)[~good].flatten()[0].item()
+        raise invalid("noise_var", value, f"a finite value above 0{in_type}")
+    return noise_var.expand(h.shape[:-3])

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
+from torch.nn.utils import skip_init
 
 from mimolearn.beamformers.array import HybridArray
 from mimolearn.beamformers.base import Beams, LearnedBeamformer
@@ -58,15 +61,15 @@ class Cnn(LearnedBeamformer):
         planes, users = 2 * a.num_users, a.num_users
         self.trunk = _Trunk(planes, width, depth)
         # A column of H to an antenna's phases, a row to a receive antenna's.
-        self.f_head = nn.Linear(width * a.num_rx_ant + 1, 2 * a.num_tx_chains)
-        self.w_head = nn.Linear(width * a.num_tx_ant + 1, 2 * users * a.num_rx_chains)
+        self.f_head = _linear(width * a.num_rx_ant + 1, 2 * a.num_tx_chains)
+        self.w_head = _linear(width * a.num_tx_ant + 1, 2 * users * a.num_rx_chains)
         seen = 2 * users * a.num_rx_chains * a.num_tx_chains
         self.digital = nn.Sequential(
-            nn.Linear(seen + 1, hidden),
+            _linear(seen + 1, hidden),
             nn.ReLU(),
-            nn.Linear(hidden, hidden),
+            _linear(hidden, hidden),
             nn.ReLU(),
-            nn.Linear(hidden, 2 * a.num_tx_chains * a.total_streams),
+            _linear(hidden, 2 * a.num_tx_chains * a.total_streams),
         )
         self._draw_weights(torch.Generator().manual_seed(seed))
 
@@ -143,12 +146,25 @@ class Cnn(LearnedBeamformer):
         return [log_bound(look(h, normalised(beams), noise_var).x, samples)]
 
 
+# Layers whose weights ``_draw_weights`` sets: the classes would draw from the global generator.
+
+
+def _linear(inputs: int, outputs: int) -> nn.Linear:
+    made: Any = skip_init(nn.Linear, inputs, outputs, dtype=torch.float32)
+    return made
+
+
+def _convolution(inputs: int, outputs: int) -> nn.Conv2d:
+    made: Any = skip_init(nn.Conv2d, inputs, outputs, 3, padding=1, dtype=torch.float32)
+    return made
+
+
 class _Trunk(nn.Module):
     """Convolutions of constant width, two by two around a shortcut."""
 
     def __init__(self, planes: int, width: int, depth: int) -> None:
         super().__init__()
-        self.first = nn.Conv2d(planes, width, 3, padding=1)
+        self.first = _convolution(planes, width)
         pairs = max(depth - 1, 0) // 2
         self.blocks = nn.ModuleList(_Block(width) for _ in range(pairs))
 
@@ -162,12 +178,12 @@ class _Trunk(nn.Module):
 class _Block(nn.Sequential):
     def __init__(self, width: int) -> None:
         super().__init__(
-            nn.BatchNorm2d(width),
+            nn.BatchNorm2d(width, dtype=torch.float32),
             nn.ReLU(),
-            nn.Conv2d(width, width, 3, padding=1),
-            nn.BatchNorm2d(width),
+            _convolution(width, width),
+            nn.BatchNorm2d(width, dtype=torch.float32),
             nn.ReLU(),
-            nn.Conv2d(width, width, 3, padding=1),
+            _convolution(width, width),
         )
 
 

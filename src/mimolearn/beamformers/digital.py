@@ -65,7 +65,7 @@ def mean_square_error(h: Tensor, beams: Beams, noise_var: Tensor) -> Tensor:
     """Sum over streams of E|s_hat - s|^2, (N)."""
     q = beams.receive()
     gains = ((q.mH @ h) @ beams.transmit().unsqueeze(1)).flatten(1, 2)
-    error = gains - torch.eye(gains.shape[-1], dtype=gains.dtype)
+    error = gains - torch.eye(gains.shape[-1], dtype=gains.dtype, device=gains.device)
     noise = q.abs().square().sum((-1, -2, -3)) * noise_var
     return error.abs().square().sum((-1, -2)) + noise
 

@@ -12,6 +12,7 @@ from mimolearn.beamformers.base import Beams
 from mimolearn.beamformers.gains import stream_gains
 from mimolearn.constellation import Constellation, as_constellation
 from mimolearn.errors import check_one_of, check_positive_int, invalid
+from mimolearn.modes import in_standard_mode
 from mimolearn.randomness import RandomSource, integers, normal
 
 # Beyond this the series is the faster one.
@@ -20,6 +21,7 @@ _ENTRIES_A_CALL = 2**21
 _NEGLIGIBLE = 1e-14
 
 
+@in_standard_mode
 def symbol_error_rate(
     h: Tensor,
     beams: Beams,
@@ -44,7 +46,7 @@ def symbol_error_rate(
     gains, noise = stream_gains(h.to(torch.complex128), wide, noise_var)
     shape = beams.w_bb.shape[:-2] + beams.w_bb.shape[-1:]
     gains, noise = gains.reshape(-1, *gains.shape[-2:]), noise.reshape(-1, noise.shape[-1])
-    rates = torch.full(noise.shape, math.nan, dtype=torch.float64)
+    rates = torch.full(noise.shape, math.nan, dtype=torch.float64, device=noise.device)
     active = noise > 0
     for pattern in active.unique(dim=0):
         rows, here = (active == pattern).all(-1).nonzero()[:, 0], pattern.nonzero()[:, 0]
@@ -147,7 +149,7 @@ def _series(
     u = m * (math.pi / reach)
     weight = 2 / (math.pi * m)
     # Index (side, level): a threshold below (+1) or above (-1), and the other axis' own level.
-    sign = torch.tensor([1.0, -1.0])[:, None]
+    sign = torch.tensor([1.0, -1.0], dtype=torch.float32)[:, None]
     margin = own.real[:, None, None] * (points.min_distance() / 2)
     x = (margin - sign * own.imag[:, None, None] * levels).flatten(1)
     y = (margin + sign * own.imag[:, None, None] * levels).flatten(1)
@@ -160,7 +162,7 @@ def _series(
     in_phase = torch.cos(axis_x) @ (opposite - same) @ torch.cos(axis_y).mT
     in_quadrature = torch.sin(axis_x) @ (opposite + same) @ torch.sin(axis_y).mT
     halves = (px[:, :, None] + py[:, None, :]) / 2 - 0.25
-    orientation = torch.tensor([1.0, -1.0]).repeat_interleave(count)
+    orientation = torch.tensor([1.0, -1.0], dtype=torch.float32).repeat_interleave(count)
     turned = orientation[:, None] * orientation
     # For sides of unlike sign both characteristic functions change places.
     both = halves + (turned * in_phase + in_quadrature) / 2

@@ -13,7 +13,7 @@ def least_squares(f: Tensor, target: Tensor) -> Tensor:
     gram = f.mH @ f
     eps = torch.finfo(target.real.dtype).eps
     loading = gram.diagonal(dim1=-2, dim2=-1).real.mean(-1) * (32 * eps)
-    eye = torch.eye(gram.shape[-1], dtype=gram.dtype)
+    eye = torch.eye(gram.shape[-1], dtype=gram.dtype, device=gram.device)
     return torch.linalg.solve(gram + loading[..., None, None] * eye, f.mH @ target)
 
 

@@ -49,8 +49,8 @@ def fd_mmse(h: Tensor, noise_var: Tensor, streams: int, num_iter: int) -> Beams:
     for _ in range(num_iter):
         w = mmse_receive(h, noise_var, f, None)
         f = mmse_transmit(h, noise_var, None, w)
-    eye_t = torch.eye(nt, dtype=h.dtype).expand(num, nt, nt)
-    eye_r = torch.eye(nr, dtype=h.dtype).expand(num, users, nr, nr)
+    eye_t = torch.eye(nt, dtype=h.dtype, device=h.device).expand(num, nt, nt)
+    eye_r = torch.eye(nr, dtype=h.dtype, device=h.device).expand(num, users, nr, nr)
     return Beams(eye_t, f, eye_r, mmse_receive(h, noise_var, f, None))
 
 

@@ -56,8 +56,8 @@ class FullyDigitalMser(Beamformer):
         small = h @ basis.unsqueeze(1)
         plain = fd_mmse(h, noise_var, array.num_streams, 30)
         size, nr = basis.shape[-1], h.shape[-2]
-        eye_t = torch.eye(size, dtype=h.dtype).expand(len(h), size, size)
-        eye_r = torch.eye(nr, dtype=h.dtype).expand(len(h), users, nr, nr)
+        eye_t = torch.eye(size, dtype=h.dtype, device=h.device).expand(len(h), size, size)
+        eye_r = torch.eye(nr, dtype=h.dtype, device=h.device).expand(len(h), users, nr, nr)
         starts = [
             normalised(Beams(eye_t, basis.mH @ sent, eye_r, received))
             for sent, received in (
@@ -69,7 +69,7 @@ class FullyDigitalMser(Beamformer):
         other = mser_descent(small, noise_var, starts[1], *descent, analog=False)
         beams = best.improved(other.value, other.beams).beams
         nt = h.shape[-1]
-        wide = torch.eye(nt, dtype=h.dtype).expand(len(h), nt, nt)
+        wide = torch.eye(nt, dtype=h.dtype, device=h.device).expand(len(h), nt, nt)
         found = Beams(wide, basis @ beams.f_bb, beams.w_rf, beams.w_bb)
         # Projecting can only lose power that no user receives; rounding may still make the
         # hybrid itself the better one by a hair.

@@ -134,7 +134,7 @@ def _coupling(beams: Beams, seen: Seen, metric: Metric) -> Tensor:
     e = seen.e / seen.noise.unsqueeze(-2)
     through = beams.f_rf.mH @ e
     s = through.mH @ metric.f_bb @ through
-    eye = torch.eye(streams, dtype=s.dtype)
+    eye = torch.eye(streams, dtype=s.dtype, device=s.device)
     proper = s[:, :, None, :, None] * eye[:, None, :]
     # Phases of F: covariance and pseudo-covariance of sum_n conj(e_in) j (F_n V)_j delta theta.
     # With z = V^T D^2 of each antenna and Re(D Q D^*) = (D Q D^* + D^* Q^* D) / 2, all products
@@ -191,7 +191,7 @@ def _receive_coupling(beams: Beams, seen: Seen, metric: Metric) -> Tensor:
     weight = metric.w_phase.unsqueeze(-2).expand(-1, -1, beams.w_rf.shape[-2], -1).flatten(2)
     of_u = (j_u.mT * weight.unsqueeze(-2)) @ j_u
     block = of_u.unflatten(-1, (d, -1)).unflatten(2, (d, -1))
-    own = torch.eye(d, dtype=of_w.dtype)[:, None, :, None]
+    own = torch.eye(d, dtype=of_w.dtype, device=of_w.device)[:, None, :, None]
     block = block + of_w.unsqueeze(-2) * own
     a = block.new_zeros(num, users, d, 2 * streams, users, d, 2 * streams)
     index = torch.arange(users)

@@ -58,7 +58,7 @@ class MmseGd(Beamformer):
 def _log_mse_gradient(h: Tensor, beams: Beams, noise_var: Tensor) -> Gradient:
     seen = look(h, beams, noise_var)
     gains = (seen.q.mH @ seen.received).flatten(1, 2)
-    error = gains - torch.eye(gains.shape[-1], dtype=gains.dtype)
+    error = gains - torch.eye(gains.shape[-1], dtype=gains.dtype, device=gains.device)
     noise = (seen.q.real.square() + seen.q.imag.square()).sum((-1, -2, -3)) * noise_var
     total = (error.real.square() + error.imag.square()).sum((-1, -2)) + noise
     scale = 2 / total

@@ -248,13 +248,13 @@ def truncated_newton(
     move = preconditioned(residual)
     fall = _inner(residual, move)
     active = fall > _NOTHING
-    found = Truncated(torch.zeros_like(gradient), torch.zeros(()), [])
+    found = Truncated(torch.zeros_like(gradient), torch.zeros((), dtype=torch.float32), [])
     for iteration in range(num_iter):
         bent, gains = product(move)
         curve = _inner(move, bent)
         # Divisors are harmless where they do not count: derivatives must be as well.
         convex = active & (curve > fall / _LONGEST)
-        inverse = torch.where(convex, 1.0, 0.0) / torch.where(convex, curve, 1.0)
+        inverse = convex.to(curve.dtype) / torch.where(convex, curve, 1.0)
         step = torch.where(active & ~convex & (curve > 0), _LONGEST, fall * inverse)
         active = active & (curve > 0)
         if iteration == 0:

@@ -94,10 +94,16 @@ def number_names(steps: str) -> tuple[str, ...]:
 def newton_start(num_layers: int, steps: str) -> Tensor:
     """(layers, numbers, 3): logarithms and their two slopes."""
     names = number_names(steps)
-    start, trend, by_snr, by_value = torch.tensor([_STARTS[name] for name in names]).unbind(-1)
-    place = torch.linspace(-0.5, 0.5, num_layers) if num_layers > 1 else torch.zeros(1)
+    start, trend, by_snr, by_value = torch.tensor(
+        [_STARTS[name] for name in names], dtype=torch.float32
+    ).unbind(-1)
+    place = (
+        torch.linspace(-0.5, 0.5, num_layers, dtype=torch.float32)
+        if num_layers > 1
+        else torch.zeros(1, dtype=torch.float32)
+    )
     first = start.log() + place[:, None] * trend
-    falling = 1 - torch.arange(num_layers) / (_WIDE_SHARE * num_layers)
+    falling = 1 - torch.arange(num_layers, dtype=torch.float32) / (_WIDE_SHARE * num_layers)
     first[:, names.index("spread")] += falling.clamp(min=_LEAST).log()
     return torch.stack([first, by_snr.expand_as(first), by_value.expand_as(first)], -1)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import math
 from typing import NamedTuple
 
@@ -11,6 +10,7 @@ from torch import Tensor
 
 from mimolearn.beamformers.base import Beams
 from mimolearn.beamformers.gains import stream_gains
+from mimolearn.constants import made_once
 from mimolearn.kernels.door import usable
 
 
@@ -89,7 +89,7 @@ def bound_and_curvature(x: Tensor, samples: Samples) -> tuple[Tensor, Tensor, Te
     return value, slopes * -scale, hessian.unflatten(-1, (x.shape[-1], -1))
 
 
-@functools.cache
+@made_once(maxsize=32)
 def _natural_places(streams: int) -> Tensor:
     """(S, 4 S^2) places in a packed upper triangle of the entries of stream i's block."""
     size = 2 * streams

@@ -86,7 +86,7 @@ def omp_beams(h: Tensor, noise_var: Tensor, array: HybridArray, grid: int) -> Be
     target = mmse_receive(h, noise_var, transmit, None)
     received = h @ transmit.unsqueeze(1)
     covariance = received @ received.mH
-    eye = torch.eye(nr, dtype=h.dtype)
+    eye = torch.eye(nr, dtype=h.dtype, device=h.device)
     weight = loaded_cholesky(covariance + noise_var[:, None, None, None] * eye).mH
     steering = _dictionary(nr, 2 * grid * nr, h.dtype)
     w_rf = pursue(target, steering, array.num_rx_chains, weight)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import functools
-
 import torch
 from torch import Generator, Tensor
 
 from mimolearn.beamformers.objective import Samples, as_samples
+from mimolearn.constants import made_once
 from mimolearn.constellation import Constellation
 
 _SEED = 20220105
@@ -43,7 +42,7 @@ def error_factor(points: Constellation) -> float:
     return 2 * (1 - 1 / points.num_levels)
 
 
-@functools.lru_cache(maxsize=32)
+@made_once(maxsize=32)
 def samples_for(points: Constellation, num_streams: int, most: int, dtype: torch.dtype) -> Samples:
     """``interferers`` in a real dtype, made once."""
     levels = interferers(points, num_streams, most).to(dtype)

@@ -267,7 +267,9 @@ class UnfoldedMser(LearnedBeamformer):
 
     def _limited(self, moves: list[Tensor], gains: Tensor, limit: Tensor) -> list[Tensor]:
         """No decision variable moves by more than ``limit`` noise deviations, to first order."""
-        largest = gains.abs().sum(-1).amax(-1) * float(self.constellation.points.real.max())
+        largest = gains.abs().sum(-1).amax(-1) * float(
+            self.constellation.axis(torch.float32).levels[-1]
+        )
         return _scaled(moves, limit / torch.maximum(largest, limit))
 
 
@@ -278,8 +280,8 @@ def _gains(beams: Beams, seen: Seen, moves: list[Tensor]) -> Tensor:
 
 
 def _first_order(num_layers: int) -> Tensor:
-    scalars = torch.zeros(num_layers, len(_FIRST_ORDER), 3)
-    scalars[..., 0] = torch.tensor(_FIRST_ORDER).log()
+    scalars = torch.zeros(num_layers, len(_FIRST_ORDER), 3, dtype=torch.float32)
+    scalars[..., 0] = torch.tensor(_FIRST_ORDER, dtype=torch.float32).log()
     return scalars
 
 

@@ -96,7 +96,8 @@ def _from_torch(
     energy = np.random.Generator(np.random.PCG64(seed)).standard_gamma(
         np.broadcast_to(degrees, (num, nt))
     )
-    diagonal = torch.as_tensor(np.sqrt(energy * (2 if real else 1)), device=generator.device)
+    lengths = np.sqrt(energy * (2 if real else 1))
+    diagonal = torch.as_tensor(lengths, dtype=torch.float64, device=generator.device)
     shape = (num, nt, nt)
     if real:
         full = torch.randn(

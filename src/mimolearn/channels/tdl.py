@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import math
 from typing import Annotated, Literal
 
@@ -13,6 +12,7 @@ from torch import Tensor
 from mimolearn.channels.base import ChannelModel, chunk_lengths
 from mimolearn.channels.correlation import exponential_correlation
 from mimolearn.channels.tr38901 import SpecVersion, sionna_tr38901
+from mimolearn.constants import made_once
 from mimolearn.plainmodel import Count, Real
 from mimolearn.randomness import RandomSource, uniform
 
@@ -81,7 +81,7 @@ def _waves(shape: tuple[int, ...], generator: RandomSource, dtype: torch.dtype) 
     return torch.complex(phase.cos().sum(-1), phase.sin().sum(-1))
 
 
-@functools.lru_cache(maxsize=8)
+@made_once(maxsize=8)
 def _power_delay_profile(profile: str, spec_version: str) -> tuple[Tensor, Tensor]:
     """(P) delays in units of the RMS delay spread and (P) powers of sum 1, float64."""
     tdl = sionna_tr38901().TDL(

@@ -46,6 +46,7 @@ from mimolearn.detectors.wl_lmmse import WidelyLinearLMMSE
 from mimolearn.detectors.zf import ZeroForcing
 from mimolearn.detectors.zf_sic import ZFSIC
 from mimolearn.errors import check_one_of
+from mimolearn.modes import in_standard_mode
 
 _DETECTORS: dict[str, type[Detector]] = {
     cls.name: cls
@@ -118,6 +119,7 @@ def detector_class(name: str) -> type[Detector]:
     return known[check_one_of("detector", name, known)]
 
 
+@in_standard_mode
 def make_detector(name: str, constellation: Constellation | str, /, **options: Any) -> Detector:
     """Build a detector by name.
 

@@ -15,6 +15,10 @@ from mimolearn.constellation import Constellation, as_constellation
 from mimolearn.detection import Detection
 from mimolearn.errors import check_finite, check_positive_int, check_shape, invalid
 from mimolearn.kernels.door import fits, usable
+from mimolearn.modes import check_has_values, in_standard_mode
+from mimolearn.ownership import own, own_parts
+
+_DTYPES = (torch.complex64, torch.complex128)
 
 
 class Cost(NamedTuple):
@@ -63,6 +67,7 @@ class Detector(nn.Module, ABC):
         super().__init__()
         self.constellation = as_constellation(constellation)
 
+    @in_standard_mode
     def prepare(self, h: Tensor, noise_var: Tensor | float) -> Any:
         """All work that needs no received vector.
 
@@ -71,12 +76,14 @@ class Detector(nn.Module, ABC):
         Raises InvalidInputError on a wrong shape, a non-finite h or a noise_var not above 0.
         """
         self._check_channel(h)
+        given = noise_var
         noise_var = self._check_noise_var(noise_var, h)
         check_finite("h", h)
         if self.fused_halves and usable(h, noise_var) and fits(h):
-            return Unprepared(h, noise_var)
-        return self._prepare(h, noise_var)
+            return own(Unprepared(h, noise_var), h, given)
+        return own(self._prepare(h, noise_var), h, given)
 
+    @in_standard_mode
     def detect(self, prepared: Any, y: Tensor) -> Detection:
         """Detect every vector of the prepared channels.
 
@@ -85,18 +92,22 @@ class Detector(nn.Module, ABC):
         check_shape("y", y, "(*C, T, Nr)", isinstance(y, Tensor) and y.ndim >= 2)
         if not y.is_complex():
             raise invalid("y", f"<dtype {y.dtype}>", "a complex dtype")
+        check_has_values("y", y)
         check_finite("y", y)
         if isinstance(prepared, Unprepared):
             h, noise_var = prepared
             fitting = y.shape[:-2] == h.shape[:-2] and y.shape[-1] == h.shape[-2]
             fused = self._one_shot(y, h, noise_var) if fitting and y.dtype == h.dtype else None
-            return self._detect(self._prepare(h, noise_var), y) if fused is None else fused
-        return self._detect(prepared, y)
+            if fused is not None:
+                return fused
+            prepared = self._prepare(h, noise_var)
+        return own_parts(self._detect(prepared, y), y, prepared)
 
     def _prepared(self, prepared: Any) -> Any:
         """The algorithm's own tuple, also of a channel that ``prepare`` has kept as it came."""
         return self._prepare(*prepared) if isinstance(prepared, Unprepared) else prepared
 
+    @in_standard_mode
     def forward(self, y: Tensor, h: Tensor, noise_var: Tensor | float) -> Detection:
         """prepare and detect composed. Shapes as there, and y must fit h."""
         self._check_channel(h)
@@ -106,13 +117,14 @@ class Detector(nn.Module, ABC):
             check_shape("y", y, f"(*C, T, Nr) with {fitting}", False)
         if y.dtype != h.dtype:
             raise invalid("y", f"<dtype {y.dtype}>", f"the dtype of h, {h.dtype}")
+        check_has_values("y", y)
         noise_var = self._check_noise_var(noise_var, h)
         fused = self._one_shot(y, h, noise_var)
         if fused is not None:
             return fused
         check_finite("h", h)
         check_finite("y", y)
-        return self._detect(self._prepare(h, noise_var), y)
+        return own_parts(self._detect(self._prepare(h, noise_var), y), y, h, noise_var)
 
     def _one_shot(self, y: Tensor, h: Tensor, noise_var: Tensor) -> Detection | None:
         """Both halves in one compiled kernel, or None where there is none for these inputs.
@@ -148,6 +160,9 @@ class Detector(nn.Module, ABC):
         check_shape("h", h, "(*C, Nr, Nt)", isinstance(h, Tensor) and h.ndim >= 2)
         if not h.is_complex():
             raise invalid("h", f"<dtype {h.dtype}>", "a complex dtype")
+        if h.dtype not in _DTYPES:
+            raise invalid("h", f"<dtype {h.dtype}>", "complex64 or complex128")
+        check_has_values("h", h)
         if 0 in h.shape[-2:]:
             raise invalid("h", f"<shape {tuple(h.shape)}>", "at least one antenna on each side")
         self._check_size(*h.shape[-2:])
@@ -166,7 +181,7 @@ class Detector(nn.Module, ABC):
 
     @staticmethod
     def _check_noise_var(noise_var: Tensor | float, h: Tensor) -> Tensor:
-        real = h.dtype.to_real()
+        real, given = h.dtype.to_real(), noise_var
         if not isinstance(noise_var, Tensor):
             noise_var = torch.as_tensor(noise_var, dtype=real, device=h.device)
         if noise_var.ndim and noise_var.shape != h.shape[:-2]:
@@ -174,6 +189,10 @@ class Detector(nn.Module, ABC):
             raise invalid("noise_var", f"<shape {tuple(noise_var.shape)}>", expected)
         if noise_var.is_complex():
             raise invalid("noise_var", f"<dtype {noise_var.dtype}>", "a real dtype")
+        check_has_values("noise_var", noise_var)
+        # Before the check: a positive float64 may be 0 or infinite as a float32.
+        if noise_var.dtype != real or noise_var.device != h.device:
+            noise_var = noise_var.to(h.device, real)
         # A traced program cannot look at its data.
         if not torch.compiler.is_compiling() and noise_var.numel():
             if noise_var.numel() == 1:
@@ -182,10 +201,11 @@ class Detector(nn.Module, ABC):
                 least, most = (end.item() for end in noise_var.detach().aminmax())
             if not (least > 0 and most < math.inf):
                 ok = (noise_var > 0) & torch.isfinite(noise_var)
-                value = noise_var[~ok].flatten()[0].item()
-                raise invalid("noise_var", value, "a finite value above 0")
-        if noise_var.dtype != real or noise_var.device != h.device:
-            noise_var = noise_var.to(h.device, real)
+                value = given
+                in_type = "" if noise_var.dtype == torch.float64 else f" in {real}, as h"
+                if isinstance(given, Tensor):
+                    value = given.expand(ok.shape).to(ok.device)[~ok].flatten()[0].item()
+                raise invalid("noise_var", value, f"a finite value above 0{in_type}")
         return noise_var if noise_var.shape == h.shape[:-2] else noise_var.expand(h.shape[:-2])
 
 

@@ -37,7 +37,8 @@ def chebyshev_steps(edges: Edges, num_layers: int) -> Steps:
     for _ in range(num_layers - 1):
         alpha.append(1 / (centre - beta[-1] / alpha[-1]))
         beta.append((half * alpha[-1] / 2) ** 2)
-    return Steps(tensor(alpha, dtype=float64), tensor(beta[: num_layers - 1], dtype=float64))
+    steps = alpha, beta[: num_layers - 1]
+    return Steps(*(tensor(values, dtype=float64, device="cpu") for values in steps))
 
 
 def marchenko_pastur_edges(load: float, num_layers: int, widen: float = 1.0) -> Edges:

@@ -93,7 +93,7 @@ class DeepCG(UnfoldedDetector):
         self.alpha = nn.Parameter(start.alpha.float())
         self.beta = nn.Parameter(start.beta.float())
         has_rho = check_bool("learn_rho", learn_rho)
-        self.rho = nn.Parameter(torch.zeros(num_layers)) if has_rho else None
+        self.rho = nn.Parameter(torch.zeros(num_layers, dtype=torch.float32)) if has_rho else None
 
     def _one_shot(self, y: Tensor, h: Tensor, noise_var: Tensor) -> GaussianDetection | None:
         real = self.constellation.is_real

@@ -91,9 +91,13 @@ class DeepCGOnline(Detector):
         training = 3 * self.num_steps * self.num_symbols * 2 * self.num_layers * square
         return Cost(fixed.per_channel + training, fixed.per_vector)
 
+    # A caller in inference mode would have nothing trained.
+    @torch.inference_mode(False)
     @torch.enable_grad()
     def _train(self, h: Tensor, noise_var: Tensor) -> Parameters:
         """Steps of every channel, alpha (L, *C, 1, 1) and beta (L - 1, *C, 1, 1)."""
+        # A copy of an inference tensor is an ordinary one.
+        h, noise_var = h.clone(), noise_var.clone()
         _, system, inverse = scaled_gram(h, self.load)
         x = self._symbols(h)
         b = x @ system.mT + self._filtered_noise(h, noise_var, inverse)

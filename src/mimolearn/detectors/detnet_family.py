@@ -34,6 +34,7 @@ from mimolearn.detectors.unfolded import UnfoldedDetector, check_streams
 from mimolearn.detectors.wesnet_cut import Cut, check_cut, cut_shape, hidden_factors, weigh
 from mimolearn.errors import check_one_of, check_positive_int, check_real, invalid
 from mimolearn.kernels.door import usable
+from mimolearn.linalg import flat_blocks
 from mimolearn.weights import Weights, check_tensors
 
 _WHOLE = Cut()
@@ -213,7 +214,7 @@ class FullyConnected(UnfoldedDetector):
             stack.b1.to(q),
             (w2 if beta is None else w2 * beta.unsqueeze(-2)).to(q),
             b2.to(q),
-            prepared.equations.matrix.reshape(-1, *prepared.equations.matrix.shape[-2:]),
+            flat_blocks(prepared.equations.matrix),
             flat,
             x.reshape(flat.shape),
             self.form.residual,

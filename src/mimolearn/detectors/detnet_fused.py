@@ -150,12 +150,12 @@ class FusedLayers(torch.autograd.Function):
         rows = q.numel() // n
         low_w1, low_b1, low_w2, low_b2 = (t.to(low) for t in (w1, b1, w2, b2))
         # The inputs of a layer beyond the last are never made.
-        inputs = torch.empty(num_layers, rows, w1.shape[2], dtype=low)
+        inputs = torch.empty(num_layers, rows, w1.shape[2], dtype=low, device="cpu")
         inputs[..., :n] = q.reshape(rows, n)
         inputs[0, :, n : 2 * n] = torch.bmm(x, matrix).view(rows, n)
         inputs[0, :, 2 * n : 3 * n] = x.reshape(rows, n)
         inputs[0, :, 3 * n :] = 0
-        before = torch.empty(num_layers, rows, w1.shape[1], dtype=low)
+        before = torch.empty(num_layers, rows, w1.shape[1], dtype=low, device="cpu")
         hidden = torch.empty_like(before)
         state = q.new_zeros(rows, w2.shape[1])
         logits = q.new_empty(num_layers, rows, n)
@@ -185,7 +185,7 @@ class FusedLayers(torch.autograd.Function):
         d_state = logits.new_zeros(rows, w2.shape[1])
         d_inputs = following = None
         for layer in reversed(range(num_layers)):
-            d_out = torch.empty(d_state.shape, dtype=w1.dtype)
+            d_out = torch.empty(d_state.shape, dtype=w1.dtype, device="cpu")
             _backward(compiled, given[layer], d_inputs, following, matrix, d_state, d_out, residual)
             d_w2[layer] = d_out.t() @ hidden[layer]
             d_b2[layer] = d_out.sum(0)

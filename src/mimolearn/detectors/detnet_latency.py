@@ -92,7 +92,7 @@ def one_shot(packed: Packed, h: Tensor, y: Tensor) -> Tensor:
     rx, n = h.shape[-2:]
     vectors = y.shape[-2]
     h, y = plain(h), plain(y)
-    out = torch.empty((*y.shape[:-1], n), dtype=torch.float32)
+    out = torch.empty((*y.shape[:-1], n), dtype=torch.float32, device="cpu")
     given = h.data_ptr(), y.data_ptr(), 0, 0, 0, out.data_ptr()
     num = math.prod(h.shape[:-2])
     if not _kernel()(*packed.addresses, *given, packed.residual, num, vectors, rx, *packed.sizes):

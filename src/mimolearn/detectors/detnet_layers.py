@@ -92,20 +92,22 @@ def new_stack(shape: Shape, num_layers: int, seed: int) -> Stack:
 
     def xavier(rows: int, columns: int, fan_in: int) -> Tensor:
         bound = math.sqrt(6 / (rows + fan_in))
-        unit = torch.rand((num_layers, rows, columns), generator=generator)
+        unit = torch.rand((num_layers, rows, columns), generator=generator, dtype=torch.float32)
         return bound * (2 * unit - 1)
 
     s = shape
-    slope = torch.full((num_layers, 1 if s.output == "soft-sign" else 0), _SLOPE)
+    slope = torch.full(
+        (num_layers, 1 if s.output == "soft-sign" else 0), _SLOPE, dtype=torch.float32
+    )
     return Stack(
         xavier(s.hidden, s.inputs, s.inputs),
-        torch.zeros(num_layers, s.hidden),
+        torch.zeros(num_layers, s.hidden, dtype=torch.float32),
         xavier(s.outputs, s.hidden, s.hidden),
-        torch.zeros(num_layers, s.outputs),
+        torch.zeros(num_layers, s.outputs, dtype=torch.float32),
         xavier(s.state, s.fed, s.fed),
-        torch.zeros(num_layers, s.state),
+        torch.zeros(num_layers, s.state, dtype=torch.float32),
         slope,
-        torch.full((num_layers, 2 if s.version == 2 else 0), _STEP),
+        torch.full((num_layers, 2 if s.version == 2 else 0), _STEP, dtype=torch.float32),
     )
 
 

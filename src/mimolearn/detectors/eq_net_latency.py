@@ -72,7 +72,8 @@ def run(
     Raises InvalidInputError for an h or y that is not finite.
     """
     (vectors, rx), n = y.shape[-2:], h.shape[-1]
-    llr = torch.empty(*y.shape[:-1], n, constellation.bits_per_symbol, dtype=torch.float32)
+    shape = (*y.shape[:-1], n, constellation.bits_per_symbol)
+    llr = torch.empty(shape, dtype=torch.float32, device="cpu")
     # Named, because an address does not keep a copy alive.
     inputs = [plain(tensor) for tensor in (h, y, noise_var, *(cavity or ()))]
     addresses = [tensor.data_ptr() for tensor in inputs]

@@ -90,7 +90,9 @@ class EQNetPublishedEstimator(Detector):
         generator = torch.Generator().manual_seed(seed)
         shapes = _shapes(num_tx_ant, width, _FORMS[form], self.num_latents)
         self.weights = nn.ParameterList(glorot(*shape, generator=generator) for shape in shapes)
-        self.biases = nn.ParameterList(nn.Parameter(torch.zeros(shape[1])) for shape in shapes)
+        self.biases = nn.ParameterList(
+            nn.Parameter(torch.zeros(shape[1], dtype=torch.float32)) for shape in shapes
+        )
         inner = [4 * num_llr] * hidden
         self.decoder = Layers([self.num_latents, *inner, 1], seed + 1, branches=num_llr)
 
@@ -149,7 +151,8 @@ class EQNetPublishedEstimator(Detector):
         """g_Q: (*C, T, d) features to (*C, T, Nt, K), twice what the soft bits are the tanh of."""
         flat = z.reshape(1, -1, z.shape[-1]).expand(len(self.decoder.weights[0]), -1, -1)
         found = 2 * self.decoder(flat).squeeze(-1).T
-        return found.reshape(*z.shape[:-1], self.num_tx_ant, -1)
+        bits = self.constellation.bits_per_symbol
+        return found.reshape(*z.shape[:-1], self.num_tx_ant, bits)
 
     def cost(self, num_rx_ant: int, num_tx_ant: int) -> Cost:
         num_llr = num_tx_ant * self.constellation.bits_per_symbol

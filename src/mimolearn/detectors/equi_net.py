@@ -100,14 +100,16 @@ class EquiNet(UnfoldedDetector):
         rows = outputs + channels - 1
 
         def xavier(fan_out: int, fan_in: int) -> nn.Parameter:
-            unit = torch.rand((num_layers, fan_out, fan_in), generator=generator)
+            unit = torch.rand(
+                (num_layers, fan_out, fan_in), generator=generator, dtype=torch.float32
+            )
             return nn.Parameter(math.sqrt(6 / (fan_in + fan_out)) * (2 * unit - 1))
 
         self.w1 = xavier(hidden, inputs)
-        self.b1 = nn.Parameter(torch.zeros(num_layers, hidden))
+        self.b1 = nn.Parameter(torch.zeros(num_layers, hidden, dtype=torch.float32))
         self.w2 = xavier(rows, hidden)
-        self.b2 = nn.Parameter(torch.zeros(num_layers, rows))
-        self.mix = nn.Parameter(torch.ones(num_layers))
+        self.b2 = nn.Parameter(torch.zeros(num_layers, rows, dtype=torch.float32))
+        self.mix = nn.Parameter(torch.ones(num_layers, dtype=torch.float32))
 
     def _prepare(self, h: Tensor, noise_var: Tensor) -> Prepared:
         equations = normal_equations(self.constellation, h, noise_var)

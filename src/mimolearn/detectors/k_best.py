@@ -23,6 +23,7 @@ from mimolearn.detectors.real_triangular import (
 )
 from mimolearn.errors import check_finite, check_positive_int, check_real
 from mimolearn.kernels import searches
+from mimolearn.linalg import flat_blocks
 
 
 @final
@@ -96,16 +97,16 @@ class KBest(Detector):
         z = rotate(prepared, y, self.constellation)
         bits = axis_labels(self.constellation)
         n = z.shape[-1]
-        llr = torch.empty(*z.shape, bits.shape[1], dtype=torch.float64)
-        levels = torch.empty(z.shape, dtype=torch.int8)
+        llr = torch.empty(*z.shape, bits.shape[1], dtype=torch.float64, device="cpu")
+        levels = torch.empty(z.shape, dtype=torch.int8, device="cpu")
         kernel()(
-            prepared.columns.reshape(-1, n, n).contiguous().numpy(),
-            z.reshape(-1, *z.shape[-2:]).contiguous().numpy(),
+            flat_blocks(prepared.columns).contiguous().numpy(),
+            flat_blocks(z).contiguous().numpy(),
             bits.numpy(),
             min(self.k, self.constellation.num_levels**n),
             self.llr_clip,
-            llr.view(-1, *llr.shape[-3:]).numpy(),
-            levels.view(-1, *levels.shape[-2:]).numpy(),
+            flat_blocks(llr, 3).numpy(),
+            flat_blocks(levels).numpy(),
         )
         llr = axis_llr_to_llr(restore_order(prepared, llr, self.constellation))
         levels = restore_order(prepared, levels, self.constellation)

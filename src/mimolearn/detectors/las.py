@@ -13,7 +13,7 @@ from mimolearn.detectors import counting
 from mimolearn.detectors.base import Cost, Detector
 from mimolearn.detectors.real_triangular import levels_to_indices
 from mimolearn.errors import check_positive_int
-from mimolearn.linalg import gram, matched_filter, stack_real_matrix, stack_real_vector
+from mimolearn.linalg import flat_blocks, gram, matched_filter, stack_real_matrix, stack_real_vector
 
 
 class Prepared(NamedTuple):
@@ -92,19 +92,18 @@ class Las(Detector):
         matched = product.real if self.constellation.is_real else stack_real_vector(product)
         # Levels are odd integers times half the distance of two.
         matched = (matched * (2 / self.constellation.min_distance())).contiguous()
-        n = matched.shape[-1]
         levels = self._levels(start.indices().cpu())
         levels[~start.finite().cpu()] = -1
-        incomplete = torch.empty(matched.shape[:-1], dtype=torch.bool)
-        work = torch.empty(matched.shape[:-1], dtype=torch.int64)
+        incomplete = torch.empty(matched.shape[:-1], dtype=torch.bool, device="cpu")
+        work = torch.empty(matched.shape[:-1], dtype=torch.int64, device="cpu")
         kernel()(
-            prepared.gram.reshape(-1, n, n).contiguous().numpy(),
-            matched.reshape(-1, *matched.shape[-2:]).numpy(),
+            flat_blocks(prepared.gram).contiguous().numpy(),
+            flat_blocks(matched).contiguous().numpy(),
             self.constellation.num_levels,
             self.max_steps,
-            levels.view(-1, *levels.shape[-2:]).numpy(),
-            incomplete.view(-1, matched.shape[-2]).numpy(),
-            work.view(-1, matched.shape[-2]).numpy(),
+            flat_blocks(levels).numpy(),
+            flat_blocks(incomplete, 1).numpy(),
+            flat_blocks(work, 1).numpy(),
         )
         axes = torch.stack(levels.chunk(1 if self.constellation.is_real else 2, -1), -1)
         if start.incomplete is not None:

@@ -58,7 +58,7 @@ class LcgNetM(UnfoldedDetector):
         load = load / 2 if self.constellation.is_real else load
         edges = marchenko_pastur_edges(load, num_layers, lcgnet.WIDEN)
         alpha, beta = chebyshev_steps(edges, num_layers)
-        mask = torch.ones(2 * num_tx_ant)
+        mask = torch.ones(2 * num_tx_ant, dtype=torch.float32)
         if self.constellation.is_real:
             mask[num_tx_ant:] = 0
         self.alpha = nn.Parameter(alpha.float()[:, None] * mask)

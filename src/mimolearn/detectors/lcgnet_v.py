@@ -67,9 +67,9 @@ class LcgNetV(UnfoldedDetector):
         alpha, beta = chebyshev_steps(
             marchenko_pastur_edges(load, num_layers, lcgnet.WIDEN), num_layers
         )
-        mask = torch.ones(2 * num_tx_ant)
+        mask = torch.ones(2 * num_tx_ant, dtype=torch.float32)
         if start == "zeros":
-            mask = torch.zeros(2 * num_tx_ant)
+            mask = torch.zeros(2 * num_tx_ant, dtype=torch.float32)
         alpha_mask = mask.clone()
         if start == "half-imaginary":
             alpha_mask[num_tx_ant:] = 0.5

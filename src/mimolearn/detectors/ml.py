@@ -14,7 +14,7 @@ from mimolearn.detectors.base import Cost, Detector
 from mimolearn.detectors.real_triangular import has_constant_energy
 from mimolearn.errors import check_finite, check_one_of, invalid
 from mimolearn.kernels import searches
-from mimolearn.linalg import stack_real_columns, stack_real_vector
+from mimolearn.linalg import flat_blocks, stack_real_columns, stack_real_vector
 
 _MAX_VECTORS = 2**20
 # Distances held at once, which bounds the memory to a few hundred MB.
@@ -96,14 +96,14 @@ class ML(Detector):
         z = (stack_real_vector(y) if self.constellation.is_real else y) @ prepared.q.conj()
         num_streams = prepared.r.shape[-1]
         num_points = self.constellation.num_points
-        flat_z = z.reshape(-1, *z.shape[-2:])
-        flat_r = prepared.r.reshape(-1, *prepared.r.shape[-2:])
+        flat_z = flat_blocks(z)
+        flat_r = flat_blocks(prepared.r)
         shape = (*flat_z.shape[:2], num_streams)
         of_axes = (1 if self.constellation.is_real else 2, self.constellation.num_levels)
         logits = torch.empty((*shape, *of_axes), dtype=y.real.dtype, device=y.device)
         decided = torch.empty(shape, dtype=torch.int64, device=y.device)
         size = max(1, _CHUNK // num_points**num_streams)
-        num_channels = max(1, size // shape[1])
+        num_channels = max(1, size // max(1, shape[1]))
         for c in range(0, shape[0], num_channels):
             channels = slice(c, c + num_channels)
             tables = self._tables(flat_r[channels])

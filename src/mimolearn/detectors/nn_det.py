@@ -15,6 +15,7 @@ from mimolearn.detectors.base import Cost
 from mimolearn.detectors.unfolded import UnfoldedDetector, check_streams
 from mimolearn.errors import check_positive_int, invalid
 from mimolearn.linalg import gram, matched_filter
+from mimolearn.networks import linear
 
 _DROPOUT = 0.2
 _MOST_WIDTH = 4096
@@ -31,20 +32,28 @@ class Prepared(NamedTuple):
 class _Block(nn.Module):
     """Logits of all levels of all axes from x, H^H y and H^H H x; gates where a block follows."""
 
-    def __init__(self, num_axes: int, levels: int, first: int, second: int, gated: bool) -> None:
+    def __init__(
+        self,
+        num_axes: int,
+        levels: int,
+        first: int,
+        second: int,
+        gated: bool,
+        generator: torch.Generator,
+    ) -> None:
         super().__init__()
         self.body = nn.Sequential(
-            nn.Linear(3 * num_axes, first),
-            nn.BatchNorm1d(first),
+            linear(3 * num_axes, first, generator),
+            nn.BatchNorm1d(first, dtype=torch.float32),
             nn.ReLU(),
             nn.Dropout(_DROPOUT),
-            nn.Linear(first, second),
-            nn.BatchNorm1d(second),
+            linear(first, second, generator),
+            nn.BatchNorm1d(second, dtype=torch.float32),
             nn.ReLU(),
-            nn.Linear(second, num_axes * levels),
+            linear(second, num_axes * levels, generator),
         )
-        self.new = nn.Linear(num_axes, num_axes, bias=False) if gated else None
-        self.old = nn.Linear(num_axes, num_axes, bias=False) if gated else None
+        self.new = linear(num_axes, num_axes, generator, bias=False) if gated else None
+        self.old = linear(num_axes, num_axes, generator, bias=False) if gated else None
 
 
 @final
@@ -85,19 +94,18 @@ class NNDet(UnfoldedDetector):
         for field, width in (("first_width", first_width), ("second_width", second_width)):
             if check_positive_int(field, width) > _MOST_WIDTH:
                 raise invalid(field, width, f"at most {_MOST_WIDTH}")
-        with torch.random.fork_rng(devices=[]):
-            # What torch's layers start from is drawn from its global generator.
-            torch.random.set_rng_state(torch.Generator().manual_seed(1).get_state())
-            self.blocks = nn.ModuleList(
-                _Block(
-                    2 * num_tx_ant,
-                    self.constellation.num_levels,
-                    first_width,
-                    second_width,
-                    gated=i < num_layers - 1,
-                )
-                for i in range(num_layers)
+        generator = torch.Generator().manual_seed(1)
+        self.blocks = nn.ModuleList(
+            _Block(
+                2 * num_tx_ant,
+                self.constellation.num_levels,
+                first_width,
+                second_width,
+                gated=i < num_layers - 1,
+                generator=generator,
             )
+            for i in range(num_layers)
+        )
         # Dropout and batch statistics are for training, which asks for them.
         self.eval()
 

@@ -50,7 +50,9 @@ class OAMPNet2(UnfoldedDetector):
         super().__init__(constellation, num_layers)
         self.demapping = check_one_of("demapping", demapping, ("exact", "max-log"))
         # gamma, theta, phi, xi of each layer.
-        self.scalars = nn.Parameter(torch.tensor([[1.0, 1.0, 1.0, 0.0]]).repeat(num_layers, 1))
+        self.scalars = nn.Parameter(
+            torch.tensor([[1.0, 1.0, 1.0, 0.0]], dtype=torch.float32).repeat(num_layers, 1)
+        )
 
     def _prepare(self, h: Tensor, noise_var: Tensor) -> Prepared:
         return prepare_oamp(h, noise_var, self.constellation)

@@ -40,7 +40,10 @@ def lloyd_max_levels(values: Tensor, num_levels: int) -> Tensor:
 
 def _settle(ordered: Tensor, levels: Tensor) -> Tensor:
     total = torch.cat([torch.zeros(1, dtype=torch.float64), ordered.cumsum(0)])
-    first, last = torch.tensor([0]), torch.tensor([len(ordered)])
+    first, last = (
+        torch.tensor([0], dtype=torch.int64),
+        torch.tensor([len(ordered)], dtype=torch.int64),
+    )
     for _ in range(_MAX_ITER):
         cuts = torch.searchsorted(ordered, (levels[1:] + levels[:-1]) / 2)
         cuts = torch.cat([first, cuts, last])

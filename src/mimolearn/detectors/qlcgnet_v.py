@@ -73,7 +73,7 @@ class QLcgNetV(UnfoldedDetector):
         self.demapping = check_one_of("demapping", demapping, ("exact", "max-log"))
         groups = _groups(start, tables)
         levels = [lloyd_max_levels(group, 2**self.bits) for group in groups]
-        self.register_buffer("levels", torch.zeros(tables, 2**self.bits))
+        self.register_buffer("levels", torch.zeros(tables, 2**self.bits, dtype=torch.float32))
         count = (2 * num_layers - 1) * 2 * num_tx_ant * self.bits
         self.register_buffer("codes", torch.zeros(-(-count // 8), dtype=torch.uint8))
         self.store(groups, levels)

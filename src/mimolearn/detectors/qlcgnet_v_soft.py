@@ -73,9 +73,13 @@ class SoftQLcgNetV(UnfoldedDetector):
         self.num_tx_ant = num_tx_ant
         network = LcgNetV(constellation, num_tx_ant, num_layers, load=load)
         stairs = 2**bits - 2
-        self.register_buffer("values", torch.zeros(2 * num_layers - 1, 2 * num_tx_ant))
-        self.register_buffer("offsets", torch.zeros(stairs))
-        self.w1, self.w2, self.b1, self.b2 = (nn.Parameter(torch.ones(stairs)) for _ in range(4))
+        self.register_buffer(
+            "values", torch.zeros(2 * num_layers - 1, 2 * num_tx_ant, dtype=torch.float32)
+        )
+        self.register_buffer("offsets", torch.zeros(stairs, dtype=torch.float32))
+        self.w1, self.w2, self.b1, self.b2 = (
+            nn.Parameter(torch.ones(stairs, dtype=torch.float32)) for _ in range(4)
+        )
         self._adopt(network)
 
     def set_sharpness(self, sharpness: float) -> None:
@@ -105,7 +109,7 @@ class SoftQLcgNetV(UnfoldedDetector):
             if self.quantizer_start == "uniform":
                 bound = float(torch.quantile(values.abs().flatten(), 0.995))
                 step = bound / (stairs / 2 - 0.5)
-                levels = (torch.arange(stairs + 1) - stairs / 2) * step
+                levels = (torch.arange(stairs + 1, dtype=torch.float32) - stairs / 2) * step
             else:
                 levels = lloyd_max_levels(values, stairs + 1).to(values)
             self.offsets.copy_(-(levels[1:] + levels[:-1]) / 2)

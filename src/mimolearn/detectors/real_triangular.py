@@ -14,7 +14,13 @@ from torch import Tensor
 from mimolearn.constellation import Constellation
 from mimolearn.detectors import counting
 from mimolearn.errors import invalid
-from mimolearn.linalg import gram, matched_filter, stack_real_columns, stack_real_vector
+from mimolearn.linalg import (
+    flat_blocks,
+    gram,
+    matched_filter,
+    stack_real_columns,
+    stack_real_vector,
+)
 
 
 class RealTriangular(NamedTuple):
@@ -60,14 +66,14 @@ def real_triangular(h: Tensor, noise_var: Tensor, constellation: Constellation) 
     if has_constant_energy(constellation):
         # noise variance over symbol energy, both per real axis, with noise_var = 1
         product.diagonal(dim1=-2, dim2=-1).add_(0.5 / levels[1] ** 2)
-    real = product.real.reshape(-1, num_streams, num_streams).contiguous()
+    real = flat_blocks(product.real).contiguous()
     imag = real.new_empty(0, 0, 0)
     n = num_streams
     if not constellation.is_real:
         imag = product.imag.reshape(real.shape).contiguous()
         n = 2 * num_streams
     columns = real.new_zeros(real.shape[0], n, n)
-    order = torch.empty(real.shape[0], num_streams, dtype=torch.int64)
+    order = torch.empty(real.shape[0], num_streams, dtype=torch.int64, device="cpu")
     kernel()(real.numpy(), imag.numpy(), columns.numpy(), order.numpy())
     offset = (columns.sum(-2) * levels[0]).reshape(*batch, 1, n)
     columns = columns.mul_(constellation.min_distance()).reshape(*batch, n, n)

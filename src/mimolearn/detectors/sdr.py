@@ -15,6 +15,7 @@ from mimolearn.detectors.base import Cost, Detector
 from mimolearn.detectors.real_triangular import levels_to_indices
 from mimolearn.errors import check_positive_int, check_real, invalid
 from mimolearn.linalg import (
+    flat_blocks,
     gram,
     matched_filter,
     stack_real_columns,
@@ -114,19 +115,19 @@ class SDR(Detector):
         stacked = stack_real_vector(y.detach()).to("cpu", torch.float64)
         matched = (matched_filter(prepared.model, stacked) * prepared.scale).contiguous()
         n = matched.shape[-1]
-        signs = torch.empty(matched.shape, dtype=torch.int8)
-        incomplete = torch.empty(matched.shape[:-1], dtype=torch.bool)
-        work = torch.empty(matched.shape[:-1], dtype=torch.int64)
+        signs = torch.empty(matched.shape, dtype=torch.int8, device="cpu")
+        incomplete = torch.empty(matched.shape[:-1], dtype=torch.bool, device="cpu")
+        work = torch.empty(matched.shape[:-1], dtype=torch.int64, device="cpu")
         kernel()(
-            prepared.gram.reshape(-1, n, n).contiguous().numpy(),
-            matched.reshape(-1, *matched.shape[-2:]).numpy(),
+            flat_blocks(prepared.gram).contiguous().numpy(),
+            flat_blocks(matched).contiguous().numpy(),
             prepared.start.numpy(),
             prepared.directions.numpy(),
             self.tolerance,
             self.max_sweeps,
-            signs.view(-1, *matched.shape[-2:]).numpy(),
-            incomplete.view(-1, matched.shape[-2]).numpy(),
-            work.view(-1, matched.shape[-2]).numpy(),
+            flat_blocks(signs).numpy(),
+            flat_blocks(incomplete, 1).numpy(),
+            flat_blocks(work, 1).numpy(),
         )
         # -1 and 1 are the levels 0 and 1; 0 marks a vector without a decision.
         levels = torch.where(signs == 0, signs - 1, (signs + 1) >> 1)

@@ -82,7 +82,11 @@ class SlimWeSNet(FullyConnected):
 
     def views(self, generator: Generator | None) -> Sequence[tuple[SlimWeSNet, int | None]]:
         """Full, narrowest, and one between them: in the middle where there is no generator."""
-        share = 0.5 if generator is None else float(torch.rand((), generator=generator))
+        share = (
+            0.5
+            if generator is None
+            else float(torch.rand((), generator=generator, dtype=torch.float32))
+        )
         between = self.least_width + share * (self.cut.width - self.least_width)
         widths = (self.cut.width, between, self.least_width)
         return [(self._narrowed(width), None) for width in widths]

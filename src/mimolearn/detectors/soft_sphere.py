@@ -24,6 +24,7 @@ from mimolearn.detectors.real_triangular import (
 )
 from mimolearn.errors import check_finite, check_positive_int, check_real
 from mimolearn.kernels import searches
+from mimolearn.linalg import flat_blocks
 
 
 @final
@@ -110,21 +111,20 @@ class SoftSphere(Detector):
 
         z = rotate(prepared, y, self.constellation)
         bits = axis_labels(self.constellation)
-        n = z.shape[-1]
-        llr = torch.empty(*z.shape, bits.shape[1], dtype=torch.float64)
-        levels = torch.empty(z.shape, dtype=torch.int8)
-        incomplete = torch.empty(z.shape[:-1], dtype=torch.bool)
-        work = torch.empty(z.shape[:-1], dtype=torch.int64)
+        llr = torch.empty(*z.shape, bits.shape[1], dtype=torch.float64, device="cpu")
+        levels = torch.empty(z.shape, dtype=torch.int8, device="cpu")
+        incomplete = torch.empty(z.shape[:-1], dtype=torch.bool, device="cpu")
+        work = torch.empty(z.shape[:-1], dtype=torch.int64, device="cpu")
         kernel()(
-            prepared.columns.reshape(-1, n, n).contiguous().numpy(),
-            z.reshape(-1, *z.shape[-2:]).contiguous().numpy(),
+            flat_blocks(prepared.columns).contiguous().numpy(),
+            flat_blocks(z).contiguous().numpy(),
             bits.numpy(),
             self._clip(),
             self.max_nodes,
-            llr.view(-1, *llr.shape[-3:]).numpy(),
-            levels.view(-1, *levels.shape[-2:]).numpy(),
-            incomplete.view(-1, z.shape[-2]).numpy(),
-            work.view(-1, z.shape[-2]).numpy(),
+            flat_blocks(llr, 3).numpy(),
+            flat_blocks(levels).numpy(),
+            flat_blocks(incomplete, 1).numpy(),
+            flat_blocks(work, 1).numpy(),
         )
         llr = axis_llr_to_llr(restore_order(prepared, llr, self.constellation))
         rotation = triangle_cost(self.constellation, y.shape[-1], prepared.order.shape[-1])[1]

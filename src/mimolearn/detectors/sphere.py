@@ -21,6 +21,7 @@ from mimolearn.detectors.real_triangular import (
 )
 from mimolearn.errors import check_finite, check_positive_int
 from mimolearn.kernels import searches
+from mimolearn.linalg import flat_blocks
 
 
 @final
@@ -88,18 +89,17 @@ class Sphere(Detector):
         from mimolearn.kernels.sphere import kernel
 
         z = rotate(prepared, y, self.constellation)
-        n = z.shape[-1]
-        levels = torch.empty(z.shape, dtype=torch.int8)
-        incomplete = torch.empty(z.shape[:-1], dtype=torch.bool)
-        work = torch.empty(z.shape[:-1], dtype=torch.int64)
+        levels = torch.empty(z.shape, dtype=torch.int8, device="cpu")
+        incomplete = torch.empty(z.shape[:-1], dtype=torch.bool, device="cpu")
+        work = torch.empty(z.shape[:-1], dtype=torch.int64, device="cpu")
         kernel()(
-            prepared.columns.reshape(-1, n, n).contiguous().numpy(),
-            z.reshape(-1, *z.shape[-2:]).contiguous().numpy(),
+            flat_blocks(prepared.columns).contiguous().numpy(),
+            flat_blocks(z).contiguous().numpy(),
             self.constellation.num_levels,
             self.max_nodes,
-            levels.view(-1, *z.shape[-2:]).numpy(),
-            incomplete.view(-1, z.shape[-2]).numpy(),
-            work.view(-1, z.shape[-2]).numpy(),
+            flat_blocks(levels).numpy(),
+            flat_blocks(incomplete, 1).numpy(),
+            flat_blocks(work, 1).numpy(),
         )
         levels = restore_order(prepared, levels, self.constellation)
         rotation = triangle_cost(self.constellation, y.shape[-1], prepared.order.shape[-1])[1]

@@ -35,12 +35,14 @@ class LayerScalars(nn.Module):
 
     def __init__(self, num_layers: int, adaptive: bool) -> None:
         super().__init__()
-        delta, alpha, beta, onsager = torch.tensor(_START)
+        delta, alpha, beta, onsager = torch.tensor(_START, dtype=torch.float32)
         row = torch.stack([torch.logit(delta), alpha.log(), beta.log(), onsager])
         self.base = nn.Parameter(row.repeat(num_layers, 1))
         self.slopes: Tensor | None = None
         if adaptive:
-            self.slopes = nn.Parameter(torch.zeros(num_layers, 4, NUM_FEATURES))
+            self.slopes = nn.Parameter(
+                torch.zeros(num_layers, 4, NUM_FEATURES, dtype=torch.float32)
+            )
 
     def forward(self, features: Tensor | None, like: Tensor) -> Tensor:
         """(L, 4), or (*C, L, 4) from features (*C, NUM_FEATURES), in the dtype of ``like``."""

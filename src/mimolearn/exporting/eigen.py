@@ -25,7 +25,7 @@ def eigh(matrix: Part) -> tuple[Tensor, Part]:
     # An odd one gets a row and a column of zeros, which no rotation touches.
     half = (size + 1) // 2
     left = part_of(as_pair(matrix), lambda x: _padded(x, 2 * half - size))
-    vectors = as_pair(torch.eye(2 * half).expand(left.shape))
+    vectors = as_pair(torch.eye(2 * half, dtype=torch.float32).expand(left.shape))
     rounds = _next_round(half).expand(_sweeps(size) * (2 * half - 1), 2 * half)
     parts = [left.real, left.imag, vectors.real, vectors.imag]
     if torch.compiler.is_exporting():
@@ -56,9 +56,9 @@ def _next_round(half: int) -> Tensor:
     The table of a tournament: the first stays, all others move on by one place in a circle.
     """
     if half == 1:
-        return torch.tensor([0, 1])
+        return torch.tensor([0, 1], dtype=torch.int64)
     upper = [0, half, *range(1, half - 1)]
-    return torch.tensor([*upper, *range(half + 1, 2 * half), half - 1])
+    return torch.tensor([*upper, *range(half + 1, 2 * half), half - 1], dtype=torch.int64)
 
 
 def _round(parts: list[Tensor], order: Tensor) -> tuple[list[Tensor], list[Tensor]]:

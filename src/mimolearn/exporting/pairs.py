@@ -53,7 +53,10 @@ def as_pair(x: Part | complex) -> Pair:
     if isinstance(x, Tensor):
         return Pair(x, torch.zeros_like(x))
     number = complex(x)
-    return Pair(torch.tensor(number.real), torch.tensor(number.imag))
+    return Pair(
+        torch.tensor(number.real, dtype=torch.float32),
+        torch.tensor(number.imag, dtype=torch.float32),
+    )
 
 
 def adjoint(x: Part) -> Part:
@@ -134,7 +137,7 @@ def _to(x: Pair, *arguments: Any, **options: Any) -> Pair:
 
 
 def _eye(*size: int, **options: Any) -> Pair:
-    real = torch.eye(*size)
+    real = torch.eye(*size, dtype=torch.float32)
     return Pair(real, torch.zeros_like(real))
 
 

@@ -78,7 +78,7 @@ def detector_program(detector: Detector, num_rx_ant: int, num_tx_ant: int) -> Pr
     generator = torch.Generator().manual_seed(1)
     h = torch.randn((_BATCH, num_rx_ant, num_tx_ant), generator=generator, dtype=torch.complex64)
     y = torch.randn((_BATCH, _VECTORS, num_rx_ant), generator=generator, dtype=torch.complex64)
-    example = (y, h, torch.full((_BATCH,), 0.5))
+    example = (y, h, torch.full((_BATCH,), 0.5, dtype=torch.float32))
     module, free = _Detect(detector), (("batch", "vectors"), ("batch",), ("batch",))
     # Tables are made when they are first needed, which must not be while tracing.
     with torch.enable_grad():
@@ -91,13 +91,13 @@ def detector_program(detector: Detector, num_rx_ant: int, num_tx_ant: int) -> Pr
 def encoder_program(quantizer: Quantizer) -> Program:
     """codes (batch, words, n) int64 of llr (batch, streams, K)."""
     shape = (_BATCH, quantizer.streams_per_group(), quantizer.constellation.bits_per_symbol)
-    llr = torch.linspace(-9, 9, _BATCH * shape[1] * shape[2]).reshape(shape)
+    llr = torch.linspace(-9, 9, _BATCH * shape[1] * shape[2], dtype=torch.float32).reshape(shape)
     return _quantizer_program(_Encode(quantizer), llr, "llr", "codes", quantizer.name)
 
 
 def decoder_program(quantizer: Quantizer) -> Program:
     """llr (batch, streams, K) of codes (batch, words, n)."""
-    levels = torch.tensor(quantizer.word_levels())
+    levels = torch.tensor(quantizer.word_levels(), dtype=torch.int64)
     steps = torch.arange(_BATCH * quantizer.words_per_group())
     codes = (steps.unsqueeze(-1) % levels).reshape(_BATCH, -1, len(levels))
     return _quantizer_program(_Decode(quantizer), codes, "codes", "llr", quantizer.name)

@@ -126,7 +126,7 @@ class OnnxDetector(Detector):
         shape = (len(prepared.h), y.shape[-2], prepared.h.shape[-1])
         if 0 in shape:
             # A graph is not made for no channel or no vector at all.
-            llr = torch.zeros((*shape, c.bits_per_symbol))
+            llr = torch.zeros((*shape, c.bits_per_symbol), dtype=torch.float32)
             indices = torch.zeros(shape, dtype=torch.int64)
         else:
             llr, indices = self._run(prepared, y)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import importlib
 import warnings
 from abc import abstractmethod
@@ -12,6 +11,7 @@ from typing import Any, NamedTuple, final
 import torch
 from torch import Tensor
 
+from mimolearn.constants import made_once
 from mimolearn.constellation import Constellation
 from mimolearn.detection import LLRDetection
 from mimolearn.detectors import Cost, Detector, counting, make_detector, register_peer
@@ -188,27 +188,27 @@ def _points(constellation: Constellation, precision: str) -> Any:
     return theirs.Constellation(
         "custom",
         constellation.bits_per_symbol,
-        points=constellation.points_as(dtype).clone(),
+        points=constellation.points_as(dtype),
         precision=precision,
         device="cpu",
     )
 
 
 # Blocks hold no state of a channel, and building one takes as long as detecting a batch.
-@functools.lru_cache(maxsize=16)
+@made_once(maxsize=16)
 def _linear(constellation: Constellation, method: str, precision: str) -> Callable[..., Tensor]:
     points = _points(constellation, precision)
     options = {"constellation": points, "precision": precision, "device": "cpu"}
     return _module("sionna.phy.mimo").LinearDetector("lmmse", "bit", method, **options)
 
 
-@functools.lru_cache(maxsize=16)
+@made_once(maxsize=16)
 def _ep(bits: int, num_iter: int, damping: float, precision: str) -> Callable[..., Tensor]:
     options = {"precision": precision, "device": "cpu"}
     return _module("sionna.phy.mimo").EPDetector("bit", bits, l=num_iter, beta=damping, **options)
 
 
-@functools.lru_cache(maxsize=16)
+@made_once(maxsize=16)
 def _k_best(
     constellation: Constellation, streams: int, k: int, precision: str
 ) -> Callable[..., Tensor]:
@@ -217,7 +217,7 @@ def _k_best(
     return _module("sionna.phy.mimo").KBestDetector("bit", streams, k, **options)
 
 
-@functools.lru_cache(maxsize=16)
+@made_once(maxsize=16)
 def _mmse_pic(
     constellation: Constellation, method: str, num_iter: int, precision: str
 ) -> Callable[..., Tensor]:

@@ -354,7 +354,10 @@ def as_place(*fields: Tensor) -> tuple[np.ndarray, ...]:
 def product(place: tuple[np.ndarray, ...], move: Tensor) -> tuple[Tensor, Tensor]:
     """The Hessian times a flat move, (N, M), and what the move does to x, (N, S, 2S)."""
     move = plain(move)
-    bent, gains = torch.empty_like(move), torch.empty(place[Place._fields.index("x")].shape)
+    bent, gains = (
+        torch.empty_like(move),
+        torch.empty(place[Place._fields.index("x")].shape, dtype=torch.float32, device="cpu"),
+    )
     run = kernel()
 
     def work(first: int, last: int) -> None:

@@ -15,7 +15,7 @@ def nearest(constellation: Constellation, x_hat: Tensor) -> Tensor:
         return constellation.nearest(x_hat)
     from mimolearn.kernels import decide
 
-    out = torch.empty(x_hat.shape, dtype=torch.int64)
+    out = torch.empty(x_hat.shape, dtype=torch.int64, device="cpu")
     if constellation.num_levels == 2:
         weights = (1, 0) if constellation.is_real else (2, 1)
         decide.decide_two_levels_kernel()(flat(x_hat), *weights, out.numpy().reshape(-1))
@@ -37,7 +37,7 @@ def count_errors(
     """
     from mimolearn.kernels import decide
 
-    bits, symbols = (torch.empty(valid.numel(), dtype=torch.int64) for _ in range(2))
+    bits, symbols = (torch.empty(valid.numel(), dtype=torch.int64, device="cpu") for _ in range(2))
     if not valid.numel():
         return bits, symbols, True
     tensors = (sent, decided.to(torch.int64), valid)

@@ -93,8 +93,8 @@ def linear(y: Tensor, h: Tensor, noise_var: Tensor, method: str) -> tuple[Tensor
     *blocks, rx, tx = h.shape
     num, vectors = math.prod(blocks), y.shape[-2]
     # Sizes one by one: torch takes half as long as for a tuple.
-    x_hat = torch.empty(*blocks, vectors, tx, dtype=torch.complex64)
-    error_var = torch.empty(*blocks, 1, tx, dtype=torch.float32)
+    x_hat = torch.empty(*blocks, vectors, tx, dtype=torch.complex64, device="cpu")
+    error_var = torch.empty(*blocks, 1, tx, dtype=torch.float32, device="cpu")
     code = LINEAR_METHODS.index(method)
     if num < _FEW_CHANNELS and method != "real-lmmse":
         # Named, because an address does not keep a copy alive.
@@ -129,8 +129,8 @@ def matched(
 
     num = math.prod(h.shape[:-2])
     (vectors, rx), tx = y.shape[-2:], h.shape[-1]
-    x_hat = torch.empty((*y.shape[:-1], tx), dtype=torch.complex64)
-    error_var = torch.empty((*h.shape[:-2], 1, tx), dtype=torch.float32)
+    x_hat = torch.empty((*y.shape[:-1], tx), dtype=torch.complex64, device="cpu")
+    error_var = torch.empty((*h.shape[:-2], 1, tx), dtype=torch.float32, device="cpu")
     arrays = (flat(h), flat(y), padded(noise_var, num), flat(x_hat), flat(error_var))
     kernel, size, axes = kernels.kernel(), kernels.workspace(rx, tx), 1 if real_symbols else 2
 
@@ -152,8 +152,8 @@ def widely_linear(y: Tensor, h: Tensor, noise_var: Tensor) -> tuple[Tensor, Tens
 
     num = math.prod(h.shape[:-2])
     (vectors, rx), tx = y.shape[-2:], h.shape[-1]
-    x_hat = torch.empty((*y.shape[:-1], tx), dtype=torch.float32)
-    error_var = torch.empty((*h.shape[:-2], 1, tx), dtype=torch.float32)
+    x_hat = torch.empty((*y.shape[:-1], tx), dtype=torch.float32, device="cpu")
+    error_var = torch.empty((*h.shape[:-2], 1, tx), dtype=torch.float32, device="cpu")
     arrays = (flat(h), flat(y), padded(noise_var, num), flat(x_hat), flat(error_var))
     kernel, size = kernels.one_shot_kernel(), kernels.workspace(rx, tx)
 
@@ -175,9 +175,10 @@ def linear_prepare(h: Tensor, noise_var: Tensor, method: str) -> InterleavedLine
     kernel, sizes = kernels.prepare_kernel(), kernels.Sizes.of(rx, tx)
     groups = -(-num // LANES)
     matrix, inverse, gain = (
-        torch.empty(groups, size) for size in (sizes.matrix, sizes.inverse, sizes.gain)
+        torch.empty(groups, size, dtype=torch.float32, device="cpu")
+        for size in (sizes.matrix, sizes.inverse, sizes.gain)
     )
-    error_var = torch.empty((*h.shape[:-2], 1, tx), dtype=torch.float32)
+    error_var = torch.empty((*h.shape[:-2], 1, tx), dtype=torch.float32, device="cpu")
     inputs = (flat(h), padded(noise_var, num))
     outputs = (flat(matrix), flat(inverse), flat(gain), flat(error_var))
     code = LINEAR_METHODS.index(method)
@@ -199,7 +200,7 @@ def linear_detect(prepared: InterleavedLinear, y: Tensor) -> Tensor:
     from mimolearn.kernels import linear as kernels
 
     num = math.prod(y.shape[:-2])
-    x_hat = torch.empty((*y.shape[:-1], tx), dtype=torch.complex64)
+    x_hat = torch.empty((*y.shape[:-1], tx), dtype=torch.complex64, device="cpu")
     if y.numel() == 0:
         return x_hat
     kernel, sizes = kernels.detect_kernel(), kernels.Sizes.of(rx, tx)
@@ -233,7 +234,10 @@ def expectation_propagation(
 
     kernel = kernels.kernel()
     axes = 1 if constellation.is_real else 2
-    mean, var = (torch.empty((*y.shape[:-1], h.shape[-1], axes)) for _ in range(2))
+    mean, var = (
+        torch.empty((*y.shape[:-1], h.shape[-1], axes), dtype=torch.float32, device="cpu")
+        for _ in range(2)
+    )
     h, y, noise_var = fill_lanes(h, y, noise_var)
     num = math.prod(h.shape[:-2])
     (vectors, rx), tx = y.shape[-2:], h.shape[-1]
@@ -257,7 +261,7 @@ def real_gram(h: Tensor) -> Tensor | None:
 
     rx, n = h.shape[-2:]
     num, kernel = math.prod(h.shape[:-2]), row_gram.kernel()
-    out = torch.empty(*h.shape[:-2], n, n, dtype=torch.float32)
+    out = torch.empty(*h.shape[:-2], n, n, dtype=torch.float32, device="cpu")
     arrays = flat(h), flat(out)
 
     def work(first: int, last: int) -> None:
@@ -308,7 +312,7 @@ def _demap(
     block; own: it has a variance for each axis.
     """
     shape = x.shape
-    out = torch.empty(*shape, constellation.bits_per_symbol, dtype=torch.float32)
+    out = torch.empty(*shape, constellation.bits_per_symbol, dtype=torch.float32, device="cpu")
     if out.numel() == 0:
         return out
     levels, order = _axis_tables(constellation)

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from mimolearn.errors import check_finite
+from mimolearn.modes import is_ordinary, is_watched
 
 PATHS = {
     "torch": "gradients, double precision, other devices, tracing, very large matrices",
@@ -34,11 +35,13 @@ _WORTH_THREADS = 5e7
 
 def usable(*tensors: Tensor) -> bool:
     """Whether compiled kernels can serve these tensors at all."""
-    if torch.compiler.is_compiling():
+    if torch.compiler.is_compiling() or is_watched():
         return False
     grad = torch.is_grad_enabled()
     for tensor in tensors:
         if not tensor.is_cpu or tensor.dtype not in _DTYPES or (grad and tensor.requires_grad):
+            return False
+        if not is_ordinary(tensor):
             return False
     return True
 
@@ -75,7 +78,7 @@ def padded(noise_var: Tensor, num: int) -> np.ndarray:
 
 def workspace(floats: int) -> np.ndarray:
     """Workspace, aligned by torch to cache lines."""
-    return torch.empty(floats, dtype=torch.float32).numpy()
+    return torch.empty(floats, dtype=torch.float32, device="cpu").numpy()
 
 
 def fill_lanes(h: Tensor, y: Tensor, noise_var: Tensor) -> tuple[Tensor, Tensor, Tensor]:

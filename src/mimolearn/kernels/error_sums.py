@@ -141,8 +141,11 @@ def error_sums(
     """
     rows, columns = x.numel() // x.shape[-1], x.shape[-1]
     pairs = 0 if products is None else products.shape[-1]
-    tails, slopes = torch.empty(x.shape[:-1]), torch.empty(x.shape)
-    curves = torch.empty(*x.shape[:-1], pairs)
+    tails, slopes = (
+        torch.empty(x.shape[:-1], dtype=torch.float32, device="cpu"),
+        torch.empty(x.shape, dtype=torch.float32, device="cpu"),
+    )
+    curves = torch.empty(*x.shape[:-1], pairs, dtype=torch.float32, device="cpu")
     arrays = flat(x), flat(levels), flat(levels if products is None else products)
     outputs = flat(tails), flat(slopes), flat(curves) if pairs else flat(tails)
     run = kernel()

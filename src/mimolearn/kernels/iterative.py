@@ -37,11 +37,11 @@ def conjugate_gradient(
         return None
     from mimolearn.kernels import cg as kernels
 
-    x_hat = torch.empty((*y.shape[:-1], h.shape[-1]), dtype=torch.complex64)
+    x_hat = torch.empty((*y.shape[:-1], h.shape[-1]), dtype=torch.complex64, device="cpu")
     full_h, full_y, noise_var = fill_lanes(h, y, noise_var)
     num = math.prod(full_h.shape[:-2])
     (vectors, rx), tx = full_y.shape[-2:], h.shape[-1]
-    error_var = torch.empty((*full_h.shape[:-2], 1, tx), dtype=torch.float32)
+    error_var = torch.empty((*full_h.shape[:-2], 1, tx), dtype=torch.float32, device="cpu")
     per_row = noise_var / 2 if real else noise_var
     arrays = (flat(full_h), flat(full_y), padded(per_row, num), flat(x_hat), flat(error_var))
     kernel, size = kernels.kernel(), kernels.workspace(rx, tx)
@@ -76,8 +76,8 @@ def orthogonal_amp(
     from mimolearn.kernels import oamp as kernels
 
     axes, tx = 1 if constellation.is_real else 2, h.shape[-1]
-    x_hat = torch.empty((*y.shape[:-1], tx), dtype=torch.complex64)
-    error_var = torch.empty(x_hat.shape, dtype=torch.float32)
+    x_hat = torch.empty((*y.shape[:-1], tx), dtype=torch.complex64, device="cpu")
+    error_var = torch.empty(x_hat.shape, dtype=torch.float32, device="cpu")
     full_h, full_y, noise_var = fill_lanes(h, y, noise_var)
     num, (vectors, rx) = math.prod(full_h.shape[:-2]), full_y.shape[-2:]
     per_row = noise_var if axes == 2 else noise_var / 2
@@ -110,8 +110,8 @@ def gauss_seidel(
         return None
     from mimolearn.kernels import gauss_seidel as kernels
 
-    x_hat = torch.empty((*y.shape[:-1], tx), dtype=torch.complex64)
-    error_var = torch.empty((*h.shape[:-2], 1, tx), dtype=torch.float32)
+    x_hat = torch.empty((*y.shape[:-1], tx), dtype=torch.complex64, device="cpu")
+    error_var = torch.empty((*h.shape[:-2], 1, tx), dtype=torch.float32, device="cpu")
     arrays = (flat(h), flat(y), padded(noise_var, num), flat(x_hat), flat(error_var))
     kernel, size = kernels.kernel(), kernels.workspace(rx, tx)
 

@@ -11,11 +11,11 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import NamedTuple
 
 import numpy as np
 
 from mimolearn.kernels.compile import compiled, inlined, source_stamp, uncounted
+from mimolearn.kernels.k_best_lists import lists_of, rows_of_block, workspace
 from mimolearn.kernels.selection_float32 import first_lanes, threshold_of
 from mimolearn.kernels.simd import (
     as_float_bits,
@@ -48,8 +48,9 @@ from mimolearn.kernels.triangle_float32 import (
     places,
     rotate,
     triangle_memory,
-    triangle_space,
 )
+
+__all__ = ["MOST_SURVIVORS", "kernel", "workspace"]
 
 _INFINITY = np.float32(np.inf)
 _INFINITY_BITS = 0x7F800000
@@ -57,64 +58,6 @@ MOST_SURVIVORS = 2**16
 """Whose number fits beside 16 bits in a word."""
 # Of each of four steps in which a residual takes a path.
 _SUMS = 16
-
-
-@uncounted
-def _rows_of_block(num_bits):
-    """Rows of a path: their bits are 16 at most, and whole blocks make 16 rows."""
-    return 4 if num_bits > 2 else 16 // num_bits
-
-
-def workspace(num_tx: int, axes: int, k: int, levels: int) -> int:
-    """Floats of workspace."""
-    capacity, real = (k + 15) // 16 * 16, (axes * num_tx + 15) // 16 * 16
-    return triangle_space(num_tx, axes) + capacity * (2 * real + 34 + levels) + 16 + (1 + 4) * 256
-
-
-class Lists(NamedTuple):
-    """Where survivors, ``capacity`` of them (k rounded up to whole vectors), and children lie.
-
-    In the workspace: residuals (2, capacity, n') and their rows in work (2, capacity, 16); distance
-    (capacity and a vector), rest (capacity), the row in work; child (L, survivors in whole
-    vectors); bits: 16 vectors; sums (4, 16): vectors. Among the whole numbers,
-    ``size`` apart: parent, and twice path: the ancestor at the start of the block of rows, and
-    below it the bits since; ends (L + 1), first survivor of each level; from history on, path at
-    the end of each block.
-    """
-
-    capacity: int
-    residual: int
-    near: int
-    distance: int
-    rest: int
-    child: int
-    bits: int
-    sums: int
-    size: int
-    ends: int
-    history: int
-
-
-@uncounted
-def _lists(start, real, capacity, num_levels):
-    near = start + 2 * capacity * real
-    distance = near + 2 * capacity * 16
-    rest = distance + capacity + 16
-    child, size = rest + capacity, capacity + 16
-    bits = child + num_levels * capacity
-    return Lists(
-        capacity,
-        start,
-        near,
-        distance,
-        rest,
-        child,
-        bits,
-        bits + 256,
-        size,
-        3 * size,
-        3 * size + num_levels + 1,
-    )
 
 
 @uncounted
@@ -198,7 +141,7 @@ def _take_path(space, ints, lists, before, after, near, path, columns, row, pres
     """Residuals of all survivors in the rows below those in work; at a vector's end its next."""
     rows = max(1, 4 // num_bits)
     shift, mask = rows * num_bits, (1 << rows * num_bits) - 1
-    origin = _rows_of_block(num_bits) * num_bits
+    origin = rows_of_block(num_bits) * num_bits
     sums = lists.sums
     for c in range(0, row // 16 * 16, 16):
         for part in range(4):
@@ -248,7 +191,7 @@ def _search(space, ints, lists, code, level_of, num_bits, columns, z, n, real, k
     far, new_far = lists.residual, lists.residual + lists.capacity * real
     path, new_path = lists.size, 2 * lists.size
     _begin_block(ints, path, lists.capacity)
-    present, num_levels, block = 1, code.size, _rows_of_block(num_bits)
+    present, num_levels, block = 1, code.size, rows_of_block(num_bits)
     for row in range(n - 1, -1, -1):
         width, column = lanes_of(present), columns + row * real
         low, high = _grow(space, lists, width, space[column + row], num_levels)
@@ -316,7 +259,7 @@ def _write_answer(
     nearest = lane_min(own)
     while space[lists.distance + best] > nearest:
         best += 1
-    n, block = axes * order.size, _rows_of_block(num_bits)
+    n, block = axes * order.size, rows_of_block(num_bits)
     for j in range(order.size):
         decided[to_symbol + j] = 0
     for first in range(0, n, block):
@@ -376,8 +319,8 @@ def kernel() -> Callable[..., None]:
         n, real, capacity, width = axes * tx, lanes_of(axes * tx), lanes_of(k), lanes_of(tx)
         place, m = places(tx, vectors, axes), triangle_memory(tx, axes)
         space[: m.end] = 0.0
-        lists = _lists(m.end, real, capacity, num_levels)
-        blocks = n // _rows_of_block(num_bits) + 1
+        lists = lists_of(m.end, real, capacity, num_levels)
+        blocks = n // rows_of_block(num_bits) + 1
         ints = np.empty(lists.history + capacity * blocks, np.uint32)
         code, level_of, index_of = _codes(bits, to_index)
         order = np.empty(tx, np.int64)

@@ -55,8 +55,10 @@ def k_best(
     k = min(k, levels ** (axes * tx))
     if k > kernels.MOST_SURVIVORS:
         return None
-    llr = torch.empty(*y.shape[:-1], tx, constellation.bits_per_symbol)
-    decided = torch.empty(*y.shape[:-1], tx, dtype=torch.int64)
+    llr = torch.empty(
+        *y.shape[:-1], tx, constellation.bits_per_symbol, dtype=torch.float32, device="cpu"
+    )
+    decided = torch.empty(*y.shape[:-1], tx, dtype=torch.int64, device="cpu")
     settings, bits = _settings(constellation, clip)
     to_index = constellation.axis(torch.float64).to_index.numpy()
     space = kernels.workspace(tx, axes, k, levels)
@@ -82,9 +84,9 @@ def sphere(
     from mimolearn.kernels import sphere_float32, sphere_lanes
 
     tx, axes = h.shape[-1], 1 if constellation.is_real else 2
-    indices = torch.empty(*y.shape[:-1], tx, dtype=torch.int64)
-    incomplete = torch.empty(y.shape[:-1], dtype=torch.bool)
-    spent = torch.empty(y.shape[:-1], dtype=torch.int64)
+    indices = torch.empty(*y.shape[:-1], tx, dtype=torch.int64, device="cpu")
+    incomplete = torch.empty(y.shape[:-1], dtype=torch.bool, device="cpu")
+    spent = torch.empty(y.shape[:-1], dtype=torch.int64, device="cpu")
     settings, _ = _settings(constellation)
     to_index = constellation.axis(torch.float64).to_index.numpy()
     if axes == 1 and constellation.num_levels == 2:
@@ -124,12 +126,14 @@ def soft_sphere(
     from mimolearn.kernels import soft_sphere_float32 as kernels
 
     tx, axes = h.shape[-1], 1 if constellation.is_real else 2
-    llr = torch.empty(*y.shape[:-1], tx, constellation.bits_per_symbol)
-    incomplete = torch.empty(y.shape[:-1], dtype=torch.bool)
-    spent = torch.empty(y.shape[:-1], dtype=torch.int64)
+    llr = torch.empty(
+        *y.shape[:-1], tx, constellation.bits_per_symbol, dtype=torch.float32, device="cpu"
+    )
+    incomplete = torch.empty(y.shape[:-1], dtype=torch.bool, device="cpu")
+    spent = torch.empty(y.shape[:-1], dtype=torch.int64, device="cpu")
     settings, bits = _settings(constellation, clip)
     kernel, space = kernels.kernel(), kernels.workspace(tx, axes)
-    decided = torch.empty(*y.shape[:-1], tx, dtype=torch.int64)
+    decided = torch.empty(*y.shape[:-1], tx, dtype=torch.int64, device="cpu")
     to_index = constellation.axis(torch.float64).to_index.numpy()
     out = bits, to_index, flat(llr), flat(decided), flat(incomplete), flat(spent)
 
@@ -155,9 +159,11 @@ def ml(
 
     tx, axes = h.shape[-1], 1 if constellation.is_real else 2
     num_levels, num_points = constellation.num_levels, constellation.num_points
-    logits = torch.empty(*y.shape[:-1], tx, axes, num_levels)
-    llr = torch.empty(*y.shape[:-1], tx, constellation.bits_per_symbol)
-    decided = torch.empty(*y.shape[:-1], tx, dtype=torch.int64)
+    logits = torch.empty(*y.shape[:-1], tx, axes, num_levels, dtype=torch.float32, device="cpu")
+    llr = torch.empty(
+        *y.shape[:-1], tx, constellation.bits_per_symbol, dtype=torch.float32, device="cpu"
+    )
+    decided = torch.empty(*y.shape[:-1], tx, dtype=torch.int64, device="cpu")
     settings, bits = _settings(constellation)
     to_index = constellation.axis(torch.float64).to_index.numpy()
     in_lanes = ml_enumeration.lane_streams(tx, num_points)
@@ -196,7 +202,7 @@ def _on_triangles(
         front_end, size = kernels.front_end(), kernels.front_end_space(rx, tx)
     h, y, noise_var = fill_lanes(h, y, noise_var)
     num, vectors = math.prod(h.shape[:-2]), y.shape[-2]
-    ok = torch.empty(h.shape[:-2], dtype=torch.bool)
+    ok = torch.empty(h.shape[:-2], dtype=torch.bool, device="cpu")
     arrays, flat_ok = (flat(h), flat(y), padded(noise_var, num), settings), flat(ok)
     width = (tx + 15) // 16 * 16
     stride = axes * width * (tx + vectors) + width

@@ -32,8 +32,8 @@ def send(
     from mimolearn.kernels import send as kernels
 
     num, vectors, rx = noise.shape
-    space = torch.zeros(kernels.workspace(h.shape[-1])).numpy()
-    arrays = (flat(h), indices.numpy().reshape(-1), flat(constellation.points))
+    space = torch.zeros(kernels.workspace(h.shape[-1]), dtype=torch.float32, device="cpu").numpy()
+    arrays = (flat(h), indices.numpy().reshape(-1), flat(constellation.points_as(torch.complex64)))
     std = noise_std.contiguous().numpy()
     kernels.send_kernel()(*arrays, std, flat(noise), num, vectors, rx, h.shape[-1], space)
     return noise
@@ -71,7 +71,7 @@ def assemble_triangle(energy: Tensor, above: Tensor, real: bool, scale: float) -
     from mimolearn.kernels import bartlett
 
     num, size = energy.shape
-    out = torch.empty((num, size, size), dtype=torch.complex64)
+    out = torch.empty((num, size, size), dtype=torch.complex64, device="cpu")
     arrays = (energy.numpy().reshape(-1), above.numpy().reshape(-1), flat(out))
     bartlett.assemble_kernel()(*arrays, num, size, 1 if real else 2, scale)
     return out

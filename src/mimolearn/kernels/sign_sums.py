@@ -244,9 +244,11 @@ def sign_sums(x: Tensor, margin: float, level: float, order: int) -> tuple[Tenso
     p = (size - 1) // 2
     q = size - 1 - p
     pairs = size * (size + 1) // 2 if order > 1 else 0
-    tails = torch.empty(x.shape[:-1])
-    slopes = torch.empty(x.shape if order else (*x.shape[:-1], 0))
-    curves = torch.empty(*x.shape[:-1], pairs)
+    tails = torch.empty(x.shape[:-1], dtype=torch.float32, device="cpu")
+    slopes = torch.empty(
+        x.shape if order else (*x.shape[:-1], 0), dtype=torch.float32, device="cpu"
+    )
+    curves = torch.empty(*x.shape[:-1], pairs, dtype=torch.float32, device="cpu")
     outputs = flat(tails), flat(slopes), flat(curves)
     source = flat(x)
     run = kernel()

@@ -73,13 +73,13 @@ def simulate_linear(
     codes[codes == SIMULATED_METHODS.index("widely-linear")] = kernels.WIDELY_LINEAR
     noise = torch.cat([link.noise_var, noise_deviation(link.noise_var)]).numpy()
     scales = np.array([link.entry_scale, link.diagonal_scale, link.noise_scale], np.float32)
-    sent = torch.empty(link.num_channels, link.num_vectors, nt, dtype=torch.int64)
-    x_hat = torch.empty((len(methods), *sent.shape), dtype=torch.complex64)
+    sent = torch.empty(link.num_channels, link.num_vectors, nt, dtype=torch.int64, device="cpu")
+    x_hat = torch.empty((len(methods), *sent.shape), dtype=torch.complex64, device="cpu")
     groups, points = link.num_channels // LANES, link.constellation
     sizes = (groups, link.num_vectors, rows, nt, parts, points.num_points)
     space = workspace(kernels.workspace(link.num_vectors, rows, nt))
     space[: 16 * LANES] = 0
-    arrays = (codes, flat(points.points), noise, scales, link.shapes)
+    arrays = (codes, flat(points.points_as(torch.complex64)), noise, scales, link.shapes)
     outputs = (sent.numpy().reshape(-1), flat(x_hat))
     words = np.empty(64, np.uint32)
     finite = kernels.kernel()(seed, *arrays, *outputs, sizes, space, words)

@@ -64,8 +64,8 @@ def unfolded_cg(
     from mimolearn.kernels import lcgnet as kernels
 
     num, (vectors, rx), tx = math.prod(h.shape[:-2]), y.shape[-2:], h.shape[-1]
-    x_hat = torch.empty((*y.shape[:-1], tx), dtype=torch.complex64)
-    error_var = torch.empty((*h.shape[:-2], 1, tx), dtype=torch.float32)
+    x_hat = torch.empty((*y.shape[:-1], tx), dtype=torch.complex64, device="cpu")
+    error_var = torch.empty((*h.shape[:-2], 1, tx), dtype=torch.float32, device="cpu")
     tables, num_layers = _tables(steps, tx), len(steps.alpha)
     matrix = as_matrix(vectors, tx, num_layers)
     arrays = (flat(h), flat(y), padded(noise_var, num), *tables, flat(x_hat), flat(error_var))
@@ -93,8 +93,8 @@ def unfolded_cg_prepare(
     from mimolearn.kernels import lcgnet as kernels
 
     rx, tx = h.shape[-2:]
-    system = torch.empty((*h.shape[:-2], tx, tx), dtype=torch.complex64)
-    error_var = torch.empty((*h.shape[:-2], 1, tx), dtype=torch.float32)
+    system = torch.empty((*h.shape[:-2], tx, tx), dtype=torch.complex64, device="cpu")
+    error_var = torch.empty((*h.shape[:-2], 1, tx), dtype=torch.float32, device="cpu")
     inverse = padded(noise_var, num)
     arrays = (flat(h), padded(noise_var, num), flat(system), inverse, flat(error_var))
     kernel, size = kernels.prepare_kernel(), kernels.prepare_workspace(rx, tx)
@@ -117,7 +117,7 @@ def unfolded_cg_detect(
     from mimolearn.kernels import lcgnet as kernels
 
     num, (vectors, rx), tx = math.prod(h.shape[:-2]), y.shape[-2:], h.shape[-1]
-    x_hat = torch.empty((*y.shape[:-1], tx), dtype=torch.complex64)
+    x_hat = torch.empty((*y.shape[:-1], tx), dtype=torch.complex64, device="cpu")
     one_matrix = as_matrix(vectors, tx, len(steps.alpha))
     prepared = (flat(h), flat(matrix), padded(system.inverse_diagonal, num), flat(scale))
     arrays = (*prepared, flat(y), *_tables(steps, tx), flat(x_hat))
@@ -198,16 +198,16 @@ def tap_prepare(
         room[:3]
         if room is not None
         else (
-            torch.empty(groups * size),
-            torch.empty(groups * size if with_start else 0),
-            torch.empty(groups * kernels.side_size(tx, axes)),
+            torch.empty(groups * size, dtype=torch.float32, device="cpu"),
+            torch.empty(groups * size if with_start else 0, dtype=torch.float32, device="cpu"),
+            torch.empty(groups * kernels.side_size(tx, axes), dtype=torch.float32, device="cpu"),
         )
     )
     found = InterleavedTap(
         *matrices,
-        torch.empty(groups * LANES),
-        torch.empty(*h.shape[:-2], 1, tx * axes),
-        torch.empty(*h.shape[:-2], 1, tx * axes),
+        torch.empty(groups * LANES, dtype=torch.float32, device="cpu"),
+        torch.empty(*h.shape[:-2], 1, tx * axes, dtype=torch.float32, device="cpu"),
+        torch.empty(*h.shape[:-2], 1, tx * axes, dtype=torch.float32, device="cpu"),
     )
     settings = np.array([prior], np.float32)
     arrays = (flat(h), padded(noise_var, num), *map(flat, found), settings)
@@ -238,7 +238,9 @@ def tap_detect(
 
     num, (vectors, rx), tx = math.prod(h.shape[:-2]), y.shape[-2:], h.shape[-1]
     axes = 1 if constellation.is_real else 2
-    r, var = (torch.empty(*y.shape[:-1], tx, axes) for _ in range(2))
+    r, var = (
+        torch.empty(*y.shape[:-1], tx, axes, dtype=torch.float32, device="cpu") for _ in range(2)
+    )
     if r.numel() == 0:
         return r, var
     num_layers, each = scalars.shape[-2], scalars.ndim > 2
@@ -289,8 +291,8 @@ def deep_cg(
     """
     if not (usable(y, h, noise_var, *steps[:3]) and fits(h) and _worth_it(h, y)):
         return None
-    nothing = torch.empty(0, dtype=torch.complex64)
-    x_hat = torch.empty((*y.shape[:-1], h.shape[-1]), dtype=torch.complex64)
+    nothing = torch.empty(0, dtype=torch.complex64, device="cpu")
+    x_hat = torch.empty((*y.shape[:-1], h.shape[-1]), dtype=torch.complex64, device="cpu")
     finite, found = _deep_cg(y, h, noise_var, steps, real, nothing, nothing, x_hat)
     return checked(finite, y, h, x_hat, found.error_var)
 
@@ -302,8 +304,10 @@ def deep_cg_prepare(
     num, tx = math.prod(h.shape[:-2]), h.shape[-1]
     if not (usable(h, noise_var, *steps[:3]) and fits(h) and num >= _FEW_CHANNELS):
         return None
-    system, matrix = (torch.empty(*h.shape[:-2], tx, tx, dtype=torch.complex64) for _ in range(2))
-    none = torch.empty(*h.shape[:-2], 0, h.shape[-2], dtype=torch.complex64)
+    system, matrix = (
+        torch.empty(*h.shape[:-2], tx, tx, dtype=torch.complex64, device="cpu") for _ in range(2)
+    )
+    none = torch.empty(*h.shape[:-2], 0, h.shape[-2], dtype=torch.complex64, device="cpu")
     return _deep_cg(none, h, noise_var, steps, real, system, matrix, none)[1]
 
 
@@ -321,7 +325,9 @@ def _deep_cg(
     from mimolearn.kernels import deep_cg as kernels
 
     num, (vectors, rx), tx = math.prod(h.shape[:-2]), y.shape[-2:], h.shape[-1]
-    gain, error_var = (torch.empty(*h.shape[:-2], 1, tx) for _ in range(2))
+    gain, error_var = (
+        torch.empty(*h.shape[:-2], 1, tx, dtype=torch.float32, device="cpu") for _ in range(2)
+    )
     noise = padded(noise_var, num)
     scale, high = np.ones_like(noise), np.array([steps.high], np.float32)
     numbers = (*map(flat, steps[:3]), high)

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from mimolearn.constellation import Constellation
 from mimolearn.errors import check_one_of, check_real, check_shape, invalid
+from mimolearn.modes import check_has_values, in_standard_mode
 from mimolearn.quantizers.base import MOST_LLR, Quantizer
 from mimolearn.quantizers.codes import Codes
 from mimolearn.quantizers.deep_llr import DeepLLR, fit_deep_llr
@@ -48,6 +49,7 @@ def quantizer_class(name: str) -> type[Quantizer]:
     return _QUANTIZERS[check_one_of("quantizer", name, _QUANTIZERS)]
 
 
+@in_standard_mode
 def make_quantizer(name: str, constellation: Constellation | str, **options: Any) -> Quantizer:
     """Build a quantiser by name. One whose numbers are fitted or trained has none yet.
 
@@ -64,6 +66,10 @@ def make_quantizer(name: str, constellation: Constellation | str, **options: Any
 _MOST_SAMPLE = 1000.0
 
 
+# A caller in inference mode, or without gradients, would have nothing trained.
+@in_standard_mode
+@torch.inference_mode(False)
+@torch.enable_grad()
 def fit_quantizer(name: str, llr: Tensor, *, bits: float, **options: Any) -> Quantizer:
     """A finished quantiser, fitted to samples.
 
@@ -78,14 +84,16 @@ def fit_quantizer(name: str, llr: Tensor, *, bits: float, **options: Any) -> Qua
     by_bits = {Constellation(c).bits_per_symbol: Constellation(c) for c in Constellation.names()}
     if llr.shape[-1] not in by_bits:
         raise invalid("llr", f"<shape {tuple(llr.shape)}>", f"(*B, Nt, K), K in {list(by_bits)}")
-    if 0 in llr.shape:
+    check_has_values("llr", llr)
+    if not llr.numel():
         raise invalid("llr", f"<shape {tuple(llr.shape)}>", "at least one channel use")
     bad = int(torch.isnan(llr).sum())
     if bad:
         raise invalid("llr", f"<{bad} of {llr.numel()} entries NaN>", "LLRs")
     check_real("bits", bits, above=0, at_most=16)
     constellation = by_bits[llr.shape[-1]]
-    samples = llr.detach().to("cpu", torch.float32).reshape(-1, *llr.shape[-2:])
+    # A copy: one of an inference tensor is an ordinary one.
+    samples = llr.detach().to("cpu", torch.float32, copy=True).reshape(-1, *llr.shape[-2:])
     # Infinite ones are taken for large ones, here as in ``Quantizer.indices``.
     samples = samples.clamp(-_MOST_SAMPLE, _MOST_SAMPLE)
     known = [*inspect.signature(_FITS[name]).parameters][3:]

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from mimolearn.constellation import Constellation, as_constellation
 from mimolearn.errors import InvalidInputError, check_shape, invalid
+from mimolearn.modes import check_has_values, in_standard_mode
 from mimolearn.quantizers.codes import Codes, check_codes, pack, unpack, word_bits
 
 # Beyond this an LLR says no more: tanh(L/2) is 1 - 1e-6, and float32 has no soft bits between.
@@ -54,6 +55,7 @@ class Quantizer(nn.Module, ABC):
         words = self.words_per_group() * word_bits(self.word_levels())
         return words / (self.streams_per_group() * self.constellation.bits_per_symbol)
 
+    @in_standard_mode
     def encode(self, llr: Tensor) -> Codes:
         """(*B, Nt, K) LLRs to packed codes.
 
@@ -64,6 +66,7 @@ class Quantizer(nn.Module, ABC):
         packed = pack(flat.cpu(), self.word_levels())
         return Codes(packed, tuple(llr.shape[:-1]), self.digest())
 
+    @in_standard_mode
     def decode(self, codes: Codes) -> Tensor:
         """Packed codes to (*B, Nt, K) LLRs, float32.
 
@@ -81,10 +84,12 @@ class Quantizer(nn.Module, ABC):
         indices = unpack(codes.packed, num_words, self.word_levels())
         return self.from_indices(indices.reshape(*codes.shape[:-1], words, len(self.word_levels())))
 
+    @in_standard_mode
     def through(self, llr: Tensor) -> Tensor:
         """decode(encode(llr)) without packing bits: what a simulation needs."""
         return self.from_indices(self.indices(llr)).to(llr)
 
+    @in_standard_mode
     def indices(self, llr: Tensor) -> Tensor:
         """(*B, Nt, K) LLRs to codes (*B, words, n), int64, n codes a word."""
         bits, streams = self.constellation.bits_per_symbol, self.streams_per_group()
@@ -96,6 +101,7 @@ class Quantizer(nn.Module, ABC):
         check_shape("llr", llr, expected, ok)
         if not llr.is_floating_point():
             raise invalid("llr", f"<dtype {llr.dtype}>", "a real dtype")
+        check_has_values("llr", llr)
         bad = int(torch.isnan(llr).sum())
         if bad:
             raise invalid("llr", f"<{bad} of {llr.numel()} entries NaN>", "LLRs")
@@ -108,8 +114,11 @@ class Quantizer(nn.Module, ABC):
             *llr.shape[:-2], groups * self.words_per_group(), len(self.word_levels())
         )
 
+    @in_standard_mode
     def from_indices(self, indices: Tensor) -> Tensor:
         """Codes (*B, words, n) to LLRs (*B, Nt, K), float32; refuses codes out of range."""
+        if isinstance(indices, Tensor):
+            check_has_values("codes", indices)
         check_codes(indices, self.word_levels())
         self._check_fitted()
         group = self.words_per_group()

@@ -113,7 +113,8 @@ def check_codes(indices: Tensor, levels: tuple[int, ...]) -> None:
     if not indices.numel():
         return
     low, high = int(indices.min()), indices.flatten(0, -2).amax(0)
-    over = torch.nonzero(high >= torch.tensor(levels)).flatten()
+    most = torch.tensor(levels, dtype=torch.int64, device=high.device)
+    over = torch.nonzero(high >= most).flatten()
     if low < 0 or len(over):
         value = low if low < 0 else int(high[over[0]])
         raise invalid("codes", value, f"codes from 0 to below {', '.join(map(str, levels))}")

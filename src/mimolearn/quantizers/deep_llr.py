@@ -65,10 +65,10 @@ class DeepLLR(Quantizer):
         self.encoder = Layers([k, *inner, _LATENTS], seed)
         out, branches = (1, k) if branched else (k, 0)
         self.decoder = Layers([_LATENTS, *inner, out], seed + 1, branches=branches)
-        levels = torch.full((_LATENTS, 2**bits), torch.nan)
+        levels = torch.full((_LATENTS, 2**bits), torch.nan, dtype=torch.float32)
         if not branched:
             codes = torch.arange(2**bits).expand_as(levels)
-            levels = from_uniform(codes, torch.tensor(2**bits), _REACH)
+            levels = from_uniform(codes, torch.tensor(2**bits, dtype=torch.int64), _REACH)
         self.register_buffer("codebooks", levels)
 
     codebooks: Tensor
@@ -101,7 +101,8 @@ class DeepLLR(Quantizer):
         z = self.latents(llr[:, 0].clamp(-MOST_LLR, MOST_LLR))
         if self.branched:
             return nearest_level(z, self.codebooks).unsqueeze(1)
-        return to_uniform(z, torch.tensor(2**self.bits), _REACH).to(torch.int64).unsqueeze(1)
+        levels = torch.tensor(2**self.bits, dtype=torch.int64, device=z.device)
+        return to_uniform(z, levels, _REACH).to(torch.int64).unsqueeze(1)
 
     def _dequantize(self, indices: Tensor) -> Tensor:
         z = self.codebooks.gather(1, indices[:, 0].T).T

@@ -45,7 +45,7 @@ def minimise(
     generator = torch.Generator().manual_seed(seed)
     trainable = [p for p in module.parameters() if p.requires_grad]
     adam = torch.optim.Adam(trainable, lr=learning_rate, amsgrad=amsgrad, fused=True)
-    head, tail = torch.zeros(()), torch.zeros(())
+    head, tail = torch.zeros((), dtype=torch.float32), torch.zeros((), dtype=torch.float32)
     last = max(steps // 20, 1)
     module.train()
     with one_thread(), torch.enable_grad():

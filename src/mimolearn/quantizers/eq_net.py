@@ -78,12 +78,14 @@ class EQNet(Quantizer):
         num_llr = num_tx_ant * self.constellation.bits_per_symbol
         widths = [2 * num_llr, *[width] * depth, _LATENTS * num_tx_ant]
         self.encoder = ResidualLayers(widths, seed)
-        self.reach = nn.Parameter(torch.tensor(_REACH))
-        self.precision = nn.Parameter(torch.tensor(_PRECISION))
+        self.reach = nn.Parameter(torch.tensor(_REACH, dtype=torch.float32))
+        self.precision = nn.Parameter(torch.tensor(_PRECISION, dtype=torch.float32))
         self.learned_levels = check_bool("learned_levels", learned_levels)
         self.tables = nn.ParameterList()
         if learned_levels:
-            self.tables.extend(nn.Parameter(torch.zeros(count)) for count in self.levels)
+            self.tables.extend(
+                nn.Parameter(torch.zeros(count, dtype=torch.float32)) for count in self.levels
+            )
             self.spread_levels()
 
     def word_levels(self) -> tuple[int, ...]:
@@ -138,7 +140,7 @@ class EQNet(Quantizer):
         """Put learned levels where equidistant ones are."""
         with torch.no_grad():
             for i, table in enumerate(self.tables):
-                z = torch.linspace(-1, 1, len(table))
+                z = torch.linspace(-1, 1, len(table), dtype=torch.float32)
                 table.copy_(self._log_precision(z) if i == _LATENTS - 1 else self.reach * z)
 
     def _llr(self, features: Tensor) -> Tensor:
@@ -149,7 +151,7 @@ class EQNet(Quantizer):
         return self.precision[0] + self.precision[1] * z
 
     def _counts(self, like: Tensor) -> Tensor:
-        return torch.tensor(self.levels, device=like.device)
+        return torch.tensor(self.levels, dtype=torch.int64, device=like.device)
 
     def _quantize(self, llr: Tensor) -> Tensor:
         return to_uniform(self.latents(llr), self._counts(llr)).to(torch.int64)

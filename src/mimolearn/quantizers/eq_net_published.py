@@ -66,7 +66,9 @@ class EQNetPublished(Quantizer):
         inner = [4 * num_llr] * hidden
         self.encoder = Layers([num_llr, *inner, self.num_latents], seed)
         self.decoder = Layers([self.num_latents, *inner, 1], seed + 1, branches=num_llr)
-        self.register_buffer("codebooks", torch.full((self.num_latents, 2**bits), torch.nan))
+        self.register_buffer(
+            "codebooks", torch.full((self.num_latents, 2**bits), torch.nan, dtype=torch.float32)
+        )
 
     codebooks: Tensor
 
@@ -143,12 +145,12 @@ def fit_eq_net_published(
         raise invalid("bits", bits, f"a whole number of bits for each of {latents} latents")
     net = EQNetPublished(constellation, streams, num_latents, int(latent_bits), seed=seed)
     noise = torch.Generator().manual_seed(seed)
-    weights = torch.ones(num_llr)
+    weights = torch.ones(num_llr, dtype=torch.float32)
 
     def of_bits(chosen: Tensor) -> Tensor:
         true = llr[chosen]
         z = net.latents(true)
-        z = z + _LATENT_NOISE * torch.randn(z.shape, generator=noise)
+        z = z + _LATENT_NOISE * torch.randn(z.shape, generator=noise, dtype=torch.float32)
         found = net.raw_llr_of(z)
         one = kl_loss(found, true) if loss == "kl" else weighted_square(found, true, eps)
         return one.flatten(1).mean(0)

@@ -47,7 +47,8 @@ def to_uniform(z: Tensor, levels: Tensor, reach: float = 1.0) -> Tensor:
 
 def from_uniform(codes: Tensor, levels: Tensor, reach: float = 1.0) -> Tensor:
     """Inverse of ``to_uniform``."""
-    return (2 * codes / (levels - 1) - 1) * reach
+    # A quotient of integers would come out in the default dtype.
+    return ((2 * codes).to(torch.float32) / (levels - 1) - 1) * reach
 
 
 def k_means(values: Tensor, num_levels: int) -> Tensor:

@@ -58,8 +58,8 @@ class MaxMI(Quantizer):
         self.levels = _read_levels(levels, self.constellation.bits_per_axis)
         bits, most = self.constellation.bits_per_symbol, max(self.levels)
         # Not a number until fitted.
-        self.register_buffer("thresholds", torch.full((bits, most), torch.nan))
-        self.register_buffer("values", torch.full((bits, most), torch.nan))
+        self.register_buffer("thresholds", torch.full((bits, most), torch.nan, dtype=torch.float32))
+        self.register_buffer("values", torch.full((bits, most), torch.nan, dtype=torch.float32))
 
     thresholds: Tensor
     values: Tensor
@@ -89,7 +89,8 @@ class MaxMI(Quantizer):
 
     def _quantize(self, llr: Tensor) -> Tensor:
         columns = llr[:, 0].T.contiguous()
-        most = torch.tensor(self.levels)[[self._axis_bit(b) for b in range(len(columns))]]
+        each = [self.levels[self._axis_bit(bit)] for bit in range(len(columns))]
+        most = torch.tensor(each, dtype=torch.int64, device=columns.device)
         found = torch.searchsorted(self.thresholds, columns, right=True)
         return torch.minimum(found, most.unsqueeze(-1) - 1).T.unsqueeze(1)
 

@@ -57,7 +57,8 @@ class Uniform(Quantizer):
 
     def _dequantize(self, indices: Tensor) -> Tensor:
         step = 2 * self.clip / 2**self.bits
-        return (indices + 0.5) * step - self.clip
+        # An integer plus a number would come out in the default dtype.
+        return (indices.to(torch.float32) + 0.5) * step - self.clip
 
 
 def fit_uniform(llr: Tensor, constellation: Constellation, bits: float) -> Uniform:

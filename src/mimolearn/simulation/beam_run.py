@@ -194,7 +194,8 @@ def _design_ms(scenario: BeamScenario, plan: BeamPlan, beamformer: Beamformer) -
     """Median processor time of a design in a batch of 128, in ms a channel."""
     generator = chunk_generator(scenario.key(), "timing", 0)
     h = scenario.draw(_TIMED_CHANNELS, generator).h_hat
-    noise_var = torch.full((len(h),), scenario.noise_var(plan.snr_db[len(plan.snr_db) // 2]))
+    middle = scenario.noise_var(plan.snr_db[len(plan.snr_db) // 2])
+    noise_var = torch.full((len(h),), middle, dtype=torch.float32)
     times: list[float] = []
     begin = time.perf_counter()
     while not times or (len(times) < 5 and time.perf_counter() - begin < 3.0):

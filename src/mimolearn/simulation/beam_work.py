@@ -87,7 +87,7 @@ def channel_rates(
     scenario: BeamScenario, beamformer: Beamformer, snr_db: float, h: Tensor, h_hat: Tensor
 ) -> np.ndarray:
     """(N,) exact error rates, mean over streams; a design that is not finite counts as 1."""
-    noise_var = torch.full((len(h),), scenario.noise_var(snr_db))
+    noise_var = torch.full((len(h),), scenario.noise_var(snr_db), dtype=torch.float32)
     beams = beamformer(h_hat, noise_var)
     rates = symbol_error_rate(h, beams, noise_var, scenario.constellation).mean((-1, -2))
     return torch.nan_to_num(rates, nan=1.0).numpy()

@@ -140,7 +140,9 @@ def replace_nonfinite(block: Block) -> tuple[Block, Tensor]:
         good &= torch.isfinite(tensor).flatten(1).all(1)
     # An identity keeps every detector at work; the channel's vectors count as errors anyway.
     h_hat = torch.where(
-        good[:, None, None], block.h_hat, torch.eye(*block.h_hat.shape[1:]).to(block.h_hat.dtype)
+        good[:, None, None],
+        block.h_hat,
+        torch.eye(*block.h_hat.shape[1:], dtype=torch.float32).to(block.h_hat.dtype),
     )
     y = torch.where(good[:, None, None], block.y, torch.zeros_like(block.y))
     noise_var = torch.where(good, block.noise_var, torch.ones_like(block.noise_var))

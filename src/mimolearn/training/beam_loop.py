@@ -73,7 +73,8 @@ class BeamRun(Run):
     def _loss(self, h: Tensor, levels_db: tuple[float, ...]) -> Tensor:
         """Mean over SNRs, each on a share of the channels of its own."""
         recipe = self._recipe
-        noise = torch.tensor([recipe.scenario.noise_var(snr_db) for snr_db in levels_db])
+        each = [recipe.scenario.noise_var(snr_db) for snr_db in levels_db]
+        noise = torch.tensor(each, dtype=torch.float32)
         noise_var = noise.repeat_interleave(len(h) // len(levels_db))
         values = torch.stack(self._detector.values(h, noise_var, recipe.criterion))
         shares = values.unflatten(1, (len(levels_db), -1)).unbind(1)
@@ -158,7 +159,7 @@ def measure_beams(network: LearnedBeamformer, recipe: BeamRecipe) -> tuple[BeamM
     h = scenario.draw(plan.channels, step_generator(recipe.seed, "measure", 0)).h
     found = []
     for snr_db in plan.snr_db:
-        noise_var = torch.full((len(h),), scenario.noise_var(snr_db))
+        noise_var = torch.full((len(h),), scenario.noise_var(snr_db), dtype=torch.float32)
         with torch.no_grad():
             beams = network(h, noise_var)
             start = network.start(h, noise_var)
@@ -180,9 +181,13 @@ def measure_beams(network: LearnedBeamformer, recipe: BeamRecipe) -> tuple[BeamM
 
 def _over_layers(parameter: Tensor, generator: Generator) -> Tensor:
     """A random direction whose layers differ by a trend: (L, ...)."""
-    level, trend = torch.randn(2, *parameter.shape[1:], generator=generator)
+    level, trend = torch.randn(2, *parameter.shape[1:], generator=generator, dtype=torch.float32)
     layers = parameter.shape[0]
-    place = torch.linspace(-0.5, 0.5, layers) if layers > 1 else torch.zeros(1)
+    place = (
+        torch.linspace(-0.5, 0.5, layers, dtype=torch.float32)
+        if layers > 1
+        else torch.zeros(1, dtype=torch.float32)
+    )
     return level + place.view(-1, *(1,) * (parameter.ndim - 1)) * trend
 
 

@@ -54,11 +54,11 @@ def mixed_noise_var(scenario: Scenario, snr: SnrMix, h: Tensor, generator: Gener
     """(N) noise variances: SNRs of the mix, in dB uniform or of equal share."""
     num_channels = h.shape[0]
     if snr.levels_db:
-        levels = torch.tensor(snr.levels_db)
+        levels = torch.tensor(snr.levels_db, dtype=torch.float32)
         chosen = torch.randint(len(levels), (num_channels,), generator=generator)
         snr_db = levels[chosen]
     else:
-        uniform = torch.rand(num_channels, generator=generator)
+        uniform = torch.rand(num_channels, generator=generator, dtype=torch.float32)
         snr_db = snr.low_db + (snr.high_db - snr.low_db) * uniform
     # Every definition of SNR is proportional to 1 / noise_var.
     return scenario.noise_var(0.0, h).to(h.real.dtype) * 10 ** (-snr_db / 10)

@@ -192,6 +192,6 @@ def _power(error: Tensor) -> Tensor:
 
 def check_loss_finite(value: float, step: int) -> None:
     """Stop a training that diverged, in one line."""
-    if not torch.isfinite(torch.tensor(value)):
+    if not math.isfinite(value):
         expected = "a finite value; lower the learning rate or set clip_norm"
         raise invalid(f"loss at step {step}", value, expected)

@@ -87,7 +87,9 @@ def average_exact_steps(system: System, num_layers: int) -> Steps:
         p, energy = image + beta * p, following
         alphas.append(alpha.mean())
         betas.append(beta.mean().reshape(1))
-    return Steps(torch.stack(alphas), torch.cat(betas[:-1]), torch.zeros(num_layers))
+    return Steps(
+        torch.stack(alphas), torch.cat(betas[:-1]), torch.zeros(num_layers, dtype=torch.float32)
+    )
 
 
 def blind_loss(system: System, steps: Steps) -> Tensor:

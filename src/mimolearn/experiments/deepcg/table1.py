@@ -39,7 +39,11 @@ def _gradients() -> Table:
     """Relative deviation of eqs 6, 8 and 9 from automatic differentiation, five layers."""
     system = draw_systems(uplink(20), 20.0, 64, seed=2)
     exact = average_exact_steps(system, _SMALL)
-    steps = Steps(0.5 * exact.alpha, 0.5 * exact.beta, torch.full((_SMALL,), 0.01).double())
+    steps = Steps(
+        0.5 * exact.alpha,
+        0.5 * exact.beta,
+        torch.full((_SMALL,), 0.01, dtype=torch.float32).double(),
+    )
     printed, true = printed_gradients(system, steps), true_gradients(system, steps)
     rows, values = [], {}
     for name, equation, a, b in zip(Steps._fields, ("6", "8", "9"), printed, true, strict=True):
@@ -59,7 +63,7 @@ def _fixed_steps() -> Table:
         average = average_exact_steps(system, layers)
         edges = marchenko_pastur_edges(20 / 128, layers, widen=1.05)
         alpha, beta = chebyshev_steps(Edges(edges.low**2, edges.high**2), layers)
-        chebyshev = Steps(alpha, beta, torch.zeros(layers).double())
+        chebyshev = Steps(alpha, beta, torch.zeros(layers, dtype=torch.float32).double())
         found = []
         for name, steps in (("average", average), ("chebyshev", chebyshev)):
             error = (run_fixed(system, steps).s - system.x).square().sum()
