@@ -11,7 +11,7 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
-from typing import final
+from typing import Any, final
 
 import numpy as np
 import pytest
@@ -22,6 +22,7 @@ from hypothesis import strategies as st
 from mimolearn import InvalidInputError, ResultsFileError, Scenario, load_results, make_detector
 from mimolearn.beamformers import beamformer_names
 from mimolearn.beamscenario import BeamScenario
+from mimolearn.channels import Recorded
 from mimolearn.detectors import (
     Detector,
     DetNet,
@@ -445,15 +446,13 @@ def test_an_object_changed_after_the_contender_was_made_is_refused():
 
 
 def test_recorded_channels_are_told_by_their_content(tmp_path):
-    fields = {"num_tx_ant": 2, "num_rx_ant": 3, "constellation": "qpsk"}
+    fields: dict[str, Any] = {"num_tx_ant": 2, "num_rx_ant": 3, "constellation": "qpsk"}
     drawn = np.random.default_rng(1).normal(size=(2, 5, 3, 2)).view(np.float64)
     one, other = (part + 1j for part in drawn)
     path, elsewhere = tmp_path / "h.npy", tmp_path / "moved.npy"
     np.save(path, one)
     np.save(elsewhere, one)
-    link, moved = (
-        Scenario(**fields, channel={"model": "recorded", "path": str(p)}) for p in (path, elsewhere)
-    )
+    link, moved = (Scenario(**fields, channel=Recorded(path=str(p))) for p in (path, elsewhere))
     assert link.key() == moved.key()
     before = path.stat()
     np.save(path, other)
@@ -462,7 +461,7 @@ def test_recorded_channels_are_told_by_their_content(tmp_path):
     assert path.stat().st_size == before.st_size
     with pytest.raises(InvalidInputError, match="it has changed"):
         link.draw(5, 2, torch.Generator().manual_seed(1))
-    changed = Scenario(**fields, channel={"model": "recorded", "path": str(path)})
+    changed = Scenario(**fields, channel=Recorded(path=str(path)))
     assert changed.key() != link.key()
 
 

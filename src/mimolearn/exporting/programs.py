@@ -136,7 +136,7 @@ def _cause(error: Exception) -> str:
     if kinds & _ON_DATA or any(sign in text for sign in _DATA_SIGNS):
         return f"what it does depends on the data, as in a search ({words})"
     if any(sign in text for sign in _OUTSIDE_SIGNS):
-        return f"a part of it runs outside PyTorch ({words})"
+        return f"a part of it runs outside PyTorch, as in a search ({words})"
     return f"{type(error).__name__}: {words}"
 
 
