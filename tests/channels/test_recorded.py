@@ -274,7 +274,7 @@ def test_bad_files_are_one_line(name: str, tmp_path: Path) -> None:
         Scenario(**LINK, channel=channel)
 
 
-# NumPy's formats only: bytes like these can crash the compiled readers of HDF5 and SciPy.
+# Bytes like these can crash the compiled reader of HDF5; MATLAB's have a test of their own.
 @pytest.mark.parametrize("name", ["complex.npy", "several.npz"])
 def test_damaged_files_raise_nothing_else(name: str, tmp_path: Path) -> None:
     """Bytes overwritten at random: the file reads, or one line says that it does not."""

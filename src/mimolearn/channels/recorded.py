@@ -52,9 +52,8 @@ class Recorded(ChannelModel):
     content in a scenario's key; the path does not count.
     max_gb: most memory that the file may take; left out, 64 times its size, and at most half of
     the machine's. An .npy file is mapped, not read; all others are read whole.
-    Nothing is unpickled, and no other file is read that a file points to, but the compiled readers
-    of HDF5 and MATLAB files can crash on one that was tampered with: take those from sources you
-    trust.
+    Nothing is unpickled, and no other file is read that a file points to. The compiled reader of
+    HDF5 files can crash on one that was tampered with: take these from sources you trust.
     Raises InvalidInputError for a file that is missing, unreadable, changed, not of that shape or
     not finite.
     """
