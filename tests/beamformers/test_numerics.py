@@ -82,5 +82,5 @@ def test_channel_without_a_factorisation_is_nan_alone(monkeypatch: pytest.Monkey
     monkeypatch.setattr(SvdPhase, "_design", fails_for_the_middle_one)
     for found, true in zip(beamformer(h, 0.1), expected, strict=True):
         assert found.shape == true.shape
-        assert torch.isnan(torch.view_as_real(found[1])).all()
+        assert torch.isnan(found[1]).all()
         torch.testing.assert_close(found[[0, 2]], true[[0, 2]])
