@@ -76,11 +76,12 @@ def test_channel_without_a_factorisation_is_nan_alone(monkeypatch: pytest.Monkey
 
     def fails_for_the_middle_one(self: SvdPhase, part: Tensor, noise_var: Tensor) -> Beams:
         if any(torch.equal(channel, h[1]) for channel in part):
-            raise torch.linalg.LinAlgError("singular")
+            # Documented, yet not exported by name.
+            raise torch.linalg.LinAlgError("x")  # pyright: ignore[reportPrivateImportUsage]
         return design(self, part, noise_var)
 
     monkeypatch.setattr(SvdPhase, "_design", fails_for_the_middle_one)
     for found, true in zip(beamformer(h, 0.1), expected, strict=True):
         assert found.shape == true.shape
-        assert torch.isnan(torch.view_as_real(found[1])).all()
+        assert torch.isnan(found[1]).all()
         torch.testing.assert_close(found[[0, 2]], true[[0, 2]])

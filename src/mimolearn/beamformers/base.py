@@ -121,7 +121,7 @@ class Beamformer(nn.Module, ABC):
         """``_design``, with NaN for the channels that no factorisation is found for."""
         try:
             return self._design(h, noise_var)
-        except torch.linalg.LinAlgError:
+        except torch.linalg.LinAlgError:  # pyright: ignore[reportPrivateImportUsage] (documented)
             if len(h) > 1:
                 # One bad channel must not stop the others.
                 ones = [self._design_all(h[i : i + 1], noise_var[i : i + 1]) for i in range(len(h))]

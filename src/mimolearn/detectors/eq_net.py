@@ -78,6 +78,7 @@ class EQNetEstimator(Detector):
     """
 
     name = "eq-net"
+    revision = 2
     # Made of the parameters, and made anew after any change of theirs.
     _packed: eq_net_latency.Packed | None = None
     not_in_key = frozenset({"_packed"})

@@ -48,6 +48,7 @@ class MRC(Detector):
     """
 
     name = "mrc"
+    revision = 2
     rotation_invariant = True
 
     def __init__(self, constellation: Constellation | str, demapping: str = "exact") -> None:

@@ -45,6 +45,7 @@ class ZeroForcing(Detector):
     """
 
     name = "zf"
+    revision = 2
     rotation_invariant = True
 
     def __init__(self, constellation: Constellation | str, demapping: str = "exact") -> None:

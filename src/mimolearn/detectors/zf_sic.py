@@ -44,6 +44,7 @@ class ZFSIC(Detector):
     """
 
     name = "zf-sic"
+    revision = 2
     rotation_invariant = True
 
     def __init__(
