@@ -22,7 +22,7 @@ from safetensors.torch import load as load_safetensors
 from safetensors.torch import save as save_safetensors
 from torch import Tensor, nn
 
-from mimolearn.errors import InvalidInputError, check_one_of
+from mimolearn.errors import InvalidInputError, check_one_of, user_path
 from mimolearn.plainmodel import PlainModel, Real
 from mimolearn.shipped import shipped_folder, shipped_names
 
@@ -246,7 +246,7 @@ def write_atomically(path: Path, data: bytes) -> None:
 
 def _locate(name: str | Path) -> tuple[Traversable | Path, Traversable | Path]:
     if str(name).endswith(".safetensors"):
-        path = Path(name)
+        path = user_path(name)
         return path, path.with_suffix(".json")
     beams = shipped_beams()
     check_one_of("weights", str(name), (*shipped_weights(), *beams))

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from mimolearn.channels.base import ChannelModel, PowerNormalisation, unit_power_per_draw
 from mimolearn.channels.channelfile import ChannelFile, file_stamp, open_channel_file, sha256_of
-from mimolearn.errors import invalid
+from mimolearn.errors import invalid, user_path
 from mimolearn.randomness import RandomSource, integers
 
 
@@ -50,7 +50,7 @@ class Recorded(ChannelModel):
         """Fill in what the file says: its digest, and the only variable there is."""
         if not isinstance(fields, dict) or not isinstance(fields.get("path"), str | Path):
             return fields
-        path, variable = str(fields["path"]), fields.get("variable", "")
+        path, variable = str(user_path(fields["path"])), fields.get("variable", "")
         if not isinstance(variable, str):
             return fields
         stamp = file_stamp(path)

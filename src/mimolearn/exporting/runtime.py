@@ -12,7 +12,7 @@ from torch import Tensor
 
 from mimolearn.detection import AxisLogitDetection
 from mimolearn.detectors import Cost, Detector
-from mimolearn.errors import InvalidInputError, invalid
+from mimolearn.errors import InvalidInputError, invalid, user_path
 from mimolearn.exporting.extra import needed
 
 
@@ -24,6 +24,9 @@ class Kept(NamedTuple):
     blocks: torch.Size
 
 
+_PROVIDERS = ["CPUExecutionProvider"]
+
+
 def session(path: str | Path, num_threads: int = 1) -> Any:
     """An ONNX Runtime session on the CPU. Raises InvalidInputError for a file that is no model."""
     runtime = needed("onnxruntime", "onnxruntime")
@@ -32,7 +35,7 @@ def session(path: str | Path, num_threads: int = 1) -> Any:
     # Errors are raised; what else it logs is of no use here.
     options.log_severity_level = 3
     try:
-        return runtime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        return runtime.InferenceSession(str(user_path(path)), options, providers=_PROVIDERS)
     except (runtime.capi.onnxruntime_pybind11_state.Fail, OSError, RuntimeError) as error:
         first = str(error).splitlines()[0]
         raise InvalidInputError(f"{path}: not a model that runs: {first[:200]}") from None

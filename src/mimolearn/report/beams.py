@@ -6,23 +6,22 @@ import math
 from pathlib import Path
 from typing import Any
 
-from rich import box
-from rich.table import Table
-
+from mimolearn.errors import user_path
+from mimolearn.report.fitted import Column, FittedTable
 from mimolearn.report.style import Style, plotly_symbol, styles
 from mimolearn.simulation.beam_results import FLOOR, BeamComparison, BeamCurve
 
 REPORT_NAME = "report.html"
 
 
-def beam_table(result: BeamComparison) -> Table:
+def beam_table(result: BeamComparison) -> FittedTable:
     """Mean and geometric mean of the error rate by SNR, time and parameters."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("beamformer", no_wrap=True)
-    for snr in result.snr_db:
-        table.add_column(f"{snr:g} dB", justify="right")
-    table.add_column("ms a channel", justify="right")
-    table.add_column("parameters", justify="right")
+    table = FittedTable(
+        Column("beamformer", "name"),
+        *(Column(f"{snr:g} dB") for snr in result.snr_db),
+        Column("ms a channel"),
+        Column("parameters", rank=1),
+    )
     for curve in result.curves:
         cells = [f"{p.mean:.2e} ({p.geometric_mean:.0e})" for p in curve.points]
         spent = "–" if curve.design_ms is None else f"{curve.design_ms:.2f}"
@@ -54,7 +53,7 @@ def write_beam_report(result: BeamComparison, folder: str | Path) -> Path:
     """Write ``report.html`` and the figures (PNG, SVG, PDF) into a folder; returns the page."""
     from mimolearn.report.page import plot_html, render
 
-    folder = Path(folder)
+    folder = user_path(folder)
     look = styles([(curve.label, curve.contender.name) for curve in result.curves])
     save_beam_figures(result, look, folder)
     path = folder / REPORT_NAME
@@ -78,6 +77,7 @@ def beam_plot(result: BeamComparison, look: dict[str, Style], *, geometric: bool
     """Error rate over SNR, mean or geometric mean, with 95 % intervals over channels."""
     import plotly.graph_objects as go
 
+    from mimolearn.report.drawing import plotly_text
     from mimolearn.report.page import finish_plot
 
     figure = go.Figure()
@@ -89,7 +89,7 @@ def beam_plot(result: BeamComparison, look: dict[str, Style], *, geometric: bool
             go.Scatter(
                 x=[p.snr_db for p in points],
                 y=values,
-                name=curve.label,
+                name=plotly_text(curve.label),
                 mode="lines+markers",
                 line={"color": style.colour, "dash": style.dash, "width": 2},
                 marker={"symbol": plotly_symbol(style), "size": 9},
@@ -114,6 +114,7 @@ def beam_frontier_plot(result: BeamComparison, look: dict[str, Style]) -> Any:
     """Mean error rate at the middle SNR over the time of a design; None without times."""
     import plotly.graph_objects as go
 
+    from mimolearn.report.drawing import plotly_text
     from mimolearn.report.page import finish_plot
 
     middle = result.snr_db[len(result.snr_db) // 2]
@@ -134,19 +135,19 @@ def beam_frontier_plot(result: BeamComparison, look: dict[str, Style]) -> Any:
         )
     )
     for curve in timed:
-        style = look[curve.label]
+        style, label = look[curve.label], plotly_text(curve.label)
         figure.add_trace(
             go.Scatter(
                 x=[curve.design_ms],
                 y=[curve.at(middle).mean],
-                name=curve.label,
+                name=label,
                 # Where a page is narrow, only names on the frontier are written: see page.js.
                 meta="frontier" if curve in front else "named",
                 mode="markers+text",
-                text=[curve.label],
+                text=[label],
                 textposition="top left" if _design_ms(curve) > halfway else "top right",
                 hovertemplate=(
-                    f"<b>{curve.label}</b><br>%{{y:.3g}} at %{{x:.3g}} ms a channel<extra></extra>"
+                    f"<b>{label}</b><br>%{{y:.3g}} at %{{x:.3g}} ms a channel<extra></extra>"
                 ),
                 marker={"symbol": plotly_symbol(style), "size": 12, "color": style.colour},
             )
@@ -165,32 +166,28 @@ def _design_ms(curve: BeamCurve) -> float:
 
 def save_beam_figures(result: BeamComparison, look: dict[str, Style], folder: Path) -> list[Path]:
     """Write ``error-rate.*``: the mean over SNR, for a paper or a slide."""
-    import matplotlib
-
-    from mimolearn.report.figures import FONT
+    from mimolearn.report.drawing import save_figure
 
     figure = beam_figure(result, look)
-    paths = [folder / f"error-rate.{suffix}" for suffix in ("png", "svg", "pdf")]
-    for path in paths:
-        with matplotlib.rc_context(FONT):
-            figure.savefig(path, dpi=200)
-    return paths
+    return save_figure(figure, folder, "error-rate", ("png", "svg", "pdf"), dpi=200)
 
 
 def beam_figure(result: BeamComparison, look: dict[str, Style]) -> Any:
     """Mean error rate over SNR with 95 % intervals, as a matplotlib figure."""
     import matplotlib
 
-    from mimolearn.report.figures import DASHES, FONT, new_figure
+    from mimolearn.report.drawing import FONT, add_legend, new_figure
+    from mimolearn.report.figures import DASHES
 
     with matplotlib.rc_context(FONT):
         figure, axes = new_figure(6.4, 4.8)
+        drawn = {}
         for curve in result.curves:
             style, values = look[curve.label], [p.mean for p in curve.points]
             bounds = [p.interval() for p in curve.points]
             low = [v - b.low for v, b in zip(values, bounds, strict=True)]
             high = [b.high - v for v, b in zip(values, bounds, strict=True)]
-            axes.errorbar(
+            drawn[curve.label] = axes.errorbar(
                 result.snr_db,
                 values,
                 yerr=[low, high],
@@ -201,13 +198,12 @@ def beam_figure(result: BeamComparison, look: dict[str, Style]) -> Any:
                 lw=1.3,
                 capsize=1.5,
                 elinewidth=0.8,
-                label=curve.label,
             )
         axes.set_yscale("log")
         axes.set_xlabel(result.snr_label)
         axes.set_ylabel("Symbol error rate, mean over channels")
         axes.grid(which="major", color="#E2E5EA", lw=0.7)
-        axes.legend(loc="lower left", fontsize=7.5, edgecolor="#D8DCE2", ncols=2)
+        add_legend(axes, drawn, loc="lower left")
         axes.set_title(_title(result), fontsize=9.5, loc="left")
     return figure
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from mimolearn.errors import ResultsFileError
+from mimolearn.errors import ResultsFileError, user_path
 from mimolearn.experiments import Experiment, Outcome, file_stem
 from mimolearn.weights import write_atomically
 
@@ -23,9 +23,10 @@ def write_reproduction_text(
     folder: that of earlier runs. command: what made them, for the reader. Experiments without a
     result there are named as not run. Raises ResultsFileError for a damaged result.
     """
-    found = [(experiment, _read(Path(folder), experiment)) for experiment in experiments]
-    write_atomically(Path(path), _page(found, command).encode())
-    return Path(path)
+    found = [(experiment, _read(user_path(folder), experiment)) for experiment in experiments]
+    path = user_path(path)
+    write_atomically(path, _page(found, command).encode())
+    return path
 
 
 def _read(folder: Path, experiment: Experiment) -> dict[str, Any] | None:

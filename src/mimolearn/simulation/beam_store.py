@@ -11,7 +11,7 @@ from types import TracebackType
 
 import numpy as np
 
-from mimolearn.errors import ResultsFileError
+from mimolearn.errors import ResultsFileError, user_path
 
 _APPLICATION_ID = 0x6D62656D  # "mbem"
 _SCHEMA = 2
@@ -31,7 +31,7 @@ class BeamStore:
     """
 
     def __init__(self, path: str | Path | None = None) -> None:
-        self._name = ":memory:" if path is None else str(path)
+        self._name = ":memory:" if path is None else str(user_path(path))
         with self._errors():
             self._db = sqlite3.connect(self._name, timeout=60)
         with self._errors():

@@ -8,11 +8,15 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class ContenderProgress:
-    """A contender at one SNR: errors of the plan's metric and vectors so far."""
+    """A contender at one SNR: errors of the plan's metric, and what was simulated so far.
+
+    trials: the units that the errors are of (bits, symbols, vectors, blocks).
+    """
 
     label: str
     errors: int
     vectors: int
+    trials: int
     finished: bool
 
 

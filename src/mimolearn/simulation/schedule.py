@@ -100,6 +100,7 @@ class Schedule:
                 contender.label,
                 self._states[i][j].errors,
                 self._states[i][j].vectors,
+                self._states[i][j].trials,
                 self._states[i][j].finished,
             )
             for i, contender in enumerate(self._plan.contenders)

@@ -42,6 +42,7 @@ class PointState:
         self.errors = 0
         self.channels = 0
         self.vectors = 0
+        self.trials = 0
         self.finished = False
 
     def add(self, chunk: int, result: ChunkResult) -> None:
@@ -52,6 +53,7 @@ class PointState:
             self.errors += counts.errors(self._rule.metric)
             self.channels += counts.channels
             self.vectors += counts.vectors
+            self.trials += counts.trials(self._rule.metric)
             self.length += 1
             self.finished = self._rule.holds(self.errors, self.channels, self.vectors)
 

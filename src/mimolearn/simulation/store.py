@@ -14,7 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple
 
-from mimolearn.errors import ResultsFileError
+from mimolearn.errors import ResultsFileError, user_path
 from mimolearn.scenario import Scenario
 from mimolearn.simulation.chunk import ChunkResult, chunk_channels
 from mimolearn.simulation.contender import Contender
@@ -74,8 +74,8 @@ class Store:
     """
 
     def __init__(self, path: str | Path | None = None, *, read_only: bool = False) -> None:
-        self.path = None if path is None else Path(path)
-        self._name = ":memory:" if path is None else str(path)
+        self.path = None if path is None else user_path(path)
+        self._name = ":memory:" if path is None else str(user_path(path))
         with self._errors():
             self._db = self._connect(read_only)
         try:

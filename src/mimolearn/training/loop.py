@@ -17,7 +17,7 @@ from torch.optim import Adam
 
 from mimolearn.detectors import UnfoldedDetector
 from mimolearn.detectors.trained import load_detector
-from mimolearn.errors import invalid
+from mimolearn.errors import invalid, user_path
 from mimolearn.scenario import Block
 from mimolearn.threads import one_thread
 from mimolearn.training.any_recipe import AnyRecipe, read_recipe
@@ -96,7 +96,7 @@ def train(
     recipe = read_recipe(recipe)
     if isinstance(recipe, SoftBitRecipe):
         return fit_soft_bits(recipe, out)
-    folder = None if out is None else Path(out)
+    folder = None if out is None else user_path(out)
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
     with one_thread():

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from mimolearn.beamformers import beamformer_class
 from mimolearn.detectors import detector_class, detector_names
 from mimolearn.detectors.text import parse_option
-from mimolearn.errors import InvalidInputError, check_one_of, invalid
+from mimolearn.errors import InvalidInputError, check_one_of, invalid, user_path
 from mimolearn.raycluster import cluster
 from mimolearn.scenario import Scenario
 from mimolearn.training.any_recipe import AnyRecipe, read_recipe
@@ -108,7 +108,7 @@ def sweep(
     Raises InvalidInputError, one line, for what is wrong in a recipe.
     """
     check_one_of("executor", executor, ("serial", "ray"))
-    found, folder = members(recipe, axes), Path(out)
+    found, folder = members(recipe, axes), user_path(out)
     folder.mkdir(parents=True, exist_ok=True)
     kept = [member for member in found if _finished(member, folder)]
     left = [member for member in found if member not in kept]
