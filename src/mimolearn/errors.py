@@ -69,6 +69,11 @@ def printable(text: str, keep: str = "\n") -> str:
     )
 
 
+def is_plain_text(text: str) -> bool:
+    """True without control characters, line separators and halves of surrogate pairs."""
+    return not any(unicodedata.category(letter) in ("Cc", "Cs", "Zl", "Zp") for letter in text)
+
+
 def one_line(text: str) -> str:
     """A message on one line, without control characters."""
     return printable(" ".join(text.split()), keep="")

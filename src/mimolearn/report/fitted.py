@@ -97,7 +97,7 @@ class FittedTable:
             least = {
                 "name": min(most, max(_LEAST_NAME, options.max_width // 3)),
                 "words": min(most, _LEAST_WORDS),
-                "number": max(map(cell_len, pieces), default=1),
+                "number": max([1, *map(cell_len, pieces)]),
             }
             found.append(_Width(least[column.kind], most))
         return found

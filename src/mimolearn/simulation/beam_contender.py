@@ -19,7 +19,7 @@ from mimolearn.beamformers.trained import load_beamformer
 from mimolearn.beamscenario import BeamScenario
 from mimolearn.detectors.text import parse_option
 from mimolearn.errors import InvalidInputError, check_one_of, invalid
-from mimolearn.simulation.contender import default_label, plain_options
+from mimolearn.simulation.contender import check_label, default_label, plain_options
 from mimolearn.weights import read_card, shipped_beams
 
 BEAM_CONTENDER_SCHEMA = 1
@@ -44,8 +44,7 @@ class BeamContender:
     def __post_init__(self) -> None:
         options = plain_options(self.options)
         object.__setattr__(self, "options", options)
-        if not isinstance(self.label, str) or len(self.label) > 80:
-            raise invalid("label", self.label, "text of at most 80 characters")
+        check_label(self.label)
         if not self.label:
             object.__setattr__(self, "label", default_label(self.name, options))
         if self.name in beamformer_names():
