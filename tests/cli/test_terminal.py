@@ -255,11 +255,12 @@ def _check(result: Result, code: int, way: Way) -> None:
     if way.is_plain and way.stdout == "tty":
         assert "\x1b" not in result.terminal
     plain = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", result.terminal)
-    # A command line to copy is left to the terminal to wrap.
-    lines = [line for line in re.split(r"[\r\n]+", plain) if not line.startswith("Run: ")]
+    lines = re.split(r"[\r\n]+", plain)
     for line in [] if plain.startswith("{") else lines:
-        # Help has a least width of its own.
-        assert cell_len(line) <= max(way.columns, 52 if "Usage: " in plain else 0), line
+        # An error is one line, and a command line to copy is left to the terminal to wrap. Help has
+        # a least width of its own.
+        if not line.startswith(("Run: ", "error: ")):
+            assert cell_len(line) <= max(way.columns, 52 if "Usage: " in plain else 0), line
     if code != 0:
         assert [line[:7] for line in lines if line.strip()][:1] == ["error: "]
     assert not re.search(r"[0-9]e[-+]?(?![-+0-9a-z])", plain)

@@ -98,6 +98,11 @@ class TerminalConsole(Console):
             width=_width(stream, plain),
         )
 
+    @property
+    def encoding(self) -> str:
+        """That of the stream; rich knows it of a stream of its own only."""
+        return (getattr(self.file, "encoding", None) or "utf-8").lower()
+
     def render_str(self, text: str, **style: Any) -> Text:
         """A string as plain text that the stream can write."""
         style |= {"markup": False, "emoji": False, "highlight": False, "highlighter": None}
