@@ -14,6 +14,7 @@ import torch
 
 import mimolearn.simulation
 from mimolearn.cli import main
+from mimolearn.simulation.processes import _why
 
 SMALL = """
 num_tx_ant = 2
@@ -200,3 +201,11 @@ def test_a_real_python_with_another_encoding(name):
     )
     assert done.stderr == b""
     assert b"E||Hs||" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("codes", "words"),
+    [({-9, -15}, "memory"), ({1}, "__main__"), ({-11}, "signal 11"), (set(), "out of memory, or")],
+)
+def test_the_cause_of_ended_workers_is_what_they_left(codes, words):
+    assert words in _why(codes)
