@@ -149,7 +149,7 @@ SLOW: dict[str, tuple[str, int, tuple[str, ...]]] = {
     "fine-tune": (
         "fine-tune held/w/mine.safetensors -s lcgnet-32x64-bpsk --steps 2 --name also",
         0,
-        ("40",),
+        ("120",),
     ),
     "reproduce": ("reproduce deep-cg/complexity --quick", 0, ("80",)),
     "export": ("export ep:num_iter=1 out.onnx -s link.toml --snr-db 0", 0, ("80",)),
@@ -297,21 +297,16 @@ def test_a_slow_command_in_every_way(server: Any, trials: Any, command: str) -> 
         _check(result, code, WAYS[way])
 
 
-@pytest.mark.parametrize("columns", [40, 80, 120])
-def test_every_number_of_a_table_is_there(server: Any, columns: int) -> None:
+def test_every_number_of_a_table_is_there(server: Any) -> None:
     found = json.loads(server("report held --json", WAYS["pipe"])[0].pipe)
-    shown = server("report held", Way(columns))[0].terminal
-    points = [p for curve in found["curves"] for p in curve["points"]]
-    assert len(points) > 20
-    seen = 0
-    for point in points:
-        counts = point["counts"]
-        if counts["bit_errors"]:
-            seen += 1
-            assert f"{counts['bit_errors'] / counts['bits']:.2e}" in shown
-    assert seen > 10
-    for snr in found["plan"]["snr_db"]:
-        assert re.search(rf"\b{snr:g}\b", shown)
+    counts = [p["counts"] for curve in found["curves"] for p in curve["points"]]
+    rates = [f"{c['bit_errors'] / c['bits']:.2e}" for c in counts if c["bit_errors"]]
+    assert len(rates) > 10
+    for columns in (40, 80):
+        shown = server("report held", Way(columns))[0].terminal
+        assert not [rate for rate in rates if rate not in shown]
+        for snr in found["plan"]["snr_db"]:
+            assert re.search(rf"\b{snr:g}\b", shown)
 
 
 def test_a_file_of_another_encoding_holds_what_it_can(server: Any) -> None:

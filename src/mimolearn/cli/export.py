@@ -73,10 +73,9 @@ def _print(found: Any) -> None:
     console.print(
         f"{check.bits} bits in {check.vectors} vectors at {check.snr_db:g} dB. Largest difference "
         f"of an LLR: {check.llr_difference:.2g}, where half are above {check.llr_size:.3g}.",
-        soft_wrap=True,
     )
     if check.different_codes:
         words = f"{check.different_codes} words are encoded differently, by rounding at a border."
-        console.print(words, soft_wrap=True)
+        console.print(words)
     for path in found.files:
         console.print(f"File: {path}", soft_wrap=True)
