@@ -17,6 +17,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 
 # Imports point upward in this list, never down.
 ROOMS = [
+    "interrupt",
     "errors",
     "atomicfile",
     "plainmodel",

@@ -1,5 +1,8 @@
 """Learned MIMO transceivers next to every classical method, on the same channels and noise."""
 
+# Before all else: the other imports take a second, in which Ctrl-C may come.
+from mimolearn import interrupt as interrupt  # isort: skip
+
 from importlib.metadata import version
 
 from mimolearn import channels

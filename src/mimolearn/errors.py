@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import difflib
 import math
+import unicodedata
 from collections.abc import Iterable
+from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -35,10 +37,65 @@ def invalid(field: str, value: object, expected: str) -> InvalidInputError:
     >>> str(invalid("num_iter", -1, "a positive integer"))
     'num_iter: got -1, expected a positive integer'
     """
-    text = value if isinstance(value, str) and value.startswith("<") else repr(value)
+    text = value if isinstance(value, str) and value.startswith("<") else _repr(value)
     if len(text) > 120:
         text = text[:117] + "..."
     return InvalidInputError(f"{field}: got {text}, expected {expected}")
+
+
+def _repr(value: object) -> str:
+    try:
+        return repr(value)
+    except (ValueError, RecursionError):
+        # An integer of thousands of digits, or what is nested without end.
+        return f"<{type(value).__name__}>"
+
+
+def printable(text: str, keep: str = "\n") -> str:
+    """A text whose control characters are written as escapes, so that none reaches a terminal.
+
+    keep: control characters that stay as they are.
+
+    >>> printable("a" + chr(27) + "[31m", keep="")
+    'a\\\\x1b[31m'
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        letter.encode("unicode_escape").decode("ascii")
+        if letter not in keep and unicodedata.category(letter) in ("Cc", "Zl", "Zp")
+        else letter
+        for letter in text
+    )
+
+
+def is_plain_text(text: str) -> bool:
+    """True without control characters, line separators and halves of surrogate pairs."""
+    return not any(unicodedata.category(letter) in ("Cc", "Cs", "Zl", "Zp") for letter in text)
+
+
+def one_line(text: str) -> str:
+    """A message on one line, without control characters."""
+    return printable(" ".join(text.split()), keep="")
+
+
+def user_path(path: str | Path) -> Path:
+    """A path as a user gives it: a ``~`` or ``~name`` at its start is a home folder.
+
+    It stays as it is where there is no such home, as in a shell.
+    """
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        return Path(path)
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """True for the errors by which Python, NumPy, numba and torch say that memory is used up."""
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return True
+    words = ("can't allocate memory", "out of memory", "Cannot allocate memory")
+    return isinstance(error, RuntimeError) and any(word in str(error) for word in words)
 
 
 def check_positive_int(field: str, value: object, at_most: int = 10**6) -> int:
@@ -76,7 +133,7 @@ def check_real(
         if bound is not None
     ]
     expected = " ".join(["a finite number", *bounds])
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not _is_finite(value):
         raise invalid(field, value, expected)
     if (
         (above is not None and value <= above)
@@ -85,6 +142,14 @@ def check_real(
     ):
         raise invalid(field, value, expected)
     return float(value)
+
+
+def _is_finite(value: float) -> bool:
+    try:
+        return math.isfinite(value)
+    except OverflowError:
+        # An integer beyond what a float holds.
+        return False
 
 
 def check_bool(field: str, value: object) -> bool:

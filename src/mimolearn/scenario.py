@@ -14,7 +14,7 @@ from torch import Tensor
 from mimolearn.channels import AnyChannel, Rayleigh, with_paths_from
 from mimolearn.channels.reduced import draw_reduced, is_reducible
 from mimolearn.constellation import Constellation, as_constellation
-from mimolearn.errors import InvalidInputError, check_positive_int, invalid
+from mimolearn.errors import InvalidInputError, check_positive_int, invalid, user_path
 from mimolearn.kernels.sending import noise_deviation, send
 from mimolearn.plainmodel import Count, PlainModel, Real
 from mimolearn.randomness import CounterGenerator, RandomSource, complex_normal, integers
@@ -282,7 +282,7 @@ class Scenario(PlainModel):
 
         A relative path of recorded channels counts from the folder of the file.
         """
-        return cls._from_content(read_toml(path), str(path), Path(path).parent)
+        return cls._from_content(read_toml(path), str(path), user_path(path).parent)
 
     @classmethod
     def shipped(cls, name: str) -> Scenario:

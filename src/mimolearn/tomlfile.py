@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import re
 import tomllib
@@ -9,28 +10,79 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from mimolearn.errors import InvalidInputError, invalid
+from mimolearn.errors import InvalidInputError, invalid, user_path
+
+_MAX_BYTES, _MAX_DEPTH = 10_000_000, 32
 
 
 def read_toml(path: str | Path) -> dict[str, Any]:
     """Parse a TOML file; every failure is one line that names the file."""
     try:
-        return parse_toml(Path(path).read_text("utf-8"), str(path))
+        with user_path(path).open("rb") as file:
+            data = file.read(_MAX_BYTES + 1)
     except OSError as error:
         raise InvalidInputError(f"{path}: cannot be read: {error.strerror}") from None
     except ValueError as error:
-        if isinstance(error, InvalidInputError):
-            raise
-        # Not UTF-8, or a NUL in the path.
-        raise InvalidInputError(f"{path}: not a text file in UTF-8: {error}") from None
+        # A NUL in the path.
+        raise InvalidInputError(f"{path!r}: not a file name: {error}") from None
+    if len(data) > _MAX_BYTES:
+        raise InvalidInputError(f"{path}: larger than {_MAX_BYTES} bytes, which no TOML file needs")
+    return parse_toml(_decoded(data, str(path)), str(path))
 
 
 def parse_toml(text: str, name: str) -> dict[str, Any]:
     """Parse TOML text; ``name`` is what the error calls it."""
     try:
-        return tomllib.loads(text)
+        content = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise InvalidInputError(f"{name}: not valid TOML: {error}") from None
+        hint = _backslash_hint(text, str(error))
+        raise InvalidInputError(f"{name}: not valid TOML: {error}{hint}") from None
+    except RecursionError:
+        raise InvalidInputError(f"{name}: not valid TOML: nested too deep") from None
+    except ValueError:
+        # Python reads no integer of more than some thousand digits.
+        raise InvalidInputError(f"{name}: not valid TOML: an integer has too many digits") from None
+    _check_limits(content, name)
+    return content
+
+
+def _decoded(data: bytes, name: str) -> str:
+    """The text of a file. Some editors put a byte-order mark first, which is no part of it."""
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or data[:2].count(0) == 1:
+        raise InvalidInputError(f"{name}: this is UTF-16, expected UTF-8: save it in that encoding")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+        raise InvalidInputError(
+            f"{name}: not a text file in UTF-8: byte 0x{data[error.start]:02x} at line {line}"
+        ) from None
+
+
+def _backslash_hint(text: str, message: str) -> str:
+    """What to do where the line of an error has a backslash in double quotes."""
+    found = re.search(r"at line (\d+)", message)
+    lines = text.splitlines()
+    number = int(found[1]) - 1 if found else len(lines)
+    if number < len(lines) and re.search(r'"[^"]*\\', lines[number]):
+        return "; a backslash in double quotes begins an escape: use single quotes, as 'C:\\Users'"
+    return ""
+
+
+def _check_limits(content: dict[str, Any], name: str) -> None:
+    """Raise InvalidInputError for integers and depths that nothing here can mean."""
+    waiting: list[tuple[str, Any, int]] = [("", content, 0)]
+    while waiting:
+        key, value, depth = waiting.pop()
+        if depth > _MAX_DEPTH:
+            raise InvalidInputError(f"{name}: {key[:60]}: nested more than {_MAX_DEPTH} deep")
+        if isinstance(value, dict):
+            waiting += [(f"{key}.{k}".lstrip("."), v, depth + 1) for k, v in value.items()]
+        elif isinstance(value, list):
+            waiting += [(key, item, depth + 1) for item in value]
+        elif isinstance(value, int) and not -(2**63) <= value < 2**63:
+            expected = "an integer of at most 64 bits"
+            raise InvalidInputError(f"{name}: {invalid(key, value, expected)}")
 
 
 def write_toml(content: Mapping[str, Any]) -> str:

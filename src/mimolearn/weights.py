@@ -26,7 +26,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from mimolearn.atomicfile import write_atomically
-from mimolearn.errors import InvalidInputError, check_one_of
+from mimolearn.errors import InvalidInputError, check_one_of, user_path
 from mimolearn.plainmodel import PlainModel, Real
 from mimolearn.shipped import shipped_folder, shipped_names
 
@@ -329,7 +329,7 @@ def library_versions() -> dict[str, str]:
 
 def _locate(name: str | Path) -> tuple[Traversable | Path, Traversable | Path]:
     if str(name).endswith(".safetensors"):
-        path = Path(name)
+        path = user_path(name)
         return path, path.with_suffix(".json")
     beams = shipped_beams()
     check_one_of("weights", str(name), (*shipped_weights(), *beams))

@@ -21,7 +21,7 @@ from mimolearn.channels.channelfile import (
     sha256_of,
 )
 from mimolearn.channels.filepower import FilePower, divided, file_power, unit_peak
-from mimolearn.errors import invalid
+from mimolearn.errors import invalid, user_path
 from mimolearn.plainmodel import Real
 from mimolearn.randomness import RandomSource, distinct_integers, integers
 
@@ -77,7 +77,7 @@ class Recorded(ChannelModel):
     def _expand_home(cls, fields: Any) -> Any:
         if not isinstance(fields, dict) or not isinstance(fields.get("path"), str | Path):
             return fields
-        return {**fields, "path": expand_home(str(fields["path"]))}
+        return {**fields, "path": str(user_path(fields["path"]))}
 
     @model_validator(mode="after")
     def _identify(self) -> Recorded:
@@ -194,18 +194,10 @@ class Recorded(ChannelModel):
         return file_power(file, self.drop_zero, per_draw, self.sample_range)
 
 
-def expand_home(path: str) -> str:
-    """The path with "~" in place of the home folder expanded, where there is one."""
-    try:
-        return str(Path(path).expanduser()) if path.startswith("~") else path
-    except RuntimeError:
-        return path
-
-
 def with_paths_from(scenario: Any, folder: Path) -> Any:
     """The parsed table of a scenario, where a relative path of channels counts from this folder."""
     channel = scenario.get("channel") if isinstance(scenario, Mapping) else None
     if not isinstance(channel, Mapping) or not isinstance(channel.get("path"), str):
         return scenario
-    path = str(folder / expand_home(channel["path"]))
+    path = str(folder / user_path(channel["path"]))
     return {**scenario, "channel": {**channel, "path": path}}

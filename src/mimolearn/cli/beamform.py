@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
-from mimolearn.cli.app import AsJson, app, stdout
+from mimolearn.cli.app import AsJson, app, emit, stdout
 from mimolearn.cli.compare import one_scenario
+from mimolearn.cli.progress import Shown, progress_bar
+from mimolearn.errors import user_path
 
 _RESULTS_NAME = "beams.sqlite"
 
@@ -59,50 +56,24 @@ def beamform(
     source = one_scenario(file, scenario)
     found, plan = load_beam_comparison(source)
     plan = plan.adjusted(contenders=contender, snr_db=snr_db, channels=channels)
-    folder = out or Path("mimolearn-results") / Path(source).stem
-    with _progress(quiet) as progress:
+    folder = user_path(out or Path("mimolearn-results") / Path(source).stem)
+    with progress_bar(quiet, _shown, topic=lambda event: event.label) as progress:
         result = compare_beams(
             found, plan, store=folder / _RESULTS_NAME, progress=progress, workers=workers
         )
     page = write_beam_report(result, folder)
     if as_json:
-        sys.stdout.write(result.to_json() + "\n")
+        emit(result.to_json())
         return
     console = stdout()
     console.print(beam_table(result))
     for line in beam_notes(result):
-        console.print(line, style="dim", highlight=False, soft_wrap=True)
-    console.print(f"\nReport: {page}", highlight=False, soft_wrap=True)
+        console.print(line, style="dim")
+    console.print(f"\nReport: {page}", soft_wrap=True)
 
 
-@contextmanager
-def _progress(quiet: bool) -> Iterator[Callable[[Any], None] | None]:
-    console = Console(stderr=True)
-    if quiet:
-        yield None
-        return
-    if not console.is_terminal:
-        yield _PlainProgress(console)
-        return
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn())
-    with Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task("starting")
-        yield lambda event: bar.update(
-            task, total=event.total, completed=event.done, description=_line(event)
-        )
-
-
-class _PlainProgress:
-    """A line for every contender that starts on new channels, for logs and pipes."""
-
-    def __init__(self, console: Console) -> None:
-        self._console = console
-        self._last = ""
-
-    def __call__(self, event: Any) -> None:
-        if event.label != self._last:
-            self._last = event.label
-            self._console.print(_line(event), highlight=False, soft_wrap=True)
+def _shown(event: Any) -> Shown:
+    return Shown(_line(event), event.done, event.total)
 
 
 def _line(event: Any) -> str:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 
-from mimolearn.cli.app import AsJson, app, stdout
+from mimolearn.cli.app import AsJson, app, emit, stdout
 from mimolearn.cli.words import complete_contenders, complete_scenarios
-from mimolearn.errors import InvalidInputError
+from mimolearn.errors import InvalidInputError, user_path
+from mimolearn.report.terminal import TerminalConsole
 from mimolearn.scenario import Scenario
 
 RESULTS_NAME = "results.sqlite"
@@ -157,14 +156,14 @@ def simulate(
             progress=progress,
         )
     if as_json:
-        sys.stdout.write(result.to_json() + "\n")
+        emit(result.to_json())
         return
     console = stdout()
     console.print(rate_table(result))
     for line in rate_notes(result):
         console.print(line, style="dim", highlight=False, markup=False)
     _print_gmi(console, gmi_table(result))
-    console.print(f"Counts: {folder / RESULTS_NAME}", soft_wrap=True, highlight=False)
+    console.print(f"Counts: {folder / RESULTS_NAME}", soft_wrap=True)
 
 
 @app.command()
@@ -185,6 +184,7 @@ def report(
     from mimolearn.simulation import adjust_plan, list_results, load_results
     from mimolearn.simulation.run import check_metric
 
+    results = user_path(results)
     path = results / RESULTS_NAME if results.is_dir() else results
     chosen = None
     if scenario is not None:
@@ -238,7 +238,7 @@ def one_scenario(file: Path | None, scenario: str | None) -> str:
 
 
 def _is_file(source: str) -> bool:
-    return source.endswith(".toml") or Path(source).is_file()
+    return source.endswith(".toml") or user_path(source).is_file()
 
 
 def _with_draws(scenario: Scenario, draws: str | None) -> Scenario:
@@ -258,6 +258,7 @@ def _folder(out: Path | None, scenario: Scenario, source: str) -> Path:
 
 
 def _made(folder: Path) -> Path:
+    folder = user_path(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -271,7 +272,7 @@ def run_progress(scenario: Scenario, plan: Any, quiet: bool) -> Any:
 
     from mimolearn.report import live_progress
 
-    return nullcontext() if quiet else live_progress(Console(stderr=True), scenario, plan)
+    return nullcontext() if quiet else live_progress(TerminalConsole(stderr=True), scenario, plan)
 
 
 def _finish(result: Any, folder: Path, as_json: bool) -> None:
@@ -279,20 +280,20 @@ def _finish(result: Any, folder: Path, as_json: bool) -> None:
 
     page = write_report(result, folder)
     if as_json:
-        sys.stdout.write(result.to_json() + "\n")
+        emit(result.to_json())
         return
     console = stdout()
     console.print(rate_table(result))
     _print_gmi(console, gmi_table(result))
     console.print(answer_table(result))
     for line in notes(result):
-        console.print(line, style="dim", highlight=False)
+        console.print(line, style="dim")
     console.print()
     for line in verdict(result):
-        console.print(line, style="bold", highlight=False)
-    console.print(f"\nReport: {page}", highlight=False, soft_wrap=True)
+        console.print(line, style="bold")
+    console.print(f"\nReport: {page}", soft_wrap=True)
 
 
-def _print_gmi(console: Console, table: Any) -> None:
+def _print_gmi(console: TerminalConsole, table: Any) -> None:
     if table is not None:
         console.print(table)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import sys
 from typing import Annotated
 
 import typer
 
-from mimolearn.cli.app import AsJson, app, stdout
+from mimolearn.cli.app import AsJson, app, emit, stdout
 from mimolearn.cli.words import complete_contenders, complete_scenarios
 
 
@@ -47,9 +46,9 @@ def cost(
     chosen = Scenario.from_toml(scenario) if is_file else Scenario.shipped(scenario)
     found = detector_costs(chosen, tuple(names or ()), snr_db)
     if as_json:
-        sys.stdout.write(json.dumps(found.to_dict(), indent=2) + "\n")
+        emit(json.dumps(found.to_dict(), indent=2))
         return
     console = stdout()
     console.print(cost_table(found))
     for name, why in found.missing.items():
-        console.print(f"{name}: {why}", style="dim", highlight=False, markup=False)
+        console.print(f"{name}: {why}", style="dim")

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import json
-import sys
 from typing import Any
 
-from rich import box
-from rich.markup import escape
-from rich.table import Table
-
-from mimolearn.cli.app import AsJson, app, stdout
+from mimolearn.cli.app import AsJson, app, emit, stdout
+from mimolearn.report.fitted import Column, FittedTable
 
 
 @app.command()
@@ -23,14 +19,15 @@ def doctor(as_json: AsJson = False) -> None:
 
     found = machine()
     if as_json:
-        sys.stdout.write(json.dumps(found, indent=2) + "\n")
+        emit(json.dumps(found, indent=2))
         return
     found["kernels"] = {kernel["name"]: _cached(kernel["cached"]) for kernel in found["kernels"]}
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_header=False)
+    columns = Column("topic", "name"), Column("name", "name"), Column("value", "words")
+    table = FittedTable(*columns, show_header=False)
     for topic, content in found.items():
         rows = content.items() if isinstance(content, dict) else [("", content)]
         for i, (name, value) in enumerate(rows):
-            table.add_row("" if i else _words(topic), _words(name), escape(_text(value)))
+            table.add_row("" if i else _words(topic), _words(name), _text(value))
     stdout().print(table)
 
 

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich import box
-from rich.table import Table
 
-from mimolearn.cli.app import AsJson, app, stdout
+from mimolearn.cli.app import AsJson, app, complain, emit, stdout
 from mimolearn.cli.words import complete_parts, complete_scenarios
+from mimolearn.report.fitted import Column, FittedTable
 
 
 @app.command()
@@ -58,29 +56,26 @@ def export(
         content = {**found.check._asdict(), "same": found.check.same}
         content |= {who: content[who]._asdict() for who in ("library", "onnx")}
         content["files"] = [str(path) for path in found.files]
-        sys.stdout.write(json.dumps(content, indent=2) + "\n")
+        emit(json.dumps(content, indent=2))
     else:
         _print(found)
     if not found.check.same:
-        sys.stderr.write("error: the file counts other errors than the library\n")
-        raise typer.Exit(1)
+        raise typer.Exit(complain("the file counts other errors than the library", 1))
 
 
 def _print(found: Any) -> None:
     check, console = found.check, stdout()
     names = ("bit errors", "symbol errors", "vector errors", "not finite")
-    table = Table("same frames", *names, box=box.SIMPLE_HEAD, pad_edge=False)
+    table = FittedTable(Column("same frames", "name"), *map(Column, names))
     table.add_row("library", *(str(count) for count in check.library))
     table.add_row("ONNX Runtime", *(str(count) for count in check.onnx))
     console.print(table)
     console.print(
         f"{check.bits} bits in {check.vectors} vectors at {check.snr_db:g} dB. Largest difference "
         f"of an LLR: {check.llr_difference:.2g}, where half are above {check.llr_size:.3g}.",
-        highlight=False,
-        soft_wrap=True,
     )
     if check.different_codes:
         words = f"{check.different_codes} words are encoded differently, by rounding at a border."
-        console.print(words, highlight=False, soft_wrap=True)
+        console.print(words)
     for path in found.files:
-        console.print(f"File: {path}", highlight=False, soft_wrap=True)
+        console.print(f"File: {path}", soft_wrap=True)

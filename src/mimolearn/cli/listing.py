@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import sys
 from typing import Annotated
 
 import typer
 
-from mimolearn.cli.app import AsJson, app, stdout
+from mimolearn.cli.app import AsJson, app, emit, stdout
 from mimolearn.cli.words import complete_topics
 
 
@@ -32,7 +31,7 @@ def list_things(
 
     content = inventory(what)
     if as_json:
-        sys.stdout.write(json.dumps(content, indent=2) + "\n")
+        emit(json.dumps(content, indent=2))
         return
     console = stdout()
     for table in inventory_tables(content):

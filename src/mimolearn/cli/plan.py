@@ -5,17 +5,14 @@ from __future__ import annotations
 import json
 import math
 import os
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Annotated, Any
 
 import typer
-from rich import box
-from rich.console import Console
-from rich.table import Table
+from rich.text import Text
 
-from mimolearn.cli.app import AsJson, app, stdout
+from mimolearn.cli.app import AsJson, app, emit, stdout
 from mimolearn.cli.compare import (
     Contenders,
     Metric,
@@ -26,6 +23,8 @@ from mimolearn.cli.compare import (
     SnrDb,
     load_run,
 )
+from mimolearn.report.fitted import Column, FittedTable
+from mimolearn.report.terminal import TerminalConsole, is_animated
 
 
 @app.command()
@@ -64,25 +63,23 @@ def plan(
     machines = result.machines(hours, processors) if result.snr_db else None
     if as_json:
         content = {**_plain(result), "hours": hours, "processors": processors, "machines": machines}
-        sys.stdout.write(json.dumps(content, indent=2) + "\n")
+        emit(json.dumps(content, indent=2))
         return
     console = stdout()
     console.print(_table(result))
     for curve in result.curves:
         if curve.note:
-            console.print(f"{curve.label}: {curve.note}", highlight=False)
+            console.print(f"{curve.label}: {curve.note}")
     if not result.snr_db:
         return
     console.print(
         f"All on common draws: {_span(result.cpu_s, _duration)} of one processor like this one; "
         f"within {hours:g} h on {machines} machine{'s' * (machines != 1)} of {processors}.",
         style="bold",
-        highlight=False,
     )
     console.print(
         f"Run: --snr-db {','.join(f'{snr:g}' for snr in result.snr_db)} --target {target_error:g} "
         f"--min-errors {result.min_errors} --max-vectors {result.max_vectors}",
-        highlight=False,
         soft_wrap=True,
     )
 
@@ -90,31 +87,33 @@ def plan(
 @contextmanager
 def _progress(quiet: bool) -> Iterator[Callable[[Any], None] | None]:
     """One line on a terminal that says where the pilot is."""
-    console = Console(stderr=True)
-    if quiet or not console.is_terminal:
+    console = TerminalConsole(stderr=True)
+    if quiet or not is_animated(console):
         yield None
         return
 
     def say(event: Any) -> None:
         state = event.contenders[0]
-        status.update(
+        words = (
             f"pilot: {state.label} at {event.snr_db:g} dB, {state.errors} errors in "
             f"{state.vectors} vectors"
         )
+        status.update(console.render_str(words))
 
-    with console.status("pilot") as status:
+    # "dots" are braille letters.
+    spinner = "dots" if console.encoding.startswith("utf") else "line"
+    with console.status(Text("pilot"), spinner=spinner) as status:
         yield say
 
 
-def _table(result: Any) -> Table:
-    columns = (
-        "contender",
-        f"pilot reached ({result.metric})",
-        f"SNR at {result.target_error:g} [dB]",
-        "vectors",
-        "time of one processor",
+def _table(result: Any) -> FittedTable:
+    table = FittedTable(
+        Column("contender", "name"),
+        Column(f"pilot reached ({result.metric})", rank=1),
+        Column(f"SNR at {result.target_error:g} [dB]"),
+        Column("vectors"),
+        Column("time of one processor"),
     )
-    table = Table(*columns, box=box.SIMPLE_HEAD, pad_edge=False)
     for curve in result.curves:
         table.add_row(
             curve.label,

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+from rich.progress import TimeElapsedColumn
 
-from mimolearn.cli.app import AsJson, app, stdout
+from mimolearn.cli.app import AsJson, app, emit, stdout
+from mimolearn.cli.progress import Shown, progress_bar
 from mimolearn.cli.words import complete_experiments
 from mimolearn.errors import InvalidInputError
 
@@ -91,7 +88,7 @@ def _list(chosen: Any, as_json: bool) -> None:
             {"name": e.name, "paper": e.paper.title, "title": e.title, "shows": e.shows}
             for e in chosen
         ]
-        sys.stdout.write(json.dumps(content, indent=2) + "\n")
+        emit(json.dumps(content, indent=2))
         return
     stdout().print(experiment_table([(e.name, e.title, e.shows) for e in chosen]))
 
@@ -104,7 +101,7 @@ def _gather(chosen: Any, folder: Path, path: Path, words: str) -> None:
         write_reproduction_text(chosen, folder, path, command)
     except OSError as error:
         raise InvalidInputError(f"gather: {path} cannot be written: {error.strerror}") from None
-    stdout().print(f"Page: {path}", highlight=False, soft_wrap=True)
+    stdout().print(f"Page: {path}", soft_wrap=True)
 
 
 def _finish(results: list[Any], folder: Path, as_json: bool) -> None:
@@ -115,48 +112,20 @@ def _finish(results: list[Any], folder: Path, as_json: bool) -> None:
     name = file_stem(results[0].experiment) if single else "reproduction"
     page = write_reproduction(results, folder, name)
     if as_json:
-        sys.stdout.write(json.dumps([result.to_dict() for result in results], indent=2) + "\n")
+        emit(json.dumps([result.to_dict() for result in results], indent=2))
         return
     console = stdout()
     console.print(verdict_table(results))
     counts = ", ".join(f"{count} {words}" for words, count in outcome_counts(results).items())
-    console.print(f"Statements of papers: {counts}.", style="bold", highlight=False)
-    console.print(f"Page: {page}", highlight=False, soft_wrap=True)
+    console.print(f"Statements of papers: {counts}.", style="bold")
+    console.print(f"Page: {page}", soft_wrap=True)
 
 
-@contextmanager
-def _progress(quiet: bool) -> Iterator[Callable[[Any], None] | None]:
-    console = Console(stderr=True)
-    if quiet:
-        yield None
-        return
-    if not console.is_terminal:
-        yield _PlainProgress(console)
-        return
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TaskProgressColumn(),
+def _progress(quiet: bool) -> Any:
+    return progress_bar(
+        quiet,
+        lambda step: Shown(f"{step.experiment} · {step.panel}", step.done, step.total),
         TimeElapsedColumn(),
+        topic=lambda step: (step.experiment, step.panel),
+        plain=lambda step: f"{step.experiment}: {step.panel}",
     )
-    with Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task("starting")
-        yield lambda step: bar.update(
-            task,
-            total=step.total,
-            completed=step.done,
-            description=f"{step.experiment} · {step.panel}",
-        )
-
-
-class _PlainProgress:
-    """One line for every panel that starts, for logs and pipes."""
-
-    def __init__(self, console: Console) -> None:
-        self._console = console
-        self._last = ("", "")
-
-    def __call__(self, step: Any) -> None:
-        if (step.experiment, step.panel) != self._last:
-            self._last = (step.experiment, step.panel)
-            self._console.print(f"{step.experiment}: {step.panel}", highlight=False)

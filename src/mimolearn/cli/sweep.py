@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
-from rich import box
-from rich.table import Table
-
-from mimolearn.cli.app import stdout
+from mimolearn.cli.app import emit, stdout
+from mimolearn.report.fitted import Column, FittedTable
+from mimolearn.report.terminal import TerminalConsole
 
 
 def run_sweep(
@@ -38,10 +36,16 @@ def run_sweep(
     )
     if as_json:
         content = [card.model_dump(mode="json") for _, card in results]
-        sys.stdout.write(json.dumps(content, indent=2) + "\n")
+        emit(json.dumps(content, indent=2))
         return
-    columns = ("validation loss", "measured", "steps", "CPU s", "weights")
-    table = Table(*(axis.field for axis in axes), *columns, box=box.SIMPLE_HEAD, pad_edge=False)
+    table = FittedTable(
+        *(Column(axis.field, "name") for axis in axes),
+        Column("validation loss"),
+        Column("measured", "words"),
+        Column("steps", rank=1),
+        Column("CPU s", rank=2),
+        Column("weights", "words"),
+    )
     best = min(card.validation_loss for _, card in results)
     for member, card in results:
         table.add_row(
@@ -56,7 +60,6 @@ def run_sweep(
     console.print(table)
     console.print(
         f"* the least of {len(results)}, on each one's own validation set. Folder: {out}",
-        highlight=False,
         soft_wrap=True,
     )
 
@@ -71,4 +74,4 @@ def measured(card: Any) -> str:
 
 def _say(event: Any) -> None:
     how = "there already" if event.kept else "trained"
-    sys.stderr.write(f"{event.done}/{event.total} {event.name}: {how}\n")
+    TerminalConsole(stderr=True).print(f"{event.done}/{event.total} {event.name}: {how}")

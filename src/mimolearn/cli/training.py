@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import json
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich import box
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
-from rich.table import Table
+from rich.progress import TimeRemainingColumn
 
-from mimolearn.cli.app import AsJson, app, stdout
+from mimolearn.cli.app import AsJson, app, emit, stdout
+from mimolearn.cli.progress import Shown, progress_bar
 from mimolearn.cli.sweep import run_sweep
 from mimolearn.cli.words import complete_recipes, complete_scenarios, complete_weights
+from mimolearn.report.fitted import Column, FittedTable
 
 Out = Annotated[
     Path, typer.Option("--out", "-o", help="Folder for weights, card, log and checkpoint.")
@@ -112,17 +109,17 @@ def fine_tune(
 def _train(recipe: Any, out: Path, as_json: bool, quiet: bool) -> None:
     from mimolearn.training import train as run_training
 
-    with _progress(quiet) as progress:
+    with progress_bar(quiet, _shown, TimeRemainingColumn()) as progress:
         result = run_training(recipe, out=out, progress=progress)
     card = result.card
     assert card is not None
     if as_json:
-        sys.stdout.write(card.model_dump_json(indent=2) + "\n")
+        emit(json.dumps(card.model_dump(mode="json"), indent=2))
         return
     console = stdout()
-    table = Table("SNR [dB]", "NMSE [dB]", "BER", "SER", box=box.SIMPLE_HEAD, pad_edge=False)
+    table = _numbers("SNR [dB]", "NMSE [dB]", "BER", "SER")
     if card.soft_bits:
-        table = Table("SNR [dB]", "lost [mbit]", "GMI", "GMI of the true ones", box=box.SIMPLE_HEAD)
+        table = _numbers("SNR [dB]", "lost [mbit]", "GMI", "GMI of the true ones")
     for s in card.soft_bits:
         table.add_row(f"{s.snr_db:g}", f"{s.kl_mbit:.2f}", f"{s.gmi:.4f}", f"{s.gmi_true:.4f}")
     for m in card.measured:
@@ -133,39 +130,24 @@ def _train(recipe: Any, out: Path, as_json: bool, quiet: bool) -> None:
         console.print(_beams_table(card))
     console.print(
         f"{card.steps} steps in {card.seconds:.0f} s. Weights: {result.path}",
-        highlight=False,
         soft_wrap=True,
     )
 
 
-def _beams_table(card: Any) -> Table:
-    table = Table("SNR [dB]", "SER", "geometric", "start", box=box.SIMPLE_HEAD, pad_edge=False)
+def _numbers(first: str, *others: str) -> FittedTable:
+    return FittedTable(Column(first, "name"), *map(Column, others))
+
+
+def _beams_table(card: Any) -> FittedTable:
+    table = _numbers("SNR [dB]", "SER", "geometric", "start")
     for m in card.beams_measured:
         rates = (f"{value:.2e}" for value in (m.ser, m.geometric_ser, m.start_ser))
         table.add_row(f"{m.snr_db:g}", *rates)
     return table
 
 
-@contextmanager
-def _progress(quiet: bool) -> Iterator[Callable[[Any], None] | None]:
-    console = Console(stderr=True)
-    if quiet:
-        yield None
-        return
-    if not console.is_terminal:
-        yield lambda event: console.print(_line(event), highlight=False, soft_wrap=True)
-        return
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TaskProgressColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task("starting")
-        yield lambda event: bar.update(
-            task, total=event.total_steps, completed=event.step, description=_line(event)
-        )
+def _shown(event: Any) -> Shown:
+    return Shown(_line(event), event.step, event.total_steps)
 
 
 def _line(event: Any) -> str:

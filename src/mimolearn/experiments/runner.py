@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from mimolearn.atomicfile import write_atomically
-from mimolearn.errors import InvalidInputError, check_one_of, check_positive_int
+from mimolearn.errors import InvalidInputError, check_one_of, check_positive_int, user_path
 from mimolearn.experiments.accuracy import Place, add_curve, run_accuracy
 from mimolearn.experiments.beam_panel import BeamPanel, run_beam_panel
 from mimolearn.experiments.contenders import Entry, PerScenario, resolve
@@ -123,7 +123,7 @@ def run_experiment(
     """
     check_one_of("budget", budget, budgets())
     check_positive_int("workers", workers, 4096)
-    run = _Run(experiment, Path(folder), budget, workers, progress or (lambda _: None))
+    run = _Run(experiment, user_path(folder), budget, workers, progress or (lambda _: None))
     start = time.monotonic()
     findings = run.findings()
     judged = tuple(Judged(s, check_statement(s, findings)) for s in experiment.all_statements())
@@ -133,7 +133,7 @@ def run_experiment(
         experiment, budget, findings, judged, run.fresh, seconds, versions, date.today()
     )
     text = json.dumps(result.to_dict(), indent=1, allow_nan=False) + "\n"
-    write_atomically(Path(folder) / f"{file_stem(experiment)}.json", text)
+    write_atomically(user_path(folder) / f"{file_stem(experiment)}.json", text)
     return result
 
 

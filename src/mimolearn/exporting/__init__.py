@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mimolearn.detectors import Detector
-from mimolearn.errors import invalid
+from mimolearn.errors import invalid, user_path
 from mimolearn.exporting.checking import Check, Counted, check_detector, check_quantizer
 from mimolearn.exporting.extra import needed
 from mimolearn.exporting.frames import Subject, subject
@@ -49,7 +49,7 @@ def export(
     Raises InvalidInputError for what is not known, ExportError where the packages of the extra
     ``onnx`` are missing or where there is no such graph.
     """
-    path = Path(path)
+    path = user_path(path)
     if path.suffix != ".onnx":
         raise invalid("path", str(path), "a file that ends in .onnx")
     if not path.parent.is_dir():

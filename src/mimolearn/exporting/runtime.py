@@ -14,7 +14,7 @@ from torch import Tensor
 
 from mimolearn.detection import AxisLogitDetection
 from mimolearn.detectors import Cost, Detector
-from mimolearn.errors import InvalidInputError, check_positive_int, invalid
+from mimolearn.errors import InvalidInputError, check_positive_int, invalid, user_path
 from mimolearn.exporting.extra import needed
 
 _INPUTS = dict.fromkeys(("y", "h", "noise_var"), "tensor(float)")
@@ -29,13 +29,14 @@ class Kept(NamedTuple):
     blocks: torch.Size
 
 
+_PROVIDERS = ["CPUExecutionProvider"]
 _MOST_BYTES = 2**31 - 1
 
 
 def read_model(path: str | Path) -> bytes:
     """The bytes of a file. Raises InvalidInputError for one that cannot be read or is too large."""
     try:
-        with Path(path).open("rb") as stream:
+        with user_path(path).open("rb") as stream:
             data = stream.read(_MOST_BYTES + 1)
     except OSError as error:
         raise InvalidInputError(f"{path}: cannot be read: {error.strerror}") from None
@@ -57,7 +58,7 @@ def session(path: str | Path, num_threads: int = 1, data: bytes | None = None) -
     # Errors are raised; what else it logs is of no use here.
     options.log_severity_level = 4
     try:
-        return runtime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+        return runtime.InferenceSession(data, options, providers=_PROVIDERS)
     except Exception as error:  # the runtime's own kinds share no base but this
         raise InvalidInputError(f"{path}: not a model that runs: {first_line(error)}") from None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from mimolearn.errors import user_path
 from mimolearn.report.answers import Row, frontier_labels, rows, verdict
 from mimolearn.report.beams import beam_notes, beam_table, write_beam_report
 from mimolearn.report.costs import Costs, DetectorCost, cost_table, detector_costs
@@ -31,7 +32,7 @@ def write_report(comparison: Comparison, folder: str | Path) -> Path:
     from mimolearn.report.figures import save_figures
     from mimolearn.report.page import write_page
 
-    folder = Path(folder)
+    folder = user_path(folder)
     save_figures(comparison, folder)
     return write_page(comparison, folder / REPORT_NAME)
 

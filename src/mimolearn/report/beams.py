@@ -6,11 +6,10 @@ import math
 from pathlib import Path
 from typing import Any
 
-from rich import box
-from rich.table import Table
-
 from mimolearn.atomicfile import write_atomically
+from mimolearn.errors import user_path
 from mimolearn.report.answers import UNSURE_MARK
+from mimolearn.report.fitted import Column, FittedTable
 from mimolearn.report.style import Style, plotly_symbol, styles
 from mimolearn.simulation.beam_results import FLOOR, BeamComparison, BeamCurve
 from mimolearn.simulation.statistics import ENOUGH_CLUSTERS
@@ -18,14 +17,14 @@ from mimolearn.simulation.statistics import ENOUGH_CLUSTERS
 REPORT_NAME = "report.html"
 
 
-def beam_table(result: BeamComparison) -> Table:
+def beam_table(result: BeamComparison) -> FittedTable:
     """Mean and geometric mean of the error rate by SNR, time and parameters."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("beamformer", no_wrap=True)
-    for snr in result.snr_db:
-        table.add_column(f"{snr:g} dB", justify="right")
-    table.add_column("ms a channel", justify="right")
-    table.add_column("parameters", justify="right")
+    table = FittedTable(
+        Column("beamformer", "name"),
+        *(Column(f"{snr:g} dB") for snr in result.snr_db),
+        Column("ms a channel"),
+        Column("parameters", rank=1),
+    )
     for curve in result.curves:
         cells = [
             f"{p.mean:.2e}{UNSURE_MARK if p.is_unsure() else ''} ({p.geometric_mean:.0e})"
@@ -65,7 +64,7 @@ def write_beam_report(result: BeamComparison, folder: str | Path) -> Path:
     """Write ``report.html`` and the figures (PNG, SVG, PDF) into a folder; returns the page."""
     from mimolearn.report.page import plot_html, render
 
-    folder = Path(folder)
+    folder = user_path(folder)
     look = styles([(curve.label, curve.contender.name) for curve in result.curves])
     save_beam_figures(result, look, folder)
     path = folder / REPORT_NAME
@@ -89,6 +88,7 @@ def beam_plot(result: BeamComparison, look: dict[str, Style], *, geometric: bool
     """Error rate over SNR, mean or geometric mean, with 95 % intervals over channels."""
     import plotly.graph_objects as go
 
+    from mimolearn.report.drawing import plotly_text
     from mimolearn.report.page import finish_plot
 
     figure = go.Figure()
@@ -100,7 +100,7 @@ def beam_plot(result: BeamComparison, look: dict[str, Style], *, geometric: bool
             go.Scatter(
                 x=[p.snr_db for p in points],
                 y=values,
-                name=curve.label,
+                name=plotly_text(curve.label),
                 mode="lines+markers",
                 line={"color": style.colour, "dash": style.dash, "width": 2},
                 marker={
@@ -131,6 +131,7 @@ def beam_frontier_plot(result: BeamComparison, look: dict[str, Style]) -> Any:
     """Mean error rate at the middle SNR over the time of a design; None without times."""
     import plotly.graph_objects as go
 
+    from mimolearn.report.drawing import plotly_text
     from mimolearn.report.page import finish_plot
 
     middle = result.snr_db[len(result.snr_db) // 2]
@@ -151,19 +152,19 @@ def beam_frontier_plot(result: BeamComparison, look: dict[str, Style]) -> Any:
         )
     )
     for curve in timed:
-        style = look[curve.label]
+        style, label = look[curve.label], plotly_text(curve.label)
         figure.add_trace(
             go.Scatter(
                 x=[curve.design_ms],
                 y=[curve.at(middle).mean],
-                name=curve.label,
+                name=label,
                 # Where a page is narrow, only names on the frontier are written: see page.js.
                 meta="frontier" if curve in front else "named",
                 mode="markers+text",
-                text=[curve.label],
+                text=[label],
                 textposition="top left" if _design_ms(curve) > halfway else "top right",
                 hovertemplate=(
-                    f"<b>{curve.label}</b><br>%{{y:.3g}} at %{{x:.3g}} ms a channel<extra></extra>"
+                    f"<b>{label}</b><br>%{{y:.3g}} at %{{x:.3g}} ms a channel<extra></extra>"
                 ),
                 marker={"symbol": plotly_symbol(style), "size": 12, "color": style.colour},
             )
@@ -182,27 +183,28 @@ def _design_ms(curve: BeamCurve) -> float:
 
 def save_beam_figures(result: BeamComparison, look: dict[str, Style], folder: Path) -> list[Path]:
     """Write ``error-rate.*``: the mean over SNR, for a paper or a slide."""
-    from mimolearn.report.figures import save_figure
+    from mimolearn.report.drawing import save_figure
 
     figure = beam_figure(result, look)
-    suffixes = ("png", "svg", "pdf")
-    return [save_figure(figure, folder / f"error-rate.{suffix}") for suffix in suffixes]
+    return save_figure(figure, folder, "error-rate", ("png", "svg", "pdf"), dpi=200)
 
 
 def beam_figure(result: BeamComparison, look: dict[str, Style]) -> Any:
     """Mean error rate over SNR with 95 % intervals, as a matplotlib figure."""
     import matplotlib
 
-    from mimolearn.report.figures import DASHES, FONT, new_figure
+    from mimolearn.report.drawing import FONT, add_legend, new_figure
+    from mimolearn.report.figures import DASHES
 
     with matplotlib.rc_context(FONT):
         figure, axes = new_figure(6.4, 4.8)
+        drawn = {}
         for curve in result.curves:
             style, values = look[curve.label], [p.mean for p in curve.points]
             bounds = [p.interval() for p in curve.points]
             low = [v - b.low for v, b in zip(values, bounds, strict=True)]
             high = [b.high - v for v, b in zip(values, bounds, strict=True)]
-            axes.errorbar(
+            drawn[curve.label] = axes.errorbar(
                 result.snr_db,
                 values,
                 yerr=[low, high],
@@ -213,7 +215,6 @@ def beam_figure(result: BeamComparison, look: dict[str, Style]) -> Any:
                 lw=1.3,
                 capsize=1.5,
                 elinewidth=0.8,
-                label=curve.label,
             )
             unsure = [(p.snr_db, p.mean) for p in curve.points if p.is_unsure()]
             axes.plot(
@@ -229,7 +230,7 @@ def beam_figure(result: BeamComparison, look: dict[str, Style]) -> Any:
         axes.set_xlabel(result.snr_label)
         axes.set_ylabel("Symbol error rate, mean over channels")
         axes.grid(which="major", color="#E2E5EA", lw=0.7)
-        axes.legend(loc="lower left", fontsize=7.5, edgecolor="#D8DCE2", ncols=2)
+        add_legend(axes, drawn, loc="lower left")
         axes.set_title(_title(result), fontsize=9.5, loc="left")
     return figure
 

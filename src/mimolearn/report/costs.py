@@ -6,12 +6,11 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
-from rich import box
-from rich.table import Table
 
 from mimolearn.detectors import Detector, detector_class, detector_names, make_detector
 from mimolearn.detectors.trained import load_detector
 from mimolearn.errors import InvalidInputError, MimolearnError
+from mimolearn.report.fitted import Column, FittedTable
 from mimolearn.scenario import Scenario
 from mimolearn.simulation import cost_report
 from mimolearn.torchstate import clean_torch, evaluating
@@ -87,12 +86,19 @@ def detector_costs(scenario: Scenario, names: tuple[str, ...] = (), snr_db: floa
     return Costs(scenario, snr_db, tuple(found), missing)
 
 
-def cost_table(found: Costs) -> Table:
+def cost_table(found: Costs) -> FittedTable:
     """As a table for the terminal."""
     s = found.scenario
-    columns = ("detector", "mult. a channel", "a vector", "kFLOP a block", "parameters", "kB")
     title = f"{s.num_tx_ant} x {s.num_rx_ant} {s.constellation}, {s.channel_reuse} vector a channel"
-    table = Table(*columns, title=title, box=box.SIMPLE_HEAD, pad_edge=False)
+    table = FittedTable(
+        Column("detector", "name"),
+        Column("mult. a channel"),
+        Column("a vector"),
+        Column("kFLOP a block"),
+        Column("parameters"),
+        Column("kB", rank=1),
+        title=title,
+    )
     for cost in found.costs:
         vector = f"{cost.per_vector:,.0f}" + (" *" if cost.measured else "")
         table.add_row(

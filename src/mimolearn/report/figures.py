@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import matplotlib
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
-from mimolearn.atomicfile import write_atomically
 from mimolearn.report.answers import cost_of, frontier_labels
+from mimolearn.report.drawing import FONT, add_legend, new_figure, save_figure
 from mimolearn.report.style import Style, styles
 from mimolearn.simulation import METRIC_LABELS, Comparison, Curve
 
@@ -25,12 +23,6 @@ COST_LABELS = {
 }
 
 DASHES = {"solid": "-", "dash": "--", "dot": ":"}
-FONT: dict[Any, Any] = {
-    "font.family": "DejaVu Sans",
-    "font.size": 9,
-    "svg.fonttype": "none",
-    "pdf.fonttype": 42,
-}
 
 
 def save_figures(
@@ -40,20 +32,10 @@ def save_figures(
     drawn = {"error-rate": error_rate_figure(comparison)}
     if frontier_labels(comparison, "vector_us"):
         drawn["frontier"] = frontier_figure(comparison)
-    return [
-        save_figure(figure, folder / f"{name}.{suffix}")
-        for name, figure in drawn.items()
-        for suffix in formats
-    ]
-
-
-def save_figure(figure: Figure, path: Path, dpi: int = 200) -> Path:
-    """Write a figure in the format of the suffix, at once or not at all; returns the path."""
-    drawn = io.BytesIO()
-    with matplotlib.rc_context(FONT):
-        figure.savefig(drawn, format=path.suffix[1:], dpi=dpi)
-    write_atomically(path, drawn.getvalue())
-    return path
+    paths: list[Path] = []
+    for name, figure in drawn.items():
+        paths += save_figure(figure, folder, name, formats, dpi=200)
+    return paths
 
 
 def error_rate_figure(comparison: Comparison) -> Figure:
@@ -62,15 +44,18 @@ def error_rate_figure(comparison: Comparison) -> Figure:
     look = _look(comparison)
     with matplotlib.rc_context(FONT):
         figure, axes = new_figure(6.4, 4.8)
+        drawn = {}
         for curve in comparison.curves:
-            _draw_curve(axes, curve, metric, look[curve.label])
+            line = _draw_curve(axes, curve, metric, look[curve.label])
+            if line is not None:
+                drawn[curve.label] = line
         axes.set_yscale("log")
         axes.set_xlabel(comparison.snr_label)
         axes.set_ylabel(METRIC_LABELS[metric])
         axes.axhline(comparison.plan.target, color="#555B66", lw=0.9, ls=(0, (4, 3)), zorder=1)
         axes.grid(which="major", color="#E2E5EA", lw=0.7)
         axes.grid(which="minor", color="#F1F3F6", lw=0.5)
-        axes.legend(loc="lower left", fontsize=7.5, frameon=True, edgecolor="#D8DCE2", ncols=2)
+        add_legend(axes, drawn, loc="lower left", frameon=True)
         axes.set_title(_title(comparison), fontsize=9.5, loc="left")
     return figure
 
@@ -118,14 +103,6 @@ def frontier_figure(comparison: Comparison, cost: str = "vector_us") -> Figure:
     return figure
 
 
-def new_figure(width: float, height: float) -> tuple[Figure, Axes]:
-    """An empty figure with one plot."""
-    # A Figure of its own, never pyplot's: nothing global, no display needed.
-    figure = Figure(figsize=(width, height), layout="constrained")
-    FigureCanvasAgg(figure)
-    return figure, figure.add_subplot()
-
-
 def _look(comparison: Comparison) -> dict[str, Style]:
     return styles([(curve.label, curve.contender.name) for curve in comparison.curves])
 
@@ -136,7 +113,9 @@ def _title(comparison: Comparison) -> str:
     return f"{title}, {s.channel_reuse} vector{'s' if s.channel_reuse > 1 else ''} per channel"
 
 
-def _draw_curve(axes: Axes, curve: Curve, metric: str, style: Style) -> None:
+def _draw_curve(axes: Axes, curve: Curve, metric: str, style: Style) -> Line2D | None:
+    """Returns the line for the legend; None where there was no error to draw it through."""
+    line = None
     seen = [point for point in curve.points if point.counts.errors(metric) > 0]
     if seen:
         snr = [point.snr_db for point in seen]
@@ -155,7 +134,7 @@ def _draw_curve(axes: Axes, curve: Curve, metric: str, style: Style) -> None:
             capsize=1.5,
             alpha=0.6,
         )
-        axes.plot(snr, rate, color=style.colour, ls=DASHES[style.dash], lw=1.4, label=curve.label)
+        (line,) = axes.plot(snr, rate, color=style.colour, ls=DASHES[style.dash], lw=1.4)
         for point, value in zip(seen, rate, strict=True):
             hollow = point.is_unsure(metric)
             axes.plot(
@@ -170,6 +149,7 @@ def _draw_curve(axes: Axes, curve: Curve, metric: str, style: Style) -> None:
         if point.counts.errors(metric) == 0:
             high = point.interval(metric).high
             axes.plot(point.snr_db, high, marker="$↓$", ms=8, color=style.colour, ls="none")
+    return line
 
 
 def _draw_frontier(axes: Axes, placed: list[tuple[float, float, str]]) -> None:
@@ -232,6 +212,7 @@ def _label_points(
                 fontsize=8,
                 fontweight="bold" if label in names else "normal",
                 color=look[label].colour if label in names else "#666666",
+                parse_math=False,
             )
             box = text.get_window_extent(renderer).padded(1.5)
             fits = frame.x0 <= box.x0 and box.x1 <= frame.x1

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import plotly.graph_objects as go
 
 from mimolearn.report.answers import cost_of, format_required, frontier_labels
+from mimolearn.report.drawing import plotly_text
 from mimolearn.report.figures import COST_LABELS
 from mimolearn.report.labels import Box, Mark, place_labels
 from mimolearn.report.style import Style, plotly_symbol
@@ -184,15 +185,14 @@ def _traces(
         label = place.curve.label
         trace = _point(place, label in names, look[label], visible)
         wanted = format_required(comparison.required_snr(label))
-        trace.hovertemplate = (
-            f"<b>{label}</b><br>{wanted}<br>{COST_LABELS[cost]}: %{{x:.3s}}<extra></extra>"
-        )
+        words = f"<b>{plotly_text(label)}</b><br>{plotly_text(wanted)}<br>{COST_LABELS[cost]}"
+        trace.hovertemplate = f"{words}: %{{x:.3s}}<extra></extra>"
         traces.append(trace)
     return traces
 
 
 def _point(place: _Place, best: bool, style: Style, visible: bool) -> go.Scatter:
-    label = place.curve.label
+    label = plotly_text(place.curve.label)
     named = place.side is not None
     return go.Scatter(
         x=[place.x],

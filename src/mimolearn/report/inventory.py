@@ -5,10 +5,6 @@ from __future__ import annotations
 import inspect
 from typing import Any, get_args
 
-from rich import box
-from rich.markup import escape
-from rich.table import Table
-
 from mimolearn import zoo
 from mimolearn.beamformers import beamformer_class, beamformer_names
 from mimolearn.beamscenario import BeamScenario, shipped_beam_scenarios
@@ -17,6 +13,7 @@ from mimolearn.constellation import Constellation
 from mimolearn.detectors import detector_class, detector_names
 from mimolearn.errors import check_one_of
 from mimolearn.quantizers import quantizer_class, quantizer_names
+from mimolearn.report.fitted import Column, FittedTable
 from mimolearn.scenario import Scenario, shipped_scenarios
 from mimolearn.snr import snr_definitions, snr_label
 from mimolearn.zoo import zoo_names
@@ -49,13 +46,14 @@ def inventory(what: str = "all") -> dict[str, list[list[str]]]:
     return {name: make() for name, make in makers.items() if what in ("all", name)}
 
 
-def inventory_tables(content: dict[str, list[list[str]]]) -> list[Table]:
+def inventory_tables(content: dict[str, list[list[str]]]) -> list[FittedTable]:
     """The lists as tables for the terminal."""
     tables = []
     for name, lines in content.items():
-        table = Table(*_HEADINGS[name], box=box.SIMPLE_HEAD, pad_edge=False)
+        first, *others = _HEADINGS[name]
+        table = FittedTable(Column(first, "name"), *(Column(other, "words") for other in others))
         for line in lines:
-            table.add_row(*(escape(cell) for cell in line))
+            table.add_row(*line)
         tables.append(table)
     return tables
 

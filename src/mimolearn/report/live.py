@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-from rich import box
-from rich.console import Console, Group
+from rich.console import Console, ConsoleOptions, RenderResult
 from rich.live import Live
-from rich.markup import escape
 from rich.progress_bar import ProgressBar
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
+from mimolearn.report.fitted import FittedTable
+from mimolearn.report.table import over_snr
+from mimolearn.report.terminal import is_animated
 from mimolearn.scenario import Scenario
 from mimolearn.simulation import METRIC_LABELS, ContenderProgress, ProgressEvent, RunPlan
 
@@ -25,10 +27,10 @@ def live_progress(
     console: Console, scenario: Scenario, plan: RunPlan
 ) -> Iterator[Callable[[ProgressEvent], None]]:
     """A callback for ``simulate``: a live table on a terminal, else a line every ten seconds."""
-    if not console.is_terminal:
+    if not is_animated(console):
         yield _PlainProgress(console)
         return
-    view = _LiveTable(scenario, plan)
+    view = _LiveTable(plan)
     with Live(view, console=console, refresh_per_second=5, transient=True) as live:
 
         def update(event: ProgressEvent) -> None:
@@ -58,11 +60,8 @@ def format_left(seconds: float | None) -> str:
 class _LiveTable:
     """Contenders down, SNRs across: the rate once it is known, the errors while it is not."""
 
-    def __init__(self, scenario: Scenario, plan: RunPlan) -> None:
+    def __init__(self, plan: RunPlan) -> None:
         self._plan = plan
-        symbols = scenario.num_tx_ant
-        bits = symbols * scenario.points().bits_per_symbol
-        self._per_vector = {"ber": bits, "ser": symbols, "ver": 1}[plan.metric]
         self._seen: dict[tuple[str, float], ContenderProgress] = {}
         self._event: ProgressEvent | None = None
 
@@ -71,41 +70,63 @@ class _LiveTable:
         for progress in event.contenders:
             self._seen[progress.label, event.snr_db] = progress
 
-    def __rich__(self) -> Group:
-        return Group(self._table(), self._bar())
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        bar = console.render_lines(self._bar(options), options, pad=False)
+        room = options.size.height - len(bar)
+        lines = self._lines(self._plan.snr_db, console, options)
+        if len(lines) > room:
+            lines = self._lines(self._unfinished(), console, options)[: max(0, room)]
+        for line in [*lines, *bar]:
+            yield from line
+            yield Segment.line()
 
-    def _table(self) -> Table:
-        table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-        table.add_column(escape(f"{METRIC_LABELS[self._plan.metric]} at SNR [dB]"), no_wrap=True)
-        for snr_db in self._plan.snr_db:
-            table.add_column(f"{snr_db:g}", justify="right", no_wrap=True)
+    def _lines(
+        self, snrs: Sequence[float], console: Console, options: ConsoleOptions
+    ) -> list[list[Segment]]:
+        blocks = self._table(snrs).blocks(options)
+        return [line for block in blocks for line in console.render_lines(block, options)]
+
+    def _table(self, snrs: Sequence[float]) -> FittedTable:
+        table = over_snr(f"{METRIC_LABELS[self._plan.metric]} at SNR [dB]", snrs)
         for contender in self._plan.contenders:
-            table.add_row(
-                contender.label,
-                *(self._cell(contender.label, snr_db) for snr_db in self._plan.snr_db),
-            )
+            table.add_row(contender.label, *(self._cell(contender.label, snr) for snr in snrs))
         return table
+
+    def _unfinished(self) -> list[float]:
+        """SNRs at which some contender is not finished."""
+
+        def finished(label: str, snr_db: float) -> bool:
+            seen = self._seen.get((label, snr_db))
+            return seen is not None and seen.finished
+
+        labels = [contender.label for contender in self._plan.contenders]
+        return [s for s in self._plan.snr_db if not all(finished(label, s) for label in labels)]
 
     def _cell(self, label: str, snr_db: float) -> Text:
         seen = self._seen.get((label, snr_db))
-        if seen is None or seen.vectors == 0:
+        if seen is None or seen.trials == 0:
             return Text("·", style="dim")
         if seen.finished:
-            return Text(f"{seen.errors / (seen.vectors * self._per_vector):.1e}", style="green")
+            return Text(f"{seen.errors / seen.trials:.1e}", style="green")
         return Text(f"{seen.errors} err", style="yellow")
 
-    def _bar(self) -> Table:
+    def _bar(self, options: ConsoleOptions) -> Table:
         line = Table.grid(padding=(0, 1))
         event = self._event
         if event is None:
             line.add_row(Text("starting ...", style="dim"))
             return line
-        line.add_row(
-            ProgressBar(total=max(event.total_chunks, 1), completed=event.done_chunks, width=40),
+        texts = [
             Text(f"{event.done_chunks}/{event.total_chunks} chunks"),
             Text(f"{event.vectors_per_s:,.0f} vectors/s", style="dim"),
             Text(format_left(event.eta_s), style="bold"),
-        )
+        ]
+        room = options.max_width - sum(len(text.plain) + 1 for text in texts) - 1
+        total = max(event.total_chunks, 1)
+        bar = ProgressBar(total=total, completed=event.done_chunks, width=max(4, min(40, room)))
+        for _ in range(1 + len(texts)):
+            line.add_column(overflow="fold")
+        line.add_row(bar, *texts)
         return line
 
 

@@ -22,6 +22,7 @@ from mimolearn.report.answers import (
     unsure_words,
     verdict,
 )
+from mimolearn.report.drawing import plotly_text
 from mimolearn.report.frontier import frontier_plot
 from mimolearn.report.style import Style, plotly_symbol, styles
 from mimolearn.simulation import METRIC_LABELS, Comparison, Curve, Point
@@ -109,7 +110,7 @@ def _add_curve(figure: go.Figure, curve: Curve, metric: str, style: Style) -> No
         go.Scatter(
             x=[point.snr_db for point in points],
             y=rates,
-            name=curve.label,
+            name=plotly_text(curve.label),
             mode="lines+markers",
             line={"color": style.colour, "dash": style.dash, "width": 2},
             marker={

@@ -7,11 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from rich import box
-from rich.table import Table as RichTable
 from rich.text import Text
 
 from mimolearn.atomicfile import write_atomically
+from mimolearn.errors import user_path
 from mimolearn.experiments import (
     Accuracy,
     ExperimentResult,
@@ -19,6 +18,7 @@ from mimolearn.experiments import (
     Outcome,
     Table,
 )
+from mimolearn.report.fitted import Column, FittedTable
 from mimolearn.simulation import BeamComparison, Comparison
 
 _LIBRARY_WORDS = {Outcome.REPRODUCED: "holds", Outcome.NOT_REPRODUCED: "does not hold"}
@@ -49,13 +49,14 @@ def outcome_counts(results: Sequence[ExperimentResult]) -> dict[str, int]:
     return {outcome.value: counts[outcome] for outcome in Outcome}
 
 
-def verdict_table(results: Sequence[ExperimentResult]) -> RichTable:
+def verdict_table(results: Sequence[ExperimentResult]) -> FittedTable:
     """One line per statement."""
-    table = RichTable(box=box.SIMPLE_HEAD, pad_edge=False, show_lines=False)
-    table.add_column("experiment", no_wrap=True)
-    table.add_column("statement")
-    table.add_column("outcome", no_wrap=True)
-    table.add_column("measured here")
+    table = FittedTable(
+        Column("experiment", "name"),
+        Column("statement", "words"),
+        Column("outcome", "words"),
+        Column("measured here", "words"),
+    )
     for result in results:
         for item in result.judged:
             verdict = item.verdict
@@ -64,20 +65,20 @@ def verdict_table(results: Sequence[ExperimentResult]) -> RichTable:
                 words = f"{words} ({verdict.reason})" if words else verdict.reason
             table.add_row(
                 result.experiment.name,
-                Text(item.statement.claim),
+                item.statement.claim,
                 Text(outcome_words(item), style=_COLOURS[verdict.outcome]),
-                Text(words),
+                words,
             )
     return table
 
 
-def experiment_table(names: Sequence[tuple[str, str, str]]) -> RichTable:
+def experiment_table(names: Sequence[tuple[str, str, str]]) -> FittedTable:
     """Experiments that there are: (name, title, what the paper shows)."""
-    table = RichTable(
-        "experiment", "figure", "the paper shows", box=box.SIMPLE_HEAD, pad_edge=False
+    table = FittedTable(
+        Column("experiment", "name"), Column("figure", "words"), Column("the paper shows", "words")
     )
     for row in names:
-        table.add_row(*(Text(cell) for cell in row))
+        table.add_row(*row)
     return table
 
 
@@ -87,7 +88,7 @@ def write_reproduction(results: Sequence[ExperimentResult], folder: str | Path, 
     from mimolearn.report.page import plot_html, render
     from mimolearn.report.reproduction_plots import panel_plot, save_panels
 
-    folder = Path(folder)
+    folder = user_path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     sections = []
     for result in results:

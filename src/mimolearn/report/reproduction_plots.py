@@ -19,7 +19,8 @@ from mimolearn.experiments import (
 )
 from mimolearn.experiments.panels import AccuracyCurve
 from mimolearn.report.beams import beam_figure, beam_plot
-from mimolearn.report.figures import DASHES, FONT, error_rate_figure, new_figure, save_figure
+from mimolearn.report.drawing import FONT, add_legend, new_figure, plotly_text, save_figure
+from mimolearn.report.figures import DASHES, error_rate_figure
 from mimolearn.report.page import error_rate_plot, finish_plot
 from mimolearn.report.style import Style, plotly_symbol, styles
 from mimolearn.simulation import BeamComparison, Comparison
@@ -42,7 +43,7 @@ def save_panels(
     result: ExperimentResult, folder: Path, formats: Sequence[str] = ("png", "svg")
 ) -> list[Path]:
     """Write the plots of all panels as EXPERIMENT-PANEL.*; returns their paths."""
-    paths = []
+    paths: list[Path] = []
     for panel, found in result.findings.panels.items():
         if isinstance(found, Table):
             continue
@@ -52,9 +53,8 @@ def save_panels(
             figure = beam_figure(found, _beam_look(found))
         else:
             figure = _accuracy_figure(found, _references(result, panel))
-        for suffix in formats:
-            path = folder / f"{file_stem(result.experiment)}-{panel}.{suffix}"
-            paths.append(save_figure(figure, path, dpi=160))
+        name = f"{file_stem(result.experiment)}-{panel}"
+        paths += save_figure(figure, folder, name, formats, dpi=160)
     return paths
 
 
@@ -79,7 +79,7 @@ def _accuracy_plot(found: Accuracy, references: list[Reference]) -> go.Figure:
                 name="the paper",
                 mode="markers",
                 marker={"symbol": "x-thin", "size": 14, "line": {"width": 3, "color": "#A3260F"}},
-                text=[f"{point.label}: {point.source}" for point in references],
+                text=[plotly_text(f"{point.label}: {point.source}") for point in references],
                 hovertemplate="%{text}<br>%{y:g} at %{x:g}<extra></extra>",
             )
         )
@@ -97,7 +97,7 @@ def _trace(curve: AccuracyCurve, style: Style, span: tuple[float, float]) -> go.
     return go.Scatter(
         x=x,
         y=y,
-        name=curve.label,
+        name=plotly_text(curve.label),
         mode="lines" if curve.flat else "lines+markers",
         line={"color": style.colour, "dash": style.dash, "width": 2},
         marker={"symbol": plotly_symbol(style), "size": 7},
@@ -118,10 +118,11 @@ def _accuracy_figure(found: Accuracy, references: list[Reference]) -> Figure:
     look, span = _look(found), _span(found)
     with matplotlib.rc_context(FONT):
         figure, axes = new_figure(6.4, 4.4)
+        drawn = {}
         for curve in found.curves:
             x, y, up, down = _line(curve, span)
             style = look[curve.label]
-            axes.errorbar(
+            drawn[curve.label] = axes.errorbar(
                 x,
                 y,
                 yerr=None if curve.flat else [down, up],
@@ -131,7 +132,6 @@ def _accuracy_figure(found: Accuracy, references: list[Reference]) -> Figure:
                 ms=4,
                 lw=1.4,
                 elinewidth=0.8,
-                label=curve.label,
             )
         for point in references:
             axes.plot(point.x, point.value, "x", color="#A3260F", ms=9, mew=2)
@@ -148,8 +148,8 @@ def _accuracy_figure(found: Accuracy, references: list[Reference]) -> Figure:
         axes.set_ylabel(_METRICS[found.panel.metric])
         axes.set_title(found.panel.title, fontsize=9.5, loc="left")
         axes.grid(which="major", color="#E2E5EA", lw=0.7)
-        if found.curves:
-            axes.legend(fontsize=7.5, frameon=True, edgecolor="#D8DCE2", ncols=2)
+        if drawn:
+            add_legend(axes, drawn, frameon=True)
     return figure
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mimolearn.atomicfile import write_atomically
-from mimolearn.errors import ResultsFileError
+from mimolearn.errors import ResultsFileError, user_path
 from mimolearn.experiments import Experiment, Outcome, file_stem
 
 _LIBRARY_WORDS = {"reproduced": "holds", "not reproduced": "does not hold"}
@@ -23,9 +23,10 @@ def write_reproduction_text(
     folder: that of earlier runs. command: what made them, for the reader. Experiments without a
     result there are named as not run. Raises ResultsFileError for a damaged result.
     """
-    found = [(experiment, _read(Path(folder), experiment)) for experiment in experiments]
+    found = [(experiment, _read(user_path(folder), experiment)) for experiment in experiments]
+    path = user_path(path)
     write_atomically(path, _page(found, command))
-    return Path(path)
+    return path
 
 
 def _read(folder: Path, experiment: Experiment) -> dict[str, Any] | None:

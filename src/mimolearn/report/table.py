@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from rich import box
-from rich.markup import escape
-from rich.table import Table
+from collections.abc import Iterable
+
 from rich.text import Text
 
 from mimolearn.report.answers import (
@@ -19,25 +18,26 @@ from mimolearn.report.answers import (
     rows,
     unsure_words,
 )
+from mimolearn.report.fitted import Column, FittedTable, Prose
 from mimolearn.simulation import Comparison, Point
 
 
-def answer_table(comparison: Comparison) -> Table:
+def answer_table(comparison: Comparison) -> FittedTable:
     """One line per receiver: SNR needed, loss, time, multiplications, parameters."""
     target = f"{comparison.plan.metric.upper()} {comparison.plan.target:g}"
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("receiver", no_wrap=True)
-    table.add_column(f"SNR for {target} [95 %]", justify="right")
-    table.add_column("loss [95 %]", justify="right", no_wrap=True)
-    reuse = comparison.scenario.channel_reuse
-    table.add_column(f"time/vector (T={reuse})", justify="right")
-    table.add_column("latency", justify="right")
-    table.add_column("real mult./vector", justify="right")
-    table.add_column("parameters", justify="right")
+    table = FittedTable(
+        Column("receiver", "name"),
+        Column(f"SNR for {target} [95 %]"),
+        Column("loss [95 %]"),
+        Column(f"time/vector (T={comparison.scenario.channel_reuse})"),
+        Column("latency", rank=3),
+        Column("real mult./vector", rank=1),
+        Column("parameters", rank=2),
+    )
     for row in rows(comparison):
         table.add_row(
             Text(row.label, style="bold" if row.on_frontier else ""),
-            Text(format_required(row.required), style="" if row.required.value_db else "dim"),
+            _required(row),
             _loss(row),
             format_us(row.vector_us),
             format_us(row.latency_us),
@@ -86,31 +86,30 @@ def rate_notes(comparison: Comparison) -> list[str]:
     return [f"{UNSURE_MARK}: {unsure_words(comparison.plan.metric)}."]
 
 
-def rate_table(comparison: Comparison) -> Table:
+def rate_table(comparison: Comparison) -> FittedTable:
     """Error rates of every receiver at every SNR: dim and marked where unsure, < without errors."""
     metric = comparison.plan.metric
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title_justify="left")
-    table.add_column(escape(f"{metric.upper()} at SNR [dB]"), no_wrap=True)
-    for snr_db in comparison.plan.snr_db:
-        table.add_column(f"{snr_db:g}", justify="right", no_wrap=True)
+    table = over_snr(f"{metric.upper()} at SNR [dB]", comparison.plan.snr_db)
     for curve in comparison.curves:
         cells = [_rate_cell(curve.at(snr_db), metric) for snr_db in comparison.plan.snr_db]
         table.add_row(curve.label, *cells)
     return table
 
 
-def gmi_table(comparison: Comparison) -> Table | None:
+def gmi_table(comparison: Comparison) -> FittedTable | None:
     """GMI a bit of every receiver's soft bits, taken at their word; None on an uncoded link."""
     if comparison.scenario.coding is None:
         return None
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title_justify="left")
-    table.add_column(escape("GMI a bit at SNR [dB]"), no_wrap=True)
-    for snr_db in comparison.plan.snr_db:
-        table.add_column(f"{snr_db:g}", justify="right", no_wrap=True)
+    table = over_snr("GMI a bit at SNR [dB]", comparison.plan.snr_db)
     for curve in comparison.curves:
         points = [curve.at(snr_db) for snr_db in comparison.plan.snr_db]
         table.add_row(curve.label, *("" if p is None else f"{p.gmi():.4f}" for p in points))
     return table
+
+
+def over_snr(heading: str, snr_db: Iterable[float]) -> FittedTable:
+    """An empty table with names down and SNRs across."""
+    return FittedTable(Column(heading, "name"), *(Column(f"{snr:g}") for snr in snr_db))
 
 
 def _rate_cell(point: Point | None, metric: str) -> Text:
@@ -121,6 +120,11 @@ def _rate_cell(point: Point | None, metric: str) -> Text:
     if point.is_unsure(metric):
         return Text(f"{point.rate(metric):.2e}{UNSURE_MARK}", style="dim")
     return Text(f"{point.rate(metric):.2e}")
+
+
+def _required(row: Row) -> Text:
+    text = format_required(row.required)
+    return Prose(text, style="dim") if row.required.value_db is None else Text(text)
 
 
 def _loss(row: Row) -> str:

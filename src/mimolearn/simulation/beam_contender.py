@@ -12,7 +12,7 @@ from mimolearn.beamformers.trained import load_beamformer
 from mimolearn.beamscenario import BeamScenario
 from mimolearn.detectors.text import parse_option
 from mimolearn.errors import InvalidInputError, check_one_of, invalid
-from mimolearn.simulation.contender import default_label, plain_options
+from mimolearn.simulation.contender import check_label, default_label, plain_options
 from mimolearn.simulation.identity import beamformer_tree, difference, key_of, weights_tree
 from mimolearn.torchstate import clean_torch
 from mimolearn.weights import shipped_beams
@@ -40,8 +40,7 @@ class BeamContender:
     def __post_init__(self) -> None:
         options = plain_options(self.options)
         object.__setattr__(self, "options", options)
-        if not isinstance(self.label, str) or len(self.label) > 80:
-            raise invalid("label", self.label, "text of at most 80 characters")
+        check_label(self.label)
         if not self.label:
             object.__setattr__(self, "label", default_label(self.name, options))
         if not self.identity:

@@ -19,7 +19,7 @@ from mimolearn.detectors import (
 )
 from mimolearn.detectors.text import parse_option
 from mimolearn.detectors.trained import load_detector
-from mimolearn.errors import InvalidInputError, check_one_of, invalid
+from mimolearn.errors import InvalidInputError, check_one_of, invalid, is_plain_text
 from mimolearn.quantizers.trained import load_quantizer
 from mimolearn.simulation.fingerprint import fingerprint
 from mimolearn.simulation.identity import detector_tree, difference, key_of, weights_tree
@@ -62,8 +62,7 @@ class Contender:
         options = plain_options(self.options)
         object.__setattr__(self, "quantizer", options.pop("quantizer", self.quantizer))
         object.__setattr__(self, "options", options)
-        if not isinstance(self.label, str) or len(self.label) > 80:
-            raise invalid("label", self.label, "text of at most 80 characters")
+        check_label(self.label)
         if not self.label:
             object.__setattr__(self, "label", default_label(self.name, options, self.quantizer))
         if not self.identity:
@@ -237,6 +236,14 @@ class Contender:
             content.get("quantizer", ""),
             identity,
         )
+
+
+def check_label(label: object) -> None:
+    """Raise InvalidInputError for what cannot be shown as it is."""
+    if not isinstance(label, str) or len(label) > 80:
+        raise invalid("label", label, "text of at most 80 characters")
+    if not is_plain_text(label):
+        raise invalid("label", label, "text without control characters")
 
 
 def default_label(name: str, options: Mapping[str, Any], quantizer: str = "") -> str:

@@ -5,17 +5,19 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing.connection import wait as wait_for_handles
+from pathlib import Path
 from typing import Any, Protocol
 
 import torch
 
-from mimolearn.errors import MimolearnError
+from mimolearn.errors import InvalidInputError, MimolearnError
 
 _MAX_RESTARTS = 3
 
@@ -36,6 +38,7 @@ class WorkerProcesses:
     def __init__(
         self, num_workers: int, build: Callable[..., Worker], setup: tuple[Any, ...]
     ) -> None:
+        _check_main_script()
         self._num_workers = num_workers
         # One task waits for each worker: enough to keep it busy, little to waste at a stop.
         self.capacity = 2 * num_workers
@@ -47,8 +50,9 @@ class WorkerProcesses:
     def submit(self, task: Any) -> None:
         """Take a task on."""
         try:
-            with self._start_errors():
-                self._running[self._pool.submit(_work, task)] = task
+            with self._start_errors(), _children_ignore_ctrl_c():
+                future = self._pool.submit(_work, task)
+            self._running[future] = task
         except BrokenProcessPool:
             self._restart([task])
 
@@ -93,28 +97,78 @@ class WorkerProcesses:
                 f"{error.strerror or error}; use fewer, or raise the limits of this system (ulimit)"
             ) from None
 
-    def _stop(self) -> None:
+    def _stop(self) -> set[int]:
+        """End all processes; returns the exit codes of those that had ended before."""
         # The pool has no public way to end a running task before Python 3.14.
         processes = list((self._pool._processes or {}).values())
         self._pool.shutdown(wait=False, cancel_futures=True)
+        codes = {process.exitcode for process in processes if process.exitcode is not None}
         for process in processes:
             process.kill()
         for process in processes:
             process.join()
+        return codes
 
     def _restart(self, lost: list[Any]) -> None:
         self._restarts += 1
+        tasks = [*lost, *self._running.values()]
+        codes = self._stop()
         if self._restarts > _MAX_RESTARTS:
             raise MimolearnError(
-                f"workers: ended {self._restarts} times before their work was done (out of memory, "
-                "or a script without 'if __name__ == \"__main__\":'); what was finished is kept"
+                f"workers: ended {self._restarts} times before their work was done "
+                f"({_why(codes)}); what was finished is kept"
             )
-        tasks = [*lost, *self._running.values()]
-        self._stop()
         self._running.clear()
         self._pool = self._start()
         for task in tasks:
             self.submit(task)
+
+
+def _check_main_script() -> None:
+    """Raise InvalidInputError where a new process cannot read the program's script again."""
+    main = sys.modules.get("__main__")
+    script = getattr(main, "__file__", None)
+    # A module that was started with -m is found by its name, and a prompt has no script.
+    if script is None or getattr(main, "__spec__", None) is not None or Path(script).is_file():
+        return
+    if script == "<stdin>":
+        raise InvalidInputError(
+            "workers: the script comes from standard input, which worker processes cannot read "
+            "again; save it to a file and run that, or use workers=1"
+        )
+    raise InvalidInputError(
+        f"workers: worker processes read the script again, and {script} is not there any more; "
+        "use workers=1"
+    )
+
+
+def _why(codes: set[int]) -> str:
+    """What exit codes of processes suggest."""
+    # The pool itself ends the others by SIGTERM.
+    ended = codes - {0, -getattr(signal, "SIGTERM", 15)}
+    if -9 in ended:
+        return "killed, as the system does when memory runs out"
+    if any(code < 0 for code in ended):
+        return f"a crash, signal {-min(ended)}"
+    if ended:
+        return "a script without 'if __name__ == \"__main__\":', or what they wrote above"
+    return "out of memory, or a script without 'if __name__ == \"__main__\":'"
+
+
+@contextmanager
+def _children_ignore_ctrl_c() -> Iterator[None]:
+    """Processes that start in here never see SIGINT, not even while they import.
+
+    Ctrl-C reaches the whole process group; the parent alone decides what it means.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 _worker: Worker | None = None

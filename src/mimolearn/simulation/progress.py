@@ -38,11 +38,15 @@ class Pace:
 
 @dataclass(frozen=True)
 class ContenderProgress:
-    """A contender at one SNR: errors of the plan's metric and vectors so far."""
+    """A contender at one SNR: errors of the plan's metric, and what was simulated so far.
+
+    trials: the units that the errors are of (bits, symbols, vectors, blocks).
+    """
 
     label: str
     errors: int
     vectors: int
+    trials: int
     finished: bool
 
 

@@ -22,7 +22,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, ClassVar, NamedTuple, Self
 
-from mimolearn.errors import ResultsFileError, invalid
+from mimolearn.errors import ResultsFileError, invalid, user_path
 from mimolearn.simulation.sqlite_errors import check_sound, damaged, sqlite_errors
 
 # Of the tables below, the same for all kinds of files. A flipped bit makes it none of 1 and 2,
@@ -315,9 +315,10 @@ def _checked(path: str | Path) -> Path:
         raise invalid("store", path, "a file name, or None for memory")
     if text == ":memory:" or text.startswith("file:"):
         raise invalid("store", text, "a plain file name, or None for memory")
-    if os.path.isdir(text):  # noqa: PTH112  (Path.is_dir raises for names that are too long)
+    # Path.is_dir raises for names that are too long.
+    if os.path.isdir(user_path(text)):  # noqa: PTH112
         raise invalid("store", text, "a file, not a folder")
-    return Path(text)
+    return user_path(text)
 
 
 def _xor(one: bytes, other: bytes) -> bytes:

@@ -100,6 +100,7 @@ class Schedule:
                 contender.label,
                 self._states[i][j].seen.errors,
                 self._states[i][j].seen.vectors,
+                self._states[i][j].seen.trials,
                 self._states[i][j].finished,
             )
             for i, contender in enumerate(self._plan.contenders)

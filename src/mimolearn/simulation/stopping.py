@@ -13,12 +13,16 @@ _USUAL_ERRORS = 100
 
 
 class Seen(NamedTuple):
-    """Sums over a prefix of chunks. squares: of the errors of each cluster."""
+    """Sums over a prefix of chunks.
+
+    squares: of the errors of each cluster. trials: the units that the errors are of.
+    """
 
     errors: int = 0
     squares: int = 0
     channels: int = 0
     vectors: int = 0
+    trials: int = 0
 
 
 class StopRule(NamedTuple):
@@ -93,6 +97,7 @@ class PointState:
             seen.squares + sum(n * n for n in result.cluster_errors(metric).tolist()),
             seen.channels + counts.channels,
             seen.vectors + counts.vectors,
+            seen.trials + counts.trials(metric),
         )
 
     def has(self, chunk: int) -> bool:

@@ -18,7 +18,7 @@ from torch.optim import Adam
 from mimolearn.atomicfile import write_atomically
 from mimolearn.detectors import UnfoldedDetector
 from mimolearn.detectors.trained import load_detector
-from mimolearn.errors import invalid
+from mimolearn.errors import invalid, user_path
 from mimolearn.scenario import Block
 from mimolearn.threads import one_thread
 from mimolearn.training.any_recipe import AnyRecipe, read_recipe
@@ -98,7 +98,7 @@ def train(
     if isinstance(recipe, SoftBitRecipe):
         return fit_soft_bits(recipe, out)
     with one_thread():
-        return _run_of(recipe)(recipe, None if out is None else Path(out), progress).finish()
+        return _run_of(recipe)(recipe, None if out is None else user_path(out), progress).finish()
 
 
 def _run_of(recipe: Recipe | BeamRecipe) -> type[Run]:

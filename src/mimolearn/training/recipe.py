@@ -13,7 +13,7 @@ from pydantic import Field, field_validator, model_validator
 
 from mimolearn.channels import with_paths_from
 from mimolearn.detectors import UnfoldedDetector, detector_class, make_detector
-from mimolearn.errors import InvalidInputError, invalid
+from mimolearn.errors import InvalidInputError, invalid, user_path
 from mimolearn.plainmodel import Count, PlainModel, Real
 from mimolearn.scenario import Scenario
 from mimolearn.shipped import read_shipped_toml, shipped_names
@@ -295,7 +295,7 @@ class Recipe(PlainModel):
     @classmethod
     def from_toml(cls, path: str | Path) -> Recipe:
         """Read a recipe file; ``scenario`` may be a shipped name, a .toml path or a table."""
-        return cls._from_content(read_toml(path), str(path), Path(path).parent)
+        return cls._from_content(read_toml(path), str(path), user_path(path).parent)
 
     @classmethod
     def shipped(cls, name: str) -> Recipe:
@@ -309,7 +309,7 @@ class Recipe(PlainModel):
         try:
             scenario = fields.get("scenario")
             if isinstance(scenario, str) and scenario.endswith(".toml"):
-                fields["scenario"] = Scenario.from_toml(folder / scenario)
+                fields["scenario"] = Scenario.from_toml(folder / user_path(scenario))
             elif scenario is not None:
                 fields["scenario"] = with_paths_from(scenario, folder)
             return cls(**fields)

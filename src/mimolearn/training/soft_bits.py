@@ -23,7 +23,7 @@ from mimolearn.detectors import (
     make_detector,
 )
 from mimolearn.detectors.trained import load_detector
-from mimolearn.errors import InvalidInputError, invalid
+from mimolearn.errors import InvalidInputError, invalid, user_path
 from mimolearn.plainmodel import Count, PlainModel, Real
 from mimolearn.quantizers import Quantizer, fit_quantizer
 from mimolearn.quantizers.descent import kl_loss
@@ -101,7 +101,7 @@ class SoftBitRecipe(PlainModel):
         try:
             scenario = fields.get("scenario")
             if isinstance(scenario, str) and scenario.endswith(".toml"):
-                fields["scenario"] = Scenario.from_toml(folder / scenario)
+                fields["scenario"] = Scenario.from_toml(folder / user_path(scenario))
             elif scenario is not None:
                 fields["scenario"] = with_paths_from(scenario, folder)
             return cls(**fields)
@@ -111,7 +111,7 @@ class SoftBitRecipe(PlainModel):
     @classmethod
     def from_toml(cls, path: str | Path) -> SoftBitRecipe:
         """Read a recipe file."""
-        return cls.from_content(read_toml(path), str(path), Path(path).parent)
+        return cls.from_content(read_toml(path), str(path), user_path(path).parent)
 
     @classmethod
     def shipped(cls, name: str) -> SoftBitRecipe:
@@ -152,7 +152,7 @@ def fit_soft_bits(recipe: SoftBitRecipe, out: str | Path | None = None) -> Fitte
         )
     if out is None:
         return FittedSoftBits(part)
-    folder = Path(out)
+    folder = user_path(out)
     folder.mkdir(parents=True, exist_ok=True)
     fields = {
         "name": recipe.name,

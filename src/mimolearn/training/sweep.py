@@ -13,7 +13,7 @@ from mimolearn.atomicfile import write_atomically
 from mimolearn.beamformers import beamformer_class
 from mimolearn.detectors import detector_class, detector_names
 from mimolearn.detectors.text import parse_option
-from mimolearn.errors import InvalidInputError, check_one_of, check_positive_int, invalid
+from mimolearn.errors import InvalidInputError, check_one_of, check_positive_int, invalid, user_path
 from mimolearn.raycluster import cluster
 from mimolearn.scenario import Scenario
 from mimolearn.training.any_recipe import AnyRecipe, read_recipe
@@ -110,7 +110,7 @@ def sweep(
     """
     check_one_of("executor", executor, ("serial", "ray"))
     check_positive_int("workers", workers)
-    found, folder = members(recipe, axes), Path(out)
+    found, folder = members(recipe, axes), user_path(out)
     kept = [member for member in found if _finished(member, folder)]
     left = [member for member in found if member not in kept]
     done = 0
