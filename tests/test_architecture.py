@@ -158,7 +158,8 @@ def test_files_are_written_by_one_helper(path: Path) -> None:
         given = [ast.unparse(value) for value in (*node.args, *(k.value for k in node.keywords))]
         in_memory = name == "savefig" and any(k.arg == "format" for k in node.keywords)
         assert name not in WRITERS or in_memory, f"line {node.lineno}: use write_atomically"
-        assert name != "open" or not WRITING_MODES & set(given), f"line {node.lineno}"
+        to_nowhere = "os.devnull" in given
+        assert name != "open" or to_nowhere or not WRITING_MODES & set(given), f"line {node.lineno}"
 
 
 @each_module
