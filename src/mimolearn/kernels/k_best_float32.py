@@ -248,8 +248,7 @@ def _nearest_with(space, ints, lists, leaves, best, count):
 
 @uncounted
 def _write_answer(
-    space, ints, lists, leaves, num_bits, clip, axes, order, index_of, llr, start, decided,
-    to_symbol,
+    space, ints, lists, leaves, num_bits, clip, axes, order, index_of, llr, decided, at
 ):  # fmt: skip
     """LLRs of one vector, by streams and alternating between the axes, and its nearest leaf."""
     own, best = splat(_INFINITY), 0
@@ -272,21 +271,17 @@ def _write_answer(
         is_one = ((splat_int(path) >> lane_numbers()) & 1) != 0
         store(space, lists.bits, select(is_one, size, -size))
         for i in range(rows):
-            row = first + i
-            stream, axis = order[row // axes], row % axes
-            to = start + stream * num_bits * axes + axis
+            stream, axis = order[(first + i) // axes], (first + i) % axes
+            to = (at + stream) * num_bits * axes + axis
             for b in range(num_bits):
                 llr[to + b * axes] = space[lists.bits + i * num_bits + b]
             at_level = (np.int64(path) >> (i * num_bits)) & (index_of.size - 1)
-            decided[to_symbol + stream] += index_of[at_level] >> axis
+            decided[at + stream] += index_of[at_level] >> axis
 
 
 @inlined
 def _codes(bits, to_index):
-    """The bits of each level as one number, the first bit lowest.
-
-    Of each number: its level, and what that adds to the index of a symbol.
-    """
+    """Of each level its bits as a number, the first one lowest; of each number level and index."""
     code = np.zeros(bits.shape[0], np.int64)
     for u in range(bits.shape[0]):
         for b in range(bits.shape[1]):
@@ -305,8 +300,7 @@ def kernel() -> Callable[..., None]:
     problems: channels first ... last - 1 as the front end leaves them, overwritten. settings:
     level spacing, diagonal loading, lowest level over spacing, largest energy of the Gram matrix
     and of z, clip. bits (L, Ka) of the levels; to_index (L): what a level adds to the index of a
-    symbol, on the real axis. Out, flat: llr (B, T, Nt, K), decided (B, T, Nt), and ok (B): where
-    they are valid. Integers: first and last channel, vectors, Nt, axes, k.
+    symbol. Out, flat: llr (B, T, Nt, K), decided (B, T, Nt), and ok (B): where they are valid.
     """
     stamp = source_stamp()
 
@@ -340,9 +334,10 @@ def kernel() -> Callable[..., None]:
                     space, ints, lists, code, level_of, num_bits, m.columns, m.z, n, real, k
                 )
                 at = (channel * vectors + t) * tx
+                decided[at : at + tx] = 0
                 _write_answer(
-                    space, ints, lists, leaves, num_bits, settings[5], axes, order, index_of,
-                    llr, at * num_bits * axes, decided, at,
+                    space, ints, lists, leaves, num_bits, settings[5], axes, order, index_of, llr,
+                    decided, at,
                 )  # fmt: skip
 
     arrays = "float32[::1], float32[::1], int8[:, ::1], int64[::1], float32[::1], int64[::1]"
