@@ -56,8 +56,8 @@ def in_standard_mode(method: _Method) -> _Method:
     @functools.wraps(method)
     def run(*args: Any, **options: Any) -> Any:
         precise = not any(torch.is_autocast_enabled(device) for device in _DEVICES)
-        # A default device is a mode that looks at functions; to ask which one takes longer.
-        if precise and not _C._len_torch_function_stack():
+        # A default device is a mode that looks at functions, as is tracing.
+        if precise and (not _C._len_torch_function_stack() or torch.compiler.is_compiling()):
             return method(*args, **options)
         with (
             torch.autocast("cpu", enabled=False),
