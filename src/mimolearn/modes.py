@@ -28,9 +28,13 @@ from torch.utils._python_dispatch import (
 from mimolearn.errors import invalid
 
 _Method = TypeVar("_Method", bound=Callable[..., Any])
-_DEVICES = ("cpu", "cuda")
-# Its stubs do not list what is asked here.
+# Its stubs do not list what is asked here. Names of their own: every call asks all of it.
 _C: Any = torch._C
+_any_autocast = _C._is_any_autocast_enabled
+_num_function_modes = _C._len_torch_function_stack
+_num_dispatch_modes = _C._len_torch_dispatch_stack
+_transforms = _C._functorch.peek_interpreter_stack
+_STRIDED = torch.strided
 
 
 @contextlib.contextmanager
@@ -55,9 +59,8 @@ def in_standard_mode(method: _Method) -> _Method:
 
     @functools.wraps(method)
     def run(*args: Any, **options: Any) -> Any:
-        precise = not any(torch.is_autocast_enabled(device) for device in _DEVICES)
-        # A default device is a mode that looks at functions; to ask which one takes longer.
-        if precise and not _C._len_torch_function_stack():
+        # A default device is a mode that looks at functions, as is tracing.
+        if not _any_autocast() and (not _num_function_modes() or torch.compiler.is_compiling()):
             return method(*args, **options)
         with (
             torch.autocast("cpu", enabled=False),
@@ -77,18 +80,15 @@ def is_ordinary(tensor: Tensor) -> bool:
 
 def is_watched() -> bool:
     """Whether something must see every operation on tensors, which compiled kernels hide."""
-    return (
-        _C._len_torch_dispatch_stack() > 0
-        or forward_ad._current_level >= 0
-        or _C._functorch.peek_interpreter_stack() is not None
-    )
+    return _num_dispatch_modes() > 0 or forward_ad._current_level >= 0 or _transforms() is not None
 
 
 def check_has_values(field: str, tensor: Tensor) -> None:
     """Refuse a tensor whose numbers cannot be looked at, unless a program is being traced."""
     watched = is_watched()
-    plain = is_ordinary(tensor) and tensor.layout is torch.strided and not tensor.is_meta
-    if (plain and not watched) or torch.compiler.is_compiling():
+    if not watched and type(tensor) is Tensor and tensor.is_cpu and tensor.layout is _STRIDED:
+        return
+    if torch.compiler.is_compiling():
         return
     if tensor.is_meta or isinstance(tensor, FakeTensor):
         kind = "on the meta device" if tensor.is_meta else "a FakeTensor"
