@@ -259,8 +259,6 @@ def _write_answer(
     while space[lists.distance + best] > nearest:
         best += 1
     n, block = axes * order.size, rows_of_block(num_bits)
-    for j in range(order.size):
-        decided[to_symbol + j] = 0
     for first in range(0, n, block):
         rows = min(block, n - first)
         _gather_paths(ints, lists, leaves, first // block, block * num_bits)
