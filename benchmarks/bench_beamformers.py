@@ -26,13 +26,13 @@ from rich.table import Table
 from torch import Tensor
 
 from mimolearn import HybridArray, make_beamformer
-from mimolearn.beamformers.factor import least_squares, residual
-from mimolearn.beamformers.fd_mmse import fd_mmse
-from mimolearn.beamformers.manifold import ManifoldOptimisation
-from mimolearn.beamformers.svd_phase import svd_phases
+from mimolearn.beamformers.classical.factor import least_squares, residual
+from mimolearn.beamformers.classical.fd_mmse import fd_mmse
+from mimolearn.beamformers.classical.manifold import ManifoldOptimisation
+from mimolearn.beamformers.classical.svd_phase import svd_phases
 from mimolearn.beamformers.trained import load_beamformer
-from mimolearn.beamformers.unfolded_mser import UnfoldedMser
-from mimolearn.beamscenario import BeamScenario
+from mimolearn.beamformers.unfolded.unfolded_mser import UnfoldedMser
+from mimolearn.link.beam_scenario import BeamScenario
 
 _OUTER, _INNER = 60, 6
 _NETWORKS = {

@@ -19,9 +19,9 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from mimolearn.coding import BlockCode, make_code
-from mimolearn.scenario import Coding
-from mimolearn.simulation.statistics import sign_test
+from mimolearn.link.coding import BlockCode, make_code
+from mimolearn.link.scenario import Coding
+from mimolearn.results.statistics import sign_test
 
 
 def sionna_decoder(coding: Coding, num_iter: int) -> Callable[[Tensor], Tensor]:

@@ -23,8 +23,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from mimolearn import Scenario, make_detector
-from mimolearn.detectors.normal_equations import normal_equations, right_side
-from mimolearn.scenario import Block
+from mimolearn.detectors.networks.normal_equations import normal_equations, right_side
+from mimolearn.link.scenario import Block
 from mimolearn.training import Recipe, SnrMix
 from mimolearn.training.data import draw_block, step_generator
 from mimolearn.training.losses import loss_of

@@ -28,9 +28,9 @@ from sionna.phy.mapping import BinarySource, Mapper
 from sionna.phy.mimo import LinearDetector
 
 from mimolearn import Scenario, make_detector
-from mimolearn.randomness import CounterGenerator
-from mimolearn.simulation import chunk as chunks
-from mimolearn.simulation.seeds import chunk_seed
+from mimolearn.link.randomness import CounterGenerator
+from mimolearn.studies.kinds import chunk as chunks
+from mimolearn.studies.kinds.seeds import chunk_seed
 
 CASES = (("qpsk", 64, 32), ("bpsk", 64, 32), ("16-qam", 8, 8), ("16-qam", 4, 4))
 PATHS = ("fused", "plain", "reduced", "torch", "sionna")

@@ -15,9 +15,9 @@ import argparse
 import torch
 
 from mimolearn import Detector, Scenario, load, simulate
-from mimolearn.channels import RealGaussian
 from mimolearn.detectors import SlimWeSNet
-from mimolearn.simulation import Contender
+from mimolearn.link.channels import RealGaussian
+from mimolearn.studies import Contender
 
 _TARGET = 1e-3
 _NETWORK = "equi-net-bpsk"

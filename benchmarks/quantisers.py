@@ -14,8 +14,8 @@ from pathlib import Path
 import torch
 
 from mimolearn import simulate
-from mimolearn.experiments import experiment
-from mimolearn.experiments.contenders import resolve
+from mimolearn.papers import experiment
+from mimolearn.papers.contenders import resolve
 
 # Of each panel: the SNR, and the bits of a channel use at which quantisers meet.
 SETTINGS = ((13.5, (36, 30, 24)), (6.5, (48, 40, 32)))

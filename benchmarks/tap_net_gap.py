@@ -16,10 +16,10 @@ from typing import Literal, NamedTuple
 import torch
 
 from mimolearn import Scenario, simulate
-from mimolearn.channels import Kronecker, Rayleigh
 from mimolearn.detectors import Detector, Las, make_detector
 from mimolearn.detectors.text import detector_from_text
-from mimolearn.simulation import Comparison, Contender
+from mimolearn.link.channels import Kronecker, Rayleigh
+from mimolearn.studies import Comparison, Contender
 
 NETWORKS = ("tap-net-5s", "tap-net-8v", "tap-net-any")
 

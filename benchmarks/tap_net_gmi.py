@@ -22,8 +22,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from mimolearn import Scenario, load, make_detector
-from mimolearn.channels import Rayleigh
-from mimolearn.scenario import Block
+from mimolearn.link.channels import Rayleigh
+from mimolearn.link.scenario import Block
 
 BETAS = np.array([1.0, 0.75, 0.55, 0.4, 0.25, 0.12])
 SNR_DB = {16: (2.0, 4.0, 6.0, 8.0), 32: (0.0, 2.0, 4.0, 6.0, 8.0)}

@@ -18,8 +18,8 @@ import torch
 from torch import Tensor
 
 from mimolearn import Scenario, load, make_detector
-from mimolearn.channels import Kronecker, Rayleigh
 from mimolearn.detectors import Detector, Guarded
+from mimolearn.link.channels import Kronecker, Rayleigh
 
 CLASSICAL = ("wl-lmmse", "ep")
 FALLBACKS = ("ep", "k-best:k=64")

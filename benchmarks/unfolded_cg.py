@@ -22,8 +22,9 @@ from rich.table import Table
 from torch import Tensor
 
 from mimolearn import load, make_detector
-from mimolearn.detectors import Detector, LcgNetV, lcgnet
-from mimolearn.detectors.lcgnet import Parameters
+from mimolearn.detectors import Detector, LcgNetV
+from mimolearn.detectors.unfolded import lcgnet
+from mimolearn.detectors.unfolded.lcgnet import Parameters
 
 NUM_RX, NUM_TX = 64, 32
 

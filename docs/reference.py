@@ -14,11 +14,11 @@ from typing import Any, get_args
 import mimolearn
 from fields import table as _table
 from fields import tables as _tables
-from mimolearn.beamscenario import BeamScenario
-from mimolearn.channels import AnyChannel
-from mimolearn.experiments import experiment, experiment_names
-from mimolearn.scenario import Scenario
-from mimolearn.simulation import BeamPlan, RunPlan
+from mimolearn.link.beam_scenario import BeamScenario
+from mimolearn.link.channels import AnyChannel
+from mimolearn.link.scenario import Scenario
+from mimolearn.papers import experiment, experiment_names
+from mimolearn.studies import BeamPlan, RunPlan
 from mimolearn.training import BeamRecipe, Recipe, SoftBitRecipe
 
 # In the order of the library's rooms; a room that is not there yet is left out.

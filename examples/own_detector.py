@@ -10,7 +10,7 @@ from torch import Tensor
 
 import mimolearn as ml
 from mimolearn.detectors import Cost
-from mimolearn.linalg import gram, matched_filter
+from mimolearn.foundation.tensors.linalg import gram, matched_filter
 
 
 class Prepared(NamedTuple):

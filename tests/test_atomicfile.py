@@ -8,8 +8,8 @@ from pathlib import Path
 import matplotlib.figure
 import pytest
 
-from mimolearn import atomicfile
-from mimolearn.atomicfile import write_atomically
+from mimolearn.foundation import atomicfile
+from mimolearn.foundation.atomicfile import write_atomically
 
 
 def names(folder):

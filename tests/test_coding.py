@@ -9,11 +9,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from mimolearn.coding import BlockCode, CodedLink, make_code
-from mimolearn.errors import InvalidInputError
-from mimolearn.randomness import CounterGenerator
-from mimolearn.scenario import Coding, Scenario
-from mimolearn.simulation.statistics import sign_test
+from mimolearn.foundation.errors import InvalidInputError
+from mimolearn.link.coding import BlockCode, CodedLink, make_code
+from mimolearn.link.randomness import CounterGenerator
+from mimolearn.link.scenario import Coding, Scenario
+from mimolearn.results.statistics import sign_test
 
 WIFI = Coding()
 NR = Coding(code="5g-ldpc", num_info_bits=100, num_coded_bits=250)

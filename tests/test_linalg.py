@@ -3,7 +3,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from mimolearn import linalg
+from mimolearn.foundation.tensors import linalg
 
 
 @pytest.fixture

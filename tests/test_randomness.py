@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from mimolearn.channels import CDL, TDL, Clustered, Kronecker, Rayleigh, RealGaussian
-from mimolearn.errors import InvalidInputError
-from mimolearn.randomness import (
+from mimolearn.foundation.errors import InvalidInputError
+from mimolearn.link.channels import CDL, TDL, Clustered, Kronecker, Rayleigh, RealGaussian
+from mimolearn.link.randomness import (
     CounterGenerator,
     as_torch,
     complex_normal,

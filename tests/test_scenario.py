@@ -11,15 +11,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mimolearn import (
-    Constellation,
-    InvalidInputError,
-    Scenario,
-    shipped_scenarios,
-)
-from mimolearn.scenario import read_shipped
-from mimolearn.simulation import Contender
+from mimolearn import Constellation, InvalidInputError, Scenario, shipped_scenarios
+from mimolearn.link.scenario import read_shipped
 from mimolearn.snr import snr_definitions
+from mimolearn.studies import Contender
 
 BASE = {"num_tx_ant": 3, "num_rx_ant": 5, "constellation": "qpsk"}
 

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from mimolearn import InvalidInputError, Scenario
-from mimolearn.coding import CodedLink
-from mimolearn.scenario import Block
+from mimolearn.link.coding import CodedLink
+from mimolearn.link.scenario import Block
 from mimolearn.snr import noise_variance, snr_definitions, snr_label
 
 SNR_DB = 7.0

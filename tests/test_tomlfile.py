@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from mimolearn import InvalidInputError, Scenario, simulate
-from mimolearn.errors import check_real, invalid, user_path
-from mimolearn.simulation import list_results, load_comparison
-from mimolearn.tomlfile import parse_toml, read_toml
+from mimolearn.foundation.errors import check_real, invalid, user_path
+from mimolearn.foundation.tomlfile import parse_toml, read_toml
+from mimolearn.studies import list_results, load_comparison
 from mimolearn.training import read_recipe
 from mimolearn.weights import read_card
 

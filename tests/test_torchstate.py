@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from mimolearn import BeamPlan, BeamScenario, Scenario, compare_beams, load, make_detector, simulate
-from mimolearn.simulation.chunk import run_chunk
-from mimolearn.simulation.timing import measure_timing
-from mimolearn.torchstate import clean_torch, evaluating
+from mimolearn.foundation.tensors.state import clean_torch, evaluating
+from mimolearn.studies.kinds.chunk import run_chunk
+from mimolearn.studies.timing import measure_timing
 
 
 @contextmanager

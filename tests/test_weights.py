@@ -21,7 +21,7 @@ NAME = "lcgnet-s-32x64-bpsk"
 @pytest.fixture
 def copy(tmp_path):
     """A copy of shipped weights whose parts a test may replace; returns the path."""
-    folder = Path(str(resources.files("mimolearn") / "zoo" / "weights"))
+    folder = Path(str(resources.files("mimolearn") / "data" / "weights" / "receivers"))
     path = tmp_path / f"{NAME}.safetensors"
 
     def make(data=None, card=None, keep_digest=False, raw_card=None):

@@ -1,11 +1,10 @@
 """Learned MIMO transceivers next to every classical method, on the same channels and noise."""
 
 # Before all else: the other imports take a second, in which Ctrl-C may come.
-from mimolearn import interrupt as interrupt  # isort: skip
+from mimolearn.foundation import interrupt as interrupt  # isort: skip
 
 from importlib.metadata import version
 
-from mimolearn import channels
 from mimolearn.beamformers import (
     Beamformer,
     Beams,
@@ -14,7 +13,6 @@ from mimolearn.beamformers import (
     make_beamformer,
     symbol_error_rate,
 )
-from mimolearn.beamscenario import BeamScenario
 from mimolearn.constellation import Constellation
 from mimolearn.detection import (
     AxisGaussianDetection,
@@ -27,18 +25,19 @@ from mimolearn.detection import (
     llr_from_soft_bits,
 )
 from mimolearn.detectors import Detector, detector_names, make_detector
-from mimolearn.errors import InvalidInputError, MimolearnError, NotSoftError, ResultsFileError
 from mimolearn.exporting import Exported, ExportError, OnnxDetector, export
-from mimolearn.interop import SionnaDetector
-from mimolearn.quantizers import (
-    Codes,
-    Quantizer,
-    fit_quantizer,
-    make_quantizer,
-    quantizer_names,
+from mimolearn.foundation.errors import (
+    InvalidInputError,
+    MimolearnError,
+    NotSoftError,
+    ResultsFileError,
 )
-from mimolearn.scenario import ChannelKnowledge, Coding, Scenario, shipped_scenarios
-from mimolearn.simulation import (
+from mimolearn.interop import SionnaDetector
+from mimolearn.link import channels
+from mimolearn.link.beam_scenario import BeamScenario
+from mimolearn.link.scenario import ChannelKnowledge, Coding, Scenario, shipped_scenarios
+from mimolearn.quantizers import Codes, Quantizer, fit_quantizer, make_quantizer, quantizer_names
+from mimolearn.studies import (
     BeamPlan,
     Comparison,
     Contender,

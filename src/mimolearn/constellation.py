@@ -13,8 +13,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from mimolearn.constants import copied, made_once
-from mimolearn.errors import check_one_of, invalid
+from mimolearn.foundation.errors import check_one_of, invalid
+from mimolearn.foundation.tensors.made_once import copied, made_once
 
 _BITS_PER_SYMBOL = {"bpsk": 1, "qpsk": 2, "16-qam": 4, "64-qam": 6, "256-qam": 8}
 

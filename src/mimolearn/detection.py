@@ -12,9 +12,10 @@ import torch
 from torch import Tensor
 
 from mimolearn.constellation import Constellation
-from mimolearn.errors import NotSoftError, all_finite, invalid
-from mimolearn.kernels import decisions, dispatch
-from mimolearn.modes import in_standard_mode
+from mimolearn.foundation.errors import NotSoftError, all_finite, invalid
+from mimolearn.foundation.tensors.modes import in_standard_mode
+from mimolearn.kernels.linear import calls as dispatch
+from mimolearn.kernels.link import decisions
 
 # tanh(L/2) of larger LLRs is no longer told from 1 in single precision.
 _MOST_CERTAIN = 1 - 1e-6

@@ -33,7 +33,7 @@ import torch
 from torch import Tensor
 
 from mimolearn.constellation import Constellation, as_constellation
-from mimolearn.errors import check_one_of, check_real, invalid
+from mimolearn.foundation.errors import check_one_of, check_real, invalid
 
 SnrDefinition = Literal[
     "per_symbol",

@@ -25,10 +25,10 @@ from safetensors.torch import save as save_safetensors
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from mimolearn.atomicfile import write_atomically
-from mimolearn.errors import InvalidInputError, check_one_of, user_path
-from mimolearn.plainmodel import PlainModel, Real
-from mimolearn.shipped import shipped_folder, shipped_names
+from mimolearn.foundation.atomicfile import write_atomically
+from mimolearn.foundation.errors import InvalidInputError, check_one_of, user_path
+from mimolearn.foundation.plainmodel import PlainModel, Real
+from mimolearn.foundation.shipped import shipped_folder, shipped_names
 
 CARD_SCHEMA = 1
 
@@ -153,12 +153,12 @@ class Weights(NamedTuple):
 
 def shipped_weights() -> tuple[str, ...]:
     """Names of the weights that come with the library."""
-    return shipped_names("zoo/weights", ".safetensors")
+    return shipped_names("data/weights/receivers", ".safetensors")
 
 
 def shipped_beams() -> tuple[str, ...]:
     """Names of the trained beamformers that come with the library."""
-    return shipped_names("zoo/beams", ".safetensors")
+    return shipped_names("data/weights/beamformers", ".safetensors")
 
 
 def is_weights_name(name: str) -> bool:
@@ -333,7 +333,11 @@ def _locate(name: str | Path) -> tuple[Traversable | Path, Traversable | Path]:
         return path, path.with_suffix(".json")
     beams = shipped_beams()
     check_one_of("weights", str(name), (*shipped_weights(), *beams))
-    folder = shipped_folder("zoo/beams") if str(name) in beams else shipped_folder("zoo/weights")
+    folder = (
+        shipped_folder("data/weights/beamformers")
+        if str(name) in beams
+        else shipped_folder("data/weights/receivers")
+    )
     return folder / f"{name}.safetensors", folder / f"{name}.json"
 
 

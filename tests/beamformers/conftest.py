@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from mimolearn.beamformers import Beamformer, HybridArray, beamformer_class, make_beamformer
-from mimolearn.channels import Clustered
+from mimolearn.link.channels import Clustered
 
 SMALL = HybridArray(
     num_users=2, num_tx_ant=16, num_tx_chains=5, num_rx_ant=4, num_rx_chains=3, num_streams=2

@@ -15,7 +15,7 @@ from mimolearn.beamformers import (
     make_beamformer,
     symbol_error_rate,
 )
-from mimolearn.errors import InvalidInputError
+from mimolearn.foundation.errors import InvalidInputError
 
 from .conftest import SMALL, small
 

@@ -9,23 +9,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from mimolearn.beamformers import Beams, symbol_error_rate, unfolded_mser
-from mimolearn.beamformers.descent import normalised
+from mimolearn.beamformers import Beams, symbol_error_rate
+from mimolearn.beamformers.classical.descent import normalised
+from mimolearn.beamformers.classical.start import aligned_start
 from mimolearn.beamformers.digital import scaled_to_power
 from mimolearn.beamformers.gains import stream_gains
-from mimolearn.beamformers.gauss_newton import Knobs, factored, push_forward
-from mimolearn.beamformers.newton import (
-    antenna_rows,
-    curvature_product,
-    derivatives_at,
-    flat_product,
-    flattened,
-    serves,
-    truncated_newton,
-    unflattened,
-    with_pairs,
-)
-from mimolearn.beamformers.objective import (
+from mimolearn.beamformers.objective.error_bound import (
     as_samples,
     bound_and_curvature,
     error_bound,
@@ -38,10 +27,22 @@ from mimolearn.beamformers.objective import (
     pull_back,
     unscaled_gains,
 )
-from mimolearn.beamformers.samples import samples_for
-from mimolearn.beamformers.start import aligned_start
+from mimolearn.beamformers.objective.gauss_newton import Knobs, factored, push_forward
+from mimolearn.beamformers.objective.newton import (
+    antenna_rows,
+    curvature_product,
+    derivatives_at,
+    flat_product,
+    flattened,
+    serves,
+    truncated_newton,
+    unflattened,
+    with_pairs,
+)
+from mimolearn.beamformers.objective.samples import samples_for
+from mimolearn.beamformers.unfolded import unfolded_mser
 from mimolearn.constellation import Constellation
-from mimolearn.kernels.sign_sums import sign_sums
+from mimolearn.kernels.beams.sign_sums import sign_sums
 
 from .conftest import SMALL, clustered, small
 

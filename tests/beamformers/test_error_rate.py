@@ -10,7 +10,7 @@ from torch import Tensor
 
 from mimolearn.beamformers import Beams, drawn_symbol_errors, symbol_error_rate
 from mimolearn.beamformers.gains import align_phases
-from mimolearn.errors import InvalidInputError
+from mimolearn.foundation.errors import InvalidInputError
 
 
 def drawn_beams(num: int, users: int, streams: int, turn: float) -> tuple[Tensor, Beams]:

@@ -12,15 +12,15 @@ from pymanopt.manifolds import ComplexCircle
 from pymanopt.optimizers import ConjugateGradient
 from torch import Tensor
 
-from mimolearn.beamformers.factor import (
+from mimolearn.beamformers.classical.factor import (
     fit_by_sweeps,
     least_squares,
     phase_sweep,
     residual,
 )
-from mimolearn.beamformers.fd_mmse import fd_mmse
-from mimolearn.beamformers.manifold import circle_cg, fit_on_manifold
-from mimolearn.beamformers.svd_phase import svd_phases
+from mimolearn.beamformers.classical.fd_mmse import fd_mmse
+from mimolearn.beamformers.classical.manifold import circle_cg, fit_on_manifold
+from mimolearn.beamformers.classical.svd_phase import svd_phases
 
 from .conftest import SMALL, clustered
 

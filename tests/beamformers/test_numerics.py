@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from mimolearn.beamformers import Beams, beamformer_names
-from mimolearn.beamformers.svd_phase import SvdPhase
+from mimolearn.beamformers.classical.svd_phase import SvdPhase
 
 from .conftest import SMALL, clustered, small
 

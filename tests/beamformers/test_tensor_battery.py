@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 from torch._subclasses import FakeTensorMode
 
-from mimolearn import constants
 from mimolearn.beamformers import Beams, LearnedBeamformer, beamformer_names, symbol_error_rate
+from mimolearn.foundation.tensors import made_once as constants
 
 from ..torch_modes import MODES, default_dtype, global_random_state, refused
 from .conftest import small

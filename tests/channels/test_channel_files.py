@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from scipy import io
 
-from mimolearn.channels import Recorded
+from mimolearn.link.channels import Recorded
 
 N, F, S, NR, NT = 30, 6, 5, 4, 3
 Writer = Callable[[Path], object]

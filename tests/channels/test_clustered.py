@@ -8,7 +8,7 @@ import pytest
 import torch
 from scipy.special import j0
 
-from mimolearn.channels import Clustered
+from mimolearn.link.channels import Clustered
 
 
 def generator(seed: int = 1) -> torch.Generator:

@@ -12,9 +12,9 @@ import torch
 from torch import Tensor
 
 from mimolearn import InvalidInputError
-from mimolearn.channels import CDL, TDL, Kronecker, Rayleigh, exponential_correlation
-from mimolearn.channels.correlation import exponential_root
-from mimolearn.randomness import CounterGenerator
+from mimolearn.link.channels import CDL, TDL, Kronecker, Rayleigh, exponential_correlation
+from mimolearn.link.channels.correlation import exponential_root
+from mimolearn.link.randomness import CounterGenerator
 
 NR, NT = 4, 3
 
@@ -272,8 +272,8 @@ def test_the_root_is_the_hermitian_one(size: int, magnitude: float) -> None:
 
 DIGEST = """
 import hashlib
-from mimolearn.channels import Kronecker
-from mimolearn.randomness import CounterGenerator
+from mimolearn.link.channels import Kronecker
+from mimolearn.link.randomness import CounterGenerator
 for phase, size in ((0.0, (16, 8)), (0.3, (33, 20))):
     model = Kronecker(rx_correlation=0.9, rx_phase_rad=phase)
     h = model.draw(64, *size, CounterGenerator(3))

@@ -16,7 +16,7 @@ import torch
 from scipy import io
 
 from mimolearn import InvalidInputError, Scenario
-from mimolearn.channels import Recorded
+from mimolearn.link.channels import Recorded
 
 N, NR, NT = 30, 4, 3
 rng = np.random.default_rng(5)

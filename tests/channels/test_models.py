@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from mimolearn import InvalidInputError, Scenario
-from mimolearn.channels import (
+from mimolearn.link.channels import (
     CDL,
     TDL,
     AnyChannel,
@@ -139,7 +139,7 @@ def test_the_first_import_of_sionna_leaves_the_global_generator_alone() -> None:
     """Importing Sionna re-seeds torch; a draw that imports it must not let that through."""
     program = """
 import torch
-from mimolearn.channels import TDL
+from mimolearn.link.channels import TDL
 torch.manual_seed(3)
 state = torch.get_rng_state()
 TDL().draw(1, 2, 2, torch.Generator().manual_seed(1))

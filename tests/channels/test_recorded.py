@@ -13,7 +13,7 @@ import torch
 from scipy import io
 
 from mimolearn import InvalidInputError, Scenario
-from mimolearn.channels import Recorded
+from mimolearn.link.channels import Recorded
 
 N, NR, NT = 30, 4, 3
 LINK = {"num_tx_ant": NT, "num_rx_ant": NR, "constellation": "qpsk"}

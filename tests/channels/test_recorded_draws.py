@@ -13,10 +13,10 @@ from torch import Tensor
 
 from mimolearn import InvalidInputError, Scenario
 from mimolearn.beamformers import HybridArray, make_beamformer, symbol_error_rate
-from mimolearn.beamscenario import BeamScenario
-from mimolearn.channels import Rayleigh, Recorded
-from mimolearn.randomness import CounterGenerator, distinct_integers, integers
-from mimolearn.simulation import load_beam_comparison
+from mimolearn.link.beam_scenario import BeamScenario
+from mimolearn.link.channels import Rayleigh, Recorded
+from mimolearn.link.randomness import CounterGenerator, distinct_integers, integers
+from mimolearn.studies import load_beam_comparison
 from mimolearn.training import read_recipe
 
 NR, NT = 2, 8

@@ -6,9 +6,9 @@ from scipy import stats
 from torch import Generator
 
 from mimolearn import InvalidInputError, Scenario
-from mimolearn.channels.reduced import draw_reduced
-from mimolearn.linalg import gram
-from mimolearn.randomness import CounterGenerator
+from mimolearn.foundation.tensors.linalg import gram
+from mimolearn.link.channels.reduced import draw_reduced
+from mimolearn.link.randomness import CounterGenerator
 from mimolearn.training import SnrMix
 from mimolearn.training.data import draw_block, mixed_noise_var
 

@@ -99,7 +99,15 @@ def test_simulate_prints_progress_on_stderr_only(run):
 
 
 def test_list(run):
-    for what in ("detectors", "weights", "scenarios", "channels", "snr", "constellations", "all"):
+    for what in (
+        "detectors",
+        "weights",
+        "data/scenarios",
+        "channels",
+        "snr",
+        "constellations",
+        "all",
+    ):
         code, out, _ = run("list", what, "--json")
         assert code == 0
         assert all(rows for rows in json.loads(out).values())
@@ -163,12 +171,12 @@ def test_a_wrong_file_is_named_with_its_field(run, tmp_path, old, new, words):
 
 
 def test_ctrl_c_is_one_line(run, monkeypatch):
-    import mimolearn.simulation
+    import mimolearn.studies
 
     def interrupted(*_args, **_kwargs):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(mimolearn.simulation, "compare", interrupted)
+    monkeypatch.setattr(mimolearn.studies, "compare", interrupted)
     code, _, err = run("compare", "small.toml")
     assert code == 130
     assert err == "error: stopped; what was finished is kept, and the same command goes on\n"

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from mimolearn.cli import main
-from mimolearn.randomness import CounterGenerator, normal
+from mimolearn.link.randomness import CounterGenerator, normal
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def test_the_table_names_every_kernel_and_path(doctor):
 
 
 def test_a_machine_without_a_cache_or_a_package_is_told_so(doctor, monkeypatch):
-    monkeypatch.setattr("mimolearn.kernels.compile.cache_folder", lambda *_: None)
+    monkeypatch.setattr("mimolearn.kernels.machine.compile.cache_folder", lambda *_: None)
     monkeypatch.setattr("mimolearn.report.machine._PACKAGES", ("no-such-package",))
     found = json.loads(doctor("--json"))
     assert found["kernel_cache"] == {"folder": None, "writable": False}

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 import torch
 
-import mimolearn.simulation
+import mimolearn.studies
 from mimolearn.cli import main
-from mimolearn.simulation.processes import _why
+from mimolearn.studies.execution.processes import _why
 
 SMALL = """
 num_tx_ant = 2
@@ -66,7 +66,7 @@ def raising(error):
     ],
 )
 def test_an_error_is_one_line_and_a_traceback_on_demand(run, monkeypatch, error, words):
-    monkeypatch.setattr(mimolearn.simulation, "simulate", raising(error))
+    monkeypatch.setattr(mimolearn.studies, "simulate", raising(error))
     code, out, err = run("simulate", "small.toml", "-q")
     assert (code, out) == (1, "")
     assert err.startswith("error: ")
@@ -91,11 +91,11 @@ def test_real_memory_errors_are_known(run, monkeypatch):
     def too_much(*_args, **_kwargs):
         torch.empty(2**55)
 
-    monkeypatch.setattr(mimolearn.simulation, "simulate", too_much)
+    monkeypatch.setattr(mimolearn.studies, "simulate", too_much)
     code, _, err = run("simulate", "small.toml", "-q")
     assert code == 1
     assert err.startswith("error: out of memory")
-    monkeypatch.setattr(mimolearn.simulation, "simulate", lambda *a, **k: np.empty(2**55))
+    monkeypatch.setattr(mimolearn.studies, "simulate", lambda *a, **k: np.empty(2**55))
     assert run("simulate", "small.toml", "-q")[2].startswith("error: out of memory")
 
 
@@ -134,7 +134,7 @@ def test_a_second_ctrl_c_ends_at_once(tmp_path):
     # The first is taken by a clean-up that hangs.
     program = (
         "import os, signal, sys, time\n"
-        "import mimolearn.simulation\n"
+        "import mimolearn.studies\n"
         "from mimolearn.cli import main\n"
         "def hang(*_a, **_k):\n"
         "    try:\n"
@@ -143,7 +143,7 @@ def test_a_second_ctrl_c_ends_at_once(tmp_path):
         "    finally:\n"
         "        print('cleaning', flush=True)\n"
         "        time.sleep(60)\n"
-        "mimolearn.simulation.simulate = hang\n"
+        "mimolearn.studies.simulate = hang\n"
         "sys.argv = ['mimolearn', 'simulate', 'lcgnet-32x64-bpsk', '-q', '-o', sys.argv[1]]\n"
         "main()\n"
     )

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from mimolearn.cli import main
-from mimolearn.simulation import load_results
+from mimolearn.studies import load_results
 from mimolearn.training import read_recipe
 
 SMALL = """

@@ -15,7 +15,8 @@ from rich.console import Console
 from rich.text import Text
 
 from mimolearn import InvalidInputError
-from mimolearn.errors import one_line, printable
+from mimolearn.foundation.errors import one_line, printable
+from mimolearn.link.scenario import Scenario
 from mimolearn.report import answer_table, rate_table, write_report
 from mimolearn.report.drawing import add_legend, new_figure, plotly_text
 from mimolearn.report.figures import error_rate_figure, frontier_figure
@@ -24,8 +25,7 @@ from mimolearn.report.frontier import frontier_plot
 from mimolearn.report.page import error_rate_plot
 from mimolearn.report.style import styles
 from mimolearn.report.terminal import TerminalConsole, encodable, to_ascii
-from mimolearn.scenario import Scenario
-from mimolearn.simulation import Contender, compare
+from mimolearn.studies import Contender, compare
 
 HOSTILE = [
     "x[/]",

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from mimolearn.scenario import Block, Scenario
+from mimolearn.link.scenario import Block, Scenario
 
 
 @pytest.fixture(params=["qpsk", "16-qam"])

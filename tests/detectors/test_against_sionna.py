@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from mimolearn.detectors import make_detector
-from mimolearn.scenario import Block, Scenario
+from mimolearn.link.scenario import Block, Scenario
 
 if TYPE_CHECKING:
     from types import ModuleType

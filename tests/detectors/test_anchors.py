@@ -11,11 +11,11 @@ import torch
 
 from mimolearn.detection import GaussianDetection
 from mimolearn.detectors import Detector, make_detector
-from mimolearn.detectors.cg import ConjugateGradient
-from mimolearn.detectors.gauss_seidel import GaussSeidel
-from mimolearn.detectors.neumann import Neumann
-from mimolearn.detectors.wl_cg import WidelyLinearCG
-from mimolearn.scenario import Block, Scenario
+from mimolearn.detectors.linear.cg import ConjugateGradient
+from mimolearn.detectors.linear.gauss_seidel import GaussSeidel
+from mimolearn.detectors.linear.neumann import Neumann
+from mimolearn.detectors.linear.wl_cg import WidelyLinearCG
+from mimolearn.link.scenario import Block, Scenario
 
 LCG = Scenario(
     num_tx_ant=32,

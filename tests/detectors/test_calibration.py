@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from mimolearn.detectors import make_detector
-from mimolearn.scenario import Scenario
+from mimolearn.link.scenario import Scenario
 
 SIZES = {"bpsk": 3.0, "qpsk": 4.0, "16-qam": 11.0}
 

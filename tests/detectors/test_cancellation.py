@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from mimolearn import Constellation, GaussianDetection, InvalidInputError, make_detector
-from mimolearn.detectors.cancellation import triangle
-from mimolearn.scenario import Scenario
+from mimolearn.detectors.cancellation.successive import triangle
+from mimolearn.link.scenario import Scenario
 
 
 @pytest.mark.parametrize("constellation", ["bpsk", "qpsk"])

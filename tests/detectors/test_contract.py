@@ -21,7 +21,7 @@ from mimolearn.detectors import (
     make_detector,
     peer_names,
 )
-from mimolearn.errors import InvalidInputError, NotSoftError
+from mimolearn.foundation.errors import InvalidInputError, NotSoftError
 
 ALL = ("bpsk", "qpsk", "16-qam")
 

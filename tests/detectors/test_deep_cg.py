@@ -7,13 +7,8 @@ import torch
 from torch import Generator
 
 from mimolearn import Scenario, load, make_detector
-from mimolearn.detectors.deep_cg import Parameters, squared_chebyshev_steps, unfold
-from mimolearn.experiments.deepcg.recursion import (
-    Steps,
-    average_exact_steps,
-    draw_systems,
-    run_fixed,
-)
+from mimolearn.detectors.unfolded.deep_cg import Parameters, squared_chebyshev_steps, unfold
+from mimolearn.papers.deepcg.recursion import Steps, average_exact_steps, draw_systems, run_fixed
 
 
 def frame(channels=16, reuse=16, snr_db=20.0):

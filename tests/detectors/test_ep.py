@@ -9,7 +9,7 @@ from torch import Tensor
 from mimolearn.constellation import Constellation
 from mimolearn.detection import AxisGaussianDetection, GaussianDetection
 from mimolearn.detectors import make_detector
-from mimolearn.scenario import Block, Scenario
+from mimolearn.link.scenario import Block, Scenario
 
 
 def exhaustive(constellation: Constellation, block: Block) -> Tensor:

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from mimolearn import InvalidInputError, Scenario, load, make_detector
-from mimolearn.detectors.level_logits import level_detection, level_indices, level_moments
+from mimolearn.detectors.networks.level_logits import level_detection, level_indices, level_moments
 
 
 def block(nt, nr, constellation="bpsk", channels=3, vectors=2, snr_db=8.0):

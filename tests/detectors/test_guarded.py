@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from mimolearn import InvalidInputError, Scenario, load
-from mimolearn.channels import Kronecker
 from mimolearn.detectors import Guarded, make_detector
+from mimolearn.link.channels import Kronecker
 
 
 def draw(constellation="16-qam", snr_db=22.0, channels=40, r=0.6):

@@ -6,11 +6,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from mimolearn.channels import Rayleigh
 from mimolearn.constellation import Constellation
 from mimolearn.detectors import Las, make_detector
-from mimolearn.errors import InvalidInputError
-from mimolearn.scenario import Block, Scenario
+from mimolearn.foundation.errors import InvalidInputError
+from mimolearn.link.channels import Rayleigh
+from mimolearn.link.scenario import Block, Scenario
 
 
 def draw(constellation: str, nt: int = 8, nr: int = 8, snr_db: float = 8.0) -> Block:

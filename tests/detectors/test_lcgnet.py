@@ -8,15 +8,15 @@ from torch import Generator
 
 from mimolearn import InvalidInputError, Scenario, load, make_detector
 from mimolearn.detectors import UnfoldedDetector, detector_class, detector_names, quantize_lcgnet
-from mimolearn.detectors.chebyshev import Edges, chebyshev_steps, marchenko_pastur_edges
-from mimolearn.detectors.parameter_levels import (
+from mimolearn.detectors.linear.chebyshev import Edges, chebyshev_steps, marchenko_pastur_edges
+from mimolearn.detectors.unfolded.parameter_levels import (
     lloyd_max_levels,
     nearest_codes,
     pack,
     uniform_levels,
     unpack,
 )
-from mimolearn.linalg import stack_real_matrix
+from mimolearn.foundation.tensors.linalg import stack_real_matrix
 
 
 def draw(snr_db, channels=64, name="lcgnet-32x64-bpsk", reuse=8):

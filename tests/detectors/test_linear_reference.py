@@ -9,13 +9,13 @@ from torch import Tensor
 
 from mimolearn.detection import GaussianDetection
 from mimolearn.detectors import Detector, make_detector
-from mimolearn.detectors.cg import ConjugateGradient
-from mimolearn.detectors.gauss_seidel import GaussSeidel
-from mimolearn.detectors.lmmse import LMMSE
-from mimolearn.detectors.neumann import Neumann
-from mimolearn.detectors.oamp import OAMP
-from mimolearn.detectors.wl_cg import WidelyLinearCG
-from mimolearn.scenario import Block, Scenario
+from mimolearn.detectors.linear.cg import ConjugateGradient
+from mimolearn.detectors.linear.gauss_seidel import GaussSeidel
+from mimolearn.detectors.linear.lmmse import LMMSE
+from mimolearn.detectors.linear.neumann import Neumann
+from mimolearn.detectors.linear.wl_cg import WidelyLinearCG
+from mimolearn.detectors.message_passing.oamp import OAMP
+from mimolearn.link.scenario import Block, Scenario
 
 SIGMA2 = 0.3
 

@@ -10,11 +10,11 @@ from mimolearn import InvalidInputError, load, make_detector
 from mimolearn.detectors import Guarded, Las
 from mimolearn.detectors.nesting import MOST_NESTED
 from mimolearn.detectors.text import detector_from_text
+from mimolearn.link.scenario import Scenario
+from mimolearn.plans.quantized import QuantizedDetector
 from mimolearn.quantizers import make_quantizer
-from mimolearn.scenario import Scenario
-from mimolearn.simulation import Contender
-from mimolearn.simulation.draws import check_draws
-from mimolearn.simulation.quantized import QuantizedDetector
+from mimolearn.studies import Contender
+from mimolearn.studies.kinds.draws import check_draws
 
 EMPTY = (2).to_bytes(8, "little") + b"{}"
 

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from mimolearn import InvalidInputError, make_detector
-from mimolearn.kernels.sdr import relax
-from mimolearn.scenario import Block, Scenario
+from mimolearn.kernels.search.sdr import relax
+from mimolearn.link.scenario import Block, Scenario
 
 
 @pytest.mark.parametrize("size", [11, 13, 17])

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from mimolearn import Detection, make_detector
-from mimolearn.scenario import Block, Scenario
+from mimolearn.link.scenario import Block, Scenario
 
 
 def error_rates(detection: Detection, block: Block) -> Tensor:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from mimolearn import Constellation, InvalidInputError, make_detector
-from mimolearn.scenario import Block, Scenario
+from mimolearn.link.scenario import Block, Scenario
 
 # constellation, Nt, Nr, per-stream SNR in dB
 SYSTEMS = [
@@ -156,7 +156,7 @@ def test_ml_chunks_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
     detector = make_detector("ml", "qpsk")
     whole = detector(block.y, block.h, block.noise_var)
     for chunk in (64, 130, 500):
-        monkeypatch.setattr("mimolearn.detectors.ml._CHUNK", chunk)
+        monkeypatch.setattr("mimolearn.detectors.search.ml._CHUNK", chunk)
         parts = detector(block.y, block.h, block.noise_var)
         torch.testing.assert_close(parts.llr(), whole.llr(), rtol=1e-12, atol=1e-12)
         assert torch.equal(parts.indices(), whole.indices())

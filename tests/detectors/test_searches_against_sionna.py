@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from mimolearn import make_detector
-from mimolearn.scenario import Block, Scenario
+from mimolearn.link.scenario import Block, Scenario
 
 with warnings.catch_warnings():
     # What that library's own imports warn of is not ours to answer for.

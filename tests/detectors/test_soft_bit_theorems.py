@@ -8,7 +8,7 @@ import torch
 
 from mimolearn import make_detector
 from mimolearn.constellation import Constellation
-from mimolearn.scenario import Scenario
+from mimolearn.link.scenario import Scenario
 
 SIZES = [(2, 3, "16-qam"), (3, 3, "qpsk"), (2, 2, "64-qam")]
 each_size = pytest.mark.parametrize(("nt", "nr", "constellation"), SIZES)

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from mimolearn import InvalidInputError, Recipe, load, make_detector, train
-from mimolearn.scenario import Scenario
+from mimolearn.link.scenario import Scenario
 from mimolearn.training import SoftBitRecipe
 from mimolearn.training.losses import symbol_logits
 from mimolearn.training.soft_bits import Descent, SoftBitMeasurement, fit_soft_bits

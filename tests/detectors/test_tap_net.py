@@ -10,12 +10,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from mimolearn.channels import Kronecker, Rayleigh
 from mimolearn.detection import AxisGaussianDetection
 from mimolearn.detectors import LcgNetS, TapNet, make_detector
-from mimolearn.errors import InvalidInputError
-from mimolearn.scenario import Block, Scenario
-from mimolearn.simulation import Contender, simulate
+from mimolearn.foundation.errors import InvalidInputError
+from mimolearn.link.channels import Kronecker, Rayleigh
+from mimolearn.link.scenario import Block, Scenario
+from mimolearn.studies import Contender, simulate
 from mimolearn.training import Recipe, measure
 from mimolearn.zoo import card, load
 

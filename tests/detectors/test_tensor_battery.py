@@ -11,10 +11,10 @@ import torch
 from torch import Tensor
 from torch._subclasses import FakeTensorMode
 
-from mimolearn import constants
 from mimolearn.constellation import Constellation
 from mimolearn.detection import Detection
 from mimolearn.detectors import Detector, make_detector
+from mimolearn.foundation.tensors import made_once as constants
 
 from ..torch_modes import MODES, default_dtype, global_random_state, refused
 from .test_contract import CONTRACT, Draw, Row, draw, soft

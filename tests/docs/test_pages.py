@@ -17,10 +17,10 @@ import torch
 import typer
 from markdown_it import MarkdownIt
 
-from mimolearn.beamscenario import BeamScenario
 from mimolearn.cli import main
 from mimolearn.cli.app import app
-from mimolearn.simulation import load_comparison
+from mimolearn.link.beam_scenario import BeamScenario
+from mimolearn.studies import load_comparison
 from mimolearn.training import read_recipe
 
 ROOT = Path(__file__).parents[2]

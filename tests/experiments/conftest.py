@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from mimolearn.experiments import (
+from mimolearn.link.scenario import Scenario
+from mimolearn.papers import (
     AccuracyPanel,
     ErrorRatePanel,
     Experiment,
@@ -14,10 +15,9 @@ from mimolearn.experiments import (
     Table,
     TablePanel,
 )
-from mimolearn.experiments.contenders import Network
-from mimolearn.experiments.experiment import contradicted, within
-from mimolearn.experiments.panels import Effort
-from mimolearn.scenario import Scenario
+from mimolearn.papers.contenders import Network
+from mimolearn.papers.experiment import contradicted, within
+from mimolearn.papers.panels import Effort
 from mimolearn.training import Recipe, SnrMix, Stage
 
 LINK = Scenario(name="small", num_tx_ant=2, num_rx_ant=4, constellation="bpsk")

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from mimolearn.errors import InvalidInputError
-from mimolearn.experiments import (
+from mimolearn.foundation.errors import InvalidInputError
+from mimolearn.papers import (
     AccuracyPanel,
     BeamPanel,
     ErrorRatePanel,
@@ -19,7 +19,7 @@ from mimolearn.experiments import (
     experiment_names,
     select_experiments,
 )
-from mimolearn.experiments.contenders import (
+from mimolearn.papers.contenders import (
     Derived,
     Network,
     PerScenario,
@@ -27,13 +27,8 @@ from mimolearn.experiments.contenders import (
     entry_label,
     resolve,
 )
-from mimolearn.experiments.experiment import check_statement
-from mimolearn.training import (
-    Recipe,
-    SoftBitRecipe,
-    shipped_recipes,
-    shipped_soft_bit_recipes,
-)
+from mimolearn.papers.experiment import check_statement
+from mimolearn.training import Recipe, SoftBitRecipe, shipped_recipes, shipped_soft_bit_recipes
 from mimolearn.weights import shipped_weights
 
 # Weights that experiments wait for: of networks that are still to come.

@@ -11,24 +11,17 @@ import pytest
 import torch
 
 from mimolearn.detectors import make_detector
-from mimolearn.errors import InvalidInputError, ResultsFileError
-from mimolearn.experiments import (
-    Accuracy,
-    AccuracyPanel,
-    Outcome,
-    experiment,
-    rates,
-    run_experiment,
-)
-from mimolearn.experiments.accuracy import Sums, ratio_interval
-from mimolearn.experiments.contenders import Derived, PerScenario, Quantized, resolve
-from mimolearn.experiments.depths import logged_curve
-from mimolearn.scenario import Scenario
-from mimolearn.simulation import Comparison, simulate
-from mimolearn.simulation.chunk import batch_channels
-from mimolearn.simulation.quantized import QuantizedDetector
-from mimolearn.simulation.run import canonical_snr
-from mimolearn.simulation.seeds import chunk_generator
+from mimolearn.foundation.errors import InvalidInputError, ResultsFileError
+from mimolearn.link.scenario import Scenario
+from mimolearn.papers import Accuracy, AccuracyPanel, Outcome, experiment, rates, run_experiment
+from mimolearn.papers.accuracy import Sums, ratio_interval
+from mimolearn.papers.contenders import Derived, PerScenario, Quantized, resolve
+from mimolearn.papers.depths import logged_curve
+from mimolearn.plans.plan import canonical_snr
+from mimolearn.plans.quantized import QuantizedDetector
+from mimolearn.studies import Comparison, simulate
+from mimolearn.studies.kinds.chunk import batch_channels
+from mimolearn.studies.kinds.seeds import chunk_generator
 from mimolearn.training import SnrMix, SoftBitRecipe
 from mimolearn.zoo import card
 

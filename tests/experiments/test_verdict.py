@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from mimolearn.experiments import Findings, Measured, NotMeasuredError, Outcome, Statement, Table
-from mimolearn.experiments.experiment import both, check_statement, contradicted, within
-from mimolearn.experiments.verdict import judge
+from mimolearn.papers import Findings, Measured, NotMeasuredError, Outcome, Statement, Table
+from mimolearn.papers.experiment import both, check_statement, contradicted, within
+from mimolearn.papers.verdict import judge
 
 NOTHING = Findings({}, {})
 

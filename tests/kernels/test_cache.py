@@ -7,8 +7,8 @@ import sys
 import numpy as np
 import pytest
 
-from mimolearn.kernels import compile as kernel_compile
-from mimolearn.kernels.compile import compiled, is_on_disk, kernel_files, source_stamp
+from mimolearn.kernels.machine import compile as kernel_compile
+from mimolearn.kernels.machine.compile import compiled, is_on_disk, kernel_files, source_stamp
 
 
 def build():
@@ -105,8 +105,8 @@ def test_every_kernel_is_listed():
 
 PROGRAM = """
 import numpy as np
-from mimolearn.kernels.compile import cache_folder
-from mimolearn.kernels.philox import Stream, fill_normal
+from mimolearn.kernels.machine.compile import cache_folder
+from mimolearn.kernels.machine.philox import Stream, fill_normal
 out = np.empty(3, np.float32)
 fill_normal(out, Stream(1))
 assert cache_folder() is not None

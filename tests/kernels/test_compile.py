@@ -8,8 +8,8 @@ import numba.core.cpu
 import numpy as np
 import pytest
 
-from mimolearn.kernels import compile as kernel_compile
-from mimolearn.kernels.compile import compiled, part_options, source_stamp, uncounted
+from mimolearn.kernels.machine import compile as kernel_compile
+from mimolearn.kernels.machine.compile import compiled, part_options, source_stamp, uncounted
 
 
 def _build(number):

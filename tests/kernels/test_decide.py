@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from mimolearn import Constellation
-from mimolearn.kernels import decisions
+from mimolearn.kernels.link import decisions
 
 
 @pytest.mark.parametrize("name", Constellation.names())

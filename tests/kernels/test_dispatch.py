@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from mimolearn import Constellation, GaussianDetection, InvalidInputError, make_detector
-from mimolearn.kernels import dispatch
+from mimolearn.kernels.linear import calls as dispatch
 
 _OPTIONS = {"lmmse": {}, "biased-lmmse": {"biased": True}}
 _SIZES = [(1, 1), (2, 2), (4, 4), (5, 3), (8, 6), (3, 5), (20, 17), (40, 33), (64, 32)]

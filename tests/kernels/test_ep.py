@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from mimolearn import Constellation, InvalidInputError
-from mimolearn.kernels import dispatch
+from mimolearn.kernels.linear import calls as dispatch
 
 _LEAST = 1e-3
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from mimolearn.errors import InvalidInputError
-from mimolearn.kernels.gamma import fill_gamma
-from mimolearn.kernels.philox import Stream
+from mimolearn.foundation.errors import InvalidInputError
+from mimolearn.kernels.link.gamma import fill_gamma
+from mimolearn.kernels.machine.philox import Stream
 
 SHAPES = np.array([0.5, 1, 1.5, 2, 7.5, 33, 64, 2048], np.float32)
 

@@ -6,8 +6,8 @@ from torch import Tensor
 
 from mimolearn import InvalidInputError, load, make_detector
 from mimolearn.detectors import Detector
-from mimolearn.detectors.lcgnet import prepare_in_torch
-from mimolearn.kernels.unfolded import as_matrix, unfolded_cg_prepare
+from mimolearn.detectors.unfolded.lcgnet import prepare_in_torch
+from mimolearn.kernels.networks.calls import as_matrix, unfolded_cg_prepare
 
 _SIZES = [(1, 1), (2, 2), (5, 3), (3, 5), (20, 17), (64, 32)]
 _NETWORKS = [

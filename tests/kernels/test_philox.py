@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from mimolearn.errors import InvalidInputError
-from mimolearn.kernels.philox import Stream, fill_integers, fill_normal
+from mimolearn.foundation.errors import InvalidInputError
+from mimolearn.kernels.machine.philox import Stream, fill_integers, fill_normal
 
 
 def _philox(counter, key):

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from mimolearn import InvalidInputError, make_detector
-from mimolearn.kernels import searches
+from mimolearn.kernels.search import calls as searches
 
 # constellation, Nt, Nr, noise_var, channels
 SYSTEMS = [

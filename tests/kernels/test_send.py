@@ -5,8 +5,8 @@ import torch
 
 from mimolearn import Scenario
 from mimolearn.constellation import Constellation
-from mimolearn.kernels.sending import send
-from mimolearn.randomness import CounterGenerator, complex_normal, integers
+from mimolearn.kernels.link.sending import send
+from mimolearn.link.randomness import CounterGenerator, complex_normal, integers
 
 
 def inputs(num, vectors, nr, nt):

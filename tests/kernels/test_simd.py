@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from mimolearn.kernels import simd
-from mimolearn.kernels.simd_memory import (
+from mimolearn.kernels.machine import simd
+from mimolearn.kernels.machine.memory import (
     load,
     load_first,
     load_first_brief,

@@ -4,8 +4,8 @@ import numba
 import numpy as np
 import pytest
 
-from mimolearn.kernels import simd_math
-from mimolearn.kernels.simd_memory import load, store
+from mimolearn.kernels.machine import mathematics as simd_math
+from mimolearn.kernels.machine.memory import load, store
 
 
 def _elementwise(function):

@@ -5,7 +5,7 @@ import torch
 
 from mimolearn import InvalidInputError, load, make_detector
 from mimolearn.detection import AxisGaussianDetection
-from mimolearn.detectors.tap_net import Compiled, Prepared, TapNet
+from mimolearn.detectors.unfolded.tap_net import Compiled, Prepared, TapNet
 
 _CASES = [
     ("qpsk", 64, 32, {}),

@@ -5,12 +5,7 @@ import torch
 
 from mimolearn import InvalidInputError
 from mimolearn.constellation import Constellation
-from mimolearn.quantizers import (
-    Codes,
-    fit_quantizer,
-    make_quantizer,
-    quantizer_names,
-)
+from mimolearn.quantizers import Codes, fit_quantizer, make_quantizer, quantizer_names
 from mimolearn.quantizers.trained import load_quantizer
 from mimolearn.weights import write_weights
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch._subclasses import FakeTensorMode
 
-from mimolearn import constants
+from mimolearn.foundation.tensors import made_once as constants
 from mimolearn.quantizers import Quantizer, fit_quantizer
 
 from ..torch_modes import MODES, default_dtype, global_random_state, refused

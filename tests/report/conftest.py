@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from mimolearn.scenario import Scenario
-from mimolearn.simulation import Comparison, compare
+from mimolearn.link.scenario import Scenario
+from mimolearn.studies import Comparison, compare
 
 
 @pytest.fixture(scope="package")

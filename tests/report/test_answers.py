@@ -8,7 +8,7 @@ import pytest
 
 from mimolearn.report import frontier_labels, notes, rows, verdict
 from mimolearn.report.answers import cost_of, format_count, format_us
-from mimolearn.simulation import Comparison, adjust_plan
+from mimolearn.studies import Comparison, adjust_plan
 
 
 def with_times(comparison: Comparison, times: dict[str, float]) -> Comparison:

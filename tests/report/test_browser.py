@@ -16,7 +16,8 @@ from typing import Any
 
 import pytest
 
-from mimolearn.experiments import (
+from mimolearn.link.scenario import Scenario
+from mimolearn.papers import (
     Experiment,
     Findings,
     Measured,
@@ -25,10 +26,9 @@ from mimolearn.experiments import (
     Statement,
     run_experiment,
 )
-from mimolearn.experiments.experiment import within
-from mimolearn.experiments.panels import AccuracyPanel, Effort, ErrorRatePanel
+from mimolearn.papers.experiment import within
+from mimolearn.papers.panels import AccuracyPanel, Effort, ErrorRatePanel
 from mimolearn.report import write_report, write_reproduction
-from mimolearn.scenario import Scenario
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "chrome"))), None)
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from mimolearn import InvalidInputError, Scenario, detector_names
-from mimolearn.experiments.wesnet.formulas import counted_flops, network, table_i, table_ii
+from mimolearn.papers.wesnet.formulas import counted_flops, network, table_i, table_ii
 from mimolearn.report import detector_costs
 
 LINK = Scenario.shipped("detnet-30x60-bpsk")

@@ -7,8 +7,9 @@ import re
 
 from rich.console import Console
 
-from mimolearn.channels import Rayleigh
-from mimolearn.experiments import (
+from mimolearn.link.channels import Rayleigh
+from mimolearn.link.scenario import Scenario
+from mimolearn.papers import (
     AccuracyPanel,
     ErrorRatePanel,
     Experiment,
@@ -19,11 +20,10 @@ from mimolearn.experiments import (
     TablePanel,
     run_experiment,
 )
-from mimolearn.experiments.contenders import Network
-from mimolearn.experiments.experiment import contradicted, within
-from mimolearn.experiments.panels import Effort
+from mimolearn.papers.contenders import Network
+from mimolearn.papers.experiment import contradicted, within
+from mimolearn.papers.panels import Effort
 from mimolearn.report import outcome_counts, verdict_table, write_reproduction
-from mimolearn.scenario import Scenario
 
 LINK = Scenario(num_tx_ant=2, num_rx_ant=4, constellation="qpsk", channel=Rayleigh())
 

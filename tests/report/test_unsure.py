@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from mimolearn.beamscenario import BeamScenario
+from mimolearn.link.beam_scenario import BeamScenario
+from mimolearn.link.scenario import Scenario
 from mimolearn.report import beam_notes, beam_table, notes, rate_table
 from mimolearn.report.figures import error_rate_figure
 from mimolearn.report.page import error_rate_plot, write_page
 from mimolearn.report.style import styles
-from mimolearn.scenario import Scenario
-from mimolearn.simulation import (
+from mimolearn.studies import (
     BeamComparison,
     BeamContender,
     BeamCurve,

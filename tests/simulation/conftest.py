@@ -8,7 +8,7 @@ from torch import Tensor
 
 from mimolearn import Detector, GaussianDetection, HardDetection
 from mimolearn.detectors import Cost
-from mimolearn.scenario import Scenario
+from mimolearn.link.scenario import Scenario
 
 
 @final

@@ -8,8 +8,8 @@ from random import Random
 import pytest
 
 from mimolearn import ResultsFileError
-from mimolearn.scenario import Coding, Scenario
-from mimolearn.simulation import Contender, list_results, load_results, simulate
+from mimolearn.link.scenario import Coding, Scenario
+from mimolearn.studies import Contender, list_results, load_results, simulate
 
 LINK = Scenario(
     num_tx_ant=2,

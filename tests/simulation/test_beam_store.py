@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from mimolearn import ResultsFileError
-from mimolearn.simulation.beam_store import BeamStore
+from mimolearn.studies.storage.beam_store import BeamStore
 
 POINTS = [("s", name, snr) for name in "ab" for snr in ("5.0", "15.0")]
 PLACES = [(*point, chunk) for point in POINTS for chunk in range(3)]

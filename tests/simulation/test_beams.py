@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 
 from mimolearn import BeamPlan, BeamScenario, HybridArray, InvalidInputError, ResultsFileError
-from mimolearn.beamscenario import shipped_beam_scenarios
-from mimolearn.shipped import shipped_folder
-from mimolearn.simulation import BeamContender, compare_beams, load_beam_comparison
-from mimolearn.simulation.beam_results import BeamPoint
-from mimolearn.simulation.beam_store import BeamStore
-from mimolearn.simulation.beam_work import BeamWorker
-from mimolearn.simulation.run import canonical_snr
+from mimolearn.foundation.shipped import shipped_folder
+from mimolearn.link.beam_scenario import shipped_beam_scenarios
+from mimolearn.plans.plan import canonical_snr
+from mimolearn.results.beam_comparison import BeamPoint
+from mimolearn.studies import BeamContender, compare_beams, load_beam_comparison
+from mimolearn.studies.kinds.beam_work import BeamWorker
+from mimolearn.studies.storage.beam_store import BeamStore
 
 ARRAY = HybridArray(
     num_users=2, num_tx_ant=16, num_tx_chains=4, num_rx_ant=4, num_rx_chains=2, num_streams=1
@@ -135,7 +135,7 @@ def test_damage_is_noticed(tmp_path):
 
 def test_weights_that_changed_are_refused_when_built(tmp_path):
     """Here and in every worker: results stand under the digest of the weights they are of."""
-    folder = shipped_folder("zoo/beams")
+    folder = shipped_folder("data/weights/beamformers")
     path = tmp_path / "own.safetensors"
     for suffix in ("safetensors", "json"):
         data = (folder / f"unfolded-mser-qpsk.{suffix}").read_bytes()

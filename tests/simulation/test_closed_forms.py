@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from mimolearn.scenario import Scenario
-from mimolearn.simulation import simulate
+from mimolearn.link.scenario import Scenario
+from mimolearn.studies import simulate
 
 # One false alarm in a thousand runs of the whole table.
 FALSE_ALARM = 1e-3

@@ -7,13 +7,13 @@ import pytest
 import torch
 
 from mimolearn import InvalidInputError, make_detector
-from mimolearn.coding import CodedLink
+from mimolearn.link.coding import CodedLink
+from mimolearn.link.scenario import Coding, Scenario
+from mimolearn.plans.quantized import QuantizedDetector
 from mimolearn.quantizers import make_quantizer
-from mimolearn.scenario import Coding, Scenario
-from mimolearn.simulation import Contender, list_results, load_results, simulate
-from mimolearn.simulation.chunk import chunk_blocks, chunk_channels, run_chunk
-from mimolearn.simulation.quantized import QuantizedDetector
-from mimolearn.simulation.seeds import chunk_generator
+from mimolearn.studies import Contender, list_results, load_results, simulate
+from mimolearn.studies.kinds.chunk import chunk_blocks, chunk_channels, run_chunk
+from mimolearn.studies.kinds.seeds import chunk_generator
 
 SMALL = Coding(code="5g-ldpc", num_info_bits=20, num_coded_bits=50)
 LINK = Scenario(num_tx_ant=2, num_rx_ant=2, constellation="qpsk", channel_reuse=3, coding=SMALL)

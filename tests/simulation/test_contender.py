@@ -3,7 +3,7 @@ import torch
 
 from mimolearn import InvalidInputError, make_detector
 from mimolearn.detectors import KBest, Las
-from mimolearn.simulation import Contender
+from mimolearn.studies import Contender
 
 
 def test_text_table_and_object_forms_agree():

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from mimolearn.simulation import Counts, ErrorPositions
+from mimolearn.studies import Counts, ErrorPositions
 
 
 def random_positions(rng, vectors):

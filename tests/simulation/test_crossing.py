@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 from scipy.optimize import brentq
 
-from mimolearn.simulation.crossing import Sample, required_snr, snr_gap
+from mimolearn.results.crossings import Sample, required_snr, snr_gap
 
 TARGET = 1e-2
 SNRS = (0.0, 2.0, 4.0, 6.0)

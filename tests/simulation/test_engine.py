@@ -7,14 +7,14 @@ import pytest
 import torch
 
 from mimolearn import HardDetection, InvalidInputError, make_detector
-from mimolearn.randomness import CounterGenerator
-from mimolearn.scenario import Scenario
-from mimolearn.simulation import Contender, RunPlan, load_results, simulate
-from mimolearn.simulation.chunk import batch_channels, chunk_channels, run_chunk
-from mimolearn.simulation.engine import run_schedule
-from mimolearn.simulation.executors import SerialExecutor
-from mimolearn.simulation.schedule import Schedule
-from mimolearn.simulation.store import Store
+from mimolearn.link.randomness import CounterGenerator
+from mimolearn.link.scenario import Scenario
+from mimolearn.studies import Contender, RunPlan, load_results, simulate
+from mimolearn.studies.engine import run_schedule
+from mimolearn.studies.execution.executors import SerialExecutor
+from mimolearn.studies.kinds.chunk import batch_channels, chunk_channels, run_chunk
+from mimolearn.studies.schedule import Schedule
+from mimolearn.studies.storage.store import Store
 
 RUN = {"snr_db": [0, 4, 8], "min_errors": 6000, "max_vectors": 60_000}
 PAIR = ["lmmse", "lmmse:biased=true"]

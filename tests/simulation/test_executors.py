@@ -13,9 +13,10 @@ from random import Random
 import pytest
 
 from mimolearn import InvalidInputError, MimolearnError
-from mimolearn.scenario import Scenario
-from mimolearn.simulation import Contender, load_results, processes, simulate
-from mimolearn.simulation.executors import ProcessExecutor, Task
+from mimolearn.link.scenario import Scenario
+from mimolearn.studies import Contender, load_results, simulate
+from mimolearn.studies.execution import processes
+from mimolearn.studies.execution.executors import ProcessExecutor, Task
 
 SCENARIO = Scenario(num_tx_ant=2, num_rx_ant=2, constellation="qpsk", channel_reuse=3)
 RUN = {"snr_db": [0, 4, 8], "min_errors": 6000, "max_vectors": 60_000}
@@ -89,8 +90,8 @@ def test_objects_cannot_go_to_workers(oracle):
 
 LONG_RUN = """
 import sys
-from mimolearn.scenario import Scenario
-from mimolearn.simulation import simulate
+from mimolearn.link.scenario import Scenario
+from mimolearn.studies import simulate
 scenario = Scenario(num_tx_ant=2, num_rx_ant=2, constellation="qpsk", channel_reuse=3)
 simulate(scenario, ["lmmse", "lmmse:biased=true"], [0, 4, 8], min_errors=10**9,
          max_vectors=10**9, store=sys.argv[1])

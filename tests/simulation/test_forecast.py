@@ -5,8 +5,8 @@ import math
 import pytest
 
 from mimolearn import InvalidInputError
-from mimolearn.scenario import Scenario
-from mimolearn.simulation import forecast, simulate
+from mimolearn.link.scenario import Scenario
+from mimolearn.studies import forecast, simulate
 
 FADING = Scenario(num_tx_ant=1, num_rx_ant=2, constellation="bpsk", snr_definition="per_stream")
 

@@ -12,13 +12,13 @@ from mimolearn import (
     simulate,
 )
 from mimolearn.detectors import LMMSE
-from mimolearn.kernels.simulation import SIMULATED_METHODS
-from mimolearn.randomness import CounterGenerator
-from mimolearn.simulation import chunk as chunk_module
-from mimolearn.simulation import fused
-from mimolearn.simulation.chunk import batch_channels, chunk_channels, run_chunk, run_plainly
-from mimolearn.simulation.seeds import chunk_seed
-from mimolearn.threads import one_thread
+from mimolearn.foundation.tensors.threads import one_thread
+from mimolearn.kernels.link.simulation import SIMULATED_METHODS
+from mimolearn.link.randomness import CounterGenerator
+from mimolearn.studies.kinds import chunk as chunk_module
+from mimolearn.studies.kinds import fused
+from mimolearn.studies.kinds.chunk import batch_channels, chunk_channels, run_chunk, run_plainly
+from mimolearn.studies.kinds.seeds import chunk_seed
 
 SNR = "3.000000"
 LINEAR = (

@@ -21,8 +21,6 @@ from hypothesis import strategies as st
 
 from mimolearn import InvalidInputError, ResultsFileError, Scenario, load_results, make_detector
 from mimolearn.beamformers import beamformer_names
-from mimolearn.beamscenario import BeamScenario
-from mimolearn.channels import Recorded
 from mimolearn.detectors import (
     Detector,
     DetNet,
@@ -32,11 +30,13 @@ from mimolearn.detectors import (
     detector_class,
     detector_names,
 )
-from mimolearn.simulation import Contender, simulate
-from mimolearn.simulation.beam_contender import BeamContender
-from mimolearn.simulation.contender import unique_contenders
-from mimolearn.simulation.fingerprint import fingerprint
-from mimolearn.simulation.identity import difference, plain_value, weights_tree
+from mimolearn.link.beam_scenario import BeamScenario
+from mimolearn.link.channels import Recorded
+from mimolearn.plans.beam_contender import BeamContender
+from mimolearn.plans.contender import unique_contenders
+from mimolearn.plans.fingerprint import fingerprint
+from mimolearn.plans.identity import difference, plain_value, weights_tree
+from mimolearn.studies import Contender, simulate
 from mimolearn.weights import read_card
 
 NET = "tap-net-8v"

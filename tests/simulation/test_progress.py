@@ -2,12 +2,12 @@
 
 import pytest
 
-from mimolearn.simulation.engine import run_schedule
-from mimolearn.simulation.executors import SerialExecutor
-from mimolearn.simulation.progress import Pace
-from mimolearn.simulation.run import RunPlan
-from mimolearn.simulation.schedule import Schedule
-from mimolearn.simulation.store import Store
+from mimolearn.plans.plan import RunPlan
+from mimolearn.studies.engine import run_schedule
+from mimolearn.studies.execution.executors import SerialExecutor
+from mimolearn.studies.progress import Pace
+from mimolearn.studies.schedule import Schedule
+from mimolearn.studies.storage.store import Store
 
 
 def test_the_first_chunk_compiles_and_is_no_pace():

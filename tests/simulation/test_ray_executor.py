@@ -13,8 +13,9 @@ from random import Random
 import pytest
 
 from mimolearn import InvalidInputError, MimolearnError
-from mimolearn.scenario import Scenario
-from mimolearn.simulation import Contender, load_results, ray_executor, simulate
+from mimolearn.link.scenario import Scenario
+from mimolearn.studies import Contender, load_results, simulate
+from mimolearn.studies.execution import ray_executor
 from mimolearn.training import Recipe, sweep
 
 pytest.importorskip("ray", reason="the extra 'ray' is not installed")

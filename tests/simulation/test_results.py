@@ -5,9 +5,9 @@ import pytest
 from scipy.optimize import brentq
 
 from mimolearn import InvalidInputError
-from mimolearn.scenario import Scenario
-from mimolearn.simulation import simulate
-from mimolearn.simulation.statistics import clustered_interval
+from mimolearn.link.scenario import Scenario
+from mimolearn.results.statistics import clustered_interval
+from mimolearn.studies import simulate
 
 BIASED = "lmmse(biased=true)"
 

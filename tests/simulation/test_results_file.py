@@ -8,13 +8,14 @@ from contextlib import closing
 import pytest
 
 from mimolearn import InvalidInputError, ResultsFileError
-from mimolearn.scenario import Scenario
-from mimolearn.simulation import Contender, compare, engine, load_results, results_file, simulate
-from mimolearn.simulation.beam_store import BeamStore
-from mimolearn.simulation.chunk import run_chunk
-from mimolearn.simulation.payload import pack_result, same_result, unpack_result
-from mimolearn.simulation.sqlite_errors import check_sound, explain, sqlite_errors
-from mimolearn.simulation.store import Store
+from mimolearn.link.scenario import Scenario
+from mimolearn.studies import Contender, compare, engine, load_results, simulate
+from mimolearn.studies.kinds.chunk import run_chunk
+from mimolearn.studies.storage import results_file
+from mimolearn.studies.storage.beam_store import BeamStore
+from mimolearn.studies.storage.payload import pack_result, same_result, unpack_result
+from mimolearn.studies.storage.sqlite_errors import check_sound, explain, sqlite_errors
+from mimolearn.studies.storage.store import Store
 
 SCENARIO = Scenario(num_tx_ant=2, num_rx_ant=2, constellation="qpsk", channel_reuse=3)
 FEW = {"snr_db": [0.0], "min_errors": 50}

@@ -1,8 +1,8 @@
 import pytest
 
 from mimolearn import InvalidInputError
-from mimolearn.scenario import Scenario
-from mimolearn.simulation import RunPlan, load_comparison, parse_snr_db
+from mimolearn.link.scenario import Scenario
+from mimolearn.studies import RunPlan, load_comparison, parse_snr_db
 
 SCENARIO = 'num_tx_ant = 2\nnum_rx_ant = 2\nconstellation = "qpsk"\n'
 

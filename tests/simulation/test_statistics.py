@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from mimolearn.simulation.statistics import (
+from mimolearn.results.statistics import (
     ENOUGH_CLUSTERS,
     clopper_pearson,
     clustered_interval,
@@ -13,7 +13,7 @@ from mimolearn.simulation.statistics import (
     paired_difference,
     sign_test,
 )
-from mimolearn.simulation.stopping import Seen, StopRule
+from mimolearn.studies.stopping import Seen, StopRule
 
 CHUNK = 128
 

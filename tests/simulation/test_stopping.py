@@ -2,10 +2,10 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mimolearn.simulation import Counts, ErrorPositions
-from mimolearn.simulation.chunk import ChunkResult
-from mimolearn.simulation.statistics import effective_clusters
-from mimolearn.simulation.stopping import PointState, StopRule
+from mimolearn.results.statistics import effective_clusters
+from mimolearn.studies import Counts, ErrorPositions
+from mimolearn.studies.kinds.chunk import ChunkResult
+from mimolearn.studies.stopping import PointState, StopRule
 
 REUSE = 2
 CHANNELS = 10

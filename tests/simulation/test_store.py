@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 
 from mimolearn import ResultsFileError
-from mimolearn.scenario import Scenario
-from mimolearn.simulation import Contender, list_results, load_results, results_file, simulate
-from mimolearn.simulation import store as store_module
-from mimolearn.simulation.store import Store
+from mimolearn.link.scenario import Scenario
+from mimolearn.studies import Contender, list_results, load_results, simulate
+from mimolearn.studies.storage import results_file
+from mimolearn.studies.storage import store as store_module
+from mimolearn.studies.storage.store import Store
 
 SCENARIO = Scenario(num_tx_ant=2, num_rx_ant=2, constellation="qpsk")
 RUN = {"snr_db": [0, 10], "min_errors": 5000, "max_vectors": 20_000}

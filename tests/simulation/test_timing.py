@@ -3,9 +3,9 @@ import time
 import torch
 
 from mimolearn import HardDetection, make_detector
-from mimolearn.scenario import Scenario
-from mimolearn.simulation import compare, cost_report, load_results, measure_timing, simulate
-from mimolearn.simulation.chunk import batch_channels
+from mimolearn.link.scenario import Scenario
+from mimolearn.studies import compare, cost_report, load_results, measure_timing, simulate
+from mimolearn.studies.kinds.chunk import batch_channels
 
 SCENARIO = Scenario(num_tx_ant=1, num_rx_ant=1, constellation="qpsk", channel_reuse=4)
 

@@ -9,10 +9,10 @@ from random import Random
 import pytest
 
 from mimolearn import InvalidInputError
-from mimolearn.beamscenario import shipped_beam_scenarios
-from mimolearn.scenario import shipped_scenarios
-from mimolearn.simulation import load_beam_comparison, load_comparison
-from mimolearn.tomlfile import write_toml
+from mimolearn.foundation.tomlfile import write_toml
+from mimolearn.link.beam_scenario import shipped_beam_scenarios
+from mimolearn.link.scenario import shipped_scenarios
+from mimolearn.studies import load_beam_comparison, load_comparison
 from mimolearn.training import (
     read_recipe,
     shipped_beam_recipes,
@@ -23,11 +23,11 @@ from mimolearn.training import (
 PACKAGE = resources.files("mimolearn")
 # Each kind of file, where those that ship are, and what reads one.
 KINDS = {
-    "scenario": ("scenarios", shipped_scenarios(), load_comparison),
-    "recipe": ("training/recipes", shipped_recipes(), read_recipe),
-    "recipe for soft bits": ("training/soft_bit_recipes", shipped_soft_bit_recipes(), read_recipe),
-    "beamforming scenario": ("beamscenarios", shipped_beam_scenarios(), load_beam_comparison),
-    "recipe for beamformers": ("training/beam_recipes", shipped_beam_recipes(), read_recipe),
+    "scenario": ("data/scenarios", shipped_scenarios(), load_comparison),
+    "recipe": ("data/recipes/detectors", shipped_recipes(), read_recipe),
+    "recipe for soft bits": ("data/recipes/soft_bits", shipped_soft_bit_recipes(), read_recipe),
+    "beamforming scenario": ("data/beam_scenarios", shipped_beam_scenarios(), load_beam_comparison),
+    "recipe for beamformers": ("data/recipes/beamformers", shipped_beam_recipes(), read_recipe),
 }
 
 VALUES = [

@@ -3,9 +3,9 @@
 import pytest
 
 from mimolearn import Scenario, make_detector, simulate
-from mimolearn.simulation import chunk as chunk_module
-from mimolearn.simulation.chunk import run_chunk
-from mimolearn.simulation.run import canonical_snr
+from mimolearn.plans.plan import canonical_snr
+from mimolearn.studies.kinds import chunk as chunk_module
+from mimolearn.studies.kinds.chunk import run_chunk
 
 LINEAR = ("mrc", "zf", "lmmse", "wl-lmmse")
 LINKS = [

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mimolearn.scenario import Scenario
+from mimolearn.link.scenario import Scenario
 from mimolearn.training import Recipe
 
 

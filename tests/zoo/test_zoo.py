@@ -3,7 +3,7 @@
 import pytest
 
 from mimolearn import InvalidInputError, Recipe, load, shipped_recipes, zoo_names
-from mimolearn.simulation import Contender
+from mimolearn.studies import Contender
 from mimolearn.training import Measurement, measure
 from mimolearn.zoo import card
 

@@ -3,9 +3,9 @@
 import pytest
 
 from mimolearn import InvalidInputError, load, zoo_names
+from mimolearn.link.scenario import Scenario
 from mimolearn.quantizers import Quantizer
-from mimolearn.scenario import Scenario
-from mimolearn.simulation import Contender, simulate
+from mimolearn.studies import Contender, simulate
 from mimolearn.training import SoftBitRecipe, shipped_soft_bit_recipes
 from mimolearn.training.soft_bits import measure_soft_bits
 from mimolearn.zoo import card

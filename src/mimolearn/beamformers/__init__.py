@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
-from mimolearn.beamformers.array import HybridArray
 from mimolearn.beamformers.base import Beamformer, Beams, LearnedBeamformer
-from mimolearn.beamformers.cnn import Cnn
-from mimolearn.beamformers.error_rate import drawn_symbol_errors, symbol_error_rate
-from mimolearn.beamformers.fd_mmse import FullyDigitalMMSE
-from mimolearn.beamformers.fd_mser import FullyDigitalMser
+from mimolearn.beamformers.classical.fd_mmse import FullyDigitalMMSE
+from mimolearn.beamformers.classical.fd_mser import FullyDigitalMser
+from mimolearn.beamformers.classical.manifold import ManifoldOptimisation
+from mimolearn.beamformers.classical.mmse_gd import MmseGd
+from mimolearn.beamformers.classical.mser_gd import MserGd
+from mimolearn.beamformers.classical.omp import Omp, OmpMmse
+from mimolearn.beamformers.classical.svd_phase import SvdPhase
 from mimolearn.beamformers.gains import stream_gains
-from mimolearn.beamformers.manifold import ManifoldOptimisation
-from mimolearn.beamformers.mmse_gd import MmseGd
-from mimolearn.beamformers.mser_gd import MserGd
-from mimolearn.beamformers.omp import Omp, OmpMmse
-from mimolearn.beamformers.svd_phase import SvdPhase
-from mimolearn.beamformers.unfolded_mser import UnfoldedMser
+from mimolearn.beamformers.objective.error_rate import drawn_symbol_errors, symbol_error_rate
+from mimolearn.beamformers.unfolded.cnn import Cnn
+from mimolearn.beamformers.unfolded.unfolded_mser import UnfoldedMser
 from mimolearn.constellation import Constellation
-from mimolearn.errors import check_one_of
-from mimolearn.modes import in_standard_mode
+from mimolearn.foundation.errors import check_one_of
+from mimolearn.foundation.tensors.modes import in_standard_mode
+from mimolearn.link.array import HybridArray
 
 _BEAMFORMERS: dict[str, type[Beamformer]] = {
     cls.name: cls

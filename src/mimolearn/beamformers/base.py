@@ -11,12 +11,12 @@ from typing import ClassVar, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from mimolearn.beamformers.array import HybridArray
 from mimolearn.constellation import Constellation, as_constellation
-from mimolearn.errors import check_finite, check_shape, invalid
-from mimolearn.linalg import flat_blocks
-from mimolearn.modes import check_has_values, in_standard_mode
-from mimolearn.ownership import own
+from mimolearn.foundation.errors import check_finite, check_shape, invalid
+from mimolearn.foundation.tensors.linalg import flat_blocks
+from mimolearn.foundation.tensors.modes import check_has_values, in_standard_mode
+from mimolearn.foundation.tensors.ownership import own
+from mimolearn.link.array import HybridArray
 
 
 class Beams(NamedTuple):

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from mimolearn.beamformers.base import Beams
-from mimolearn.linalg import add_diagonal
+from mimolearn.foundation.tensors.linalg import add_diagonal
 
 
 def scaled_to_power(f_rf: Tensor | None, f_bb: Tensor) -> Tensor:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from mimolearn.beamformers.base import Beams
-from mimolearn.errors import invalid
+from mimolearn.foundation.errors import invalid
 
 
 def stream_gains(h: Tensor, beams: Beams, noise_var: Tensor) -> tuple[Tensor, Tensor]:

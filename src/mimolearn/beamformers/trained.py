@@ -13,7 +13,7 @@ from mimolearn.beamformers import (
     make_beamformer,
 )
 from mimolearn.constellation import Constellation, as_constellation
-from mimolearn.errors import InvalidInputError, invalid
+from mimolearn.foundation.errors import InvalidInputError, invalid
 from mimolearn.weights import Card, OversizedError, Weights, bounded_by, load_into, read_weights
 
 

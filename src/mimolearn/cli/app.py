@@ -12,8 +12,8 @@ from typing import Annotated, Any
 
 import typer
 
-from mimolearn import interrupt
-from mimolearn.errors import MimolearnError, is_out_of_memory, one_line
+from mimolearn.foundation import interrupt
+from mimolearn.foundation.errors import MimolearnError, is_out_of_memory, one_line
 from mimolearn.report.terminal import TerminalConsole, is_animated, safe_streams
 
 app = typer.Typer(

@@ -10,7 +10,7 @@ import typer
 from mimolearn.cli.app import AsJson, app, emit, stdout
 from mimolearn.cli.compare import one_scenario
 from mimolearn.cli.progress import Shown, progress_bar
-from mimolearn.errors import user_path
+from mimolearn.foundation.errors import user_path
 
 _RESULTS_NAME = "beams.sqlite"
 
@@ -51,7 +51,7 @@ def beamform(
     Example: mimolearn beamform --scenario mser-qpsk --snr-db 5,15 --channels 64
     """
     from mimolearn.report import beam_notes, beam_table, write_beam_report
-    from mimolearn.simulation import compare_beams, load_beam_comparison
+    from mimolearn.studies import compare_beams, load_beam_comparison
 
     source = one_scenario(file, scenario)
     found, plan = load_beam_comparison(source)

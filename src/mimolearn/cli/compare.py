@@ -10,9 +10,9 @@ import typer
 
 from mimolearn.cli.app import AsJson, app, emit, stdout
 from mimolearn.cli.words import complete_contenders, complete_scenarios
-from mimolearn.errors import InvalidInputError, user_path
+from mimolearn.foundation.errors import InvalidInputError, user_path
+from mimolearn.link.scenario import Scenario
 from mimolearn.report.terminal import TerminalConsole
-from mimolearn.scenario import Scenario
 
 RESULTS_NAME = "results.sqlite"
 
@@ -95,7 +95,7 @@ def compare(
 
     Example: mimolearn compare --scenario lcgnet-32x64-bpsk --workers 2
     """
-    from mimolearn.simulation import compare as run_compare
+    from mimolearn.studies import compare as run_compare
 
     found, plan = load_run(
         file, scenario, contender, snr_db, metric, target, min_errors, max_vectors
@@ -138,7 +138,7 @@ def simulate(
     Example: mimolearn simulate --scenario oamp-4x4-16qam -c lmmse -c ep --snr-db 0:20:2
     """
     from mimolearn.report import gmi_table, rate_notes, rate_table
-    from mimolearn.simulation import simulate as run_simulate
+    from mimolearn.studies import simulate as run_simulate
 
     found, plan = load_run(
         file, scenario, contender, snr_db, metric, target, min_errors, max_vectors
@@ -181,8 +181,8 @@ def report(
 
     Example: mimolearn report mimolearn-results/lcgnet-32x64-bpsk --target 1e-4
     """
-    from mimolearn.simulation import adjust_plan, list_results, load_results
-    from mimolearn.simulation.run import check_metric
+    from mimolearn.plans.plan import check_metric
+    from mimolearn.studies import adjust_plan, list_results, load_results
 
     results = user_path(results)
     path = results / RESULTS_NAME if results.is_dir() else results
@@ -211,7 +211,7 @@ def load_run(
     max_vectors: int | None,
 ) -> tuple[Scenario, Any]:
     """The scenario and plan that a command line names."""
-    from mimolearn.simulation import adjust_plan, load_comparison, load_shipped_comparison
+    from mimolearn.studies import adjust_plan, load_comparison, load_shipped_comparison
 
     source = one_scenario(file, scenario)
     found, plan = (load_comparison if _is_file(source) else load_shipped_comparison)(source)

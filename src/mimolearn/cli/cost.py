@@ -39,8 +39,8 @@ def cost(
 
     Example: mimolearn cost detnet equi-net lmmse --scenario detnet-30x60-bpsk
     """
+    from mimolearn.link.scenario import Scenario
     from mimolearn.report import cost_table, detector_costs
-    from mimolearn.scenario import Scenario
 
     is_file = scenario.endswith(".toml")
     chosen = Scenario.from_toml(scenario) if is_file else Scenario.shipped(scenario)

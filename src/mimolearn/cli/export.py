@@ -45,7 +45,7 @@ def export(
     Example: mimolearn export tap-net-any out.onnx --scenario lcgnet-32x64-qpsk --snr-db 7
     """
     from mimolearn.exporting import export as run_export
-    from mimolearn.scenario import Scenario
+    from mimolearn.link.scenario import Scenario
 
     link = None
     if scenario is not None:

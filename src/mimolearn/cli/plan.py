@@ -52,7 +52,7 @@ def plan(
 
     Example: mimolearn plan --scenario lcgnet-32x64-bpsk --target-error 1e-6
     """
-    from mimolearn.simulation import forecast
+    from mimolearn.studies import forecast
 
     found, run = load_run(file, scenario, contender, snr_db, metric, None, min_errors, None)
     processors = processors or os.cpu_count() or 1

@@ -12,7 +12,7 @@ from rich.progress import TimeElapsedColumn
 from mimolearn.cli.app import AsJson, app, emit, stdout
 from mimolearn.cli.progress import Shown, progress_bar
 from mimolearn.cli.words import complete_experiments
-from mimolearn.errors import InvalidInputError
+from mimolearn.foundation.errors import InvalidInputError
 
 _FOLDER = Path("mimolearn-results") / "reproduction"
 
@@ -50,7 +50,7 @@ def reproduce(
 
     Example: mimolearn reproduce lcgnet/fig10 --workers 2
     """
-    from mimolearn.experiments import run_experiment
+    from mimolearn.papers import run_experiment
 
     chosen = _chosen(names or [], every, listed)
     if quick and full:
@@ -71,7 +71,7 @@ def reproduce(
 
 
 def _chosen(names: list[str], every: bool, listed: bool) -> Any:
-    from mimolearn.experiments import experiment_names, select_experiments
+    from mimolearn.papers import experiment_names, select_experiments
 
     if every and names:
         raise InvalidInputError("all: give either --all or names of experiments")
@@ -105,7 +105,7 @@ def _gather(chosen: Any, folder: Path, path: Path, words: str) -> None:
 
 
 def _finish(results: list[Any], folder: Path, as_json: bool) -> None:
-    from mimolearn.experiments import file_stem
+    from mimolearn.papers import file_stem
     from mimolearn.report import outcome_counts, verdict_table, write_reproduction
 
     single = len(results) == 1

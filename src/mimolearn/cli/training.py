@@ -97,7 +97,7 @@ def fine_tune(
 
     Example: mimolearn fine-tune lcgnet-v-32x64-bpsk --scenario lcgnet-32x64-bpsk-correlated
     """
-    from mimolearn.scenario import Scenario
+    from mimolearn.link.scenario import Scenario
     from mimolearn.training import fine_tune_recipe
 
     is_file = scenario.endswith(".toml")

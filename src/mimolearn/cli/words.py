@@ -5,7 +5,7 @@ from __future__ import annotations
 
 def complete_scenarios(incomplete: str) -> list[str]:
     """Scenarios that ship."""
-    from mimolearn.scenario import shipped_scenarios
+    from mimolearn.link.scenario import shipped_scenarios
 
     return _starting(shipped_scenarios(), incomplete)
 
@@ -36,11 +36,7 @@ def complete_weights(incomplete: str) -> list[str]:
 
 def complete_recipes(incomplete: str) -> list[str]:
     """Recipes that ship, of every family."""
-    from mimolearn.training import (
-        shipped_beam_recipes,
-        shipped_recipes,
-        shipped_soft_bit_recipes,
-    )
+    from mimolearn.training import shipped_beam_recipes, shipped_recipes, shipped_soft_bit_recipes
 
     names = (*shipped_recipes(), *shipped_soft_bit_recipes(), *shipped_beam_recipes())
     return _starting(names, incomplete)
@@ -48,14 +44,14 @@ def complete_recipes(incomplete: str) -> list[str]:
 
 def complete_experiments(incomplete: str) -> list[str]:
     """Published figures and tables."""
-    from mimolearn.experiments import experiment_names
+    from mimolearn.papers import experiment_names
 
     return _starting(tuple(experiment_names()), incomplete)
 
 
 def complete_topics(incomplete: str) -> list[str]:
     """What ``list`` lists."""
-    topics = ("detectors", "beamformers", "quantizers", "weights", "scenarios", "channels")
+    topics = ("detectors", "beamformers", "quantizers", "weights", "data/scenarios", "channels")
     return _starting((*topics, "snr", "constellations", "all"), incomplete)
 
 

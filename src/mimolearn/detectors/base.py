@@ -13,10 +13,10 @@ from torch import Tensor, nn
 
 from mimolearn.constellation import Constellation, as_constellation
 from mimolearn.detection import Detection
-from mimolearn.errors import check_finite, check_positive_int, check_shape, invalid
-from mimolearn.kernels.door import fits, usable
-from mimolearn.modes import check_has_values, in_standard_mode
-from mimolearn.ownership import own, own_parts
+from mimolearn.foundation.errors import check_finite, check_positive_int, check_shape, invalid
+from mimolearn.foundation.tensors.modes import check_has_values, in_standard_mode
+from mimolearn.foundation.tensors.ownership import own, own_parts
+from mimolearn.kernels.machine.launch import fits, usable
 
 _DTYPES = (torch.complex64, torch.complex128)
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-from mimolearn.errors import InvalidInputError
+from mimolearn.foundation.errors import InvalidInputError
 
 MOST_NESTED = 8
 

@@ -6,7 +6,7 @@ from mimolearn.constellation import Constellation
 from mimolearn.detectors import Detector, detector_names, make_detector, peer_names
 from mimolearn.detectors.nesting import inside
 from mimolearn.detectors.trained import load_detector
-from mimolearn.errors import invalid
+from mimolearn.foundation.errors import invalid
 from mimolearn.weights import is_weights_name
 
 PlainValue = bool | int | float | str

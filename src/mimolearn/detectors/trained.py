@@ -7,7 +7,7 @@ from pathlib import Path
 from mimolearn.constellation import Constellation, as_constellation
 from mimolearn.detectors import Detector, UnfoldedDetector, make_detector
 from mimolearn.detectors.nesting import NestingError, inside
-from mimolearn.errors import InvalidInputError, invalid
+from mimolearn.foundation.errors import InvalidInputError, invalid
 from mimolearn.weights import bounded_by, load_into, read_weights
 
 

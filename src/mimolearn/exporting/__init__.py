@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mimolearn.detectors import Detector
-from mimolearn.errors import invalid, user_path
 from mimolearn.exporting.checking import Check, Counted, check_detector, check_quantizer
 from mimolearn.exporting.extra import needed
 from mimolearn.exporting.frames import Subject, subject
@@ -15,8 +14,9 @@ from mimolearn.exporting.metadata import detector_metadata, quantizer_metadata
 from mimolearn.exporting.pairs import ExportError
 from mimolearn.exporting.programs import decoder_program, detector_program, encoder_program
 from mimolearn.exporting.runtime import OnnxDetector
+from mimolearn.foundation.errors import invalid, user_path
+from mimolearn.link.scenario import Scenario
 from mimolearn.quantizers import Quantizer
-from mimolearn.scenario import Scenario
 
 
 @dataclass(frozen=True)

@@ -13,13 +13,13 @@ from mimolearn.detectors import Cost, Detector
 from mimolearn.detectors.text import detector_from_text
 from mimolearn.exporting.frames import Subject
 from mimolearn.exporting.runtime import OnnxDetector, session
+from mimolearn.link.randomness import CounterGenerator
+from mimolearn.link.scenario import Block
+from mimolearn.plans.plan import canonical_snr
+from mimolearn.plans.quantized import QuantizedDetector
 from mimolearn.quantizers import Quantizer
-from mimolearn.randomness import CounterGenerator
-from mimolearn.scenario import Block
-from mimolearn.simulation.chunk import chunk_channels, run_chunk
-from mimolearn.simulation.quantized import QuantizedDetector
-from mimolearn.simulation.run import canonical_snr
-from mimolearn.simulation.seeds import chunk_seed
+from mimolearn.studies.kinds.chunk import chunk_channels, run_chunk
+from mimolearn.studies.kinds.seeds import chunk_seed
 
 # Enough errors to see a difference, and never long.
 _MOST_CHUNKS, _ENOUGH_ERRORS = 8, 200

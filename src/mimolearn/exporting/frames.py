@@ -9,11 +9,11 @@ from typing import Any, NamedTuple
 from mimolearn.beamformers import beamformer_names
 from mimolearn.detectors import Detector, detector_names
 from mimolearn.detectors.text import detector_from_text
-from mimolearn.errors import InvalidInputError, check_one_of, check_real
 from mimolearn.exporting.pairs import ExportError
+from mimolearn.foundation.errors import InvalidInputError, check_one_of, check_real
+from mimolearn.link.scenario import Scenario
 from mimolearn.quantizers import Quantizer
 from mimolearn.quantizers.trained import load_quantizer
-from mimolearn.scenario import Scenario
 from mimolearn.weights import Card, is_weights_name, read_card, shipped_beams, shipped_weights
 
 _TEACHER = "lmmse"

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from mimolearn.atomicfile import write_atomically
 from mimolearn.exporting.extra import needed
 from mimolearn.exporting.pairs import ExportError
 from mimolearn.exporting.programs import Program, free_axes
 from mimolearn.exporting.versions import oldest_runtime
+from mimolearn.foundation.atomicfile import write_atomically
 
 if TYPE_CHECKING:
     import onnx

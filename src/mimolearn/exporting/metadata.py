@@ -9,8 +9,8 @@ import torch
 
 from mimolearn.constellation import Constellation
 from mimolearn.detectors import Detector
+from mimolearn.link.scenario import Scenario
 from mimolearn.quantizers import Quantizer
-from mimolearn.scenario import Scenario
 
 _DETECTOR_INPUTS = {
     "y": "(batch, vectors, num_rx_ant, 2) float32: received, last axis real and imaginary part",

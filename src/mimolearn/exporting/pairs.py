@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Size, Tensor
 
-from mimolearn.errors import MimolearnError
+from mimolearn.foundation.errors import MimolearnError
 
 
 class ExportError(MimolearnError):

@@ -14,8 +14,8 @@ from torch import Tensor
 
 from mimolearn.detection import AxisLogitDetection
 from mimolearn.detectors import Cost, Detector
-from mimolearn.errors import InvalidInputError, check_positive_int, invalid, user_path
 from mimolearn.exporting.extra import needed
+from mimolearn.foundation.errors import InvalidInputError, check_positive_int, invalid, user_path
 
 _INPUTS = dict.fromkeys(("y", "h", "noise_var"), "tensor(float)")
 _OUTPUTS = {"llr": "tensor(float)", "indices": "tensor(int64)"}

@@ -8,16 +8,11 @@ import torch
 from torch import Tensor
 
 from mimolearn.constellation import Constellation
-from mimolearn.detection import (
-    AxisGaussianDetection,
-    Detection,
-    GaussianDetection,
-    LogitDetection,
-)
+from mimolearn.detection import AxisGaussianDetection, Detection, GaussianDetection, LogitDetection
 from mimolearn.detectors import Detector
 from mimolearn.detectors.text import detector_from_text
-from mimolearn.errors import check_bool, check_finite, check_one_of, check_shape, invalid
-from mimolearn.linalg import cholesky
+from mimolearn.foundation.errors import check_bool, check_finite, check_one_of, check_shape, invalid
+from mimolearn.foundation.tensors.linalg import cholesky
 
 
 class White(NamedTuple):

@@ -11,11 +11,11 @@ from typing import Any, NamedTuple, final
 import torch
 from torch import Tensor
 
-from mimolearn.constants import made_once
 from mimolearn.constellation import Constellation
 from mimolearn.detection import LLRDetection
 from mimolearn.detectors import Cost, Detector, counting, make_detector, register_peer
-from mimolearn.errors import check_one_of, check_positive_int, check_real, invalid
+from mimolearn.foundation.errors import check_one_of, check_positive_int, check_real, invalid
+from mimolearn.foundation.tensors.made_once import made_once
 
 _METHODS = {"exact": "app", "max-log": "maxlog"}
 

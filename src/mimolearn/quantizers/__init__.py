@@ -17,8 +17,8 @@ import torch
 from torch import Tensor
 
 from mimolearn.constellation import Constellation
-from mimolearn.errors import check_one_of, check_real, check_shape, invalid
-from mimolearn.modes import check_has_values, in_standard_mode
+from mimolearn.foundation.errors import check_one_of, check_real, check_shape, invalid
+from mimolearn.foundation.tensors.modes import check_has_values, in_standard_mode
 from mimolearn.quantizers.base import MOST_LLR, Quantizer
 from mimolearn.quantizers.codes import Codes
 from mimolearn.quantizers.deep_llr import DeepLLR, fit_deep_llr

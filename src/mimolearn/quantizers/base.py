@@ -13,8 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from mimolearn.constellation import Constellation, as_constellation
-from mimolearn.errors import InvalidInputError, check_shape, invalid
-from mimolearn.modes import check_has_values, in_standard_mode
+from mimolearn.foundation.errors import InvalidInputError, check_shape, invalid
+from mimolearn.foundation.tensors.modes import check_has_values, in_standard_mode
 from mimolearn.quantizers.codes import Codes, check_codes, pack, unpack, word_bits
 
 # Beyond this an LLR says no more: tanh(L/2) is 1 - 1e-6, and float32 has no soft bits between.

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mimolearn.errors import InvalidInputError, check_shape, invalid
+from mimolearn.foundation.errors import InvalidInputError, check_shape, invalid
 
 _MAGIC = b"MLQ1"
 _HEADER = struct.Struct("<4s8sB")

@@ -8,8 +8,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from mimolearn.errors import check_positive_int, invalid
-from mimolearn.threads import one_thread
+from mimolearn.foundation.errors import check_positive_int, invalid
+from mimolearn.foundation.tensors.threads import one_thread
 
 SoftLoss = Callable[[Tensor, Tensor], Tensor]
 """(LLRs that came out, true ones), both (N, ...) -> (N, ...) loss of each LLR."""

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from mimolearn.constellation import Constellation
-from mimolearn.errors import check_bool, check_positive_int, invalid
-from mimolearn.networks import ResidualLayers, gaussian_llr
+from mimolearn.foundation.errors import check_bool, check_positive_int, invalid
+from mimolearn.foundation.tensors.layers import ResidualLayers, gaussian_llr
 from mimolearn.quantizers.base import Quantizer
 from mimolearn.quantizers.descent import kl_loss, minimise
 from mimolearn.quantizers.levels import from_uniform, read_levels, to_uniform, word_bits_of

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from mimolearn.constellation import Constellation
-from mimolearn.errors import check_positive_int, invalid
-from mimolearn.networks import Layers
+from mimolearn.foundation.errors import check_positive_int, invalid
+from mimolearn.foundation.tensors.layers import Layers
 from mimolearn.quantizers.base import MOST_LLR, Quantizer
 from mimolearn.quantizers.descent import kl_loss, minimise, weighted_square
 from mimolearn.quantizers.levels import k_means, nearest_level, word_bits_of

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from mimolearn.errors import invalid
+from mimolearn.foundation.errors import invalid
 
 MOST_LEVELS = 2**16
 _LLOYD_STEPS = 100

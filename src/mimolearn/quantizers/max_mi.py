@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from mimolearn.constellation import Constellation
-from mimolearn.errors import check_one_of, invalid
+from mimolearn.foundation.errors import check_one_of, invalid
 from mimolearn.quantizers.base import Quantizer
 
 _CLAMP = 30.0

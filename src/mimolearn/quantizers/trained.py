@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from mimolearn.constellation import Constellation, as_constellation
-from mimolearn.errors import InvalidInputError, invalid
+from mimolearn.foundation.errors import InvalidInputError, invalid
 from mimolearn.quantizers import Quantizer, make_quantizer
 from mimolearn.weights import bounded_by, load_into, read_weights
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from mimolearn.constellation import Constellation
-from mimolearn.errors import check_positive_int, check_real, invalid
+from mimolearn.foundation.errors import check_positive_int, check_real, invalid
 from mimolearn.quantizers.base import MOST_LLR, Quantizer
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mimolearn.errors import user_path
+from mimolearn.foundation.errors import user_path
 from mimolearn.report.answers import Row, frontier_labels, rows, verdict
 from mimolearn.report.beams import beam_notes, beam_table, write_beam_report
 from mimolearn.report.costs import Costs, DetectorCost, cost_table, detector_costs
@@ -18,7 +18,7 @@ from mimolearn.report.reproduction import (
 )
 from mimolearn.report.reproduction_text import write_reproduction_text
 from mimolearn.report.table import answer_table, gmi_table, notes, rate_notes, rate_table
-from mimolearn.simulation import Comparison
+from mimolearn.studies import Comparison
 
 REPORT_NAME = "report.html"
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mimolearn.simulation import Comparison, Curve, SnrEstimate
-from mimolearn.simulation.counts import BLOCK_METRICS
-from mimolearn.simulation.results import UPPER_LIMIT_ERRORS
-from mimolearn.simulation.statistics import ENOUGH_CLUSTERS
+from mimolearn.plans.counts import BLOCK_METRICS
+from mimolearn.results.comparison import UPPER_LIMIT_ERRORS
+from mimolearn.results.statistics import ENOUGH_CLUSTERS
+from mimolearn.studies import Comparison, Curve, SnrEstimate
 
 WORTH_NAMING = 1.25
 

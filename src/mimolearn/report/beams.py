@@ -6,13 +6,13 @@ import math
 from pathlib import Path
 from typing import Any
 
-from mimolearn.atomicfile import write_atomically
-from mimolearn.errors import user_path
+from mimolearn.foundation.atomicfile import write_atomically
+from mimolearn.foundation.errors import user_path
 from mimolearn.report.answers import UNSURE_MARK
 from mimolearn.report.fitted import Column, FittedTable
 from mimolearn.report.style import Style, plotly_symbol, styles
-from mimolearn.simulation.beam_results import FLOOR, BeamComparison, BeamCurve
-from mimolearn.simulation.statistics import ENOUGH_CLUSTERS
+from mimolearn.results.beam_comparison import FLOOR, BeamComparison, BeamCurve
+from mimolearn.results.statistics import ENOUGH_CLUSTERS
 
 REPORT_NAME = "report.html"
 

@@ -9,11 +9,11 @@ import torch
 
 from mimolearn.detectors import Detector, detector_class, detector_names, make_detector
 from mimolearn.detectors.trained import load_detector
-from mimolearn.errors import InvalidInputError, MimolearnError
+from mimolearn.foundation.errors import InvalidInputError, MimolearnError
+from mimolearn.foundation.tensors.state import clean_torch, evaluating
+from mimolearn.link.scenario import Scenario
 from mimolearn.report.fitted import Column, FittedTable
-from mimolearn.scenario import Scenario
-from mimolearn.simulation import cost_report
-from mimolearn.torchstate import clean_torch, evaluating
+from mimolearn.studies import cost_report
 from mimolearn.weights import is_weights_name
 
 _VECTORS = 200

@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from mimolearn.atomicfile import write_atomically
+from mimolearn.foundation.atomicfile import write_atomically
 
 FONT: dict[Any, Any] = {
     "font.family": "DejaVu Sans",

@@ -14,7 +14,7 @@ from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 from mimolearn.report.answers import cost_of, frontier_labels
 from mimolearn.report.drawing import FONT, add_legend, new_figure, save_figure
 from mimolearn.report.style import Style, styles
-from mimolearn.simulation import METRIC_LABELS, Comparison, Curve
+from mimolearn.studies import METRIC_LABELS, Comparison, Curve
 
 COST_LABELS = {
     "vector_us": "Measured time per vector [µs]",

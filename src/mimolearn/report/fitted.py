@@ -11,7 +11,7 @@ from rich.console import Console, ConsoleOptions, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from mimolearn.errors import printable
+from mimolearn.foundation.errors import printable
 from mimolearn.report.terminal import encodable
 
 # Columns that hold words are not made narrower than these, while there is another way.

@@ -13,7 +13,7 @@ from mimolearn.report.drawing import plotly_text
 from mimolearn.report.figures import COST_LABELS
 from mimolearn.report.labels import Box, Mark, place_labels
 from mimolearn.report.style import Style, plotly_symbol
-from mimolearn.simulation import Comparison, Curve
+from mimolearn.studies import Comparison, Curve
 
 # What names are kept apart for, in pixels: the plot in the column of a desktop's page. A page that
 # is narrower writes the names on the frontier alone (page.js).

@@ -7,14 +7,14 @@ from typing import Any, get_args
 
 from mimolearn import zoo
 from mimolearn.beamformers import beamformer_class, beamformer_names
-from mimolearn.beamscenario import BeamScenario, shipped_beam_scenarios
-from mimolearn.channels import AnyChannel, ChannelModel
 from mimolearn.constellation import Constellation
 from mimolearn.detectors import detector_class, detector_names
-from mimolearn.errors import check_one_of
+from mimolearn.foundation.errors import check_one_of
+from mimolearn.link.beam_scenario import BeamScenario, shipped_beam_scenarios
+from mimolearn.link.channels import AnyChannel, ChannelModel
+from mimolearn.link.scenario import Scenario, shipped_scenarios
 from mimolearn.quantizers import quantizer_class, quantizer_names
 from mimolearn.report.fitted import Column, FittedTable
-from mimolearn.scenario import Scenario, shipped_scenarios
 from mimolearn.snr import snr_definitions, snr_label
 from mimolearn.zoo import zoo_names
 
@@ -23,7 +23,7 @@ _HEADINGS = {
     "beamformers": ("beamformer", "what it is", "options (default)"),
     "quantizers": ("quantizer of LLRs", "what it is", "options (default)"),
     "weights": ("trained weights", "network", "trained on"),
-    "scenarios": ("scenario", "link", "SNR definition"),
+    "data/scenarios": ("scenario", "link", "SNR definition"),
     "channels": ("channel", "what it is", "fields (default)"),
     "snr": ("SNR definition", "meaning", ""),
     "constellations": ("constellation", "bits per symbol", ""),
@@ -38,7 +38,7 @@ def inventory(what: str = "all") -> dict[str, list[list[str]]]:
         "beamformers": _beamformers,
         "quantizers": _quantizers,
         "weights": _weights,
-        "scenarios": _scenarios,
+        "data/scenarios": _scenarios,
         "channels": _channels,
         "snr": lambda: [[name, snr_label(name), ""] for name in snr_definitions()],
         "constellations": _constellations,

@@ -13,11 +13,11 @@ from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
+from mimolearn.link.scenario import Scenario
 from mimolearn.report.fitted import FittedTable
 from mimolearn.report.table import over_snr
 from mimolearn.report.terminal import is_animated
-from mimolearn.scenario import Scenario
-from mimolearn.simulation import METRIC_LABELS, ContenderProgress, ProgressEvent, RunPlan
+from mimolearn.studies import METRIC_LABELS, ContenderProgress, ProgressEvent, RunPlan
 
 _PLAIN_INTERVAL_S = 10.0
 

@@ -11,8 +11,8 @@ from typing import Any
 import torch
 
 import mimolearn
-from mimolearn.kernels.door import PATHS
-from mimolearn.simulation.store import STORE_SCHEMA
+from mimolearn.kernels.machine.launch import PATHS
+from mimolearn.studies.storage.store import STORE_SCHEMA
 
 _PACKAGES = (
     *("torch", "numpy", "numba", "llvmlite", "sionna-no-rt", "sionna"),
@@ -30,7 +30,7 @@ def machine() -> dict[str, Any]:
     """
     from llvmlite import binding
 
-    from mimolearn.kernels.compile import cache_folder, kernel_files
+    from mimolearn.kernels.machine.compile import cache_folder, kernel_files
 
     try:
         features = binding.get_host_cpu_features()

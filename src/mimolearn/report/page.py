@@ -12,7 +12,7 @@ import plotly.graph_objects as go
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
-from mimolearn.atomicfile import write_atomically
+from mimolearn.foundation.atomicfile import write_atomically
 from mimolearn.report.answers import (
     cautions,
     format_count,
@@ -25,8 +25,8 @@ from mimolearn.report.answers import (
 from mimolearn.report.drawing import plotly_text
 from mimolearn.report.frontier import frontier_plot
 from mimolearn.report.style import Style, plotly_symbol, styles
-from mimolearn.simulation import METRIC_LABELS, Comparison, Curve, Point
-from mimolearn.simulation.stopping import StopRule
+from mimolearn.studies import METRIC_LABELS, Comparison, Curve, Point
+from mimolearn.studies.stopping import StopRule
 
 _CONFIG = {
     "displaylogo": False,

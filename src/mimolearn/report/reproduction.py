@@ -9,17 +9,11 @@ from typing import Any
 
 from rich.text import Text
 
-from mimolearn.atomicfile import write_atomically
-from mimolearn.errors import user_path
-from mimolearn.experiments import (
-    Accuracy,
-    ExperimentResult,
-    Judged,
-    Outcome,
-    Table,
-)
+from mimolearn.foundation.atomicfile import write_atomically
+from mimolearn.foundation.errors import user_path
+from mimolearn.papers import Accuracy, ExperimentResult, Judged, Outcome, Table
 from mimolearn.report.fitted import Column, FittedTable
-from mimolearn.simulation import BeamComparison, Comparison
+from mimolearn.studies import BeamComparison, Comparison
 
 _LIBRARY_WORDS = {Outcome.REPRODUCED: "holds", Outcome.NOT_REPRODUCED: "does not hold"}
 _COLOURS = {

@@ -10,20 +10,14 @@ import plotly.graph_objects as go
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, StrMethodFormatter
 
-from mimolearn.experiments import (
-    Accuracy,
-    ExperimentResult,
-    Reference,
-    Table,
-    file_stem,
-)
-from mimolearn.experiments.panels import AccuracyCurve
+from mimolearn.papers import Accuracy, ExperimentResult, Reference, Table, file_stem
+from mimolearn.papers.panels import AccuracyCurve
 from mimolearn.report.beams import beam_figure, beam_plot
 from mimolearn.report.drawing import FONT, add_legend, new_figure, plotly_text, save_figure
 from mimolearn.report.figures import DASHES, error_rate_figure
 from mimolearn.report.page import error_rate_plot, finish_plot
 from mimolearn.report.style import Style, plotly_symbol, styles
-from mimolearn.simulation import BeamComparison, Comparison
+from mimolearn.studies import BeamComparison, Comparison
 
 _METRICS = {"nmse": "NMSE [dB]", "evm": "RMS EVM [%]", "residual": "Residual, relative [dB]"}
 

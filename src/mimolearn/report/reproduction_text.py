@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from mimolearn.atomicfile import write_atomically
-from mimolearn.errors import ResultsFileError, user_path
-from mimolearn.experiments import Experiment, Outcome, file_stem
+from mimolearn.foundation.atomicfile import write_atomically
+from mimolearn.foundation.errors import ResultsFileError, user_path
+from mimolearn.papers import Experiment, Outcome, file_stem
 
 _LIBRARY_WORDS = {"reproduced": "holds", "not reproduced": "does not hold"}
 

@@ -19,7 +19,7 @@ from mimolearn.report.answers import (
     unsure_words,
 )
 from mimolearn.report.fitted import Column, FittedTable, Prose
-from mimolearn.simulation import Comparison, Point
+from mimolearn.studies import Comparison, Point
 
 
 def answer_table(comparison: Comparison) -> FittedTable:

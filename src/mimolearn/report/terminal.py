@@ -13,7 +13,7 @@ from typing import IO, Any, TextIO, cast
 from rich.console import Console
 from rich.text import Text
 
-from mimolearn.errors import printable
+from mimolearn.foundation.errors import printable
 
 _PIPE_WIDTH = 160
 # The name of the error handler that writes a character that an encoding lacks in ASCII.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mimolearn.tomlfile import read_toml
+from mimolearn.foundation.tomlfile import read_toml
 from mimolearn.training.beam_recipe import BeamRecipe, shipped_beam_recipes
 from mimolearn.training.recipe import Recipe, shipped_recipes
 from mimolearn.training.soft_bits import SoftBitRecipe, shipped_soft_bit_recipes

@@ -10,15 +10,15 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from mimolearn.beamformers import LearnedBeamformer, beamformer_class, make_beamformer
-from mimolearn.beamscenario import BeamScenario
-from mimolearn.channels import with_paths_from
-from mimolearn.errors import InvalidInputError, check_one_of, invalid
-from mimolearn.plainmodel import Count, PlainModel, Real
-from mimolearn.shipped import read_shipped_toml, shipped_names
-from mimolearn.tomlfile import read_toml, write_toml
+from mimolearn.foundation.errors import InvalidInputError, check_one_of, invalid
+from mimolearn.foundation.plainmodel import Count, PlainModel, Real
+from mimolearn.foundation.shipped import read_shipped_toml, shipped_names
+from mimolearn.foundation.tomlfile import read_toml, write_toml
+from mimolearn.link.beam_scenario import BeamScenario
+from mimolearn.link.channels import with_paths_from
 from mimolearn.training.recipe import Adam, Db, PlainValue, Stage
 
-_FOLDER = "training/beam_recipes"
+_FOLDER = "data/recipes/beamformers"
 BEAM_RECIPE_SCHEMA = 1
 
 

@@ -13,8 +13,8 @@ from safetensors.torch import save as save_safetensors
 from torch import Tensor, nn
 from torch.optim import Adam
 
-from mimolearn.atomicfile import write_atomically
-from mimolearn.errors import InvalidInputError
+from mimolearn.foundation.atomicfile import write_atomically
+from mimolearn.foundation.errors import InvalidInputError
 
 _STATE = "state.json"
 

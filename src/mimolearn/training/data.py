@@ -7,8 +7,8 @@ import hashlib
 import torch
 from torch import Generator, Tensor
 
-from mimolearn.channels.reduced import draw_reduced
-from mimolearn.scenario import Block, Scenario
+from mimolearn.link.channels.reduced import draw_reduced
+from mimolearn.link.scenario import Block, Scenario
 from mimolearn.training.recipe import SnrMix
 
 

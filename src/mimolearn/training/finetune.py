@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from mimolearn.errors import invalid
-from mimolearn.scenario import Scenario
+from mimolearn.foundation.errors import invalid
+from mimolearn.link.scenario import Scenario
 from mimolearn.training.recipe import Recipe, Stage
 from mimolearn.weights import read_card
 

@@ -15,12 +15,12 @@ import torch
 from torch import Generator, Tensor
 from torch.optim import Adam
 
-from mimolearn.atomicfile import write_atomically
 from mimolearn.detectors import UnfoldedDetector
 from mimolearn.detectors.trained import load_detector
-from mimolearn.errors import invalid, user_path
-from mimolearn.scenario import Block
-from mimolearn.threads import one_thread
+from mimolearn.foundation.atomicfile import write_atomically
+from mimolearn.foundation.errors import invalid, user_path
+from mimolearn.foundation.tensors.threads import one_thread
+from mimolearn.link.scenario import Block
 from mimolearn.training.any_recipe import AnyRecipe, read_recipe
 from mimolearn.training.beam_recipe import BeamRecipe
 from mimolearn.training.checkpoint import Position, load_checkpoint, save_checkpoint

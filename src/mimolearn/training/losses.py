@@ -19,16 +19,16 @@ from mimolearn.detection import (
     LogitDetection,
 )
 from mimolearn.detectors import UnfoldedDetector
-from mimolearn.detectors.level_logits import level_indices
-from mimolearn.detectors.normal_equations import (
+from mimolearn.detectors.networks.level_logits import level_indices
+from mimolearn.detectors.networks.normal_equations import (
     complex_symbols,
     normal_equations,
     right_side,
     zero_forcing,
 )
-from mimolearn.errors import invalid
-from mimolearn.linalg import matched_filter
-from mimolearn.scenario import Block
+from mimolearn.foundation.errors import invalid
+from mimolearn.foundation.tensors.linalg import matched_filter
+from mimolearn.link.scenario import Block
 from mimolearn.training.recipe import Loss
 
 LayerLosses = Iterator[Tensor]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 
 from mimolearn.detectors import Detector, UnfoldedDetector
-from mimolearn.scenario import Scenario
-from mimolearn.torchstate import clean_torch, evaluating
+from mimolearn.foundation.tensors.state import clean_torch, evaluating
+from mimolearn.link.scenario import Scenario
 from mimolearn.training.data import step_generator
 from mimolearn.training.recipe import Measurement
 from mimolearn.weights import Measured

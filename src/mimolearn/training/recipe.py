@@ -11,15 +11,15 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from mimolearn.channels import with_paths_from
 from mimolearn.detectors import UnfoldedDetector, detector_class, make_detector
-from mimolearn.errors import InvalidInputError, invalid, user_path
-from mimolearn.plainmodel import Count, PlainModel, Real
-from mimolearn.scenario import Scenario
-from mimolearn.shipped import read_shipped_toml, shipped_names
-from mimolearn.tomlfile import read_toml, write_toml
+from mimolearn.foundation.errors import InvalidInputError, invalid, user_path
+from mimolearn.foundation.plainmodel import Count, PlainModel, Real
+from mimolearn.foundation.shipped import read_shipped_toml, shipped_names
+from mimolearn.foundation.tomlfile import read_toml, write_toml
+from mimolearn.link.channels import with_paths_from
+from mimolearn.link.scenario import Scenario
 
-_FOLDER = "training/recipes"
+_FOLDER = "data/recipes/detectors"
 RECIPE_SCHEMA = 1
 
 Db = Annotated[Real, Field(ge=-200, le=200)]

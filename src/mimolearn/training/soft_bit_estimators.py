@@ -10,13 +10,13 @@ from pydantic import Field
 from torch import Tensor
 
 from mimolearn.detectors import EQNetEstimator, EQNetPublishedEstimator
-from mimolearn.detectors.eq_net import Cues
-from mimolearn.errors import invalid
-from mimolearn.plainmodel import Count, PlainModel, Real
+from mimolearn.detectors.networks.eq_net import Cues
+from mimolearn.foundation.errors import invalid
+from mimolearn.foundation.plainmodel import Count, PlainModel, Real
+from mimolearn.link.scenario import Block
 from mimolearn.quantizers import EQNetPublished
 from mimolearn.quantizers.descent import kl_loss, minimise, weighted_square
 from mimolearn.quantizers.trained import load_quantizer
-from mimolearn.scenario import Block
 
 _CLIP_NORM = 0.1
 

@@ -15,29 +15,24 @@ import torch
 from pydantic import Field, field_validator
 from torch import Generator, Tensor
 
-from mimolearn.channels import with_paths_from
-from mimolearn.detectors import (
-    Detector,
-    EQNetEstimator,
-    EQNetPublishedEstimator,
-    make_detector,
-)
+from mimolearn.detectors import Detector, EQNetEstimator, EQNetPublishedEstimator, make_detector
 from mimolearn.detectors.trained import load_detector
-from mimolearn.errors import InvalidInputError, invalid, user_path
-from mimolearn.plainmodel import Count, PlainModel, Real
+from mimolearn.foundation.errors import InvalidInputError, invalid, user_path
+from mimolearn.foundation.plainmodel import Count, PlainModel, Real
+from mimolearn.foundation.shipped import read_shipped_toml, shipped_names
+from mimolearn.foundation.tensors.threads import one_thread
+from mimolearn.foundation.tomlfile import read_toml, write_toml
+from mimolearn.link.channels import with_paths_from
+from mimolearn.link.scenario import Block, Scenario
 from mimolearn.quantizers import Quantizer, fit_quantizer
 from mimolearn.quantizers.descent import kl_loss
 from mimolearn.quantizers.trained import load_quantizer
-from mimolearn.scenario import Block, Scenario
-from mimolearn.shipped import read_shipped_toml, shipped_names
-from mimolearn.threads import one_thread
-from mimolearn.tomlfile import read_toml, write_toml
 from mimolearn.training.data import mixed_noise_var, step_generator
 from mimolearn.training.recipe import Db, PlainValue, SnrMix
 from mimolearn.training.soft_bit_estimators import Descent, fit_estimator, fit_published
 from mimolearn.weights import Card, MeasuredSoftBits, read_card, write_weights
 
-_FOLDER = "training/soft_bit_recipes"
+_FOLDER = "data/recipes/soft_bits"
 SOFT_BIT_SCHEMA = 1
 Estimator = EQNetEstimator | EQNetPublishedEstimator
 _USES_A_CALL = 16_384

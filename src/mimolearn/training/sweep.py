@@ -9,13 +9,19 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from mimolearn.atomicfile import write_atomically
 from mimolearn.beamformers import beamformer_class
 from mimolearn.detectors import detector_class, detector_names
 from mimolearn.detectors.text import parse_option
-from mimolearn.errors import InvalidInputError, check_one_of, check_positive_int, invalid, user_path
-from mimolearn.raycluster import cluster
-from mimolearn.scenario import Scenario
+from mimolearn.foundation.atomicfile import write_atomically
+from mimolearn.foundation.errors import (
+    InvalidInputError,
+    check_one_of,
+    check_positive_int,
+    invalid,
+    user_path,
+)
+from mimolearn.foundation.raycluster import cluster
+from mimolearn.link.scenario import Scenario
 from mimolearn.training.any_recipe import AnyRecipe, read_recipe
 from mimolearn.training.beam_recipe import BeamRecipe
 from mimolearn.training.loop import train

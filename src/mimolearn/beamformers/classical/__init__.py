@@ -1,0 +1,1 @@
+"""Beamformers without trained numbers, and the starts that others use."""

@@ -1,0 +1,1 @@
+"""Beamformers with trained numbers."""

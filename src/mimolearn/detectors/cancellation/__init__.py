@@ -1,0 +1,1 @@
+"""Successive interference cancellation."""

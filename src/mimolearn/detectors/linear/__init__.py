@@ -1,0 +1,1 @@
+"""Linear detectors, exact and iterative."""

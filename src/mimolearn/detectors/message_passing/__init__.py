@@ -1,0 +1,1 @@
+"""Detectors that pass Gaussian messages."""

@@ -1,0 +1,186 @@
+"""Expectation-propagation detection."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, final
+
+import torch
+from torch import Tensor
+
+from mimolearn.constellation import Constellation
+from mimolearn.detection import AxisGaussianDetection
+from mimolearn.detectors import counting
+from mimolearn.detectors.base import Cost, IterativeDetector
+from mimolearn.foundation.errors import check_one_of, check_real
+from mimolearn.foundation.tensors.linalg import (
+    add_diagonal,
+    gram,
+    hermitian_inverse,
+    matched_filter,
+    stack_real_columns,
+    stack_real_matrix,
+    stack_real_vector,
+)
+from mimolearn.kernels.linear import calls as dispatch
+
+# A posterior variance counts as at least this share of its cavity's. A decided symbol would else
+# get a precision beside which the cavity's, their difference, is lost in rounding; what is left of
+# its interference is far below the noise.
+_LEAST_VAR = {torch.float32: 1e-3, torch.float64: 1e-6}
+
+
+class Prepared(NamedTuple):
+    """The real model, N = 2Nt unknowns (Nt for BPSK), divided by its noise variance.
+
+    h: (*C, Nr, Nt) complex, or (*C, 2Nr, Nt) real for BPSK; system: H_r^T H_r / s2, (*C, N, N);
+    first: inverse of the first iteration, (*C, 1, N, N); noise_var: s2 = sigma^2/2, (*C, 1, 1).
+    """
+
+    h: Tensor
+    system: Tensor
+    first: Tensor
+    noise_var: Tensor
+
+
+class Cavity(NamedTuple):
+    """What one iteration knows of each real unknown without its own prior: (*C, T, N) each."""
+
+    mean: Tensor
+    var: Tensor
+
+
+@final
+class ExpectationPropagation(IterativeDetector):
+    """Expectation propagation in real form: near ML at ten LMMSE inversions a vector.
+
+    Choose it where LMMSE is not enough and Nt is beyond what a tree search can do; it holds in
+    square channels, where OAMP does not. LLRs of the few vectors it gets wrong are overconfident:
+    at 16-QAM, 8 x 8, 20 dB it has a ninth of LMMSE's bit errors but no more mutual information.
+
+    Every real unknown has a Gaussian stand-in for its prior, with precision lam and weighted mean
+    gam. Sigma = (H_r^T H_r/s2 + diag lam)^-1, mu = Sigma (H_r^T y_r/s2 + gam); taking the stand-in
+    out gives the cavity (x_obs, v_obs), whose posterior moments over the PAM levels give new lam,
+    gam, kept at the old value where lam would be negative (Cespedes et al. 2014, eqs 28..38), and
+    damped: (1 - damping) new + damping old. The output is the last cavity.
+    Real form for QAM too: complex EP loses much at small sizes. BPSK uses [Re H; Im H].
+    Differs from the paper: constant damping, 0.9 as in Sionna; a variance floor relative to the
+    cavity (1e-3 in float32, 1e-6 in float64) in place of an absolute one; a cavity precision lost
+    in rounding counts as no information.
+
+    Options: num_iter; damping in [0, 1]; demapping "exact" or "max-log".
+    Cost: the Gram and one real inverse of size N per channel; num_iter - 1 inverses per vector.
+
+    >>> import torch
+    >>> h, y = torch.eye(2, dtype=torch.complex64), torch.ones(1, 2, dtype=torch.complex64)
+    >>> ExpectationPropagation("bpsk")(y, h, 0.1).bits().flatten().tolist()
+    [0, 0]
+    """
+
+    name = "ep"
+    rotation_invariant = True
+    fused_halves = True
+
+    def __init__(
+        self,
+        constellation: Constellation | str,
+        num_iter: int = 10,
+        damping: float = 0.9,
+        demapping: str = "exact",
+    ) -> None:
+        super().__init__(constellation, num_iter)
+        self.damping = check_real("damping", damping, at_least=0, at_most=1)
+        self.demapping = check_one_of("demapping", demapping, ("exact", "max-log"))
+
+    def _one_shot(self, y: Tensor, h: Tensor, noise_var: Tensor) -> AxisGaussianDetection | None:
+        least_var = _LEAST_VAR[torch.float32]
+        cavities = dispatch.expectation_propagation(
+            y, h, noise_var, self.constellation, self.num_iter, self.damping, least_var
+        )
+        if cavities is None:
+            return None
+        return AxisGaussianDetection(self.constellation, *cavities, self.demapping)
+
+    def _prepare(self, h: Tensor, noise_var: Tensor) -> Prepared:
+        s2 = (noise_var / 2)[..., None, None]
+        if self.constellation.is_real:
+            h = stack_real_columns(h)
+            system = gram(h) / s2
+        else:
+            system = stack_real_matrix(gram(h)) / s2
+        first = hermitian_inverse(add_diagonal(system, torch.full_like(noise_var, self._prior())))
+        return Prepared(h, system, first.unsqueeze(-3), s2)
+
+    def _detect(self, prepared: Prepared, y: Tensor) -> AxisGaussianDetection:
+        last = self._cavities(prepared, y)[-1]
+        values, error_var = self._by_axis(last.mean), self._by_axis(last.var)
+        return AxisGaussianDetection(self.constellation, values, error_var, self.demapping)
+
+    def iterates(self, prepared: Prepared, y: Tensor) -> list[Tensor]:
+        """Cavity means of every iteration."""
+        cavities = self._cavities(self._prepared(prepared), y)
+        estimates = [self._by_axis(cavity.mean) for cavity in cavities]
+        if self.constellation.is_real:
+            return [torch.complex(x[..., 0], torch.zeros_like(x[..., 0])) for x in estimates]
+        return [torch.view_as_complex(x) for x in estimates]
+
+    def cost(self, num_rx_ant: int, num_tx_ant: int) -> Cost:
+        real = self.constellation.is_real
+        rows = 2 * num_rx_ant if real else num_rx_ant
+        n = num_tx_ant if real else 2 * num_tx_ant
+        inverse = counting.hermitian_inverse(n, real=True)
+        # Per unknown and level: distance, its weight, mean, and variance (2 products).
+        moments = n * (5 * self.constellation.num_levels + 8)
+        step = counting.matvec(n, n, real=True) + moments
+        matched = counting.matvec(rows, num_tx_ant, real=real)
+        return Cost(
+            counting.gram(rows, num_tx_ant, real=real) + inverse,
+            matched + self.num_iter * step + (self.num_iter - 1) * inverse,
+        )
+
+    def _prior(self) -> float:
+        """Precision of one real unknown of unit-energy symbols."""
+        return 1.0 if self.constellation.is_real else 2.0
+
+    def _cavities(self, prepared: Prepared, y: Tensor) -> list[Cavity]:
+        if self.constellation.is_real:
+            b = matched_filter(prepared.h, stack_real_vector(y))
+        else:
+            b = stack_real_vector(matched_filter(prepared.h, y))
+        b = b / prepared.noise_var
+        lam, gam = torch.full_like(b, self._prior()), torch.zeros_like(b)
+        inverse = prepared.first
+        history = []
+        for i in range(self.num_iter):
+            if i:
+                inverse = hermitian_inverse(prepared.system.unsqueeze(-3) + torch.diag_embed(lam))
+            history.append(_cavity(inverse, b, lam, gam))
+            lam, gam = self._refine(history[-1], lam, gam)
+        return history
+
+    def _refine(self, cavity: Cavity, lam: Tensor, gam: Tensor) -> tuple[Tensor, Tensor]:
+        """Match the moments of cavity times PAM prior, then damp."""
+        mean, var = self.constellation.axis_posterior(cavity.mean, cavity.var)
+        var = torch.maximum(var, _LEAST_VAR[var.dtype] * cavity.var)
+        new_lam = 1 / var - 1 / cavity.var
+        new_gam = mean / var - cavity.mean / cavity.var
+        valid = new_lam >= 0
+        new_lam, new_gam = torch.where(valid, new_lam, lam), torch.where(valid, new_gam, gam)
+        return torch.lerp(new_lam, lam, self.damping), torch.lerp(new_gam, gam, self.damping)
+
+    def _by_axis(self, x: Tensor) -> Tensor:
+        """(*C, T, N) to (*C, T, Nt, A)."""
+        if self.constellation.is_real:
+            return x.unsqueeze(-1)
+        return torch.stack(x.chunk(2, -1), -1)
+
+
+def _cavity(inverse: Tensor, b: Tensor, lam: Tensor, gam: Tensor) -> Cavity:
+    var = inverse.diagonal(dim1=-2, dim2=-1)
+    if inverse.shape[-3] == 1:
+        mean = (b + gam) @ inverse.squeeze(-3)
+    else:
+        mean = (inverse @ (b + gam).unsqueeze(-1)).squeeze(-1)
+    precision = 1 / var
+    least = torch.finfo(var.dtype).eps * precision
+    cavity_var = 1 / torch.maximum(precision - lam, least)
+    return Cavity(cavity_var * (mean * precision - gam), cavity_var)

@@ -1,0 +1,90 @@
+"""L-WeSNet: WeSNet that learns its profile, falling by construction."""
+
+from __future__ import annotations
+
+from typing import Self, final
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from mimolearn.constellation import Constellation
+from mimolearn.detectors.networks.detnet_family import (
+    Form,
+    FullyConnected,
+    copy_leading,
+    form_options,
+)
+from mimolearn.detectors.networks.wesnet_cut import Cut, narrower, profile
+
+# Steps of the profile before training: none is so small that it gets no gradient.
+_LEAST_STEP = 1e-3
+
+
+@final
+class LWeSNet(FullyConnected):
+    """WeSNet with a learned profile in every layer.
+
+    Choose it to reproduce the paper: beta can be multiplied into W2 and W3, so that it adds nothing
+    that ``wesnet`` could not learn.
+
+    beta_j = sum_{i >= j} softplus(c_i), c learned, so that it falls from unit to unit whatever c is
+    (Mohammad et al. 2020, section IV-C, say that the shape of the starting function keeps it
+    monotone, which training does not respect). It starts from the profile, each step at least 1e-3.
+
+    Options: as ``wesnet``, reading "hidden" alone.
+    Cost: that of ``wesnet``.
+
+    >>> beta = LWeSNet("bpsk", num_tx_ant=2, num_layers=1).beta()
+    >>> bool((beta.diff() < 0).all())
+    True
+    """
+
+    name = "l-wesnet"
+
+    def __init__(
+        self,
+        constellation: Constellation | str,
+        num_tx_ant: int = 30,
+        num_layers: int = 20,
+        width: float = 0.5,
+        profile: str = "half-exponential",
+        output: str = "soft-sign",
+        residual: float = 0.9,
+        activation: str = "relu",
+        start: str = "zero",
+        init_seed: int = 0,
+    ) -> None:
+        form = Form(output=output, residual=residual, activation=activation, start=start)
+        super().__init__(
+            constellation, num_tx_ant, num_layers, form, Cut(width, profile), init_seed
+        )
+        self.falls = nn.Parameter(self._start().expand(self.num_layers, -1).clone())
+
+    def beta(self) -> Tensor:
+        """(L, hidden), falling along the units."""
+        steps = functional.softplus(self.falls)
+        return steps.flip(-1).cumsum(-1).flip(-1)
+
+    def at(self, *, width: float | None = None, num_layers: int | None = None) -> Self:
+        """The first units and layers alone; beta of the last kept unit holds what was cut off."""
+        kept = self.with_layers(num_layers)
+        cut = narrower(self.cut, width)
+        smaller = type(self)(
+            self.constellation, self.num_tx_ant, kept, *cut[:2], **form_options(self.form)
+        )
+        copy_leading(smaller, self)
+        with torch.no_grad():
+            last = smaller.falls.shape[1] - 1
+            smaller.falls[:, -1] = _inverse_softplus(self.beta()[:kept, last])
+        return smaller.eval().requires_grad_(False)
+
+    def _start(self) -> Tensor:
+        full = self.full_shape().hidden
+        beta = profile(self.cut.profile, full, self.shape.hidden)
+        below = torch.cat([beta[1:], beta.new_zeros(1)])
+        return _inverse_softplus((beta - below).clamp(min=_LEAST_STEP))
+
+
+def _inverse_softplus(value: Tensor) -> Tensor:
+    return value + torch.log(-torch.expm1(-value))

@@ -1,0 +1,88 @@
+"""The normal equations of a channel in real numbers, freed of its scale: what blind networks read.
+
+With y = H s + n and s = d x on every real axis, x odd integers and d half the least distance of two
+points: G x + noise = q, where G = H^T H / g, q = H^T y / (g d), and g is the mean diagonal of
+H^T H. Division by g, which is Nr for entries of unit variance, is what lets a network of matrices
+with unit-size entries be trained in minutes (DetNet does without and needs days).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from mimolearn.constellation import Constellation
+from mimolearn.foundation.tensors.linalg import (
+    add_diagonal,
+    cholesky,
+    gram,
+    matched_filter,
+    stack_real_columns,
+    stack_real_matrix,
+    stack_real_vector,
+)
+from mimolearn.kernels.linear import calls as dispatch
+
+
+class NormalEquations(NamedTuple):
+    """n = Nt for BPSK, 2Nt for QAM.
+
+    h: (*C, Nr, Nt) complex; matrix: G, (*C, n, n) real; scale: 1 / (g d), (*C, 1, 1);
+    noise: variance of the noise of a real axis in units of g d^2, (*C, 1, 1): q = G x + noise with
+    covariance noise G.
+    """
+
+    h: Tensor
+    matrix: Tensor
+    scale: Tensor
+    noise: Tensor
+
+
+def normal_equations(constellation: Constellation, h: Tensor, noise_var: Tensor) -> NormalEquations:
+    """h: (*C, Nr, Nt) complex; noise_var: (*C) real."""
+    if constellation.is_real:
+        matrix = dispatch.real_gram(h)
+        if matrix is None:
+            real = stack_real_columns(h)
+            matrix = real.mT @ real
+    else:
+        matrix = stack_real_matrix(gram(h))
+    energy = matrix.diagonal(dim1=-2, dim2=-1).mean(-1)[..., None, None]
+    inverse = 1 / torch.where(energy > 0, energy, torch.ones_like(energy))
+    half_distance = constellation.min_distance() / 2
+    noise = noise_var[..., None, None] / 2 * inverse / half_distance**2
+    return NormalEquations(h, matrix * inverse, inverse / half_distance, noise)
+
+
+def right_side(constellation: Constellation, equations: NormalEquations, y: Tensor) -> Tensor:
+    """q, (*C, T, n)."""
+    product = matched_filter(equations.h, y)
+    stacked = product.real if constellation.is_real else stack_real_vector(product)
+    return stacked * equations.scale
+
+
+def prior_variance(constellation: Constellation) -> float:
+    """Mean square of x: 1 for two levels, 5 for four, 21 for eight."""
+    return (constellation.num_levels**2 - 1) / 3
+
+
+def linear_start(constellation: Constellation, equations: NormalEquations) -> Tensor:
+    """(G + noise / E I)^-1, (*C, n, n): its product with q is the LMMSE estimate of x."""
+    loading = (equations.noise / prior_variance(constellation)).squeeze(-1)
+    return torch.cholesky_inverse(cholesky(add_diagonal(equations.matrix, loading)))
+
+
+def zero_forcing(equations: NormalEquations, q: Tensor) -> Tensor:
+    """G^-1 q, (*C, T, n)."""
+    return torch.cholesky_solve(q.mT, cholesky(equations.matrix)).mT
+
+
+def complex_symbols(constellation: Constellation, x: Tensor) -> Tensor:
+    """x (*C, T, n) in half distances to complex symbols (*C, T, Nt)."""
+    scaled = x * (constellation.min_distance() / 2)
+    if constellation.is_real:
+        return torch.complex(scaled, torch.zeros_like(scaled))
+    real, imag = scaled.chunk(2, -1)
+    return torch.complex(real.contiguous(), imag.contiguous())

@@ -1,0 +1,103 @@
+"""One network for all widths and depths: trained with random cuts, cut when it is used."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from typing import Self, final
+
+import torch
+from torch import Generator
+
+from mimolearn.constellation import Constellation
+from mimolearn.detectors.networks.detnet_family import (
+    Form,
+    FullyConnected,
+    copy_leading,
+    form_options,
+)
+from mimolearn.detectors.networks.detnet_layers import Stack
+from mimolearn.detectors.networks.wesnet_cut import Cut, cut_shape, narrower
+from mimolearn.foundation.errors import check_real
+
+
+@final
+class SlimWeSNet(FullyConnected):
+    """DetNet of which any leading share of units and of layers is a detector by itself.
+
+    Choose it where the budget per vector is known only in use: ``at(width=0.2, num_layers=12)``.
+    ``equi-net`` is closer to ML and slims in depth alone.
+
+    The hidden reading of ``wesnet`` with ones as profile. A training step adds up the losses of the
+    full width, of ``least_width`` and of one width drawn between them (the sandwich rule of Yu and
+    Huang 2019); every layer is trained to detect, which makes any depth a detector.
+
+    Options: width that is there at all; least_width that is trained; all others as ``wesnet``.
+    Cost: that of ``wesnet`` of the same width.
+
+    >>> full = SlimWeSNet("bpsk", num_tx_ant=2, num_layers=4)
+    >>> full.at(width=0.25, num_layers=2).stack().w1.shape
+    torch.Size([2, 4, 10])
+    """
+
+    name = "slim-wesnet"
+
+    def __init__(
+        self,
+        constellation: Constellation | str,
+        num_tx_ant: int = 30,
+        num_layers: int = 20,
+        width: float = 1.0,
+        least_width: float = 0.2,
+        output: str = "soft-sign",
+        residual: float = 0.9,
+        activation: str = "relu",
+        start: str = "zero",
+        init_seed: int = 0,
+    ) -> None:
+        form = Form(output=output, residual=residual, activation=activation, start=start)
+        super().__init__(constellation, num_tx_ant, num_layers, form, Cut(width), init_seed)
+        self.least_width = check_real("least_width", least_width, above=0, at_most=width)
+
+    def at(self, *, width: float | None = None, num_layers: int | None = None) -> Self:
+        """The first units and layers alone, as a network of its own: nothing else is stored."""
+        cut = narrower(self.cut, width)
+        smaller = type(self)(
+            self.constellation,
+            self.num_tx_ant,
+            self.with_layers(num_layers),
+            cut.width,
+            min(self.least_width, cut.width),
+            **form_options(self.form),
+        )
+        copy_leading(smaller, self)
+        return smaller.eval().requires_grad_(False)
+
+    def stack(self) -> Stack:
+        shape, whole = self.shape, super().stack()
+        if whole.w1.shape[1] == shape.hidden:
+            return whole
+        kept = shape.hidden
+        return whole._replace(
+            w1=whole.w1[:, :kept],
+            b1=whole.b1[:, :kept],
+            w2=whole.w2[..., :kept],
+            w3=whole.w3[..., :kept],
+        )
+
+    def views(self, generator: Generator | None) -> Sequence[tuple[SlimWeSNet, int | None]]:
+        """Full, narrowest, and one between them: in the middle where there is no generator."""
+        share = (
+            0.5
+            if generator is None
+            else float(torch.rand((), generator=generator, dtype=torch.float32))
+        )
+        between = self.least_width + share * (self.cut.width - self.least_width)
+        widths = (self.cut.width, between, self.least_width)
+        return [(self._narrowed(width), None) for width in widths]
+
+    def _narrowed(self, width: float) -> SlimWeSNet:
+        """A view that shares the parameters."""
+        view = copy.copy(self)
+        view.shape = cut_shape(self.full_shape(), Cut(width))
+        return view

@@ -1,0 +1,1 @@
+"""Detectors that search for the best symbol vector."""

@@ -1,0 +1,1 @@
+"""Iterations unfolded into layers with learned numbers."""

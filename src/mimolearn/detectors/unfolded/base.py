@@ -1,0 +1,132 @@
+"""Detectors whose iterations are layers with learned parameters."""
+
+from __future__ import annotations
+
+import copy
+from abc import abstractmethod
+from collections.abc import Iterator, Sequence
+from typing import Any, ClassVar, Self
+
+import torch
+from torch import Generator, Tensor
+
+from mimolearn.constellation import Constellation, as_constellation
+from mimolearn.detection import Detection
+from mimolearn.detectors.base import Detector
+from mimolearn.foundation.errors import check_positive_int, invalid
+from mimolearn.weights import Weights, load_into
+
+# A file of weights names these sizes before its content is checked: none may fill the memory.
+MAX_LAYERS = 1024
+MAX_STREAMS = 4096
+
+
+class UnfoldedDetector(Detector):
+    """A detector of ``num_layers`` layers with learned parameters.
+
+    Training calls ``prepare`` and reads ``layers`` or ``layer_detections``, so both stay on the
+    graph; the detector must be ``rotation_invariant`` if it is to be trained on reduced channels
+    (see ``channels.reduced``).
+    """
+
+    def __init__(self, constellation: Constellation | str, num_layers: int) -> None:
+        super().__init__(constellation)
+        self.num_layers = check_layers(num_layers)
+
+    any_constellation: ClassVar[bool] = False
+    """Whether the parameters of one constellation serve all others."""
+    training_dtype: torch.dtype | None = None
+    """In training, the type of large products, where a network knows how; the loop sets it."""
+
+    def serving(self, constellation: Constellation | str) -> Self:
+        """This network, sharing its parameters, for a constellation.
+
+        Raises InvalidInputError for another one, unless ``any_constellation``.
+        """
+        wanted = as_constellation(constellation)
+        if wanted == self.constellation:
+            return self
+        if not self.any_constellation:
+            expected = f"{self.constellation}, which this network is made for"
+            raise invalid("constellation", f"<{wanted}>", expected)
+        other = copy.copy(self)
+        other.constellation = wanted
+        return other
+
+    @abstractmethod
+    def layers(self, prepared: Any, y: Tensor) -> Iterator[Tensor]:
+        """Raw complex estimates (*C, T, Nt), one a layer, each computed when it is asked for."""
+
+    def iterates(self, prepared: Any, y: Tensor) -> list[Tensor]:
+        """All of ``layers``: what convergence plots read."""
+        return list(self.layers(prepared, y))
+
+    def layer_detections(self, prepared: Any, y: Tensor) -> Iterator[Detection]:
+        """Detections of the layers that have one; by default that of the last alone."""
+        yield self._detect(prepared, y)
+
+    def layer_logits(self, prepared: Any, y: Tensor) -> Tensor:
+        """(L, *C, T, n, P or 1) logits of the levels of the real axes: see ``level_logits``."""
+        raise invalid("loss", "level-entropy", f"another: {self.name!r} has no logits of levels")
+
+    def views(self, generator: Generator | None) -> Sequence[tuple[UnfoldedDetector, int | None]]:
+        """What a training step adds up the losses of: (this network or a part of it, its depth).
+
+        Parts share the parameters. generator: of the step; None asks for those to validate on.
+        """
+        return ((self, None),)
+
+    def penalty(self) -> Tensor | None:
+        """What a recipe may add to the loss, times its ``penalty`` weight; None: nothing."""
+        return None
+
+    def layer_parameters(self) -> Sequence[tuple[Tensor, int]]:
+        """(parameter, the layer of its row 0), where rows are layers: training may freeze rows."""
+        return ()
+
+    def share_streams(self, seed: int) -> None:
+        """Begin anew with weights that treat all streams alike; most networks have none such."""
+        raise invalid("train", "shared", f"another: {self.name!r} has no weights to share")
+
+    def share_gradients(self) -> None:
+        """Make gradients such that weights which treat all streams alike go on to do so."""
+
+    def small_state(self) -> dict[str, Tensor] | None:
+        """Tensors for a file that say all of the state in less room; None: there are none."""
+        return None
+
+    def load_small(self, weights: Weights) -> None:
+        """Take over weights of layout "small"; most networks have none such."""
+        load_into(self, weights)
+
+    def set_sharpness(self, sharpness: float) -> None:
+        """Anneal a soft quantiser towards a hard one; a network without one refuses."""
+        raise invalid("sharpness", sharpness, f"no sharpness: {self.name!r} has no soft quantiser")
+
+    def start_from(self, other: UnfoldedDetector) -> None:
+        """Take over the parameters of a trained network, by default one of the same kind."""
+        try:
+            self.load_state_dict(other.state_dict())
+        except RuntimeError:
+            expected = f"weights of {self.name!r} with the same options"
+            raise invalid("start_from", f"<{type(other).__name__}>", expected) from None
+
+    def finished(self) -> UnfoldedDetector:
+        """What is stored when training ends: itself, unless there is a leaner form."""
+        return self
+
+
+def check_layers(num_layers: object) -> int:
+    """A number of layers within MAX_LAYERS."""
+    if check_positive_int("num_layers", num_layers) > MAX_LAYERS:
+        raise invalid("num_layers", num_layers, f"at most {MAX_LAYERS}")
+    assert isinstance(num_layers, int)
+    return num_layers
+
+
+def check_streams(num_tx_ant: object) -> int:
+    """A number of streams within MAX_STREAMS."""
+    if check_positive_int("num_tx_ant", num_tx_ant) > MAX_STREAMS:
+        raise invalid("num_tx_ant", num_tx_ant, f"at most {MAX_STREAMS}")
+    assert isinstance(num_tx_ant, int)
+    return num_tx_ant

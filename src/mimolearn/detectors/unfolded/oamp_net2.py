@@ -1,0 +1,102 @@
+"""Orthogonal approximate message passing with four learned numbers a layer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import final
+
+import torch
+from torch import Tensor, nn
+
+from mimolearn.constellation import Constellation
+from mimolearn.detection import Detection, GaussianDetection
+from mimolearn.detectors import counting
+from mimolearn.detectors.base import Cost
+from mimolearn.detectors.message_passing.oamp import (
+    Extrinsic,
+    Prepared,
+    denoise,
+    extrinsic,
+    observe,
+    prepare_oamp,
+)
+from mimolearn.detectors.unfolded.base import UnfoldedDetector
+from mimolearn.foundation.errors import check_one_of
+from mimolearn.foundation.tensors.linalg import as_complex
+
+
+@final
+class OAMPNet2(UnfoldedDetector):
+    """OAMP with trained step sizes: an unfolded ``oamp``, which it is before training.
+
+    Choose it as the published learned baseline of small square systems, where ``oamp`` itself fails
+    and ``ep`` does better without training.
+
+    A layer is that of ``oamp`` with r = x + gamma W (y - H x), C = I - theta W H, and
+    x = phi (E[x | r, tau^2] - xi r) (He, Wen, Jin and Li 2020); gamma, theta, phi, xi start at 1,
+    1, 1, 0. Soft output is demapped from r and tau^2 of the last layer. v^2 is the current one and
+    the denoiser a softmax; published code has variants that divide 0 by 0.
+    It reads ||y - H x||^2 over Nr antennas: train it on channels of its own Nr.
+
+    Options: num_layers, 10 in the paper and 4 in EQ-Net's comparison; demapping.
+    Cost: as ``oamp`` with as many iterations.
+
+    >>> h, y = torch.eye(2, dtype=torch.complex64), torch.ones(1, 2, dtype=torch.complex64)
+    >>> OAMPNet2("bpsk")(y, h, 0.1).bits().flatten().tolist()
+    [0, 0]
+    """
+
+    name = "oamp-net2"
+
+    def __init__(
+        self,
+        constellation: Constellation | str,
+        num_layers: int = 4,
+        demapping: str = "exact",
+    ) -> None:
+        super().__init__(constellation, num_layers)
+        self.demapping = check_one_of("demapping", demapping, ("exact", "max-log"))
+        # gamma, theta, phi, xi of each layer.
+        self.scalars = nn.Parameter(
+            torch.tensor([[1.0, 1.0, 1.0, 0.0]], dtype=torch.float32).repeat(num_layers, 1)
+        )
+
+    def _prepare(self, h: Tensor, noise_var: Tensor) -> Prepared:
+        return prepare_oamp(h, noise_var, self.constellation)
+
+    def _detect(self, prepared: Prepared, y: Tensor) -> GaussianDetection:
+        *_, last = self._states(prepared, y)
+        return self._detection(last)
+
+    def layers(self, prepared: Prepared, y: Tensor) -> Iterator[Tensor]:
+        return (as_complex(state.r) for state in self._states(prepared, y))
+
+    def layer_detections(self, prepared: Prepared, y: Tensor) -> Iterator[Detection]:
+        return (self._detection(state) for state in self._states(prepared, y))
+
+    def layer_parameters(self) -> Sequence[tuple[Tensor, int]]:
+        return ((self.scalars, 0),)
+
+    def cost(self, num_rx_ant: int, num_tx_ant: int) -> Cost:
+        real = self.constellation.is_real
+        rows, n = num_rx_ant * (2 if real else 1), num_tx_ant
+        basis = counting.matvec(n, n, real=real)
+        axes = 1 if real else 2
+        layer = 2 * basis + (10 + 6 * axes) * n + axes * n * 5 * self.constellation.num_levels
+        start = 2 * counting.matvec(rows, n, real=real) + 2 * basis
+        # The eigen-decomposition as in ``oamp``.
+        prepare = counting.gram(rows, n, real=real) + 28 * n**3 // 3 * (1 if real else 4)
+        return Cost(prepare, start + self.num_layers * layer)
+
+    def _states(self, prepared: Prepared, y: Tensor) -> Iterator[Extrinsic]:
+        observed = observe(prepared, y, self.constellation)
+        x = torch.zeros_like(observed.matched)
+        for gamma, theta, phi, xi in self.scalars.to(observed.unexplained.dtype):
+            state = extrinsic(prepared, observed, x, gamma, theta)
+            yield state
+            x = denoise(state, self.constellation, phi, xi)
+
+    def _detection(self, state: Extrinsic) -> GaussianDetection:
+        # In a real model var is that of the one axis that GaussianDetection takes half for.
+        error_var = 2 * state.var if self.constellation.is_real else state.var
+        return GaussianDetection(self.constellation, as_complex(state.r), error_var, self.demapping)

@@ -1,0 +1,1 @@
+"""Detectors that improve another detector's answer."""

@@ -1,0 +1,1 @@
+"""What every other room builds on: errors, plain models, files, threads, small algebra."""

@@ -1,0 +1,1 @@
+"""Error rates of hybrid beamformers with gradients and curvature."""

@@ -1,0 +1,1 @@
+"""Iterative detection: conjugate gradients, Gauss-Seidel, EP and OAMP."""

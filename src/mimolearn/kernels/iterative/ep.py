@@ -1,0 +1,171 @@
+"""Expectation propagation in real form on 16 interleaved channels, one vector of each at a time.
+
+The equations are those of ``detectors.ep``. The Gram matrix of a channel is computed once; every
+iteration of every vector takes a Cholesky factor and its triangular inverse.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+
+import numpy as np
+
+from mimolearn.kernels.dense.complex_dense import correlate, gram
+from mimolearn.kernels.dense.interleave import SLACK, deinterleave, interleave
+from mimolearn.kernels.dense.posterior import axis_posterior
+from mimolearn.kernels.dense.real_dense import (
+    padded_real,
+    real_cholesky,
+    real_from_complex,
+    real_inverse,
+    real_row,
+    real_solve,
+)
+from mimolearn.kernels.linear.linear import EPSILON, cut, padded, row_length
+from mimolearn.kernels.machine.compile import compiled, inlined, source_stamp
+from mimolearn.kernels.machine.memory import load, store
+from mimolearn.kernels.machine.simd import all_finite, maximum, select, splat
+
+_MOST_LEVELS = 16
+
+
+def workspace(num_rx: int, num_tx: int) -> int:
+    """Floats of workspace."""
+    n, width = num_tx + num_tx % 2, (2 * num_tx + 3) // 4 * 4
+    channel = num_rx * (n * 32 + 16) + SLACK
+    vectors = num_rx * 32 + SLACK + n * 32 + 8 * (width * 16 + SLACK)
+    return channel + n * (n * 32 + 16) + 3 * width * (width * 16 + 16) + vectors + 16 * _MOST_LEVELS
+
+
+@inlined
+def _load_system(system, lam, row, n, out):
+    """out = system + diag(lam), the lower half."""
+    for p in range(n):
+        for q in range(p):
+            store(out, p * row + q * 16, load(system, p * row + q * 16))
+        store(out, p * row + p * 16, load(system, p * row + p * 16) + load(lam, p * 16))
+
+
+@inlined
+def _cavity(power, estimate, lam, gam, n, mean, var):
+    """Take the stand-in prior out of the marginals."""
+    for i in range(0, n * 16, 16):
+        precision = 1.0 / load(power, i)
+        rest = maximum(precision * EPSILON, precision - load(lam, i))
+        cavity_var = 1.0 / rest
+        store(var, i, cavity_var)
+        store(mean, i, cavity_var * (load(estimate, i) * precision - load(gam, i)))
+
+
+@inlined
+def _refine(mean, var, n, levels, least, damping, lam, gam, space):
+    """Match the moments of cavity times PAM prior, then damp."""
+    for i in range(0, n * 16, 16):
+        r, v = load(mean, i), load(var, i)
+        posterior_mean, posterior_var = axis_posterior(r, v, levels, space)
+        posterior_var = maximum(v * least, posterior_var)
+        old_lam, old_gam = load(lam, i), load(gam, i)
+        new_lam = 1.0 / posterior_var - 1.0 / v
+        new_gam = posterior_mean / posterior_var - r / v
+        valid = new_lam >= np.float32(0.0)
+        new_lam, new_gam = select(valid, new_lam, old_lam), select(valid, new_gam, old_gam)
+        store(lam, i, new_lam + (old_lam - new_lam) * damping)
+        store(gam, i, new_gam + (old_gam - new_gam) * damping)
+
+
+@inlined
+def _set_prior(lam, gam, used, n, prior):
+    for i in range(n):
+        # The system has ones on the padded diagonal already.
+        store(lam, i * 16, splat(prior if i < used else np.float32(0.0)))
+        store(gam, i * 16, splat(0.0))
+
+
+@inlined
+def _matched(c, used, n, axes, scale, b):
+    """b = scale H_r^T y_r from conj(H^H y)."""
+    for i in range(used):
+        value = load(c, (i // axes) * 32 + (i % axes) * 16) * scale
+        store(b, i * 16, -value if axes == 2 and i % 2 == 1 else value)
+    for i in range(used, n):
+        store(b, i * 16, splat(0.0))
+
+
+@inlined
+def _add(a, b, n, out):
+    for i in range(0, n * 16, 16):
+        store(out, i, load(a, i) + load(b, i))
+
+
+@functools.cache
+def kernel() -> Callable[..., bool]:
+    """kernel(h, y, noise_var, mean, var, levels, settings, first, last, num, ..., space).
+
+    h (B, Nr, Nt, 2), y (B, T, Nr, 2); mean and var (B, T, Nt, axes) of the last cavities, all
+    flat; noise_var padded to whole groups. settings: prior precision, damping, least variance
+    as a share of the cavity's. Integers: first and last group, channels, vectors, Nr, Nt, axes,
+    iterations. Returns whether all outputs are finite.
+    """
+    stamp = source_stamp()
+
+    def expectation_propagation(
+        h, y, noise_var, mean, var, levels, settings,
+        first, last, num, vectors, rx, tx, axes, iterations, space,
+    ):  # fmt: skip
+        _ = stamp
+        row, used = row_length(tx), tx * axes
+        n, real = padded_real(used), real_row(used)
+        prior, damping, least = settings[0], settings[1], settings[2]
+        matrix, at = cut(space, 0, rx * row + SLACK)
+        complex_gram, at = cut(space, at, padded(tx) * row)
+        system, at = cut(space, at, n * real)
+        r, at = cut(space, at, n * real)
+        u, at = cut(space, at, n * real)
+        received, at = cut(space, at, rx * 32 + SLACK)
+        c, at = cut(space, at, padded(tx) * 32)
+        b, at = cut(space, at, n * 16)
+        lam, at = cut(space, at, n * 16)
+        gam, at = cut(space, at, n * 16)
+        scale, at = cut(space, at, n * 16)
+        power, at = cut(space, at, n * 16)
+        middle, at = cut(space, at, n * 16)
+        cavity_mean, at = cut(space, at, n * 16 + SLACK)
+        cavity_var, at = cut(space, at, n * 16 + SLACK)
+        weights = space[at:]
+        finite = True
+        for group in range(first, last):
+            lanes = (group * 16, num - 1)
+            precision = 2.0 / load(noise_var, group * 16)
+            interleave(h, (lanes[0], lanes[1], rx * tx * 2), 0, rx, 2 * tx, matrix, row)
+            gram(matrix, row, rx, padded(tx), complex_gram, row)
+            real_from_complex(complex_gram, row, tx, axes, precision, system, real)
+            for t in range(vectors):
+                place = (lanes[0], lanes[1], vectors * rx * 2)
+                interleave(y, place, t * rx * 2, 1, rx * 2, received, rx * 32)
+                correlate(matrix, row, rx, padded(tx), received, 0, 1, c, 0)
+                _matched(c, used, n, axes, precision, b)
+                _set_prior(lam, gam, used, n, prior)
+                for i in range(iterations):
+                    if i > 0:
+                        _refine(
+                            cavity_mean, cavity_var, used, levels, least, damping,
+                            lam, gam, weights,
+                        )  # fmt: skip
+                    _load_system(system, lam, real, n, r)
+                    real_cholesky(r, real, n, scale)
+                    real_inverse(r, real, n, scale, u, power)
+                    _add(b, gam, n, cavity_var)
+                    real_solve(u, real, n, cavity_var, middle, cavity_mean)
+                    _cavity(power, cavity_mean, lam, gam, used, cavity_mean, cavity_var)
+                out = (lanes[0], lanes[1], vectors * used)
+                deinterleave(cavity_mean, used * 16, 1, used, mean, out, t * used)
+                deinterleave(cavity_var, used * 16, 1, used, var, out, t * used)
+                checksum = splat(0.0)
+                for i in range(0, used * 16, 16):
+                    checksum = checksum + (load(cavity_mean, i) + load(cavity_var, i)) * 0.0
+                finite &= all_finite(checksum)
+        return finite
+
+    arguments = ", ".join(["float32[::1]"] * 7 + ["int64"] * 8 + ["float32[::1]"])
+    return compiled(f"boolean({arguments})", expectation_propagation)

@@ -1,0 +1,1 @@
+"""Linear detection of one vector: ZF, LMMSE, MRC, and soft bits of Gaussian estimates."""

@@ -1,0 +1,354 @@
+"""The ways into the kernels of linear detection, EP and demapping: which path serves a call.
+
+The same rule (``door.usable``) opens ``searches``, ``iterative`` and ``decisions``.
+
+===============  =======================================================  ====================
+path             when                                                     code
+===============  =======================================================  ====================
+torch            gradients wanted, not on a CPU, not single precision,    the detector's own
+                 being traced or exported, or very large matrices
+one by one       linear, fewer than 8 channels                            ``linear_single``
+interleaved      linear and iterative methods else                        ``linear``, ``ep``, ...
+triangles        tree searches and enumeration, at any number; channels   ``searches``
+                 that float32 cannot be trusted with go to float64
+===============  =======================================================  ====================
+
+``door.PATHS`` says so to users.
+
+This module is cheap to import: numba is imported when a kernel is first needed.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from mimolearn.constellation import Constellation
+from mimolearn.kernels.machine.launch import (
+    LANES,
+    channel_cost,
+    checked,
+    fill_lanes,
+    fits,
+    flat,
+    in_threads,
+    padded,
+    plain,
+    usable,
+    vector_cost,
+    workspace,
+)
+
+LINEAR_METHODS = ("lmmse", "biased-lmmse", "zf", "real-lmmse")
+"""real-lmmse: the LMMSE estimate, its error variance that of real symbols' real part."""
+
+_FEW_CHANNELS = 8
+
+
+class InterleavedLinear(NamedTuple):
+    """What linear detection keeps of a channel: groups of 16 interleaved, see ``linear``.
+
+    matrix, inverse, gain: (groups, floats a group). error_var: (*C, 1, Nt).
+    """
+
+    matrix: Tensor
+    inverse: Tensor
+    gain: Tensor
+    error_var: Tensor
+
+    def ordinary(self, num_rx: int) -> tuple[Tensor, Tensor]:
+        """h (*C, Nr, Nt) and gain * A^-1 (*C, Nt, Nt), for whoever needs them in torch."""
+        tx = self.error_var.shape[-1]
+        n = tx + tx % 2
+        blocks = self.error_var.shape[:-2]
+        num, row = math.prod(blocks), self.inverse.shape[-1] // n
+
+        def matrices(flat: Tensor, rows: int) -> Tensor:
+            entries = flat[:, : rows * row].reshape(-1, rows, row)[..., : n * 2 * LANES]
+            parts = entries.reshape(-1, rows, n, 2, LANES).permute(0, 4, 1, 2, 3)
+            return torch.view_as_complex(parts.contiguous()).flatten(0, 1)[:num]
+
+        u = matrices(self.inverse, n).tril()
+        gain = self.gain.reshape(-1, n, LANES).mT.flatten(0, 1)[:num]
+        inverse = (gain.unsqueeze(-1) * (u.mH @ u))[..., :tx, :tx]
+        h = matrices(self.matrix, num_rx)[..., :tx]
+        return h.reshape(*blocks, num_rx, tx), inverse.reshape(*blocks, tx, tx)
+
+
+def linear(y: Tensor, h: Tensor, noise_var: Tensor, method: str) -> tuple[Tensor, Tensor] | None:
+    """Linear detection of fresh channels: x_hat (*C, T, Nt) and error_var (*C, 1, Nt).
+
+    y: (*C, T, Nr), h: (*C, Nr, Nt), noise_var: (*C). method: one of LINEAR_METHODS.
+    None where only the torch path will do. Raises InvalidInputError on a non-finite h or y; a
+    singular channel gives NaN.
+    """
+    if not (usable(y, h, noise_var) and fits(h) and y.numel() > 0):
+        return None
+    *blocks, rx, tx = h.shape
+    num, vectors = math.prod(blocks), y.shape[-2]
+    # Sizes one by one: torch takes half as long as for a tuple.
+    x_hat = torch.empty(*blocks, vectors, tx, dtype=torch.complex64, device="cpu")
+    error_var = torch.empty(*blocks, 1, tx, dtype=torch.float32, device="cpu")
+    code = LINEAR_METHODS.index(method)
+    if num < _FEW_CHANNELS and method != "real-lmmse":
+        # Named, because an address does not keep a copy alive.
+        tensors = (plain(h), plain(y), plain(noise_var), x_hat, error_var)
+        addresses = [tensor.data_ptr() for tensor in tensors]
+        finite = _single_kernel()(*addresses, num, vectors, rx, tx, code)
+        return checked(finite, y, h, x_hat, error_var)
+    from mimolearn.kernels.linear import linear as kernels
+
+    kernel, sizes = kernels.one_shot_kernel(), kernels.Sizes.of(rx, tx)
+    arrays = (flat(h), flat(y), padded(noise_var, num), flat(x_hat), flat(error_var))
+
+    def work(first: int, last: int) -> bool:
+        space = workspace(sizes.one_shot_space)
+        return kernel(*arrays, first, last, num, vectors, rx, tx, code, space)
+
+    finite = in_threads(work, num, channel_cost(rx, tx) + vectors * vector_cost(rx, tx))
+    return checked(all(finite), y, h, x_hat, error_var)
+
+
+def matched(
+    y: Tensor, h: Tensor, noise_var: Tensor, *, real_symbols: bool
+) -> tuple[Tensor, Tensor] | None:
+    """Maximum ratio combining: x_hat (*C, T, Nt) and error_var (*C, 1, Nt).
+
+    Shapes and errors as in ``linear``; a stream without a channel gives NaN. None where only the
+    torch path will do.
+    """
+    if not (usable(y, h, noise_var) and fits(h) and y.numel() > 0):
+        return None
+    from mimolearn.kernels.linear import mrc as kernels
+
+    num = math.prod(h.shape[:-2])
+    (vectors, rx), tx = y.shape[-2:], h.shape[-1]
+    x_hat = torch.empty((*y.shape[:-1], tx), dtype=torch.complex64, device="cpu")
+    error_var = torch.empty((*h.shape[:-2], 1, tx), dtype=torch.float32, device="cpu")
+    arrays = (flat(h), flat(y), padded(noise_var, num), flat(x_hat), flat(error_var))
+    kernel, size, axes = kernels.kernel(), kernels.workspace(rx, tx), 1 if real_symbols else 2
+
+    def work(first: int, last: int) -> bool:
+        return kernel(*arrays, first, last, num, vectors, rx, tx, axes, workspace(size))
+
+    finite = in_threads(work, num, 2.0 * tx * tx * rx + vectors * 4.0 * tx * rx)
+    return checked(all(finite), y, h, x_hat, error_var)
+
+
+def widely_linear(y: Tensor, h: Tensor, noise_var: Tensor) -> tuple[Tensor, Tensor] | None:
+    """LMMSE for real symbols: x_hat (*C, T, Nt) real, and error_var (*C, 1, Nt), of both axes.
+
+    Shapes and errors as in ``linear``. None where only the torch path will do.
+    """
+    if not (usable(y, h, noise_var) and fits(h) and y.numel() > 0):
+        return None
+    from mimolearn.kernels.linear import widely_linear as kernels
+
+    num = math.prod(h.shape[:-2])
+    (vectors, rx), tx = y.shape[-2:], h.shape[-1]
+    x_hat = torch.empty((*y.shape[:-1], tx), dtype=torch.float32, device="cpu")
+    error_var = torch.empty((*h.shape[:-2], 1, tx), dtype=torch.float32, device="cpu")
+    arrays = (flat(h), flat(y), padded(noise_var, num), flat(x_hat), flat(error_var))
+    kernel, size = kernels.one_shot_kernel(), kernels.workspace(rx, tx)
+
+    def work(first: int, last: int) -> bool:
+        return kernel(*arrays, first, last, num, vectors, rx, tx, workspace(size))
+
+    finite = in_threads(work, num, channel_cost(rx, tx) + vectors * vector_cost(rx, tx))
+    return checked(all(finite), y, h, x_hat, error_var)
+
+
+def linear_prepare(h: Tensor, noise_var: Tensor, method: str) -> InterleavedLinear | None:
+    """The part of ``linear`` that needs no y; None where only the torch path will do."""
+    num = math.prod(h.shape[:-2])
+    if num < _FEW_CHANNELS or not (usable(h, noise_var) and fits(h)):
+        return None
+    from mimolearn.kernels.linear import linear as kernels
+
+    rx, tx = h.shape[-2:]
+    kernel, sizes = kernels.prepare_kernel(), kernels.Sizes.of(rx, tx)
+    groups = -(-num // LANES)
+    matrix, inverse, gain = (
+        torch.empty(groups, size, dtype=torch.float32, device="cpu")
+        for size in (sizes.matrix, sizes.inverse, sizes.gain)
+    )
+    error_var = torch.empty((*h.shape[:-2], 1, tx), dtype=torch.float32, device="cpu")
+    inputs = (flat(h), padded(noise_var, num))
+    outputs = (flat(matrix), flat(inverse), flat(gain), flat(error_var))
+    code = LINEAR_METHODS.index(method)
+
+    def work(first: int, last: int) -> None:
+        space = workspace(sizes.prepare_space)
+        kernel(*inputs, *outputs, first, last, num, rx, tx, code, space)
+
+    in_threads(work, num, channel_cost(rx, tx))
+    return InterleavedLinear(matrix, inverse, gain, error_var)
+
+
+def linear_detect(prepared: InterleavedLinear, y: Tensor) -> Tensor:
+    """x_hat (*C, T, Nt) from y (*C, T, Nr), in torch if gradients have to reach y."""
+    (vectors, rx), tx = y.shape[-2:], prepared.error_var.shape[-1]
+    if not usable(y) or y.shape[:-2] != prepared.error_var.shape[:-2]:
+        h, inverse = prepared.ordinary(rx)
+        return y @ h.conj() @ inverse.mT
+    from mimolearn.kernels.linear import linear as kernels
+
+    num = math.prod(y.shape[:-2])
+    x_hat = torch.empty((*y.shape[:-1], tx), dtype=torch.complex64, device="cpu")
+    if y.numel() == 0:
+        return x_hat
+    kernel, sizes = kernels.detect_kernel(), kernels.Sizes.of(rx, tx)
+    matrices = (flat(prepared.matrix), flat(prepared.inverse), flat(prepared.gain))
+    arrays = (*matrices, flat(y), flat(x_hat))
+
+    def work(first: int, last: int) -> None:
+        kernel(*arrays, first, last, num, vectors, rx, tx, workspace(sizes.detect_space))
+
+    in_threads(work, num, vectors * vector_cost(rx, tx))
+    return x_hat
+
+
+def expectation_propagation(
+    y: Tensor,
+    h: Tensor,
+    noise_var: Tensor,
+    constellation: Constellation,
+    num_iter: int,
+    damping: float,
+    least_var: float,
+) -> tuple[Tensor, Tensor] | None:
+    """EP in real form: mean and variance of the last cavities, (*C, T, Nt, axes) each.
+
+    y: (*C, T, Nr), h: (*C, Nr, Nt), noise_var: (*C). least_var: floor of a posterior variance,
+    as a share of its cavity's. None where only the torch path will do.
+    """
+    if not (usable(y, h, noise_var) and fits(h) and y.numel() > 0):
+        return None
+    from mimolearn.kernels.iterative import ep as kernels
+
+    kernel = kernels.kernel()
+    axes = 1 if constellation.is_real else 2
+    mean, var = (
+        torch.empty((*y.shape[:-1], h.shape[-1], axes), dtype=torch.float32, device="cpu")
+        for _ in range(2)
+    )
+    h, y, noise_var = fill_lanes(h, y, noise_var)
+    num = math.prod(h.shape[:-2])
+    (vectors, rx), tx = y.shape[-2:], h.shape[-1]
+    settings = _ep_settings(axes, damping, least_var)
+    levels = _axis_tables(constellation)[0]
+    arrays = (flat(h), flat(y), padded(noise_var, num), flat(mean), flat(var))
+
+    def work(first: int, last: int) -> bool:
+        sizes, space = (num, vectors, rx, tx, axes, num_iter), kernels.workspace(rx, tx)
+        return kernel(*arrays, levels, settings, first, last, *sizes, workspace(space))
+
+    finite = in_threads(work, num, vectors * num_iter * float(tx * axes) ** 3)
+    return checked(all(finite), y, h, mean, var)
+
+
+def real_gram(h: Tensor) -> Tensor | None:
+    """Re(H^H H), (*C, n, n), of complex64 h (*C, Nr, n); None where only the torch path will do."""
+    if not (usable(h) and fits(h) and h.is_complex()):
+        return None
+    from mimolearn.kernels.dense import row_gram
+
+    rx, n = h.shape[-2:]
+    num, kernel = math.prod(h.shape[:-2]), row_gram.kernel()
+    out = torch.empty(*h.shape[:-2], n, n, dtype=torch.float32, device="cpu")
+    arrays = flat(h), flat(out)
+
+    def work(first: int, last: int) -> None:
+        space = workspace(row_gram.workspace(rx, n))
+        kernel(*arrays, first * LANES, min(last * LANES, num), rx, n, space)
+
+    in_threads(work, num, float(rx) * n * n)
+    return out
+
+
+def llr(constellation: Constellation, x_hat: Tensor, error_var: Tensor, method: str) -> Tensor:
+    """``Constellation.llr`` by the fastest path.
+
+    x_hat: (*C, T, Nt). error_var: (*C, T or 1, Nt), or anything that broadcasts to x_hat.
+    """
+    shared = error_var.shape == (*x_hat.shape[:-2], 1, x_hat.shape[-1])
+    known = shared or error_var.shape == x_hat.shape
+    fitting = x_hat.is_complex() or constellation.is_real
+    if not (known and fitting and usable(x_hat, error_var)):
+        return constellation.llr(*constellation.within_range(x_hat, error_var), method)
+    values = x_hat.real if constellation.is_real else x_hat
+    return _demap(constellation, values, error_var, shared=shared, own=False, method=method)
+
+
+def axes_llr(
+    constellation: Constellation, values: Tensor, error_var: Tensor, method: str
+) -> Tensor:
+    """``Constellation.axes_llr`` by the fastest path: axes with variances of their own.
+
+    values: (*C, T, Nt, A). error_var: (*C, T, Nt, A), of one real axis.
+    """
+    if error_var.shape != values.shape or not usable(values, error_var):
+        return constellation.axes_llr(*constellation.within_range(values, error_var), method)
+    x = values.squeeze(-1) if constellation.is_real else torch.view_as_complex(plain(values))
+    return _demap(constellation, x, error_var, shared=False, own=True, method=method)
+
+
+def _demap(
+    constellation: Constellation,
+    x: Tensor,
+    error_var: Tensor,
+    *,
+    shared: bool,
+    own: bool,
+    method: str,
+) -> Tensor:
+    """x: (*C, T, Nt), complex unless the constellation is real. shared: error_var has one row a
+    block; own: it has a variance for each axis.
+    """
+    shape = x.shape
+    out = torch.empty(*shape, constellation.bits_per_symbol, dtype=torch.float32, device="cpu")
+    if out.numel() == 0:
+        return out
+    levels, order = _axis_tables(constellation)
+    vectors, n = shape[-2:]
+    sizes = (x.numel() // n, vectors if shared else 1, n, 1 if constellation.is_real else 2)
+    # Named, because an address does not keep a copy alive.
+    tensors = (plain(x), plain(error_var), out)
+    addresses = [tensor.data_ptr() for tensor in tensors]
+    _demap_kernel()(*addresses, levels, order, *sizes, own, method == "exact")
+    return out
+
+
+# One vector a call takes less than 30 us, of which an import statement is 1 us.
+@functools.cache
+def _single_kernel() -> Callable[..., bool]:
+    from mimolearn.kernels.linear import single as linear_single
+
+    return linear_single.one_shot_kernel()
+
+
+@functools.cache
+def _demap_kernel() -> Callable[..., None]:
+    from mimolearn.kernels.linear import demap
+
+    return demap.llr_kernel()
+
+
+@functools.cache
+def _ep_settings(axes: int, damping: float, least_var: float) -> np.ndarray:
+    """Precision of the prior of one real axis, and the rest."""
+    return np.array([axes, damping, least_var], np.float32)
+
+
+@functools.cache
+def _axis_tables(constellation: Constellation) -> tuple[np.ndarray, np.ndarray]:
+    """Levels of an axis, and for each bit those that have a 0, then those that have a 1."""
+    axis = constellation.axis(torch.float32)
+    order = np.argsort(axis.bits.numpy().T, axis=-1, kind="stable")
+    return axis.levels.numpy(), order.reshape(-1).astype(np.int64)

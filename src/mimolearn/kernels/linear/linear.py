@@ -1,0 +1,246 @@
+"""LMMSE and zero-forcing detection of 16 interleaved channels at a time.
+
+``one_shot`` takes ordinary layout in and out, and keeps everything between in the cache: for
+fresh channels with few vectors each. ``prepare`` and ``detect`` are the two halves of the same
+work, with interleaved matrices between them.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from mimolearn.kernels.dense.complex_dense import (
+    add_to_diagonal,
+    add_where_zero,
+    cholesky,
+    correlate,
+    gram,
+    improper,
+    inverse,
+    solve,
+)
+from mimolearn.kernels.dense.interleave import SLACK, deinterleave, interleave
+from mimolearn.kernels.machine.compile import compiled, inlined, source_stamp
+from mimolearn.kernels.machine.memory import load, store
+from mimolearn.kernels.machine.simd import all_finite, maximum, splat
+
+LMMSE, BIASED_LMMSE, ZF, REAL_LMMSE = 0, 1, 2, 3
+"""What to solve and how to scale it: the ``method`` of the kernels."""
+
+EPSILON = np.float32(2.0**-23)
+_VECTORS = 16  # received vectors of a channel that are worked on at a time
+
+
+@inlined
+def padded(num_tx):
+    """Columns, rounded up to an even number."""
+    return num_tx + num_tx % 2
+
+
+@inlined
+def row_length(num_tx):
+    """Floats from one interleaved row to the next; odd in cache lines where rows are long."""
+    n = padded(num_tx)
+    return n * 32 + (16 if n >= 8 else 0)
+
+
+class Sizes(NamedTuple):
+    """Floats that hold the matrices of one group of 16 channels, and workspaces."""
+
+    matrix: int
+    inverse: int
+    gain: int
+    prepare_space: int
+    detect_space: int
+
+    @classmethod
+    def of(cls, num_rx: int, num_tx: int) -> Sizes:
+        n = num_tx + num_tx % 2
+        row = n * 32 + (16 if n >= 8 else 0)
+        prepare_space = n * row + 3 * n * 16
+        detect_space = _VECTORS * (num_rx * 32 + 3 * n * 32) + SLACK
+        return cls(num_rx * row + SLACK, n * row, n * 16, prepare_space, detect_space)
+
+    @property
+    def one_shot_space(self) -> int:
+        matrices = self.matrix + self.inverse + self.gain
+        return matrices + max(self.prepare_space, self.detect_space)
+
+
+@inlined
+def cut(space, start, size):
+    return space[start : start + size], start + size
+
+
+@inlined
+def _outputs(method, noise_var, power, n, gain, error_var):
+    """Scaling of A^-1 H^H y and variance of its error, from diag(A^-1)."""
+    for i in range(0, n * 16, 16):
+        d = load(power, i)
+        if method == ZF:
+            store(gain, i, splat(1.0))
+            store(error_var, i, noise_var * d)
+        else:
+            # The bias g = 1 - noise_var d, all rounding near 0: a stream that nobody can hear
+            # gets a huge error variance instead of a negative one.
+            residual = noise_var * d
+            bias = maximum(splat(EPSILON), 1.0 - residual)
+            store(gain, i, splat(1.0) if method == BIASED_LMMSE else 1.0 / bias)
+            store(error_var, i, bias * residual if method == BIASED_LMMSE else residual / bias)
+
+
+@inlined
+def _add_improper(squares, n, gain, error_var):
+    """Interference of real symbols is improper: count its real part, as ``detectors.lmmse``."""
+    for i in range(0, n * 16, 16):
+        scale = load(gain, i)
+        proper = load(error_var, i)
+        total = proper + load(squares, i) * scale * scale
+        # Positive in exact arithmetic.
+        store(error_var, i, maximum(proper * EPSILON, total))
+
+
+@inlined
+def prepare_group(h, place, noise_var, method, num_rx, num_tx, matrix, u, gain, space, out):
+    """16 channels: interleaved copy, triangular inverse and scaling; error variances to out.
+
+    Returns whether these are all finite.
+    """
+    n, row = padded(num_tx), row_length(num_tx)
+    r, at = cut(space, 0, n * row)
+    scale, at = cut(space, at, n * 16)
+    power, at = cut(space, at, n * 16)
+    error_var, at = cut(space, at, n * 16)
+    interleave(h, place, 0, num_rx, 2 * num_tx, matrix, row)
+    gram(matrix, row, num_rx, n, r, row)
+    add_to_diagonal(r, row, n, num_tx, splat(0.0) if method == ZF else noise_var)
+    if method == ZF:
+        add_where_zero(r, row, num_tx, noise_var * EPSILON)
+    cholesky(r, row, n, scale)
+    inverse(r, row, n, scale, u, power)
+    _outputs(method, noise_var, power, n, gain, error_var)
+    if method == REAL_LMMSE:
+        improper(u, row, n, noise_var, power)
+        _add_improper(power, n, gain, error_var)
+    deinterleave(error_var, n * 16, 1, num_tx, out, (place[0], place[1], num_tx), 0)
+    checksum = splat(0.0)
+    for i in range(0, n * 16, 16):
+        checksum = checksum + load(error_var, i) * 0.0
+    return all_finite(checksum)
+
+
+@inlined
+def detect_group(matrix, u, gain, y, lanes, num_vectors, num_rx, num_tx, space, out):
+    """All vectors of 16 channels, some at a time; returns whether the outputs are all finite."""
+    n, row = padded(num_tx), row_length(num_tx)
+    vector_row = n * 32
+    received, at = cut(space, 0, _VECTORS * num_rx * 32 + SLACK)
+    b, at = cut(space, at, _VECTORS * vector_row)
+    middle, at = cut(space, at, _VECTORS * vector_row)
+    x, at = cut(space, at, _VECTORS * vector_row)
+    from_y = (lanes[0], lanes[1], num_vectors * num_rx * 2)
+    to_x = (lanes[0], lanes[1], num_vectors * num_tx * 2)
+    checksum = splat(0.0)
+    for t in range(0, num_vectors, _VECTORS):
+        count = min(_VECTORS, num_vectors - t)
+        interleave(y, from_y, t * num_rx * 2, count, num_rx * 2, received, num_rx * 32)
+        correlate(matrix, row, num_rx, n, received, num_rx * 32, count, b, vector_row)
+        solve(u, row, n, b, count, middle, x, vector_row)
+        for i in range(count * n):
+            g = load(gain, (i % n) * 16)
+            # solve gives the conjugate.
+            re, im = load(x, i * 32) * g, -load(x, i * 32 + 16) * g
+            checksum = checksum + (re + im) * 0.0
+            store(x, i * 32, re)
+            store(x, i * 32 + 16, im)
+        deinterleave(x, vector_row, count, num_tx * 2, out, to_x, t * num_tx * 2)
+    return all_finite(checksum)
+
+
+_FLOATS = "float32[::1]"
+
+
+def signature(arrays: int, integers: int, gives: str = "void") -> str:
+    """Flat arrays, then integers, then a workspace."""
+    return f"{gives}({', '.join([_FLOATS] * arrays + ['int64'] * integers + [_FLOATS])})"
+
+
+@functools.cache
+def one_shot_kernel() -> Callable[..., bool]:
+    """kernel(h, y, noise_var, x, error_var, first, last, num, vectors, rx, tx, method, space).
+
+    h (B, Nr, Nt, 2), y (B, T, Nr, 2), x (B, T, Nt, 2), error_var (B, Nt), all flat; noise_var
+    padded to whole groups. Works on groups first ... last - 1 of 16 out of num channels. Returns
+    whether all outputs are finite, which no NaN or infinity in h or y lets them be.
+    """
+    stamp = source_stamp()
+
+    def linear_one_shot(
+        h, y, noise_var, x, error_var, first, last, num, vectors, rx, tx, method, space
+    ):
+        _ = stamp
+        n, row = padded(tx), row_length(tx)
+        matrix, at = cut(space, 0, rx * row + SLACK)
+        u, at = cut(space, at, n * row)
+        gain, at = cut(space, at, n * 16)
+        rest = space[at:]
+        finite = True
+        for group in range(first, last):
+            place = (group * 16, num - 1, rx * tx * 2)
+            noise = load(noise_var, group * 16)
+            finite &= prepare_group(
+                h, place, noise, method, rx, tx, matrix, u, gain, rest, error_var
+            )
+            finite &= detect_group(matrix, u, gain, y, place, vectors, rx, tx, rest, x)
+        return finite
+
+    return compiled(signature(5, 7, gives="boolean"), linear_one_shot)
+
+
+@functools.cache
+def prepare_kernel() -> Callable[..., None]:
+    """kernel(h, noise_var, matrix, u, gain, error_var, first, last, num, rx, tx, method, space).
+
+    Writes the interleaved channel, its triangular inverse and the scalings of each group, one
+    group after the other.
+    """
+    stamp = source_stamp()
+
+    def linear_prepare(
+        h, noise_var, matrix, u, gain, error_var, first, last, num, rx, tx, method, space
+    ):
+        _ = stamp
+        n, row = padded(tx), row_length(tx)
+        for group in range(first, last):
+            place = (group * 16, num - 1, rx * tx * 2)
+            noise = load(noise_var, group * 16)
+            channel, _at = cut(matrix, group * (rx * row + SLACK), rx * row + SLACK)
+            factor, _at = cut(u, group * n * row, n * row)
+            scaling, _at = cut(gain, group * n * 16, n * 16)
+            prepare_group(
+                h, place, noise, method, rx, tx, channel, factor, scaling, space, error_var
+            )
+
+    return compiled(signature(6, 6), linear_prepare)
+
+
+@functools.cache
+def detect_kernel() -> Callable[..., None]:
+    """kernel(matrix, u, gain, y, x, first, last, num, vectors, rx, tx, space)."""
+    stamp = source_stamp()
+
+    def linear_detect(matrix, u, gain, y, x, first, last, num, vectors, rx, tx, space):
+        _ = stamp
+        n, row = padded(tx), row_length(tx)
+        for group in range(first, last):
+            place = (group * 16, num - 1, 0)
+            channel, _at = cut(matrix, group * (rx * row + SLACK), rx * row + SLACK)
+            factor, _at = cut(u, group * n * row, n * row)
+            scaling, _at = cut(gain, group * n * 16, n * 16)
+            detect_group(channel, factor, scaling, y, place, vectors, rx, tx, space, x)
+
+    return compiled(signature(5, 6), linear_detect)

@@ -1,0 +1,1 @@
+"""Drawing channels, sending symbols, deciding, counting errors, decoding."""

@@ -1,0 +1,1 @@
+"""Compilation, 16-lane vectors, memory, mathematics and counter-based random numbers."""

@@ -1,0 +1,186 @@
+"""Turning a kernel into machine code: on first use, kept on disk, announced on a terminal.
+
+Every kernel of the library is compiled here, so that all of them follow their sources, work where
+no cache folder can be written to, and recover from damaged files in it.
+"""
+
+from __future__ import annotations
+
+import functools
+import platform
+import sys
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FunctionType
+from typing import Any
+
+import numba
+from llvmlite.binding import get_host_cpu_features
+from numba.core import config, cpu, event
+
+from mimolearn import kernels
+from mimolearn.kernels.machine.cache import keep_on_disk
+
+# A kernel of its own accord never checks bounds, never holds the interpreter lock, and divides
+# like IEEE. Contraction is asked for operation by operation (see simd.fma), never "fastmath",
+# which would lose NaN.
+_OPTIONS = {"nogil": True, "error_model": "numpy"}
+
+
+@contextmanager
+def _jit_enabled() -> Iterator[None]:
+    """Let numba compile also where NUMBA_DISABLE_JIT asks it not to.
+
+    The variable is there to debug Python code. Kernels are made of machine instructions that
+    Python cannot run.
+    """
+    settings: Any = config
+    before = settings.DISABLE_JIT
+    settings.DISABLE_JIT = 0
+    try:
+        yield
+    finally:
+        settings.DISABLE_JIT = before
+
+
+def _njit(**options: Any) -> Callable[[Callable[..., Any]], Any]:
+    """``numba.njit`` with options; its types know no option that begins with an underscore."""
+    njit: Any = numba.njit
+
+    def decorate(function: Callable[..., Any]) -> Any:
+        with _jit_enabled():
+            return njit(**options)(function)
+
+    return decorate
+
+
+def part_options(known: object, counted: bool) -> dict[str, Any]:
+    """Options for a part of a kernel; known: what this numba's target lists as options.
+
+    Counting references is switched by an option that numba keeps to itself. Where a numba has
+    none, parts count them: kernels then give the same results, only later.
+    """
+    options = {"forceinline": True, "error_model": "numpy"}
+    return {**options, "_nrt": counted} if hasattr(known, "_nrt") else options
+
+
+_KNOWN = getattr(cpu, "CPUTargetOptions", None)
+
+# A part without the option would take its caller's.
+inlined = _njit(**part_options(_KNOWN, counted=True))
+"""Decorator for the parts of kernels: they become part of every caller."""
+
+uncounted = _njit(**part_options(_KNOWN, counted=False))
+"""The same for parts that neither make an array nor give one back.
+
+Others count references to every array that they are given. That is a call, which also empties the
+vector registers: more than a row of a small matrix costs.
+"""
+
+
+@functools.cache
+def reads_halves() -> bool:
+    """Whether this machine turns half-precision numbers into floats by an instruction."""
+    if getattr(config, "CPU_NAME", None) is not None:
+        # Code for another processor than this one was asked for.
+        return False
+    arm = platform.machine().lower() in ("arm64", "aarch64")
+    return arm or bool(get_host_cpu_features().get("f16c"))
+
+
+def kernel_folder() -> Path:
+    """The folder of the kernels' sources."""
+    return Path(kernels.__path__[0])
+
+
+def _files() -> list[Path]:
+    """The Python files of all kernels, those in subfolders included."""
+    return sorted(kernel_folder().rglob("*.py"))
+
+
+@functools.cache
+def source_stamp() -> int:
+    """A number that changes with the text of any kernel file.
+
+    numba's disk cache notices changes of the file that holds a kernel, not of the files it
+    imports. Kernels are compiled anew after either.
+    """
+    return functools.reduce(lambda stamp, file: zlib.crc32(file.read_bytes(), stamp), _files(), 0)
+
+
+def compiled(
+    signature: str, kernel: Callable[..., Any], *, contracted: bool = False
+) -> Callable[..., Any]:
+    """Compile a kernel for one numba signature, or fetch its machine code from the disk cache.
+
+    The one signature means that arrays of other types or layouts are refused, not recompiled for.
+    contracted: let the compiler fuse any multiplication with an addition.
+    """
+    # Contraction alone leaves NaN and infinity what they are.
+    options = {**_OPTIONS, "fastmath": {"contract"}} if contracted else _OPTIONS
+    with event.install_listener("numba:compile", _Announcement()), _jit_enabled():
+        dispatcher: Any = numba.njit(**options)(kernel)
+        keep_on_disk(dispatcher, source_stamp())
+        dispatcher.compile(signature)
+        dispatcher.disable_compile()
+    return dispatcher
+
+
+class _Announcement(event.Listener):
+    """Says once, on a terminal only, why the first use takes seconds."""
+
+    said = False
+
+    def on_start(self, event: Any) -> None:
+        if not _Announcement.said and sys.stderr.isatty():
+            print("mimolearn: compiling kernels for this machine, once ...", file=sys.stderr)
+        _Announcement.said = True
+
+    def on_end(self, event: Any) -> None:
+        """Nothing: the next output tells that it is done."""
+
+
+def _probe() -> None:
+    """Has the place of a kernel, and nothing to do."""
+
+
+def cache_folder(file: Path = Path(__file__)) -> Path | None:
+    """Where machine code of a file's kernels is kept; None where no place can be written to."""
+    code = _probe.__code__.replace(co_filename=str(file))
+    try:
+        with _jit_enabled():
+            stats = numba.njit(cache=True, **_OPTIONS)(FunctionType(code, globals())).stats
+    except RuntimeError as error:
+        if "no locator" not in str(error):
+            raise
+        return None
+    return Path(stats.cache_path) if stats.cache_path else None
+
+
+def _count_on_disk(file: Path) -> int:
+    folder = cache_folder(file)
+    return len(list(folder.glob(f"{file.stem}.*.nbi"))) if folder else 0
+
+
+def is_on_disk(module: str) -> bool:
+    """Whether a module of kernels ("name" or "folder.name") has machine code on disk.
+
+    The code may be of earlier sources.
+    """
+    return _count_on_disk(kernel_folder().joinpath(*module.split(".")).with_suffix(".py")) > 0
+
+
+def kernel_files() -> dict[str, int]:
+    """Each module of kernels, and how many of its kernels have machine code on disk.
+
+    The code may be of earlier sources or another processor; the first use then replaces it.
+    """
+    modules = [
+        file
+        for file in _files()
+        if file != Path(__file__) and " compiled(" in file.read_text("utf-8")
+    ]
+    names = (file.relative_to(kernel_folder()).with_suffix("").parts for file in modules)
+    return {".".join(name): _count_on_disk(file) for name, file in zip(names, modules, strict=True)}

@@ -1,0 +1,120 @@
+"""What every way into a compiled kernel needs: whether one may serve, memory, lanes, threads."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from mimolearn.foundation.errors import check_finite
+from mimolearn.foundation.tensors.modes import is_ordinary, is_watched
+
+PATHS = {
+    "torch": "gradients, double precision, other devices, tracing, very large matrices",
+    "one by one": "fewer than 8 channels: lmmse, zf; up to 64 vectors: eq-net",
+    "interleaved": "16 channels at a time: mrc, lmmse, wl-lmmse, zf, cg, wl-cg, gauss-seidel, "
+    "ep, oamp",
+    "triangles": "16 channels factored together, each searched alone: k-best, sphere, soft-sphere, "
+    "ml; double precision for channels that single precision cannot be trusted with",
+    "elementwise": "decisions and LLRs of Gaussian estimates",
+}
+"""Each path and what takes it: all but torch on the CPU, in single precision, no gradients."""
+
+_DTYPES = (torch.complex64, torch.float32)
+LANES = 16
+# Beyond this a group of channels leaves the cache, and one large product is as good.
+_MOST_ENTRIES = 256 * 64
+# Real multiplications below which starting threads costs more than it saves.
+_WORTH_THREADS = 5e7
+
+
+def usable(*tensors: Tensor) -> bool:
+    """Whether compiled kernels can serve these tensors at all."""
+    if torch.compiler.is_compiling() or is_watched():
+        return False
+    grad = torch.is_grad_enabled()
+    for tensor in tensors:
+        if not tensor.is_cpu or tensor.dtype not in _DTYPES or (grad and tensor.requires_grad):
+            return False
+        if not is_ordinary(tensor):
+            return False
+    return True
+
+
+def fits(h: Tensor) -> bool:
+    return fits_size(h.shape[-2], h.shape[-1]) and h.numel() > 0
+
+
+def fits_size(rx: int, tx: int) -> bool:
+    """Whether channels of this size are small enough to be worked on in groups."""
+    return rx * tx <= _MOST_ENTRIES and tx <= 64
+
+
+def flat(tensor: Tensor) -> np.ndarray:
+    """The memory of a contiguous tensor (a copy of any other) as flat float32 numbers."""
+    tensor = plain(tensor)
+    array = (tensor.detach() if tensor.requires_grad else tensor).numpy().reshape(-1)
+    return array.view(np.float32) if tensor.is_complex() else array
+
+
+def plain(tensor: Tensor) -> Tensor:
+    """The tensor, or a copy, whose memory holds its numbers one after the other."""
+    if tensor.is_conj() or tensor.is_neg() or not tensor.is_contiguous():
+        return tensor.resolve_conj().resolve_neg().contiguous()
+    return tensor
+
+
+def padded(noise_var: Tensor, num: int) -> np.ndarray:
+    """noise_var, one a channel, continued with ones to whole groups."""
+    out = np.ones(-(-num // LANES) * LANES, np.float32)
+    out[:num] = noise_var.detach().reshape(-1).numpy()
+    return out
+
+
+def workspace(floats: int) -> np.ndarray:
+    """Workspace, aligned by torch to cache lines."""
+    return torch.empty(floats, dtype=torch.float32, device="cpu").numpy()
+
+
+def fill_lanes(h: Tensor, y: Tensor, noise_var: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Make every vector a channel of its own where there are too few channels for all lanes."""
+    vectors = y.shape[-2]
+    if vectors == 1 or math.prod(h.shape[:-2]) >= LANES:
+        return h, y, noise_var
+    h = h.unsqueeze(-3).expand(*h.shape[:-2], vectors, *h.shape[-2:])
+    return h, y.unsqueeze(-2), noise_var.unsqueeze(-1).expand(*noise_var.shape, vectors)
+
+
+def in_threads(work: Callable[[int, int], Any], num: int, cost: float) -> list[Any]:
+    """Work on all groups of channels, on as many threads as torch may use; what each returned."""
+    groups = -(-num // LANES)
+    threads = min(torch.get_num_threads(), groups)
+    if threads < 2 or num * cost < _WORTH_THREADS:
+        return [work(0, groups)]
+    cuts = [groups * i // threads for i in range(threads + 1)]
+    # Threads of its own for every call: a kept pool would not survive a fork.
+    with ThreadPoolExecutor(threads) as pool:
+        return list(pool.map(work, cuts[:-1], cuts[1:]))
+
+
+def checked(
+    finite: bool, y: Tensor, h: Tensor, x_hat: Tensor, error_var: Tensor
+) -> tuple[Tensor, Tensor]:
+    """The outputs, unless they are not finite because the inputs were not."""
+    if not finite:
+        check_finite("h", h)
+        check_finite("y", y)
+    return x_hat, error_var
+
+
+def channel_cost(rx: int, tx: int) -> float:
+    return 2.0 * tx * tx * (rx + tx)
+
+
+def vector_cost(rx: int, tx: int) -> float:
+    return 4.0 * tx * (rx + tx)

@@ -1,0 +1,1 @@
+"""Layers of unfolded and fully connected networks."""

@@ -1,0 +1,1 @@
+"""Tree searches, maximum likelihood by enumeration, and local searches."""

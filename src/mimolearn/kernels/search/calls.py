@@ -1,0 +1,234 @@
+"""The door to the tree searches in single precision, which ``dispatch`` is for all else.
+
+They serve what compiled kernels can serve at all (``door.usable``): complex64 on a CPU, no
+gradients. Channels that single precision cannot be trusted with come back marked, and the
+detector takes its double-precision path for them alone; see ``triangle_float32``.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from numpy import ndarray
+from torch import Tensor
+
+from mimolearn.constellation import Constellation
+from mimolearn.kernels.machine.launch import (
+    fill_lanes,
+    fits,
+    flat,
+    in_threads,
+    padded,
+    usable,
+    workspace,
+)
+
+# A part of the second-level cache: rows of a Gram matrix are read in the order of the pivots.
+_CACHE_FLOATS = 2**16
+# Beyond, columns fill the lanes well enough to be better there than channels.
+_FEW_COLUMNS = 12
+# Of one channel: all of them are in memory at once, 16 channels at a time.
+_MOST_VECTORS = 4096
+
+
+def _serves(y: Tensor, h: Tensor, noise_var: Tensor) -> bool:
+    sizes = fits(h) and y.numel() > 0 and y.shape[-2] <= _MOST_VECTORS
+    return usable(y, h, noise_var) and sizes
+
+
+def k_best(
+    y: Tensor, h: Tensor, noise_var: Tensor, constellation: Constellation, k: int, clip: float
+) -> tuple[Tensor, Tensor, Tensor] | None:
+    """LLRs (*C, T, Nt, K) and decisions (*C, T, Nt) of a K-best search; where they are valid, (*C).
+
+    y: (*C, T, Nr), h: (*C, Nr, Nt), noise_var: (*C). None where only double precision will do.
+    """
+    if not _serves(y, h, noise_var):
+        return None
+    from mimolearn.kernels.search import k_best_float32 as kernels
+
+    tx, axes, levels = h.shape[-1], 1 if constellation.is_real else 2, constellation.num_levels
+    k = min(k, levels ** (axes * tx))
+    if k > kernels.MOST_SURVIVORS:
+        return None
+    llr = torch.empty(
+        *y.shape[:-1], tx, constellation.bits_per_symbol, dtype=torch.float32, device="cpu"
+    )
+    decided = torch.empty(*y.shape[:-1], tx, dtype=torch.int64, device="cpu")
+    settings, bits = _settings(constellation, clip)
+    to_index = constellation.axis(torch.float64).to_index.numpy()
+    space = kernels.workspace(tx, axes, k, levels)
+    kernel, out = kernels.kernel(), (bits, to_index, flat(llr), flat(decided))
+
+    def search(problems: ndarray, ok: ndarray, first: int, last: int, vectors: int) -> None:
+        sizes = (first, last, vectors, tx, axes, k)
+        kernel(problems, settings, *out, ok, *sizes, workspace(space))
+
+    ok = _on_triangles(y, h, noise_var, axes, settings, search, k * float(axes * tx) ** 2)
+    return llr, decided, ok
+
+
+def sphere(
+    y: Tensor, h: Tensor, noise_var: Tensor, constellation: Constellation, max_nodes: int
+) -> tuple[Tensor, Tensor, Tensor, Tensor] | None:
+    """ML indices (*C, T, Nt), incomplete and multiplications (*C, T); where they are valid (*C).
+
+    As ``k_best``. The multiplications are those of the search alone.
+    """
+    if not _serves(y, h, noise_var):
+        return None
+    from mimolearn.kernels.search import sphere_float32, sphere_lanes
+
+    tx, axes = h.shape[-1], 1 if constellation.is_real else 2
+    indices = torch.empty(*y.shape[:-1], tx, dtype=torch.int64, device="cpu")
+    incomplete = torch.empty(y.shape[:-1], dtype=torch.bool, device="cpu")
+    spent = torch.empty(y.shape[:-1], dtype=torch.int64, device="cpu")
+    settings, _ = _settings(constellation)
+    to_index = constellation.axis(torch.float64).to_index.numpy()
+    if axes == 1 and constellation.num_levels == 2:
+        space, kernel = sphere_lanes.workspace(tx), sphere_lanes.kernel()
+    else:
+        space, kernel = sphere_float32.workspace(tx, axes), sphere_float32.kernel()
+    out = to_index, flat(indices), flat(incomplete), flat(spent)
+
+    def search(problems: ndarray, ok: ndarray, first: int, last: int, vectors: int) -> None:
+        kernel(
+            problems,
+            settings,
+            *out,
+            ok,
+            first,
+            last,
+            vectors,
+            tx,
+            axes,
+            max_nodes,
+            workspace(space),
+        )
+
+    ok = _on_triangles(y, h, noise_var, axes, settings, search, float(axes * tx) ** 2)
+    return indices, incomplete, spent, ok
+
+
+def soft_sphere(
+    y: Tensor, h: Tensor, noise_var: Tensor, constellation: Constellation, clip: float, nodes: int
+) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor] | None:
+    """LLRs (*C, T, Nt, K), decisions (*C, T, Nt), incomplete, multiplications (*C, T); ok (*C).
+
+    nodes: the most that a search may visit. As ``sphere``.
+    """
+    if not _serves(y, h, noise_var):
+        return None
+    from mimolearn.kernels.search import soft_sphere_float32 as kernels
+
+    tx, axes = h.shape[-1], 1 if constellation.is_real else 2
+    llr = torch.empty(
+        *y.shape[:-1], tx, constellation.bits_per_symbol, dtype=torch.float32, device="cpu"
+    )
+    incomplete = torch.empty(y.shape[:-1], dtype=torch.bool, device="cpu")
+    spent = torch.empty(y.shape[:-1], dtype=torch.int64, device="cpu")
+    settings, bits = _settings(constellation, clip)
+    kernel, space = kernels.kernel(), kernels.workspace(tx, axes)
+    decided = torch.empty(*y.shape[:-1], tx, dtype=torch.int64, device="cpu")
+    to_index = constellation.axis(torch.float64).to_index.numpy()
+    out = bits, to_index, flat(llr), flat(decided), flat(incomplete), flat(spent)
+
+    def search(problems: ndarray, ok: ndarray, first: int, last: int, vectors: int) -> None:
+        sizes = (first, last, vectors, tx, axes, nodes)
+        kernel(problems, settings, *out, ok, *sizes, workspace(space))
+
+    ok = _on_triangles(y, h, noise_var, axes, settings, search, float(axes * tx) ** 3)
+    return llr, decided, incomplete, spent, ok
+
+
+def ml(
+    y: Tensor, h: Tensor, noise_var: Tensor, constellation: Constellation, method: str
+) -> tuple[Tensor, Tensor, Tensor, Tensor] | None:
+    """Logits of all levels (*C, T, Nt, A, L), LLRs (*C, T, Nt, K), joint decisions (*C, T, Nt).
+
+    method: "exact" or "max-log". As ``k_best``; the last one says where they are valid, (*C).
+    """
+    if not _serves(y, h, noise_var):
+        return None
+    from mimolearn.kernels.search import ml_enumeration
+    from mimolearn.kernels.search import ml_float32 as kernels
+
+    tx, axes = h.shape[-1], 1 if constellation.is_real else 2
+    num_levels, num_points = constellation.num_levels, constellation.num_points
+    logits = torch.empty(*y.shape[:-1], tx, axes, num_levels, dtype=torch.float32, device="cpu")
+    llr = torch.empty(
+        *y.shape[:-1], tx, constellation.bits_per_symbol, dtype=torch.float32, device="cpu"
+    )
+    decided = torch.empty(*y.shape[:-1], tx, dtype=torch.int64, device="cpu")
+    settings, bits = _settings(constellation)
+    to_index = constellation.axis(torch.float64).to_index.numpy()
+    in_lanes = ml_enumeration.lane_streams(tx, num_points)
+    space = ml_enumeration.workspace(tx, axes, num_levels)
+    kernel = kernels.kernel(num_levels, axes, method == "exact")
+    out = (bits, to_index, flat(logits), flat(llr), flat(decided))
+
+    def search(problems: ndarray, ok: ndarray, first: int, last: int, vectors: int) -> None:
+        kernel(problems, settings, *out, ok, first, last, vectors, tx, in_lanes, workspace(space))
+
+    cost = float(num_points) ** (tx - 1)
+    ok = _on_triangles(y, h, noise_var, axes, settings, search, cost)
+    return logits, llr, decided, ok
+
+
+def _on_triangles(
+    y: Tensor,
+    h: Tensor,
+    noise_var: Tensor,
+    axes: int,
+    settings: np.ndarray,
+    search: Callable[[ndarray, ndarray, int, int, int], None],
+    cost: float,
+) -> Tensor:
+    """Run ``search(problems, ok, first channel, last, vectors)`` on all; returns ok (*C).
+
+    The front end fills ``problems`` for as many channels as stay in the cache. cost: real
+    multiplications of a vector's search, about.
+    """
+    from mimolearn.kernels.search import triangle_front_end as kernels
+
+    blocks, (rx, tx) = h.shape[:-2], h.shape[-2:]
+    if axes == 1 and tx > _FEW_COLUMNS:
+        front_end, size = kernels.rows_front_end(), kernels.rows_space(rx, tx)
+    else:
+        front_end, size = kernels.front_end(), kernels.front_end_space(rx, tx)
+    h, y, noise_var = fill_lanes(h, y, noise_var)
+    num, vectors = math.prod(h.shape[:-2]), y.shape[-2]
+    ok = torch.empty(h.shape[:-2], dtype=torch.bool, device="cpu")
+    arrays, flat_ok = (flat(h), flat(y), padded(noise_var, num), settings), flat(ok)
+    width = (tx + 15) // 16 * 16
+    stride = axes * width * (tx + vectors) + width
+    most = max(1, _CACHE_FLOATS // (16 * stride))
+
+    def work(first: int, last: int) -> None:
+        problems = workspace(min(most, last - first) * 16 * stride)
+        space = workspace(size)
+        for group in range(first, last, most):
+            end = min(group + most, last)
+            front_end(*arrays, problems, group, end, num, vectors, rx, tx, axes, space)
+            search(problems, flat_ok, 16 * group, min(16 * end, num), vectors)
+
+    in_threads(work, num, 2.0 * tx * tx * (rx + tx) + vectors * cost)
+    # Vectors may have become channels of their own.
+    return ok if ok.shape == blocks else ok.all(-1)
+
+
+@functools.cache
+def _settings(constellation: Constellation, last: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
+    """Numbers that the kernels take, ``last`` at their end, and the bits of the levels."""
+    from mimolearn.kernels.search.triangle_float32 import MOST_ENERGY
+
+    axis = constellation.axis(torch.float64)
+    spacing, lowest = constellation.min_distance(), float(axis.levels[0])
+    # As in the double-precision triangle: where ||x|| is constant, that of the MMSE receiver.
+    loading = 0.5 / lowest**2 if constellation.num_levels == 2 else 0.0
+    numbers = [spacing, loading, lowest / spacing, MOST_ENERGY * spacing**2, MOST_ENERGY, last]
+    return np.array(numbers, np.float32), axis.bits.to(torch.int8).contiguous().numpy()

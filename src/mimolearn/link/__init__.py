@@ -1,0 +1,1 @@
+"""What is simulated: the scenario, its channels, its randomness and its codes."""

@@ -1,0 +1,136 @@
+"""What beamformers are simulated on: users' channels, an array, an SNR, and what is known."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Annotated, Any, Literal, NamedTuple
+
+import torch
+from pydantic import Field, model_validator
+from torch import Tensor
+
+from mimolearn.beamformers import HybridArray
+from mimolearn.constellation import Constellation, as_constellation
+from mimolearn.foundation.errors import InvalidInputError, check_positive_int, invalid
+from mimolearn.foundation.plainmodel import PlainModel, Real
+from mimolearn.foundation.shipped import read_shipped_toml, shipped_names
+from mimolearn.foundation.tomlfile import read_toml, write_toml
+from mimolearn.link.channels import AnyChannel, Clustered, with_paths_from
+from mimolearn.link.randomness import RandomSource, complex_normal
+
+BEAM_SCHEMA = 1
+
+
+class BeamBlock(NamedTuple):
+    """h, h_hat: (N, K, Nr, Nt), true and as designs know it."""
+
+    h: Tensor
+    h_hat: Tensor
+
+
+class BeamScenario(PlainModel):
+    """A downlink y_k = H_k F V s + n_k of unit-power symbols and total power 1.
+
+    SNR is power over the noise of one receive antenna, with E|h_ij|^2 = 1; snr_offset_db is added
+    to every SNR that is asked for, where a publication's own differs by a constant. csi_error_var:
+    designs see h + e with e ~ CN(0, csi_error_var) in every entry; rates are those of h. The error
+    adds power and rank to what is known; neither is taken out again. name: not part of the key.
+
+    >>> BeamScenario(array=HybridArray(num_users=3, num_streams=2)).noise_var(10.0)
+    0.1
+    """
+
+    name: Annotated[str, Field(max_length=80)] = ""
+    kind: Literal["beamforming"] = "beamforming"
+    array: HybridArray = HybridArray()
+    constellation: Literal["qpsk", "16-qam", "64-qam"] = "qpsk"
+    channel: AnyChannel = Clustered(num_clusters=2)
+    snr_offset_db: Annotated[Real, Field(ge=-100, le=100)] = 0.0
+    csi_error_var: Annotated[Real, Field(ge=0, le=10)] = 0.0
+
+    @model_validator(mode="after")
+    def _channel_fits(self) -> BeamScenario:
+        a = self.array
+        self.channel.check_size(a.num_rx_ant, a.num_tx_ant)
+        self.channel.check_users(a.num_users)
+        if self.channel.is_real:
+            raise invalid("channel", self.channel.model, "a complex channel")
+        if self.channel.entry_variance != "1":
+            got = self.channel.entry_variance
+            raise invalid("channel.entry_variance", got, "'1', by which SNR is defined here")
+        return self
+
+    def key(self) -> str:
+        """A stable digest: 16 hex digits of SHA-256 over canonical JSON and a schema number."""
+        not_in_key: dict[str, Any] = {"name": True, "channel": set(self.channel.not_in_key)}
+        content = {"schema": BEAM_SCHEMA, **self.model_dump(mode="json", exclude=not_in_key)}
+        text = json.dumps(content, sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    def points(self) -> Constellation:
+        """The constellation itself."""
+        return as_constellation(self.constellation)
+
+    def noise_var(self, snr_db: float) -> float:
+        """Noise variance of one receive antenna."""
+        return float(10 ** (-(snr_db + self.snr_offset_db) / 10))
+
+    def draw(
+        self,
+        num_channels: int,
+        generator: RandomSource,
+        dtype: torch.dtype = torch.complex64,
+    ) -> BeamBlock:
+        """Independent channels of all users, then their errors; no SNR enters."""
+        check_positive_int("num_channels", num_channels, 10**8)
+        a = self.array
+        sizes = a.num_users, a.num_rx_ant, a.num_tx_ant
+        h = self.channel.draw_users(num_channels, *sizes, generator, dtype)
+        if self.csi_error_var == 0:
+            return BeamBlock(h, h)
+        error = complex_normal(tuple(h.shape), generator, dtype, self.csi_error_var)
+        return BeamBlock(h, h + error)
+
+    @classmethod
+    def from_toml(cls, path: str | Path) -> BeamScenario:
+        """Read a scenario file; a ``[run]`` table, which says how to run it, is left aside.
+
+        A relative path of recorded channels counts from the folder of the file.
+        """
+        return cls.from_content(read_toml(path), str(path), Path(path).parent)
+
+    @classmethod
+    def shipped(cls, name: str) -> BeamScenario:
+        """One of ``shipped_beam_scenarios()``.
+
+        >>> BeamScenario.shipped("mser-qpsk").array.num_tx_ant
+        64
+        """
+        return cls.from_content(read_shipped_beams(name), name)
+
+    @classmethod
+    def from_content(
+        cls, content: dict[str, Any], source: str, folder: str | Path = "."
+    ) -> BeamScenario:
+        """A parsed file; ``source`` is what errors call it, ``folder`` where it lies."""
+        fields = {key: value for key, value in content.items() if key != "run"}
+        try:
+            return cls(**with_paths_from(fields, Path(folder)))
+        except InvalidInputError as error:
+            raise InvalidInputError(f"{source}: {error}") from None
+
+    def to_toml(self) -> str:
+        """The scenario as TOML text that ``from_toml`` reads back to an equal scenario."""
+        return write_toml(self.model_dump(mode="json"))
+
+
+def shipped_beam_scenarios() -> tuple[str, ...]:
+    """Names of the beamforming scenarios that come with the library."""
+    return shipped_names("data/beam_scenarios")
+
+
+def read_shipped_beams(name: str) -> dict[str, Any]:
+    """A shipped scenario file as parsed TOML, with its ``[run]`` table."""
+    return read_shipped_toml("scenario", "data/beam_scenarios", name)

@@ -1,0 +1,35 @@
+"""Channel models: how the matrices of a link are drawn."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from mimolearn.link.channels.base import ChannelModel
+from mimolearn.link.channels.cdl import CDL
+from mimolearn.link.channels.clustered import Clustered
+from mimolearn.link.channels.correlation import exponential_correlation
+from mimolearn.link.channels.kronecker import Kronecker
+from mimolearn.link.channels.rayleigh import Rayleigh, RealGaussian
+from mimolearn.link.channels.recorded import Recorded, with_paths_from
+from mimolearn.link.channels.tdl import TDL
+
+AnyChannel = Annotated[
+    Rayleigh | RealGaussian | Kronecker | TDL | CDL | Clustered | Recorded,
+    Field(discriminator="model"),
+]
+
+__all__ = [
+    "CDL",
+    "TDL",
+    "AnyChannel",
+    "ChannelModel",
+    "Clustered",
+    "Kronecker",
+    "Rayleigh",
+    "RealGaussian",
+    "Recorded",
+    "exponential_correlation",
+    "with_paths_from",
+]

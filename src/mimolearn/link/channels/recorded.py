@@ -1,0 +1,203 @@
+"""Channels that somebody measured or simulated elsewhere, from a file."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal
+
+import numpy as np
+import torch
+from pydantic import Field, model_validator
+from torch import Tensor
+
+from mimolearn.foundation.errors import invalid, user_path
+from mimolearn.foundation.plainmodel import Real
+from mimolearn.link.channels.base import ChannelModel, PowerNormalisation
+from mimolearn.link.channels.files.channelfile import (
+    ChannelFile,
+    Reading,
+    file_stamp,
+    open_channel_file,
+    sha256_of,
+)
+from mimolearn.link.channels.files.power import FilePower, divided, file_power, unit_peak
+from mimolearn.link.randomness import RandomSource, distinct_integers, integers
+
+_Index = Annotated[int, Field(strict=True, ge=0)]
+
+
+class Recorded(ChannelModel):
+    """Channels of a file, drawn at random with replacement; users of one drop are distinct samples.
+
+    Choose it for measured channels, or those of a ray tracer or of another simulator.
+    path: .npy, .npz, HDF5 or MATLAB file (any version) with a complex array (N, Nr, Nt); pairs of
+    real and imaginary part may also be fields of a record, a last axis of length 2, or two arrays
+    such as H_r and H_i. "~" is the home folder.
+    variable: its name in the file, or a list of names; may be left out when only one array fits.
+    "*" in a name stands for any text. Several arrays are one set of samples.
+    axes: one letter an axis, in the order of the file: n samples, r receive antennas, t transmit
+    antennas, f frequencies, s time steps, c real and imaginary part. A letter that comes twice is
+    one axis of both; one that is missing has length 1. May be left out for (N, Nr, Nt) and for a
+    single matrix (Nr, Nt), unless the sizes fit another order as well.
+    frequency_index, time_index: the one element of axis f or s that is used, from 0; left out,
+    each element is one more channel.
+    normalise: "mean", the file's mean |h_ij|^2 becomes entry_variance; "per_draw", that of every
+    channel does.
+    sample_range: first and end of the samples to use, counted from 0, without the end; so that a
+    network is trained on some samples of a file, and compared on others. Left out, all.
+    drop_zero: leave samples with an all-zero channel out; otherwise such a file is refused.
+    sha256: of the file, filled in when left out and compared when given. It stands for the
+    content in a scenario's key; the path does not count.
+    max_gb: most memory that the file may take; left out, 64 times its size, and at most half of
+    the machine's. An .npy file is mapped, not read; all others are read whole.
+    Nothing is unpickled, and no other file is read that a file points to. The compiled reader of
+    HDF5 files can crash on one that was tampered with: take these from sources you trust.
+    Raises InvalidInputError for a file that is missing, unreadable, changed, not of that shape or
+    not finite.
+    """
+
+    not_in_key: ClassVar[frozenset[str]] = frozenset({"path", "max_gb"})
+
+    model: Literal["recorded"] = "recorded"
+    path: str
+    variable: str | tuple[str, ...] = ""
+    axes: str = ""
+    frequency_index: _Index | None = None
+    time_index: _Index | None = None
+    sample_range: tuple[_Index, _Index] | None = None
+    normalise: PowerNormalisation = "mean"
+    drop_zero: Annotated[bool, Field(strict=True)] = False
+    sha256: Annotated[str, Field(pattern="^([0-9a-f]{64})?$")] = ""
+    max_gb: Annotated[Real, Field(gt=0)] | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _expand_home(cls, fields: Any) -> Any:
+        if not isinstance(fields, dict) or not isinstance(fields.get("path"), str | Path):
+            return fields
+        return {**fields, "path": str(user_path(fields["path"]))}
+
+    @model_validator(mode="after")
+    def _identify(self) -> Recorded:
+        """Fill in what the file says: its digest, the only variable there is, and its axes."""
+        stamp = file_stamp(self.path)
+        digest = sha256_of(self.path, stamp)
+        if (self.sha256 or digest) != digest:
+            raise invalid("sha256", self.sha256, f"{digest}, which is that of {self.path}")
+        found = open_channel_file(self.path, self._reading(), stamp)
+        variable = found.variable[0] if len(found.variable) == 1 else found.variable
+        filled = {"variable": variable or "", "axes": found.axes, "sha256": digest}
+        for field, value in filled.items():
+            # A frozen model may change as long as nobody has seen it.
+            object.__setattr__(self, field, value)
+        return self
+
+    def check_size(self, num_rx_ant: int, num_tx_ant: int) -> None:
+        """Raise InvalidInputError where the file holds channels of other antenna numbers."""
+        file = self._file()
+        size = num_rx_ant, num_tx_ant
+        if file.size != size:
+            other = file.other_axes.get(size)
+            hint = f"; axes = {other!r} would give {size}" if other else ""
+            expected = f"{file.size}, as the channels of {self.path} have"
+            told = f"{file.described} with axes {file.axes!r}"
+            raise invalid("num_rx_ant, num_tx_ant", size, f"{expected}: {told}{hint}")
+        self._power(file)
+
+    def check_users(self, num_users: int) -> None:
+        """Raise InvalidInputError where the file has fewer samples than a drop has users."""
+        num_samples = self.num_samples
+        if num_samples < num_users:
+            expected = f"at least {num_users}, one for each user of a drop, in {self.path}"
+            raise invalid("samples", f"<{num_samples}: {self._file().described}>", expected)
+
+    @property
+    def num_samples(self) -> int:
+        """Samples that are drawn from."""
+        return len(self._power(self._file()).kept)
+
+    @property
+    def num_dropped(self) -> int:
+        """Samples that ``drop_zero`` leaves out."""
+        first, end = self.sample_range or (0, self._file().num_samples)
+        return end - first - self.num_samples
+
+    def draw(
+        self,
+        num_channels: int,
+        num_rx_ant: int,
+        num_tx_ant: int,
+        generator: RandomSource,
+        dtype: torch.dtype = torch.complex64,
+    ) -> Tensor:
+        self.check_size(num_rx_ant, num_tx_ant)
+        num_steps = self._file().num_steps
+        index = integers((num_channels,), self.num_samples * num_steps, generator)
+        h = self._rows(index // num_steps, index % num_steps)
+        return torch.from_numpy(h).to(generator.device, dtype)
+
+    def draw_users(
+        self,
+        num_drops: int,
+        num_users: int,
+        num_rx_ant: int,
+        num_tx_ant: int,
+        generator: RandomSource,
+        dtype: torch.dtype = torch.complex64,
+    ) -> Tensor:
+        """Each user of a drop has a sample of its own; all are at one frequency and time step."""
+        self.check_size(num_rx_ant, num_tx_ant)
+        self.check_users(num_users)
+        num_steps = self._file().num_steps
+        sample = distinct_integers(num_drops, num_users, self.num_samples, generator)
+        step = torch.zeros_like(sample)
+        if num_steps > 1:
+            step = integers((num_drops, 1), num_steps, generator).expand_as(sample)
+        h = self._rows(sample.flatten(), step.flatten())
+        return torch.from_numpy(h).to(generator.device, dtype).unflatten(0, sample.shape)
+
+    def _rows(self, sample: Tensor, step: Tensor) -> np.ndarray:
+        """(k, Nr, Nt) complex128: channels of samples that are not left out, normalised."""
+        file = self._file()
+        power = self._power(file)
+        rows = file.rows(power.kept[sample.cpu().numpy()], step.cpu().numpy())
+        if self.normalise == "per_draw":
+            rows = unit_peak(rows)[0]
+            rms = np.sqrt(np.square(np.abs(rows)).mean((1, 2), keepdims=True))
+        else:
+            # In two steps, as neither may be far from 1.
+            rows = divided(rows, power.peak)
+            rms = power.relative_rms
+        return rows * (math.sqrt(self.entry_var(*file.size)) / rms)
+
+    def _reading(self) -> Reading:
+        names = (self.variable,) if isinstance(self.variable, str) else self.variable
+        return Reading(
+            tuple(name for name in names if name),
+            self.axes,
+            self.frequency_index,
+            self.time_index,
+            self.max_gb,
+        )
+
+    def _file(self) -> ChannelFile:
+        stamp = file_stamp(self.path)
+        digest = sha256_of(self.path, stamp)
+        if digest != self.sha256:
+            raise invalid("path", self.path, f"the file with SHA-256 {self.sha256}; it has changed")
+        return open_channel_file(self.path, self._reading(), stamp)
+
+    def _power(self, file: ChannelFile) -> FilePower:
+        per_draw = self.normalise == "per_draw"
+        return file_power(file, self.drop_zero, per_draw, self.sample_range)
+
+
+def with_paths_from(scenario: Any, folder: Path) -> Any:
+    """The parsed table of a scenario, where a relative path of channels counts from this folder."""
+    channel = scenario.get("channel") if isinstance(scenario, Mapping) else None
+    if not isinstance(channel, Mapping) or not isinstance(channel.get("path"), str):
+        return scenario
+    path = str(folder / user_path(channel["path"]))
+    return {**scenario, "channel": {**channel, "path": path}}

@@ -1,0 +1,95 @@
+"""Tapped delay lines of 3GPP TR 38.901, seen at one subcarrier."""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated, Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from mimolearn.foundation.plainmodel import Count, Real
+from mimolearn.foundation.tensors.made_once import made_once
+from mimolearn.link.channels.base import ChannelModel, chunk_lengths
+from mimolearn.link.channels.correlation import exponential_correlation
+from mimolearn.link.channels.tr38901 import SpecVersion, sionna_tr38901
+from mimolearn.link.randomness import RandomSource, uniform
+
+# |r| = 1 leaves the correlation matrix singular, without the Cholesky factor used here.
+Correlation = Annotated[Real, Field(ge=-0.999, le=0.999)]
+
+
+class TDL(ChannelModel):
+    """TDL-A, -B or -C: Rayleigh taps of a tabulated power delay profile, correlated antennas.
+
+    Choose it to compare with works that use it; see the last paragraph before paying for it.
+    H(f) = Lr [sum over taps p of sqrt(P_p) e^(-j 2 pi f tau_p) G_p] Lt^H at f = frequency_offset_hz
+    from the carrier (TR 38.901 section 7.7.2; tables by Sionna, of the release spec_version).
+    tau_p: tabulated delays times delay_spread_s. G_p: independent entries, each a sum of
+    num_sinusoids waves of random phases (Xiao, Zheng and Beaulieu 2006). Lr Lr^H, Lt Lt^H: the
+    exponential correlation of ``kronecker`` with rx_correlation and tx_correlation. Defaults: Wei
+    et al. 2020, Table II.
+    Draws are independent and each is one instant, so a Doppler shift has no part in them.
+
+    The profile sets how channels at different subcarriers resemble each other. One subcarrier
+    alone has the statistics of ``kronecker``, save that E|h_ij|^4 is lower by a share of
+    sum(P_p^2) / (2 num_sinusoids); and ``kronecker`` needs no P num_sinusoids random numbers per
+    entry (P = 23 or 24).
+
+    >>> TDL(profile="A").draw(3, 4, 2, torch.Generator().manual_seed(1)).shape
+    torch.Size([3, 4, 2])
+    """
+
+    model: Literal["tdl"] = "tdl"
+    profile: Literal["A", "B", "C"] = "A"
+    delay_spread_s: Annotated[Real, Field(ge=0, le=1e-3)] = 30e-9
+    frequency_offset_hz: Annotated[Real, Field(ge=-1e9, le=1e9)] = 0.0
+    num_sinusoids: Annotated[Count, Field(le=10_000)] = 48
+    rx_correlation: Correlation = 0.5
+    tx_correlation: Correlation = 0.5
+    spec_version: SpecVersion = "19.2"
+
+    def draw(
+        self,
+        num_channels: int,
+        num_rx_ant: int,
+        num_tx_ant: int,
+        generator: RandomSource,
+        dtype: torch.dtype = torch.complex64,
+    ) -> Tensor:
+        delays, powers = _power_delay_profile(self.profile, self.spec_version)
+        turns = -2 * math.pi * self.frequency_offset_hz * self.delay_spread_s * delays
+        response = torch.polar((powers / self.num_sinusoids).sqrt(), turns)
+        response = response.to(generator.device, dtype)
+        shape = (num_rx_ant, num_tx_ant, len(delays), self.num_sinusoids)
+        chunks = [
+            _waves((length, *shape), generator, dtype) @ response
+            for length in chunk_lengths(num_channels, math.prod(shape))
+        ]
+        rx = exponential_correlation(num_rx_ant, self.rx_correlation)
+        tx = exponential_correlation(num_tx_ant, self.tx_correlation)
+        scale = math.sqrt(self.entry_var(num_rx_ant, num_tx_ant))
+        h = torch.cat(chunks).mul_(scale)
+        return torch.linalg.cholesky(rx).to(h) @ h @ torch.linalg.cholesky(tx).mH.to(h)
+
+
+def _waves(shape: tuple[int, ...], generator: RandomSource, dtype: torch.dtype) -> Tensor:
+    """(..., num_sinusoids) unit waves of random phases, summed over them."""
+    phase = uniform(shape, generator, dtype.to_real())
+    phase = phase.mul_(2 * math.pi).sub_(math.pi)
+    return torch.complex(phase.cos().sum(-1), phase.sin().sum(-1))
+
+
+@made_once(maxsize=8)
+def _power_delay_profile(profile: str, spec_version: str) -> tuple[Tensor, Tensor]:
+    """(P) delays in units of the RMS delay spread and (P) powers of sum 1, float64."""
+    tdl = sionna_tr38901().TDL(
+        profile,
+        delay_spread=1.0,
+        carrier_frequency=1e9,
+        precision="double",
+        device="cpu",
+        spec_version=spec_version,
+    )
+    return tdl.delays, tdl.mean_powers

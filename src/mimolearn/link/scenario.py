@@ -1,0 +1,316 @@
+"""What is simulated: a frozen description with a stable key, to and from TOML."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Annotated, Any, Literal, NamedTuple
+
+import torch
+from pydantic import Field, model_validator
+from torch import Tensor
+
+from mimolearn.constellation import Constellation, as_constellation
+from mimolearn.foundation.errors import InvalidInputError, check_positive_int, invalid, user_path
+from mimolearn.foundation.plainmodel import Count, PlainModel, Real
+from mimolearn.foundation.shipped import read_shipped_toml, shipped_names
+from mimolearn.foundation.tomlfile import read_toml, write_toml
+from mimolearn.kernels.link.sending import noise_deviation, send
+from mimolearn.link.channels import AnyChannel, Rayleigh, with_paths_from
+from mimolearn.link.channels.reduced import draw_reduced, is_reducible
+from mimolearn.link.randomness import CounterGenerator, RandomSource, complex_normal, integers
+from mimolearn.snr import SnrDefinition, noise_variance
+
+SCENARIO_SCHEMA = 1
+
+
+class ChannelKnowledge(PlainModel):
+    """What the receiver knows of the channel.
+
+    error_var: variance of the estimation error of one entry relative to E|h_ij|^2:
+    h_hat = h + e, e ~ CN(0, error_var E|h_ij|^2), independent of h; 0 is perfect knowledge.
+    noise: what the receiver takes for noise_var: "thermal" alone, or "with-error", which adds the
+    variance Nt error_var E|h_ij|^2 that the error puts on each antenna.
+    """
+
+    error_var: Annotated[Real, Field(ge=0, le=10)] = 0.0
+    noise: Literal["thermal", "with-error"] = "thermal"
+
+
+class Coding(PlainModel):
+    """A block code over the link: LDPC, a fixed interleaver, and sum-product decoding.
+
+    code: "802.11n-ldpc", the (324, 648) code of IEEE 802.11n, or "5g-ldpc", 3GPP TS 38.212 with
+    num_info_bits and num_coded_bits of your choice. interleaver: "random", one fixed permutation
+    for all blocks, or "none". num_iter: most iterations of the decoder, which stops at a codeword.
+    A block fills as many channel uses as it has whole ones for; the interleaved bits that are left
+    over are punctured: never sent, LLR 0 at the decoder.
+    transmissions: 2 sends a block again over fresh channels when its first decoding failed; the
+    receiver has kept the first soft bits and adds the second ones (chase combining).
+    """
+
+    code: Literal["802.11n-ldpc", "5g-ldpc"] = "802.11n-ldpc"
+    num_info_bits: Annotated[Count, Field(le=8448)] = 324
+    num_coded_bits: Annotated[Count, Field(le=25344)] = 648
+    interleaver: Literal["random", "none"] = "random"
+    num_iter: Annotated[Count, Field(le=1000)] = 50
+    transmissions: Literal[1, 2] = 1
+
+    @model_validator(mode="after")
+    def _sizes_exist(self) -> Coding:
+        k, n = self.num_info_bits, self.num_coded_bits
+        if self.code == "802.11n-ldpc" and (k, n) != (324, 648):
+            expected = "324 and 648, the sizes of '802.11n-ldpc'; '5g-ldpc' has others"
+            raise invalid("num_info_bits and num_coded_bits", (k, n), expected)
+        if self.code == "5g-ldpc" and not (k >= 12 and k / 0.95 <= n <= 5 * k):
+            expected = "at least 12 information bits and a rate from 1/5 to 0.95"
+            raise invalid("num_info_bits and num_coded_bits", (k, n), expected)
+        if self.code == "5g-ldpc" and not _has_base_graph(k, n):
+            expected = (
+                f"a rate of at least 1/3 above {_MOST_OF_GRAPH_2} information bits, "
+                f"or of at most 1/4 up to {_LARGEST_OF_GRAPH_2}"
+            )
+            raise invalid("num_info_bits and num_coded_bits", (k, n), expected)
+        return self
+
+    @property
+    def rate(self) -> float:
+        """Information bits a coded bit, sent or not; ``Scenario.code_rate`` counts what is sent."""
+        return self.num_info_bits / self.num_coded_bits
+
+
+# 3GPP TS 38.212, section 7.2.2: rates below 1/3 have base graph 2 up to the first size, and rates
+# up to 1/4 at every size, but this graph holds no more bits than the second. Base graph 1 ends at
+# rate 1/3. Below that the standard repeats bits, which Sionna's encoder does not.
+_MOST_OF_GRAPH_2 = 3824
+_LARGEST_OF_GRAPH_2 = 3840
+
+
+def _has_base_graph(num_info_bits: int, num_coded_bits: int) -> bool:
+    """Whether a base graph of 5G serves these sizes without repeating bits."""
+    k, rate = num_info_bits, num_info_bits / num_coded_bits
+    if k <= _MOST_OF_GRAPH_2 or rate >= 1 / 3:
+        return True
+    return rate <= 1 / 4 and k <= _LARGEST_OF_GRAPH_2
+
+
+class Block(NamedTuple):
+    """A batch of independent channels with their vectors.
+
+    indices: (N, T, Nt) sent symbol indices; h, h_hat: (N, Nr, Nt) true and known channel;
+    y: (N, T, Nr); noise_var: (N) as the receiver takes it. Reduced draws have Nt rows, not Nr.
+    """
+
+    indices: Tensor
+    h: Tensor
+    h_hat: Tensor
+    y: Tensor
+    noise_var: Tensor
+
+
+class Scenario(PlainModel):
+    """A MIMO link y = H x + n, described by plain values.
+
+    num_tx_ant, num_rx_ant: Nt, Nr. constellation: its name. channel: a channel model.
+    channel_reuse: T, consecutive vectors that share one channel. snr_definition: see
+    ``mimolearn.snr``. csi: what the receiver knows. coding: a block code, or None for an uncoded
+    link. name: for people; not part of the key.
+    draws: "full", or "reduced" to draw (R, Q^H y), H = Q R, in place of (H, y): the same error
+    rates at a fraction of the cost (see ``channels.reduced``), for independent Gaussian channels
+    with Nr >= Nt, known perfectly, and for detectors that are ``rotation_invariant``.
+
+    >>> s = Scenario(num_tx_ant=4, num_rx_ant=8, constellation="qpsk")
+    >>> s.key() == Scenario(num_tx_ant=4, num_rx_ant=8, constellation="qpsk", name="mine").key()
+    True
+    """
+
+    name: Annotated[str, Field(max_length=80)] = ""
+    num_tx_ant: Annotated[Count, Field(le=4096)]
+    num_rx_ant: Annotated[Count, Field(le=4096)]
+    constellation: Literal["bpsk", "qpsk", "16-qam", "64-qam", "256-qam"]
+    channel: AnyChannel = Rayleigh()
+    channel_reuse: Annotated[Count, Field(le=100_000)] = 1
+    snr_definition: SnrDefinition = "per_symbol"
+    csi: ChannelKnowledge = ChannelKnowledge()
+    draws: Literal["full", "reduced"] = "full"
+    coding: Coding | None = None
+
+    @model_validator(mode="after")
+    def _channel_fits(self) -> Scenario:
+        self.channel.check_size(self.num_rx_ant, self.num_tx_ant)
+        if self.draws == "reduced" and not self.is_reducible():
+            needs = "'rayleigh' or 'real-gaussian' channel, Nr >= Nt, csi.error_var = 0"
+            raise invalid("draws", self.draws, f"'full': reduced draws need a {needs}")
+        return self
+
+    def is_reducible(self) -> bool:
+        """Whether ``draws = "reduced"`` stands for this link exactly."""
+        reducible = is_reducible(self.channel, self.num_rx_ant, self.num_tx_ant)
+        return reducible and self.csi.error_var == 0
+
+    @model_validator(mode="after")
+    def _block_fits(self) -> Scenario:
+        if self.coding is None:
+            return self
+        per_use = self.num_tx_ant * self.points().bits_per_symbol
+        if self.coding.num_coded_bits < per_use:
+            expected = f"at least {per_use}, the bits of one channel use"
+            raise invalid("coding.num_coded_bits", self.coding.num_coded_bits, expected)
+        if self.uses_per_block % self.channel_reuse:
+            expected = f"a divisor of {self.uses_per_block}, the channel uses of a coded block"
+            raise invalid("channel_reuse", self.channel_reuse, expected)
+        return self
+
+    @property
+    def code_rate(self) -> float:
+        """Information bits per bit that is sent; 1 for an uncoded link.
+
+        Bits left over in a block are not sent. Only the first transmission is counted.
+        """
+        if self.coding is None:
+            return 1.0
+        per_use = self.num_tx_ant * self.points().bits_per_symbol
+        return self.coding.num_info_bits / (self.uses_per_block * per_use)
+
+    @property
+    def uses_per_block(self) -> int:
+        """Whole channel uses that a coded block fills; 1 for an uncoded link."""
+        if self.coding is None:
+            return 1
+        per_use = self.num_tx_ant * self.points().bits_per_symbol
+        return self.coding.num_coded_bits // per_use
+
+    def key(self) -> str:
+        """A stable digest: 16 hex digits of SHA-256 over canonical JSON and a schema number."""
+        not_in_key: dict[str, Any] = {"name": True, "channel": set(self.channel.not_in_key)}
+        if self.draws == "full":
+            # Keys from before there was a choice.
+            not_in_key["draws"] = True
+        if self.coding is None:
+            # An uncoded link keeps the key that it had before there was coding.
+            not_in_key["coding"] = True
+        content = {"schema": SCENARIO_SCHEMA, **self.model_dump(mode="json", exclude=not_in_key)}
+        if self.snr_definition == "ebn0" and self.coding and self.code_rate != self.coding.rate:
+            # Results from before Eb/N0 left out the bits that are not sent had another noise.
+            content["ebn0"] = "of the bits that are sent"
+        text = json.dumps(content, sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    def points(self) -> Constellation:
+        """The constellation itself."""
+        return as_constellation(self.constellation)
+
+    def noise_var(self, snr_db: float, h: Tensor | None = None) -> Tensor:
+        """Noise variance at an SNR of this scenario's definition; see ``snr.noise_variance``."""
+        return noise_variance(
+            self.snr_definition,
+            snr_db,
+            num_tx_ant=self.num_tx_ant,
+            num_rx_ant=self.num_rx_ant,
+            constellation=self.constellation,
+            entry_var=self.channel.entry_var(self.num_rx_ant, self.num_tx_ant),
+            code_rate=self.code_rate,
+            h=h,
+        )
+
+    def draw(
+        self,
+        snr_db: float,
+        num_channels: int,
+        generator: RandomSource,
+        dtype: torch.dtype = torch.complex64,
+    ) -> Block:
+        """Draw channels, symbols, noise, then channel errors from the generator alone.
+
+        Scenarios that differ in the noise level or in ``csi`` alone see the same channels, symbols
+        and noise realisations.
+        """
+        check_positive_int("num_channels", num_channels, 10**8)
+        if not dtype.is_complex:
+            raise invalid("dtype", dtype, "torch.complex64 or torch.complex128")
+        h = self.draw_channels(num_channels, generator, dtype)
+        return self.transmit(h, self.noise_var(snr_db, h), self.channel_reuse, generator)
+
+    def draw_channels(
+        self, num_channels: int, generator: RandomSource, dtype: torch.dtype = torch.complex64
+    ) -> Tensor:
+        """Channels (N, Nr, Nt), or triangles (N, Nt, Nt) where ``draws`` is "reduced"."""
+        size = num_channels, self.num_rx_ant, self.num_tx_ant
+        if self.draws == "reduced":
+            return draw_reduced(self.channel, *size, generator, dtype)
+        return self.channel.draw(*size, generator, dtype)
+
+    def transmit(
+        self, h: Tensor, noise_var: Tensor, num_vectors: int, generator: RandomSource
+    ) -> Block:
+        """Send ``num_vectors`` random vectors over each given channel, then draw channel errors.
+
+        h: (N, R, Nt), R rows of any number: a reduced channel serves as well. noise_var: () or (N).
+        """
+        shape = (h.shape[0], num_vectors, self.num_tx_ant)
+        indices = integers(shape, self.points().num_points, generator)
+        return self.send(indices, h, noise_var, generator)
+
+    def send(self, indices: Tensor, h: Tensor, noise_var: Tensor, generator: RandomSource) -> Block:
+        """As ``transmit``, of given symbols: indices (N, T, Nt)."""
+        nr, nt = self.num_rx_ant, self.num_tx_ant
+        (num_channels, num_vectors), rows = indices.shape[:2], h.shape[1]
+        points = self.points()
+        noise_var = noise_var.to(h.real.dtype).expand(num_channels)
+        noise = complex_normal((num_channels, num_vectors, rows), generator, h.dtype)
+        if isinstance(generator, CounterGenerator) and h.dtype == torch.complex64:
+            # A library's product may round each batch size in its own way; a draw must not.
+            y = send(h, indices, points, noise, noise_deviation(noise_var))
+        else:
+            x = points.map(indices, h.dtype)
+            y = noise.mul_(noise_deviation(noise_var)[:, None, None]).baddbmm_(x, h.mT)
+        h_hat, known_noise = h, noise_var
+        if self.csi.error_var > 0:
+            error_var = self.csi.error_var * self.channel.entry_var(nr, nt)
+            error = complex_normal(tuple(h.shape), generator, h.dtype)
+            if self.channel.is_real:
+                error = error.real.mul(2**0.5).to(h.dtype)
+            h_hat = h + error * error_var**0.5
+            if self.csi.noise == "with-error":
+                known_noise = noise_var + nt * error_var
+        return Block(indices, h, h_hat, y, known_noise)
+
+    @classmethod
+    def from_toml(cls, path: str | Path) -> Scenario:
+        """Read a scenario file; a ``[run]`` table, which says how to run it, is left aside.
+
+        A relative path of recorded channels counts from the folder of the file.
+        """
+        return cls._from_content(read_toml(path), str(path), user_path(path).parent)
+
+    @classmethod
+    def shipped(cls, name: str) -> Scenario:
+        """One of ``shipped_scenarios()``.
+
+        >>> Scenario.shipped("lcgnet-32x64-bpsk").num_rx_ant
+        64
+        """
+        return cls._from_content(read_shipped(name), name, Path())
+
+    @classmethod
+    def _from_content(cls, content: dict[str, Any], source: str, folder: Path) -> Scenario:
+        fields = {key: value for key, value in content.items() if key != "run"}
+        try:
+            return cls(**with_paths_from(fields, folder))
+        except InvalidInputError as error:
+            raise InvalidInputError(f"{source}: {error}") from None
+
+    def to_toml(self) -> str:
+        """The scenario as TOML text that ``from_toml`` reads back to an equal scenario."""
+        return write_toml(self.model_dump(mode="json"))
+
+
+def shipped_scenarios() -> tuple[str, ...]:
+    """Names of the scenario files that come with the library, each after its publication."""
+    return shipped_names("data/scenarios")
+
+
+def read_shipped(name: str) -> dict[str, Any]:
+    """A shipped scenario file as parsed TOML, with its ``[run]`` table."""
+    return read_shipped_toml("scenario", "data/scenarios", name)

@@ -1,0 +1,78 @@
+"""Error rates of beamformers as a panel, and what statements read of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from mimolearn.foundation.errors import InvalidInputError
+from mimolearn.link.beam_scenario import BeamScenario
+from mimolearn.papers.effort import Effort
+from mimolearn.studies import BeamComparison, BeamContender, BeamPlan, BeamProgress
+from mimolearn.studies.beam_run import compare_beams
+
+BEAM_RESULTS_NAME = "beams.sqlite"
+_CHANNELS = Effort(64, 128, 2048)
+
+
+@dataclass(frozen=True)
+class BeamPanel:
+    """Exact error rates of beamformers over SNR, on common channels.
+
+    beams: contenders as text, as in ``mimolearn beamform``. channels: how many are drawn.
+    quick_snr_db: SNRs of a quick run.
+    """
+
+    name: str
+    title: str
+    link: BeamScenario
+    beams: tuple[str, ...]
+    snr_db: tuple[float, ...]
+    quick_snr_db: tuple[float, ...]
+    channels: Effort = _CHANNELS
+
+    def snrs(self, budget: str) -> tuple[float, ...]:
+        """SNRs of a budget."""
+        return self.quick_snr_db if budget == "quick" else self.snr_db
+
+    def labels(self) -> tuple[str, ...]:
+        """Labels of the contenders, whether or not they can be built."""
+        return tuple(beam_label(entry) for entry in self.beams)
+
+
+def beam_label(entry: str) -> str:
+    """The label of an entry.
+
+    >>> beam_label("mser-gd:num_iter=500,label=GD"), beam_label("fd-mmse")
+    ('GD', 'fd-mmse')
+    """
+    name, found, label = entry.partition("label=")
+    return label.partition(",")[0].strip() if found else name.partition(":")[0].strip()
+
+
+def run_beam_panel(
+    panel: BeamPanel,
+    budget: str,
+    folder: Path,
+    progress: Callable[[BeamProgress], None],
+    workers: int = 1,
+) -> tuple[BeamComparison, dict[str, str]]:
+    """The comparison, and why contenders that could not be built are not in it."""
+    found, missing = [], {}
+    for entry in panel.beams:
+        try:
+            contender = BeamContender.parse(entry)
+            contender.build(panel.link)
+        except InvalidInputError as error:
+            missing[beam_label(entry)] = str(error)
+        else:
+            found.append(BeamContender(contender.name, contender.options, beam_label(entry)))
+    plan = BeamPlan(
+        snr_db=panel.snrs(budget), contenders=tuple(found), channels=panel.channels.of(budget)
+    )
+    store = folder / BEAM_RESULTS_NAME
+    result = compare_beams(
+        panel.link, plan, store=store, progress=progress, timing=False, workers=workers
+    )
+    return result, missing

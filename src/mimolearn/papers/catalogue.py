@@ -1,0 +1,98 @@
+"""All experiments, by name."""
+
+from __future__ import annotations
+
+from mimolearn.foundation.errors import check_one_of
+from mimolearn.papers.deepcg import complexity as deep_cg_complexity
+from mimolearn.papers.deepcg import fig2 as deep_cg_fig2
+from mimolearn.papers.deepcg import fig3 as deep_cg_fig3
+from mimolearn.papers.deepcg import fig4 as deep_cg_fig4
+from mimolearn.papers.deepcg import fig5 as deep_cg_fig5
+from mimolearn.papers.deepcg import table1 as deep_cg_table1
+from mimolearn.papers.eqnet import fig04 as eqnet_fig4
+from mimolearn.papers.eqnet import fig05 as eqnet_fig5
+from mimolearn.papers.eqnet import fig06 as eqnet_fig6
+from mimolearn.papers.eqnet import fig07 as eqnet_fig7
+from mimolearn.papers.eqnet import fig08 as eqnet_fig8
+from mimolearn.papers.eqnet import fig09 as eqnet_fig9
+from mimolearn.papers.eqnet import fig10 as eqnet_fig10
+from mimolearn.papers.eqnet import fig11 as eqnet_fig11
+from mimolearn.papers.eqnet import fig12 as eqnet_fig12
+from mimolearn.papers.eqnet import frontier as eqnet_frontier
+from mimolearn.papers.eqnet import harq as eqnet_harq
+from mimolearn.papers.eqnet import table1 as eqnet_table1
+from mimolearn.papers.eqnet import table2 as eqnet_table2
+from mimolearn.papers.experiment import Experiment
+from mimolearn.papers.lcgnet import (
+    fig07,
+    fig08,
+    fig09,
+    fig10,
+    fig11,
+    fig12,
+    fig13,
+    fig14,
+    fig15,
+    fig16,
+    table1,
+)
+from mimolearn.papers.mser import fig5 as mser_fig5
+from mimolearn.papers.mser import fig6 as mser_fig6
+from mimolearn.papers.mser import fig7 as mser_fig7
+from mimolearn.papers.mser import fig8 as mser_fig8
+from mimolearn.papers.mser import fig9 as mser_fig9
+from mimolearn.papers.mser import fig10 as mser_fig10
+from mimolearn.papers.mser import fig11 as mser_fig11
+from mimolearn.papers.mser import fig12 as mser_fig12
+from mimolearn.papers.mser import table1 as mser_table1
+from mimolearn.papers.mser import table2 as mser_table2
+from mimolearn.papers.mser import table3 as mser_table3
+from mimolearn.papers.mser import table4 as mser_table4
+from mimolearn.papers.mser import table5 as mser_table5
+from mimolearn.papers.mser import table6 as mser_table6
+from mimolearn.papers.wesnet import complexity as wesnet_complexity
+from mimolearn.papers.wesnet import fig05 as wesnet_fig5
+from mimolearn.papers.wesnet import fig06 as wesnet_fig6
+from mimolearn.papers.wesnet import fig07 as wesnet_fig7
+from mimolearn.papers.wesnet import fig08 as wesnet_fig8
+from mimolearn.papers.wesnet import fig09 as wesnet_fig9
+
+_MODULES = (
+    *(fig07, fig08, fig09, fig10, fig11, fig12, fig13, fig14, fig15, fig16, table1),
+    *(deep_cg_table1, deep_cg_fig2, deep_cg_fig3, deep_cg_fig4, deep_cg_fig5, deep_cg_complexity),
+    *(wesnet_fig5, wesnet_fig6, wesnet_fig7, wesnet_fig8, wesnet_fig9, wesnet_complexity),
+    *(mser_table1, mser_table2, mser_table3, mser_table4, mser_table5, mser_table6),
+    *(mser_fig5, mser_fig6, mser_fig7, mser_fig8, mser_fig9, mser_fig10, mser_fig11, mser_fig12),
+    *(eqnet_fig4, eqnet_fig5, eqnet_fig6, eqnet_fig7, eqnet_fig8, eqnet_fig9),
+    *(eqnet_fig10, eqnet_fig11, eqnet_fig12, eqnet_table1, eqnet_table2),
+    *(eqnet_harq, eqnet_frontier),
+)
+
+_EXPERIMENTS = {module.EXPERIMENT.name: module.EXPERIMENT for module in _MODULES}
+
+
+def experiment_names() -> tuple[str, ...]:
+    """Names of the experiments, paper by paper."""
+    return tuple(_EXPERIMENTS)
+
+
+def experiment(name: str) -> Experiment:
+    """An experiment by name; InvalidInputError names the nearest known one.
+
+    >>> experiment("lcgnet/fig10").paper.year
+    2020
+    """
+    return _EXPERIMENTS[check_one_of("experiment", name, _EXPERIMENTS)]
+
+
+def select_experiments(names: list[str]) -> tuple[Experiment, ...]:
+    """Experiments by name, or all of a paper by its key, each once and in order.
+
+    >>> len(select_experiments(["deep-cg", "deep-cg/fig3"]))
+    6
+    """
+    chosen = []
+    for name in names:
+        of_paper = [e for e in _EXPERIMENTS.values() if e.paper.key == name]
+        chosen += of_paper or [experiment(name)]
+    return tuple(e for e in _EXPERIMENTS.values() if e in chosen)

@@ -1,0 +1,144 @@
+"""A published figure or table as data: what it shows, what is run, what is claimed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from mimolearn.papers.findings import Findings
+from mimolearn.papers.panels import AccuracyPanel, Panel
+from mimolearn.papers.verdict import Measured, NotMeasuredError, Outcome, Verdict, judge
+
+Check = Callable[[Findings], Verdict]
+Quantity = Callable[[Findings], Measured]
+
+
+@dataclass(frozen=True)
+class Paper:
+    """A publication. key: the first half of its experiments' names."""
+
+    key: str
+    title: str
+    authors: str
+    year: int
+
+
+@dataclass(frozen=True)
+class Statement:
+    """Something that is claimed, and how it is checked.
+
+    claim: in our words. source: where the paper says it. of: "paper", or "library" for a target
+    that this library has set itself.
+    """
+
+    claim: str
+    source: str
+    check: Check
+    of: Literal["paper", "library"] = "paper"
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A point that the paper gives in its text: value at x of a panel's curve.
+
+    tolerance: how far off, in the axis' unit, still counts as the same.
+    """
+
+    panel: str
+    label: str
+    x: float
+    value: float
+    tolerance: float
+    source: str
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """One figure or table.
+
+    name: "lcgnet/fig10". shows: what the paper shows, in our words. notes: what a reader has to
+    know of conventions and differences.
+    """
+
+    name: str
+    paper: Paper
+    title: str
+    shows: str
+    panels: tuple[Panel, ...]
+    statements: tuple[Statement, ...]
+    references: tuple[Reference, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def all_statements(self) -> tuple[Statement, ...]:
+        """Those of the text, then one for each reference point."""
+        return self.statements + tuple(_of_reference(self, point) for point in self.references)
+
+
+def _of_reference(experiment: Experiment, point: Reference) -> Statement:
+    panel = next(panel for panel in experiment.panels if panel.name == point.panel)
+    assert isinstance(panel, AccuracyPanel), point.panel
+    unit = panel.unit()
+    claim = f"{panel.title}: {point.label} is at {point.value:g} {unit} at {point.x:g}"
+
+    def check(findings: Findings) -> Verdict:
+        found = findings.level(point.panel, point.label, point.x)
+        low, high = point.value - point.tolerance, point.value + point.tolerance
+        return judge(found, at_least=low, at_most=high)
+
+    return Statement(claim, point.source, check)
+
+
+def within(
+    quantity: Quantity,
+    *,
+    at_least: float | None = None,
+    at_most: float | None = None,
+    words: str = "",
+) -> Check:
+    """The claim holds when the quantity's whole interval lies within the bounds."""
+    return lambda findings: judge(quantity(findings), at_least, at_most, words)
+
+
+def contradicted(check: Check, reason: str) -> Check:
+    """The claim is wrong, for this reason, when the check holds; it stands when the check fails."""
+
+    def invert(findings: Findings) -> Verdict:
+        found = check(findings)
+        if found.outcome is Outcome.REPRODUCED:
+            return Verdict(Outcome.PAPER_IS_WRONG, found.measured, reason)
+        if found.outcome is Outcome.NOT_REPRODUCED:
+            words = "the objection to it was not confirmed by this run"
+            return Verdict(Outcome.REPRODUCED, found.measured, words)
+        return found
+
+    return invert
+
+
+# Which part of a statement decides it, first to last.
+_DECISIVE = (
+    Outcome.PAPER_IS_WRONG,
+    Outcome.NOT_REPRODUCED,
+    Outcome.NOT_YET,
+    Outcome.REPRODUCED,
+)
+
+
+def both(*checks: Check) -> Check:
+    """Holds when all do, and fails when one does, whatever the others cannot tell."""
+
+    def check(findings: Findings) -> Verdict:
+        verdicts = [part(findings) for part in checks]
+        measured = "; ".join(verdict.measured for verdict in verdicts)
+        decisive = min(verdicts, key=lambda verdict: _DECISIVE.index(verdict.outcome))
+        return Verdict(decisive.outcome, measured, decisive.reason)
+
+    return check
+
+
+def check_statement(statement: Statement, findings: Findings) -> Verdict:
+    """The verdict; what a statement needs and is not there makes it not yet possible."""
+    try:
+        return statement.check(findings)
+    except NotMeasuredError as reason:
+        return Verdict(Outcome.NOT_YET, "", str(reason))

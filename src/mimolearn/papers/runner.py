@@ -1,0 +1,260 @@
+"""Run an experiment, taking up what an earlier run has left, and judge its statements."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from mimolearn.foundation.atomicfile import write_atomically
+from mimolearn.foundation.errors import (
+    InvalidInputError,
+    check_one_of,
+    check_positive_int,
+    user_path,
+)
+from mimolearn.papers.accuracy import Place, add_curve, run_accuracy
+from mimolearn.papers.beam_panel import BeamPanel, run_beam_panel
+from mimolearn.papers.contenders import Entry, PerScenario, resolve
+from mimolearn.papers.depths import logged_curve
+from mimolearn.papers.experiment import Experiment, Statement, check_statement
+from mimolearn.papers.findings import Finding, Findings
+from mimolearn.papers.panels import (
+    Accuracy,
+    AccuracyCurve,
+    AccuracyPanel,
+    ErrorRatePanel,
+    Panel,
+    Table,
+    TablePanel,
+    budgets,
+)
+from mimolearn.papers.rates import run_error_rates
+from mimolearn.papers.verdict import Verdict
+from mimolearn.studies import BeamComparison, BeamProgress, Comparison, Contender, ProgressEvent
+from mimolearn.studies.kinds.chunk import batch_channels
+from mimolearn.weights import library_versions, shipped_weights
+
+RESULTS_NAME = "results.sqlite"
+
+
+class Step(NamedTuple):
+    """Sent after every chunk, batch or panel: done of total, the total being an estimate.
+
+    fresh: False for what an earlier run had left.
+    """
+
+    experiment: str
+    panel: str
+    done: int
+    total: int
+    fresh: bool
+
+
+Progress = Callable[[Step], None]
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A statement and what became of it."""
+
+    statement: Statement
+    verdict: Verdict
+
+
+@dataclass(frozen=True)
+class ExperimentResult:
+    """Everything that one run of an experiment found.
+
+    findings: by panel. judged: the statements. fresh: chunks and batches that this run computed.
+    finished: the day.
+    """
+
+    experiment: Experiment
+    budget: str
+    findings: Findings
+    judged: tuple[Judged, ...]
+    fresh: int
+    seconds: float
+    versions: dict[str, str]
+    finished: date
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        return {
+            "experiment": self.experiment.name,
+            "title": self.experiment.title,
+            "budget": self.budget,
+            "finished": self.finished.isoformat(),
+            "statements": [
+                {
+                    "claim": item.statement.claim,
+                    "source": item.statement.source,
+                    "of": item.statement.of,
+                    **item.verdict._asdict(),
+                }
+                for item in self.judged
+            ],
+            "missing": {name: dict(why) for name, why in self.findings.missing.items() if why},
+            "panels": {name: _plain(found) for name, found in self.findings.panels.items()},
+            "versions": self.versions,
+        }
+
+
+def run_experiment(
+    experiment: Experiment,
+    folder: str | Path,
+    *,
+    budget: str = "default",
+    workers: int = 1,
+    progress: Progress | None = None,
+) -> ExperimentResult:
+    """Run every panel and check every statement.
+
+    folder: holds error counts (``results.sqlite``), mean squares (``accuracy/``), networks trained
+    here (``weights/``) and the result as JSON; experiments share it, and what is there is not
+    computed again. budget: "quick", "default" or "full". Ctrl-C loses nothing that was finished.
+    Raises InvalidInputError for bad arguments, ResultsFileError for a damaged file.
+    """
+    check_one_of("budget", budget, budgets())
+    check_positive_int("workers", workers, 4096)
+    run = _Run(experiment, user_path(folder), budget, workers, progress or (lambda _: None))
+    start = time.monotonic()
+    findings = run.findings()
+    judged = tuple(Judged(s, check_statement(s, findings)) for s in experiment.all_statements())
+    seconds = time.monotonic() - start
+    versions = library_versions()
+    result = ExperimentResult(
+        experiment, budget, findings, judged, run.fresh, seconds, versions, date.today()
+    )
+    text = json.dumps(result.to_dict(), indent=1, allow_nan=False) + "\n"
+    write_atomically(user_path(folder) / f"{file_stem(experiment)}.json", text)
+    return result
+
+
+def file_stem(experiment: Experiment) -> str:
+    """The experiment's name as part of a file name."""
+    return experiment.name.replace("/", "-")
+
+
+class _Run:
+    """One run, counting what it computes."""
+
+    def __init__(
+        self, experiment: Experiment, folder: Path, budget: str, workers: int, progress: Progress
+    ) -> None:
+        self.fresh = 0
+        self._experiment, self._folder = experiment, folder
+        self._budget, self._workers, self._progress = budget, workers, progress
+        self._missing: dict[str, dict[str, str]] = {}
+
+    def findings(self) -> Findings:
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            text = f"out: {self._folder} cannot be made: {error.strerror}"
+            raise InvalidInputError(text) from None
+        panels = {panel.name: self._find(panel) for panel in self._experiment.panels}
+        return Findings(panels, self._missing)
+
+    def _find(self, panel: Panel) -> Finding:
+        if isinstance(panel, TablePanel):
+            table = panel.compute()
+            self._step(panel, 1, 1, False)
+            return table
+        if isinstance(panel, BeamPanel):
+            return self._beams(panel)
+        if isinstance(panel, AccuracyPanel):
+            return self._accuracy(panel)
+        return self._rates(panel, self._resolve(panel, panel.contenders))
+
+    def _resolve(
+        self, panel: ErrorRatePanel | AccuracyPanel, entries: tuple[Entry, ...]
+    ) -> tuple[Contender, ...]:
+        """Those that can compete; the others are noted as missing."""
+        folder, may_train = self._folder / "weights", self._budget != "quick"
+        resolved = resolve(entries, folder, may_train=may_train)
+        self._missing.setdefault(panel.name, {}).update(resolved.missing)
+        return resolved.contenders
+
+    def _rates(self, panel: ErrorRatePanel, contenders: tuple[Contender, ...]) -> Comparison:
+        def forward(event: ProgressEvent) -> None:
+            self._step(panel, event.done_chunks, event.total_chunks, True)
+
+        store = self._folder / RESULTS_NAME
+        return run_error_rates(panel, contenders, self._budget, store, self._workers, forward)
+
+    def _beams(self, panel: BeamPanel) -> BeamComparison:
+        def forward(event: BeamProgress) -> None:
+            self._step(panel, event.done, event.total, event.fresh)
+
+        found, missing = run_beam_panel(panel, self._budget, self._folder, forward, self._workers)
+        self._missing[panel.name] = missing
+        return found
+
+    def _accuracy(self, panel: AccuracyPanel) -> Accuracy:
+        channels = panel.channels.of(self._budget)
+        places = [(scenario, snr) for scenario in panel.scenarios for snr in panel.snr_db]
+        batches = [-(-channels // batch_channels(scenario)) for scenario, _ in places]
+        rows = self._rows(panel)
+        total, done, drawn = len(rows) * sum(batches), 0, []
+
+        def step(fresh: bool) -> None:
+            nonlocal done
+            done += 1
+            self._step(panel, done, total, fresh)
+
+        curves: dict[str, AccuracyCurve] = {}
+        for row in rows:
+            found = []
+            for scenario, snr in places:
+                contender = row[scenario.key()]
+                tally, flat = run_accuracy(
+                    scenario,
+                    contender,
+                    snr,
+                    channels,
+                    self._folder / "accuracy",
+                    shrunk=contender.label in panel.shrunk,
+                    step=step,
+                )
+                found.append(Place(panel.place(scenario, snr, contender), tally, flat))
+                drawn.append(tally.channels)
+            add_curve(curves, panel, next(iter(row.values())), found)
+        for log in panel.logged:
+            if log.weights in shipped_weights():
+                curves[log.label] = logged_curve(panel, log)
+        return Accuracy(panel, tuple(curves.values()), min(drawn, default=0))
+
+    def _rows(self, panel: AccuracyPanel) -> list[dict[str, Contender]]:
+        """Each receiver that can compete, as it is in every scenario, by the scenario's key."""
+        rows: list[dict[str, Contender]] = []
+        for entry in panel.contenders:
+            row = {}
+            for scenario in panel.scenarios:
+                own = entry.entry(scenario) if isinstance(entry, PerScenario) else entry
+                row |= {scenario.key(): c for c in self._resolve(panel, (own,))}
+            if len(row) == len(panel.scenarios):
+                rows.append(row)
+        return rows
+
+    def _step(self, panel: Panel, done: int, total: int, fresh: bool) -> None:
+        self.fresh += fresh
+        self._progress(Step(self._experiment.name, panel.name, done, total, fresh))
+
+
+def _plain(found: Finding) -> dict[str, Any]:
+    if isinstance(found, Comparison | BeamComparison):
+        return found.to_dict()
+    if isinstance(found, Table):
+        return {**found._asdict(), "missing": dict(found.missing)}
+    return {
+        "metric": found.panel.metric,
+        "axis": found.panel.axis,
+        "channels": found.channels,
+        "curves": [asdict(curve) for curve in found.curves],
+    }

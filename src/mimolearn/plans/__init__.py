@@ -1,0 +1,1 @@
+"""Who competes, under which plan, and what is counted."""

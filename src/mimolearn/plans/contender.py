@@ -1,0 +1,312 @@
+"""One competitor of a comparison: a detector's name and options, weights, or an object."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from mimolearn.constellation import Constellation, as_constellation
+from mimolearn.detectors import (
+    Detector,
+    UnfoldedDetector,
+    detector_names,
+    make_detector,
+    peer_names,
+)
+from mimolearn.detectors.text import parse_option
+from mimolearn.detectors.trained import load_detector
+from mimolearn.foundation.errors import InvalidInputError, check_one_of, invalid, is_plain_text
+from mimolearn.foundation.tensors.state import clean_torch
+from mimolearn.plans.fingerprint import fingerprint
+from mimolearn.plans.identity import detector_tree, difference, key_of, weights_tree
+from mimolearn.plans.quantized import QuantizedDetector
+from mimolearn.quantizers.trained import load_quantizer
+from mimolearn.weights import is_weights_name, shipped_weights
+
+CONTENDER_SCHEMA = 2
+
+# A detector may serve some constellations only, so options are tried on these in turn.
+_TRIAL_CONSTELLATIONS = ("qpsk", "bpsk", "16-qam")
+
+
+@dataclass(frozen=True, eq=False)
+class Contender:
+    """A detector as a comparison names it: plain values, so that it can be stored and sent.
+
+    name: a detector's name, that of trained weights (shipped, or a .safetensors file), or the class
+    name of an object. options: plain JSON values for ``make_detector``; weights take none. label:
+    what people read; "k-best(k=16)" unless given. It must be unique in a comparison and is not part
+    of the key. quantizer: name of trained weights of a quantiser that the soft bits go through, an
+    option too in text and tables. identity: what the key is made of, see ``simulation.identity``;
+    found when left out, and compared when the detector is built.
+    Raises InvalidInputError at once for an unknown name, an unknown option or a bad value.
+
+    >>> Contender("lmmse", {"demapping": "max-log"}).label
+    'lmmse(demapping=max-log)'
+    >>> Contender.parse("lmmse:biased=true").options
+    {'biased': True}
+    """
+
+    name: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+    label: str = ""
+    quantizer: str = ""
+    identity: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    detector: Detector | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        options = plain_options(self.options)
+        object.__setattr__(self, "quantizer", options.pop("quantizer", self.quantizer))
+        object.__setattr__(self, "options", options)
+        check_label(self.label)
+        if not self.label:
+            object.__setattr__(self, "label", default_label(self.name, options, self.quantizer))
+        if not self.identity:
+            self._check_exists()
+            object.__setattr__(self, "identity", self._identify())
+
+    @classmethod
+    def parse(cls, value: str | Mapping[str, Any] | Contender | Detector) -> Contender:
+        """From "k-best:k=16,order=sorted", from a table {name, label, options...}, or as it is.
+
+        In text, ``label=...`` names the contender; values are read as true, false, an integer, a
+        number, or text.
+        """
+        if isinstance(value, Contender):
+            return value
+        if isinstance(value, Detector):
+            return cls.from_detector(type(value).__name__, value)
+        if isinstance(value, str):
+            name, _, rest = value.partition(":")
+            options = dict(parse_option(value, item) for item in rest.split(",") if item.strip())
+            return cls(name.strip(), options, label=str(options.pop("label", "")))
+        if isinstance(value, Mapping):
+            options = dict(value)
+            if not isinstance(options.get("name"), str):
+                raise invalid("contender", dict(value), "a table with the detector's 'name'")
+            return cls(options.pop("name"), options, label=options.pop("label", ""))
+        raise invalid("contender", value, "text such as 'k-best:k=16', or a table with 'name'")
+
+    @classmethod
+    def from_detector(cls, label: str, detector: Detector) -> Contender:
+        """A detector object of your own. It runs in this process only, never in workers.
+
+        A results file knows it by its class, the code of a class of yours, and all attributes; see
+        ``fingerprint``. A method ``result_key()`` that returns text stands for all of that, and
+        ``not_in_key`` names attributes that decide nothing. A detector that is changed afterwards
+        is refused when it is simulated.
+        """
+        if not isinstance(detector, Detector):
+            raise invalid("detector", f"<{type(detector).__name__}>", "a mimolearn Detector")
+        return cls(type(detector).__name__, {}, label, detector=detector)
+
+    @property
+    def is_object(self) -> bool:
+        """True for a detector object, which cannot be rebuilt from its name."""
+        return "object" in self.identity.get("detector", {})
+
+    @property
+    def weights(self) -> str:
+        """SHA-256 of the trained weights that it is made of, or nothing."""
+        return self.identity.get("detector", {}).get("weights", "")
+
+    def key(self) -> str:
+        """16 hex digits of SHA-256 over the identity."""
+        return key_of("detector", CONTENDER_SCHEMA, self.identity)
+
+    def check_unchanged(self) -> None:
+        """Raise InvalidInputError, one line, where results by this key would not be its own.
+
+        That is where weights were replaced, or a detector object changed, since it was made.
+        """
+        if self.is_object and self.detector is None:
+            return
+        place = difference(self._identify(), self.identity)
+        if not place:
+            return
+        if self.is_object:
+            raise InvalidInputError(
+                f"contender {self.label!r}: its detector was changed since the contender was made; "
+                "make a new one, or name attributes that decide nothing in its not_in_key"
+            )
+        named = default_label(self.name, self.options, self.quantizer)
+        raise InvalidInputError(
+            f"contender {self.label!r}: {named} are no longer those that the results are of: "
+            f"{place} is another"
+        )
+
+    @clean_torch()
+    def build(
+        self, constellation: Constellation | str, shared: dict[str, Detector] | None = None
+    ) -> Detector:
+        """The detector itself, with its quantiser behind it.
+
+        shared: detectors by key, so that those that differ in the quantiser alone have one.
+        """
+        if not self.is_object:
+            self.check_unchanged()
+        plain = replace(self, quantizer="", identity={"detector": self.identity["detector"]})
+        shared = {} if shared is None else shared
+        key = plain.key()
+        if key not in shared:
+            shared[key] = plain._build(constellation)
+        detector = shared[key]
+        if not self.quantizer:
+            return detector
+        try:
+            return QuantizedDetector(detector, load_quantizer(self.quantizer))
+        except InvalidInputError as error:
+            raise InvalidInputError(f"contender {self.label!r}: {error}") from None
+
+    def _build(self, constellation: Constellation | str) -> Detector:
+        if self.detector is not None:
+            return self._fitting(self.detector, constellation)
+        if self.is_object:
+            raise InvalidInputError(
+                f"contender {self.label!r}: is a detector object of another session; "
+                "pass the object again to simulate it"
+            )
+        try:
+            if is_weights_name(self.name):
+                return self._fitting(load_detector(self.name), constellation)
+            return make_detector(self.name, constellation, **self.options)
+        except InvalidInputError as error:
+            raise InvalidInputError(f"contender {self.label!r}: {error}") from None
+
+    def _check_exists(self) -> None:
+        if self.detector is None and is_weights_name(self.name):
+            if self.options:
+                expected = "none: trained weights have theirs"
+                raise invalid(f"options of {self.name}", dict(self.options), expected)
+            load_detector(self.name)
+        elif self.detector is None:
+            known = (*detector_names(), *shipped_weights(), *peer_names())
+            check_one_of("detector", self.name, known)
+            _check_buildable(self.name, self.options)
+        if self.quantizer:
+            load_quantizer(self.quantizer)
+
+    def _identify(self) -> dict[str, Any]:
+        if self.detector is None:
+            tree = {"detector": detector_tree(self.name, self.options)}
+        else:
+            digest = fingerprint(self.detector, f"contender {self.label!r}")
+            tree = {"detector": {"object": self.name, "sha256": digest}}
+        if self.quantizer:
+            tree["quantizer"] = weights_tree(self.quantizer)
+        # As it comes back from a file.
+        return json.loads(json.dumps(tree))
+
+    def _fitting(self, detector: Detector, constellation: Constellation | str) -> Detector:
+        wanted = as_constellation(constellation)
+        if isinstance(detector, UnfoldedDetector) and detector.any_constellation:
+            return detector.serving(wanted)
+        if detector.constellation != wanted:
+            had = f"<{detector.constellation}>"
+            raise invalid(f"constellation of {self.label!r}", had, f"the scenario's, {wanted}")
+        return detector
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values that ``from_dict`` reads back; the object itself is left out."""
+        return {
+            "name": self.name,
+            "options": dict(self.options),
+            "label": self.label,
+            "quantizer": self.quantizer,
+            "identity": dict(self.identity),
+        }
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> Contender:
+        """Inverse of ``to_dict``. The detector is not looked for until it is built."""
+        identity = content.get("identity")
+        if not isinstance(identity, Mapping) or not isinstance(identity.get("detector"), Mapping):
+            raise InvalidInputError(
+                f"contender {content.get('label')!r}: was stored by an earlier version, whose keys "
+                "stood for less; simulate again into a new results file"
+            )
+        return cls(
+            content["name"],
+            content["options"],
+            content["label"],
+            content.get("quantizer", ""),
+            identity,
+        )
+
+
+def check_label(label: object) -> None:
+    """Raise InvalidInputError for what cannot be shown as it is."""
+    if not isinstance(label, str) or len(label) > 80:
+        raise invalid("label", label, "text of at most 80 characters")
+    if not is_plain_text(label):
+        raise invalid("label", label, "text without control characters")
+
+
+def default_label(name: str, options: Mapping[str, Any], quantizer: str = "") -> str:
+    if quantizer:
+        return f"{default_label(name, options)} | {Path(quantizer).stem}"[:80]
+    if name.endswith(".safetensors"):
+        name = Path(name).stem
+    words = [f"{k}={str(v).lower() if isinstance(v, bool) else v}" for k, v in options.items()]
+    return f"{name}({', '.join(words)})"[:80] if words else name
+
+
+def _check_buildable(name: str, options: Mapping[str, Any]) -> None:
+    errors: list[InvalidInputError] = []
+    for constellation in _TRIAL_CONSTELLATIONS:
+        try:
+            make_detector(name, constellation, **options)
+        except InvalidInputError as error:
+            errors.append(error)
+        else:
+            return
+    raise errors[0]
+
+
+def plain_options(options: object) -> dict[str, Any]:
+    if not isinstance(options, Mapping):
+        raise invalid("options", options, "a table of options")
+    plain: dict[str, Any] = {}
+    for key, value in options.items():
+        if not isinstance(key, str) or not key.isidentifier():
+            raise invalid("option", key, "an option's name")
+        if isinstance(value, float) and not math.isfinite(value):
+            raise invalid(key, value, "a finite number")
+        try:
+            plain[key] = json.loads(json.dumps(value, allow_nan=False))
+        except (TypeError, ValueError):
+            raise invalid(
+                key, value, "a plain value (text, number, true, false or a list)"
+            ) from None
+    return plain
+
+
+def unique_contenders(values: object) -> tuple[Contender, ...]:
+    """Parse a list of contenders; labels and keys must be unique."""
+    if isinstance(values, str | Mapping | Contender | Detector):
+        values = [values]
+    if not isinstance(values, list | tuple) or not values:
+        raise invalid("contenders", values, "a list of at least one contender")
+    contenders = tuple(Contender.parse(value) for value in values)
+    labels: set[str] = set()
+    keys: dict[str, str] = {}
+    for contender in contenders:
+        if contender.label in labels:
+            raise invalid("contenders", contender.label, "a different label for each contender")
+        if contender.key() in keys:
+            same = keys[contender.key()]
+            raise invalid("contenders", contender.label, f"no twin: it is the same as {same!r}")
+        labels.add(contender.label)
+        keys[contender.key()] = contender.label
+    return contenders
+
+
+def find_contender(contenders: tuple[Contender, ...], wanted: str | Contender) -> int:
+    """Position of a contender, given by itself or by its label."""
+    label = wanted.label if isinstance(wanted, Contender) else wanted
+    labels = [contender.label for contender in contenders]
+    return labels.index(check_one_of("contender", label, labels))

@@ -1,0 +1,186 @@
+"""How a scenario is run: SNRs, contenders, and when to stop. The ``[run]`` table of a file."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from pydantic import ConfigDict, Field, field_validator
+
+from mimolearn.foundation.errors import InvalidInputError, check_one_of, invalid
+from mimolearn.foundation.plainmodel import PlainModel
+from mimolearn.foundation.tomlfile import read_toml
+from mimolearn.link.scenario import Scenario, read_shipped
+from mimolearn.plans.contender import Contender, unique_contenders
+from mimolearn.plans.counts import BLOCK_METRICS
+
+Metric = Literal["ber", "ser", "ver", "bler", "info-ber"]
+
+METRIC_LABELS: dict[str, str] = {
+    "ber": "Bit error rate",
+    "ser": "Symbol error rate",
+    "ver": "Vector error rate",
+    "bler": "Block error rate",
+    "info-ber": "Information bit error rate",
+}
+
+
+def metrics() -> tuple[str, ...]:
+    """Names of the error rates that are counted; those of blocks on a coded link alone."""
+    return get_args(Metric)
+
+
+def check_metric(metric: str, scenario: Scenario) -> str:
+    """A metric that this scenario has."""
+    check_one_of("metric", metric, metrics())
+    if metric in BLOCK_METRICS and scenario.coding is None:
+        expected = "ber, ser or ver: the scenario has no coding"
+        raise invalid("metric", metric, expected)
+    return metric
+
+
+class RunPlan(PlainModel):
+    """SNRs, contenders and stop rule of one run.
+
+    snr_db: SNRs in dB, of the scenario's own definition; kept sorted, unique, and rounded to
+    1e-6 dB. contenders: what is compared. metric: "ber", "ser" or "ver" (bit, symbol, vector
+    error rate of the receiver); on a coded link also "bler" or "info-ber" (block, information
+    bit error rate after decoding). target: the error rate that answers are given for ("SNR at
+    target").
+    A point is finished once a contender has made ``min_errors`` errors of the metric's unit
+    (bits, symbols, vectors) on at least ``min_channels`` channels, of which enough were bad, or has
+    seen ``max_vectors`` vectors. Enough: the errors are worth those of 16 equally bad channels, or
+    blocks after decoding (fewer in proportion where ``min_errors`` is less than 100).
+    Above an SNR where the rate is known (95 %) to lie under ``floor``, a contender is not
+    simulated; None means target / 10, and 0 turns this off.
+
+    >>> RunPlan(snr_db=[10, 0, 5], contenders=["lmmse"]).snr_db
+    (0.0, 5.0, 10.0)
+    """
+
+    model_config = ConfigDict(arbitrary_types_allowed=True)
+
+    snr_db: tuple[float, ...] = tuple(float(snr) for snr in range(0, 21, 2))
+    contenders: tuple[Contender, ...] = tuple(map(Contender, ("lmmse", "mmse-sic", "ep", "oamp")))
+    metric: Metric = "ber"
+    target: float = Field(1e-3, gt=0, lt=1)
+    min_errors: int = Field(100, ge=1, le=10**9, strict=True)
+    min_channels: int = Field(200, ge=1, le=10**9, strict=True)
+    max_vectors: int = Field(2_000_000, ge=1, le=10**12, strict=True)
+    floor: float | None = Field(None, ge=0, lt=1)
+
+    @field_validator("snr_db", mode="before")
+    @classmethod
+    def _read_snr_db(cls, value: object) -> tuple[float, ...]:
+        return parse_snr_db(value)
+
+    @field_validator("contenders", mode="before")
+    @classmethod
+    def _read_contenders(cls, value: object) -> tuple[Contender, ...]:
+        return unique_contenders(value)
+
+    @property
+    def floor_rate(self) -> float:
+        """The floor as a rate; 0 when it is turned off."""
+        return self.target / 10 if self.floor is None else self.floor
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values; ``from_dict`` reads them back."""
+        content = self.model_dump(mode="json", exclude={"contenders"})
+        return {**content, "contenders": [contender.to_dict() for contender in self.contenders]}
+
+    @classmethod
+    def from_dict(cls, content: dict[str, Any]) -> RunPlan:
+        """Inverse of ``to_dict``."""
+        contenders = [Contender.from_dict(item) for item in content["contenders"]]
+        return cls(**{**content, "contenders": contenders})
+
+
+def adjust_plan(plan: RunPlan | None, **fields: Any) -> RunPlan:
+    """A plan with fields replaced; None leaves a field as it is, or at its default.
+
+    >>> adjust_plan(RunPlan(snr_db=[3]), target=1e-2, metric=None).target
+    0.01
+    """
+    kept = {} if plan is None else {name: getattr(plan, name) for name in RunPlan.model_fields}
+    return RunPlan(**kept | {name: value for name, value in fields.items() if value is not None})
+
+
+def canonical_snr(snr_db: float) -> str:
+    """An SNR as text, exact to 1e-6 dB: what seeds and results are keyed by.
+
+    >>> canonical_snr(10), canonical_snr(-0.0), canonical_snr(0.1 + 0.2)
+    ('10.000000', '0.000000', '0.300000')
+    """
+    text = f"{snr_db:.6f}"
+    return "0.000000" if text == "-0.000000" else text
+
+
+def parse_snr_db(value: object) -> tuple[float, ...]:
+    """SNRs in dB from a number, a list, "0,5,10", or the inclusive range "0:20:2".
+
+    Returns them sorted, unique, rounded to 1e-6 dB.
+
+    >>> parse_snr_db("0:6:2")
+    (0.0, 2.0, 4.0, 6.0)
+    """
+    expected = "SNRs in dB: a list of numbers, '0,5,10' or 'first:last:step'"
+    if isinstance(value, str):
+        value = _parse_snr_text(value, expected)
+    numbers = value if isinstance(value, list | tuple | range) else [value]
+    if not numbers or len(numbers) > 1000:
+        raise invalid("snr_db", value, expected + ", at least one and at most 1000")
+    checked = []
+    for number in numbers:
+        if isinstance(number, bool) or not isinstance(number, int | float):
+            raise invalid("snr_db", number, expected)
+        if not math.isfinite(number) or abs(number) > 200:
+            raise invalid("snr_db", number, "a finite number from -200 to 200")
+        checked.append(float(canonical_snr(number)))
+    return tuple(sorted(set(checked)))
+
+
+def _parse_snr_text(text: str, expected: str) -> list[float]:
+    try:
+        parts = [float(part) for part in text.split(":" if ":" in text else ",") if part.strip()]
+    except ValueError:
+        raise invalid("snr_db", text, expected) from None
+    if ":" not in text:
+        return parts
+    if len(parts) == 2:
+        parts.append(1.0)
+    if len(parts) != 3 or not all(map(math.isfinite, parts)) or parts[2] <= 0:
+        raise invalid("snr_db", text, expected)
+    first, last, step = parts
+    count = math.floor((last - first) / step + 1e-9) + 1
+    if not 1 <= count <= 1000:
+        raise invalid("snr_db", text, expected + ", at least one and at most 1000")
+    return [first + i * step for i in range(count)]
+
+
+def load_comparison(path: str | Path) -> tuple[Scenario, RunPlan]:
+    """Read a comparison file: the fields of a scenario, and a ``[run]`` table (optional).
+
+    Raises InvalidInputError, one line naming the file and the field.
+    """
+    return Scenario.from_toml(path), _plan(read_toml(path), str(path))
+
+
+def load_shipped_comparison(name: str) -> tuple[Scenario, RunPlan]:
+    """A scenario that ships, with the plan it ships with.
+
+    >>> load_shipped_comparison("lcgnet-32x64-bpsk")[1].metric
+    'ber'
+    """
+    return Scenario.shipped(name), _plan(read_shipped(name), name)
+
+
+def _plan(content: dict[str, Any], source: str) -> RunPlan:
+    table = content.get("run", {})
+    if not isinstance(table, dict):
+        raise InvalidInputError(f"{source}: {invalid('run', table, 'a table: [run]')}")
+    try:
+        return RunPlan(**table)
+    except InvalidInputError as error:
+        raise InvalidInputError(f"{source}: run: {error}") from None

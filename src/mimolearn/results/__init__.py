@@ -1,0 +1,1 @@
+"""What was found: rates with intervals, crossings, comparisons. Nothing here runs anything."""

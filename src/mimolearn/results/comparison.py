@@ -1,0 +1,362 @@
+"""What a simulation found: error rates with honest intervals, and answers drawn from them.
+
+Only counts are stored; rates, intervals, gaps and tests are derived when asked for.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from mimolearn.foundation.errors import InvalidInputError, invalid
+from mimolearn.link.scenario import Scenario
+from mimolearn.plans.contender import Contender, find_contender
+from mimolearn.plans.counts import BLOCK_METRICS, GMI_SCALE, Counts, ErrorPositions
+from mimolearn.plans.plan import RunPlan, canonical_snr, check_metric, metrics
+from mimolearn.results import crossings as crossing
+from mimolearn.results import statistics
+from mimolearn.results.crossings import SnrEstimate, SnrGap
+from mimolearn.results.statistics import Interval, PairedDifference
+from mimolearn.snr import snr_label
+
+UPPER_LIMIT_ERRORS = 100
+
+
+@dataclass(frozen=True, eq=False)
+class Point:
+    """One contender at one SNR.
+
+    snr_db: in dB, of the scenario's definition. counts: integers, over the prefix of chunks that
+    the stop rule picked. positions: where the errors lay. channel_reuse: vectors per channel.
+    finished: the stop rule was met; False for a run that was interrupted. blocks: wrong blocks of
+    a coded link.
+    A point that was never simulated does not exist.
+    """
+
+    snr_db: float
+    counts: Counts
+    positions: ErrorPositions
+    channel_reuse: int
+    finished: bool
+    blocks: ErrorPositions | None = None
+
+    def rate(self, metric: str = "ber") -> float:
+        """Errors over trials; 0.0 means no error was seen, read the interval then."""
+        return self.counts.errors(metric) / (self.trials_each(metric) * self.clusters(metric))
+
+    def interval(self, metric: str = "ber", confidence: float = 0.95) -> Interval:
+        """(low, high): confidence interval that knows errors within one channel to be dependent."""
+        errors = self.channel_errors(metric)
+        return statistics.clustered_interval(errors, self.trials_each(metric), confidence)
+
+    def gmi(self) -> float:
+        """Generalised mutual information a bit of a coded link's soft bits, taken at their word."""
+        return self.counts.gmi_of()
+
+    def gmi_interval(self, confidence: float = 0.95) -> Interval:
+        """(low, high): normal interval of the GMI, blocks being independent."""
+        counts = self.counts
+        value = self.gmi()
+        mean_square = counts.gmi_squares / (counts.blocks * GMI_SCALE**2)
+        variance = max(mean_square - (1 - value) ** 2, 0.0) / counts.blocks
+        return statistics.normal_interval(value, variance, confidence)
+
+    def is_upper_limit(self, metric: str = "ber") -> bool:
+        """True when fewer than 100 errors were seen, so that the rate is a bound and no more."""
+        return self.counts.errors(metric) < UPPER_LIMIT_ERRORS
+
+    def effective_clusters(self, metric: str = "ber") -> float:
+        """How many equally bad channels, or blocks, the errors are worth; 0 without errors."""
+        positions, reuse = self._wrong(metric)
+        cluster = positions.vector // reuse
+        _, index = np.unique(cluster, return_inverse=True)
+        errors = np.bincount(index, weights=positions.per_vector(metric))
+        return statistics.effective_clusters(errors)
+
+    def is_unsure(self, metric: str = "ber") -> bool:
+        """True when the interval may be too narrow, or the rate is an upper limit.
+
+        Then fewer than 100 errors were seen, or those of fewer than 16 effective clusters.
+        """
+        few = self.effective_clusters(metric) < statistics.ENOUGH_CLUSTERS
+        return few or self.is_upper_limit(metric)
+
+    def clusters(self, metric: str = "ber") -> int:
+        """Independent ones: blocks for what is decoded, channels for the rest."""
+        return self.counts.blocks if metric in BLOCK_METRICS else self.counts.channels
+
+    def trials_each(self, metric: str = "ber") -> int:
+        """Units of the metric in a cluster."""
+        clusters = self.clusters(metric)
+        if not clusters:
+            raise invalid("metric", metric, "ber, ser or ver: the scenario has no coding")
+        return self.counts.trials(metric) // clusters
+
+    def channel_errors(self, metric: str = "ber", num_channels: int | None = None) -> np.ndarray:
+        """(clusters) int64 errors of each simulated cluster, or of the first num_channels.
+
+        A cluster is a channel, or a block for the metrics of blocks.
+        """
+        count = self.clusters(metric) if num_channels is None else num_channels
+        positions, reuse = self._wrong(metric)
+        return positions.per_channel(metric, count, reuse)
+
+    def wrong(self, metric: str, num_clusters: int) -> np.ndarray:
+        """Positions of the wrong vectors, or blocks, within the first clusters."""
+        positions, reuse = self._wrong(metric)
+        return positions.vector[positions.vector < num_clusters * reuse]
+
+    def metrics(self) -> tuple[str, ...]:
+        """The error rates that were counted."""
+        return tuple(m for m in metrics() if self.counts.blocks or m not in BLOCK_METRICS)
+
+    def _wrong(self, metric: str) -> tuple[ErrorPositions, int]:
+        if metric not in BLOCK_METRICS:
+            return self.positions, self.channel_reuse
+        if self.blocks is None:
+            raise invalid("metric", metric, "ber, ser or ver: the scenario has no coding")
+        return self.blocks, 1
+
+    def work_per_vector(self) -> float | None:
+        """Real multiplications per vector that a data-dependent search spent, else None."""
+        work = self.counts.work
+        return None if work is None else work / self.counts.vectors
+
+
+@dataclass(frozen=True, eq=False)
+class Curve:
+    """The points of one contender, ascending in SNR.
+
+    skipped_db: SNRs of the plan that were left out, being above one where the rate was already
+    under the plan's floor.
+    """
+
+    contender: Contender
+    points: tuple[Point, ...]
+    skipped_db: tuple[float, ...] = ()
+
+    @property
+    def label(self) -> str:
+        """The contender's label."""
+        return self.contender.label
+
+    def at(self, snr_db: float) -> Point | None:
+        """The point at an SNR, None when it was never simulated."""
+        wanted = canonical_snr(snr_db)
+        return next((p for p in self.points if canonical_snr(p.snr_db) == wanted), None)
+
+
+class Timing(NamedTuple):
+    """Measured on one machine, single process.
+
+    threads: torch threads. batch: channels per call. channel_reuse: vectors per channel. snr_db:
+    where it was taken, which matters to data-dependent searches.
+    vector_us: microseconds from y and h to decisions, per vector of such a batch. latency_us: the
+    same for one channel alone with one vector. prepare_us: of ``prepare`` alone, per channel;
+    detect_us: of ``detect`` and the decisions alone, per vector; where both halves are fused into
+    one kernel, vector_us is less than their sum. repeats: how many times prepare was taken; all
+    are medians of CPU time. machine: where; empty when it was this one, and in older files.
+    """
+
+    threads: int
+    batch: int
+    channel_reuse: int
+    snr_db: float
+    prepare_us: float
+    detect_us: float
+    vector_us: float
+    latency_us: float
+    repeats: int
+    machine: str = ""
+
+
+class CostReport(NamedTuple):
+    """Work and storage of one contender in this scenario.
+
+    per_channel, per_vector: real multiplications; per_vector is None when it depends on the data,
+    then ``Point.work_per_vector`` has what was spent. parameters: stored numbers of a learned
+    detector; parameter_bytes: their size.
+    """
+
+    per_channel: int
+    per_vector: int | None
+    parameters: int
+    parameter_bytes: int
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Where and when a chunk was simulated last.
+
+    versions: of the libraries. machine: its processor and system. date: UTC, ISO 8601. earlier:
+    other machines that simulated chunks before.
+    """
+
+    versions: dict[str, str]
+    machine: str
+    date: str
+    earlier: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """Everything that one run found, and answers to the questions people ask of it.
+
+    curves: one per contender, in the plan's order. timings, costs: by label; empty where not
+    measured. ``target`` and ``metric`` default to the plan's everywhere.
+    """
+
+    scenario: Scenario
+    plan: RunPlan
+    curves: tuple[Curve, ...]
+    provenance: Provenance
+    timings: dict[str, Timing] = field(default_factory=dict)
+    costs: dict[str, CostReport] = field(default_factory=dict)
+
+    @property
+    def snr_label(self) -> str:
+        """Axis label of the scenario's SNR definition."""
+        return snr_label(self.scenario.snr_definition)
+
+    @property
+    def finished(self) -> bool:
+        """True when every point of the plan met its stop rule or was skipped by the floor."""
+        expected = len(self.plan.snr_db)
+        return all(
+            len(curve.points) + len(curve.skipped_db) == expected
+            and all(point.finished for point in curve.points)
+            for curve in self.curves
+        )
+
+    def curve(self, contender: str | Contender) -> Curve:
+        """The curve of a contender, given by label."""
+        return self.curves[find_contender(tuple(c.contender for c in self.curves), contender)]
+
+    def required_snr(
+        self,
+        contender: str | Contender,
+        target: float | None = None,
+        metric: str | None = None,
+    ) -> SnrEstimate:
+        """SNR in dB at which a contender reaches the target rate; never extrapolated."""
+        samples = self._samples(self.curve(contender), self._metric(metric))
+        return crossing.required_snr(samples, self._target(target))
+
+    def gap(
+        self,
+        a: str | Contender,
+        b: str | Contender,
+        target: float | None = None,
+        metric: str | None = None,
+    ) -> SnrGap:
+        """How many dB more SNR b needs than a at the target rate: positive when a is better.
+
+        The interval uses that both saw the same draws.
+        """
+        metric = self._metric(metric)
+        first = self._samples(self.curve(a), metric)
+        second = self._samples(self.curve(b), metric)
+        return crossing.snr_gap(first, second, self._target(target))
+
+    def paired(
+        self,
+        a: str | Contender,
+        b: str | Contender,
+        snr_db: float,
+        metric: str | None = None,
+    ) -> PairedDifference:
+        """Rate of a minus rate of b at one SNR, over the channels that both were run on.
+
+        Raises InvalidInputError when one of them was not simulated there.
+        """
+        metric = self._metric(metric)
+        first, second = (self._point(contender, snr_db) for contender in (a, b))
+        clusters = min(first.clusters(metric), second.clusters(metric))
+        return statistics.paired_difference(
+            first.channel_errors(metric, clusters),
+            second.channel_errors(metric, clusters),
+            first.trials_each(metric),
+            wrong_a=first.wrong(metric, clusters),
+            wrong_b=second.wrong(metric, clusters),
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values: rates, intervals and counts of every point, and where they are from.
+
+        What was not simulated is absent, what does not exist is null.
+        """
+        return {
+            "scenario": self.scenario.model_dump(mode="json"),
+            "scenario_key": self.scenario.key(),
+            "snr_label": self.snr_label,
+            "plan": self.plan.to_dict(),
+            "finished": self.finished,
+            "curves": [self._curve_dict(curve) for curve in self.curves],
+            "provenance": asdict(self.provenance),
+        }
+
+    def to_json(self) -> str:
+        """``to_dict`` as indented JSON text."""
+        return json.dumps(self.to_dict(), indent=2, allow_nan=False)
+
+    def _curve_dict(self, curve: Curve) -> dict[str, Any]:
+        timing, cost = self.timings.get(curve.label), self.costs.get(curve.label)
+        return {
+            **curve.contender.to_dict(),
+            "key": curve.contender.key(),
+            "points": [_point_dict(point) for point in curve.points],
+            "skipped_db": list(curve.skipped_db),
+            "required_snr": self.required_snr(curve.contender)._asdict(),
+            "timing": None if timing is None else timing._asdict(),
+            "cost": None if cost is None else cost._asdict(),
+        }
+
+    def _samples(self, curve: Curve, metric: str) -> list[crossing.Sample]:
+        return [
+            crossing.Sample(
+                point.snr_db,
+                point.channel_errors(metric),
+                point.trials_each(metric),
+            )
+            for point in curve.points
+        ]
+
+    def _point(self, contender: str | Contender, snr_db: float) -> Point:
+        curve = self.curve(contender)
+        point = curve.at(snr_db)
+        if point is None:
+            raise InvalidInputError(f"snr_db: {curve.label!r} was not simulated at {snr_db:g} dB")
+        return point
+
+    def _metric(self, metric: str | None) -> str:
+        return check_metric(self.plan.metric if metric is None else metric, self.scenario)
+
+    def _target(self, target: float | None) -> float:
+        return self.plan.target if target is None else target
+
+
+def _point_dict(point: Point) -> dict[str, Any]:
+    rates = {
+        metric: {
+            "rate": point.rate(metric),
+            "interval": list(point.interval(metric)),
+            "is_upper_limit": point.is_upper_limit(metric),
+            "effective_clusters": point.effective_clusters(metric),
+            "is_unsure": point.is_unsure(metric),
+        }
+        for metric in point.metrics()
+    }
+    coded = {}
+    if point.counts.blocks:
+        coded = {"gmi": point.gmi(), "gmi_interval": list(point.gmi_interval())}
+    return {
+        "snr_db": point.snr_db,
+        "finished": point.finished,
+        "counts": asdict(point.counts),
+        "rates": rates,
+        "work_per_vector": point.work_per_vector(),
+        **coded,
+    }

@@ -1,0 +1,69 @@
+"""Honest Monte Carlo: the same draws for every contender, counts that do not depend on the run."""
+
+from mimolearn.plans.beam_contender import BeamContender
+from mimolearn.plans.contender import Contender
+from mimolearn.plans.counts import Counts, ErrorPositions
+from mimolearn.plans.plan import (
+    METRIC_LABELS,
+    Metric,
+    RunPlan,
+    adjust_plan,
+    load_comparison,
+    load_shipped_comparison,
+    metrics,
+    parse_snr_db,
+)
+from mimolearn.results.beam_comparison import BeamComparison, BeamCurve, BeamPoint
+from mimolearn.results.comparison import Comparison, CostReport, Curve, Point, Provenance, Timing
+from mimolearn.results.crossings import SnrEstimate, SnrGap
+from mimolearn.results.statistics import Interval, PairedDifference
+from mimolearn.studies.beam_run import BeamPlan, BeamProgress, compare_beams, load_beam_comparison
+from mimolearn.studies.engine import compare, list_results, load_results, simulate
+from mimolearn.studies.forecast import CurveForecast, Forecast, forecast
+from mimolearn.studies.progress import ContenderProgress, ProgressEvent
+from mimolearn.studies.storage.store import StoredScenario
+from mimolearn.studies.timing import cost_report, measure_timing
+
+__all__ = [
+    "METRIC_LABELS",
+    "BeamComparison",
+    "BeamContender",
+    "BeamCurve",
+    "BeamPlan",
+    "BeamPoint",
+    "BeamProgress",
+    "Comparison",
+    "Contender",
+    "ContenderProgress",
+    "CostReport",
+    "Counts",
+    "Curve",
+    "CurveForecast",
+    "ErrorPositions",
+    "Forecast",
+    "Interval",
+    "Metric",
+    "PairedDifference",
+    "Point",
+    "ProgressEvent",
+    "Provenance",
+    "RunPlan",
+    "SnrEstimate",
+    "SnrGap",
+    "StoredScenario",
+    "Timing",
+    "adjust_plan",
+    "compare",
+    "compare_beams",
+    "cost_report",
+    "forecast",
+    "list_results",
+    "load_beam_comparison",
+    "load_comparison",
+    "load_results",
+    "load_shipped_comparison",
+    "measure_timing",
+    "metrics",
+    "parse_snr_db",
+    "simulate",
+]

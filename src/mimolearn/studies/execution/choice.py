@@ -1,0 +1,47 @@
+"""Which executor a run gets."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from mimolearn.foundation.errors import check_one_of, check_positive_int, invalid
+from mimolearn.foundation.raycluster import import_ray
+from mimolearn.link.scenario import Scenario
+from mimolearn.plans.contender import Contender
+from mimolearn.studies.execution.executors import Executor, ProcessExecutor, SerialExecutor
+
+EXECUTORS = ("auto", "serial", "processes", "ray")
+
+
+class Where(NamedTuple):
+    """A choice of executor as a caller words it; counts do not depend on it.
+
+    executor: one of EXECUTORS; "auto" is "serial" for one worker and "processes" for more.
+    workers: processes, or processors of a Ray cluster that is started for the run.
+    ray_address: of a running Ray cluster.
+    """
+
+    executor: str = "auto"
+    workers: int = 1
+    ray_address: str | None = None
+
+    def check(self) -> None:
+        """Refuse what does not fit together."""
+        check_one_of("executor", self.executor, EXECUTORS)
+        check_positive_int("workers", self.workers, 4096)
+        if self.ray_address is not None and self.executor != "ray":
+            raise invalid("ray_address", self.ray_address, "none, unless the executor is 'ray'")
+        if self.executor == "serial" and self.workers > 1:
+            raise invalid("workers", self.workers, "1 with the executor 'serial'")
+        if self.executor == "ray":
+            import_ray()
+
+    def start(self, scenario: Scenario, contenders: tuple[Contender, ...]) -> Executor:
+        """The executor itself."""
+        if self.executor == "ray":
+            from mimolearn.studies.execution.ray_executor import RayExecutor
+
+            return RayExecutor(scenario, contenders, self.workers, self.ray_address)
+        if self.executor == "processes" or self.workers > 1:
+            return ProcessExecutor(scenario, contenders, self.workers)
+        return SerialExecutor(scenario, contenders)

@@ -1,0 +1,1 @@
+"""How a chunk of each kind of study is drawn and measured."""

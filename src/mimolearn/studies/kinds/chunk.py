@@ -1,0 +1,215 @@
+"""The unit of work: draw one chunk of channels once, run every contender on it, count errors.
+
+Contenders are paired, so all see the same (h, y). A chunk goes one of two ways, with the same
+integers: linear detectors on independent Gaussian channels take the fused pass (see ``fused``),
+everything else is drawn whole, then detected batch by batch. Triangles of H = Q R in place of H are
+cheaper still, but the same experiment only to some receivers: who asks for them by
+``Scenario.draws`` has another scenario with a key of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from mimolearn.detectors import Detector
+from mimolearn.foundation.errors import InvalidInputError, MimolearnError, all_finite
+from mimolearn.foundation.tensors.state import clean_torch, evaluating
+from mimolearn.kernels.link import decisions
+from mimolearn.kernels.link.simulation import is_compiled
+from mimolearn.link.randomness import CounterGenerator
+from mimolearn.link.scenario import Block, Scenario
+from mimolearn.plans.counts import BLOCK_METRICS, Counts, ErrorPositions
+from mimolearn.studies.kinds.draws import check_draws
+from mimolearn.studies.kinds.fused import answer_fused
+from mimolearn.studies.kinds.seeds import chunk_seed
+
+# Measured with lmmse in torch, 32 x 64: 43 us per channel with 1 to 4 MB a call, 90 us with 64 MB
+# (out of cache) and 79 us with 128 kB (overhead of calls); 4 x 4 stops gaining at 512 channels.
+_CHUNK_BYTES = 8 * 2**20
+_MAX_CHANNELS = 2048
+_BATCHES = 2
+# The fused kernel takes longer to compile, once, than it saves in fewer chunks than these.
+_LONG_RUN = 256
+_MAX_BLOCKS = 64
+
+
+class ChunkResult(NamedTuple):
+    """What one contender did on one chunk; blocks: of a coded link, the wrong ones."""
+
+    counts: Counts
+    positions: ErrorPositions
+    blocks: ErrorPositions | None = None
+
+    def cluster_errors(self, metric: str) -> np.ndarray:
+        """int64 errors of every cluster that has any: a block for the metrics of blocks, else a
+        channel."""
+        counts, wrong = self.counts, self.positions
+        if metric in BLOCK_METRICS and self.blocks is not None:
+            return self.blocks.per_vector(metric)
+        errors = wrong.per_channel(metric, counts.channels, counts.vectors // counts.channels)
+        return errors[errors > 0]
+
+
+def chunk_channels(scenario: Scenario) -> int:
+    """Channels in a chunk, a power of two that depends on the scenario alone.
+
+    >>> chunk_channels(Scenario(num_tx_ant=32, num_rx_ant=64, constellation="bpsk"))
+    512
+    """
+    if scenario.coding is not None:
+        channels = scenario.uses_per_block // scenario.channel_reuse
+        return chunk_blocks(scenario) * channels * scenario.coding.transmissions
+    nr, nt = scenario.num_rx_ant, scenario.num_tx_ant
+    channel_bytes = 8 * (nr * nt + scenario.channel_reuse * (nr + nt))
+    fitting = min(max(_CHUNK_BYTES // channel_bytes, 1), _MAX_CHANNELS)
+    return 2 ** round(np.log2(fitting))
+
+
+def chunk_blocks(scenario: Scenario) -> int:
+    """Coded blocks in a chunk, a power of two up to 64; 0 on an uncoded link."""
+    if scenario.coding is None:
+        return 0
+    nr, nt = scenario.num_rx_ant, scenario.num_tx_ant
+    block_bytes = 8 * scenario.uses_per_block * (nr * nt // scenario.channel_reuse + nr + nt)
+    return 2 ** int(np.log2(min(max(_CHUNK_BYTES // block_bytes, 1), _MAX_BLOCKS)))
+
+
+def batch_channels(scenario: Scenario) -> int:
+    """Channels in one call of a detector: half a chunk, small enough to stay in cache."""
+    return max(chunk_channels(scenario) // _BATCHES, 1)
+
+
+def run_chunk(
+    scenario: Scenario, snr: str, chunk: int, detectors: Sequence[tuple[str, Detector]]
+) -> list[ChunkResult]:
+    """Draw chunk number ``chunk`` at the canonical SNR and run each (label, detector) on it.
+
+    The counts depend on the arguments alone: torch is set as in ``clean_torch`` whatever it was
+    set to, and each detector sees the same batches whoever else runs.
+    """
+    check_draws(scenario, detectors)
+    if scenario.coding is not None:
+        from mimolearn.studies.kinds.coded import run_coded_chunk  # which needs this module
+
+        return run_coded_chunk(scenario, snr, chunk, detectors)
+    num, seed = chunk_channels(scenario), chunk_seed(scenario.key(), snr, chunk)
+    with clean_torch():
+        batch, only = batch_channels(scenario), [detector for _, detector in detectors]
+        fused = None
+        if detectors and (chunk >= _LONG_RUN or is_compiled()):
+            fused = answer_fused(scenario, float(snr), num, batch, seed, only)
+        if fused is None:
+            generator = CounterGenerator(seed)
+            return run_plainly(scenario, float(snr), num, generator, detectors)
+        sent, decided = fused
+        finite = torch.ones(sent.shape[:-1], dtype=torch.bool)
+        return [
+            _count(sent, _Answers(indices, finite, 0, None), label, detector)
+            for indices, (label, detector) in zip(decided, detectors, strict=True)
+        ]
+
+
+def run_plainly(
+    scenario: Scenario,
+    snr_db: float,
+    num_channels: int,
+    generator: CounterGenerator,
+    detectors: Sequence[tuple[str, Detector]],
+) -> list[ChunkResult]:
+    """The path that serves every scenario and every detector."""
+    block, bad = replace_nonfinite(scenario.draw(snr_db, num_channels, generator))
+    results = []
+    for label, detector in detectors:
+        answers = _answers(scenario, block, label, detector)
+        answers = answers._replace(finite=answers.finite & ~bad[:, None])
+        results.append(_count(block.indices, answers, label, detector))
+    return results
+
+
+def replace_nonfinite(block: Block) -> tuple[Block, Tensor]:
+    """The block with unusable channels replaced by harmless ones, and (N) bool where it did so."""
+    good = torch.isfinite(block.noise_var) & (block.noise_var > 0)
+    if bool(good.all()) and all_finite(block.h_hat) and all_finite(block.y):
+        return block, ~good
+    for tensor in (block.h_hat, block.y):
+        good &= torch.isfinite(tensor).flatten(1).all(1)
+    # An identity keeps every detector at work; the channel's vectors count as errors anyway.
+    h_hat = torch.where(
+        good[:, None, None],
+        block.h_hat,
+        torch.eye(*block.h_hat.shape[1:], dtype=torch.float32).to(block.h_hat.dtype),
+    )
+    y = torch.where(good[:, None, None], block.y, torch.zeros_like(block.y))
+    noise_var = torch.where(good, block.noise_var, torch.ones_like(block.noise_var))
+    return Block(block.indices, block.h, h_hat, y, noise_var), ~good
+
+
+def _count(sent: Tensor, answers: _Answers, label: str, detector: Detector) -> ChunkResult:
+    # Once a chunk: what a call costs beside a kernel's work is worth whole vectors.
+    bits, symbols, inside = decisions.count_errors(
+        sent, answers.indices, answers.finite, detector.constellation.bits_per_symbol
+    )
+    if not inside:
+        last = detector.constellation.num_points - 1
+        raise InvalidInputError(f"contender {label!r}: decided an index outside 0..{last}")
+    bits, symbols = bits.numpy(), symbols.numpy()
+    wrong = np.flatnonzero(symbols)
+    positions = ErrorPositions(wrong.astype(np.int64), bits[wrong], symbols[wrong])
+    num_symbols = sent.numel()
+    counts = Counts(
+        chunks=1,
+        channels=len(sent),
+        vectors=symbols.size,
+        symbols=num_symbols,
+        bits=num_symbols * detector.constellation.bits_per_symbol,
+        bit_errors=int(bits.sum()),
+        symbol_errors=int(symbols.sum()),
+        vector_errors=len(wrong),
+        nonfinite=int((~answers.finite).sum()),
+        incomplete=answers.incomplete,
+        work=answers.work,
+    )
+    return ChunkResult(counts, positions)
+
+
+class _Answers(NamedTuple):
+    """A chunk's decisions (N, T, Nt), whether they are valid (N, T), and sums over its vectors."""
+
+    indices: Tensor
+    finite: Tensor
+    incomplete: int
+    work: int | None
+
+
+def _answers(scenario: Scenario, block: Block, label: str, detector: Detector) -> _Answers:
+    parts: list[tuple[Tensor, Tensor]] = []
+    incomplete, works = 0, []
+    step = batch_channels(scenario)
+    with evaluating(detector):
+        for start in range(0, len(block.h), step):
+            part = slice(start, start + step)
+            try:
+                detection = detector(block.y[part], block.h_hat[part], block.noise_var[part])
+                decided, finite = detection.indices(), detection.finite()
+            except MimolearnError as error:
+                raise InvalidInputError(f"contender {label!r}: {error}") from error
+            sent = block.indices[part].shape
+            if decided.shape != sent or finite.shape != sent[:-1]:
+                raise InvalidInputError(
+                    f"contender {label!r}: decided indices of shape {tuple(decided.shape)} with "
+                    f"flags of shape {tuple(finite.shape)}, expected {tuple(sent)} and "
+                    f"{tuple(sent[:-1])}"
+                )
+            parts.append((decided, finite))
+            if detection.incomplete is not None:
+                incomplete += int(detection.incomplete.sum())
+            if detection.work is not None:
+                works.append(int(detection.work.sum()))
+    indices, finite = (torch.cat(column) for column in zip(*parts, strict=True))
+    work = sum(works) if len(works) == len(parts) else None
+    return _Answers(indices, finite, incomplete, work)

@@ -1,0 +1,1 @@
+"""Results files: every finished chunk, and nothing that is not accounted for."""
