@@ -32,7 +32,8 @@ from sionna.phy.mimo import (
 )
 
 from mimolearn import Detector, Scenario, detector_names, make_detector
-from mimolearn.studies.kinds.chunk import chunk_channels, run_chunk
+from mimolearn.studies.kinds.chunk import chunk_channels
+from mimolearn.studies.kinds.run_chunk import run_chunk
 
 
 class Case(NamedTuple):

@@ -8,7 +8,7 @@ import torch
 
 from mimolearn import BeamPlan, BeamScenario, Scenario, compare_beams, load, make_detector, simulate
 from mimolearn.foundation.tensors.state import clean_torch, evaluating
-from mimolearn.studies.kinds.chunk import run_chunk
+from mimolearn.studies.kinds.run_chunk import run_chunk
 from mimolearn.studies.timing import measure_timing
 
 

@@ -12,7 +12,8 @@ from mimolearn.link.scenario import Coding, Scenario
 from mimolearn.plans.quantized import QuantizedDetector
 from mimolearn.quantizers import make_quantizer
 from mimolearn.studies import Contender, list_results, load_results, simulate
-from mimolearn.studies.kinds.chunk import chunk_blocks, chunk_channels, run_chunk
+from mimolearn.studies.kinds.chunk import chunk_blocks, chunk_channels
+from mimolearn.studies.kinds.run_chunk import run_chunk
 from mimolearn.studies.kinds.seeds import chunk_generator
 
 SMALL = Coding(code="5g-ldpc", num_info_bits=20, num_coded_bits=50)

@@ -12,7 +12,8 @@ from mimolearn.link.scenario import Scenario
 from mimolearn.studies import Contender, RunPlan, load_results, simulate
 from mimolearn.studies.engine import run_schedule
 from mimolearn.studies.execution.executors import SerialExecutor
-from mimolearn.studies.kinds.chunk import batch_channels, chunk_channels, run_chunk
+from mimolearn.studies.kinds.chunk import batch_channels, chunk_channels
+from mimolearn.studies.kinds.run_chunk import run_chunk
 from mimolearn.studies.schedule import Schedule
 from mimolearn.studies.storage.store import Store
 

@@ -17,7 +17,8 @@ from mimolearn.kernels.link.simulation import SIMULATED_METHODS
 from mimolearn.link.randomness import CounterGenerator
 from mimolearn.studies.kinds import chunk as chunk_module
 from mimolearn.studies.kinds import fused
-from mimolearn.studies.kinds.chunk import batch_channels, chunk_channels, run_chunk, run_plainly
+from mimolearn.studies.kinds.chunk import batch_channels, chunk_channels, run_plainly
+from mimolearn.studies.kinds.run_chunk import run_chunk
 from mimolearn.studies.kinds.seeds import chunk_seed
 
 SNR = "3.000000"

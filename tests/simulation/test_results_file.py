@@ -10,7 +10,7 @@ import pytest
 from mimolearn import InvalidInputError, ResultsFileError
 from mimolearn.link.scenario import Scenario
 from mimolearn.studies import Contender, compare, engine, load_results, simulate
-from mimolearn.studies.kinds.chunk import run_chunk
+from mimolearn.studies.kinds.run_chunk import run_chunk
 from mimolearn.studies.storage import results_file
 from mimolearn.studies.storage.beam_store import BeamStore
 from mimolearn.studies.storage.payload import pack_result, same_result, unpack_result

@@ -5,7 +5,7 @@ import pytest
 from mimolearn import Scenario, make_detector, simulate
 from mimolearn.plans.plan import canonical_snr
 from mimolearn.studies.kinds import chunk as chunk_module
-from mimolearn.studies.kinds.chunk import run_chunk
+from mimolearn.studies.kinds.run_chunk import run_chunk
 
 LINEAR = ("mrc", "zf", "lmmse", "wl-lmmse")
 LINKS = [

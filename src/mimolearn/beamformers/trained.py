@@ -5,15 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from mimolearn.beamformers import (
-    Beamformer,
-    HybridArray,
-    LearnedBeamformer,
-    beamformer_class,
-    make_beamformer,
-)
+from mimolearn.beamformers.base import Beamformer, LearnedBeamformer
+from mimolearn.beamformers.registry import beamformer_class, make_beamformer
 from mimolearn.constellation import Constellation, as_constellation
 from mimolearn.foundation.errors import InvalidInputError, invalid
+from mimolearn.link.array import HybridArray
 from mimolearn.weights import Card, OversizedError, Weights, bounded_by, load_into, read_weights
 
 

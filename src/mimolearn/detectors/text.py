@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from mimolearn.constellation import Constellation
-from mimolearn.detectors import Detector, detector_names, make_detector, peer_names
+from mimolearn.detectors.base import Detector
 from mimolearn.detectors.nesting import inside
+from mimolearn.detectors.registry import detector_names, make_detector, peer_names
 from mimolearn.detectors.trained import load_detector
 from mimolearn.foundation.errors import invalid
 from mimolearn.weights import is_weights_name

@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from mimolearn.constellation import Constellation, as_constellation
-from mimolearn.detectors import Detector, UnfoldedDetector, make_detector
+from mimolearn.detectors.base import Detector
+from mimolearn.detectors.learned import UnfoldedDetector
 from mimolearn.detectors.nesting import NestingError, inside
+from mimolearn.detectors.registry import make_detector
 from mimolearn.foundation.errors import InvalidInputError, invalid
 from mimolearn.weights import bounded_by, load_into, read_weights
 

@@ -18,7 +18,8 @@ from mimolearn.link.scenario import Block
 from mimolearn.plans.plan import canonical_snr
 from mimolearn.plans.quantized import QuantizedDetector
 from mimolearn.quantizers import Quantizer
-from mimolearn.studies.kinds.chunk import chunk_channels, run_chunk
+from mimolearn.studies.kinds.chunk import chunk_channels
+from mimolearn.studies.kinds.run_chunk import run_chunk
 from mimolearn.studies.kinds.seeds import chunk_seed
 
 # Enough errors to see a difference, and never long.

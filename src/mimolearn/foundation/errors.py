@@ -104,8 +104,8 @@ def check_positive_int(field: str, value: object, at_most: int = 10**6) -> int:
     >>> check_positive_int("num_iter", 2**62, 10_000)
     Traceback (most recent call last):
     ...
-    mimolearn.foundation.errors.InvalidInputError: num_iter: got 4611686018427387904, expected an integer
-    from 1 to 10000
+    mimolearn.foundation.errors.InvalidInputError: num_iter: got 4611686018427387904,
+    expected an integer from 1 to 10000
     """
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
         raise invalid(field, value, "a positive integer")

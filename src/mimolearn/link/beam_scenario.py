@@ -11,12 +11,12 @@ import torch
 from pydantic import Field, model_validator
 from torch import Tensor
 
-from mimolearn.beamformers import HybridArray
 from mimolearn.constellation import Constellation, as_constellation
 from mimolearn.foundation.errors import InvalidInputError, check_positive_int, invalid
 from mimolearn.foundation.plainmodel import PlainModel, Real
 from mimolearn.foundation.shipped import read_shipped_toml, shipped_names
 from mimolearn.foundation.tomlfile import read_toml, write_toml
+from mimolearn.link.array import HybridArray
 from mimolearn.link.channels import AnyChannel, Clustered, with_paths_from
 from mimolearn.link.randomness import RandomSource, complex_normal
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import statistics
 import time
 from collections import deque
@@ -22,7 +23,8 @@ from mimolearn.link.beam_scenario import BeamScenario, read_shipped_beams
 from mimolearn.plans.beam_contender import BeamContender, unique_beam_contenders
 from mimolearn.plans.plan import canonical_snr, parse_snr_db
 from mimolearn.results.beam_comparison import BeamComparison, BeamCurve, BeamPoint
-from mimolearn.studies.kinds.beam_work import CHUNK_CHANNELS, BeamTask, start_workers
+from mimolearn.studies.execution.processes import WorkerProcesses
+from mimolearn.studies.kinds.beam_work import CHUNK_CHANNELS, BeamTask, BeamWorker
 from mimolearn.studies.kinds.seeds import chunk_generator
 from mimolearn.studies.progress import Pace
 from mimolearn.studies.storage.beam_store import BeamStore
@@ -151,7 +153,7 @@ class _Run:
 
     def _work(self, missing: list[BeamTask], num_workers: int) -> None:
         """What the store has not, each chunk kept as soon as it is finished."""
-        workers = start_workers(self._scenario, self._plan.contenders, num_workers)
+        workers = _start_workers(self._scenario, self._plan.contenders, num_workers)
         self._pace = Pace(workers.capacity)
         waiting, running = deque(missing), 0
         try:
@@ -188,6 +190,16 @@ class _Run:
         eta = self._pace.seconds_for(total - self._done)
         label = self._plan.contenders[task.contender].label
         self._progress(BeamProgress(label, task.snr_db, self._done, total, elapsed, eta, fresh))
+
+
+def _start_workers(
+    scenario: BeamScenario, contenders: tuple[BeamContender, ...], num_workers: int
+) -> BeamWorker | WorkerProcesses:
+    """This process for one worker, processes for more."""
+    if num_workers == 1:
+        return BeamWorker(scenario, contenders)
+    setup = scenario.model_dump_json(), json.dumps([c.to_dict() for c in contenders])
+    return WorkerProcesses(num_workers, BeamWorker.from_setup, setup)
 
 
 def _design_ms(scenario: BeamScenario, plan: BeamPlan, beamformer: Beamformer) -> float:

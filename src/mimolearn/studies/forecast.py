@@ -15,7 +15,8 @@ from mimolearn.plans.contender import Contender
 from mimolearn.plans.plan import RunPlan, adjust_plan, canonical_snr
 from mimolearn.results.comparison import Point
 from mimolearn.studies.engine import simulate
-from mimolearn.studies.kinds.chunk import chunk_channels, run_chunk
+from mimolearn.studies.kinds.chunk import chunk_channels
+from mimolearn.studies.kinds.run_chunk import run_chunk
 from mimolearn.studies.progress import Progress
 from mimolearn.studies.stopping import StopRule
 

@@ -12,6 +12,7 @@ from mimolearn.constellation import Constellation
 from mimolearn.detection import Detection
 from mimolearn.detectors import counting
 from mimolearn.detectors.base import Cost
+from mimolearn.detectors.learned import UnfoldedDetector, check_streams
 from mimolearn.detectors.networks import detnet_latency
 from mimolearn.detectors.networks.detnet_fused import FusedLayers, can_fuse
 from mimolearn.detectors.networks.detnet_layers import (
@@ -37,7 +38,6 @@ from mimolearn.detectors.networks.shared_streams import (
     spread,
 )
 from mimolearn.detectors.networks.wesnet_cut import Cut, check_cut, cut_shape, hidden_factors, weigh
-from mimolearn.detectors.unfolded.base import UnfoldedDetector, check_streams
 from mimolearn.foundation.errors import check_one_of, check_positive_int, check_real, invalid
 from mimolearn.foundation.tensors.linalg import flat_blocks
 from mimolearn.kernels.machine.launch import usable

@@ -14,6 +14,7 @@ from mimolearn.constellation import Constellation
 from mimolearn.detection import Detection
 from mimolearn.detectors import counting
 from mimolearn.detectors.base import Cost
+from mimolearn.detectors.learned import UnfoldedDetector
 from mimolearn.detectors.networks.level_logits import (
     level_detection,
     level_moments,
@@ -28,7 +29,6 @@ from mimolearn.detectors.networks.normal_equations import (
     prior_variance,
     right_side,
 )
-from mimolearn.detectors.unfolded.base import UnfoldedDetector
 from mimolearn.foundation.errors import check_positive_int, invalid
 
 # Of the logits of a level under the Gaussian reading of an input: beyond, they say no more.

@@ -12,7 +12,7 @@ from mimolearn.constellation import Constellation
 from mimolearn.detection import AxisLogitDetection, Detection
 from mimolearn.detectors import counting
 from mimolearn.detectors.base import Cost
-from mimolearn.detectors.unfolded.base import UnfoldedDetector, check_streams
+from mimolearn.detectors.learned import UnfoldedDetector, check_streams
 from mimolearn.foundation.errors import check_positive_int, invalid
 from mimolearn.foundation.tensors.layers import linear
 from mimolearn.foundation.tensors.linalg import gram, matched_filter

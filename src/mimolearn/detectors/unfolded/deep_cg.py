@@ -12,6 +12,7 @@ from mimolearn.constellation import Constellation
 from mimolearn.detection import GaussianDetection
 from mimolearn.detectors import counting
 from mimolearn.detectors.base import Cost
+from mimolearn.detectors.learned import UnfoldedDetector
 from mimolearn.detectors.linear.chebyshev import (
     Edges,
     Steps,
@@ -19,7 +20,6 @@ from mimolearn.detectors.linear.chebyshev import (
     marchenko_pastur_edges,
 )
 from mimolearn.detectors.linear.unbiased import linear_unbiasing, linear_unbiasing_cost
-from mimolearn.detectors.unfolded.base import UnfoldedDetector
 from mimolearn.foundation.errors import check_bool, check_one_of, check_real
 from mimolearn.foundation.tensors.linalg import gram, largest_eigenvalue_bound, matched_filter
 from mimolearn.kernels.networks import calls as unfolded

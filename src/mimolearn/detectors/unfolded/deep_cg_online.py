@@ -12,7 +12,7 @@ from mimolearn.constellation import Constellation
 from mimolearn.detection import GaussianDetection
 from mimolearn.detectors import counting
 from mimolearn.detectors.base import Cost, Detector
-from mimolearn.detectors.unfolded.base import check_layers
+from mimolearn.detectors.learned import check_layers
 from mimolearn.detectors.unfolded.deep_cg import (
     Parameters,
     Prepared,

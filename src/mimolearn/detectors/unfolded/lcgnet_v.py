@@ -11,9 +11,9 @@ from torch import Tensor, nn
 from mimolearn.constellation import Constellation
 from mimolearn.detection import GaussianDetection
 from mimolearn.detectors.base import Cost
+from mimolearn.detectors.learned import UnfoldedDetector, check_streams
 from mimolearn.detectors.linear.chebyshev import chebyshev_steps, marchenko_pastur_edges
 from mimolearn.detectors.unfolded import lcgnet
-from mimolearn.detectors.unfolded.base import UnfoldedDetector, check_streams
 from mimolearn.detectors.unfolded.lcgnet import Parameters, Prepared
 from mimolearn.foundation.errors import check_one_of, check_real
 

@@ -12,6 +12,7 @@ from mimolearn.constellation import Constellation
 from mimolearn.detection import Detection, GaussianDetection
 from mimolearn.detectors import counting
 from mimolearn.detectors.base import Cost
+from mimolearn.detectors.learned import UnfoldedDetector
 from mimolearn.detectors.message_passing.oamp import (
     Extrinsic,
     Prepared,
@@ -20,7 +21,6 @@ from mimolearn.detectors.message_passing.oamp import (
     observe,
     prepare_oamp,
 )
-from mimolearn.detectors.unfolded.base import UnfoldedDetector
 from mimolearn.foundation.errors import check_one_of
 from mimolearn.foundation.tensors.linalg import as_complex
 

@@ -11,8 +11,8 @@ from torch import Tensor
 from mimolearn.constellation import Constellation
 from mimolearn.detection import GaussianDetection
 from mimolearn.detectors.base import Cost
+from mimolearn.detectors.learned import UnfoldedDetector
 from mimolearn.detectors.unfolded import lcgnet
-from mimolearn.detectors.unfolded.base import UnfoldedDetector
 from mimolearn.detectors.unfolded.lcgnet import Parameters, Prepared
 from mimolearn.detectors.unfolded.lcgnet_v import LcgNetV
 from mimolearn.detectors.unfolded.parameter_levels import (

@@ -13,7 +13,7 @@ from mimolearn.constellation import Constellation
 from mimolearn.detection import AxisGaussianDetection
 from mimolearn.detectors import counting
 from mimolearn.detectors.base import Cost
-from mimolearn.detectors.unfolded.base import UnfoldedDetector
+from mimolearn.detectors.learned import UnfoldedDetector
 from mimolearn.detectors.unfolded.tap_scalars import (
     LayerScalars,
     channel_features,

@@ -10,10 +10,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import skip_init
 
-from mimolearn.constellation import Constellation
-
-_LEAST_SUM = 1e-35
-
 
 def glorot(*shape: int, generator: torch.Generator) -> nn.Parameter:
     """Weights (..., in, out), uniform of variance 2 / (in + out) (Glorot and Bengio 2010)."""
@@ -93,18 +89,3 @@ class ResidualLayers(nn.Module):
             step = nn.functional.gelu(step)
             x = x + step if i else step
         return x
-
-
-def gaussian_llr(constellation: Constellation, values: Tensor, precision: Tensor) -> Tensor:
-    """LLRs (..., K) of axes in noise of variance 0.5 / precision, up to about 80 nats.
-
-    values: (..., 2). precision: broadcastable to it. As ``Constellation.axes_llr`` with a fifth of
-    the operations that gradients pass: both sums of every bit are one product.
-    """
-    axis = constellation.axis(values.dtype, values.device)
-    metric = -(values.unsqueeze(-1) - axis.levels).square() * precision.unsqueeze(-1)
-    weights = torch.exp(metric - metric.detach().amax(-1, keepdim=True))
-    ones = axis.bits.to(values.dtype)
-    sums = (weights @ torch.cat([ones, 1 - ones], -1)).clamp_min(_LEAST_SUM).log()
-    llr = sums[..., : ones.shape[-1]] - sums[..., ones.shape[-1] :]
-    return llr.transpose(-1, -2).flatten(-2)

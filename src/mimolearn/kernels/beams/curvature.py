@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mimolearn.kernels.machine.compile import compiled, source_stamp, uncounted
+from mimolearn.kernels.machine.compile import compiled, uncounted
 from mimolearn.kernels.machine.launch import LANES, in_threads, plain
 from mimolearn.kernels.machine.memory import load, store
 from mimolearn.kernels.machine.simd import fma, fnma, lane_sum, splat
@@ -249,7 +249,6 @@ def _by_receiver(c, q, received, grown_lost, by_gain, moves, out_w, out_u):
 @functools.cache
 def kernel() -> Callable[..., None]:
     """kernel(fields of ``Place``, move, bent, gains, first and last channel)."""
-    stamp = source_stamp()
 
     def curvature_product(
         h, f, e, t, radial,
@@ -257,7 +256,6 @@ def kernel() -> Callable[..., None]:
         w_radial, x, by_x, hessian, noise, norms, lost, price,
         move, bent, gains, first, last,
     ):  # fmt: skip
-        _ = stamp
         users, nr, w_chains = w_rf.shape[1:]
         chains, streams = f_bb.shape[1:]
         d, size = w_bb.shape[3], radial.shape[1] // chains

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from mimolearn.kernels.dense.interleave import SLACK, deinterleave, interleave
-from mimolearn.kernels.machine.compile import compiled, inlined, source_stamp
+from mimolearn.kernels.machine.compile import compiled, inlined
 from mimolearn.kernels.machine.launch import flat, in_threads, workspace
 from mimolearn.kernels.machine.mathematics import exp_of_negative, reciprocal
 from mimolearn.kernels.machine.memory import load, store
@@ -89,13 +89,11 @@ def kernel() -> Callable[..., None]:
     J a multiple of 4. Integers: first and last group of 16 rows, rows, J, C, P (0: no curvature),
     and whether slopes are wanted.
     """
-    stamp = source_stamp()
 
     def error_sums(
         x, levels, products, tails, slopes, curves,
         first, last, rows, samples, columns, pairs, slopes_too, space,
     ):  # fmt: skip
-        _ = stamp
         rows_x = space[: columns * 16 + SLACK]
         total = space[columns * 16 + SLACK : columns * 16 + SLACK + 16]
         at = columns * 16 + SLACK + SLACK

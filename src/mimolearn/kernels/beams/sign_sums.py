@@ -18,7 +18,7 @@ from torch import Tensor
 
 from mimolearn.kernels.beams.error_sums import tail_and_density
 from mimolearn.kernels.dense.interleave import SLACK, deinterleave, interleave
-from mimolearn.kernels.machine.compile import compiled, inlined, source_stamp
+from mimolearn.kernels.machine.compile import compiled, inlined
 from mimolearn.kernels.machine.launch import flat, in_threads, workspace
 from mimolearn.kernels.machine.memory import load, store
 from mimolearn.kernels.machine.simd import fma, maximum, splat
@@ -185,10 +185,8 @@ def kernel() -> Callable[..., None]:
     x, slopes (rows, C), tails (rows), curves (rows, C (C + 1) / 2), all flat, C = 1 + p + q. first
     and last group of 16 rows; order 0: tails alone, 1: slopes as well, 2: curves as well.
     """
-    stamp = source_stamp()
 
     def sign_sums(x, tails, slopes, curves, first, last, rows, p, q, order, margin, level, space):
-        _ = stamp
         size = 1 + p + q
         pairs = size * (size + 1) // 2
         own = space[: size * 16 + SLACK]

@@ -11,7 +11,7 @@ import functools
 from collections.abc import Callable
 
 from mimolearn.kernels.dense.blocks import outer_8x1, outer_8x2
-from mimolearn.kernels.machine.compile import compiled, source_stamp, uncounted
+from mimolearn.kernels.machine.compile import compiled, uncounted
 from mimolearn.kernels.machine.memory import (
     load,
     load_first,
@@ -83,10 +83,8 @@ def kernel() -> Callable[..., None]:
 
     Re(H^H H) (B, n, n) of channels first ... last - 1 of h (B, rx, n, 2), flat float32.
     """
-    stamp = source_stamp()
 
     def real_grams(h, out, first, last, rx, n, space):
-        _ = stamp
         width = (n + 15) // 16 * 16
         product = 2 * rx * width
         for b in range(first, last):

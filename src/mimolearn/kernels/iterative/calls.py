@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import math
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -56,6 +58,45 @@ def conjugate_gradient(
         # Vectors have become channels of their own.
         error_var = error_var[..., :1, 0, :]
     return checked(finite, y, h, x_hat, error_var.mul_(2) if real else error_var)
+
+
+def expectation_propagation(
+    y: Tensor,
+    h: Tensor,
+    noise_var: Tensor,
+    constellation: Constellation,
+    num_iter: int,
+    damping: float,
+    least_var: float,
+) -> tuple[Tensor, Tensor] | None:
+    """EP in real form: mean and variance of the last cavities, (*C, T, Nt, axes) each.
+
+    y: (*C, T, Nr), h: (*C, Nr, Nt), noise_var: (*C). least_var: floor of a posterior variance,
+    as a share of its cavity's. None where only the torch path will do.
+    """
+    if not (usable(y, h, noise_var) and fits(h) and y.numel() > 0):
+        return None
+    from mimolearn.kernels.iterative import ep as kernels
+
+    kernel = kernels.kernel()
+    axes = 1 if constellation.is_real else 2
+    mean, var = (
+        torch.empty((*y.shape[:-1], h.shape[-1], axes), dtype=torch.float32, device="cpu")
+        for _ in range(2)
+    )
+    h, y, noise_var = fill_lanes(h, y, noise_var)
+    num = math.prod(h.shape[:-2])
+    (vectors, rx), tx = y.shape[-2:], h.shape[-1]
+    settings = _ep_settings(axes, damping, least_var)
+    levels = constellation.axis(torch.float32).levels.numpy()
+    arrays = (flat(h), flat(y), padded(noise_var, num), flat(mean), flat(var))
+
+    def work(first: int, last: int) -> bool:
+        sizes, space = (num, vectors, rx, tx, axes, num_iter), kernels.workspace(rx, tx)
+        return kernel(*arrays, levels, settings, first, last, *sizes, workspace(space))
+
+    finite = in_threads(work, num, vectors * num_iter * float(tx * axes) ** 3)
+    return checked(all(finite), y, h, mean, var)
 
 
 def orthogonal_amp(
@@ -122,3 +163,9 @@ def gauss_seidel(
     cost = channel_cost(rx, tx) + num_iter * 4.0 * tx**3 + vectors * vector_cost(rx, tx)
     finite = all(in_threads(work, num, cost))
     return checked(finite, y, h, x_hat, error_var)
+
+
+@functools.cache
+def _ep_settings(axes: int, damping: float, least_var: float) -> np.ndarray:
+    """Precision of the prior of one real axis, and the rest."""
+    return np.array([axes, damping, least_var], np.float32)

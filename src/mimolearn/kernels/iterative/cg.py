@@ -17,7 +17,7 @@ from mimolearn.kernels.dense.complex_dense import correlate, gram
 from mimolearn.kernels.dense.interleave import SLACK, deinterleave, interleave
 from mimolearn.kernels.linear.large_system import correlations, energies, scaled_system, sinr_of
 from mimolearn.kernels.linear.linear import EPSILON, cut, padded, row_length, signature
-from mimolearn.kernels.machine.compile import compiled, inlined, source_stamp
+from mimolearn.kernels.machine.compile import compiled, inlined
 from mimolearn.kernels.machine.memory import load, store
 from mimolearn.kernels.machine.simd import all_finite, fma, fnma, maximum, select, splat
 
@@ -85,12 +85,10 @@ def kernel() -> Callable[..., bool]:
     h (B, Nr, Nt, 2), y (B, T, Nr, 2), x (B, T, Nt, 2), error_var (B, Nt), all flat; noise_var, per
     row of the system, padded to whole groups. Returns whether all outputs are finite.
     """
-    stamp = source_stamp()
 
     def conjugate_gradient(
         h, y, noise_var, x, error_var, first, last, num, vectors, rx, tx, steps, real, space
     ):
-        _ = stamp
         n, row, width = padded(tx), row_length(tx), (tx + 3) // 4 * 4
         matrix, at = cut(space, 0, rx * row + SLACK)
         system, at = cut(space, at, n * row)

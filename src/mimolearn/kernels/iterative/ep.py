@@ -23,7 +23,7 @@ from mimolearn.kernels.dense.real_dense import (
     real_solve,
 )
 from mimolearn.kernels.linear.linear import EPSILON, cut, padded, row_length
-from mimolearn.kernels.machine.compile import compiled, inlined, source_stamp
+from mimolearn.kernels.machine.compile import compiled, inlined
 from mimolearn.kernels.machine.memory import load, store
 from mimolearn.kernels.machine.simd import all_finite, maximum, select, splat
 
@@ -107,13 +107,11 @@ def kernel() -> Callable[..., bool]:
     as a share of the cavity's. Integers: first and last group, channels, vectors, Nr, Nt, axes,
     iterations. Returns whether all outputs are finite.
     """
-    stamp = source_stamp()
 
     def expectation_propagation(
         h, y, noise_var, mean, var, levels, settings,
         first, last, num, vectors, rx, tx, axes, iterations, space,
     ):  # fmt: skip
-        _ = stamp
         row, used = row_length(tx), tx * axes
         n, real = padded_real(used), real_row(used)
         prior, damping, least = settings[0], settings[1], settings[2]

@@ -13,7 +13,7 @@ from mimolearn.kernels.dense.blocks import complex_2x1, complex_2x2, complex_4x1
 from mimolearn.kernels.dense.complex_dense import correlate, gram
 from mimolearn.kernels.dense.interleave import SLACK, deinterleave, interleave
 from mimolearn.kernels.linear.linear import EPSILON, cut, padded, row_length, signature
-from mimolearn.kernels.machine.compile import compiled, inlined, source_stamp
+from mimolearn.kernels.machine.compile import compiled, inlined
 from mimolearn.kernels.machine.memory import load, store
 from mimolearn.kernels.machine.simd import all_finite, fma, fnma, maximum, select, splat
 
@@ -134,13 +134,11 @@ def kernel() -> Callable[..., bool]:
     padded to whole groups. Integers: first and last group, channels, vectors, Nr, Nt, sweeps,
     whether the start is zero, whether symbols are real. Returns whether all outputs are finite.
     """
-    stamp = source_stamp()
 
     def gauss_seidel(
         h, y, noise_var, x, error_var,
         first, last, num, vectors, rx, tx, sweeps, zero, real, space,
     ):  # fmt: skip
-        _ = stamp
         n, row = padded(tx), row_length(tx)
         matrix, at = cut(space, 0, rx * row + SLACK)
         system, at = cut(space, at, n * row)

@@ -25,7 +25,7 @@ from mimolearn.kernels.dense.complex_dense import cholesky, correlate, gram, inv
 from mimolearn.kernels.dense.interleave import SLACK, deinterleave, interleave
 from mimolearn.kernels.dense.posterior import axis_posterior
 from mimolearn.kernels.linear.linear import EPSILON, cut, padded, row_length
-from mimolearn.kernels.machine.compile import compiled, inlined, source_stamp
+from mimolearn.kernels.machine.compile import compiled, inlined
 from mimolearn.kernels.machine.memory import load, store
 from mimolearn.kernels.machine.simd import all_finite, fma, maximum, select, splat, sqrt
 
@@ -179,13 +179,11 @@ def kernel() -> Callable[..., bool]:
     per row of the model, padded to whole groups. Integers: first and last group, channels,
     vectors, Nr, Nt, axes, layers. Returns whether all outputs are finite.
     """
-    stamp = source_stamp()
 
     def oamp(
         h, y, noise_var, out, error_var, levels,
         first, last, num, vectors, rx, tx, axes, layers, damping, space,
     ):  # fmt: skip
-        _ = stamp
         n, row, rows = padded(tx), row_length(tx), (rx + 3) // 4 * 4
         matrix, at = cut(space, 0, rows * row + SLACK)
         system, at = cut(space, at, n * row)

@@ -34,7 +34,6 @@ from mimolearn.kernels.machine.launch import (
     LANES,
     channel_cost,
     checked,
-    fill_lanes,
     fits,
     flat,
     in_threads,
@@ -214,45 +213,6 @@ def linear_detect(prepared: InterleavedLinear, y: Tensor) -> Tensor:
     return x_hat
 
 
-def expectation_propagation(
-    y: Tensor,
-    h: Tensor,
-    noise_var: Tensor,
-    constellation: Constellation,
-    num_iter: int,
-    damping: float,
-    least_var: float,
-) -> tuple[Tensor, Tensor] | None:
-    """EP in real form: mean and variance of the last cavities, (*C, T, Nt, axes) each.
-
-    y: (*C, T, Nr), h: (*C, Nr, Nt), noise_var: (*C). least_var: floor of a posterior variance,
-    as a share of its cavity's. None where only the torch path will do.
-    """
-    if not (usable(y, h, noise_var) and fits(h) and y.numel() > 0):
-        return None
-    from mimolearn.kernels.iterative import ep as kernels
-
-    kernel = kernels.kernel()
-    axes = 1 if constellation.is_real else 2
-    mean, var = (
-        torch.empty((*y.shape[:-1], h.shape[-1], axes), dtype=torch.float32, device="cpu")
-        for _ in range(2)
-    )
-    h, y, noise_var = fill_lanes(h, y, noise_var)
-    num = math.prod(h.shape[:-2])
-    (vectors, rx), tx = y.shape[-2:], h.shape[-1]
-    settings = _ep_settings(axes, damping, least_var)
-    levels = _axis_tables(constellation)[0]
-    arrays = (flat(h), flat(y), padded(noise_var, num), flat(mean), flat(var))
-
-    def work(first: int, last: int) -> bool:
-        sizes, space = (num, vectors, rx, tx, axes, num_iter), kernels.workspace(rx, tx)
-        return kernel(*arrays, levels, settings, first, last, *sizes, workspace(space))
-
-    finite = in_threads(work, num, vectors * num_iter * float(tx * axes) ** 3)
-    return checked(all(finite), y, h, mean, var)
-
-
 def real_gram(h: Tensor) -> Tensor | None:
     """Re(H^H H), (*C, n, n), of complex64 h (*C, Nr, n); None where only the torch path will do."""
     if not (usable(h) and fits(h) and h.is_complex()):
@@ -338,12 +298,6 @@ def _demap_kernel() -> Callable[..., None]:
     from mimolearn.kernels.linear import demap
 
     return demap.llr_kernel()
-
-
-@functools.cache
-def _ep_settings(axes: int, damping: float, least_var: float) -> np.ndarray:
-    """Precision of the prior of one real axis, and the rest."""
-    return np.array([axes, damping, least_var], np.float32)
 
 
 @functools.cache

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 
 from mimolearn.kernels.machine.addresses import floats_at, scratch
-from mimolearn.kernels.machine.compile import compiled, inlined, source_stamp
+from mimolearn.kernels.machine.compile import compiled, inlined
 from mimolearn.kernels.machine.mathematics import exp, log_of_normal
 from mimolearn.kernels.machine.memory import (
     load,
@@ -134,10 +134,8 @@ def llr_kernel() -> Callable[..., None]:
     own: error_var is that of each axis, (vectors / share, n, axes), not the total of a symbol.
     order: (Ka L), for each bit of the axis the levels that have a 0, then those that have a 1.
     """
-    stamp = source_stamp()
 
     def demap(x, error_var, llr, levels, order, vectors, share, n, axes, own, exact):
-        _ = stamp
         width, num_bits = n * axes, order.size // levels.size
         half = levels.size // 2
         together = min(max(1, _CHUNK // width), vectors)

@@ -24,7 +24,7 @@ from mimolearn.kernels.dense.complex_dense import (
     solve,
 )
 from mimolearn.kernels.dense.interleave import SLACK, deinterleave, interleave
-from mimolearn.kernels.machine.compile import compiled, inlined, source_stamp
+from mimolearn.kernels.machine.compile import compiled, inlined
 from mimolearn.kernels.machine.memory import load, store
 from mimolearn.kernels.machine.simd import all_finite, maximum, splat
 
@@ -177,12 +177,10 @@ def one_shot_kernel() -> Callable[..., bool]:
     padded to whole groups. Works on groups first ... last - 1 of 16 out of num channels. Returns
     whether all outputs are finite, which no NaN or infinity in h or y lets them be.
     """
-    stamp = source_stamp()
 
     def linear_one_shot(
         h, y, noise_var, x, error_var, first, last, num, vectors, rx, tx, method, space
     ):
-        _ = stamp
         n, row = padded(tx), row_length(tx)
         matrix, at = cut(space, 0, rx * row + SLACK)
         u, at = cut(space, at, n * row)
@@ -208,12 +206,10 @@ def prepare_kernel() -> Callable[..., None]:
     Writes the interleaved channel, its triangular inverse and the scalings of each group, one
     group after the other.
     """
-    stamp = source_stamp()
 
     def linear_prepare(
         h, noise_var, matrix, u, gain, error_var, first, last, num, rx, tx, method, space
     ):
-        _ = stamp
         n, row = padded(tx), row_length(tx)
         for group in range(first, last):
             place = (group * 16, num - 1, rx * tx * 2)
@@ -231,10 +227,8 @@ def prepare_kernel() -> Callable[..., None]:
 @functools.cache
 def detect_kernel() -> Callable[..., None]:
     """kernel(matrix, u, gain, y, x, first, last, num, vectors, rx, tx, space)."""
-    stamp = source_stamp()
 
     def linear_detect(matrix, u, gain, y, x, first, last, num, vectors, rx, tx, space):
-        _ = stamp
         n, row = padded(tx), row_length(tx)
         for group in range(first, last):
             place = (group * 16, num - 1, 0)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from mimolearn.kernels.dense.complex_dense import correlate, gram, gram_real
 from mimolearn.kernels.dense.interleave import SLACK, deinterleave, interleave
 from mimolearn.kernels.linear.linear import EPSILON, cut, padded, row_length, signature
-from mimolearn.kernels.machine.compile import compiled, source_stamp, uncounted
+from mimolearn.kernels.machine.compile import compiled, uncounted
 from mimolearn.kernels.machine.memory import load, store
 from mimolearn.kernels.machine.simd import all_finite, fma, select, splat
 
@@ -52,10 +52,8 @@ def kernel() -> Callable[..., bool]:
 
     As that of ``linear``. axes: 1 for a real constellation.
     """
-    stamp = source_stamp()
 
     def mrc(h, y, noise_var, x, error_var, first, last, num, vectors, rx, tx, axes, space):
-        _ = stamp
         n, row = padded(tx), row_length(tx)
         matrix, at = cut(space, 0, rx * row + SLACK)
         product, at = cut(space, at, n * row)

@@ -17,7 +17,7 @@ import numpy as np
 
 from mimolearn.kernels.linear.linear import BIASED_LMMSE, EPSILON, LMMSE, ZF, cut
 from mimolearn.kernels.machine.addresses import floats_at, scratch
-from mimolearn.kernels.machine.compile import compiled, source_stamp, uncounted
+from mimolearn.kernels.machine.compile import compiled, uncounted
 from mimolearn.kernels.machine.memory import load, store
 from mimolearn.kernels.machine.simd import fma, fnma, lane_sum, splat
 
@@ -174,10 +174,8 @@ def one_shot_kernel() -> Callable[..., bool]:
     The first five are addresses of contiguous tensors (see ``addresses``). Returns whether
     all outputs are finite.
     """
-    stamp = source_stamp()
 
     def linear_single(h, y, noise_var, x, error_var, num, vectors, rx, tx, method):
-        _ = stamp
         width = (tx + 15) // 16 * 16
         h, y = floats_at(h, num * rx * tx * 2), floats_at(y, num * vectors * rx * 2)
         noise_var, error_var = floats_at(noise_var, num), floats_at(error_var, num * tx)

@@ -20,7 +20,7 @@ from mimolearn.kernels.dense.real_dense import (
     real_solve,
 )
 from mimolearn.kernels.linear.linear import EPSILON, cut, padded, row_length, signature
-from mimolearn.kernels.machine.compile import compiled, inlined, source_stamp
+from mimolearn.kernels.machine.compile import compiled, inlined
 from mimolearn.kernels.machine.memory import load, store
 from mimolearn.kernels.machine.simd import all_finite, maximum, splat
 
@@ -100,10 +100,8 @@ def one_shot_kernel() -> Callable[..., bool]:
 
     As that of ``linear``, but x (B, T, Nt) is real.
     """
-    stamp = source_stamp()
 
     def widely_linear(h, y, noise_var, x, error_var, first, last, num, vectors, rx, tx, space):
-        _ = stamp
         finite = True
         for group in range(first, last):
             lanes, noise = (group * 16, num - 1), load(noise_var, group * 16)

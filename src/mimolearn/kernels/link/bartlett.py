@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from mimolearn.kernels.machine.compile import compiled, inlined, source_stamp
+from mimolearn.kernels.machine.compile import compiled, inlined
 
 
 @inlined
@@ -40,10 +40,8 @@ def assemble_kernel() -> Callable[..., None]:
     energy (N, Nt), above (N, Nt (Nt - 1) / 2, parts), out (N, Nt, Nt, 2), all flat. Entries above
     the diagonal come row by row, those on it are the roots of the energies, all times scale.
     """
-    stamp = source_stamp()
 
     def assemble_triangle(energy, above, out, num, size, parts, scale):
-        _ = stamp
         assemble(energy, above, out, num, size, parts, scale)
 
     floats = "float32[::1], float32[::1], float32[::1]"

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from mimolearn.kernels.machine.compile import compiled, source_stamp
+from mimolearn.kernels.machine.compile import compiled
 
 
 @functools.cache
@@ -17,10 +17,8 @@ def nearest_kernel() -> Callable[..., None]:
     x: (n, 2) flat. inverse_step: 0 for a real constellation's imaginary axis. to_index: (2, L)
     flat, what a level of the real and of the imaginary axis adds to the index. indices: (n).
     """
-    stamp = source_stamp()
 
     def decide(x, low, inverse_step, to_index, indices):
-        _ = stamp
         num_levels = to_index.size // 2
         top = np.float32(num_levels - 1)
         for i in range(indices.size):
@@ -42,10 +40,8 @@ def decide_two_levels_kernel() -> Callable[..., None]:
 
     A value above 0 adds nothing, any other its axis's weight.
     """
-    stamp = source_stamp()
 
     def decide_signs(x, real_weight, imag_weight, indices):
-        _ = stamp
         for i in range(indices.size):
             re = np.int64(0) if x[2 * i] > np.float32(0.0) else real_weight
             im = np.int64(0) if x[2 * i + 1] > np.float32(0.0) else imag_weight
@@ -61,10 +57,8 @@ def count_kernel() -> Callable[..., bool]:
     sent, decided: (V, Nt) int64, flat; valid: (V); the errors: (V) int64. Invalid vectors are all
     wrong. Returns whether every decided index of a valid vector is one of the constellation.
     """
-    stamp = source_stamp()
 
     def count_errors(sent, decided, valid, bits_per_symbol, bit_errors, symbol_errors):
-        _ = stamp
         n = sent.size // valid.size
         outside = np.int64(0)
         for v in range(valid.size):

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mimolearn.foundation.errors import invalid
-from mimolearn.kernels.machine.compile import compiled, inlined, source_stamp
+from mimolearn.kernels.machine.compile import compiled, inlined
 from mimolearn.kernels.machine.philox import Stream, store_normals
 
 _EACH = 4  # normals a try, the last of them unused
@@ -89,10 +89,7 @@ def gammas(out, shapes, key, stream, start, scratch):
 
 @functools.cache
 def _kernel() -> Callable[..., None]:
-    stamp = source_stamp()
-
     def gamma_variates(out, shapes, key, stream, start, scratch):
-        _ = stamp
         gammas(out, shapes, key, stream, start, scratch)
 
     signature = "void(float32[::1], float32[::1], uint64, uint64, int64, float32[::1])"

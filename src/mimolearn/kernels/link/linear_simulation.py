@@ -28,7 +28,7 @@ from mimolearn.kernels.link.bartlett import assemble
 from mimolearn.kernels.link.gamma import gammas
 from mimolearn.kernels.link.send import send
 from mimolearn.kernels.link.send import workspace as send_workspace
-from mimolearn.kernels.machine.compile import compiled, inlined, source_stamp
+from mimolearn.kernels.machine.compile import compiled, inlined
 from mimolearn.kernels.machine.philox import integers, normals
 from mimolearn.kernels.machine.simd import splat
 
@@ -100,10 +100,8 @@ def kernel() -> Callable[..., bool]:
     parts, constellation points). Writes sent (N, T, Nt) and x (D, N, T, Nt, 2), flat; words: 64.
     Returns whether all outputs are finite.
     """
-    stamp = source_stamp()
 
     def simulate_linear(key, methods, points, noise, scales, shapes, sent, x, sizes, space, words):
-        _ = stamp
         groups, vectors, rx, tx, parts, num_points = sizes
         reduced = shapes.size > 0
         # The streams are taken in the order of ``Scenario.draw``.

@@ -11,7 +11,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 
-from mimolearn.kernels.machine.compile import compiled, inlined, source_stamp
+from mimolearn.kernels.machine.compile import compiled, inlined
 from mimolearn.kernels.machine.memory import load, load_first
 from mimolearn.kernels.machine.simd import lane_sum, splat
 
@@ -64,10 +64,8 @@ def send_kernel() -> Callable[..., None]:
     h (B, Nr, Nt, 2), indices (B, T, Nt), points (M, 2), noise_std (B), y (B, T, Nr, 2), all flat.
     y holds CN(0, 1) noise before and the received vectors after. space: zeros.
     """
-    stamp = source_stamp()
 
     def send_vectors(h, indices, points, noise_std, y, num, vectors, rx, tx, space):
-        _ = stamp
         send(h, indices, points, noise_std, y, num, vectors, rx, tx, space)
 
     floats, sizes = "float32[::1]", "int64, int64, int64, int64"

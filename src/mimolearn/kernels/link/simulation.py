@@ -52,7 +52,7 @@ def _was_on_disk() -> bool:
     # Every chunk asks.
     from mimolearn.kernels.machine.compile import is_on_disk
 
-    return is_on_disk("linear_simulation")
+    return is_on_disk("link.linear_simulation")
 
 
 def simulate_linear(

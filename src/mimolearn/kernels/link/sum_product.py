@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from mimolearn.kernels.machine.compile import compiled, inlined, source_stamp
+from mimolearn.kernels.machine.compile import compiled, inlined
 from mimolearn.kernels.machine.mathematics import exp, log_of_normal
 from mimolearn.kernels.machine.memory import load, store, store_int
 from mimolearn.kernels.machine.simd import (
@@ -96,10 +96,8 @@ def kernel() -> Callable[..., None]:
     iterations of updating all at once (Hocevar 2004). A lane whose word is done takes the next one;
     no word sees the others.
     """
-    stamp = source_stamp()
 
     def decode(llr, starts, columns, most, decided, spent, space):
-        _ = stamp
         num_words, num_bits = llr.shape
         edges = columns.size
         totals, messages = space[: num_bits * 16], space[num_bits * 16 : (num_bits + edges) * 16]

@@ -20,7 +20,6 @@ import numba
 from llvmlite.binding import get_host_cpu_features
 from numba.core import config, cpu, event
 
-from mimolearn import kernels
 from mimolearn.kernels.machine.cache import keep_on_disk
 
 # A kernel of its own accord never checks bounds, never holds the interpreter lock, and divides
@@ -92,7 +91,7 @@ def reads_halves() -> bool:
 
 def kernel_folder() -> Path:
     """The folder of the kernels' sources."""
-    return Path(kernels.__path__[0])
+    return Path(__file__).parents[1]
 
 
 def _files() -> list[Path]:

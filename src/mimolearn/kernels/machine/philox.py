@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mimolearn.foundation.errors import invalid
-from mimolearn.kernels.machine.compile import compiled, inlined, source_stamp
+from mimolearn.kernels.machine.compile import compiled, inlined
 from mimolearn.kernels.machine.mathematics import log_of_normal, sincos_turns
 from mimolearn.kernels.machine.memory import store, store_int
 from mimolearn.kernels.machine.simd import (
@@ -173,10 +173,7 @@ def integers(out, num_values, key, stream, start, scratch):
 
 @functools.cache
 def _normal_kernel() -> Callable[..., None]:
-    stamp = source_stamp()
-
     def philox_normals(out, key, stream, start, scale, scratch):
-        _ = stamp
         normals(out, key, stream, start, scale, scratch)
 
     signature = "void(float32[::1], uint64, uint64, int64, float32, float32[::1])"
@@ -185,10 +182,7 @@ def _normal_kernel() -> Callable[..., None]:
 
 @functools.cache
 def _integer_kernel() -> Callable[..., None]:
-    stamp = source_stamp()
-
     def philox_integers(out, num_values, key, stream, start, scratch):
-        _ = stamp
         integers(out, num_values, key, stream, start, scratch)
 
     signature = "void(int64[::1], uint32, uint64, uint64, int64, uint32[::1])"

@@ -15,7 +15,7 @@ import numpy as np
 from mimolearn.kernels.dense.complex_dense import correlate, gram
 from mimolearn.kernels.dense.interleave import SLACK, deinterleave, interleave
 from mimolearn.kernels.linear.linear import EPSILON, cut, padded, row_length, signature
-from mimolearn.kernels.machine.compile import compiled, inlined, source_stamp
+from mimolearn.kernels.machine.compile import compiled, inlined
 from mimolearn.kernels.machine.mathematics import exp, log
 from mimolearn.kernels.machine.memory import load, store
 from mimolearn.kernels.machine.simd import absolute, all_finite, fma, maximum, select, splat, sqrt
@@ -164,13 +164,11 @@ def kernel() -> Callable[..., bool]:
     gains and error variances (B, Nt), and unbiased estimates x (B, T, Nt, 2). system and filter
     are left out where they are empty. Returns whether all outputs are finite.
     """
-    stamp = source_stamp()
 
     def deep_cg(
         h, y, noise_var, alpha, beta, rho, high, systems, scales, filters, gains, variances, out,
         first, last, num, vectors, rx, tx, real, space,
     ):  # fmt: skip
-        _ = stamp
         n, row = padded(tx), row_length(tx)
         matrix, at = cut(space, 0, rx * row + SLACK)
         system, at = cut(space, at, n * row)

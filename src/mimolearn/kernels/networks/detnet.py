@@ -15,7 +15,7 @@ import numpy as np
 from mimolearn.kernels.dense.packed_layers import ERF, TANH, activate, in_blocks, odd, products
 from mimolearn.kernels.dense.row_gram import gram_of_rows, split_rows
 from mimolearn.kernels.machine.addresses import floats_at, scratch
-from mimolearn.kernels.machine.compile import compiled, source_stamp, uncounted
+from mimolearn.kernels.machine.compile import compiled, uncounted
 from mimolearn.kernels.machine.memory import load, load_first, store_first
 from mimolearn.kernels.machine.simd import fma, splat
 
@@ -206,14 +206,12 @@ def kernel() -> Callable[..., bool]:
     sizes: those of ``Sizes``. Out: x of the last layer, or its logits, (num, vectors, n). Returns
     whether h, its squares and y are finite.
     """
-    stamp = source_stamp()
     erf, tanh = (np.array(k, np.float32) for k in (ERF, TANH))
 
     def detnet_layers(
         weights, slope, h, y, matrix, q, start, out, residual,
         num, vectors, rx, layers, n, hidden, state, gelu, soft_sign, halves,
     ):  # fmt: skip
-        _ = stamp
         sizes = Sizes(layers, n, hidden, state, gelu, soft_sign, halves)
         inputs, outputs = 3 * n + state, n + state
         a_layer = in_blocks(hidden) * (inputs + 1) + in_blocks(outputs) * (hidden + 1)

@@ -16,7 +16,7 @@ import numpy as np
 
 from mimolearn.kernels.dense.packed_layers import ERF, TANH, odd
 from mimolearn.kernels.machine.addresses import floats_at, scratch
-from mimolearn.kernels.machine.compile import compiled, source_stamp, uncounted
+from mimolearn.kernels.machine.compile import compiled, uncounted
 from mimolearn.kernels.machine.mathematics import exp
 from mimolearn.kernels.machine.memory import (
     load,
@@ -137,12 +137,11 @@ def forward_kernel() -> Callable[..., None]:
     (rows, n + states), brought up to date; logits: (rows, n), a copy; matrix: (rows / vectors, n,
     n); inputs: the next layer's, (rows, 3n + states), which has q already, or 0 for none.
     """
-    stamp, tanh = source_stamp(), np.array(TANH, np.float32)
+    tanh = np.array(TANH, np.float32)
 
     def detnet_training_forward(
         out, state, logits, matrix, inputs, residual, rows, vectors, n, states, brief
     ):
-        _ = stamp
         given, kept = floats_at(out, 1), floats_at(state, rows * (n + states))
         copy, gram = floats_at(logits, rows * n), floats_at(matrix, rows // vectors * n * n)
         fed, space = floats_at(inputs, 0 if inputs == 0 else 1), scratch(_space(n))
@@ -166,12 +165,10 @@ def backward_kernel() -> Callable[..., None]:
     logits and v, (rows, n + states), brought to what the layer below gets; out: d_out, (rows, n +
     states). The other integers: states, brief.
     """
-    stamp = source_stamp()
 
     def detnet_training_backward(
         given, d_inputs, inputs, matrix, d_state, d_out, residual, rows, vectors, n, states, brief
     ):
-        _ = stamp
         by_logits, gram = floats_at(given, rows * n), floats_at(matrix, rows // vectors * n * n)
         by_inputs = floats_at(d_inputs, 0 if d_inputs == 0 else 1)
         fed, by_out = floats_at(inputs, 1), floats_at(d_out, 1)
@@ -195,10 +192,9 @@ def activation_kernel() -> Callable[..., None]:
 
     hidden: GELU, or ReLU where gelu is 0, of before, which its slope replaces.
     """
-    stamp, erf = source_stamp(), np.array(ERF, np.float32)
+    erf = np.array(ERF, np.float32)
 
     def detnet_training_activation(before, hidden, count, gelu, brief):
-        _ = stamp
         given, out = floats_at(before, 1), floats_at(hidden, 1)
         if brief > 0:
             _activate(given, out, count, gelu > 0, erf, True)
@@ -214,10 +210,8 @@ def activation_backward_kernel() -> Callable[..., None]:
 
     d_hidden is multiplied by the slope, (rows, units); d_bias: its sums over rows, float32.
     """
-    stamp = source_stamp()
 
     def detnet_training_activation_backward(d_hidden, slope, d_bias, rows, units, brief):
-        _ = stamp
         given, slopes, sums = floats_at(d_hidden, 1), floats_at(slope, 1), floats_at(d_bias, units)
         if brief > 0:
             _through(given, slopes, sums, rows, units, True)

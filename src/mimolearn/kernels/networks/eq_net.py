@@ -15,7 +15,7 @@ import numpy as np
 
 from mimolearn.kernels.dense.packed_layers import ERF, activate, product
 from mimolearn.kernels.machine.addresses import floats_at, scratch
-from mimolearn.kernels.machine.compile import compiled, inlined, source_stamp, uncounted
+from mimolearn.kernels.machine.compile import compiled, inlined, uncounted
 from mimolearn.kernels.machine.memory import load, store
 
 # Complex numbers are multiplied by real reciprocals throughout: a complex division by zero raises,
@@ -205,14 +205,12 @@ def kernel() -> Callable[..., bool]:
     layers, output. levels (L) and their bits (L, Ka). Integers: B, T, Nr, Nt. Returns whether all
     LLRs are finite.
     """
-    stamp = source_stamp()
     erf = np.array(ERF, np.float32)
 
     def eq_net(
         at_h, at_y, at_noise, at_values, at_spread, at_llr, weights, widths, levels, bits,
         num, vectors, rx, n,
     ):  # fmt: skip
-        _ = stamp
         num_bits, total = 2 * bits.shape[1], num * vectors
         h, y = floats_at(at_h, num * rx * n * 2), floats_at(at_y, total * rx * 2)
         noise_var, llr = floats_at(at_noise, num), floats_at(at_llr, total * n * num_bits)

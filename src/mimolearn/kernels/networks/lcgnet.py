@@ -19,7 +19,7 @@ from mimolearn.kernels.dense.complex_dense import correlate, gram
 from mimolearn.kernels.dense.interleave import SLACK, deinterleave, interleave
 from mimolearn.kernels.linear.large_system import correlations, energies, scaled_system, sinr_of
 from mimolearn.kernels.linear.linear import EPSILON, cut, padded, row_length, signature
-from mimolearn.kernels.machine.compile import compiled, inlined, source_stamp
+from mimolearn.kernels.machine.compile import compiled, inlined
 from mimolearn.kernels.machine.memory import load, store
 from mimolearn.kernels.machine.simd import all_finite, fma, maximum, splat
 
@@ -210,7 +210,6 @@ def one_shot_kernel() -> Callable[..., bool]:
     padded to whole groups; alpha (L, n, 2), beta (L - 1, n, 2), gamma (n, 2), n = Nt rounded up to
     an even number. widely, real, as_matrix: 0 or 1. Returns whether all outputs are finite.
     """
-    stamp = source_stamp()
 
     def lcgnet_one_shot(
         h,
@@ -232,7 +231,6 @@ def one_shot_kernel() -> Callable[..., bool]:
         as_matrix,
         space,
     ):
-        _ = stamp
         n, row = padded(tx), row_length(tx)
         matrix, at = cut(space, 0, rx * row + SLACK)
         system, at = cut(space, at, n * row)
@@ -268,7 +266,6 @@ def prepare_kernel() -> Callable[..., None]:
     system: A over its mean diagonal, (B, Nt, Nt, 2); inverse_diagonal: one over that mean, (B), and
     padded to whole groups. error_var: (B, Nt), not doubled where ``widely``.
     """
-    stamp = source_stamp()
 
     def lcgnet_prepare(
         h,
@@ -285,7 +282,6 @@ def prepare_kernel() -> Callable[..., None]:
         widely,
         space,
     ):
-        _ = stamp
         n, row = padded(tx), row_length(tx)
         matrix, at = cut(space, 0, rx * row + SLACK)
         local, at = cut(space, at, n * row)
@@ -316,7 +312,6 @@ def detect_kernel() -> Callable[..., bool]:
     The first three as ``prepare_kernel`` gives them, gain: what x is multiplied with, (B, Nt);
     else as ``one_shot_kernel``.
     """
-    stamp = source_stamp()
 
     def lcgnet_detect(
         h,
@@ -338,7 +333,6 @@ def detect_kernel() -> Callable[..., bool]:
         as_matrix,
         space,
     ):
-        _ = stamp
         n, row = padded(tx), row_length(tx)
         matrix, at = cut(space, 0, rx * row + SLACK)
         local, at = cut(space, at, n * row + SLACK)

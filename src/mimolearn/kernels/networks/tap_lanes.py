@@ -24,7 +24,7 @@ from mimolearn.kernels.dense.real_dense import (
     real_solve,
 )
 from mimolearn.kernels.linear.linear import EPSILON, cut, padded, row_length, signature
-from mimolearn.kernels.machine.compile import compiled, inlined, source_stamp
+from mimolearn.kernels.machine.compile import compiled, inlined
 from mimolearn.kernels.machine.memory import load, store
 from mimolearn.kernels.machine.simd import fma, maximum, select, splat
 
@@ -112,13 +112,11 @@ def prepare_kernel() -> Callable[..., None]:
     energy, 1 / mu, row sums, variance of start L, noise, scale. In ordinary layout: noise, padded
     to whole groups; (B, n): start_var, and row sums over energy. settings: E.
     """
-    stamp = source_stamp()
 
     def tap_prepare(
         h, noise_var, grams, factors, sides, noises, start_vars, row_sums, settings,
         first, last, num, rx, tx, axes, space,
     ):  # fmt: skip
-        _ = stamp
         row, used, prior = row_length(tx), tx * axes, settings[0]
         n, real = padded_real(used), real_row(used)
         matrix, at = cut(space, 0, rx * row + SLACK)
@@ -260,13 +258,11 @@ def detect_kernel() -> Callable[..., None]:
     What ``prepare_kernel`` gives; y (B, T, Nr, 2); scalars (B or 1, L, 4), each: whether every
     channel has its own; r, var (B, T, Nt, axes) of the last layer. All flat. settings: E.
     """
-    stamp = source_stamp()
 
     def tap_detect(
         h, y, grams, factors, sides, scalars, levels, settings, r, var,
         first, last, num, vectors, rx, tx, axes, num_layers, each, vector_form, space,
     ):  # fmt: skip
-        _ = stamp
         row, used, prior = row_length(tx), tx * axes, settings[0]
         n, real = padded_real(used), real_row(used)
         matrix, at = cut(space, 0, rx * row + SLACK)

@@ -14,7 +14,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from mimolearn.kernels.machine.compile import compiled, inlined, source_stamp, uncounted
+from mimolearn.kernels.machine.compile import compiled, inlined, uncounted
 from mimolearn.kernels.machine.memory import load, load_int, load_lines, store, store_int, transpose
 from mimolearn.kernels.machine.simd import (
     as_float_bits,
@@ -293,13 +293,11 @@ def kernel() -> Callable[..., None]:
     and of z, clip. bits (L, Ka) of the levels; to_index (L): what a level adds to the index of a
     symbol. Out, flat: llr (B, T, Nt, K), decided (B, T, Nt), and ok (B): where they are valid.
     """
-    stamp = source_stamp()
 
     def k_best_float32(
         problems, settings, bits, to_index, llr, decided, ok,
         first, last, vectors, tx, axes, k, space,
     ):  # fmt: skip
-        _ = stamp
         num_levels, num_bits = bits.shape
         n, real, capacity, width = axes * tx, lanes_of(axes * tx), lanes_of(k), lanes_of(tx)
         place, m = places(tx, vectors, axes), triangle_memory(tx, axes)

@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from mimolearn.kernels.machine.compile import compiled, inlined, source_stamp
+from mimolearn.kernels.machine.compile import compiled, inlined
 from mimolearn.kernels.machine.mathematics import exp_of_negative, log_of_normal
 from mimolearn.kernels.machine.memory import (
     load,
@@ -271,7 +271,6 @@ def kernel(num_levels: int, axes: int, exact: bool) -> Callable[..., None]:
     llr (B, T, Nt, K), decided (B, T, Nt).
     Integers: first and last channel, vectors, Nt, streams in the lanes.
     """
-    stamp = source_stamp()
     num_points = num_levels**axes
     level_bits = num_levels.bit_length() - 1
 
@@ -279,7 +278,6 @@ def kernel(num_levels: int, axes: int, exact: bool) -> Callable[..., None]:
         problems, settings, bits, to_index, logits, llr, decided, ok,
         first, last, vectors, tx, in_lanes, space,
     ):  # fmt: skip
-        _ = stamp
         n, real, columns_width = axes * tx, lanes_of(axes * tx), lanes_of(tx)
         place, m = places(tx, vectors, axes), triangle_memory(tx, axes)
         space[:] = 0.0

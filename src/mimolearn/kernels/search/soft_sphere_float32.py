@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from mimolearn.kernels.machine.compile import compiled, source_stamp, uncounted
+from mimolearn.kernels.machine.compile import compiled, uncounted
 from mimolearn.kernels.machine.memory import load, store
 from mimolearn.kernels.machine.simd import fnma
 from mimolearn.kernels.search.soft_sphere import enter_leaf, fill_llr
@@ -114,13 +114,11 @@ def kernel() -> Callable[..., None]:
     All but the integers: as for ``k_best_float32``. Out too, flat: incomplete and work (B, T).
     Integers: first and last channel, vectors, Nt, axes, most nodes.
     """
-    stamp = source_stamp()
 
     def soft_sphere_float32(
         problems, settings, bits, to_index, llr, decided, incomplete, work, ok,
         first, last, vectors, tx, axes, max_nodes, space,
     ):  # fmt: skip
-        _ = stamp
         n, real, width, num_bits = axes * tx, lanes_of(axes * tx), lanes_of(tx), bits.shape[1]
         place, m = places(tx, vectors, axes), triangle_memory(tx, axes)
         space[: m.end] = 0.0

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from mimolearn.kernels.machine.compile import compiled, source_stamp, uncounted
+from mimolearn.kernels.machine.compile import compiled, uncounted
 from mimolearn.kernels.machine.memory import load, store
 from mimolearn.kernels.machine.simd import fnma
 from mimolearn.kernels.search.sphere import first_child, next_child
@@ -88,13 +88,11 @@ def kernel() -> Callable[..., None]:
     of a symbol, on the real axis. Out, flat: indices (B, T, Nt), incomplete and work (B, T).
     Integers: first and last channel, vectors, Nt, axes, most nodes.
     """
-    stamp = source_stamp()
 
     def sphere_float32(
         problems, settings, to_index, indices, incomplete, work, ok,
         first, last, vectors, tx, axes, max_nodes, space,
     ):  # fmt: skip
-        _ = stamp
         n, real, width = axes * tx, lanes_of(axes * tx), lanes_of(tx)
         place, m = places(tx, vectors, axes), triangle_memory(tx, axes)
         space[: m.end] = 0.0

@@ -19,7 +19,7 @@ import numpy as np
 from mimolearn.kernels.dense.interleave import SLACK
 from mimolearn.kernels.dense.real_dense import padded_real, real_cholesky, real_forward, real_row
 from mimolearn.kernels.linear.linear import cut
-from mimolearn.kernels.machine.compile import compiled, inlined, source_stamp, uncounted
+from mimolearn.kernels.machine.compile import compiled, inlined, uncounted
 from mimolearn.kernels.machine.memory import (
     load,
     load_int,
@@ -241,13 +241,11 @@ def kernel() -> Callable[..., None]:
 
     That of ``sphere_float32`` for one axis of two levels, with ``problems`` of whole groups of 16.
     """
-    stamp = source_stamp()
 
     def sphere_lanes(
         problems, settings, to_index, indices, incomplete, work, ok,
         first, last, vectors, tx, axes, max_nodes, space,
     ):  # fmt: skip
-        _ = stamp
         a, place = _divide(space, tx), places(tx, vectors, axes)
         width = lanes_of(tx)
         ints, order = np.empty(2 * width, np.uint32), np.empty(16 * tx, np.int64)

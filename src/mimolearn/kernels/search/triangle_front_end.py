@@ -15,7 +15,7 @@ from mimolearn.kernels.dense.complex_dense import correlate, correlate_real, gra
 from mimolearn.kernels.dense.interleave import SLACK, interleave
 from mimolearn.kernels.dense.row_gram import gram_of_rows, mirror, split_rows
 from mimolearn.kernels.linear.linear import cut, padded, row_length
-from mimolearn.kernels.machine.compile import compiled, source_stamp, uncounted
+from mimolearn.kernels.machine.compile import compiled, uncounted
 from mimolearn.kernels.machine.memory import load, load_lines, store, store_tile
 from mimolearn.kernels.machine.simd import fma, splat
 from mimolearn.kernels.search.triangle_float32 import lanes_of, places
@@ -66,12 +66,10 @@ def front_end() -> Callable[..., None]:
     padded to whole groups; settings: level spacing, diagonal loading, ...; both go into the Gram
     matrix with 1 / noise_var.
     """
-    stamp = source_stamp()
 
     def triangle_front_end(
         h, y, noise_var, settings, problems, first, last, num, vectors, rx, tx, axes, space
     ):
-        _ = stamp
         row, width, place = row_length(tx), lanes_of(tx), places(tx, vectors, axes)
         spacing = settings[0]
         loading = settings[1] * spacing * spacing
@@ -128,12 +126,10 @@ def rows_space(num_rx: int, num_tx: int) -> int:
 @functools.cache
 def rows_front_end() -> Callable[..., None]:
     """The same kernel for real symbols and many columns: lanes are columns, not channels."""
-    stamp = source_stamp()
 
     def triangle_rows_front_end(
         h, y, noise_var, settings, problems, first, last, num, vectors, rx, tx, axes, space
     ):
-        _ = stamp
         width, place = lanes_of(tx), places(tx, vectors, axes)
         product = 2 * rx * width
         for channel in range(first * 16, min(last * 16, num)):

@@ -14,7 +14,8 @@ from mimolearn.link.scenario import Scenario
 from mimolearn.plans.contender import Contender
 from mimolearn.plans.counts import Counts, ErrorPositions
 from mimolearn.studies.execution.processes import WorkerProcesses
-from mimolearn.studies.kinds.chunk import ChunkResult, run_chunk
+from mimolearn.studies.kinds.chunk import ChunkResult
+from mimolearn.studies.kinds.run_chunk import run_chunk
 
 
 class Task(NamedTuple):

@@ -14,7 +14,6 @@ from mimolearn.beamformers import Beamformer, symbol_error_rate
 from mimolearn.foundation.tensors.state import clean_torch
 from mimolearn.link.beam_scenario import BeamScenario
 from mimolearn.plans.beam_contender import BeamContender
-from mimolearn.studies.execution.processes import WorkerProcesses
 from mimolearn.studies.kinds.seeds import chunk_generator
 
 CHUNK_CHANNELS = 64
@@ -66,16 +65,6 @@ class BeamWorker:
     def shutdown(self) -> None:
         """Drop what is waiting."""
         self._tasks.clear()
-
-
-def start_workers(
-    scenario: BeamScenario, contenders: tuple[BeamContender, ...], num_workers: int
-) -> BeamWorker | WorkerProcesses:
-    """This process for one worker, processes for more."""
-    if num_workers == 1:
-        return BeamWorker(scenario, contenders)
-    setup = scenario.model_dump_json(), json.dumps([c.to_dict() for c in contenders])
-    return WorkerProcesses(num_workers, BeamWorker.from_setup, setup)
 
 
 def draw_chunk(scenario: BeamScenario, chunk: int) -> tuple[Tensor, Tensor]:

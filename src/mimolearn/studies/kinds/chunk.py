@@ -24,7 +24,6 @@ from mimolearn.kernels.link.simulation import is_compiled
 from mimolearn.link.randomness import CounterGenerator
 from mimolearn.link.scenario import Block, Scenario
 from mimolearn.plans.counts import BLOCK_METRICS, Counts, ErrorPositions
-from mimolearn.studies.kinds.draws import check_draws
 from mimolearn.studies.kinds.fused import answer_fused
 from mimolearn.studies.kinds.seeds import chunk_seed
 
@@ -84,19 +83,10 @@ def batch_channels(scenario: Scenario) -> int:
     return max(chunk_channels(scenario) // _BATCHES, 1)
 
 
-def run_chunk(
+def run_uncoded_chunk(
     scenario: Scenario, snr: str, chunk: int, detectors: Sequence[tuple[str, Detector]]
 ) -> list[ChunkResult]:
-    """Draw chunk number ``chunk`` at the canonical SNR and run each (label, detector) on it.
-
-    The counts depend on the arguments alone: torch is set as in ``clean_torch`` whatever it was
-    set to, and each detector sees the same batches whoever else runs.
-    """
-    check_draws(scenario, detectors)
-    if scenario.coding is not None:
-        from mimolearn.studies.kinds.coded import run_coded_chunk  # which needs this module
-
-        return run_coded_chunk(scenario, snr, chunk, detectors)
+    """As ``run_chunk``, of a scenario without coding."""
     num, seed = chunk_channels(scenario), chunk_seed(scenario.key(), snr, chunk)
     with clean_torch():
         batch, only = batch_channels(scenario), [detector for _, detector in detectors]

@@ -1,0 +1,46 @@
+"""Beamformers by name: how they are registered, found and made."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mimolearn.beamformers.base import Beamformer
+from mimolearn.constellation import Constellation
+from mimolearn.foundation.errors import check_one_of
+from mimolearn.foundation.tensors.modes import in_standard_mode
+from mimolearn.link.array import HybridArray
+
+_BEAMFORMERS: dict[str, type[Beamformer]] = {}
+
+
+def register(*classes: type[Beamformer]) -> None:
+    """Let beamformers be made by name; their order is that of the documentation."""
+    _BEAMFORMERS.update({cls.name: cls for cls in classes})
+
+
+def beamformer_names() -> tuple[str, ...]:
+    """Names that ``make_beamformer`` knows."""
+    return tuple(_BEAMFORMERS)
+
+
+def beamformer_class(name: str) -> type[Beamformer]:
+    """The class behind a name; InvalidInputError names the nearest known one."""
+    return _BEAMFORMERS[check_one_of("beamformer", name, _BEAMFORMERS)]
+
+
+@in_standard_mode
+def make_beamformer(
+    name: str,
+    array: HybridArray | None = None,
+    constellation: Constellation | str = "qpsk",
+    **options: Any,
+) -> Beamformer:
+    """Build a beamformer by name, for an array of RF chains, users and streams.
+
+    >>> make_beamformer("mser-gd", HybridArray(num_streams=2), num_iter=50).array.total_streams
+    4
+    """
+    cls = beamformer_class(name)
+    for option in options:
+        check_one_of(f"option of beamformer {name!r}", option, cls.option_names())
+    return cls(array, constellation, **options)

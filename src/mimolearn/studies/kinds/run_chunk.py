@@ -1,0 +1,24 @@
+"""One chunk of a scenario, coded or not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mimolearn.detectors import Detector
+from mimolearn.link.scenario import Scenario
+from mimolearn.studies.kinds.chunk import ChunkResult, run_uncoded_chunk
+from mimolearn.studies.kinds.coded import run_coded_chunk
+from mimolearn.studies.kinds.draws import check_draws
+
+
+def run_chunk(
+    scenario: Scenario, snr: str, chunk: int, detectors: Sequence[tuple[str, Detector]]
+) -> list[ChunkResult]:
+    """Draw chunk number ``chunk`` at the canonical SNR and run each (label, detector) on it.
+
+    The counts depend on the arguments alone: torch is set as in ``clean_torch`` whatever it was
+    set to, and each detector sees the same batches whoever else runs.
+    """
+    check_draws(scenario, detectors)
+    run = run_uncoded_chunk if scenario.coding is None else run_coded_chunk
+    return run(scenario, snr, chunk, detectors)
