@@ -23,9 +23,10 @@ from mimolearn.training import BeamRecipe, Recipe, SoftBitRecipe
 
 # In the order of the library's rooms; a room that is not there yet is left out.
 ROOMS = (
-    *("errors", "constellation", "snr", "linalg", "randomness", "channels", "scenario", "coding"),
-    *("detection", "detectors", "quantizers", "beamformers", "beamscenario", "training"),
-    *("simulation", "zoo", "experiments", "report", "exporting", "interop"),
+    *("foundation.errors", "constellation", "snr", "foundation.tensors.linalg"),
+    *("link.randomness", "link.channels", "link.scenario", "link.coding", "link.beam_scenario"),
+    *("detection", "detectors", "quantizers", "beamformers", "training", "studies"),
+    *("zoo", "papers", "report", "exporting", "interop"),
 )
 
 
@@ -130,7 +131,8 @@ def room_page(room: str) -> str:
 
 def _rooms() -> list[str]:
     package = Path(mimolearn.__file__).parent
-    return [r for r in ROOMS if (package / r).is_dir() or (package / f"{r}.py").is_file()]
+    paths = {room: package.joinpath(*room.split(".")) for room in ROOMS}
+    return [r for r, path in paths.items() if path.is_dir() or path.with_suffix(".py").is_file()]
 
 
 def _module(room: str) -> Any:

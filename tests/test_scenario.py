@@ -235,7 +235,8 @@ def test_a_file_round_trip_and_its_run_table(tmp_path: Path) -> None:
     ("content", "message"),
     [
         (b"num_tx_ant = ", "not valid TOML: Invalid value"),
-        (b"\xff\xfe\x00", "not a text file in UTF-8"),
+        (b"\xff\xfea\x00", "this is UTF-16, expected UTF-8"),
+        (b"\xff\xff", "not a text file in UTF-8"),
         (b"\x00", "not valid TOML"),
         (b"", r"num_tx_ant: missing, a value is required \(and 2 more\)"),
         (b"[chanel]\nmodel='rayleigh'", r"chanel: unknown key, .*\(did you mean 'channel'\?\)"),

@@ -43,8 +43,10 @@ NET = "tap-net-8v"
 LINK = Scenario(num_tx_ant=2, num_rx_ant=2, constellation="qpsk", channel_reuse=3)
 
 
-def shipped(name, folder="weights"):
-    return Path(str(resources.files("mimolearn") / "zoo" / folder / f"{name}.safetensors"))
+def shipped(name, folder="receivers"):
+    return Path(
+        str(resources.files("mimolearn") / "data" / "weights" / folder / f"{name}.safetensors")
+    )
 
 
 @pytest.fixture
@@ -240,7 +242,7 @@ def test_quantisers_count_by_content_and_card(copy):
 
 
 def test_beam_weights_count_by_content_and_card(copy):
-    names = [path.stem for path in sorted(shipped("x", "beams").parent.glob("*.safetensors"))]
+    names = [path.stem for path in sorted(shipped("x", "beamformers").parent.glob("*.safetensors"))]
     name = next(n for n in names if n.startswith("unfolded"))
     path = copy(name, "beam", folder="beams")
     contender = BeamContender(path)

@@ -48,7 +48,9 @@ def parse_toml(text: str, name: str) -> dict[str, Any]:
 
 def _decoded(data: bytes, name: str) -> str:
     """The text of a file. Some editors put a byte-order mark first, which is no part of it."""
-    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or data[:2].count(0) == 1:
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or (
+        len(data) > 1 and data[:2].count(0) == 1
+    ):
         raise InvalidInputError(f"{name}: this is UTF-16, expected UTF-8: save it in that encoding")
     try:
         return data.decode("utf-8-sig")

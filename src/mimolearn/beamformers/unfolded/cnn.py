@@ -99,7 +99,7 @@ class Cnn(LearnedBeamformer):
         """Networks work in single precision on all the array's users; fewer leave planes empty."""
         a, users = self.array, h.shape[1]
         real = self.f_head.weight.dtype
-        planes = torch.view_as_real(h).movedim(-1, 2).flatten(1, 2).to(real)
+        planes = torch.view_as_real(h.resolve_conj()).movedim(-1, 2).flatten(1, 2).to(real)
         missing = 2 * (a.num_users - users)
         planes = nn.functional.pad(planes, (0, 0, 0, 0, 0, missing))
         snr = -noise_var.log10().to(real).clamp(-3, 3)[:, None]

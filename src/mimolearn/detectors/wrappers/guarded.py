@@ -114,7 +114,10 @@ class Guarded(Detector):
             some_y = y[asked].unsqueeze(-2)
             second = self.fallback(some_y, some_h, some_noise)
             other = self._left(second, some_y, some_h, some_noise.unsqueeze(-1)).squeeze(-1)
-            better = ~(left[asked] <= other) & second.finite().squeeze(-1)
+            # Two equal decisions leave the same, but for rounding, which must not choose.
+            differs = (found.indices()[asked] != second.indices().squeeze(-2)).any(-1)
+            better = (differs & ~(left[asked] <= other)) | ~found.finite()[asked]
+            better &= second.finite().squeeze(-1)
             soft = self._soft("fallback", second)
             first = Soft(*(
                 _with(mine, asked, better, its.squeeze(-3))

@@ -25,7 +25,7 @@ from mimolearn.link.channels.files.channelfile import (
 from mimolearn.link.channels.files.power import FilePower, divided, file_power, unit_peak
 from mimolearn.link.randomness import RandomSource, distinct_integers, integers
 
-_Index = Annotated[int, Field(strict=True, ge=0)]
+_Index = Annotated[int, Field(strict=True, ge=0, le=10**9)]
 
 
 class Recorded(ChannelModel):
@@ -77,6 +77,8 @@ class Recorded(ChannelModel):
     def _expand_home(cls, fields: Any) -> Any:
         if not isinstance(fields, dict) or not isinstance(fields.get("path"), str | Path):
             return fields
+        if not str(fields["path"]):
+            return fields  # which ``Path`` would take for the current folder
         return {**fields, "path": str(user_path(fields["path"]))}
 
     @model_validator(mode="after")
