@@ -244,13 +244,13 @@ def test_quantisers_count_by_content_and_card(copy):
 def test_beam_weights_count_by_content_and_card(copy):
     names = [path.stem for path in sorted(shipped("x", "beamformers").parent.glob("*.safetensors"))]
     name = next(n for n in names if n.startswith("unfolded"))
-    path = copy(name, "beam", folder="beams")
+    path = copy(name, "beam", folder="beamformers")
     contender = BeamContender(path)
     assert contender.key() == BeamContender(name).key()
     again = BeamContender.from_dict(json.loads(json.dumps(contender.to_dict())))
     assert again.key() == contender.key()
     options = read_card(name).options
-    copy(name, "beam", folder="beams", options={"most_samples": 77})
+    copy(name, "beam", folder="beamformers", options={"most_samples": 77})
     edited = BeamContender(path)
     assert edited.key() != contender.key()
     assert options.get("most_samples") != 77
