@@ -53,7 +53,7 @@ def shipped(name, folder="receivers"):
 def copy(tmp_path):
     """A copy of shipped weights, with fields of the card and bytes replaced; returns the path."""
 
-    def make(name, to, /, data=None, folder="weights", options=None, **fields):
+    def make(name, to, /, data=None, folder="receivers", options=None, **fields):
         source = shipped(name, folder)
         data = source.read_bytes() if data is None else data
         card = json.loads(source.with_suffix(".json").read_text()) | fields
