@@ -5,9 +5,9 @@ import torch
 
 from mimolearn import InvalidInputError, Recipe, load, make_detector, train
 from mimolearn.link.scenario import Scenario
-from mimolearn.training import SoftBitRecipe
+from mimolearn.training import Descent, SoftBitMeasurement, SoftBitRecipe
 from mimolearn.training.losses import symbol_logits
-from mimolearn.training.soft_bits import Descent, SoftBitMeasurement, fit_soft_bits
+from mimolearn.training.soft_bits import fit_soft_bits
 
 SCENARIO = Scenario(num_tx_ant=2, num_rx_ant=2, constellation="16-qam", snr_definition="per_stream")
 
@@ -118,7 +118,7 @@ def test_cancelling_right_decisions_leaves_each_stream_alone():
 
 def test_the_estimator_learns(tmp_path):
     recipe = SoftBitRecipe(
-        kind="estimator",
+        part="estimator",
         name="tiny",
         network="eq-net",
         scenario=SCENARIO,
@@ -139,7 +139,7 @@ def test_the_estimator_learns(tmp_path):
 
 def published(tmp_path, loss, stage_one, steps=120, **options):
     recipe = SoftBitRecipe(
-        kind="estimator",
+        part="estimator",
         name="published",
         network="eq-net-published",
         scenario=SCENARIO,
@@ -257,7 +257,7 @@ def test_refusals():
     with pytest.raises(InvalidInputError, match="network: got 'lmmse', expected 'eq-net'"):
         fit_soft_bits(
             SoftBitRecipe(
-                kind="estimator",
+                part="estimator",
                 name="wrong",
                 network="lmmse",
                 scenario=SCENARIO,

@@ -7,7 +7,7 @@ import torch
 
 from mimolearn import BeamRecipe, BeamScenario, HybridArray, InvalidInputError, train
 from mimolearn.beamformers.trained import load_beamformer
-from mimolearn.training import beam_loop, read_recipe, shipped_beam_recipes
+from mimolearn.training import beam_loop, read_recipe, shipped_recipes
 from mimolearn.weights import read_card
 
 ARRAY = HybridArray(
@@ -166,7 +166,7 @@ def test_recipes_round_trip_and_ship(tmp_path):
     path = tmp_path / "recipe.toml"
     path.write_text(recipe().to_toml())
     assert read_recipe(path) == recipe()
-    for name in shipped_beam_recipes():
+    for name in shipped_recipes("beams"):
         assert read_recipe(name).name == name
 
 

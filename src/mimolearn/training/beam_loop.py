@@ -9,10 +9,9 @@ from torch import Generator, Tensor
 
 from mimolearn.beamformers import LearnedBeamformer, symbol_error_rate
 from mimolearn.beamformers.trained import load_beamformer
-from mimolearn.training.beam_recipe import BeamRecipe, Evolution
 from mimolearn.training.data import step_generator
 from mimolearn.training.loop import Run
-from mimolearn.training.recipe import Stage
+from mimolearn.training.recipe import BeamRecipe, Evolution, Stage
 from mimolearn.weights import BeamMeasured, read_card
 
 # Natural logarithm of an error rate below which a channel has nothing more to teach.

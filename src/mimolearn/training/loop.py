@@ -21,14 +21,19 @@ from mimolearn.foundation.atomicfile import write_atomically
 from mimolearn.foundation.errors import invalid, user_path
 from mimolearn.foundation.tensors.threads import one_thread
 from mimolearn.link.scenario import Block
-from mimolearn.training.any_recipe import AnyRecipe, read_recipe
-from mimolearn.training.beam_recipe import BeamRecipe
 from mimolearn.training.checkpoint import Position, load_checkpoint, save_checkpoint
 from mimolearn.training.data import draw_block, draw_channels, step_generator
 from mimolearn.training.losses import check_loss_finite, loss_of
 from mimolearn.training.measure import measure
-from mimolearn.training.recipe import Recipe, Stage
-from mimolearn.training.soft_bits import SoftBitRecipe, fit_soft_bits
+from mimolearn.training.recipe import (
+    AnyRecipe,
+    BeamRecipe,
+    Recipe,
+    SoftBitRecipe,
+    Stage,
+    read_recipe,
+)
+from mimolearn.training.soft_bits import fit_soft_bits
 from mimolearn.weights import Card, DepthLosses, read_card, round_to, write_weights
 
 _CHECKPOINT_S = 20.0

@@ -3,39 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Annotated, Literal
 
 import torch
-from pydantic import Field
 from torch import Tensor
 
 from mimolearn.detectors import EQNetEstimator, EQNetPublishedEstimator
 from mimolearn.detectors.networks.eq_net import Cues
 from mimolearn.foundation.errors import invalid
-from mimolearn.foundation.plainmodel import Count, PlainModel, Real
 from mimolearn.link.scenario import Block
 from mimolearn.quantizers import EQNetPublished
 from mimolearn.quantizers.descent import kl_loss, minimise, weighted_square
 from mimolearn.quantizers.trained import load_quantizer
+from mimolearn.training.recipe import Descent
 
 _CLIP_NORM = 0.1
 
-LossName = Literal["kl", "weighted-square", "l1", "mse"]
 Samples = Iterator[tuple[Block, Tensor]]
 """Blocks of one vector a channel, and their true LLRs (N, 1, Nt, K)."""
-
-
-class Descent(PlainModel):
-    """Steps of Adam with a cosine, uses a step, learning rate at the start.
-
-    loss: of LLRs "kl" or "weighted-square" (the paper's first stage), or of features, those of a
-    quantiser's encoder, "l1" (the paper's second stage) or "mse".
-    """
-
-    steps: Annotated[Count, Field(le=10_000_000)] = 8000
-    batch: Annotated[Count, Field(le=1_000_000)] = 256
-    learning_rate: Annotated[Real, Field(gt=0, le=1)] = 3e-3
-    loss: LossName = "kl"
 
 
 def fit_estimator(estimator: EQNetEstimator, samples: Samples, fit: Descent, seed: int) -> None:

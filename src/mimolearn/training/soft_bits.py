@@ -2,121 +2,31 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import math
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
 import torch
-from pydantic import Field, field_validator
 from torch import Generator, Tensor
 
 from mimolearn.detectors import Detector, EQNetEstimator, EQNetPublishedEstimator, make_detector
 from mimolearn.detectors.trained import load_detector
-from mimolearn.foundation.errors import InvalidInputError, invalid, user_path
-from mimolearn.foundation.plainmodel import Count, PlainModel, Real
-from mimolearn.foundation.shipped import read_shipped_toml, shipped_names
+from mimolearn.foundation.errors import invalid, user_path
 from mimolearn.foundation.tensors.threads import one_thread
-from mimolearn.foundation.tomlfile import read_toml, write_toml
-from mimolearn.link.channels import with_paths_from
 from mimolearn.link.scenario import Block, Scenario
 from mimolearn.quantizers import Quantizer, fit_quantizer
 from mimolearn.quantizers.descent import kl_loss
 from mimolearn.quantizers.trained import load_quantizer
 from mimolearn.training.data import mixed_noise_var, step_generator
-from mimolearn.training.recipe import Db, PlainValue, SnrMix
-from mimolearn.training.soft_bit_estimators import Descent, fit_estimator, fit_published
+from mimolearn.training.recipe import SnrMix, SoftBitRecipe
+from mimolearn.training.soft_bit_estimators import fit_estimator, fit_published
 from mimolearn.weights import Card, MeasuredSoftBits, read_card, write_weights
 
-_FOLDER = "data/recipes/soft_bits"
-SOFT_BIT_SCHEMA = 1
 Estimator = EQNetEstimator | EQNetPublishedEstimator
 _USES_A_CALL = 16_384
-
-
-class SoftBitMeasurement(PlainModel):
-    """SNRs of the card and how many channel uses at each."""
-
-    snr_db: tuple[Db, ...] = ()
-    uses: Annotated[Count, Field(le=10**8)] = 20_000
-
-
-class SoftBitRecipe(PlainModel):
-    """How a quantiser of soft bits, or a network that estimates them, is fitted.
-
-    kind: "quantizer" or "estimator". network: the scheme, or the detector. scenario: the link, in
-    TOML also by its shipped name; its coding plays no part. teacher: the detector, by name, whose
-    LLRs are taken for true, with teacher_options. snr: SNRs of the samples. uses: how many channel
-    uses. bits: a quantiser's, stored a soft bit. options: of a quantiser's fit, or of the detector.
-    fit: an estimator's descent. start_from: weights of the same kind to begin with. stage_one: of
-    the estimator "eq-net-published", weights of the quantiser whose features it aims at.
-    """
-
-    recipe_schema: Literal[1] = SOFT_BIT_SCHEMA
-    kind: Literal["quantizer", "estimator"] = "quantizer"
-    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{0,79}$")]
-    network: str
-    scenario: Scenario
-    teacher: str = "ml"
-    teacher_options: dict[str, PlainValue] = Field(default_factory=dict)
-    snr: SnrMix
-    uses: Annotated[Count, Field(le=10**8)] = 400_000
-    seed: Annotated[int, Field(strict=True, ge=0)] = 1
-    bits: Annotated[Real, Field(ge=0, le=16)] = 0.0
-    options: dict[str, PlainValue] = Field(default_factory=dict)
-    fit: Descent = Descent()
-    start_from: str = ""
-    stage_one: str = ""
-    measure: SoftBitMeasurement = SoftBitMeasurement()
-
-    @field_validator("scenario", mode="before")
-    @classmethod
-    def _shipped_scenario(cls, value: object) -> object:
-        return Scenario.shipped(value) if isinstance(value, str) else value
-
-    def key(self) -> str:
-        """16 hex digits of SHA-256 over canonical JSON; fields at their default are left out."""
-        fields = self.model_dump(mode="json", exclude_defaults=True, exclude={"scenario"})
-        content = {"schema": SOFT_BIT_SCHEMA, "scenario": self.scenario.key(), **fields}
-        text = json.dumps(content, sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-    def build_teacher(self) -> Detector:
-        """The detector whose LLRs are the samples."""
-        return make_detector(self.teacher, self.scenario.constellation, **self.teacher_options)
-
-    @classmethod
-    def from_content(cls, content: Mapping[str, Any], source: str, folder: Path) -> SoftBitRecipe:
-        """From parsed TOML; ``scenario`` may be a .toml path as well."""
-        fields = dict(content)
-        try:
-            scenario = fields.get("scenario")
-            if isinstance(scenario, str) and scenario.endswith(".toml"):
-                fields["scenario"] = Scenario.from_toml(folder / user_path(scenario))
-            elif scenario is not None:
-                fields["scenario"] = with_paths_from(scenario, folder)
-            return cls(**fields)
-        except InvalidInputError as error:
-            raise InvalidInputError(f"{source}: {error}") from None
-
-    @classmethod
-    def from_toml(cls, path: str | Path) -> SoftBitRecipe:
-        """Read a recipe file."""
-        return cls.from_content(read_toml(path), str(path), user_path(path).parent)
-
-    @classmethod
-    def shipped(cls, name: str) -> SoftBitRecipe:
-        """One of ``shipped_soft_bit_recipes()``."""
-        content = read_shipped_toml("recipe", _FOLDER, name)
-        return cls.from_content(content, name, Path())
-
-    def to_toml(self) -> str:
-        """TOML text that ``from_toml`` reads back to an equal recipe."""
-        return write_toml(self.model_dump(mode="json", exclude_none=True))
 
 
 @dataclass(frozen=True)
@@ -128,11 +38,6 @@ class FittedSoftBits:
     path: Path | None = None
 
 
-def shipped_soft_bit_recipes() -> tuple[str, ...]:
-    """Names of the recipes that come with the library; each makes the weights of its name."""
-    return shipped_names(_FOLDER)
-
-
 def fit_soft_bits(recipe: SoftBitRecipe, out: str | Path | None = None) -> FittedSoftBits:
     """Draw samples and fit as a recipe says; out: a folder for weights and card.
 
@@ -140,7 +45,7 @@ def fit_soft_bits(recipe: SoftBitRecipe, out: str | Path | None = None) -> Fitte
     """
     started = time.process_time()
     with one_thread():
-        part = _fit_quantizer(recipe) if recipe.kind == "quantizer" else _fit_estimator(recipe)
+        part = _fit_quantizer(recipe) if recipe.part == "quantizer" else _fit_estimator(recipe)
         seconds = time.process_time() - started
         measured = tuple(
             measure_soft_bits(part, recipe, snr_db) for snr_db in recipe.measure.snr_db
@@ -151,7 +56,7 @@ def fit_soft_bits(recipe: SoftBitRecipe, out: str | Path | None = None) -> Fitte
     folder.mkdir(parents=True, exist_ok=True)
     fields = {
         "name": recipe.name,
-        "kind": "quantizer" if recipe.kind == "quantizer" else "detector",
+        "kind": "quantizer" if recipe.part == "quantizer" else "detector",
         "network": recipe.network,
         "constellation": recipe.scenario.constellation,
         "options": part.plain_options() if isinstance(part, Quantizer) else recipe.options,
@@ -170,7 +75,7 @@ def fit_soft_bits(recipe: SoftBitRecipe, out: str | Path | None = None) -> Fitte
 
 
 def _steps(recipe: SoftBitRecipe) -> int:
-    if recipe.kind == "estimator":
+    if recipe.part == "estimator":
         return recipe.fit.steps
     return sum(int(recipe.options.get(key, 0)) for key in ("steps", "tuning_steps"))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import re
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -22,17 +23,18 @@ from mimolearn.foundation.errors import (
 )
 from mimolearn.foundation.raycluster import cluster
 from mimolearn.link.scenario import Scenario
-from mimolearn.training.any_recipe import AnyRecipe, read_recipe
-from mimolearn.training.beam_recipe import BeamRecipe
 from mimolearn.training.loop import train
-from mimolearn.training.recipe import Recipe
-from mimolearn.training.soft_bits import SoftBitRecipe
+from mimolearn.training.recipe import (
+    AnyRecipe,
+    BeamRecipe,
+    Recipe,
+    SoftBitRecipe,
+    read_recipe,
+    recipe_class,
+)
 from mimolearn.weights import Card, read_card
 
 _MOST_MEMBERS = 1000
-_KINDS: dict[str, type[AnyRecipe]] = {
-    cls.__name__: cls for cls in (Recipe, BeamRecipe, SoftBitRecipe)
-}
 
 PlainValue = bool | int | float | str
 
@@ -148,9 +150,7 @@ def _on_ray(
     with cluster(workers, address) as ray:
         folder.mkdir(parents=True, exist_ok=True)
         task = ray.remote(num_cpus=1, max_retries=-1)(_train_elsewhere)
-        running = {
-            task.remote(type(m.recipe).__name__, m.recipe.model_dump_json()): m for m in left
-        }
+        running = {task.remote(m.recipe.model_dump_json()): m for m in left}
         while running:
             ready, _ = ray.wait(list(running), num_returns=1)
             for reference in ready:
@@ -160,9 +160,10 @@ def _on_ray(
                 yield member
 
 
-def _train_elsewhere(kind: str, text: str) -> dict[str, bytes]:
+def _train_elsewhere(text: str) -> dict[str, bytes]:
     """What a training writes, by file name; the card last, because it says that all is there."""
-    recipe = _KINDS[kind].model_validate_json(text)
+    content = json.loads(text)
+    recipe = recipe_class(content)(**content)
     with tempfile.TemporaryDirectory() as place:
         train(recipe, out=place)
         files = sorted(Path(place).iterdir(), key=lambda path: path.suffix == ".json")
