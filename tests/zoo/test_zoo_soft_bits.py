@@ -7,7 +7,7 @@ from mimolearn.link.scenario import Scenario
 from mimolearn.quantizers import Quantizer
 from mimolearn.studies import Contender, simulate
 from mimolearn.training import SoftBitRecipe, shipped_recipes
-from mimolearn.training.soft_bits import measure_soft_bits
+from mimolearn.training.problems.soft_bits import measure_soft_bits
 from mimolearn.zoo import card
 
 NAMES = [name for name in zoo_names() if card(name).soft_bits]

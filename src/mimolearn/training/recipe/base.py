@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
+from torch import nn
+from torch.optim import Adam as TorchAdam
 
 from mimolearn.foundation.errors import InvalidInputError, invalid, user_path
 from mimolearn.foundation.plainmodel import Count, PlainModel, Real
@@ -26,7 +28,12 @@ PlainValue = Annotated[bool, Field(strict=True)] | Annotated[int, Field(strict=T
 
 
 class SnrMix(PlainModel):
-    """SNRs in dB, of the scenario's definition: uniform from low_db to high_db, or levels_db."""
+    """SNRs in dB, of the scenario's definition.
+
+    Attributes:
+        low_db, high_db: ends of a uniform distribution.
+        levels_db: levels of equal probability, in place of that.
+    """
 
     low_db: Db = 0.0
     high_db: Db = 0.0
@@ -42,16 +49,17 @@ class SnrMix(PlainModel):
 class Stage(PlainModel):
     """A part of the schedule with its own optimiser.
 
-    steps: of the optimiser.
-    learning_rate: at the start; a half cosine takes it to final_fraction of that.
-    final_fraction: see learning_rate.
-    warm_up: steps of linear rise before the cosine.
-    depth: layers in use; all by default.
-    train: "all" parameters of these layers; those of the "newest" layer; or in a first stage
-    "shared", one small layer for all streams, new or that of ``start_from``. The next stage then
-    trains all weights (see ``shared_streams``).
-    snr: takes the place of the recipe's.
-    sharpness: of a soft quantiser.
+    Attributes:
+        steps: of the optimiser.
+        learning_rate: at the start; a half cosine takes it to final_fraction of that.
+        final_fraction: see learning_rate.
+        warm_up: steps of linear rise before the cosine.
+        depth: layers in use; all by default.
+        train: "all" parameters of these layers; those of the "newest" layer; or in a first stage
+            "shared", one small layer for all streams, new or that of ``start_from``. The next stage
+            then trains all weights (see ``shared_streams``).
+        snr: takes the place of the recipe's.
+        sharpness: of a soft quantiser.
     """
 
     steps: Annotated[Count, Field(le=10_000_000)]
@@ -80,9 +88,10 @@ class Stage(PlainModel):
 class Adam(PlainModel):
     """Settings of Adam.
 
-    beta1, beta2: decay rates.
-    clip_norm: the largest norm that a gradient keeps; 0 for any.
-    fused: one pass over all parameters, for networks of millions.
+    Attributes:
+        beta1, beta2: decay rates of the first and the second moment.
+        clip_norm: the largest norm that a gradient keeps; 0 for any.
+        fused: one pass over all parameters, for networks of millions.
     """
 
     beta1: Annotated[Real, Field(ge=0, lt=1)] = 0.9
@@ -90,17 +99,29 @@ class Adam(PlainModel):
     clip_norm: Annotated[Real, Field(ge=0)] = 0.0
     fused: Annotated[bool, Field(exclude_if=lambda fused: not fused)] = False
 
+    def optimizer(self, module: nn.Module, learning_rate: float) -> TorchAdam:
+        """A new optimiser of what can be trained in a module.
+
+        Args:
+            module: its parameters.
+            learning_rate: of the first step.
+        """
+        trainable = [p for p in module.parameters() if p.requires_grad]
+        betas = self.beta1, self.beta2
+        return TorchAdam(trainable, lr=learning_rate, betas=betas, fused=self.fused)
+
 
 class BaseRecipe(PlainModel):
     """What recipes of all kinds have.
 
-    kind: the tag that says which of them a file is.
-    name: of the weights.
-    network: what is trained, by name.
-    options: of the network.
-    scenario: the link; a file may name a shipped one.
-    seed: of all draws.
-    start_from: weights, a shipped name or a file, whose parameters training starts from.
+    Attributes:
+        kind: the tag that says which of them a file is.
+        name: of the weights.
+        network: what is trained, by name.
+        options: of the network.
+        scenario: the link; a file may name a shipped one.
+        seed: of all draws.
+        start_from: weights, a shipped name or a file, whose parameters training starts from.
     """
 
     scenario_class: ClassVar[type[Any]] = Scenario

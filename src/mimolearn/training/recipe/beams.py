@@ -16,10 +16,13 @@ _OF_STAGES = ("steps", "learning_rate", "final_fraction", "warm_up")
 
 
 class BeamBatch(PlainModel):
-    """Channels in a step at one SNR, chosen from ``bank`` channels that are drawn once.
+    """What a step trains on.
 
-    levels: steps take the SNRs "in turn", or each step all of them "together", each on channels of
-    its own.
+    Attributes:
+        channels: at one SNR.
+        bank: channels that are drawn once, from which steps choose.
+        levels: steps take the SNRs "in turn", or each step all of them "together", each on channels
+            of its own.
     """
 
     channels: Annotated[Count, Field(le=100_000)] = 16
@@ -28,7 +31,12 @@ class BeamBatch(PlainModel):
 
 
 class BeamValidation(PlainModel):
-    """A fixed set of channels, seen at every SNR; every: steps between two looks at it."""
+    """Channels that stay the same, at every SNR.
+
+    Attributes:
+        channels: how many.
+        every: steps between two validations.
+    """
 
     channels: Annotated[Count, Field(le=100_000)] = 32
     every: Annotated[Count, Field(le=10_000_000)] = 25
@@ -37,8 +45,11 @@ class BeamValidation(PlainModel):
 class Evolution(PlainModel):
     """Derivatives by differences in place of automatic ones, which are noise over Newton's layers.
 
-    Each step compares losses at +-``deviation`` along ``directions`` random ones, on the same
-    channels, in which layers differ by no more than a trend.
+    Each step compares losses on both sides of the parameters, on the same channels.
+
+    Attributes:
+        directions: random ones, in which layers differ by no more than a trend.
+        deviation: of the parameters along a direction.
     """
 
     directions: Annotated[Count, Field(le=10_000)] = 8
@@ -46,7 +57,12 @@ class Evolution(PlainModel):
 
 
 class BeamMeasurement(PlainModel):
-    """What the card reports of the finished network: exact error rates at these SNRs."""
+    """What the card reports of the finished network: exact error rates.
+
+    Attributes:
+        snr_db: SNRs, in dB.
+        channels: at each.
+    """
 
     snr_db: tuple[Db, ...] = ()
     channels: Annotated[Count, Field(le=100_000)] = 100
@@ -55,22 +71,22 @@ class BeamMeasurement(PlainModel):
 class BeamRecipe(BaseRecipe):
     """How a beamformer is trained.
 
-    kind: "beams".
-    name: of the weights.
-    network, options: for ``make_beamformer``.
-    scenario: a BeamScenario, in TOML also the name of a shipped one.
-    seed: of all draws.
-    start_from: weights, a shipped name or a file, whose parameters training starts from.
-    levels_db: the SNRs, see ``batch``.
-    criterion: "mser", or for black boxes "mmse".
-    inner_weight: weight of the mean over the later half of the layers, in a loss that is otherwise
-    that of the best layer.
-    mean_share: weight of ln of the mean over channels, which a few bad channels make; the rest is
-    the mean of ln. Both are relative to the start of the layers.
-    batch, adam, stage, validation, measure: see their tables.
-    evolution: derivatives from differences; for networks of layers only.
-    frozen_layers: first layers that stay as ``start_from`` made them.
-    Raises InvalidInputError, one line that names the field.
+    Attributes:
+        kind: "beams".
+        name: of the weights.
+        network, options: for ``make_beamformer``.
+        scenario: a BeamScenario, in TOML also the name of a shipped one.
+        seed: of all draws.
+        start_from: weights, a shipped name or a file, whose parameters training starts from.
+        levels_db: the SNRs, see ``batch``.
+        criterion: "mser", or for black boxes "mmse".
+        inner_weight: weight of the mean over the later half of the layers, in a loss that is
+            otherwise that of the best layer.
+        mean_share: weight of ln of the mean over channels, which a few bad channels make; the rest
+            is the mean of ln. Both are relative to the start of the layers.
+        batch, adam, stage, validation, measure: see their tables.
+        evolution: derivatives from differences; for networks of layers only.
+        frozen_layers: first layers that stay as ``start_from`` made them.
     """
 
     scenario_class: ClassVar[type[Any]] = BeamScenario

@@ -14,7 +14,12 @@ from mimolearn.training.recipe.base import Adam, BaseRecipe, Db, SnrMix, Stage
 
 
 class Share(PlainModel):
-    """A further scenario to train on, in TOML also by its shipped name, and its SNRs."""
+    """A further scenario to train on.
+
+    Attributes:
+        scenario: in TOML also by its shipped name.
+        snr: its SNRs.
+    """
 
     scenario: Scenario
     snr: SnrMix
@@ -28,14 +33,15 @@ class Share(PlainModel):
 class Loss(PlainModel):
     """What is minimised; see ``losses``.
 
-    name: "mse", "residual" (blind), "cross-entropy", "level-entropy" (that of the levels of real
-    axes, from networks with logits of them) or "mse-over-zf" (DetNet's).
-    layers: "cubic", see inner_weight; "equal"; "log", ln t for layer t (DetNet's).
-    over_noise: divide each channel's loss by its noise_var, so that high SNRs count as much.
-    inner_weight: weight of the layers before the last, each of which gets (t/L)^3 of it over L.
-    log_offset: above 0, a step minimises ln(loss + log_offset), so that scenarios with many errors
-    do not drown those with few.
-    penalty: weight of what the network itself wants small (R-WeSNet's lambda).
+    Attributes:
+        name: "mse", "residual" (blind), "cross-entropy", "level-entropy" (that of the levels of
+            real axes, from networks with logits of them) or "mse-over-zf" (DetNet's).
+        layers: "cubic", see inner_weight; "equal"; "log", ln t for layer t (DetNet's).
+        over_noise: divide each channel's loss by its noise_var, so that high SNRs count as much.
+        inner_weight: weight of the layers before the last, each of which gets (t/L)^3 of it over L.
+        log_offset: above 0, a step minimises ln(loss + log_offset), so that scenarios with many
+            errors do not drown those with few.
+        penalty: weight of what the network itself wants small (R-WeSNet's lambda).
     """
 
     name: Literal["mse", "residual", "cross-entropy", "level-entropy", "mse-over-zf"] = "mse"
@@ -52,7 +58,13 @@ class Loss(PlainModel):
 class LayerByLayer(PlainModel):
     """LcgNet's schedule: for each SNR, for each depth, first the newest layer, then all so far.
 
-    levels_db: from the highest down (Wei et al. 2020, section III-D: 30, 25, ..., 0).
+    Attributes:
+        levels_db: from the highest down (Wei et al. 2020, section III-D: 30, 25, ..., 0).
+        newest_steps: for the newest layer alone.
+        newest_learning_rate: stays as it is.
+        all_steps: for all layers so far.
+        all_learning_rate: at the start; a half cosine takes it to final_fraction of that.
+        final_fraction: see all_learning_rate.
     """
 
     levels_db: Annotated[tuple[Db, ...], Field(min_length=1)]
@@ -64,12 +76,12 @@ class LayerByLayer(PlainModel):
 
     def stages(self, num_layers: int) -> tuple[Stage, ...]:
         """The same as a list of stages."""
-        found = []
+        listed = []
         for level in self.levels_db:
             mix = SnrMix(low_db=level, high_db=level)
             for depth in range(1, num_layers + 1):
                 common = {"depth": depth, "snr": mix}
-                found.append(
+                listed.append(
                     Stage(
                         steps=self.newest_steps,
                         learning_rate=self.newest_learning_rate,
@@ -78,7 +90,7 @@ class LayerByLayer(PlainModel):
                         **common,
                     )
                 )
-                found.append(
+                listed.append(
                     Stage(
                         steps=self.all_steps,
                         learning_rate=self.all_learning_rate,
@@ -86,14 +98,17 @@ class LayerByLayer(PlainModel):
                         **common,
                     )
                 )
-        return tuple(found)
+        return tuple(listed)
 
 
 class Batch(PlainModel):
-    """Channels in a step, and vectors sent over each.
+    """What a step trains on; symbols and noise are fresh in every step.
 
-    bank: channels drawn once, from which steps choose, for a model that draws slowly; 0: every
-    step has fresh ones. Symbols and noise are fresh in either case.
+    Attributes:
+        channels: how many.
+        vectors: over each channel.
+        bank: channels that are drawn once, from which steps choose, for a model that draws slowly;
+            0 for fresh ones in every step.
     """
 
     channels: Annotated[Count, Field(le=100_000)] = 64
@@ -102,9 +117,12 @@ class Batch(PlainModel):
 
 
 class Validation(PlainModel):
-    """A fixed set: channels and vectors each; every: steps between two looks at it.
+    """Samples that stay the same; the parameters with the lowest loss on them are kept.
 
-    The parameters with the lowest loss on it are kept.
+    Attributes:
+        channels: how many.
+        vectors: over each channel.
+        every: steps between two validations.
     """
 
     channels: Annotated[Count, Field(le=100_000)] = 256
@@ -113,7 +131,13 @@ class Validation(PlainModel):
 
 
 class Measurement(PlainModel):
-    """What the card reports of the finished network: NMSE and error rates at these SNRs."""
+    """What the card reports of the finished network: NMSE and error rates.
+
+    Attributes:
+        snr_db: SNRs, in dB.
+        channels: at each.
+        vectors: over each channel.
+    """
 
     snr_db: tuple[Db, ...] = ()
     channels: Annotated[Count, Field(le=1_000_000)] = 1024
@@ -123,20 +147,22 @@ class Measurement(PlainModel):
 class Recipe(BaseRecipe):
     """How a detector is trained.
 
-    kind: "detection"; a file without it is of this kind.
-    name: of the weights.
-    network, options: for ``make_detector``; ``num_tx_ant`` comes from the scenario unless given.
-    scenario: a Scenario, in TOML also the name of a shipped one.
-    seed: of all draws.
-    start_from: weights, a shipped name or a file, whose parameters training starts from.
-    snr: of the training blocks, for each channel.
-    loss, batch, adam, validation, measure: see their tables.
-    stage: the schedule; or layer_by_layer: a schedule of that form.
-    also: further scenarios; steps take the scenario and these in turn, and validation their mean.
-    precision: of the large products of a training step, where the network knows how; parameters
-    and sums stay in float32.
-    stored: of the numbers in the file; they are used in float32.
-    Raises InvalidInputError, one line that names the field.
+    Attributes:
+        kind: "detection"; a file without it is of this kind.
+        name: of the weights.
+        network, options: for ``make_detector``; ``num_tx_ant`` comes from the scenario unless
+            given.
+        scenario: a Scenario, in TOML also the name of a shipped one.
+        seed: of all draws.
+        start_from: weights, a shipped name or a file, whose parameters training starts from.
+        snr: of the training blocks, for each channel.
+        loss, batch, adam, validation, measure: see their tables.
+        stage: the schedule; or layer_by_layer: a schedule of that form.
+        also: further scenarios; steps take the scenario and these in turn, and validation their
+            mean.
+        precision: of the large products of a training step, where the network knows how; parameters
+            and sums stay in float32.
+        stored: of the numbers in the file; they are used in float32.
 
     >>> recipe = Recipe(
     ...     name="mine", network="lcgnet-s", scenario="lcgnet-32x64-bpsk", stage=[{"steps": 10}]

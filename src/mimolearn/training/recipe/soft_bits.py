@@ -17,11 +17,12 @@ LossName = Literal["kl", "weighted-square", "l1", "mse"]
 class Descent(PlainModel):
     """How an estimator is trained: Adam, its rate on half a cosine down to nothing.
 
-    steps: of the optimiser.
-    batch: channel uses a step.
-    learning_rate: of the first step.
-    loss: of LLRs "kl" or "weighted-square" (the paper's first stage), or of features, those of a
-    quantiser's encoder, "l1" (the paper's second stage) or "mse".
+    Attributes:
+        steps: of the optimiser.
+        batch: channel uses a step.
+        learning_rate: of the first step.
+        loss: of LLRs "kl" or "weighted-square" (the paper's first stage), or of features, those of
+            a quantiser's encoder, "l1" (the paper's second stage) or "mse".
     """
 
     steps: Annotated[Count, Field(le=10_000_000)] = 8000
@@ -33,8 +34,9 @@ class Descent(PlainModel):
 class SoftBitMeasurement(PlainModel):
     """What the card reports of the finished part.
 
-    snr_db: SNRs, in dB.
-    uses: channel uses at each.
+    Attributes:
+        snr_db: SNRs, in dB.
+        uses: channel uses at each.
     """
 
     snr_db: tuple[Db, ...] = ()
@@ -44,23 +46,23 @@ class SoftBitMeasurement(PlainModel):
 class SoftBitRecipe(BaseRecipe):
     """How a quantiser of soft bits, or a network that estimates them, is fitted.
 
-    kind: "soft-bits".
-    name: of the weights.
-    network: the scheme of a quantiser, or the estimating detector.
-    options: of a quantiser's fit, or of the detector.
-    scenario: the link, in TOML also by its shipped name; its coding plays no part.
-    seed: of all draws.
-    start_from: weights of the same kind to begin with.
-    part: what is fitted, "quantizer" or "estimator".
-    teacher, teacher_options: the detector whose LLRs are taken for true, for ``make_detector``.
-    snr: SNRs of the samples.
-    uses: channel uses that are drawn once, as samples.
-    bits: a quantiser's, stored a soft bit.
-    fit: an estimator's descent.
-    stage_one: of the estimator "eq-net-published", weights of the quantiser whose features it aims
-    at.
-    measure: see its table.
-    Raises InvalidInputError, one line that names the field.
+    Attributes:
+        kind: "soft-bits".
+        name: of the weights.
+        network: the scheme of a quantiser, or the estimating detector.
+        options: of a quantiser's fit, or of the detector.
+        scenario: the link, in TOML also by its shipped name; its coding plays no part.
+        seed: of all draws.
+        start_from: weights of the same kind to begin with.
+        part: what is fitted, "quantizer" or "estimator".
+        teacher, teacher_options: the detector whose LLRs are taken for true, for ``make_detector``.
+        snr: SNRs of the samples.
+        uses: channel uses that are drawn once, as samples.
+        bits: a quantiser's, stored a soft bit.
+        fit: an estimator's descent.
+        stage_one: of the estimator "eq-net-published", weights of the quantiser whose features it
+            aims at.
+        measure: see its table.
     """
 
     kind: Literal["soft-bits"] = "soft-bits"

@@ -1,16 +1,19 @@
-"""What the training loop does for beamformers: channels at one SNR or several, no symbols."""
+"""Beamformers in the training loop: channels at one SNR or several, no symbols."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Generator, Tensor
+from torch.optim import Adam
 
 from mimolearn.beamformers import LearnedBeamformer, symbol_error_rate
 from mimolearn.beamformers.trained import load_beamformer
+from mimolearn.training.checkpoint import Position
 from mimolearn.training.data import step_generator
-from mimolearn.training.loop import Run
+from mimolearn.training.problems.base import Problem
 from mimolearn.training.recipe import BeamRecipe, Evolution, Stage
 from mimolearn.weights import BeamMeasured, read_card
 
@@ -21,22 +24,39 @@ _FLOOR = 1e-15
 _STEEPEST = 0.5
 
 
-class BeamRun(Run):
-    """A training run of a LearnedBeamformer."""
+class Beams(Problem[Stage]):
+    """A LearnedBeamformer."""
 
-    _recipe: BeamRecipe
+    network: LearnedBeamformer
 
-    def _build(self) -> Any:
-        return self._recipe.build()
+    def __init__(self, recipe: BeamRecipe) -> None:
+        self._recipe = recipe
+        self.stages = recipe.stages()
+        self.every = recipe.validation.every
 
-    def _stored(self) -> None:
-        return None
+    def build(self) -> None:
+        self.network = self._recipe.build()
 
-    def _step_loss(self, stage: Stage) -> Tensor:
-        del stage
-        recipe, step = self._recipe, self._position.step
+    def start(self) -> str:
+        name = self._recipe.start_from
+        if not name:
+            return ""
+        self.network.start_from(load_beamformer(name, self._recipe.scenario.array))
+        return read_card(name).sha256
+
+    def draw(self) -> None:
+        recipe = self._recipe
+        self._freeze()
+        generator = step_generator(recipe.seed, "bank", 0)
+        self._bank = recipe.scenario.draw(recipe.batch.bank, generator).h_hat
+        generator = step_generator(recipe.seed, "validation", 0)
+        self._validated = recipe.scenario.draw(recipe.validation.channels, generator).h_hat
+
+    def step_loss(self, stage: int, stage_step: int, step: int) -> Tensor:
+        del stage, stage_step
+        recipe, bank = self._recipe, self._bank
         generator = step_generator(recipe.seed, "train", step)
-        bank, levels = self._banks[0], recipe.levels_db
+        levels = recipe.levels_db
         if recipe.batch.levels == "in turn":
             levels = levels[step % len(levels) :][:1]
         count = recipe.batch.channels * len(levels)
@@ -49,7 +69,7 @@ class BeamRun(Run):
         self, h: Tensor, levels: tuple[float, ...], plan: Evolution, generator: Generator
     ) -> Tensor:
         """The loss, with derivatives from differences of it (antithetic evolution strategies)."""
-        parameters = self._detector.layered_parameters()
+        parameters = self.network.layered_parameters()
         slopes = [torch.zeros_like(p) for p in parameters]
         with torch.no_grad():
             value = self._loss(h, levels)
@@ -75,7 +95,7 @@ class BeamRun(Run):
         each = [recipe.scenario.noise_var(snr_db) for snr_db in levels_db]
         noise = torch.tensor(each, dtype=torch.float32)
         noise_var = noise.repeat_interleave(len(h) // len(levels_db))
-        values = torch.stack(self._detector.values(h, noise_var, recipe.criterion))
+        values = torch.stack(self.network.values(h, noise_var, recipe.criterion))
         shares = values.unflatten(1, (len(levels_db), -1)).unbind(1)
         return torch.stack([self._loss_of(share) for share in shares]).mean()
 
@@ -89,12 +109,6 @@ class BeamRun(Run):
         weight = self._recipe.inner_weight
         return best + weight * late - (1 + weight) * _level_loss(values[0].detach(), share)
 
-    def _draw_banks(self) -> list[Any]:
-        recipe = self._recipe
-        self._freeze()
-        generator = step_generator(recipe.seed, "bank", 0)
-        return [recipe.scenario.draw(recipe.batch.bank, generator).h_hat]
-
     def _freeze(self) -> None:
         """Gradients of frozen layers are zero, and Adam leaves their parameters alone."""
         frozen = self._recipe.frozen_layers
@@ -106,57 +120,47 @@ class BeamRun(Run):
             gradient[:frozen] = 0
             return gradient
 
-        for parameter in self._detector.layered_parameters():
+        for parameter in self.network.layered_parameters():
             parameter.register_hook(zero_first)
 
-    def _validation_blocks(self, stage: Stage) -> list[Any]:
+    def validate(self, stage: int) -> float:
         del stage
-        recipe = self._recipe
-        generator = step_generator(recipe.seed, "validation", 0)
-        return [recipe.scenario.draw(recipe.validation.channels, generator).h_hat]
-
-    def _validate(self, stage: Stage, blocks: list[Any]) -> float:
-        del stage
-        self._detector.eval()
         levels = self._recipe.levels_db
-        with torch.no_grad():
-            losses = [float(self._loss(blocks[0], (snr_db,))) for snr_db in levels]
+        losses = [float(self._loss(self._validated, (snr_db,))) for snr_db in levels]
         return sum(losses) / len(losses)
 
-    def _start_from(self, name: str) -> str:
-        recipe = self._recipe
-        other = load_beamformer(name, recipe.scenario.array)
-        self._detector.start_from(other)
-        return read_card(name).sha256
+    def adam(self, stage: int) -> Adam:
+        return self._recipe.adam.optimizer(self.network, self.stages[stage].learning_rate)
 
-    def _finished(self) -> LearnedBeamformer:
-        return self._detector.eval()
+    def clip_norm(self, stage: int) -> float:
+        del stage
+        return self._recipe.adam.clip_norm
 
-    def _card_fields(self, detector: LearnedBeamformer) -> dict[str, Any]:
-        recipe, position = self._recipe, self._position
+    def finish(self) -> LearnedBeamformer:
+        return self.network.eval()
+
+    def card_fields(
+        self, network: Any, position: Position, history: Sequence[dict[str, Any]]
+    ) -> dict[str, Any]:
+        del position, history
         return {
-            "name": recipe.name,
             "kind": "beamformer",
-            "network": detector.name,
-            "constellation": recipe.scenario.constellation,
-            "options": recipe.network_options(),
-            "recipe": recipe.model_dump(mode="json", exclude_none=True),
-            "recipe_key": recipe.key(),
-            "seed": recipe.seed,
-            "start": position.start,
-            "steps": position.step,
-            "best_step": position.best_step,
-            "validation_loss": self._history[-1]["best_loss"],
-            "seconds": round(position.seconds, 1),
-            "beams_measured": measure_beams(detector, recipe),
+            "network": network.name,
+            "options": self._recipe.network_options(),
+            "beams_measured": measure_beams(network, self._recipe),
         }
 
 
 def measure_beams(network: LearnedBeamformer, recipe: BeamRecipe) -> tuple[BeamMeasured, ...]:
-    """Exact error rates of the network and of where it starts, on channels of their own."""
+    """Exact error rates of a network and of the design that its layers start from.
+
+    Args:
+        network: a trained one.
+        recipe: gives the scenario, the SNRs and the seed of channels that nothing was trained on.
+    """
     scenario, plan = recipe.scenario, recipe.measure
     h = scenario.draw(plan.channels, step_generator(recipe.seed, "measure", 0)).h
-    found = []
+    measured = []
     for snr_db in plan.snr_db:
         noise_var = torch.full((len(h),), scenario.noise_var(snr_db), dtype=torch.float32)
         with torch.no_grad():
@@ -166,7 +170,7 @@ def measure_beams(network: LearnedBeamformer, recipe: BeamRecipe) -> tuple[BeamM
             symbol_error_rate(h, b, noise_var, scenario.constellation).mean((-1, -2))
             for b in (beams, start)
         )
-        found.append(
+        measured.append(
             BeamMeasured(
                 snr_db=snr_db,
                 ser=float(rates.mean()),
@@ -175,19 +179,19 @@ def measure_beams(network: LearnedBeamformer, recipe: BeamRecipe) -> tuple[BeamM
                 channels=len(h),
             )
         )
-    return tuple(found)
+    return tuple(measured)
 
 
 def _over_layers(parameter: Tensor, generator: Generator) -> Tensor:
     """A random direction whose layers differ by a trend: (L, ...)."""
     level, trend = torch.randn(2, *parameter.shape[1:], generator=generator, dtype=torch.float32)
     layers = parameter.shape[0]
-    place = (
+    position = (
         torch.linspace(-0.5, 0.5, layers, dtype=torch.float32)
         if layers > 1
         else torch.zeros(1, dtype=torch.float32)
     )
-    return level + place.view(-1, *(1,) * (parameter.ndim - 1)) * trend
+    return level + position.view(-1, *(1,) * (parameter.ndim - 1)) * trend
 
 
 def _level_loss(value: Tensor, mean_share: float) -> Tensor:
