@@ -83,11 +83,13 @@ def _file_parts() -> list[str]:
         "### `[run]` of a beamforming scenario\n",
         _table(BeamPlan, ""),
         "## A training recipe\n",
-        "`scenario` may be the name of a shipped scenario, a path, or a table.\n",
+        "`kind` says what is trained: `detection`, `soft-bits` or `beams`. A file without it is of "
+        "detection. `scenario` may be the name of a shipped scenario, a path, or a table.\n",
+        "### Of a detector\n",
         *_tables(Recipe, skip=("scenario",)),
-        "## A recipe for soft bits\n",
+        "### Of soft bits\n",
         *_tables(SoftBitRecipe, skip=("scenario",)),
-        "## A recipe for beamformers\n",
+        "### Of a beamformer\n",
         *_tables(BeamRecipe, skip=("scenario",)),
     ]
 

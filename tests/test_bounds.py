@@ -15,9 +15,7 @@ from mimolearn.link.scenario import Scenario
 from mimolearn.plans.plan import RunPlan
 from mimolearn.quantizers import make_quantizer, quantizer_class, quantizer_names
 from mimolearn.studies.beam_run import BeamPlan
-from mimolearn.training.beam_recipe import BeamRecipe
-from mimolearn.training.recipe import Recipe
-from mimolearn.training.soft_bits import SoftBitRecipe
+from mimolearn.training import BeamRecipe, Recipe, SoftBitRecipe
 
 HUGE = 2**62
 

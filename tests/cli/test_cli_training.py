@@ -48,6 +48,7 @@ def test_train_then_fine_tune(run, tmp_path):
     assert code == 0
     assert "step 4/4: loss" in err
     assert "w/mine.safetensors" in out
+    assert "alidation loss" in out
     assert {p.name for p in (tmp_path / "w").iterdir()} == {
         "mine.safetensors",
         "mine.json",

@@ -5,9 +5,8 @@ import torch
 
 from mimolearn import InvalidInputError, Recipe, load, make_detector, train
 from mimolearn.link.scenario import Scenario
-from mimolearn.training import SoftBitRecipe
+from mimolearn.training import Descent, SoftBitMeasurement, SoftBitRecipe
 from mimolearn.training.losses import symbol_logits
-from mimolearn.training.soft_bits import Descent, SoftBitMeasurement, fit_soft_bits
 
 SCENARIO = Scenario(num_tx_ant=2, num_rx_ant=2, constellation="16-qam", snr_definition="per_stream")
 
@@ -118,7 +117,7 @@ def test_cancelling_right_decisions_leaves_each_stream_alone():
 
 def test_the_estimator_learns(tmp_path):
     recipe = SoftBitRecipe(
-        kind="estimator",
+        part="estimator",
         name="tiny",
         network="eq-net",
         scenario=SCENARIO,
@@ -127,19 +126,19 @@ def test_the_estimator_learns(tmp_path):
         fit=Descent(steps=150, batch=128),
         measure=SoftBitMeasurement(snr_db=(10.0,), uses=2000),
     )
-    found = fit_soft_bits(recipe, tmp_path)
+    found = train(recipe, out=tmp_path)
     none = recipe.model_copy(update={"fit": Descent(steps=1, learning_rate=1e-9)})
-    before = fit_soft_bits(none, tmp_path / "before")
+    before = train(none, out=tmp_path / "before")
     assert found.card.soft_bits[0].kl_mbit < 0.75 * before.card.soft_bits[0].kl_mbit
     assert SoftBitRecipe(**found.card.recipe) == recipe
-    again = fit_soft_bits(recipe)
-    for a, b in zip(found.part.parameters(), again.part.parameters(), strict=True):
+    again = train(recipe)
+    for a, b in zip(found.network.parameters(), again.network.parameters(), strict=True):
         assert torch.equal(a, b)
 
 
 def published(tmp_path, loss, stage_one, steps=120, **options):
     recipe = SoftBitRecipe(
-        kind="estimator",
+        part="estimator",
         name="published",
         network="eq-net-published",
         scenario=SCENARIO,
@@ -150,7 +149,7 @@ def published(tmp_path, loss, stage_one, steps=120, **options):
         fit=Descent(steps=steps, batch=64, learning_rate=1e-3, loss=loss),
         measure=SoftBitMeasurement(snr_db=(16.0,), uses=1000),
     )
-    return fit_soft_bits(recipe, tmp_path / loss)
+    return train(recipe, out=tmp_path / loss)
 
 
 @pytest.fixture(scope="module")
@@ -165,7 +164,7 @@ def first_stage(tmp_path_factory):
         bits=3,
         options={"steps": 240, "loss": "kl"},
     )
-    return str(fit_soft_bits(recipe, folder).path)
+    return str(train(recipe, out=folder).path)
 
 
 @pytest.mark.parametrize("loss", ["l1", "mse", "kl"])
@@ -175,7 +174,7 @@ def test_the_second_stage_learns_and_keeps_the_decoder(tmp_path, first_stage, lo
     quantizer = load(first_stage)
     for part in (before, after):
         for a, b in zip(
-            part.part.decoder.parameters(), quantizer.decoder.parameters(), strict=True
+            part.network.decoder.parameters(), quantizer.decoder.parameters(), strict=True
         ):
             assert torch.equal(a, b)
     assert after.card.soft_bits[0].kl_mbit < 0.9 * before.card.soft_bits[0].kl_mbit
@@ -186,7 +185,7 @@ def test_the_second_stage_learns_and_keeps_the_decoder(tmp_path, first_stage, lo
 def test_one_stage_trains_both_parts(tmp_path, options):
     found = published(tmp_path, "weighted-square", "", **options)
     fresh = make_detector("eq-net-published", "16-qam", **options)
-    for a, b in zip(found.part.decoder.weights, fresh.decoder.weights, strict=True):
+    for a, b in zip(found.network.decoder.weights, fresh.decoder.weights, strict=True):
         assert not torch.equal(a, b)
     before = published(tmp_path / "before", "weighted-square", "", steps=1, **options)
     assert found.card.soft_bits[0].kl_mbit < 0.95 * before.card.soft_bits[0].kl_mbit
@@ -228,7 +227,7 @@ def test_oamp_net2_trains_where_oamp_fails():
         log_p = torch.log_softmax(logits, -1).gather(-1, b.indices.unsqueeze(-1))
         return -float(log_p.mean())
 
-    assert loss(trained.detector) < 0.8 * loss(plain)
+    assert loss(trained.network) < 0.8 * loss(plain)
     assert losses[-1] <= losses[0]
 
 
@@ -255,9 +254,9 @@ def test_refusals():
     with pytest.raises(InvalidInputError, match="form: got 'M'"):
         make_detector("eq-net", "qpsk", form="M")
     with pytest.raises(InvalidInputError, match="network: got 'lmmse', expected 'eq-net'"):
-        fit_soft_bits(
+        train(
             SoftBitRecipe(
-                kind="estimator",
+                part="estimator",
                 name="wrong",
                 network="lmmse",
                 scenario=SCENARIO,

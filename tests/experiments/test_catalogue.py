@@ -28,7 +28,7 @@ from mimolearn.papers.contenders import (
     resolve,
 )
 from mimolearn.papers.experiment import check_statement
-from mimolearn.training import Recipe, SoftBitRecipe, shipped_recipes, shipped_soft_bit_recipes
+from mimolearn.training import Recipe, SoftBitRecipe, shipped_recipes
 from mimolearn.weights import shipped_weights
 
 # Weights that experiments wait for: of networks that are still to come.
@@ -147,7 +147,7 @@ def test_contenders_build_or_wait_for_weights_that_are_known(name, tmp_path):
                 derived = isinstance(entry, Derived)
                 wanted = entry.needs if derived else (entry.weights,)
                 own = "" if derived or entry.recipe is None else entry.weights
-                known = {*shipped_recipes(), *shipped_soft_bit_recipes(), *shipped_weights()}
+                known = {*shipped_recipes(), *shipped_weights()}
                 known |= {*AWAITED, own}
                 assert set(wanted) <= known
             else:

@@ -6,8 +6,8 @@ import torch
 from mimolearn import InvalidInputError
 from mimolearn.constellation import Constellation
 from mimolearn.quantizers import fit_quantizer, make_quantizer
-from mimolearn.quantizers.descent import kl_loss, weighted_square
-from mimolearn.quantizers.eq_net import fit_eq_net
+from mimolearn.quantizers.descent import kl_loss, minimise, weighted_square
+from mimolearn.quantizers.eq_net import EQNetFit
 from mimolearn.quantizers.levels import k_means
 
 
@@ -72,14 +72,15 @@ def test_training_loses_less_and_less():
     llr, fresh = gaussian_soft_bits(60_000, 1), gaussian_soft_bits(5000, 2)
     early, net = (fit_quantizer("eq-net", llr, bits=3, steps=n, tuning_steps=50) for n in (20, 500))
     assert lost(net, fresh) < 60 < lost(early, fresh)
-    tuned = fit_eq_net(llr, net.constellation, 1.5, start=net, tuning_steps=100)
+    tuned = minimise(EQNetFit(llr, net.constellation, 1.5, start=net, tuning_steps=100))
     assert tuned.bits_per_llr == 1.5
     assert lost(net, fresh) < lost(tuned, fresh)
     with pytest.raises(InvalidInputError, match="start: got <1 streams of 16-qam>"):
-        fit_eq_net(llr.reshape(-1, 2, 4), net.constellation, 3, start=net)
+        EQNetFit(llr.reshape(-1, 2, 4), net.constellation, 3, start=net)
     few = {"start": net, "tuning_steps": 300, "learning_rate": 2e-3}
     equal, learned = (
-        fit_eq_net(llr, net.constellation, 2, learned_levels=own, **few) for own in (False, True)
+        minimise(EQNetFit(llr, net.constellation, 2, learned_levels=own, **few))
+        for own in (False, True)
     )
     assert learned.levels == equal.levels
     assert lost(learned, fresh) < 0.97 * lost(equal, fresh)

@@ -2,10 +2,10 @@
 
 import pytest
 
+from mimolearn.foundation.pace import Pace
 from mimolearn.plans.plan import RunPlan
 from mimolearn.studies.engine import run_schedule
 from mimolearn.studies.execution.executors import SerialExecutor
-from mimolearn.studies.progress import Pace
 from mimolearn.studies.schedule import Schedule
 from mimolearn.studies.storage.store import Store
 

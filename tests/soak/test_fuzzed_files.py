@@ -13,21 +13,16 @@ from mimolearn.foundation.tomlfile import write_toml
 from mimolearn.link.beam_scenario import shipped_beam_scenarios
 from mimolearn.link.scenario import shipped_scenarios
 from mimolearn.studies import load_beam_comparison, load_comparison
-from mimolearn.training import (
-    read_recipe,
-    shipped_beam_recipes,
-    shipped_recipes,
-    shipped_soft_bit_recipes,
-)
+from mimolearn.training import read_recipe, shipped_recipes
 
 PACKAGE = resources.files("mimolearn")
 # Each kind of file, where those that ship are, and what reads one.
 KINDS = {
     "scenario": ("data/scenarios", shipped_scenarios(), load_comparison),
-    "recipe": ("data/recipes/detectors", shipped_recipes(), read_recipe),
-    "recipe for soft bits": ("data/recipes/soft_bits", shipped_soft_bit_recipes(), read_recipe),
+    "recipe": ("data/recipes", shipped_recipes("detection"), read_recipe),
+    "recipe for soft bits": ("data/recipes", shipped_recipes("soft-bits"), read_recipe),
     "beamforming scenario": ("data/beam_scenarios", shipped_beam_scenarios(), load_beam_comparison),
-    "recipe for beamformers": ("data/recipes/beamformers", shipped_beam_recipes(), read_recipe),
+    "recipe for beamformers": ("data/recipes", shipped_recipes("beams"), read_recipe),
 }
 
 VALUES = [

@@ -7,7 +7,8 @@ import torch
 
 from mimolearn import BeamRecipe, BeamScenario, HybridArray, InvalidInputError, train
 from mimolearn.beamformers.trained import load_beamformer
-from mimolearn.training import beam_loop, read_recipe, shipped_beam_recipes
+from mimolearn.training import read_recipe, shipped_recipes
+from mimolearn.training.problems import beams
 from mimolearn.weights import read_card
 
 ARRAY = HybridArray(
@@ -39,7 +40,7 @@ def test_layers_learn(steps):
     losses = [line["validation_loss"] for line in trained.history]
     untrained = recipe(options=options, stage=[{"steps": 1, "learning_rate": 1e-9}])
     assert min(losses) < train(untrained).history[0]["validation_loss"] - 1e-3
-    assert all(not p.requires_grad for p in trained.detector.parameters())
+    assert all(not p.requires_grad for p in trained.network.parameters())
 
 
 @pytest.mark.parametrize("criterion", ["mser", "mmse"])
@@ -57,16 +58,17 @@ def test_a_black_box_learns(criterion):
 
 
 def test_evolution_finds_the_derivatives_where_there_are_some(monkeypatch):
-    monkeypatch.setattr(beam_loop, "_STEEPEST", math.inf)
+    monkeypatch.setattr(beams, "_STEEPEST", math.inf)
     plan = {"directions": 400, "deviation": 0.001}
     # One layer: there is no trend over layers, and its loss is smooth.
     options = {"num_layers": 1, "steps": "newton-cg"}
     slopes = []
     for evolution in (None, plan):
-        run = beam_loop.BeamRun(recipe(options=options, evolution=evolution), None, None)
-        loss = run._step_loss(run._recipe.stage[0])
-        loss.backward()
-        slopes.append(run._detector.scalars.grad.flatten())
+        problem = beams.Beams(recipe(options=options, evolution=evolution))
+        problem.build()
+        problem.draw()
+        problem.step_loss(0, 0, 0).backward()
+        slopes.append(problem.network.scalars.grad.flatten())
     cosine = torch.nn.functional.cosine_similarity(*slopes, dim=0)
     assert float(cosine) > 0.9
 
@@ -80,7 +82,7 @@ def test_newtons_layers_evolve_and_repeat_bit_for_bit(steps):
         "validation": {"channels": 16, "every": 2},
     }
     first, second = (train(recipe(**changes)) for _ in range(2))
-    assert torch.equal(first.detector.scalars, second.detector.scalars)
+    assert torch.equal(first.network.scalars, second.network.scalars)
     start = train(recipe(**changes | {"stage": [{"steps": 1, "learning_rate": 1e-9}]}))
     before = start.history[0]["validation_loss"]
     assert min(line["validation_loss"] for line in first.history) < before
@@ -115,7 +117,7 @@ def test_files_tell_what_was_trained_and_measured(tmp_path):
     assert 0 < measured.ser < measured.start_ser
     again = load_beamformer(tmp_path / "small.safetensors")
     h = recipe().scenario.draw(3, torch.Generator().manual_seed(1)).h
-    for a, b in zip(result.detector(h, 0.5), again(h, 0.5), strict=True):
+    for a, b in zip(result.network(h, 0.5), again(h, 0.5), strict=True):
         assert torch.equal(a, b)
 
 
@@ -125,7 +127,7 @@ def test_frozen_layers_stay_as_they_came(tmp_path):
     first = str(tmp_path / "small.safetensors")
     changed = recipe(name="moved", start_from=first, frozen_layers=2, seed=9, options=SCALAR)
     before = load_beamformer(first).scalars
-    after = train(changed, out=tmp_path).detector.scalars
+    after = train(changed, out=tmp_path).network.scalars
     assert torch.equal(before[:2], after[:2])
     assert not torch.equal(before[2:], after[2:])
     assert read_card(tmp_path / "moved.safetensors").start == read_card(first).sha256
@@ -145,7 +147,7 @@ def test_a_run_that_was_cut_off_goes_on_bit_for_bit(tmp_path, monkeypatch):
     with pytest.raises(CutError):
         train(recipe(), out=tmp_path / "cut", progress=cut)
     resumed = train(recipe(), out=tmp_path / "cut")
-    assert torch.equal(whole.detector.scalars, resumed.detector.scalars)
+    assert torch.equal(whole.network.scalars, resumed.network.scalars)
 
 
 def test_smaller_systems_are_served_and_larger_ones_refused(tmp_path):
@@ -166,7 +168,7 @@ def test_recipes_round_trip_and_ship(tmp_path):
     path = tmp_path / "recipe.toml"
     path.write_text(recipe().to_toml())
     assert read_recipe(path) == recipe()
-    for name in shipped_beam_recipes():
+    for name in shipped_recipes("beams"):
         assert read_recipe(name).name == name
 
 

@@ -95,10 +95,10 @@ def test_training_learns_in_either_precision(network):
 def test_files_hold_halves_and_the_card_measures_them(tmp_path):
     result = train(recipe(stored="float16"), out=tmp_path)
     path = tmp_path / "small.safetensors"
-    parameters = sum(p.numel() for p in result.detector.parameters())
+    parameters = sum(p.numel() for p in result.network.parameters())
     assert path.stat().st_size < 2 * parameters + 2000
     loaded = load(path)
-    for own, stored in zip(result.detector.parameters(), loaded.parameters(), strict=True):
+    for own, stored in zip(result.network.parameters(), loaded.parameters(), strict=True):
         assert stored.dtype == torch.float32
         assert torch.equal(own, stored)
     assert Recipe(**result.card.recipe) == recipe(stored="float16")

@@ -69,7 +69,7 @@ def test_best_parameters_are_kept(recipe):
     wild = recipe(stage=[{"steps": 4, "learning_rate": 5.0}])
     result = train(wild)
     for parameter, before in zip(
-        result.detector.parameters(), wild.build().parameters(), strict=True
+        result.network.parameters(), wild.build().parameters(), strict=True
     ):
         assert torch.equal(parameter, before)
     assert result.history[-1]["validation_loss"] > result.history[-1]["best_loss"]
@@ -97,7 +97,7 @@ def test_layer_by_layer_freezes_what_is_older(recipe):
         stage=[Stage(steps=3, depth=2, train="newest", final_fraction=1.0)],
         options={"num_layers": 3},
     )
-    before, after = only_newest.build().state_dict(), train(only_newest).detector.state_dict()
+    before, after = only_newest.build().state_dict(), train(only_newest).network.state_dict()
     moved = {
         (name, row): not torch.equal(before[name][row], after[name][row])
         for name in ("alpha", "beta")
@@ -151,7 +151,7 @@ def test_card_says_what_the_network_is_and_fine_tuning_starts_from_it(recipe, tm
     assert tuned_recipe.scenario == other
     tuned = train(tuned_recipe, out=tmp_path)
     assert tuned.card.start == first.card.sha256
-    assert torch.equal(load(tmp_path / "tuned.safetensors").alpha, tuned.detector.alpha)
+    assert torch.equal(load(tmp_path / "tuned.safetensors").alpha, tuned.network.alpha)
 
 
 def test_start_from_another_kind_is_refused(recipe, tmp_path):

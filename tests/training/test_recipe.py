@@ -66,8 +66,30 @@ def test_key_knows_what_matters(recipe):
     assert recipe(start_from="").key() == recipe().key()
 
 
-@pytest.mark.parametrize("name", shipped_recipes())
+@pytest.mark.parametrize("name", shipped_recipes("detection"))
 def test_shipped_recipes_are_named_after_what_they_make(name):
     recipe = Recipe.shipped(name)
     assert recipe.name == name
     assert recipe.measure.snr_db
+
+
+def test_the_kind_says_which_recipe_a_file_is(recipe, tmp_path):
+    path = tmp_path / "recipe.toml"
+    text = recipe().to_toml()
+    assert 'kind = "detection"' in text
+    path.write_text(text.replace('kind = "detection"\n', ""))
+    assert read_recipe(path) == recipe()
+    path.write_text(text.replace('kind = "detection"', 'kind = "beam"'))
+    with pytest.raises(InvalidInputError, match=r"toml: kind: got 'beam', .*did you mean 'beams'"):
+        read_recipe(path)
+    with pytest.raises(InvalidInputError, match=r"kind: got 'beam', expected one of detection"):
+        Recipe.from_toml(path)
+
+
+def test_names_of_recipes_are_unique_over_all_kinds():
+    kinds = {kind: shipped_recipes(kind) for kind in ("detection", "beams", "soft-bits")}
+    assert sorted(sum(kinds.values(), ())) == list(shipped_recipes())
+    for kind, names in kinds.items():
+        assert read_recipe(names[0]).kind == kind
+    with pytest.raises(InvalidInputError, match="kind: got 'beam'"):
+        shipped_recipes("beam")

@@ -38,10 +38,10 @@ def test_all_streams_are_treated_alike_until_all_weights_are_trained(
     loss = {"name": "level-entropy" if "output" in options else "mse"}
     common = {"network": network, "options": options, "scenario": scenario, "loss": loss}
     shared = train(recipe(**common, stage=[SHARED]))
-    assert permuted_alike(shared.detector, scenario)
+    assert permuted_alike(shared.network, scenario)
     assert shared.history[-1]["best_loss"] < shared.history[0]["loss"]
     both = train(recipe(**common, stage=[SHARED, Stage(steps=3)]))
-    assert not permuted_alike(both.detector, scenario)
+    assert not permuted_alike(both.network, scenario)
 
 
 def test_a_cut_network_has_the_units_of_its_first_streams():
@@ -88,8 +88,8 @@ def test_an_interrupted_shared_stage_goes_on_bit_for_bit(recipe, tmp_path, monke
     with pytest.raises(KeyboardInterrupt):
         train(plan, out=tmp_path, progress=stop)
     resumed = train(plan, out=tmp_path)
-    for name, value in straight.detector.state_dict().items():
-        assert torch.equal(value, resumed.detector.state_dict()[name]), name
+    for name, value in straight.network.state_dict().items():
+        assert torch.equal(value, resumed.network.state_dict()[name]), name
 
 
 @pytest.mark.parametrize(
@@ -129,9 +129,9 @@ def test_a_file_holds_the_small_layers_alone(recipe, tmp_path, network, options)
     found = train(recipe(**common, stage=[SHARED]), out=tmp_path)
     assert found.card.layout == "small"
     stored = read_weights(found.path).tensors
-    assert stored["w1"].numel() * 4 == found.detector.w1.count_nonzero()
+    assert stored["w1"].numel() * 4 == found.network.w1.count_nonzero()
     again = load(found.path).state_dict()
-    for name, tensor in found.detector.state_dict().items():
+    for name, tensor in found.network.state_dict().items():
         assert torch.equal(again[name], tensor), name
     both = train(recipe(**common, stage=[SHARED, Stage(steps=3)]), out=tmp_path / "both")
     assert both.card.layout == "whole"
@@ -143,13 +143,13 @@ def test_small_layers_that_do_not_fit_are_refused(recipe, tmp_path):
                   loss={"name": "level-entropy"})  # fmt: skip
     found = train(plan, out=tmp_path)
     fields = found.card.model_dump(exclude={"layout", "versions", "sha256"})
-    small = found.detector.small_state()
+    small = found.network.small_state()
     tensors = {**small, "w1": small["w1"][:, :-1]}
-    write_weights(tmp_path, found.detector, fields, small=tensors)
+    write_weights(tmp_path, found.network, fields, small=tensors)
     with pytest.raises(InvalidInputError, match=r"tensor w1 has shape \(3, 7, 5\).* \(3, 8, 5\)"):
         load(found.path)
     tensors = {**small, "b1": small["b1"] / 0}
-    write_weights(tmp_path, found.detector, fields, small=tensors)
+    write_weights(tmp_path, found.network, fields, small=tensors)
     with pytest.raises(InvalidInputError, match="tensor b1 holds NaN or infinite"):
         load(found.path)
 
@@ -168,7 +168,7 @@ def test_a_network_without_small_layers_refuses_their_layout(recipe, tmp_path):
     found = train(recipe(network="equi-net", options={"num_layers": 1}, stage=[Stage(steps=1)],
                          loss={"name": "level-entropy"}), out=tmp_path)  # fmt: skip
     fields = found.card.model_dump(exclude={"layout", "versions", "sha256"})
-    write_weights(tmp_path, found.detector, fields, small=found.detector.state_dict())
+    write_weights(tmp_path, found.network, fields, small=found.network.state_dict())
     with pytest.raises(InvalidInputError, match="layout: got 'small', expected 'whole'"):
         load(found.path)
 

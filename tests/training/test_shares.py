@@ -38,7 +38,7 @@ def test_validation_is_the_mean_over_the_scenarios(recipe):
 
 def test_the_second_scenario_is_trained_on(recipe):
     alone, mixed = train(recipe(**TAP)), train(recipe(**TAP, also=[SHARE]))
-    pairs = zip(alone.detector.parameters(), mixed.detector.parameters(), strict=True)
+    pairs = zip(alone.network.parameters(), mixed.network.parameters(), strict=True)
     assert any(not torch.equal(a, b) for a, b in pairs)
     assert alone.history[-1]["loss"] != mixed.history[-1]["loss"]
 

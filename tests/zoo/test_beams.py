@@ -4,12 +4,12 @@ import pytest
 import torch
 
 from mimolearn import BeamRecipe, load, symbol_error_rate
-from mimolearn.training import shipped_beam_recipes
+from mimolearn.training import shipped_recipes
 from mimolearn.zoo import beam_names, card
 
 
 def test_every_recipe_has_its_weights():
-    assert set(shipped_beam_recipes()) == set(beam_names())
+    assert set(shipped_recipes("beams")) == set(beam_names())
 
 
 @pytest.mark.parametrize("name", beam_names())

@@ -6,15 +6,15 @@ from mimolearn import InvalidInputError, load, zoo_names
 from mimolearn.link.scenario import Scenario
 from mimolearn.quantizers import Quantizer
 from mimolearn.studies import Contender, simulate
-from mimolearn.training import SoftBitRecipe, shipped_soft_bit_recipes
-from mimolearn.training.soft_bits import measure_soft_bits
+from mimolearn.training import SoftBitRecipe, shipped_recipes
+from mimolearn.training.problems.soft_bits import measure_soft_bits
 from mimolearn.zoo import card
 
 NAMES = [name for name in zoo_names() if card(name).soft_bits]
 
 
 def test_every_recipe_has_its_weights():
-    assert set(shipped_soft_bit_recipes()) == set(NAMES)
+    assert set(shipped_recipes("soft-bits")) == set(NAMES)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -28,7 +28,7 @@ def test_weights_come_from_their_recipe_and_reach_their_card(name):
     reached = measure_soft_bits(part, fewer, claimed.snr_db)
     # Few uses lose much of the information, so that the mean of a small sample is rough.
     assert reached.kl_mbit == pytest.approx(claimed.kl_mbit, rel=0.3, abs=0.2)
-    if recipe.kind == "quantizer":
+    if recipe.part == "quantizer":
         assert isinstance(part, Quantizer)
         assert part.bits_per_llr == recipe.bits
 

@@ -128,6 +128,7 @@ def _train(recipe: Any, out: Path, as_json: bool, quiet: bool) -> None:
         console.print(table)
     if card.beams_measured:
         console.print(_beams_table(card))
+    console.print(str(result.achieved), soft_wrap=True)
     console.print(
         f"{card.steps} steps in {card.seconds:.0f} s. Weights: {result.path}",
         soft_wrap=True,

@@ -35,11 +35,10 @@ def complete_weights(incomplete: str) -> list[str]:
 
 
 def complete_recipes(incomplete: str) -> list[str]:
-    """Recipes that ship, of every family."""
-    from mimolearn.training import shipped_beam_recipes, shipped_recipes, shipped_soft_bit_recipes
+    """Recipes that ship, of every kind."""
+    from mimolearn.training import shipped_recipes
 
-    names = (*shipped_recipes(), *shipped_soft_bit_recipes(), *shipped_beam_recipes())
-    return _starting(names, incomplete)
+    return _starting(shipped_recipes(), incomplete)
 
 
 def complete_experiments(incomplete: str) -> list[str]:

@@ -21,21 +21,22 @@ from mimolearn.foundation.errors import check_one_of, check_real, check_shape, i
 from mimolearn.foundation.tensors.modes import check_has_values, in_standard_mode
 from mimolearn.quantizers.base import MOST_LLR, Quantizer
 from mimolearn.quantizers.codes import Codes
-from mimolearn.quantizers.deep_llr import DeepLLR, fit_deep_llr
-from mimolearn.quantizers.eq_net import EQNet, fit_eq_net
-from mimolearn.quantizers.eq_net_published import EQNetPublished, fit_eq_net_published
+from mimolearn.quantizers.deep_llr import DeepLLR, DeepLLRFit
+from mimolearn.quantizers.descent import Fit, Fitted, minimise
+from mimolearn.quantizers.eq_net import EQNet, EQNetFit
+from mimolearn.quantizers.eq_net_published import EQNetPublished, EQNetPublishedFit
 from mimolearn.quantizers.max_mi import MaxMI, fit_max_mi
 from mimolearn.quantizers.uniform import Uniform, fit_uniform
 
 _QUANTIZERS: dict[str, type[Quantizer]] = {
     cls.name: cls for cls in (Uniform, MaxMI, DeepLLR, EQNet, EQNetPublished)
 }
-_FITS: dict[str, Callable[..., Quantizer]] = {
+_FITS: dict[str, Callable[..., Quantizer | Fit]] = {
     "uniform": fit_uniform,
     "max-mi": fit_max_mi,
-    "deep-llr": fit_deep_llr,
-    "eq-net": fit_eq_net,
-    "eq-net-published": fit_eq_net_published,
+    "deep-llr": DeepLLRFit,
+    "eq-net": EQNetFit,
+    "eq-net-published": EQNetPublishedFit,
 }
 
 
@@ -73,12 +74,22 @@ _MOST_SAMPLE = 1000.0
 def fit_quantizer(name: str, llr: Tensor, *, bits: float, **options: Any) -> Quantizer:
     """A finished quantiser, fitted to samples.
 
-    llr: (*B, Nt, K) calibrated LLRs, K the bits of a symbol. bits: stored a soft bit; a fraction is
-    fine where the scheme can use it. options: of the scheme's own fit (see ``fit_max_mi``,
-    ``fit_eq_net`` and so on). A learned scheme trains for minutes unless ``steps`` says less.
-    Raises InvalidInputError, one line, for NaN, for a shape of no constellation, and for bits that
-    the scheme has no codebook of.
+    Args:
+        name: one of ``quantizer_names()``.
+        llr: (*B, Nt, K); calibrated LLRs, K the bits of a symbol.
+        bits: stored a soft bit; a fraction is fine where the scheme can use it.
+        options: of the scheme's fit (see ``fit_max_mi``, ``EQNetFit`` and so on). A learned scheme
+            trains for minutes unless ``steps`` says less.
+
+    Raises:
+        InvalidInputError: one line, for NaN, for a shape of no constellation, and for bits that
+            the scheme has no codebook of.
     """
+    return minimise(prepare_fit(name, llr, bits=bits, **options))
+
+
+def prepare_fit(name: str, llr: Tensor, *, bits: float, **options: Any) -> Fit:
+    """The fit of a quantiser before its first step; arguments and errors of ``fit_quantizer``."""
     check_one_of("quantizer", name, _QUANTIZERS)
     check_shape("llr", llr, "(*B, Nt, K)", isinstance(llr, Tensor) and llr.ndim >= 2)
     by_bits = {Constellation(c).bits_per_symbol: Constellation(c) for c in Constellation.names()}
@@ -99,7 +110,8 @@ def fit_quantizer(name: str, llr: Tensor, *, bits: float, **options: Any) -> Qua
     known = [*inspect.signature(_FITS[name]).parameters][3:]
     for option in options:
         check_one_of(f"option of fitting {name!r}", option, known)
-    return _FITS[name](samples, constellation, bits, **options)
+    fit = _FITS[name](samples, constellation, bits, **options)
+    return fit if isinstance(fit, Fit) else Fitted(fit)
 
 
 __all__ = [
@@ -113,6 +125,7 @@ __all__ = [
     "Uniform",
     "fit_quantizer",
     "make_quantizer",
+    "prepare_fit",
     "quantizer_class",
     "quantizer_names",
 ]

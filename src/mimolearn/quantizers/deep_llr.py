@@ -11,7 +11,7 @@ from mimolearn.constellation import Constellation
 from mimolearn.foundation.errors import check_bool, check_one_of, check_positive_int, invalid
 from mimolearn.foundation.tensors.layers import Layers
 from mimolearn.quantizers.base import MOST_LLR, Quantizer
-from mimolearn.quantizers.descent import kl_loss, minimise, weighted_square
+from mimolearn.quantizers.descent import Fit, Phase, kl_loss, weighted_square
 from mimolearn.quantizers.levels import (
     from_uniform,
     k_means,
@@ -110,47 +110,58 @@ class DeepLLR(Quantizer):
         return (2 * torch.atanh(soft)).unsqueeze(1)
 
 
-def fit_deep_llr(
-    llr: Tensor,
-    constellation: Constellation,
-    bits: float,
-    *,
-    branched: bool = False,
-    loss: str = "weighted-square",
-    eps: float = 1e-4,
-    steps: int = 20_000,
-    batch: int = 256,
-    learning_rate: float = 1e-3,
-    seed: int = 1,
-) -> DeepLLR:
-    """Train on the rows of LLRs (n, Nt, K).
+class DeepLLRFit(Fit):
+    """An autoencoder under way, on the soft bits of single symbols."""
 
-    loss: the paper's "weighted-square" with its eps, or "kl", which loses a fraction of the
-    information in as many steps.
-    """
-    check_one_of("loss", loss, ("weighted-square", "kl"))
-    latent_bits = word_bits_of(bits, constellation.bits_per_symbol) / _LATENTS
-    if latent_bits != int(latent_bits):
-        raise invalid("bits", bits, "a whole number of bits for each of 3 latents")
-    net = DeepLLR(constellation, branched, int(latent_bits), seed)
-    rows = llr.flatten(0, 1)
+    def __init__(
+        self,
+        llr: Tensor,
+        constellation: Constellation,
+        bits: float,
+        *,
+        branched: bool = False,
+        loss: str = "weighted-square",
+        eps: float = 1e-4,
+        steps: int = 20_000,
+        batch: int = 256,
+        learning_rate: float = 1e-3,
+        seed: int = 1,
+    ) -> None:
+        """Before the first step.
 
-    def loss_of(chosen: Tensor) -> Tensor:
-        true = rows[chosen]
-        found = net.raw_llr_of(net.latents(true))
-        return (kl_loss(found, true) if loss == "kl" else weighted_square(found, true, eps)).mean()
+        Args:
+            llr: (n, Nt, K) float32; each row of K is a sample.
+            constellation: of their symbols.
+            bits: stored a soft bit.
+            branched: one decoder a bit.
+            loss: the paper's "weighted-square", or "kl", which loses a fraction of the information
+                in as many steps.
+            eps: of the weighted square.
+            steps: of Adam.
+            batch: symbols a step.
+            learning_rate: of the first step.
+            seed: of the networks and of the choice of samples.
 
-    minimise(
-        net,
-        loss_of,
-        len(rows),
-        steps=steps,
-        batch=batch,
-        learning_rate=learning_rate,
-        seed=seed,
-        amsgrad=True,
-        clip_norm=0.1 if loss == "kl" else None,
-    )
-    with torch.no_grad():
-        net.set_codebooks(net.latents(rows[:_FITTED]))
-    return net.requires_grad_(False)
+        Raises:
+            InvalidInputError: for an unknown loss, or bits that three latents cannot share.
+        """
+        check_one_of("loss", loss, ("weighted-square", "kl"))
+        latent_bits = word_bits_of(bits, constellation.bits_per_symbol) / _LATENTS
+        if latent_bits != int(latent_bits):
+            raise invalid("bits", bits, "a whole number of bits for each of 3 latents")
+        self._net = DeepLLR(constellation, branched, int(latent_bits), seed)
+        self._rows, self._is_kl, self._eps = llr.flatten(0, 1), loss == "kl", eps
+        clip_norm = 0.1 if self._is_kl else 0.0
+        phase = Phase(steps, batch, learning_rate, seed, amsgrad=True, clip_norm=clip_norm)
+        super().__init__(self._net, len(self._rows), [phase])
+
+    def loss(self, number: int, chosen: Tensor) -> Tensor:
+        true = self._rows[chosen]
+        found = self._net.raw_llr_of(self._net.latents(true))
+        of_bits = kl_loss(found, true) if self._is_kl else weighted_square(found, true, self._eps)
+        return of_bits.mean()
+
+    def finish(self) -> DeepLLR:
+        with torch.no_grad():
+            self._net.set_codebooks(self._net.latents(self._rows[:_FITTED]))
+        return super().finish()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import final
 
 import torch
@@ -12,7 +13,7 @@ from mimolearn.constellation import Constellation
 from mimolearn.foundation.errors import check_bool, check_positive_int, invalid
 from mimolearn.foundation.tensors.layers import ResidualLayers
 from mimolearn.quantizers.base import Quantizer
-from mimolearn.quantizers.descent import kl_loss, minimise
+from mimolearn.quantizers.descent import Fit, Phase, kl_loss
 from mimolearn.quantizers.levels import from_uniform, read_levels, to_uniform, word_bits_of
 
 _MOST_STREAMS = 64
@@ -177,78 +178,95 @@ class EQNet(Quantizer):
         return self._llr(self.features_at(indices))
 
 
-def fit_eq_net(
-    llr: Tensor,
-    constellation: Constellation,
-    bits: float,
-    *,
-    start: EQNet | None = None,
-    levels: str | Sequence[int] | None = None,
-    width: int = 128,
-    depth: int = 3,
-    steps: int = 8_000,
-    tuning_steps: int = 3_000,
-    batch: int = 128,
-    learning_rate: float = 1e-2,
-    learned_levels: bool = False,
-    streams: int = 0,
-    seed: int = 1,
-) -> EQNet:
-    """Train encoder and scales on calibrated LLRs (n, Nt, K): first without rounding, then with.
+class EQNetFit(Fit):
+    """Encoder and scales under way: first without rounding, then with.
 
-    streams: taken together, 0 for all of a use; 1 serves soft bits of receivers that know three
-    numbers of each stream (Theorem 3), at any size, where a net for a large use would not train.
-    start: a trained one, to be tuned to other levels alone. The loss is the KL divergence of bit
-    posteriors; gradients pass the rounding as if it were not there.
+    The loss is the KL divergence of bit posteriors; gradients pass the rounding as if it were not
+    there.
     """
-    levels = levels_of_stream(bits * constellation.bits_per_symbol) if levels is None else levels
-    streams = streams or llr.shape[-2]
-    if not isinstance(streams, int) or streams < 1 or llr.shape[-2] % streams:
-        raise invalid("streams", streams, f"a divisor of {llr.shape[-2]}")
-    llr = llr.reshape(-1, streams, llr.shape[-1])
-    if start is not None:
-        width, depth = start.encoder.weights[0].shape[1], len(start.encoder.weights) - 1
-    quantizer = EQNet(constellation, streams, levels, width, depth, learned_levels, seed)
-    word_bits_of(bits, constellation.bits_per_symbol)
-    if start is not None:
-        if start.num_tx_ant != streams or start.constellation != constellation:
+
+    def __init__(
+        self,
+        llr: Tensor,
+        constellation: Constellation,
+        bits: float,
+        *,
+        start: EQNet | None = None,
+        levels: str | Sequence[int] | None = None,
+        width: int = 128,
+        depth: int = 3,
+        steps: int = 8_000,
+        tuning_steps: int = 3_000,
+        batch: int = 128,
+        learning_rate: float = 1e-2,
+        learned_levels: bool = False,
+        streams: int = 0,
+        seed: int = 1,
+    ) -> None:
+        """Before the first step.
+
+        Args:
+            llr: (n, Nt, K) float32; calibrated LLRs.
+            constellation: of their symbols.
+            bits: stored a soft bit.
+            start: a trained one, to be tuned to other levels alone, with its width and depth.
+            levels: of the three numbers of a stream; by default as many as ``bits`` allows.
+            width: of the encoder.
+            depth: of the encoder.
+            steps: without rounding.
+            tuning_steps: with rounding, at half the learning rate.
+            batch: channel uses a step.
+            learning_rate: of the first step.
+            learned_levels: learn what the decoder reads at each level.
+            streams: taken together, 0 for all of a use; 1 serves soft bits of receivers that know
+                three numbers of each stream (Theorem 3), at any size, where a net for a large use
+                would not train.
+            seed: of the network and of the choice of samples.
+
+        Raises:
+            InvalidInputError: for streams that do not divide Nt, or a start that does not fit.
+        """
+        if levels is None:
+            levels = levels_of_stream(bits * constellation.bits_per_symbol)
+        streams = streams or llr.shape[-2]
+        if not isinstance(streams, int) or streams < 1 or llr.shape[-2] % streams:
+            raise invalid("streams", streams, f"a divisor of {llr.shape[-2]}")
+        self._llr = llr.reshape(-1, streams, llr.shape[-1])
+        if start is not None:
+            width, depth = start.encoder.weights[0].shape[1], len(start.encoder.weights) - 1
+        self._net = EQNet(constellation, streams, levels, width, depth, learned_levels, seed)
+        word_bits_of(bits, constellation.bits_per_symbol)
+        if start is not None:
+            self._take_over(start, learned_levels)
+        first = Phase(steps, batch, learning_rate, seed, clip_norm=_CLIP_NORM)
+        phases = [first] if start is None else []
+        self._num_unrounded = len(phases)
+        if tuning_steps:
+            phases += [
+                replace(first, steps=tuning_steps, learning_rate=learning_rate / 2, seed=seed + 1)
+            ]
+        super().__init__(self._net, len(self._llr), phases)
+
+    def _take_over(self, start: EQNet, learned_levels: bool) -> None:
+        net = self._net
+        if start.num_tx_ant != net.num_tx_ant or start.constellation != net.constellation:
             had = f"<{start.num_tx_ant} streams of {start.constellation.name}>"
-            raise invalid("start", had, f"{streams} streams of {constellation.name}")
+            raise invalid("start", had, f"{net.num_tx_ant} streams of {net.constellation.name}")
         shared = {k: v for k, v in start.state_dict().items() if not k.startswith("tables.")}
-        quantizer.load_state_dict(shared, strict=not learned_levels)
-        quantizer.spread_levels()
+        net.load_state_dict(shared, strict=not learned_levels)
+        net.spread_levels()
 
-    def loss(chosen: Tensor, rounded: bool) -> Tensor:
-        true = llr[chosen]
-        z = quantizer.latents(true)
-        found = quantizer.rounded_llr_of(z) if rounded else quantizer.llr_of(z)
-        return kl_loss(found, true).mean()
+    def begin(self, number: int) -> None:
+        super().begin(number)
+        if number >= self._num_unrounded:
+            # Scales have moved since learned levels were spread.
+            self._net.spread_levels()
 
-    if start is None:
-        minimise(
-            quantizer,
-            lambda chosen: loss(chosen, False),
-            len(llr),
-            steps=steps,
-            batch=batch,
-            learning_rate=learning_rate,
-            seed=seed,
-            clip_norm=_CLIP_NORM,
-        )
-    if tuning_steps:
-        # Scales have moved since learned levels were spread.
-        quantizer.spread_levels()
-        minimise(
-            quantizer,
-            lambda chosen: loss(chosen, True),
-            len(llr),
-            steps=tuning_steps,
-            batch=batch,
-            learning_rate=learning_rate / 2,
-            seed=seed + 1,
-            clip_norm=_CLIP_NORM,
-        )
-    return quantizer.requires_grad_(False)
+    def loss(self, number: int, chosen: Tensor) -> Tensor:
+        true, net = self._llr[chosen], self._net
+        z = net.latents(true)
+        rounded = number >= self._num_unrounded
+        return kl_loss(net.rounded_llr_of(z) if rounded else net.llr_of(z), true).mean()
 
 
 def levels_of_stream(word_bits: float) -> tuple[int, int, int]:

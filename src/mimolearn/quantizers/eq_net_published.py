@@ -12,7 +12,7 @@ from mimolearn.constellation import Constellation
 from mimolearn.foundation.errors import check_positive_int, invalid
 from mimolearn.foundation.tensors.layers import Layers
 from mimolearn.quantizers.base import MOST_LLR, Quantizer
-from mimolearn.quantizers.descent import kl_loss, minimise, weighted_square
+from mimolearn.quantizers.descent import Fit, Phase, kl_loss, weighted_square
 from mimolearn.quantizers.levels import k_means, nearest_level, word_bits_of
 
 _LATENT_NOISE = 1e-3
@@ -118,57 +118,99 @@ class EQNetPublished(Quantizer):
         return self.llr_of(self.codebooks.gather(1, indices.flatten(1).T).T)
 
 
-def fit_eq_net_published(
-    llr: Tensor,
-    constellation: Constellation,
-    bits: float,
-    *,
-    num_latents: int = 0,
-    loss: str = "weighted-square",
-    eps: float = 1e-3,
-    steps: int = 12_000,
-    batch: int = 256,
-    learning_rate: float = 1e-3,
-    seed: int = 1,
-) -> EQNetPublished:
-    """Train both nets on LLRs (n, Nt, K) in twelve rounds, then one codebook a latent.
+class EQNetPublishedFit(Fit):
+    """Both nets under way in twelve rounds, then one codebook a latent.
 
-    loss: the paper's "weighted-square" with its eps, or "kl". After each round the bits are
-    weighted anew, in proportion to their loss. Latents carry Gaussian noise of 1e-3 in training.
+    After each round the bits are weighted anew, in proportion to their loss. Latents carry Gaussian
+    noise of 1e-3 in training.
     """
-    if loss not in ("weighted-square", "kl"):
-        raise invalid("loss", loss, "'weighted-square' or 'kl'")
-    streams, num_llr = llr.shape[-2], llr.shape[-2] * llr.shape[-1]
-    latents = num_latents or 3 * streams
-    latent_bits = word_bits_of(bits, num_llr) / latents
-    if latent_bits != int(latent_bits):
-        raise invalid("bits", bits, f"a whole number of bits for each of {latents} latents")
-    net = EQNetPublished(constellation, streams, num_latents, int(latent_bits), seed=seed)
-    noise = torch.Generator().manual_seed(seed)
-    weights = torch.ones(num_llr, dtype=torch.float32)
 
-    def of_bits(chosen: Tensor) -> Tensor:
-        true = llr[chosen]
-        z = net.latents(true)
-        z = z + _LATENT_NOISE * torch.randn(z.shape, generator=noise, dtype=torch.float32)
-        found = net.raw_llr_of(z)
-        one = kl_loss(found, true) if loss == "kl" else weighted_square(found, true, eps)
-        return one.flatten(1).mean(0)
+    def __init__(
+        self,
+        llr: Tensor,
+        constellation: Constellation,
+        bits: float,
+        *,
+        num_latents: int = 0,
+        loss: str = "weighted-square",
+        eps: float = 1e-3,
+        steps: int = 12_000,
+        batch: int = 256,
+        learning_rate: float = 1e-3,
+        seed: int = 1,
+    ) -> None:
+        """Before the first round.
 
-    for number in range(_ROUNDS):
-        minimise(
-            net,
-            lambda chosen, weights=weights: (of_bits(chosen) * weights).mean(),
-            len(llr),
-            steps=max(steps // _ROUNDS, 1),
-            batch=batch,
-            learning_rate=learning_rate * (1 if number < _ROUNDS - 2 else 0.5),
-            seed=seed + number,
-            amsgrad=True,
-        )
+        Args:
+            llr: (n, Nt, K) float32; LLRs of channel uses.
+            constellation: of their symbols.
+            bits: stored a soft bit.
+            num_latents: 0 for 3 Nt.
+            loss: the paper's "weighted-square", or "kl".
+            eps: of the weighted square.
+            steps: of all rounds.
+            batch: channel uses a step.
+            learning_rate: of the first step of a round; the last two have half of it.
+            seed: of the networks, the noise and the choice of samples.
+
+        Raises:
+            InvalidInputError: for an unknown loss, or bits that the latents cannot share.
+        """
+        if loss not in ("weighted-square", "kl"):
+            raise invalid("loss", loss, "'weighted-square' or 'kl'")
+        streams, num_llr = llr.shape[-2], llr.shape[-2] * llr.shape[-1]
+        latents = num_latents or 3 * streams
+        latent_bits = word_bits_of(bits, num_llr) / latents
+        if latent_bits != int(latent_bits):
+            raise invalid("bits", bits, f"a whole number of bits for each of {latents} latents")
+        self._net = EQNetPublished(constellation, streams, num_latents, int(latent_bits), seed=seed)
+        self._llr, self._is_kl, self._eps = llr, loss == "kl", eps
+        self._noise = torch.Generator().manual_seed(seed)
+        self._weights = torch.ones(num_llr, dtype=torch.float32)
+        rounds = [
+            Phase(
+                max(steps // _ROUNDS, 1),
+                batch,
+                learning_rate * (1 if number < _ROUNDS - 2 else 0.5),
+                seed + number,
+                amsgrad=True,
+            )
+            for number in range(_ROUNDS)
+        ]
+        super().__init__(self._net, len(llr), rounds)
+
+    def loss(self, number: int, chosen: Tensor) -> Tensor:
+        return (self._of_bits(chosen, noisy=True) * self._weights).mean()
+
+    def validation_loss(self, number: int) -> Tensor:
+        return self._of_bits(self.validated(), noisy=False).mean()
+
+    def end(self, number: int) -> None:
+        super().end(number)
         with torch.no_grad():
-            each = of_bits(torch.arange(min(len(llr), 8192)))
-            weights = each / each.mean()
-    with torch.no_grad():
-        net.set_codebooks(net.latents(llr[:_FITTED]))
-    return net.requires_grad_(False)
+            each = self._of_bits(torch.arange(min(len(self._llr), 8192)), noisy=True)
+            self._weights = each / each.mean()
+
+    def finish(self) -> EQNetPublished:
+        with torch.no_grad():
+            self._net.set_codebooks(self._net.latents(self._llr[:_FITTED]))
+        return super().finish()
+
+    def state(self) -> dict[str, Tensor]:
+        return super().state() | {"noise": self._noise.get_state(), "weights": self._weights}
+
+    def load_state(self, state: dict[str, Tensor]) -> None:
+        super().load_state(state)
+        self._noise.set_state(state["noise"])
+        self._weights = state["weights"].clone()
+
+    def _of_bits(self, chosen: Tensor, *, noisy: bool) -> Tensor:
+        """(Nt K) mean losses of the bits."""
+        true = self._llr[chosen]
+        z = self._net.latents(true)
+        if noisy:
+            noise = torch.randn(z.shape, generator=self._noise, dtype=torch.float32)
+            z = z + _LATENT_NOISE * noise
+        found = self._net.raw_llr_of(z)
+        one = kl_loss(found, true) if self._is_kl else weighted_square(found, true, self._eps)
+        return one.flatten(1).mean(0)

@@ -16,6 +16,7 @@ from pydantic import ConfigDict, Field, field_validator
 
 from mimolearn.beamformers import Beamformer
 from mimolearn.foundation.errors import InvalidInputError, check_positive_int, invalid
+from mimolearn.foundation.pace import Pace
 from mimolearn.foundation.plainmodel import Count, PlainModel
 from mimolearn.foundation.tensors.state import clean_torch
 from mimolearn.foundation.tomlfile import read_toml
@@ -26,7 +27,6 @@ from mimolearn.results.beam_comparison import BeamComparison, BeamCurve, BeamPoi
 from mimolearn.studies.execution.processes import WorkerProcesses
 from mimolearn.studies.kinds.beam_work import CHUNK_CHANNELS, BeamTask, BeamWorker
 from mimolearn.studies.kinds.seeds import chunk_generator
-from mimolearn.studies.progress import Pace
 from mimolearn.studies.storage.beam_store import BeamStore
 from mimolearn.weights import library_versions
 

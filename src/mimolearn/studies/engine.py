@@ -12,6 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from mimolearn.foundation.pace import Pace
 from mimolearn.link.scenario import Scenario
 from mimolearn.plans.contender import Contender
 from mimolearn.plans.plan import RunPlan, adjust_plan, check_metric, load_comparison
@@ -19,7 +20,7 @@ from mimolearn.results.comparison import Comparison, CostReport, Provenance, Tim
 from mimolearn.studies.execution.choice import Where
 from mimolearn.studies.execution.executors import Executor, Task
 from mimolearn.studies.kinds.draws import check_draws
-from mimolearn.studies.progress import Pace, Progress, ProgressEvent
+from mimolearn.studies.progress import Progress, ProgressEvent
 from mimolearn.studies.schedule import Schedule
 from mimolearn.studies.storage.store import Store, StoredScenario
 from mimolearn.studies.timing import cost_report, measure_timing

@@ -2,38 +2,8 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-
-# Chunks that the pace is taken of: enough to even out, few enough to follow a change.
-_WINDOW = 64
-
-
-class Pace:
-    """Seconds a chunk takes, by the last ones; unknown until the first round is over.
-
-    slots: how many chunks are under way at once. The first of each slot is left out, because it
-    also imports and compiles, which takes longer than many chunks.
-    """
-
-    def __init__(self, slots: int) -> None:
-        self._left_out = slots
-        self._times: deque[float] = deque(maxlen=_WINDOW + 1)
-
-    def add(self, now_s: float) -> None:
-        """A chunk was finished at this time."""
-        self._left_out -= 1
-        if self._left_out <= 0:
-            self._times.append(now_s)
-
-    def seconds_for(self, chunks: int) -> float | None:
-        """Seconds that so many chunks will take; None while that is unknown."""
-        if chunks <= 0:
-            return 0.0
-        if len(self._times) < 2:
-            return None
-        return chunks * (self._times[-1] - self._times[0]) / (len(self._times) - 1)
 
 
 @dataclass(frozen=True)

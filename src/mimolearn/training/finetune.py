@@ -21,11 +21,21 @@ def fine_tune_recipe(
 ) -> Recipe:
     """The recipe that goes on from weights on another scenario, all layers at once.
 
-    weights: a shipped name or a .safetensors file with its card; SNR mix, loss, batch and seed are
-    those of its own recipe. scenario: as many streams as the weights were made for, which
-    InvalidInputError says otherwise.
+    Args:
+        weights: of a detector that was trained in blocks of symbols: a shipped name or a
+            .safetensors file with its card. SNR mix, loss, batch and seed are those of its recipe.
+        scenario: with as many streams as the weights were made for.
+        name: of the new weights; by default that of the old ones and "-tuned".
+        steps: of Adam.
+        learning_rate: of the first step.
+
+    Raises:
+        InvalidInputError: for weights that were trained otherwise, or another number of streams.
     """
     card = read_card(weights)
+    kind = card.recipe.get("kind", "detection")
+    if kind != "detection":
+        raise invalid("weights", weights, f"those of a recipe of detection, not of {kind}")
     made_for = card.options.get("num_tx_ant", scenario.num_tx_ant)
     if scenario.num_tx_ant != made_for:
         expected = f"{made_for} streams, for which {card.name!r} is made"

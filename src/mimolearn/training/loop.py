@@ -12,24 +12,17 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Generator, Tensor
-from torch.optim import Adam
+from torch import Tensor
 
-from mimolearn.detectors import UnfoldedDetector
-from mimolearn.detectors.trained import load_detector
 from mimolearn.foundation.atomicfile import write_atomically
-from mimolearn.foundation.errors import invalid, user_path
-from mimolearn.foundation.tensors.threads import one_thread
-from mimolearn.link.scenario import Block
-from mimolearn.training.any_recipe import AnyRecipe, read_recipe
-from mimolearn.training.beam_recipe import BeamRecipe
+from mimolearn.foundation.errors import user_path
+from mimolearn.foundation.pace import Pace
+from mimolearn.foundation.tensors.descent import descend
+from mimolearn.foundation.tensors.state import clean_torch
 from mimolearn.training.checkpoint import Position, load_checkpoint, save_checkpoint
-from mimolearn.training.data import draw_block, draw_channels, step_generator
-from mimolearn.training.losses import check_loss_finite, loss_of
-from mimolearn.training.measure import measure
-from mimolearn.training.recipe import Recipe, Stage
-from mimolearn.training.soft_bits import SoftBitRecipe, fit_soft_bits
-from mimolearn.weights import Card, DepthLosses, read_card, round_to, write_weights
+from mimolearn.training.problems import Problem, problem_of
+from mimolearn.training.recipe import AnyRecipe, read_recipe
+from mimolearn.weights import Card, round_to, write_weights
 
 _CHECKPOINT_S = 20.0
 
@@ -38,8 +31,18 @@ _CHECKPOINT_S = 20.0
 class TrainingEvent:
     """Sent at every validation.
 
-    step of total_steps; loss: mean since the last event; validation_loss, on the fixed set, and
-    the best of this stage; seconds since this run began or went on, and left by its mean speed.
+    Attributes:
+        step: finished steps, of total_steps.
+        total_steps: of all stages.
+        stage: its number, from 0, of num_stages.
+        num_stages: how many there are.
+        learning_rate: of the last step.
+        loss: mean over the steps since the last event.
+        validation_loss: on samples that stay the same.
+        best_loss: the least validation loss of this stage.
+        elapsed_s: seconds since this run began or went on.
+        eta_s: seconds left, by the pace of the last steps; None until the first ones, which also
+            compile, are over.
     """
 
     step: int
@@ -51,7 +54,7 @@ class TrainingEvent:
     validation_loss: float
     best_loss: float
     elapsed_s: float
-    eta_s: float
+    eta_s: float | None
 
     def to_dict(self) -> dict[str, Any]:
         """What the log keeps; times are left out, so that logs of equal runs are equal."""
@@ -66,13 +69,53 @@ class TrainingEvent:
 
 
 @dataclass(frozen=True)
-class Trained:
-    """detector: the network, of the recipe's family, in evaluation mode. history: log lines.
-    card, path: of the file, if any.
+class Achieved:
+    """What training achieved, by the validation loss of its last stage; ``str`` says it in words.
+
+    Attributes:
+        start_loss: of the parameters that training began with; None where there are no steps, and
+            where an older version wrote the checkpoint.
+        loss: of the parameters that it ended with; None where there are no steps.
+        kept_start: whether these are the same, because no step lowered the validation loss.
     """
 
-    detector: Any
+    start_loss: float | None
+    loss: float | None
+    kept_start: bool
+
+    def __str__(self) -> str:
+        if self.loss is None:
+            return "Fitted in one go, without training steps."
+        if self.start_loss is None:
+            return f"Validation loss {self.loss:.4g}."
+        if self.kept_start:
+            return (
+                f"No step lowered the validation loss of {self.start_loss:.4g}: the weights are "
+                "those that training started from."
+            )
+        if self.loss < self.start_loss:
+            return f"Validation loss {self.loss:.4g}, down from {self.start_loss:.4g} at the start."
+        return (
+            f"Validation loss {self.loss:.4g}, not below the {self.start_loss:.4g} of the start: "
+            "this training made nothing better."
+        )
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a training gives.
+
+    Attributes:
+        network: the detector, beamformer or quantiser, in evaluation mode.
+        history: lines of the log.
+        achieved: what training achieved, compared with its start.
+        card: of the file; None where nothing was written.
+        path: of the weights; None where nothing was written.
+    """
+
+    network: Any
     history: tuple[dict[str, Any], ...]
+    achieved: Achieved
     card: Card | None = None
     path: Path | None = None
 
@@ -85,182 +128,154 @@ def train(
     *,
     out: str | Path | None = None,
     progress: Progress | None = None,
-) -> Any:
-    """Train a network as a recipe says; returns Trained, or FittedSoftBits for a quantiser's.
+) -> Trained:
+    """Train a network, or fit a quantiser, as a recipe says.
 
-    recipe: a Recipe, the name of a shipped one, or a TOML file. out: a folder for NAME.safetensors,
-    its card NAME.json and the log NAME.log.jsonl; without it nothing is written. A run that was cut
-    off leaves a checkpoint there, and the same call goes on from it, bit for bit. One thread is
-    used, because the last bit of a sum depends on their number.
-    Raises InvalidInputError, one line, for a recipe that is wrong or a loss that is not finite.
+    A run that was cut off leaves a checkpoint in ``out``, at most about 20 seconds old, and the
+    same call goes on from it, bit for bit. The result does not depend on what the caller has set
+    torch to: one thread, single precision, no autocast, no inference mode.
+
+    Args:
+        recipe: of any kind; the name of a shipped one; or a TOML file.
+        out: a folder for NAME.safetensors, its card NAME.json and the log NAME.log.jsonl; without
+            it nothing is written.
+        progress: is called with each TrainingEvent.
+
+    Returns:
+        The finished network, and what training achieved.
+
+    Raises:
+        InvalidInputError: one line, for a recipe that is wrong, a loss that is not finite, or a
+            checkpoint of another recipe.
     """
-    recipe = read_recipe(recipe)
-    if isinstance(recipe, SoftBitRecipe):
-        return fit_soft_bits(recipe, out)
-    with one_thread():
-        return _run_of(recipe)(recipe, None if out is None else user_path(out), progress).finish()
+    with clean_torch(), torch.enable_grad():
+        recipe = read_recipe(recipe)
+        folder = None if out is None else user_path(out)
+        return _Run(recipe, problem_of(recipe), folder, progress).finish()
 
 
-def _run_of(recipe: Recipe | BeamRecipe) -> type[Run]:
-    if isinstance(recipe, Recipe):
-        return Run
-    # Here, because its loop is made from this one.
-    from mimolearn.training.beam_loop import BeamRun
+class _Run:
+    """One training run, from the start or from a checkpoint."""
 
-    return BeamRun
-
-
-class Run:
-    """One training run, from the start or from a checkpoint.
-
-    What is drawn, what is minimised and what the card says are methods of their own: those of
-    another family (``beam_loop``) take their place, and the loop stays the one.
-    """
-
-    def __init__(self, recipe: Any, folder: Path | None, progress: Progress | None) -> None:
-        self._recipe = recipe
-        self._progress = progress
-        self._stages = recipe.stages()
-        self._shares = recipe.shares()
-        self._total = sum(stage.steps for stage in self._stages)
-        self._folder = folder
-        self._detector = self._build()
-        self._history: list[dict[str, Any]] = []
+    def __init__(
+        self,
+        recipe: AnyRecipe,
+        problem: Problem[Any],
+        folder: Path | None,
+        progress: Progress | None,
+    ) -> None:
         self._started, self._cpu_started = time.monotonic(), time.process_time()
-        path = self._path("checkpoint.safetensors")
-        if path is not None and path.exists():
-            loaded = load_checkpoint(path, recipe.key(), self._detector, self._optimizer_of)
-            self._position, self._best, self._optimizer = loaded
-            self._history = self._read_log()
-        else:
-            start = self._start_from(recipe.start_from) if recipe.start_from else ""
-            self._position = Position(recipe.key(), start)
-            self._optimizer = self._optimizer_of(0)
-            self._best = {}
-            log = self._path("log.jsonl")
-            if log is not None:
-                log.unlink(missing_ok=True)
-        self._banks = self._draw_banks()
-        self._seconds_before, self._first_step = self._position.seconds, self._position.step
-        self._last_saved = time.monotonic()
+        self._recipe, self._problem = recipe, problem
+        self._folder, self._progress = folder, progress
+        self._history: list[dict[str, Any]] = []
+        self._best: dict[str, Tensor] = {}
+        problem.build()
+        self._total = sum(stage.steps for stage in problem.stages)
+        self._begin()
+        problem.draw()
+        self._seconds_before = self._position.seconds
+        self._pace, self._last_saved = Pace(1), time.monotonic()
         if folder is not None:
             folder.mkdir(parents=True, exist_ok=True)
 
+    def _begin(self) -> None:
+        """At the start, or as a checkpoint says."""
+        problem, key = self._problem, self._recipe.key()
+        path = self._path("checkpoint.safetensors")
+        if path is not None and path.exists():
+            loaded = load_checkpoint(path, key, problem.network, self._optimizer_of)
+            self._position, self._best, self._optimizer, state = loaded
+            problem.load_state(state)
+            self._history = self._read_log()
+            return
+        self._position = Position(key, problem.start())
+        self._optimizer = self._optimizer_of(0)
+        log = self._path("log.jsonl")
+        if log is not None:
+            log.unlink(missing_ok=True)
+
     def finish(self) -> Trained:
         """Run all stages, write what there is to write."""
-        while self._position.stage < len(self._stages):
-            self._run_stage(self._stages[self._position.stage])
-        detector = self._finished()
-        for parameter in detector.parameters():
+        position, problem = self._position, self._problem
+        while position.stage < len(problem.stages):
+            self._run_stage(position.stage)
+        network: Any = problem.finish()
+        for parameter in network.parameters():
             parameter.requires_grad_(False)
         history = tuple(self._history)
+        achieved = Achieved(position.start_loss, position.loss, not position.moved)
         if self._folder is None:
-            return Trained(detector, history)
-        dtype = self._stored()
+            return Trained(network, history, achieved)
+        dtype = problem.stored_dtype()
         if dtype is not None:
-            round_to(detector, dtype)
-        small = detector.small_state() if isinstance(detector, UnfoldedDetector) else None
-        card = write_weights(self._folder, detector, self._card_fields(detector), dtype, small)
+            round_to(network, dtype)
+        small = problem.small_state(network)
+        card = write_weights(self._folder, network, self._card_fields(network), dtype, small)
         checkpoint = self._path("checkpoint.safetensors")
         if checkpoint is not None:
             checkpoint.unlink(missing_ok=True)
-        return Trained(detector, history, card, self._path("safetensors"))
+        return Trained(network, history, achieved, card, self._path("safetensors"))
 
-    def _build(self) -> Any:
-        detector = self._recipe.build()
-        if self._recipe.precision == "bfloat16":
-            detector.training_dtype = torch.bfloat16
-        return detector
-
-    def _stored(self) -> torch.dtype | None:
-        return torch.float16 if self._recipe.stored == "float16" else None
-
-    def _finished(self) -> Any:
-        return self._detector.eval().finished()
-
-    def _run_stage(self, stage: Stage) -> None:
-        position = self._position
-        validation = self._validation_blocks(stage)
-        if stage.sharpness is not None:
-            self._detector.set_sharpness(stage.sharpness)
+    def _run_stage(self, number: int) -> None:
+        position, problem = self._position, self._problem
+        stage = problem.stages[number]
+        problem.begin(number)
         if position.stage_step == 0:
-            if stage.train == "shared" and not self._recipe.start_from:
-                self._detector.share_streams(self._recipe.seed)
-            self._keep_if_best(self._validate(stage, validation))
+            problem.begin_anew(number)
+            self._keep_if_best(self._validate(number))
+            if position.step == 0:
+                position.start_loss = self._validate_start()
         losses: list[float] = []
         while position.stage_step < stage.steps:
-            losses.append(self._step(stage))
+            losses.append(self._step(number))
             last = position.stage_step == stage.steps
-            if last or position.stage_step % self._recipe.validation.every == 0:
-                self._report(stage, validation, losses)
+            if last or position.stage_step % problem.every == 0:
+                self._report(number, losses)
                 losses = []
                 self._save_now_and_then()
-        self._detector.load_state_dict(self._best)
+        if problem.keeps_best:
+            problem.network.load_state_dict(self._best)
+            position.loss = position.best_loss
+        problem.end(number)
         position.stage += 1
         position.stage_step = 0
         position.best_loss = math.inf
-        if position.stage < len(self._stages):
+        if position.stage < len(problem.stages):
             self._optimizer = self._optimizer_of(position.stage)
 
-    def _step(self, stage: Stage) -> float:
-        recipe, position = self._recipe, self._position
-        for group in self._optimizer.param_groups:
-            group["lr"] = stage.learning_rate_at(position.stage_step)
-        self._detector.train()
-        self._optimizer.zero_grad()
-        loss = self._step_loss(stage)
-        loss.backward()
-        value = float(loss.detach())
-        check_loss_finite(value, position.step)
-        if stage.train == "newest":
-            _freeze_older(self._detector, stage.depth)
-        elif stage.train == "shared":
-            self._detector.share_gradients()
-        if recipe.adam.clip_norm:
-            torch.nn.utils.clip_grad_norm_(self._detector.parameters(), recipe.adam.clip_norm)
-        self._optimizer.step()
+    def _step(self, number: int) -> float:
+        position, problem = self._position, self._problem
+        problem.network.train()
+        value = descend(
+            self._optimizer,
+            lambda: problem.step_loss(number, position.stage_step, position.step),
+            step=position.step,
+            learning_rate=problem.stages[number].learning_rate_at(position.stage_step),
+            clip_norm=problem.clip_norm(number),
+            adjust=lambda: problem.adjust(number),
+        )
         position.stage_step += 1
         position.step += 1
-        return value
+        return float(value)
 
-    def _step_loss(self, stage: Stage) -> Tensor:
-        recipe, step = self._recipe, self._position.step
-        generator = step_generator(recipe.seed, "train", step)
-        number = step % len(self._shares)
-        share, bank = self._shares[number], self._banks[number]
-        size = recipe.batch.channels, recipe.batch.vectors
-        block = draw_block(share.scenario, stage.snr or share.snr, *size, generator, bank)
-        detector = self._detector.serving(share.scenario.constellation)
-        return self._mean_loss(detector, block, stage.depth, generator)
-
-    def _mean_loss(
-        self, detector: UnfoldedDetector, block: Block, depth: int | None, draw: Generator | None
-    ) -> Tensor:
-        """Mean over the network and those parts of it that it has trained beside itself."""
-        views = detector.views(draw)
-        losses = [
-            loss_of(self._recipe.loss, view, block, own_depth or depth) for view, own_depth in views
-        ]
-        return sum(losses[1:], losses[0]) / len(losses)
-
-    def _report(self, stage: Stage, validation: list[Any], losses: list[float]) -> None:
-        value = self._validate(stage, validation)
+    def _report(self, number: int, losses: list[float]) -> None:
+        value = self._validate(number)
         self._keep_if_best(value)
-        position = self._position
-        position.seconds = self._seconds_before + time.process_time() - self._cpu_started
-        elapsed = time.monotonic() - self._started
-        speed = (position.step - self._first_step) / elapsed
+        position, stages = self._position, self._problem.stages
+        position.seconds = self._seconds()
+        now = time.monotonic()
+        self._pace.add(now, len(losses))
         event = TrainingEvent(
             step=position.step,
             total_steps=self._total,
-            stage=position.stage,
-            num_stages=len(self._stages),
-            learning_rate=stage.learning_rate_at(position.stage_step - 1),
+            stage=number,
+            num_stages=len(stages),
+            learning_rate=stages[number].learning_rate_at(position.stage_step - 1),
             loss=sum(losses) / len(losses),
             validation_loss=value,
             best_loss=position.best_loss,
-            elapsed_s=elapsed,
-            eta_s=(self._total - position.step) / speed,
+            elapsed_s=now - self._started,
+            eta_s=self._pace.seconds_for(self._total - position.step),
         )
         self._history.append(event.to_dict())
         log = self._path("log.jsonl")
@@ -270,48 +285,32 @@ class Run:
         if self._progress is not None:
             self._progress(event)
 
-    def _validation_blocks(self, stage: Stage) -> list[Any]:
-        """One block a scenario."""
-        plan, seed = self._recipe.validation, self._recipe.seed
-        return [
-            draw_block(
-                share.scenario,
-                stage.snr or share.snr,
-                plan.channels,
-                plan.vectors,
-                step_generator(seed, "validation", number),
-            )
-            for number, share in enumerate(self._shares)
-        ]
-
-    def _draw_banks(self) -> list[Any]:
-        """One a scenario."""
-        recipe = self._recipe
-        if not recipe.batch.bank:
-            return [None] * len(self._shares)
-        return [
-            draw_channels(
-                share.scenario, recipe.batch.bank, step_generator(recipe.seed, "bank", number)
-            )
-            for number, share in enumerate(self._shares)
-        ]
-
-    def _validate(self, stage: Stage, blocks: list[Any]) -> float:
-        self._detector.eval()
-        losses = []
+    def _validate(self, number: int) -> float:
+        self._problem.network.eval()
         with torch.no_grad():
-            for share, block in zip(self._shares, blocks, strict=True):
-                detector = self._detector.serving(share.scenario.constellation)
-                losses.append(float(self._mean_loss(detector, block, stage.depth, None)))
-        return sum(losses) / len(losses)
+            return self._problem.validate(number)
+
+    def _validate_start(self) -> float:
+        stages = self._problem.stages
+        if len(stages) == 1:
+            return self._position.best_loss
+        self._problem.network.eval()
+        with torch.no_grad():
+            return self._problem.validate_start()
 
     def _keep_if_best(self, value: float) -> None:
+        position, problem = self._position, self._problem
         # The first look counts whatever it is, so that there is always something to go back to.
-        if self._position.stage_step == 0 or value < self._position.best_loss:
-            self._position.best_loss = value
-            self._position.best_step = self._position.step
-            state = self._detector.state_dict()
-            self._best = {key: tensor.detach().clone() for key, tensor in state.items()}
+        is_first = position.stage_step == 0
+        if is_first or value < position.best_loss:
+            position.best_loss = value
+            position.best_step = position.step
+            position.moved = position.moved or not is_first
+            if problem.keeps_best:
+                state = problem.network.state_dict()
+                self._best = {key: tensor.detach().clone() for key, tensor in state.items()}
+        if not problem.keeps_best and not is_first:
+            position.loss, position.moved = value, True
 
     def _save_now_and_then(self) -> None:
         now = time.monotonic()
@@ -319,23 +318,17 @@ class Run:
         if path is None or now - self._last_saved < _CHECKPOINT_S:
             return
         self._last_saved = now
-        save_checkpoint(path, self._position, self._detector, self._best, self._optimizer)
+        problem = self._problem
+        state = problem.state()
+        save_checkpoint(path, self._position, problem.network, self._best, self._optimizer, state)
 
-    def _optimizer_of(self, stage: int) -> Adam:
+    def _optimizer_of(self, stage: int) -> Any:
         # After the last stage there is none, but a checkpoint may lie there.
-        rate = self._stages[min(stage, len(self._stages) - 1)].learning_rate
-        adam = self._recipe.adam
-        trainable = [p for p in self._detector.parameters() if p.requires_grad]
-        return Adam(trainable, lr=rate, betas=(adam.beta1, adam.beta2), fused=adam.fused)
+        last = len(self._problem.stages) - 1
+        return None if last < 0 else self._problem.adam(min(stage, last))
 
-    def _start_from(self, name: str) -> str:
-        other = load_detector(name)
-        if not isinstance(other, UnfoldedDetector):
-            raise invalid("start_from", name, "a network with learned layers")
-        self._detector.start_from(other)
-        if self._stages[0].train == "shared" and self._detector.small_state() is None:
-            raise invalid("start_from", name, "weights that are alike for all streams")
-        return read_card(name).sha256
+    def _seconds(self) -> float:
+        return self._seconds_before + time.process_time() - self._cpu_started
 
     def _path(self, ending: str) -> Path | None:
         return None if self._folder is None else self._folder / f"{self._recipe.name}.{ending}"
@@ -354,47 +347,18 @@ class Run:
         write_atomically(log, "".join(json.dumps(line) + "\n" for line in lines))
         return lines
 
-    def _card_fields(self, detector: Any) -> dict[str, Any]:
+    def _card_fields(self, network: Any) -> dict[str, Any]:
         recipe, position = self._recipe, self._position
-        options, known = recipe.network_options(), detector.option_names()
-        return {
+        common = {
             "name": recipe.name,
-            "network": detector.name,
             "constellation": recipe.scenario.constellation,
-            "options": {key: value for key, value in options.items() if key in known},
             "recipe": recipe.model_dump(mode="json", exclude_none=True),
             "recipe_key": recipe.key(),
             "seed": recipe.seed,
             "start": position.start,
             "steps": position.step,
             "best_step": position.best_step,
-            "validation_loss": self._history[-1]["best_loss"],
-            "seconds": round(position.seconds, 1),
-            "measured": measure(detector, recipe.scenario, recipe.measure, recipe.seed),
-            "depths": self._depths(),
+            "validation_loss": position.loss or 0.0,
+            "seconds": round(self._seconds(), 1),
         }
-
-    def _depths(self) -> tuple[DepthLosses, ...]:
-        """What every depth had reached when it was the last, SNR after SNR."""
-        plan = self._recipe.layer_by_layer
-        if plan is None:
-            return ()
-        best = {line["stage"]: line["best_loss"] for line in self._history}
-        found: dict[float, list[float]] = {level: [] for level in plan.levels_db}
-        for number, stage in enumerate(self._stages):
-            if stage.train == "all" and stage.snr is not None:
-                found[stage.snr.low_db].append(best[number])
-        return tuple(DepthLosses(snr_db=k, losses=tuple(v)) for k, v in found.items())
-
-
-def _freeze_older(detector: UnfoldedDetector, depth: int | None) -> None:
-    """Zero the gradient of all but the newest layer; Adam then leaves those parameters alone."""
-    newest = (depth or detector.num_layers) - 1
-    layered = detector.layer_parameters()
-    for parameter, first in layered:
-        if parameter.grad is not None:
-            parameter.grad[: max(newest - first, 0)] = 0
-    rows = {id(parameter) for parameter, _ in layered}
-    for parameter in detector.parameters():
-        if id(parameter) not in rows and parameter.grad is not None:
-            parameter.grad.zero_()
+        return common | self._problem.card_fields(network, position, self._history)

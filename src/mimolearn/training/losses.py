@@ -26,7 +26,6 @@ from mimolearn.detectors.networks.normal_equations import (
     right_side,
     zero_forcing,
 )
-from mimolearn.foundation.errors import invalid
 from mimolearn.foundation.tensors.linalg import matched_filter
 from mimolearn.link.scenario import Block
 from mimolearn.training.recipe import Loss
@@ -35,11 +34,23 @@ LayerLosses = Iterator[Tensor]
 
 
 def loss_of(loss: Loss, detector: UnfoldedDetector, block: Block, depth: int | None) -> Tensor:
-    """The loss of a block, (): that of the last layer within ``depth``, and of those before it.
+    """The loss of a block: that of the last layer within ``depth``, and of those before it.
 
     last + inner_weight / L sum_t (t / L)^3 loss_t, or for other ``layers`` than "cubic" a weighted
     mean of all; each channel over its noise_var if ``over_noise``; ln(that + log_offset) if
     ``log_offset`` is above 0; plus ``penalty`` times the network's.
+
+    Args:
+        loss: which, and its weights.
+        detector: the network.
+        block: channels h_hat (N, Nr, Nt), noise_var (N,), vectors y (N, T, Nr), their indices.
+        depth: layers in use; None for all.
+
+    Returns:
+        A scalar, (), on the graph.
+
+    Raises:
+        InvalidInputError: for a loss that the network has no outputs for.
     """
     per_layer = list(islice(_LOSSES[loss.name](detector, block), depth))
     if loss.over_noise:
@@ -188,10 +199,3 @@ def _layers(detector: UnfoldedDetector, block: Block) -> Iterator[Tensor]:
 
 def _power(error: Tensor) -> Tensor:
     return torch.view_as_real(error.resolve_conj()).square().sum(-1).mean((-2, -1))
-
-
-def check_loss_finite(value: float, step: int) -> None:
-    """Stop a training that diverged, in one line."""
-    if not math.isfinite(value):
-        expected = "a finite value; lower the learning rate or set clip_norm"
-        raise invalid(f"loss at step {step}", value, expected)

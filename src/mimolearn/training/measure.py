@@ -17,7 +17,14 @@ _CHANNELS_A_CALL = 256
 def measure(
     detector: Detector, scenario: Scenario, plan: Measurement, seed: int
 ) -> tuple[Measured, ...]:
-    """NMSE and error rates at each SNR, on channels of the scenario itself, never reduced ones."""
+    """NMSE and error rates at each SNR, on channels of the scenario itself, never reduced ones.
+
+    Args:
+        detector: a finished one.
+        scenario: the link.
+        plan: the SNRs, in dB, and how many channels and vectors.
+        seed: of channels that nothing was trained on.
+    """
     with clean_torch(), evaluating(detector):
         return tuple(_measure_at(detector, scenario, plan, snr_db, seed) for snr_db in plan.snr_db)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import re
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -22,37 +23,55 @@ from mimolearn.foundation.errors import (
 )
 from mimolearn.foundation.raycluster import cluster
 from mimolearn.link.scenario import Scenario
-from mimolearn.training.any_recipe import AnyRecipe, read_recipe
-from mimolearn.training.beam_recipe import BeamRecipe
 from mimolearn.training.loop import train
-from mimolearn.training.recipe import Recipe
-from mimolearn.training.soft_bits import SoftBitRecipe
+from mimolearn.training.recipe import (
+    AnyRecipe,
+    BeamRecipe,
+    Recipe,
+    SoftBitRecipe,
+    read_recipe,
+    recipe_class,
+)
 from mimolearn.weights import Card, read_card
 
 _MOST_MEMBERS = 1000
-_KINDS: dict[str, type[AnyRecipe]] = {
-    cls.__name__: cls for cls in (Recipe, BeamRecipe, SoftBitRecipe)
-}
 
 PlainValue = bool | int | float | str
 
 
 class Axis(NamedTuple):
-    """field: of a recipe, as "seed", "num_layers" or "scenario.num_rx_ant"; its values."""
+    """A field of a recipe that a sweep changes.
+
+    Attributes:
+        field: as "seed", "num_layers" or "scenario.num_rx_ant".
+        values: what it takes.
+    """
 
     field: str
     values: tuple[PlainValue, ...]
 
 
 class Member(NamedTuple):
-    """A recipe of a sweep, and its values, axis by axis."""
+    """A training of a sweep.
+
+    Attributes:
+        recipe: its recipe.
+        values: of the axes, in their order.
+    """
 
     recipe: AnyRecipe
     values: tuple[PlainValue, ...]
 
 
 class SweepEvent(NamedTuple):
-    """Sent when a member is done: its name, how many are, and whether it had been before."""
+    """Sent when a member is done.
+
+    Attributes:
+        name: of its recipe.
+        done: how many members are done.
+        total: how many there are.
+        kept: whether it had been trained before.
+    """
 
     name: str
     done: int
@@ -62,6 +81,12 @@ class SweepEvent(NamedTuple):
 
 def parse_axis(text: str) -> Axis:
     """An axis from text.
+
+    Args:
+        text: as "field=value,value".
+
+    Raises:
+        InvalidInputError: for other text, or values that are not different.
 
     >>> parse_axis("seed=1,2,3")
     Axis(field='seed', values=(1, 2, 3))
@@ -79,20 +104,25 @@ def parse_axis(text: str) -> Axis:
 def members(recipe: AnyRecipe | str | Path, axes: Sequence[Axis | str]) -> tuple[Member, ...]:
     """The recipes of a sweep: every combination of values, each with a name that tells it.
 
-    A field may be one of the recipe, an option of its network, or one of its scenario.
-    Raises InvalidInputError for an unknown field, and for values that make no recipe.
+    Args:
+        recipe: of any kind; the name of a shipped one; or a TOML file.
+        axes: as "seed=1,2,3", or Axis objects. A field may be one of the recipe, an option of its
+            network, or one of its scenario.
+
+    Raises:
+        InvalidInputError: for an unknown field, and for values that make no recipe.
     """
     recipe = read_recipe(recipe)
-    found = [axis if isinstance(axis, Axis) else parse_axis(axis) for axis in axes]
-    if not found:
+    listed = [axis if isinstance(axis, Axis) else parse_axis(axis) for axis in axes]
+    if not listed:
         raise invalid("sweep", "<nothing>", "at least one field with its values")
-    paths = [_path(recipe, axis.field) for axis in found]
+    paths = [_path(recipe, axis.field) for axis in listed]
     if len(set(paths)) < len(paths):
-        raise invalid("sweep", ", ".join(axis.field for axis in found), "different fields")
-    combinations = list(itertools.product(*(axis.values for axis in found)))
+        raise invalid("sweep", ", ".join(axis.field for axis in listed), "different fields")
+    combinations = list(itertools.product(*(axis.values for axis in listed)))
     if len(combinations) > _MOST_MEMBERS:
         raise invalid("sweep", f"<{len(combinations)} trainings>", f"at most {_MOST_MEMBERS}")
-    return tuple(Member(_changed(recipe, found, paths, values), values) for values in combinations)
+    return tuple(Member(_changed(recipe, listed, paths, values), values) for values in combinations)
 
 
 def sweep(
@@ -107,22 +137,34 @@ def sweep(
 ) -> tuple[tuple[Member, Card], ...]:
     """Train every member and return its card, in the order of the values.
 
-    axes: as "seed=1,2,3", or Axis objects. out: the folder for weights, cards and logs of all. A
-    member whose finished card lies there is not trained again, and one that was cut off goes on
-    from its checkpoint (with Ray: begins again). executor: "serial", or "ray": one task a member on
-    a cluster, of ``workers`` processors here unless ray_address names one; files are written by
-    this process. The weights are the same bit for bit, wherever they were trained on like machines.
-    Raises InvalidInputError, one line, for what is wrong in a recipe.
+    A member whose finished card lies in ``out`` is not trained again, and one that was cut off goes
+    on from its checkpoint (with Ray: begins again). The weights are the same bit for bit, on
+    whichever of like machines they were trained.
+
+    Args:
+        recipe: of any kind; the name of a shipped one; or a TOML file.
+        axes: as "seed=1,2,3", or Axis objects.
+        out: the folder for weights, cards and logs of all; this process writes them.
+        executor: "serial", or "ray" for one task a member on a cluster.
+        workers: processors of a cluster that starts here.
+        ray_address: of a running cluster, in place of that.
+        progress: is called with each SweepEvent.
+
+    Returns:
+        (member, its card), in the order of the values.
+
+    Raises:
+        InvalidInputError: one line, for what is wrong in a recipe.
     """
     check_one_of("executor", executor, ("serial", "ray"))
     check_positive_int("workers", workers)
-    found, folder = members(recipe, axes), user_path(out)
-    kept = [member for member in found if _finished(member, folder)]
-    left = [member for member in found if member not in kept]
+    every, folder = members(recipe, axes), user_path(out)
+    kept = [member for member in every if _finished(member, folder)]
+    left = [member for member in every if member not in kept]
     done = 0
     for member in kept:
         done += 1
-        _tell(progress, member, done, len(found), kept=True)
+        _tell(progress, member, done, len(every), kept=True)
     trained = (
         _serially(left, folder)
         if executor == "serial"
@@ -130,8 +172,8 @@ def sweep(
     )
     for member in trained:
         done += 1
-        _tell(progress, member, done, len(found), kept=False)
-    return tuple((member, read_card(_weights(member, folder))) for member in found)
+        _tell(progress, member, done, len(every), kept=False)
+    return tuple((member, read_card(_weights(member, folder))) for member in every)
 
 
 def _serially(left: list[Member], folder: Path) -> Iterator[Member]:
@@ -148,9 +190,7 @@ def _on_ray(
     with cluster(workers, address) as ray:
         folder.mkdir(parents=True, exist_ok=True)
         task = ray.remote(num_cpus=1, max_retries=-1)(_train_elsewhere)
-        running = {
-            task.remote(type(m.recipe).__name__, m.recipe.model_dump_json()): m for m in left
-        }
+        running = {task.remote(m.recipe.model_dump_json()): m for m in left}
         while running:
             ready, _ = ray.wait(list(running), num_returns=1)
             for reference in ready:
@@ -160,12 +200,13 @@ def _on_ray(
                 yield member
 
 
-def _train_elsewhere(kind: str, text: str) -> dict[str, bytes]:
+def _train_elsewhere(text: str) -> dict[str, bytes]:
     """What a training writes, by file name; the card last, because it says that all is there."""
-    recipe = _KINDS[kind].model_validate_json(text)
-    with tempfile.TemporaryDirectory() as place:
-        train(recipe, out=place)
-        files = sorted(Path(place).iterdir(), key=lambda path: path.suffix == ".json")
+    content = json.loads(text)
+    recipe = recipe_class(content)(**content)
+    with tempfile.TemporaryDirectory() as folder:
+        train(recipe, out=folder)
+        files = sorted(Path(folder).iterdir(), key=lambda path: path.suffix == ".json")
         return {path.name: path.read_bytes() for path in files}
 
 
@@ -192,7 +233,7 @@ def _tell(
 
 
 def _path(recipe: AnyRecipe, field: str) -> str:
-    """Where a field stands in the recipe."""
+    """The path of a field from the top of the recipe, with dots."""
     content = recipe.model_dump(mode="json")
     if "." in field or field in content:
         head = field.partition(".")[0]
@@ -223,12 +264,12 @@ def _changed(
     words = [recipe.name]
     for axis, path, value in zip(axes, paths, values, strict=True):
         *heads, last = path.split(".")
-        place = content
+        table = content
         for head in heads:
-            place = place[head] if isinstance(place, dict) and head in place else None
-            if not isinstance(place, dict):
+            table = table[head] if isinstance(table, dict) and head in table else None
+            if not isinstance(table, dict):
                 raise invalid("sweep", axis.field, f"a field of the recipe {recipe.name!r}")
-        place[last] = value
+        table[last] = value
         words.append(f"{last.replace('_', '-')}-{value}".lower())
     content["name"] = re.sub(r"[^a-z0-9.-]", "-", ".".join(words))[:80]
     try:

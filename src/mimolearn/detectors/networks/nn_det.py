@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple, final
 
 import torch
-from torch import Tensor, nn
+from torch import Generator, Tensor, nn
 
 from mimolearn.constellation import Constellation
 from mimolearn.detection import AxisLogitDetection, Detection
@@ -29,6 +29,19 @@ class Prepared(NamedTuple):
     energy: Tensor
 
 
+class _Dropout(nn.Module):
+    """In training, a fifth of the entries become 0; a generator chooses them."""
+
+    generator: Generator | None = None
+    not_in_key = frozenset({"generator"})
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.training:
+            return x
+        chance = torch.rand(x.shape, generator=self.generator, dtype=x.dtype, device=x.device)
+        return x * (chance >= _DROPOUT) / (1 - _DROPOUT)
+
+
 class _Block(nn.Module):
     """Logits of all levels of all axes from x, H^H y and H^H H x; gates where a block follows."""
 
@@ -46,7 +59,7 @@ class _Block(nn.Module):
             linear(3 * num_axes, first, generator),
             nn.BatchNorm1d(first, dtype=torch.float32),
             nn.ReLU(),
-            nn.Dropout(_DROPOUT),
+            _Dropout(),
             linear(first, second, generator),
             nn.BatchNorm1d(second, dtype=torch.float32),
             nn.ReLU(),
@@ -129,6 +142,13 @@ class NNDet(UnfoldedDetector):
 
     def layer_detections(self, prepared: Any, y: Tensor) -> Iterator[Detection]:
         return (self._detection(logits) for logits in self._logits(prepared, y))
+
+    def views(self, generator: Generator | None) -> Sequence[tuple[UnfoldedDetector, int | None]]:
+        # Dropout draws from the generator of the step, so that training repeats bit for bit.
+        for part in self.modules():
+            if isinstance(part, _Dropout):
+                part.generator = generator
+        return super().views(generator)
 
     def cost(self, num_rx_ant: int, num_tx_ant: int) -> Cost:
         weights = sum(p.numel() for p in self.parameters() if p.ndim == 2)

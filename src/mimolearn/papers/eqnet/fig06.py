@@ -4,8 +4,7 @@ from mimolearn.papers.contenders import Network
 from mimolearn.papers.eqnet.setting import AXES, PAPER, SMALL, blocks, fewer_errors
 from mimolearn.papers.experiment import Check, Experiment, Statement
 from mimolearn.training import SoftBitRecipe
-from mimolearn.training.recipe import PlainValue, SnrMix
-from mimolearn.training.soft_bit_estimators import Descent, LossName
+from mimolearn.training.recipe import Descent, LossName, PlainValue, SnrMix
 
 _PANEL = "2x2-64qam"
 _FIRST = "eq-net-published-2x2-64qam-36"
@@ -19,7 +18,7 @@ def _network(label: str, loss: LossName, stage_one: str = _FIRST, **options: Pla
 
     def recipe() -> SoftBitRecipe:
         return SoftBitRecipe(
-            kind="estimator",
+            part="estimator",
             name=name,
             network="eq-net-published",
             scenario=SMALL,

@@ -7,7 +7,7 @@ import functools
 from mimolearn.papers.mser.setting import QPSK, changed
 from mimolearn.papers.panels import Table
 from mimolearn.training import BeamRecipe, Stage, train
-from mimolearn.training.beam_recipe import BeamBatch, BeamValidation
+from mimolearn.training.recipe import BeamBatch, BeamValidation
 
 _ARRAY = {
     "num_users": 2,
