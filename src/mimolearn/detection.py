@@ -14,8 +14,8 @@ from torch import Tensor
 from mimolearn.constellation import Constellation
 from mimolearn.foundation.errors import NotSoftError, all_finite, invalid
 from mimolearn.foundation.tensors.modes import in_standard_mode
-from mimolearn.kernels.linear import calls as dispatch
-from mimolearn.kernels.link import decisions
+from mimolearn.kernels.linear import calls as linear_kernels
+from mimolearn.kernels.link import symbol_errors
 
 # tanh(L/2) of larger LLRs is no longer told from 1 in single precision.
 _MOST_CERTAIN = 1 - 1e-6
@@ -105,11 +105,11 @@ class GaussianDetection(Detection):
         self.llr_clip = llr_clip
 
     def indices(self) -> Tensor:
-        return decisions.nearest(self.constellation, self.x_hat)
+        return symbol_errors.nearest(self.constellation, self.x_hat)
 
     @in_standard_mode
     def llr(self) -> Tensor:
-        llr = dispatch.llr(self.constellation, self.x_hat, self.error_var, self.demapping)
+        llr = linear_kernels.llr(self.constellation, self.x_hat, self.error_var, self.demapping)
         if self.llr_scale != 1:
             llr = llr * self.llr_scale
         return llr if self.llr_clip is None else llr.clamp(-self.llr_clip, self.llr_clip)
@@ -160,7 +160,9 @@ class AxisGaussianDetection(Detection):
 
     @in_standard_mode
     def llr(self) -> Tensor:
-        return dispatch.axes_llr(self.constellation, self.values, self.error_var, self.demapping)
+        return linear_kernels.axes_llr(
+            self.constellation, self.values, self.error_var, self.demapping
+        )
 
     @in_standard_mode
     def soft_symbols(self) -> Tensor:

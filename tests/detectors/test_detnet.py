@@ -12,7 +12,7 @@ from mimolearn.detectors.networks.detnet_layers import soft_sign
 from mimolearn.detectors.networks.normal_equations import normal_equations, right_side, zero_forcing
 from mimolearn.detectors.networks.wesnet_cut import profile, units_kept
 from mimolearn.foundation.tensors.linalg import stack_real_matrix, stack_real_vector
-from mimolearn.kernels.linear import calls as dispatch
+from mimolearn.kernels.linear import calls as linear_kernels
 from mimolearn.kernels.machine.compile import reads_halves
 
 LOGITS = {"output": "logits", "activation": "gelu", "residual": 0.5}
@@ -235,7 +235,7 @@ def test_compiled_gradients_are_those_of_double_precision(activation, low, toler
 def test_compiled_normal_equations_are_the_plain_ones(sizes):
     h = torch.randn(*sizes, dtype=torch.complex64, generator=torch.Generator().manual_seed(2))
     for channel in (h, h.real + 0j):
-        got = dispatch.real_gram(channel)
+        got = linear_kernels.real_gram(channel)
         assert got is not None
         exact = channel.to(torch.complex128)
         torch.testing.assert_close(got.double(), (exact.mH @ exact).real, rtol=1e-5, atol=1e-4)

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from mimolearn import Constellation, InvalidInputError
-from mimolearn.kernels.iterative import calls
+from mimolearn.kernels.iterative import calls as iterative_kernels
 
 _LEAST = 1e-3
 
@@ -63,7 +63,9 @@ def _problem(name, batch, rx, tx, vectors):
 )
 def test_equals_the_equations(name, batch, rx, tx, vectors):
     constellation, h, y, noise_var = _problem(name, batch, rx, tx, vectors)
-    solved = calls.expectation_propagation(y, h, noise_var, constellation, 6, 0.7, _LEAST)
+    solved = iterative_kernels.expectation_propagation(
+        y, h, noise_var, constellation, 6, 0.7, _LEAST
+    )
     assert solved is not None
     axes = 1 if constellation.is_real else 2
     assert solved[0].shape == (*batch, vectors, tx, axes)
@@ -88,7 +90,7 @@ def test_bad_inputs_are_refused():
     constellation, h, y, noise_var = _problem("qpsk", (20,), 4, 3, 1)
     y[3, 0, 1] = float("nan")
     with pytest.raises(InvalidInputError, match="y"):
-        calls.expectation_propagation(y, h, noise_var, constellation, 4, 0.9, _LEAST)
+        iterative_kernels.expectation_propagation(y, h, noise_var, constellation, 4, 0.9, _LEAST)
 
 
 def test_threads_change_nothing():
@@ -99,7 +101,9 @@ def test_threads_change_nothing():
         for threads in (1, 2):
             torch.set_num_threads(threads)
             results.append(
-                calls.expectation_propagation(y, h, noise_var, constellation, 10, 0.9, _LEAST)
+                iterative_kernels.expectation_propagation(
+                    y, h, noise_var, constellation, 10, 0.9, _LEAST
+                )
             )
     finally:
         torch.set_num_threads(before)

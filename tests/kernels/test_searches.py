@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from mimolearn import InvalidInputError, make_detector
-from mimolearn.kernels.search import calls as searches
+from mimolearn.kernels.search import calls as search_kernels
 
 # constellation, Nt, Nr, noise_var, channels
 SYSTEMS = [
@@ -107,12 +107,14 @@ def test_what_single_precision_cannot_be_trusted_with():
     y[3] *= 1e4
     h[4] *= 1e20
     for found in (
-        searches.k_best(y, h, noise_var, make_detector("ml", "16-qam").constellation, 16, 20.0),
-        searches.sphere(y, h, noise_var, make_detector("ml", "16-qam").constellation, 10**6),
-        searches.soft_sphere(
+        search_kernels.k_best(
+            y, h, noise_var, make_detector("ml", "16-qam").constellation, 16, 20.0
+        ),
+        search_kernels.sphere(y, h, noise_var, make_detector("ml", "16-qam").constellation, 10**6),
+        search_kernels.soft_sphere(
             y, h, noise_var, make_detector("ml", "16-qam").constellation, 20.0, 10**6
         ),
-        searches.ml(y, h, noise_var, make_detector("ml", "16-qam").constellation, "exact"),
+        search_kernels.ml(y, h, noise_var, make_detector("ml", "16-qam").constellation, "exact"),
     ):
         assert found is not None
         assert found[-1].tolist() == [False] * 5 + [True] * 35

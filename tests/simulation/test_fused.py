@@ -13,7 +13,7 @@ from mimolearn import (
 )
 from mimolearn.detectors import LMMSE
 from mimolearn.foundation.tensors.threads import one_thread
-from mimolearn.kernels.link.simulation import SIMULATED_METHODS
+from mimolearn.kernels.link.gaussian_link import SIMULATED_METHODS
 from mimolearn.link.randomness import CounterGenerator
 from mimolearn.studies.kinds import chunk as chunk_module
 from mimolearn.studies.kinds import fused

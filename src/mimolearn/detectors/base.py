@@ -129,7 +129,7 @@ class Detector(nn.Module, ABC):
     def _one_shot(self, y: Tensor, h: Tensor, noise_var: Tensor) -> Detection | None:
         """Both halves in one compiled kernel, or None where there is none for these inputs.
 
-        Inputs are checked but for their finiteness, which the kernel's door looks at.
+        Inputs are checked but for their finiteness, which the kernel looks at.
         """
         return None
 
@@ -142,7 +142,7 @@ class Detector(nn.Module, ABC):
         """y: (*C, T, Nr) complex."""
 
     def simulated_method(self) -> str | None:
-        """Which of ``kernels.simulation.SIMULATED_METHODS`` gives all decisions of this detector.
+        """The one of ``gaussian_link.SIMULATED_METHODS`` that gives all decisions of this detector.
 
         A class says so for itself alone: simulations do not ask it of a subclass.
         """

@@ -16,7 +16,7 @@ from mimolearn.foundation.errors import InvalidInputError, check_positive_int, i
 from mimolearn.foundation.plainmodel import Count, PlainModel, Real
 from mimolearn.foundation.shipped import read_shipped_toml, shipped_names
 from mimolearn.foundation.tomlfile import read_toml, write_toml
-from mimolearn.kernels.link.sending import noise_deviation, send
+from mimolearn.kernels.link.transmission import noise_deviation, transmit
 from mimolearn.link.channels import AnyChannel, Rayleigh, with_paths_from
 from mimolearn.link.channels.reduced import draw_reduced, is_reducible
 from mimolearn.link.randomness import CounterGenerator, RandomSource, complex_normal, integers
@@ -261,7 +261,7 @@ class Scenario(PlainModel):
         noise = complex_normal((num_channels, num_vectors, rows), generator, h.dtype)
         if isinstance(generator, CounterGenerator) and h.dtype == torch.complex64:
             # A library's product may round each batch size in its own way; a draw must not.
-            y = send(h, indices, points, noise, noise_deviation(noise_var))
+            y = transmit(h, indices, points, noise, noise_deviation(noise_var))
         else:
             x = points.map(indices, h.dtype)
             y = noise.mul_(noise_deviation(noise_var)[:, None, None]).baddbmm_(x, h.mT)

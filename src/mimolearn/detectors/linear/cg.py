@@ -14,7 +14,7 @@ from mimolearn.detectors.base import Cost, IterativeDetector
 from mimolearn.detectors.linear.large_system import large_system_cost, large_system_unbiasing
 from mimolearn.foundation.errors import check_one_of
 from mimolearn.foundation.tensors.linalg import add_diagonal, gram, matched_filter
-from mimolearn.kernels.iterative import calls as iterative
+from mimolearn.kernels.iterative import calls as iterative_kernels
 
 
 class Prepared(NamedTuple):
@@ -67,7 +67,7 @@ class ConjugateGradient(IterativeDetector):
         self.demapping = check_one_of("demapping", demapping, ("exact", "max-log"))
 
     def _one_shot(self, y: Tensor, h: Tensor, noise_var: Tensor) -> GaussianDetection | None:
-        solved = iterative.conjugate_gradient(y, h, noise_var, self.num_iter, real=False)
+        solved = iterative_kernels.conjugate_gradient(y, h, noise_var, self.num_iter, real=False)
         if solved is None:
             return None
         return GaussianDetection(self.constellation, *solved, self.demapping)

@@ -14,7 +14,7 @@ from mimolearn.detectors.base import Cost, IterativeDetector
 from mimolearn.detectors.linear.unbiased import linear_unbiasing, linear_unbiasing_cost
 from mimolearn.foundation.errors import check_one_of
 from mimolearn.foundation.tensors.linalg import add_diagonal, gram, matched_filter
-from mimolearn.kernels.iterative import calls as iterative
+from mimolearn.kernels.iterative import calls as iterative_kernels
 
 
 class Prepared(NamedTuple):
@@ -67,7 +67,7 @@ class GaussSeidel(IterativeDetector):
         self.demapping = check_one_of("demapping", demapping, ("exact", "max-log"))
 
     def _one_shot(self, y: Tensor, h: Tensor, noise_var: Tensor) -> GaussianDetection | None:
-        solved = iterative.gauss_seidel(
+        solved = iterative_kernels.gauss_seidel(
             y,
             h,
             noise_var,

@@ -14,7 +14,7 @@ from mimolearn.detectors.base import Cost, Detector
 from mimolearn.detectors.linear.unbiased import unbias_mmse
 from mimolearn.foundation.errors import check_bool, check_one_of
 from mimolearn.foundation.tensors.linalg import hermitian_inverse, matched_filter, regularised_gram
-from mimolearn.kernels.linear import calls as dispatch
+from mimolearn.kernels.linear import calls as linear_kernels
 
 
 class Prepared(NamedTuple):
@@ -63,13 +63,13 @@ class LMMSE(Detector):
         self.demapping = check_one_of("demapping", demapping, ("exact", "max-log"))
 
     def _one_shot(self, y: Tensor, h: Tensor, noise_var: Tensor) -> GaussianDetection | None:
-        solved = dispatch.linear(y, h, noise_var, self.kernel_method())
+        solved = linear_kernels.linear(y, h, noise_var, self.kernel_method())
         if solved is None:
             return None
         return GaussianDetection(self.constellation, *solved, self.demapping)
 
     def kernel_method(self) -> str:
-        """Which of ``dispatch.LINEAR_METHODS`` this is."""
+        """Which of ``linear_kernels.LINEAR_METHODS`` this is."""
         if self.biased:
             return "biased-lmmse"
         return "real-lmmse" if self.constellation.is_real else "lmmse"
@@ -77,8 +77,8 @@ class LMMSE(Detector):
     def simulated_method(self) -> str:
         return self.kernel_method()
 
-    def _prepare(self, h: Tensor, noise_var: Tensor) -> Prepared | dispatch.InterleavedLinear:
-        interleaved = dispatch.linear_prepare(h, noise_var, self.kernel_method())
+    def _prepare(self, h: Tensor, noise_var: Tensor) -> Prepared | linear_kernels.InterleavedLinear:
+        interleaved = linear_kernels.linear_prepare(h, noise_var, self.kernel_method())
         if interleaved is not None:
             return interleaved
         prepared = prepare_lmmse(h, noise_var)
@@ -92,10 +92,10 @@ class LMMSE(Detector):
         return prepared
 
     def _detect(
-        self, prepared: Prepared | dispatch.InterleavedLinear, y: Tensor
+        self, prepared: Prepared | linear_kernels.InterleavedLinear, y: Tensor
     ) -> GaussianDetection:
-        if isinstance(prepared, dispatch.InterleavedLinear):
-            x_hat = dispatch.linear_detect(prepared, y)
+        if isinstance(prepared, linear_kernels.InterleavedLinear):
+            x_hat = linear_kernels.linear_detect(prepared, y)
         else:
             x_hat = apply_lmmse(prepared, y)
         return GaussianDetection(self.constellation, x_hat, prepared.error_var, self.demapping)

@@ -14,7 +14,7 @@ from mimolearn.detectors.base import Cost, Detector
 from mimolearn.detectors.linear.unbiased import unbias
 from mimolearn.foundation.errors import check_one_of
 from mimolearn.foundation.tensors.linalg import gram, matched_filter
-from mimolearn.kernels.linear import calls as dispatch
+from mimolearn.kernels.linear import calls as linear_kernels
 
 
 class Prepared(NamedTuple):
@@ -56,7 +56,7 @@ class MRC(Detector):
         self.demapping = check_one_of("demapping", demapping, ("exact", "max-log"))
 
     def _one_shot(self, y: Tensor, h: Tensor, noise_var: Tensor) -> GaussianDetection | None:
-        found = dispatch.matched(y, h, noise_var, real_symbols=self.constellation.is_real)
+        found = linear_kernels.matched(y, h, noise_var, real_symbols=self.constellation.is_real)
         if found is None:
             return None
         return GaussianDetection(self.constellation, *found, self.demapping)

@@ -12,7 +12,7 @@ from mimolearn.detectors.base import Cost, IterativeDetector
 from mimolearn.detectors.linear.cg import Prepared, cg_cost, conjugate_gradient, prepare_cg
 from mimolearn.foundation.errors import check_one_of
 from mimolearn.foundation.tensors.linalg import as_complex, stack_real_columns, stack_real_vector
-from mimolearn.kernels.iterative import calls as iterative
+from mimolearn.kernels.iterative import calls as iterative_kernels
 
 
 @final
@@ -48,7 +48,7 @@ class WidelyLinearCG(IterativeDetector):
 
     def _one_shot(self, y: Tensor, h: Tensor, noise_var: Tensor) -> GaussianDetection | None:
         real = self.constellation.is_real
-        solved = iterative.conjugate_gradient(y, h, noise_var, self.num_iter, real=real)
+        solved = iterative_kernels.conjugate_gradient(y, h, noise_var, self.num_iter, real=real)
         if solved is None:
             return None
         return GaussianDetection(self.constellation, *solved, self.demapping)

@@ -13,7 +13,7 @@ from mimolearn.detectors.base import Cost, Detector
 from mimolearn.detectors.linear.lmmse import Prepared, apply_lmmse, prepare_lmmse
 from mimolearn.foundation.errors import check_one_of
 from mimolearn.foundation.tensors.linalg import as_complex, stack_real_columns, stack_real_vector
-from mimolearn.kernels.linear import calls as dispatch
+from mimolearn.kernels.linear import calls as linear_kernels
 
 
 @final
@@ -47,9 +47,9 @@ class WidelyLinearLMMSE(Detector):
 
     def _one_shot(self, y: Tensor, h: Tensor, noise_var: Tensor) -> GaussianDetection | None:
         if not self.constellation.is_real:
-            solved = dispatch.linear(y, h, noise_var, "lmmse")
+            solved = linear_kernels.linear(y, h, noise_var, "lmmse")
         else:
-            solved = dispatch.widely_linear(y, h, noise_var)
+            solved = linear_kernels.widely_linear(y, h, noise_var)
         if solved is None:
             return None
         x_hat, error_var = solved

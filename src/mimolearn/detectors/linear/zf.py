@@ -18,7 +18,7 @@ from mimolearn.foundation.tensors.linalg import (
     hermitian_inverse,
     matched_filter,
 )
-from mimolearn.kernels.linear import calls as dispatch
+from mimolearn.kernels.linear import calls as linear_kernels
 
 
 class Prepared(NamedTuple):
@@ -63,7 +63,7 @@ class ZeroForcing(Detector):
             raise invalid("h", f"<Nr = {num_rx_ant}, Nt = {num_tx_ant}>", expected)
 
     def _one_shot(self, y: Tensor, h: Tensor, noise_var: Tensor) -> GaussianDetection | None:
-        solved = dispatch.linear(y, h, noise_var, "zf")
+        solved = linear_kernels.linear(y, h, noise_var, "zf")
         if solved is None:
             return None
         return GaussianDetection(self.constellation, *solved, self.demapping)
@@ -71,8 +71,8 @@ class ZeroForcing(Detector):
     def simulated_method(self) -> str:
         return "zf"
 
-    def _prepare(self, h: Tensor, noise_var: Tensor) -> Prepared | dispatch.InterleavedLinear:
-        interleaved = dispatch.linear_prepare(h, noise_var, "zf")
+    def _prepare(self, h: Tensor, noise_var: Tensor) -> Prepared | linear_kernels.InterleavedLinear:
+        interleaved = linear_kernels.linear_prepare(h, noise_var, "zf")
         if interleaved is not None:
             return interleaved
         matrix = gram(h)
@@ -86,10 +86,10 @@ class ZeroForcing(Detector):
         return Prepared(h, inverse, error_var.unsqueeze(-2))
 
     def _detect(
-        self, prepared: Prepared | dispatch.InterleavedLinear, y: Tensor
+        self, prepared: Prepared | linear_kernels.InterleavedLinear, y: Tensor
     ) -> GaussianDetection:
-        if isinstance(prepared, dispatch.InterleavedLinear):
-            x_hat = dispatch.linear_detect(prepared, y)
+        if isinstance(prepared, linear_kernels.InterleavedLinear):
+            x_hat = linear_kernels.linear_detect(prepared, y)
         else:
             x_hat = matched_filter(prepared.h, y) @ prepared.inverse.mT
         return GaussianDetection(self.constellation, x_hat, prepared.error_var, self.demapping)

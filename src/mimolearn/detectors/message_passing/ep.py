@@ -21,7 +21,7 @@ from mimolearn.foundation.tensors.linalg import (
     stack_real_matrix,
     stack_real_vector,
 )
-from mimolearn.kernels.iterative import calls as iterative
+from mimolearn.kernels.iterative import calls as iterative_kernels
 
 # A posterior variance counts as at least this share of its cavity's. A decided symbol would else
 # get a precision beside which the cavity's, their difference, is lost in rounding; what is left of
@@ -93,7 +93,7 @@ class ExpectationPropagation(IterativeDetector):
 
     def _one_shot(self, y: Tensor, h: Tensor, noise_var: Tensor) -> AxisGaussianDetection | None:
         least_var = _LEAST_VAR[torch.float32]
-        cavities = iterative.expectation_propagation(
+        cavities = iterative_kernels.expectation_propagation(
             y, h, noise_var, self.constellation, self.num_iter, self.damping, least_var
         )
         if cavities is None:

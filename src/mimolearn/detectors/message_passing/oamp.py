@@ -19,7 +19,7 @@ from mimolearn.foundation.tensors.linalg import (
     stack_real_columns,
     stack_real_vector,
 )
-from mimolearn.kernels.iterative import calls as iterative
+from mimolearn.kernels.iterative import calls as iterative_kernels
 
 # Least variance of the estimate that a layer works with, against a unit-energy symbol.
 _LEAST_VAR = 1e-9
@@ -101,7 +101,7 @@ class OAMP(IterativeDetector):
         self.demapping = check_one_of("demapping", demapping, ("exact", "max-log"))
 
     def _one_shot(self, y: Tensor, h: Tensor, noise_var: Tensor) -> GaussianDetection | None:
-        solved = iterative.orthogonal_amp(
+        solved = iterative_kernels.orthogonal_amp(
             y, h, noise_var, self.constellation, self.num_iter, self.damping
         )
         if solved is None:

@@ -23,7 +23,7 @@ from mimolearn.foundation.tensors.linalg import (
     stack_real_matrix,
     stack_real_vector,
 )
-from mimolearn.kernels.linear import calls as dispatch
+from mimolearn.kernels.linear import calls as linear_kernels
 
 
 class NormalEquations(NamedTuple):
@@ -43,7 +43,7 @@ class NormalEquations(NamedTuple):
 def normal_equations(constellation: Constellation, h: Tensor, noise_var: Tensor) -> NormalEquations:
     """h: (*C, Nr, Nt) complex; noise_var: (*C) real."""
     if constellation.is_real:
-        matrix = dispatch.real_gram(h)
+        matrix = linear_kernels.real_gram(h)
         if matrix is None:
             real = stack_real_columns(h)
             matrix = real.mT @ real

@@ -23,7 +23,7 @@ from mimolearn.detectors.search.real_triangular import (
 )
 from mimolearn.foundation.errors import check_finite, check_positive_int, check_real
 from mimolearn.foundation.tensors.linalg import flat_blocks
-from mimolearn.kernels.search import calls as searches
+from mimolearn.kernels.search import calls as search_kernels
 
 
 @final
@@ -70,7 +70,7 @@ class KBest(Detector):
         check_determined(self.name, self.constellation, num_rx_ant, num_tx_ant)
 
     def _one_shot(self, y: Tensor, h: Tensor, noise_var: Tensor) -> LLRDetection | None:
-        found = searches.k_best(y, h, noise_var, self.constellation, self.k, self.llr_clip)
+        found = search_kernels.k_best(y, h, noise_var, self.constellation, self.k, self.llr_clip)
         if found is None:
             return None
         llr, decided, ok = found

@@ -14,7 +14,7 @@ from mimolearn.detectors.base import Cost, Detector
 from mimolearn.detectors.search.real_triangular import has_constant_energy
 from mimolearn.foundation.errors import check_finite, check_one_of, invalid
 from mimolearn.foundation.tensors.linalg import flat_blocks, stack_real_columns, stack_real_vector
-from mimolearn.kernels.search import calls as searches
+from mimolearn.kernels.search import calls as search_kernels
 
 _MAX_VECTORS = 2**20
 # Distances held at once, which bounds the memory to a few hundred MB.
@@ -72,7 +72,7 @@ class ML(Detector):
         determined = h.shape[-1] <= h.shape[-2] or has_constant_energy(self.constellation)
         if not determined:
             return None
-        found = searches.ml(y, h, noise_var, self.constellation, self.demapping)
+        found = search_kernels.ml(y, h, noise_var, self.constellation, self.demapping)
         if found is None:
             return None
         logits, llr, decided, ok = found

@@ -24,7 +24,7 @@ from mimolearn.detectors.search.real_triangular import (
 )
 from mimolearn.foundation.errors import check_finite, check_positive_int, check_real
 from mimolearn.foundation.tensors.linalg import flat_blocks
-from mimolearn.kernels.search import calls as searches
+from mimolearn.kernels.search import calls as search_kernels
 
 
 @final
@@ -73,7 +73,7 @@ class SoftSphere(Detector):
         check_determined(self.name, self.constellation, num_rx_ant, num_tx_ant)
 
     def _one_shot(self, y: Tensor, h: Tensor, noise_var: Tensor) -> LLRDetection | None:
-        found = searches.soft_sphere(
+        found = search_kernels.soft_sphere(
             y, h, noise_var, self.constellation, self._clip(), self.max_nodes
         )
         if found is None:

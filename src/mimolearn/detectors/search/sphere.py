@@ -21,7 +21,7 @@ from mimolearn.detectors.search.real_triangular import (
 )
 from mimolearn.foundation.errors import check_finite, check_positive_int
 from mimolearn.foundation.tensors.linalg import flat_blocks
-from mimolearn.kernels.search import calls as searches
+from mimolearn.kernels.search import calls as search_kernels
 
 
 @final
@@ -64,7 +64,7 @@ class Sphere(Detector):
         check_determined(self.name, self.constellation, num_rx_ant, num_tx_ant)
 
     def _one_shot(self, y: Tensor, h: Tensor, noise_var: Tensor) -> HardDetection | None:
-        found = searches.sphere(y, h, noise_var, self.constellation, self.max_nodes)
+        found = search_kernels.sphere(y, h, noise_var, self.constellation, self.max_nodes)
         if found is None:
             return None
         indices, incomplete, work, ok = found

@@ -22,7 +22,7 @@ from mimolearn.detectors.linear.chebyshev import (
 from mimolearn.detectors.linear.unbiased import linear_unbiasing, linear_unbiasing_cost
 from mimolearn.foundation.errors import check_bool, check_one_of, check_real
 from mimolearn.foundation.tensors.linalg import gram, largest_eigenvalue_bound, matched_filter
-from mimolearn.kernels.networks import calls as unfolded
+from mimolearn.kernels.networks import calls as network_kernels
 
 _WIDEN = 1.05
 
@@ -102,14 +102,14 @@ class DeepCG(UnfoldedDetector):
 
     def _one_shot(self, y: Tensor, h: Tensor, noise_var: Tensor) -> GaussianDetection | None:
         real = self.constellation.is_real
-        found = unfolded.deep_cg(y, h, noise_var, self._kernel_steps(), real=real)
+        found = network_kernels.deep_cg(y, h, noise_var, self._kernel_steps(), real=real)
         return (
             None if found is None else GaussianDetection(self.constellation, *found, self.demapping)
         )
 
     def _prepare(self, h: Tensor, noise_var: Tensor) -> Prepared:
         real = self.constellation.is_real
-        found = unfolded.deep_cg_prepare(h, noise_var, self._kernel_steps(), real=real)
+        found = network_kernels.deep_cg_prepare(h, noise_var, self._kernel_steps(), real=real)
         if found is not None:
             return Prepared(h, *found)
         return prepare_filter(self.constellation, h, noise_var, self._steps(h), self.load)
@@ -129,10 +129,10 @@ class DeepCG(UnfoldedDetector):
     def cost(self, num_rx_ant: int, num_tx_ant: int) -> Cost:
         return deep_cg_cost(num_rx_ant, num_tx_ant, self.num_layers)
 
-    def _kernel_steps(self) -> unfolded.DeepCGSteps:
+    def _kernel_steps(self) -> network_kernels.DeepCGSteps:
         rho = torch.zeros_like(self.alpha) if self.rho is None else self.rho
         high = marchenko_pastur_edges(self.load, 1).high
-        return unfolded.DeepCGSteps(self.alpha, self.beta, rho, high)
+        return network_kernels.DeepCGSteps(self.alpha, self.beta, rho, high)
 
     def _steps(self, like: Tensor) -> Parameters:
         real = like.real

@@ -23,7 +23,7 @@ from mimolearn.foundation.tensors.linalg import (
     stack_real_vector,
     unstack_real_vector,
 )
-from mimolearn.kernels.networks import calls as compiled
+from mimolearn.kernels.networks import calls as network_kernels
 
 # How far finite matrices leave the Marchenko-Pastur edges, at 32 x 64 in most draws.
 WIDEN = 1.05
@@ -65,7 +65,9 @@ def prepare_system(
     repeat bit for bit. widely_linear: whether the network ends at the widely linear LMMSE, or at
     LMMSE: only gain and error variance of its output differ.
     """
-    found = compiled.unfolded_cg_prepare(h, noise_var, num_layers, learned, widely=widely_linear)
+    found = network_kernels.unfolded_cg_prepare(
+        h, noise_var, num_layers, learned, widely=widely_linear
+    )
     if found is not None:
         error_var = 2 * found.error_var if widely_linear else found.error_var
         return Prepared(h, found.system, found.inverse_diagonal, 1 + found.error_var, error_var)
@@ -124,7 +126,7 @@ def solve(prepared: Prepared, y: Tensor, parameters: Parameters) -> Tensor:
     identity once and W to all vectors takes fewer multiplications than applying the layers to all.
     """
     b, system = right_side(prepared, y), stack_real_matrix(prepared.system)
-    if compiled.as_matrix(y.shape[-2], prepared.system.shape[-1], len(parameters.alpha)):
+    if network_kernels.as_matrix(y.shape[-2], prepared.system.shape[-1], len(parameters.alpha)):
         identity = torch.eye(system.shape[-1], dtype=b.dtype, device=b.device).expand_as(system)
         *_, transposed = unfold(system, identity, parameters)
         return unstack_real_vector(b @ transposed)
@@ -140,9 +142,11 @@ def detect(
     demapping: str,
 ) -> GaussianDetection:
     """The unbiased last estimate."""
-    system = compiled.System(prepared.system, prepared.inverse_diagonal, prepared.error_var)
+    system = network_kernels.System(prepared.system, prepared.inverse_diagonal, prepared.error_var)
     steps, real = kernel_steps(parameters), constellation.is_real
-    x_hat = compiled.unfolded_cg_detect(y, prepared.h, system, prepared.scale, steps, real=real)
+    x_hat = network_kernels.unfolded_cg_detect(
+        y, prepared.h, system, prepared.scale, steps, real=real
+    )
     if x_hat is None:
         x_hat = solve(prepared, y, parameters) * prepared.scale
         if real:
@@ -162,14 +166,14 @@ def one_shot(
 ) -> GaussianDetection | None:
     """Both halves in one kernel, or None where there is none for these inputs."""
     steps, real = kernel_steps(parameters), constellation.is_real
-    found = compiled.unfolded_cg(y, h, noise_var, steps, widely=widely_linear, real=real)
+    found = network_kernels.unfolded_cg(y, h, noise_var, steps, widely=widely_linear, real=real)
     return None if found is None else GaussianDetection(constellation, *found, demapping)
 
 
-def kernel_steps(parameters: Parameters) -> compiled.Steps:
+def kernel_steps(parameters: Parameters) -> network_kernels.Steps:
     """The parameters as kernels take them, a mask of ones where there is none."""
     alpha, beta, gamma = parameters
-    return compiled.Steps(alpha, beta, torch.ones_like(alpha[0]) if gamma is None else gamma)
+    return network_kernels.Steps(alpha, beta, torch.ones_like(alpha[0]) if gamma is None else gamma)
 
 
 def check_num_tx_ant(made_for: int, num_rx_ant: int, num_tx_ant: int) -> None:

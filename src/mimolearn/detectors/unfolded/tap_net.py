@@ -29,7 +29,7 @@ from mimolearn.foundation.tensors.linalg import (
     stack_real_vector,
 )
 from mimolearn.kernels.machine.launch import checked, usable
-from mimolearn.kernels.networks import calls as unfolded
+from mimolearn.kernels.networks import calls as network_kernels
 
 
 class Start(NamedTuple):
@@ -66,7 +66,7 @@ class Compiled(NamedTuple):
 
     h: Tensor
     noise_var: Tensor
-    interleaved: unfolded.InterleavedTap
+    interleaved: network_kernels.InterleavedTap
     scalars: Tensor
 
 
@@ -141,7 +141,7 @@ class TapNet(UnfoldedDetector):
         flat = y.reshape(num, *y.shape[-2:]), h.reshape(num, *h.shape[-2:]), noise_var.reshape(num)
         parts, prepared = [], None
         # Some at a time: what is prepared of many would leave the cache before it is used.
-        for some_y, some_h, some_noise in unfolded.cache_fulls(*flat):
+        for some_y, some_h, some_noise in network_kernels.cache_fulls(*flat):
             prepared = self._prepare_compiled(some_h, some_noise, prepared)
             if prepared is None or not usable(some_y):
                 return None
@@ -164,7 +164,7 @@ class TapNet(UnfoldedDetector):
     ) -> Compiled | None:
         """before: what is no longer needed, of as many channels or more."""
         with_start = self.start == "lmmse" or self.adaptive
-        found = unfolded.tap_prepare(
+        found = network_kernels.tap_prepare(
             h,
             noise_var,
             self.scalars.base,
@@ -250,7 +250,7 @@ class TapNet(UnfoldedDetector):
         kept, scalars = prepared.interleaved, prepared.scalars
         if self.start != "lmmse":
             kept = kept._replace(factor=kept.factor[:0])
-        return unfolded.tap_detect(
+        return network_kernels.tap_detect(
             y, prepared.h, kept, scalars, c, self._prior(), vector_form=vector_form
         )
 

@@ -1,4 +1,4 @@
-"""The door to the kernels of iterative detectors; cheap to import, as ``dispatch``."""
+"""How detectors call the kernels of iterative detection; cheap to import."""
 
 from __future__ import annotations
 

@@ -1,21 +1,19 @@
-"""The ways into the kernels of linear detection, EP and demapping: which path serves a call.
+"""How detectors call the kernels of linear detection and demapping; cheap to import.
 
-The same rule (``door.usable``) opens ``searches``, ``iterative`` and ``decisions``.
+The path is chosen by one rule, ``launch.usable``, in the calls of all families.
 
 ===============  =======================================================  ====================
 path             when                                                     code
 ===============  =======================================================  ====================
 torch            gradients wanted, not on a CPU, not single precision,    the detector's own
                  being traced or exported, or very large matrices
-one by one       linear, fewer than 8 channels                            ``linear_single``
-interleaved      linear and iterative methods else                        ``linear``, ``ep``, ...
-triangles        tree searches and enumeration, at any number; channels   ``searches``
+one by one       linear, fewer than 8 channels                            ``linear.single``
+interleaved      linear and iterative methods else                        ``linear``, ``iterative``
+triangles        tree searches and enumeration, at any number; channels   ``search``
                  that float32 cannot be trusted with go to float64
 ===============  =======================================================  ====================
 
-``door.PATHS`` says so to users.
-
-This module is cheap to import: numba is imported when a kernel is first needed.
+``launch.PATHS`` says so to users. numba is imported when a kernel is first needed.
 """
 
 from __future__ import annotations

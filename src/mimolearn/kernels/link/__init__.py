@@ -1,1 +1,1 @@
-"""Drawing channels, sending symbols, deciding, counting errors, decoding."""
+"""Drawing channels, transmitting symbols, nearest points, counted errors, decoding."""

@@ -1,4 +1,4 @@
-"""Draw, send and detect in one pass: linear detectors on fresh independent Gaussian channels.
+"""Draw, transmit and detect in one pass: linear detectors on fresh independent Gaussian channels.
 
 A group of 16 channels is drawn, used by every detector and forgotten while it is in the
 processor's own cache; a simulation that draws thousands of channels first spends as much time on
@@ -26,8 +26,8 @@ from mimolearn.kernels.linear.widely_linear import widely_linear_group
 from mimolearn.kernels.linear.widely_linear import workspace as real_workspace
 from mimolearn.kernels.link.bartlett import assemble
 from mimolearn.kernels.link.gamma import gammas
-from mimolearn.kernels.link.send import send
-from mimolearn.kernels.link.send import workspace as send_workspace
+from mimolearn.kernels.link.transmit import transmit
+from mimolearn.kernels.link.transmit import workspace as transmit_workspace
 from mimolearn.kernels.machine.compile import compiled, inlined
 from mimolearn.kernels.machine.philox import integers, normals
 from mimolearn.kernels.machine.simd import splat
@@ -40,9 +40,9 @@ COMPLEX, REAL = 2, 1
 
 
 def workspace(vectors: int, num_rx: int, num_tx: int) -> int:
-    """Floats of workspace; the first ``send.workspace`` of them must be zero."""
+    """Floats of workspace; the first ``transmit.workspace`` of them must be zero."""
     channels = 16 * (2 * num_rx * num_tx + num_rx * num_tx + num_tx)
-    own = send_workspace(num_tx) + channels + 16 * vectors * (2 * num_rx + num_tx)
+    own = transmit_workspace(num_tx) + channels + 16 * vectors * (2 * num_rx + num_tx)
     detectors = max(Sizes.of(num_rx, num_tx).one_shot_space, real_workspace(num_rx, num_tx))
     return own + 16 * num_tx + 128 + detectors
 
@@ -127,7 +127,7 @@ def kernel() -> Callable[..., bool]:
             indices = sent[group * symbols : (group + 1) * symbols]
             integers(indices, num_points, key, stream, group * symbols, words)
             normals(y, key, stream + np.uint64(1), group * y.size, scales[2], scratch)
-            send(h, indices, points, deviations, y, 16, vectors, rx, tx, patterns)
+            transmit(h, indices, points, deviations, y, 16, vectors, rx, tx, patterns)
             for d in range(methods.size):
                 start = (d * groups + group) * symbols * 2
                 out = x[start : start + symbols * 2]

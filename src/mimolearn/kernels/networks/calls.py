@@ -1,4 +1,4 @@
-"""The door to the kernels of unfolded networks; cheap to import, as ``dispatch``."""
+"""How detectors call the kernels of unfolded networks; cheap to import."""
 
 from __future__ import annotations
 

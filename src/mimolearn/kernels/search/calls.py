@@ -1,6 +1,6 @@
-"""The door to the tree searches in single precision, which ``dispatch`` is for all else.
+"""How detectors call the tree searches in single precision; cheap to import.
 
-They serve what compiled kernels can serve at all (``door.usable``): complex64 on a CPU, no
+They serve what compiled kernels can serve at all (``launch.usable``): complex64 on a CPU, no
 gradients. Channels that single precision cannot be trusted with come back marked, and the
 detector takes its double-precision path for them alone; see ``triangle_float32``.
 """

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mimolearn.kernels.link.sending import symmetric_root
+from mimolearn.kernels.link.transmission import symmetric_root
 
 
 def exponential_correlation(num_ant: int, magnitude: float, phase_rad: float = 0.0) -> Tensor:

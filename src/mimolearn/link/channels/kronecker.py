@@ -10,7 +10,7 @@ from pydantic import Field
 from torch import Tensor
 
 from mimolearn.foundation.plainmodel import Real
-from mimolearn.kernels.link.sending import correlate
+from mimolearn.kernels.link.transmission import correlate
 from mimolearn.link.channels.base import ChannelModel
 from mimolearn.link.channels.correlation import exponential_root
 from mimolearn.link.randomness import CounterGenerator, RandomSource, complex_normal

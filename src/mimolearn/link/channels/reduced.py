@@ -16,7 +16,7 @@ import torch
 from torch import Generator, Tensor
 
 from mimolearn.foundation.errors import invalid
-from mimolearn.kernels.link.sending import assemble_triangle
+from mimolearn.kernels.link.transmission import assemble_triangle
 from mimolearn.link.channels.base import ChannelModel
 from mimolearn.link.channels.rayleigh import Rayleigh, RealGaussian
 from mimolearn.link.randomness import CounterGenerator, RandomSource, complex_normal, part_deviation

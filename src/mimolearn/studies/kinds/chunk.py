@@ -19,8 +19,8 @@ from torch import Tensor
 from mimolearn.detectors import Detector
 from mimolearn.foundation.errors import InvalidInputError, MimolearnError, all_finite
 from mimolearn.foundation.tensors.state import clean_torch, evaluating
-from mimolearn.kernels.link import decisions
-from mimolearn.kernels.link.simulation import is_compiled
+from mimolearn.kernels.link import symbol_errors
+from mimolearn.kernels.link.gaussian_link import is_compiled
 from mimolearn.link.randomness import CounterGenerator
 from mimolearn.link.scenario import Block, Scenario
 from mimolearn.plans.counts import BLOCK_METRICS, Counts, ErrorPositions
@@ -141,7 +141,7 @@ def replace_nonfinite(block: Block) -> tuple[Block, Tensor]:
 
 def _count(sent: Tensor, answers: _Answers, label: str, detector: Detector) -> ChunkResult:
     # Once a chunk: what a call costs beside a kernel's work is worth whole vectors.
-    bits, symbols, inside = decisions.count_errors(
+    bits, symbols, inside = symbol_errors.count_errors(
         sent, answers.indices, answers.finite, detector.constellation.bits_per_symbol
     )
     if not inside:

@@ -17,7 +17,7 @@ from torch import Tensor
 from mimolearn.detectors import Detector
 from mimolearn.foundation.errors import InvalidInputError, MimolearnError
 from mimolearn.foundation.tensors.state import clean_torch, evaluating
-from mimolearn.kernels.link import decisions
+from mimolearn.kernels.link import symbol_errors
 from mimolearn.link.coding import CodedLink, CodedSymbols
 from mimolearn.link.scenario import Block, Scenario
 from mimolearn.plans.counts import GMI_SCALE, Counts, ErrorPositions
@@ -174,7 +174,7 @@ def _joined(
 ) -> ChunkResult:
     points = link.scenario.points()
     parts = [
-        decisions.count_errors(symbols.indices, one.indices, one.valid, points.bits_per_symbol)
+        symbol_errors.count_errors(symbols.indices, one.indices, one.valid, points.bits_per_symbol)
         for one in heard
     ]
     if not all(inside for _, _, inside in parts):

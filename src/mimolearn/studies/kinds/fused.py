@@ -19,8 +19,8 @@ import torch
 from torch import Tensor
 
 from mimolearn.detectors import Detector
-from mimolearn.kernels.link import decisions
-from mimolearn.kernels.link.simulation import GaussianLink, simulate_linear
+from mimolearn.kernels.link import symbol_errors
+from mimolearn.kernels.link.gaussian_link import GaussianLink, simulate_linear
 from mimolearn.kernels.machine.launch import LANES, fits_size
 from mimolearn.link.channels import Rayleigh, RealGaussian
 from mimolearn.link.channels.reduced import TriangleLaw
@@ -55,7 +55,7 @@ def answer_fused(
     if simulated is None:
         return None
     sent, x_hat = simulated
-    return sent, [decisions.nearest(link.constellation, estimate) for estimate in x_hat]
+    return sent, [symbol_errors.nearest(link.constellation, estimate) for estimate in x_hat]
 
 
 def _link(scenario: Scenario, num_channels: int, noise_var: Tensor) -> GaussianLink:
@@ -92,7 +92,7 @@ def _serves(scenario: Scenario, num_channels: int, batch: int) -> bool:
 
 
 def _method(detector: Detector, scenario: Scenario) -> str | None:
-    """Which solution decides for a detector, of ``kernels.simulation.SIMULATED_METHODS``."""
+    """The solution of a detector, one of ``kernels.link.gaussian_link.SIMULATED_METHODS``."""
     if detector.constellation != scenario.points() or not _is_as_declared(detector):
         return None
     method = detector.simulated_method()

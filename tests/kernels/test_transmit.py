@@ -5,7 +5,7 @@ import torch
 
 from mimolearn import Scenario
 from mimolearn.constellation import Constellation
-from mimolearn.kernels.link.sending import send
+from mimolearn.kernels.link.transmission import transmit
 from mimolearn.link.randomness import CounterGenerator, complex_normal, integers
 
 
@@ -21,26 +21,26 @@ def inputs(num, vectors, nr, nt):
 def test_y_is_h_x_plus_noise(size):
     h, indices, points, noise, std = inputs(*size)
     expected = points.map(indices) @ h.mT + noise * std[:, None, None]
-    torch.testing.assert_close(send(h, indices, points, noise.clone(), std), expected)
+    torch.testing.assert_close(transmit(h, indices, points, noise.clone(), std), expected)
 
 
 def test_a_vector_does_not_depend_on_the_others():
     h, indices, points, noise, std = inputs(6, 3, 5, 7)
-    whole = send(h, indices, points, noise.clone(), std)
+    whole = transmit(h, indices, points, noise.clone(), std)
     for i in range(6):
         part = slice(i, i + 1)
-        one = send(h[part], indices[part, 1:2], points, noise[part, 1:2].clone(), std[part])
+        one = transmit(h[part], indices[part, 1:2], points, noise[part, 1:2].clone(), std[part])
         assert torch.equal(one, whole[part, 1:2])
 
 
 def test_a_strided_channel_is_read_as_it_is_meant():
     h, indices, points, noise, std = inputs(3, 2, 5, 5)
-    whole = send(h, indices, points, noise.clone(), std)
+    whole = transmit(h, indices, points, noise.clone(), std)
     strided = h.mT.contiguous().mT
-    assert torch.equal(send(strided, indices, points, noise.clone(), std), whole)
+    assert torch.equal(transmit(strided, indices, points, noise.clone(), std), whole)
     assert torch.equal(
-        send(h.conj(), indices, points, noise.clone(), std),
-        send(h.conj().resolve_conj(), indices, points, noise.clone(), std),
+        transmit(h.conj(), indices, points, noise.clone(), std),
+        transmit(h.conj().resolve_conj(), indices, points, noise.clone(), std),
     )
 
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from mimolearn import Constellation, GaussianDetection, InvalidInputError, make_detector
-from mimolearn.kernels.linear import calls as dispatch
+from mimolearn.kernels.linear import calls as linear_kernels
 
 _OPTIONS = {"lmmse": {}, "biased-lmmse": {"biased": True}}
 _SIZES = [(1, 1), (2, 2), (4, 4), (5, 3), (8, 6), (3, 5), (20, 17), (40, 33), (64, 32)]
@@ -60,8 +60,8 @@ def test_any_number_of_vectors(vectors):
 @pytest.mark.parametrize("batch", [(3,), (19,)])
 def test_error_variance_of_real_symbols(batch, rx, tx):
     h, y, noise_var = _problem(batch, rx, tx, 1)
-    solved = dispatch.linear(y, h, noise_var, "real-lmmse")
-    proper = dispatch.linear(y, h, noise_var, "lmmse")
+    solved = linear_kernels.linear(y, h, noise_var, "real-lmmse")
+    proper = linear_kernels.linear(y, h, noise_var, "lmmse")
     assert solved is not None
     assert proper is not None
     torch.testing.assert_close(solved[0], proper[0], rtol=1e-4, atol=1e-5)
@@ -77,7 +77,7 @@ def test_error_variance_of_real_symbols(batch, rx, tx):
 @pytest.mark.parametrize("batch", [(3,), (40,)])
 def test_zero_forcing(batch):
     h, y, noise_var = _problem(batch, 8, 5, 2)
-    solved = dispatch.linear(y, h, noise_var, "zf")
+    solved = linear_kernels.linear(y, h, noise_var, "zf")
     assert solved is not None
     hd, yd, nd = _double(h, y, noise_var)
     torch.testing.assert_close(
@@ -92,7 +92,7 @@ def test_zero_forcing(batch):
 @pytest.mark.parametrize("batch", [(), (19,)])
 def test_widely_linear(batch, rx, tx):
     h, y, noise_var = _problem(batch, rx, tx, 3)
-    solved = dispatch.widely_linear(y, h, noise_var)
+    solved = linear_kernels.widely_linear(y, h, noise_var)
     assert solved is not None
     hd, yd, nd = _double(h, y, noise_var)
     real = torch.cat([hd.real, hd.imag], -2)
@@ -107,13 +107,13 @@ def test_widely_linear(batch, rx, tx):
 
 def test_which_tensors_the_kernels_take():
     h, y, noise_var = _problem((20,), 4, 3, 1)
-    assert dispatch.usable(h, y, noise_var)
-    assert not dispatch.usable(*_double(h))
-    assert not dispatch.usable(h.to("meta"))
+    assert linear_kernels.usable(h, y, noise_var)
+    assert not linear_kernels.usable(*_double(h))
+    assert not linear_kernels.usable(h.to("meta"))
     wanting = h.clone().requires_grad_()
-    assert not dispatch.usable(wanting)
+    assert not linear_kernels.usable(wanting)
     with torch.no_grad():
-        assert dispatch.usable(wanting)
+        assert linear_kernels.usable(wanting)
 
 
 def test_gradients_pass_where_they_are_asked_for():
@@ -122,7 +122,7 @@ def test_gradients_pass_where_they_are_asked_for():
     y.requires_grad_()
     whole = torch.autograd.grad(detector(y, h, noise_var).llr().sum(), y)[0]
     prepared = detector.prepare(h, noise_var)
-    assert isinstance(prepared, dispatch.InterleavedLinear)
+    assert isinstance(prepared, linear_kernels.InterleavedLinear)
     split = torch.autograd.grad(detector.detect(prepared, y).llr().sum(), y)[0]
     torch.testing.assert_close(split, whole, rtol=1e-3, atol=1e-3)
 
@@ -165,10 +165,10 @@ def test_bad_inputs_are_refused_on_every_path(field, value, batch):
 
 def test_one_singular_channel_stays_alone():
     h, y, noise_var = _problem((20,), 4, 3, 2)
-    good = dispatch.linear(y, h, noise_var, "zf")
+    good = linear_kernels.linear(y, h, noise_var, "zf")
     # Columns that are equal in whole numbers: the second pivot is 0.
     h[7] = 1
-    bad = dispatch.linear(y, h, noise_var, "zf")
+    bad = linear_kernels.linear(y, h, noise_var, "zf")
     assert good is not None
     assert bad is not None
     others = torch.arange(20) != 7
@@ -198,7 +198,7 @@ def test_axes_with_variances_of_their_own(name):
     generator = torch.Generator().manual_seed(6)
     values = torch.randn(9, 2, 5, axes, generator=generator)
     var = 0.05 + torch.rand(9, 2, 5, axes, generator=generator)
-    actual = dispatch.axes_llr(constellation, values, var, "exact")
+    actual = linear_kernels.axes_llr(constellation, values, var, "exact")
     assert actual is not None
     for axis in range(axes):
         # An axis alone is demapped as if the other had the same variance.
@@ -214,7 +214,7 @@ def test_a_stream_that_nobody_hears():
     h, y, noise_var = _problem((24,), 4, 3, 1)
     h[:, :, 1] = 0
     for batch in (slice(0, 3), slice(0, 24)):
-        solved = dispatch.linear(y[batch], h[batch], noise_var[batch], "lmmse")
+        solved = linear_kernels.linear(y[batch], h[batch], noise_var[batch], "lmmse")
         assert solved is not None
         assert bool((solved[1][..., 1] > 1e5).all())
         assert bool(torch.isfinite(solved[0]).all())

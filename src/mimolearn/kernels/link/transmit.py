@@ -34,8 +34,8 @@ def _patterns(indices, first, num_tx, points, width, space):
 
 
 @inlined
-def send(h, indices, points, noise_std, y, num, vectors, rx, tx, space):
-    """What ``send_kernel`` does."""
+def transmit(h, indices, points, noise_std, y, num, vectors, rx, tx, space):
+    """What ``transmit_kernel`` does."""
     length, width = 2 * tx, space.size // 2
     whole = length // 16 * 16
     for v in range(num * vectors):
@@ -58,16 +58,16 @@ def send(h, indices, points, noise_std, y, num, vectors, rx, tx, space):
 
 
 @functools.cache
-def send_kernel() -> Callable[..., None]:
+def transmit_kernel() -> Callable[..., None]:
     """kernel(h, indices, points, noise_std, y, num, vectors, rx, tx, space).
 
     h (B, Nr, Nt, 2), indices (B, T, Nt), points (M, 2), noise_std (B), y (B, T, Nr, 2), all flat.
     y holds CN(0, 1) noise before and the received vectors after. space: zeros.
     """
 
-    def send_vectors(h, indices, points, noise_std, y, num, vectors, rx, tx, space):
-        send(h, indices, points, noise_std, y, num, vectors, rx, tx, space)
+    def transmit_vectors(h, indices, points, noise_std, y, num, vectors, rx, tx, space):
+        transmit(h, indices, points, noise_std, y, num, vectors, rx, tx, space)
 
     floats, sizes = "float32[::1]", "int64, int64, int64, int64"
     signature = f"void({floats}, int64[::1], {floats}, {floats}, {floats}, {sizes}, {floats})"
-    return compiled(signature, send_vectors)
+    return compiled(signature, transmit_vectors)

@@ -1,4 +1,4 @@
-"""The door to the kernel that draws, sends and detects; cheap to import."""
+"""How the library calls the kernel that draws, transmits and detects; cheap to import."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch import Tensor
 
 from mimolearn.constellation import Constellation
 from mimolearn.kernels.linear.calls import LINEAR_METHODS
-from mimolearn.kernels.link.sending import noise_deviation
+from mimolearn.kernels.link.transmission import noise_deviation
 from mimolearn.kernels.machine.launch import LANES, flat, workspace
 
 SIMULATED_METHODS = (*LINEAR_METHODS, "widely-linear")

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from mimolearn import Constellation
-from mimolearn.kernels.link import decisions
+from mimolearn.kernels.link import symbol_errors
 
 
 @pytest.mark.parametrize("name", Constellation.names())
@@ -14,9 +14,9 @@ def test_nearest_points(name, shape):
     x_hat = 1.2 * torch.randn(
         shape, dtype=torch.complex64, generator=torch.Generator().manual_seed(3)
     )
-    assert torch.equal(decisions.nearest(constellation, x_hat), constellation.nearest(x_hat))
+    assert torch.equal(symbol_errors.nearest(constellation, x_hat), constellation.nearest(x_hat))
     distance = (x_hat.unsqueeze(-1) - constellation.points).abs()
-    assert torch.equal(decisions.nearest(constellation, x_hat), distance.argmin(-1))
+    assert torch.equal(symbol_errors.nearest(constellation, x_hat), distance.argmin(-1))
 
 
 @pytest.mark.parametrize("name", ["bpsk", "16-qam"])
@@ -24,7 +24,7 @@ def test_nearest_points(name, shape):
 def test_what_is_far_or_not_finite_comes_out_as_some_index(name, value):
     constellation = Constellation(name)
     x_hat = torch.full((4,), complex(value, -value), dtype=torch.complex64)
-    found = decisions.nearest(constellation, x_hat)
+    found = symbol_errors.nearest(constellation, x_hat)
     assert ((found >= 0) & (found < constellation.num_points)).all()
     if value == 1e30:
         assert torch.equal(found, constellation.nearest(x_hat))
@@ -38,7 +38,7 @@ def test_errors_are_those_of_the_labels(name):
         torch.randint(constellation.num_points, (30, 2, 3), generator=generator) for _ in range(2)
     )
     valid = torch.rand(30, 2, generator=generator) < 0.8
-    bits, symbols, inside = decisions.count_errors(
+    bits, symbols, inside = symbol_errors.count_errors(
         sent, decided, valid, constellation.bits_per_symbol
     )
     different = constellation.indices_to_bits(sent) != constellation.indices_to_bits(decided)
@@ -55,6 +55,6 @@ def test_an_index_outside_is_seen(index):
     decided = sent.clone()
     decided[1, 0, 1] = index
     valid = torch.ones(3, 1, dtype=torch.bool)
-    assert not decisions.count_errors(sent, decided, valid, 2)[2]
+    assert not symbol_errors.count_errors(sent, decided, valid, 2)[2]
     valid[1] = False
-    assert decisions.count_errors(sent, decided, valid, 2)[2]
+    assert symbol_errors.count_errors(sent, decided, valid, 2)[2]

@@ -1,4 +1,4 @@
-"""The door to the kernels that make channels and received vectors; cheap to import."""
+"""How the library calls the kernels that make channels and received vectors; cheap to import."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def noise_deviation(noise_var: Tensor) -> Tensor:
     return torch.from_numpy(np.sqrt(noise_var.contiguous().numpy()))
 
 
-def send(
+def transmit(
     h: Tensor, indices: Tensor, constellation: Constellation, noise: Tensor, noise_std: Tensor
 ) -> Tensor:
     """y = H x + noise_std n, (N, T, Nr), in the place of n.
@@ -29,13 +29,13 @@ def send(
     h: (N, Nr, Nt) complex64. indices: (N, T, Nt) int64. noise: (N, T, Nr) complex64, contiguous.
     noise_std: (N) float32. On a CPU.
     """
-    from mimolearn.kernels.link import send as kernels
+    from mimolearn.kernels.link import transmit as kernels
 
     num, vectors, rx = noise.shape
     space = torch.zeros(kernels.workspace(h.shape[-1]), dtype=torch.float32, device="cpu").numpy()
     arrays = (flat(h), indices.numpy().reshape(-1), flat(constellation.points_as(torch.complex64)))
     std = noise_std.contiguous().numpy()
-    kernels.send_kernel()(*arrays, std, flat(noise), num, vectors, rx, h.shape[-1], space)
+    kernels.transmit_kernel()(*arrays, std, flat(noise), num, vectors, rx, h.shape[-1], space)
     return noise
 
 

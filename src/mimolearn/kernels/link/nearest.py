@@ -18,7 +18,7 @@ def nearest_kernel() -> Callable[..., None]:
     flat, what a level of the real and of the imaginary axis adds to the index. indices: (n).
     """
 
-    def decide(x, low, inverse_step, to_index, indices):
+    def nearest_points(x, low, inverse_step, to_index, indices):
         num_levels = to_index.size // 2
         top = np.float32(num_levels - 1)
         for i in range(indices.size):
@@ -31,34 +31,34 @@ def nearest_kernel() -> Callable[..., None]:
                 index += to_index[a * num_levels + np.int64(level)]
             indices[i] = index
 
-    return compiled("void(float32[::1], float32, float32, int64[::1], int64[::1])", decide)
+    return compiled("void(float32[::1], float32, float32, int64[::1], int64[::1])", nearest_points)
 
 
 @functools.cache
-def decide_two_levels_kernel() -> Callable[..., None]:
-    """kernel(x, real_weight, imag_weight, indices): the same where the sign decides.
+def two_levels_kernel() -> Callable[..., None]:
+    """kernel(x, real_weight, imag_weight, indices): the same for levels that differ by their sign.
 
     A value above 0 adds nothing, any other its axis's weight.
     """
 
-    def decide_signs(x, real_weight, imag_weight, indices):
+    def nearest_of_two_levels(x, real_weight, imag_weight, indices):
         for i in range(indices.size):
             re = np.int64(0) if x[2 * i] > np.float32(0.0) else real_weight
             im = np.int64(0) if x[2 * i + 1] > np.float32(0.0) else imag_weight
             indices[i] = re + im
 
-    return compiled("void(float32[::1], int64, int64, int64[::1])", decide_signs)
+    return compiled("void(float32[::1], int64, int64, int64[::1])", nearest_of_two_levels)
 
 
 @functools.cache
 def count_kernel() -> Callable[..., bool]:
-    """kernel(sent, decided, valid, bits_per_symbol, bit_errors, symbol_errors).
+    """kernel(sent, detected, valid, bits_per_symbol, bit_errors, symbol_errors).
 
-    sent, decided: (V, Nt) int64, flat; valid: (V); the errors: (V) int64. Invalid vectors are all
-    wrong. Returns whether every decided index of a valid vector is one of the constellation.
+    sent, detected: (V, Nt) int64, flat; valid: (V); the errors: (V) int64. Invalid vectors are all
+    wrong. Returns whether every detected index of a valid vector is one of the constellation.
     """
 
-    def count_errors(sent, decided, valid, bits_per_symbol, bit_errors, symbol_errors):
+    def count_errors(sent, detected, valid, bits_per_symbol, bit_errors, symbol_errors):
         n = sent.size // valid.size
         outside = np.int64(0)
         for v in range(valid.size):
@@ -68,7 +68,7 @@ def count_kernel() -> Callable[..., bool]:
             bits, symbols = np.int64(0), np.int64(0)
             for i in range(v * n, (v + 1) * n):
                 # A label is the binary number of its index: the XOR has the bits that differ.
-                differing = sent[i] ^ decided[i]
+                differing = sent[i] ^ detected[i]
                 outside |= differing >> bits_per_symbol
                 symbols += differing != 0
                 for b in range(bits_per_symbol):
