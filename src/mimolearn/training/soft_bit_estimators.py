@@ -10,7 +10,7 @@ from pydantic import Field
 from torch import Tensor
 
 from mimolearn.detectors import EQNetEstimator, EQNetPublishedEstimator
-from mimolearn.detectors.networks.eq_net import Cues
+from mimolearn.detectors.networks.soft_bits.eq_net import Cues
 from mimolearn.foundation.errors import invalid
 from mimolearn.foundation.plainmodel import Count, PlainModel, Real
 from mimolearn.link.scenario import Block
