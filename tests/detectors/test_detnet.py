@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from mimolearn import InvalidInputError, Scenario, make_detector
-from mimolearn.detectors.networks.detnet_layers import soft_sign
+from mimolearn.detectors.networks.fully_connected.detnet_layers import soft_sign
+from mimolearn.detectors.networks.fully_connected.wesnet_cut import profile, units_kept
 from mimolearn.detectors.networks.normal_equations import normal_equations, right_side, zero_forcing
-from mimolearn.detectors.networks.wesnet_cut import profile, units_kept
 from mimolearn.foundation.tensors.linalg import stack_real_matrix, stack_real_vector
 from mimolearn.kernels.linear import calls as linear_kernels
 from mimolearn.kernels.machine.compile import reads_halves

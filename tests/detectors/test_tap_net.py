@@ -17,7 +17,7 @@ from mimolearn.link.channels import Kronecker, Rayleigh
 from mimolearn.link.scenario import Block, Scenario
 from mimolearn.studies import Contender, simulate
 from mimolearn.training import Recipe, measure
-from mimolearn.zoo import card, load
+from mimolearn.zoo import card, load, zoo_names
 
 Real = NDArray[np.float64]
 Complex = NDArray[np.complex128]
@@ -190,10 +190,13 @@ def test_gradients_reach_the_scalars_in_single_precision() -> None:
     assert int((gradient != 0).sum()) == 4 * detector.num_layers - 2
 
 
+TRAINED = [name for name in zoo_names() if name.startswith("tap-net")]
+
+
 class TestTrained:
     """What training has to show: on fixed draws, paired, against the starting values."""
 
-    @pytest.mark.parametrize("name", ["tap-net-5s", "tap-net-8v", "tap-net-any"])
+    @pytest.mark.parametrize("name", TRAINED)
     def test_beats_its_starting_values(self, name: str) -> None:
         scenario = Scenario.shipped("lcgnet-32x32-bpsk")
         trained = load(name)
@@ -247,7 +250,7 @@ class TestTrained:
             tolerance = 4 * 2 * (expected * (1 - expected) / count) ** 0.5
             assert abs(float(wrong[inside].double().mean()) - expected) < tolerance + 0.02
 
-    @pytest.mark.parametrize("name", ["tap-net-5s", "tap-net-8v", "tap-net-any"])
+    @pytest.mark.parametrize("name", TRAINED)
     def test_card_reproduces(self, name: str) -> None:
         recipe, told = Recipe.shipped(name), card(name)
         assert told.recipe_key == recipe.key()

@@ -1,6 +1,6 @@
 """Odd tensors and modes of torch, over the table of every detector: right, or refused in one line.
 
-The rows are those of ``test_contract``. A case that is refused leaves the detector as it was.
+The rows are those of ``contract.table``. A case that is refused leaves the detector as it was.
 """
 
 import contextlib
@@ -17,7 +17,7 @@ from mimolearn.detectors import Detector, make_detector
 from mimolearn.foundation.tensors import made_once as constants
 
 from ..torch_modes import MODES, default_dtype, global_random_state, refused
-from .test_contract import CONTRACT, Draw, Row, draw, soft
+from .contract.table import CONTRACT, Draw, Row, draw, soft
 
 # One constellation a row is enough: what is looked for does not depend on its size.
 CASES = [(row, row.constellations[-1]) for row in CONTRACT if not row.name.startswith("sionna")]

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from mimolearn import InvalidInputError, make_detector
-from mimolearn.detectors.networks import eq_net_latency
+from mimolearn.detectors.networks.soft_bits import eq_net_latency
 
 
 def _trained(constellation, num_tx, **options):

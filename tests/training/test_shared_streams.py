@@ -5,7 +5,7 @@ import torch
 
 from mimolearn import InvalidInputError, Scenario, load
 from mimolearn.detectors import DetNet, SlimWeSNet, WeSNet
-from mimolearn.detectors.networks.shared_streams import shared_part
+from mimolearn.detectors.networks.fully_connected.shared_streams import shared_part
 from mimolearn.training import Stage, train
 from mimolearn.weights import read_weights, write_weights
 

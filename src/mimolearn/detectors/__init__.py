@@ -17,15 +17,15 @@ from mimolearn.detectors.linear.wl_lmmse import WidelyLinearLMMSE
 from mimolearn.detectors.linear.zf import ZeroForcing
 from mimolearn.detectors.message_passing.ep import ExpectationPropagation
 from mimolearn.detectors.message_passing.oamp import OAMP
-from mimolearn.detectors.networks.detnet import DetNet
-from mimolearn.detectors.networks.eq_net import EQNetEstimator
-from mimolearn.detectors.networks.eq_net_published import EQNetPublishedEstimator
 from mimolearn.detectors.networks.equi_net import EquiNet
-from mimolearn.detectors.networks.l_wesnet import LWeSNet
+from mimolearn.detectors.networks.fully_connected.detnet import DetNet
+from mimolearn.detectors.networks.fully_connected.l_wesnet import LWeSNet
+from mimolearn.detectors.networks.fully_connected.r_wesnet import RWeSNet
+from mimolearn.detectors.networks.fully_connected.slim_wesnet import SlimWeSNet
+from mimolearn.detectors.networks.fully_connected.wesnet import WeSNet
 from mimolearn.detectors.networks.nn_det import NNDet
-from mimolearn.detectors.networks.r_wesnet import RWeSNet
-from mimolearn.detectors.networks.slim_wesnet import SlimWeSNet
-from mimolearn.detectors.networks.wesnet import WeSNet
+from mimolearn.detectors.networks.soft_bits.eq_net import EQNetEstimator
+from mimolearn.detectors.networks.soft_bits.eq_net_published import EQNetPublishedEstimator
 from mimolearn.detectors.registry import (
     detector_class,
     detector_names,

@@ -1,1 +1,1 @@
-"""Fully connected networks, unfolded or plain."""
+"""Fully connected networks, unfolded or plain, and networks behind classical detectors."""

@@ -1,7 +1,8 @@
-"""Deep-unfolded conjugate gradient on the normal equations, and what its online form shares."""
+"""Deep-unfolded conjugate gradient on the normal equations, with steps trained beforehand."""
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple, final
 
@@ -11,7 +12,7 @@ from torch import Tensor, nn
 from mimolearn.constellation import Constellation
 from mimolearn.detection import GaussianDetection
 from mimolearn.detectors import counting
-from mimolearn.detectors.base import Cost
+from mimolearn.detectors.base import Cost, Detector
 from mimolearn.detectors.learned import UnfoldedDetector
 from mimolearn.detectors.linear.chebyshev import (
     Edges,
@@ -28,9 +29,14 @@ _WIDEN = 1.05
 
 
 class Prepared(NamedTuple):
-    """h: (*C, Nr, Nt); system: H^H H times inverse_diagonal, (*C, 1, 1), see ``scaled_gram``;
-    filter: all layers as one matrix (*C, Nt, Nt) on H^H y, transposed; scale, error_var:
-    (*C, 1, Nt).
+    """All layers of a channel as one matrix.
+
+    h: (*C, Nr, Nt) complex, the channel.
+    system: (*C, Nt, Nt) complex, H^H H times inverse_diagonal.
+    inverse_diagonal: (*C, 1, 1) real, the scale of ``scaled_gram``.
+    filter: (*C, Nt, Nt) complex, the matrix that acts on H^H y, transposed.
+    scale: (*C, 1, Nt) real, factor that unbiases an estimate.
+    error_var: (*C, 1, Nt) real, error variance of the unbiased estimate.
     """
 
     h: Tensor
@@ -42,15 +48,61 @@ class Prepared(NamedTuple):
 
 
 class Parameters(NamedTuple):
-    """alpha: (L, ...), beta: (L - 1, ...), rho: (L, ...); a row broadcasts over (*C, T, Nt)."""
+    """Step sizes of L layers; a row broadcasts over (*C, T, Nt).
+
+    alpha: (L, ...), steps along the direction.
+    beta: (L - 1, ...), share of the old direction in the next one.
+    rho: (L, ...), what is added to the diagonal of A; None for zeros.
+    """
 
     alpha: Tensor
     beta: Tensor
     rho: Tensor | None = None
 
 
+class FilteredCG(Detector):
+    """A detector that makes one matrix of all layers for each channel and applies it.
+
+    A member gives the steps of a channel in ``_steps`` and sets these attributes.
+
+    num_layers: number of layers L.
+    load: Nt/Nr, for which the start is made.
+    demapping: "exact" or "max-log".
+    """
+
+    revision = 2
+    num_layers: int
+    load: float
+    demapping: str
+
+    @abstractmethod
+    def _steps(self, h: Tensor, noise_var: Tensor) -> Parameters:
+        """Steps for channels h (*C, Nr, Nt) with noise variances (*C)."""
+
+    def _prepare(self, h: Tensor, noise_var: Tensor) -> Prepared:
+        steps = self._steps(h, noise_var)
+        matrix, system, inverse = scaled_gram(h, self.load)
+        identity = torch.eye(h.shape[-1], dtype=h.dtype, device=h.device).expand_as(matrix)
+        *_, transposed = unfold(system, identity, steps)
+        filter_ = transposed * inverse
+        unbiasing = linear_unbiasing(filter_.mT, matrix, noise_var, self.constellation.is_real)
+        return Prepared(h, system, inverse, filter_, *unbiasing)
+
+    def _detect(self, prepared: Prepared, y: Tensor) -> GaussianDetection:
+        x_hat = matched_filter(prepared.h, y) @ prepared.filter * prepared.scale
+        return GaussianDetection(self.constellation, x_hat, prepared.error_var, self.demapping)
+
+    def cost(self, num_rx_ant: int, num_tx_ant: int) -> Cost:
+        # The Gram matrix, its bound, all layers as a matrix and their unbiasing; two products.
+        cube = counting.matmul(num_tx_ant, num_tx_ant, num_tx_ant)
+        layers = (6 + 2 * self.num_layers - 1) * cube
+        prepare = counting.gram(num_rx_ant, num_tx_ant) + layers + linear_unbiasing_cost(num_tx_ant)
+        square = counting.matvec(num_tx_ant, num_tx_ant)
+        return Cost(prepare, counting.matvec(num_rx_ant, num_tx_ant) + square)
+
+
 @final
-class DeepCG(UnfoldedDetector):
+class DeepCG(FilteredCG, UnfoldedDetector):
     """Conjugate gradient on A^2 with learned fixed steps, trainable without knowing what was sent.
 
     Choose it to reproduce the paper; ``zf`` is its limit, and below some 1000 vectors a channel
@@ -67,8 +119,12 @@ class DeepCG(UnfoldedDetector):
     residual |b - A x|^2 (``residual`` of a recipe): the recursion's own r can be driven to 0
     through rho while x gets worse. Its optimum is zero forcing.
 
-    Options: num_layers; load, Nt/Nr, of the start; learn_rho, whether there is a rho; demapping
-    "exact" or "max-log".
+    Options:
+    num_layers: number of layers L; 15.
+    load: Nt/Nr, for which the start is made; 0.2.
+    learn_rho: whether the layers have a rho; False.
+    demapping: "exact", the default, or "max-log".
+    Raises InvalidInputError for a value outside these.
     Cost: per channel the Gram matrix, the bound, 24 Nt^3, and all layers as one matrix,
     4 (2 num_layers - 1) Nt^3, whose gain and error variance are then exact; 4 (Nr Nt + Nt^2) per
     vector.
@@ -81,7 +137,6 @@ class DeepCG(UnfoldedDetector):
 
     name = "deep-cg"
     rotation_invariant = True
-    revision = 2
 
     def __init__(
         self,
@@ -102,39 +157,36 @@ class DeepCG(UnfoldedDetector):
 
     def _one_shot(self, y: Tensor, h: Tensor, noise_var: Tensor) -> GaussianDetection | None:
         real = self.constellation.is_real
-        found = network_kernels.deep_cg(y, h, noise_var, self._kernel_steps(), real=real)
-        return (
-            None if found is None else GaussianDetection(self.constellation, *found, self.demapping)
-        )
+        solved = network_kernels.deep_cg(y, h, noise_var, self._kernel_steps(), real=real)
+        if solved is None:
+            return None
+        return GaussianDetection(self.constellation, *solved, self.demapping)
 
     def _prepare(self, h: Tensor, noise_var: Tensor) -> Prepared:
         real = self.constellation.is_real
-        found = network_kernels.deep_cg_prepare(h, noise_var, self._kernel_steps(), real=real)
-        if found is not None:
-            return Prepared(h, *found)
-        return prepare_filter(self.constellation, h, noise_var, self._steps(h), self.load)
-
-    def _detect(self, prepared: Prepared, y: Tensor) -> GaussianDetection:
-        x_hat = apply_filter(prepared, y)
-        return GaussianDetection(self.constellation, x_hat, prepared.error_var, self.demapping)
+        compiled = network_kernels.deep_cg_prepare(h, noise_var, self._kernel_steps(), real=real)
+        if compiled is None:
+            return super()._prepare(h, noise_var)
+        return Prepared(h, *compiled)
 
     def layers(self, prepared: Prepared, y: Tensor) -> Iterator[Tensor]:
         b = matched_filter(prepared.h, y) * prepared.inverse_diagonal
-        return unfold(prepared.system, b, self._steps(y))
+        return unfold(prepared.system, b, self._trained(y))
 
     def layer_parameters(self) -> Sequence[tuple[Tensor, int]]:
         rows = [(self.alpha, 0), (self.beta, 1)]
         return rows if self.rho is None else [*rows, (self.rho, 0)]
-
-    def cost(self, num_rx_ant: int, num_tx_ant: int) -> Cost:
-        return deep_cg_cost(num_rx_ant, num_tx_ant, self.num_layers)
 
     def _kernel_steps(self) -> network_kernels.DeepCGSteps:
         rho = torch.zeros_like(self.alpha) if self.rho is None else self.rho
         high = marchenko_pastur_edges(self.load, 1).high
         return network_kernels.DeepCGSteps(self.alpha, self.beta, rho, high)
 
-    def _steps(self, like: Tensor) -> Parameters:
+    def _steps(self, h: Tensor, noise_var: Tensor) -> Parameters:
+        return self._trained(h)
+
+    def _trained(self, like: Tensor) -> Parameters:
+        """The steps in the real type and on the device of a complex tensor."""
         real = like.real
         rho = None if self.rho is None else self.rho.to(real)
         return Parameters(self.alpha.to(real), self.beta.to(real), rho)
@@ -176,32 +228,3 @@ def unfold(system: Tensor, b: Tensor, parameters: Parameters) -> Iterator[Tensor
         residual = residual - alpha[layer] * product(direction, layer)
         direction = product(residual, layer) + beta[layer] * direction
     yield x + alpha[last] * direction
-
-
-def prepare_filter(
-    constellation: Constellation,
-    h: Tensor,
-    noise_var: Tensor,
-    parameters: Parameters,
-    load: float,
-) -> Prepared:
-    """All layers as one matrix, with its exact gain and error variance."""
-    matrix, system, inverse = scaled_gram(h, load)
-    identity = torch.eye(h.shape[-1], dtype=h.dtype, device=h.device).expand_as(matrix)
-    *_, transposed = unfold(system, identity, parameters)
-    filter_ = transposed * inverse
-    unbiasing = linear_unbiasing(filter_.mT, matrix, noise_var, constellation.is_real)
-    return Prepared(h, system, inverse, filter_, *unbiasing)
-
-
-def apply_filter(prepared: Prepared, y: Tensor) -> Tensor:
-    """Unbiased estimates (*C, T, Nt)."""
-    return matched_filter(prepared.h, y) @ prepared.filter * prepared.scale
-
-
-def deep_cg_cost(num_rx_ant: int, num_tx_ant: int, num_layers: int) -> Cost:
-    """Gram, its bound, all layers as a matrix and their unbiasing; two products per vector."""
-    layers = (6 + 2 * num_layers - 1) * counting.matmul(num_tx_ant, num_tx_ant, num_tx_ant)
-    prepare = counting.gram(num_rx_ant, num_tx_ant) + layers + linear_unbiasing_cost(num_tx_ant)
-    square = counting.matvec(num_tx_ant, num_tx_ant)
-    return Cost(prepare, counting.matvec(num_rx_ant, num_tx_ant) + square)

@@ -9,16 +9,12 @@ from torch import Generator, Tensor
 from torch.optim import Adam
 
 from mimolearn.constellation import Constellation
-from mimolearn.detection import GaussianDetection
 from mimolearn.detectors import counting
-from mimolearn.detectors.base import Cost, Detector
+from mimolearn.detectors.base import Cost
 from mimolearn.detectors.learned import check_layers
 from mimolearn.detectors.unfolded.deep_cg import (
+    FilteredCG,
     Parameters,
-    Prepared,
-    apply_filter,
-    deep_cg_cost,
-    prepare_filter,
     scaled_gram,
     squared_chebyshev_steps,
     unfold,
@@ -28,7 +24,7 @@ from mimolearn.foundation.tensors.linalg import matched_filter
 
 
 @final
-class DeepCGOnline(Detector):
+class DeepCGOnline(FilteredCG):
     """``deep-cg`` trained on some symbols of each channel, to detect the rest of its frame.
 
     Choose it to reproduce the paper's frame of 16 800 symbols; ``zf`` costs a thousandth per
@@ -40,9 +36,17 @@ class DeepCGOnline(Detector):
     is known, so ``prepare`` draws them from its model, the same symbols for every channel.
     Unlike other detectors its outputs have no gradient with respect to h through the training.
 
-    Options: num_layers; load, Nt/Nr, of the start; num_symbols; num_steps and learning_rate of
-    Adam; loss "residual" (blind) or "mse" (knows the symbols: better where ZF is not the aim);
-    seed of the symbols; demapping "exact" or "max-log".
+    Options:
+    num_layers: number of layers L; 15.
+    load: Nt/Nr, for which the start is made; 0.2.
+    num_symbols: vectors to train on, of each channel; 100.
+    num_steps: steps of Adam; 50.
+    learning_rate: of Adam; 0.003.
+    loss: "residual", which is blind, the default, or "mse", which knows the symbols and is better
+        if ZF is not the aim.
+    seed: of the symbols and of the noise; 0.
+    demapping: "exact", the default, or "max-log".
+    Raises InvalidInputError for a value outside these.
     Cost: per channel that of ``deep-cg`` and 3 num_steps num_symbols times all layers.
 
     >>> import torch
@@ -52,7 +56,6 @@ class DeepCGOnline(Detector):
     """
 
     name = "deep-cg-online"
-    revision = 2
 
     def __init__(
         self,
@@ -76,16 +79,11 @@ class DeepCGOnline(Detector):
         self.seed = int(check_real("seed", seed, at_least=0))
         self.demapping = check_one_of("demapping", demapping, ("exact", "max-log"))
 
-    def _prepare(self, h: Tensor, noise_var: Tensor) -> Prepared:
-        steps = self._train(h.detach(), noise_var.detach())
-        return prepare_filter(self.constellation, h, noise_var, steps, self.load)
-
-    def _detect(self, prepared: Prepared, y: Tensor) -> GaussianDetection:
-        x_hat = apply_filter(prepared, y)
-        return GaussianDetection(self.constellation, x_hat, prepared.error_var, self.demapping)
+    def _steps(self, h: Tensor, noise_var: Tensor) -> Parameters:
+        return self._train(h.detach(), noise_var.detach())
 
     def cost(self, num_rx_ant: int, num_tx_ant: int) -> Cost:
-        fixed = deep_cg_cost(num_rx_ant, num_tx_ant, self.num_layers)
+        fixed = super().cost(num_rx_ant, num_tx_ant)
         square = counting.matvec(num_tx_ant, num_tx_ant)
         # Forward, and twice that backward.
         training = 3 * self.num_steps * self.num_symbols * 2 * self.num_layers * square

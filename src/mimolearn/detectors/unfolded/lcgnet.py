@@ -1,20 +1,27 @@
-"""What the unfolded conjugate-gradient networks share: the system, the recursion, the output."""
+"""Unfolded conjugate gradient: the system, the recursion and the output of all LcgNets.
+
+Wei et al. 2020, "Learned conjugate gradient descent network for massive MIMO detection", section
+III. A network adds the steps of its layers and the options that they need.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from abc import abstractmethod
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from mimolearn.constellation import Constellation
 from mimolearn.detection import GaussianDetection
 from mimolearn.detectors import counting
 from mimolearn.detectors.base import Cost
+from mimolearn.detectors.learned import UnfoldedDetector, check_streams
+from mimolearn.detectors.linear.chebyshev import Steps, chebyshev_steps, marchenko_pastur_edges
 from mimolearn.detectors.linear.large_system import large_system_cost, large_system_unbiasing
 from mimolearn.detectors.linear.unbiased import Unbiasing
-from mimolearn.foundation.errors import invalid
+from mimolearn.foundation.errors import check_one_of, invalid
 from mimolearn.foundation.tensors.linalg import (
     add_diagonal,
     gram,
@@ -25,15 +32,18 @@ from mimolearn.foundation.tensors.linalg import (
 )
 from mimolearn.kernels.networks import calls as network_kernels
 
-# How far finite matrices leave the Marchenko-Pastur edges, at 32 x 64 in most draws.
-WIDEN = 1.05
+# The eigenvalues of most 32 x 64 draws exceed the upper Marchenko-Pastur edge by less than this.
+_WIDEN = 1.05
 
 
 class Prepared(NamedTuple):
     """The system A x = b of a channel, and what unbiases its solution.
 
-    h: (*C, Nr, Nt); system: A over its mean diagonal, (*C, Nt, Nt) complex; inverse_diagonal:
-    (*C, 1, 1), one over that mean; scale, error_var: (*C, 1, Nt), see ``large_system``.
+    h: (*C, Nr, Nt) complex, the channel.
+    system: (*C, Nt, Nt) complex, A = H^H H + sigma^2 I over its mean diagonal.
+    inverse_diagonal: (*C, 1, 1) real, one over that mean.
+    scale: (*C, 1, Nt) real, factor that unbiases an estimate, see ``large_system``.
+    error_var: (*C, 1, Nt) real, error variance of the unbiased estimate, both axes together.
     """
 
     h: Tensor
@@ -44,7 +54,12 @@ class Prepared(NamedTuple):
 
 
 class Parameters(NamedTuple):
-    """alpha: (L, D), beta: (L - 1, D), gamma: (D); D = 2Nt, or 1 where all entries share it."""
+    """Step sizes of L layers; D = 2Nt, or 1 where all entries share one number.
+
+    alpha: (L, D), steps along the direction.
+    beta: (L - 1, D), share of the old direction in the next one.
+    gamma: (D), mask on b; None for ones.
+    """
 
     alpha: Tensor
     beta: Tensor
@@ -56,28 +71,133 @@ class Parameters(NamedTuple):
         return Parameters(self.alpha.to(like), self.beta.to(like), gamma)
 
 
-def prepare_system(
-    h: Tensor, noise_var: Tensor, num_layers: int, learned: Tensor, *, widely_linear: bool
-) -> Prepared:
-    """A = H^H H + sigma^2 I, divided by its mean diagonal.
+class UnfoldedCG(UnfoldedDetector):
+    """A conjugate-gradient network of fixed steps on the LMMSE system.
 
-    learned: a parameter of the network; while it is trained, torch prepares, so that trainings
-    repeat bit for bit. widely_linear: whether the network ends at the widely linear LMMSE, or at
-    LMMSE: only gain and error variance of its output differ.
+    A network gives the steps of its layers in ``steps``. This class prepares the system, runs the
+    layers on the path that suits the inputs, unbiases the last estimate and counts the cost.
+
+    constellation: of the symbols, or its name.
+    num_layers: number of layers L.
+    demapping: "exact" or "max-log".
+    Raises InvalidInputError for a value outside these.
     """
-    found = network_kernels.unfolded_cg_prepare(
-        h, noise_var, num_layers, learned, widely=widely_linear
-    )
-    if found is not None:
-        error_var = 2 * found.error_var if widely_linear else found.error_var
-        return Prepared(h, found.system, found.inverse_diagonal, 1 + found.error_var, error_var)
-    return prepare_in_torch(h, noise_var, num_layers, widely_linear=widely_linear)
+
+    rotation_invariant = True
+
+    def __init__(self, constellation: Constellation | str, num_layers: int, demapping: str) -> None:
+        super().__init__(constellation, num_layers)
+        self.demapping = check_one_of("demapping", demapping, ("exact", "max-log"))
+
+    @abstractmethod
+    def steps(self) -> Parameters:
+        """The step sizes of all layers."""
+
+    def widely_linear(self) -> bool:
+        """Whether the layers end at the widely linear LMMSE, which sets the error variance."""
+        return False
+
+    def _one_shot(self, y: Tensor, h: Tensor, noise_var: Tensor) -> GaussianDetection | None:
+        steps, real = kernel_steps(self.steps()), self.constellation.is_real
+        solved = network_kernels.unfolded_cg(
+            y, h, noise_var, steps, widely=self.widely_linear(), real=real
+        )
+        if solved is None:
+            return None
+        return GaussianDetection(self.constellation, *solved, self.demapping)
+
+    def _prepare(self, h: Tensor, noise_var: Tensor) -> Prepared:
+        widely = self.widely_linear()
+        system = network_kernels.unfolded_cg_prepare(
+            h, noise_var, self.num_layers, self._stored(), widely=widely
+        )
+        if system is None:
+            return prepare_in_torch(h, noise_var, self.num_layers, widely_linear=widely)
+        error_var = 2 * system.error_var if widely else system.error_var
+        scale = 1 + system.error_var
+        return Prepared(h, system.system, system.inverse_diagonal, scale, error_var)
+
+    def _detect(self, prepared: Prepared, y: Tensor) -> GaussianDetection:
+        system = network_kernels.System(
+            prepared.system, prepared.inverse_diagonal, prepared.error_var
+        )
+        steps, real = self.steps(), self.constellation.is_real
+        x_hat = network_kernels.unfolded_cg_detect(
+            y, prepared.h, system, prepared.scale, kernel_steps(steps), real=real
+        )
+        if x_hat is None:
+            x_hat = solve(prepared, y, steps) * prepared.scale
+            if real:
+                x_hat = torch.complex(x_hat.real, torch.zeros_like(x_hat.real))
+        return GaussianDetection(self.constellation, x_hat, prepared.error_var, self.demapping)
+
+    def layers(self, prepared: Prepared, y: Tensor) -> Iterator[Tensor]:
+        """Raw estimates (*C, T, Nt), biased towards zero as LMMSE's are."""
+        system = stack_real_matrix(prepared.system)
+        for x in unfold(system, right_side(prepared, y), self.steps()):
+            yield unstack_real_vector(x)
+
+    def layer_parameters(self) -> Sequence[tuple[Tensor, int]]:
+        # Row 0 of beta makes the direction of the second layer: it belongs there.
+        steps = self.steps()
+        rows = ((steps.alpha, 0), (steps.beta, 1))
+        return [(values, layer) for values, layer in rows if isinstance(values, nn.Parameter)]
+
+    def cost(self, num_rx_ant: int, num_tx_ant: int) -> Cost:
+        # The Gram matrix and its unbiasing; L - 1 products and 6Nt a layer; the mask.
+        size = 2 * num_tx_ant
+        layer = counting.matvec(size, size, real=True) + 3 * size
+        mask = 0 if self.steps().gamma is None else size
+        unbiasing = large_system_cost(num_tx_ant, self.num_layers)
+        return Cost(
+            counting.gram(num_rx_ant, num_tx_ant) + unbiasing,
+            counting.matvec(num_rx_ant, num_tx_ant) + (self.num_layers - 1) * layer + size + mask,
+        )
+
+    def _stored(self) -> Tensor:
+        """One stored tensor: while it is trained torch prepares, so that trainings repeat."""
+        return next(iter((*self._parameters.values(), *self._buffers.values())))  # type: ignore
+
+
+class StreamwiseCG(UnfoldedCG):
+    """An ``UnfoldedCG`` with step sizes for every stream, widely linear for real symbols.
+
+    num_tx_ant: number of streams Nt that the step sizes are for.
+    constellation, num_layers, demapping: as ``UnfoldedCG``.
+    """
+
+    def __init__(
+        self,
+        constellation: Constellation | str,
+        num_tx_ant: int,
+        num_layers: int,
+        demapping: str,
+    ) -> None:
+        super().__init__(constellation, num_layers, demapping)
+        self.num_tx_ant = check_streams(num_tx_ant)
+
+    def widely_linear(self) -> bool:
+        return self.constellation.is_real
+
+    def _check_size(self, num_rx_ant: int, num_tx_ant: int) -> None:
+        if num_tx_ant != self.num_tx_ant:
+            expected = f"Nt = {self.num_tx_ant}, for which this network is made"
+            raise invalid("h", f"<shape ({num_rx_ant}, {num_tx_ant})>", expected)
+
+
+def start_steps(load: float, num_layers: int) -> Steps:
+    """Chebyshev's steps on the slightly widened Marchenko-Pastur spectrum of a load Nt/Nr."""
+    return chebyshev_steps(marchenko_pastur_edges(load, num_layers, _WIDEN), num_layers)
 
 
 def prepare_in_torch(
     h: Tensor, noise_var: Tensor, num_layers: int, *, widely_linear: bool
 ) -> Prepared:
-    """``prepare_system`` for gradients, other types and devices."""
+    """The system of a channel for gradients, other types and devices.
+
+    h: (*C, Nr, Nt) complex. noise_var: (*C) real. widely_linear: whether gain and error variance
+    are those of the widely linear LMMSE.
+    """
     matrix = gram(h)
     diagonal = add_diagonal(matrix, noise_var)
     inverse = 1 / diagonal.diagonal(dim1=-2, dim2=-1).real.mean(-1)[..., None, None]
@@ -112,13 +232,6 @@ def unfold(system: Tensor, b: Tensor, parameters: Parameters) -> Iterator[Tensor
     yield x + alpha[last] * direction
 
 
-def unfold_complex(prepared: Prepared, y: Tensor, parameters: Parameters) -> Iterator[Tensor]:
-    """Complex estimates (*C, T, Nt) of every layer."""
-    system = stack_real_matrix(prepared.system)
-    for x in unfold(system, right_side(prepared, y), parameters):
-        yield unstack_real_vector(x)
-
-
 def solve(prepared: Prepared, y: Tensor, parameters: Parameters) -> Tensor:
     """The last estimate (*C, T, Nt), by the cheaper of two equal ways.
 
@@ -134,65 +247,7 @@ def solve(prepared: Prepared, y: Tensor, parameters: Parameters) -> Tensor:
     return unstack_real_vector(x)
 
 
-def detect(
-    constellation: Constellation,
-    prepared: Prepared,
-    y: Tensor,
-    parameters: Parameters,
-    demapping: str,
-) -> GaussianDetection:
-    """The unbiased last estimate."""
-    system = network_kernels.System(prepared.system, prepared.inverse_diagonal, prepared.error_var)
-    steps, real = kernel_steps(parameters), constellation.is_real
-    x_hat = network_kernels.unfolded_cg_detect(
-        y, prepared.h, system, prepared.scale, steps, real=real
-    )
-    if x_hat is None:
-        x_hat = solve(prepared, y, parameters) * prepared.scale
-        if real:
-            x_hat = torch.complex(x_hat.real, torch.zeros_like(x_hat.real))
-    return GaussianDetection(constellation, x_hat, prepared.error_var, demapping)
-
-
-def one_shot(
-    constellation: Constellation,
-    y: Tensor,
-    h: Tensor,
-    noise_var: Tensor,
-    parameters: Parameters,
-    demapping: str,
-    *,
-    widely_linear: bool,
-) -> GaussianDetection | None:
-    """Both halves in one kernel, or None where there is none for these inputs."""
-    steps, real = kernel_steps(parameters), constellation.is_real
-    found = network_kernels.unfolded_cg(y, h, noise_var, steps, widely=widely_linear, real=real)
-    return None if found is None else GaussianDetection(constellation, *found, demapping)
-
-
-def kernel_steps(parameters: Parameters) -> network_kernels.Steps:
+def kernel_steps(parameters: Parameters) -> compiled.Steps:
     """The parameters as kernels take them, a mask of ones where there is none."""
     alpha, beta, gamma = parameters
-    return network_kernels.Steps(alpha, beta, torch.ones_like(alpha[0]) if gamma is None else gamma)
-
-
-def check_num_tx_ant(made_for: int, num_rx_ant: int, num_tx_ant: int) -> None:
-    """A network with a parameter for every stream serves its own number of streams."""
-    if num_tx_ant != made_for:
-        expected = f"Nt = {made_for}, for which this network is made"
-        raise invalid("h", f"<shape ({num_rx_ant}, {num_tx_ant})>", expected)
-
-
-def rows_of_layers(alpha: Tensor, beta: Tensor) -> list[tuple[Tensor, int]]:
-    """Row 0 of beta makes the direction of the second layer: it belongs there."""
-    return [(alpha, 0), (beta, 1)]
-
-
-def lcgnet_cost(num_rx_ant: int, num_tx_ant: int, num_layers: int, masked: bool = False) -> Cost:
-    """Gram and its unbiasing per channel; L - 1 products and 6Nt a layer per vector."""
-    size = 2 * num_tx_ant
-    layers = (num_layers - 1) * (counting.matvec(size, size, real=True) + 3 * size) + size
-    return Cost(
-        counting.gram(num_rx_ant, num_tx_ant) + large_system_cost(num_tx_ant, num_layers),
-        counting.matvec(num_rx_ant, num_tx_ant) + layers + (size if masked else 0),
-    )
+    return compiled.Steps(alpha, beta, torch.ones_like(alpha[0]) if gamma is None else gamma)

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import final
 
 import torch
 from torch import Tensor
 
 from mimolearn.constellation import Constellation
-from mimolearn.detection import GaussianDetection
-from mimolearn.detectors.base import Cost
-from mimolearn.detectors.learned import UnfoldedDetector
-from mimolearn.detectors.unfolded import lcgnet
-from mimolearn.detectors.unfolded.lcgnet import Parameters, Prepared
+from mimolearn.detectors.unfolded.lcgnet import Parameters, StreamwiseCG
 from mimolearn.detectors.unfolded.lcgnet_v import LcgNetV
 from mimolearn.detectors.unfolded.parameter_levels import (
     check_bits,
@@ -27,10 +23,10 @@ from mimolearn.foundation.errors import check_one_of, invalid
 
 
 @final
-class QLcgNetV(UnfoldedDetector):
+class QLcgNetV(StreamwiseCG):
     """LcgNetV with every step size one of 2^bits levels, packed to the bit.
 
-    Choose it where memory is dear. ``quantize_lcgnet`` makes it from a trained network; training
+    Choose it if memory is scarce. ``quantize_lcgnet`` makes it from a trained network; training
     ``qlcgnet-v-soft`` ends in one.
 
     Wei et al. 2020, section IV. The paper has one table of levels for all step sizes; alpha and
@@ -38,8 +34,14 @@ class QLcgNetV(UnfoldedDetector):
     Built by name it is ``lcgnet-v``'s Chebyshev start in Lloyd-Max levels; trained ones are in the
     zoo.
 
-    Options: bits; tables, 1 or 2; num_tx_ant, num_layers, load, demapping as in ``lcgnet-v``.
-    ``stored_bits()`` is what is stored: codes and the tables in float32.
+    Options:
+    num_tx_ant: number of streams Nt that the step sizes are for; 32.
+    num_layers: number of layers L; 15.
+    bits: bits of a step size, 1 to 8; 4.
+    tables: 1 table for all step sizes, the default, or 2, one for alpha and one for beta.
+    load: Nt/Nr, for which the start is made; 0.5.
+    demapping: "exact", the default, or "max-log".
+    Raises InvalidInputError for a value outside these, and for a channel of other than Nt streams.
     Cost: as ``lcgnet-v``, after a look-up of every step size.
 
     >>> import torch
@@ -49,7 +51,6 @@ class QLcgNetV(UnfoldedDetector):
     """
 
     name = "qlcgnet-v"
-    rotation_invariant = True
 
     levels: Tensor
     codes: Tensor
@@ -64,13 +65,11 @@ class QLcgNetV(UnfoldedDetector):
         load: float = 0.5,
         demapping: str = "exact",
     ) -> None:
-        super().__init__(constellation, num_layers)
+        super().__init__(constellation, num_tx_ant, num_layers, demapping)
         self.bits = check_bits(bits)
         if tables not in (1, 2):
             raise invalid("tables", tables, "1, for all step sizes, or 2, for alpha and beta")
         start = LcgNetV(constellation, num_tx_ant, num_layers, load=load)
-        self.num_tx_ant = num_tx_ant
-        self.demapping = check_one_of("demapping", demapping, ("exact", "max-log"))
         groups = _groups(start, tables)
         levels = [lloyd_max_levels(group, 2**self.bits) for group in groups]
         self.register_buffer("levels", torch.zeros(tables, 2**self.bits, dtype=torch.float32))
@@ -79,52 +78,26 @@ class QLcgNetV(UnfoldedDetector):
         self.store(groups, levels)
 
     def store(self, groups: Sequence[Tensor], levels: Sequence[Tensor]) -> None:
-        """Take the nearest level of each group's table for each of its step sizes.
+        """Replace each step size by the nearest level of its table.
 
-        groups: (2L - 1, 2Nt), or alpha and beta; levels: ascending, at most 2^bits each.
+        groups: the step sizes of each table: (2L - 1, 2Nt), or alpha (L, 2Nt) and beta
+            (L - 1, 2Nt).
+        levels: the levels of each table, ascending, at most 2^bits.
         """
         codes = []
-        for table, group, found in zip(self.levels, groups, levels, strict=True):
-            found = found.to(table)
+        for table, group, ascending in zip(self.levels, groups, levels, strict=True):
+            ascending = ascending.to(table)
             # Unused codes repeat the last level.
-            table.fill_(float(found[-1]))
-            table[: len(found)] = found
-            codes.append(nearest_codes(group, found))
+            table.fill_(float(ascending[-1]))
+            table[: len(ascending)] = ascending
+            codes.append(nearest_codes(group, ascending))
         self.codes.copy_(pack(torch.cat(codes), self.bits))
 
     def stored_bits(self) -> int:
         """Bits of the packed codes and of the tables of levels."""
         return 8 * self.codes.numel() + 32 * self.levels.numel()
 
-    def _check_size(self, num_rx_ant: int, num_tx_ant: int) -> None:
-        lcgnet.check_num_tx_ant(self.num_tx_ant, num_rx_ant, num_tx_ant)
-
-    def _one_shot(self, y: Tensor, h: Tensor, noise_var: Tensor) -> GaussianDetection | None:
-        return lcgnet.one_shot(
-            self.constellation,
-            y,
-            h,
-            noise_var,
-            self._steps(),
-            self.demapping,
-            widely_linear=self.constellation.is_real,
-        )
-
-    def _prepare(self, h: Tensor, noise_var: Tensor) -> Prepared:
-        return lcgnet.prepare_system(
-            h, noise_var, self.num_layers, self.levels, widely_linear=self.constellation.is_real
-        )
-
-    def _detect(self, prepared: Prepared, y: Tensor) -> GaussianDetection:
-        return lcgnet.detect(self.constellation, prepared, y, self._steps(), self.demapping)
-
-    def layers(self, prepared: Prepared, y: Tensor) -> Iterator[Tensor]:
-        return lcgnet.unfold_complex(prepared, y, self._steps())
-
-    def cost(self, num_rx_ant: int, num_tx_ant: int) -> Cost:
-        return lcgnet.lcgnet_cost(num_rx_ant, num_tx_ant, self.num_layers)
-
-    def _steps(self) -> Parameters:
+    def steps(self) -> Parameters:
         size = 2 * self.num_tx_ant
         count = (2 * self.num_layers - 1) * size
         codes = unpack(self.codes, self.bits, count).reshape(-1, size)
@@ -135,19 +108,23 @@ class QLcgNetV(UnfoldedDetector):
 def quantize_lcgnet(network: LcgNetV, scheme: str, bits: int, tables: int = 2) -> QLcgNetV:
     """A trained LcgNetV with its step sizes in a few bits, without further training.
 
-    scheme: "uniform", the paper's hard quantiser over the full range (2^bits - 1 levels), or
-    "lloyd-max" (2^bits levels of least mean-square error). tables: 1 for all step sizes, or 2.
+    network: the trained network.
+    scheme: "uniform", the paper's hard quantiser over the full range (2^bits - 1 levels, Wei et
+        al. 2020, eqs 19 to 21), or "lloyd-max" (2^bits levels of least mean-square error).
+    bits: bits of a step size, 1 to 8.
+    tables: 1 table for all step sizes, or 2, one for alpha and one for beta.
+    Raises InvalidInputError for a value outside these.
     """
     check_one_of("scheme", scheme, ("uniform", "lloyd-max"))
-    found = QLcgNetV(
+    quantized = QLcgNetV(
         network.constellation, network.num_tx_ant, network.num_layers, bits, tables=tables
     )
     groups = _groups(network, tables)
     if scheme == "uniform":
-        found.store(groups, [uniform_levels(group, 2**bits - 1) for group in groups])
+        quantized.store(groups, [uniform_levels(group, 2**bits - 1) for group in groups])
     else:
-        found.store(groups, [lloyd_max_levels(group, 2**bits) for group in groups])
-    return found.eval()
+        quantized.store(groups, [lloyd_max_levels(group, 2**bits) for group in groups])
+    return quantized.eval()
 
 
 def _groups(network: LcgNetV, tables: int) -> list[Tensor]:

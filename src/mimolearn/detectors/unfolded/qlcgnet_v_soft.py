@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import final
 
 import torch
 from torch import Tensor, nn
 
 from mimolearn.constellation import Constellation
-from mimolearn.detection import GaussianDetection
-from mimolearn.detectors.base import Cost
 from mimolearn.detectors.learned import UnfoldedDetector
-from mimolearn.detectors.unfolded import lcgnet
-from mimolearn.detectors.unfolded.lcgnet import Parameters, Prepared
+from mimolearn.detectors.unfolded.lcgnet import Parameters, StreamwiseCG
 from mimolearn.detectors.unfolded.lcgnet_v import LcgNetV
 from mimolearn.detectors.unfolded.parameter_levels import check_bits, lloyd_max_levels
 from mimolearn.detectors.unfolded.qlcgnet_v import QLcgNetV
@@ -21,7 +17,7 @@ from mimolearn.foundation.errors import check_one_of, check_real, invalid
 
 
 @final
-class SoftQLcgNetV(UnfoldedDetector):
+class SoftQLcgNetV(StreamwiseCG):
     """LcgNetV behind a learned soft staircase; training ends in a ``qlcgnet-v``.
 
     Choose it only to reproduce the paper's quantiser: ``quantize_lcgnet`` with Lloyd-Max levels
@@ -32,10 +28,18 @@ class SoftQLcgNetV(UnfoldedDetector):
     evaluation mode tanh is replaced by the sign: what is stored and measured is always the hard
     staircase. The paper's start of w1 = 1 has wrong output levels; here w1 = G/2, thresholds
     (t - l - 1/2) G and Gb the 99.5 % quantile of the step sizes ("uniform"), or thresholds and
-    levels of Lloyd-Max ("lloyd-max"). The step sizes stay as they are.
+    levels of Lloyd-Max ("lloyd-max"). The step sizes stay as they are. A recipe's start_from names
+    the LcgNetV.
 
-    Options: bits; quantizer_start; sharpness before a stage sets one; num_tx_ant, num_layers, load,
-    demapping as in ``lcgnet-v``. A recipe's start_from names the LcgNetV.
+    Options:
+    num_tx_ant: number of streams Nt that the step sizes are for; 32.
+    num_layers: number of layers L; 15.
+    bits: bits of a step size, 2 to 8; 4.
+    quantizer_start: "lloyd-max", the default, or "uniform".
+    sharpness: s before a stage sets it, above 0; 10.
+    load: Nt/Nr, for which the start is made; 0.5.
+    demapping: "exact", the default, or "max-log".
+    Raises InvalidInputError for a value outside these, and for a channel of other than Nt streams.
     Cost: as ``lcgnet-v``, with the staircase once per call.
 
     >>> import torch
@@ -45,7 +49,6 @@ class SoftQLcgNetV(UnfoldedDetector):
     """
 
     name = "qlcgnet-v-soft"
-    rotation_invariant = True
 
     values: Tensor
     offsets: Tensor
@@ -61,7 +64,7 @@ class SoftQLcgNetV(UnfoldedDetector):
         load: float = 0.5,
         demapping: str = "exact",
     ) -> None:
-        super().__init__(constellation, num_layers)
+        super().__init__(constellation, num_tx_ant, num_layers, demapping)
         self.bits = check_bits(bits)
         if bits < 2:
             raise invalid("bits", bits, "at least 2: a staircase of three levels")
@@ -69,8 +72,6 @@ class SoftQLcgNetV(UnfoldedDetector):
             "quantizer_start", quantizer_start, ("uniform", "lloyd-max")
         )
         self.sharpness = check_real("sharpness", sharpness, above=0)
-        self.demapping = check_one_of("demapping", demapping, ("exact", "max-log"))
-        self.num_tx_ant = num_tx_ant
         network = LcgNetV(constellation, num_tx_ant, num_layers, load=load)
         stairs = 2**bits - 2
         self.register_buffer(
@@ -97,9 +98,9 @@ class SoftQLcgNetV(UnfoldedDetector):
         """The hard network with its codes packed."""
         with torch.no_grad():
             hard = self._quantize(hard=True)
-            found = QLcgNetV(self.constellation, self.num_tx_ant, self.num_layers, self.bits)
-            found.store([hard], [hard.unique()])
-            return found.eval()
+            quantized = QLcgNetV(self.constellation, self.num_tx_ant, self.num_layers, self.bits)
+            quantized.store([hard], [hard.unique()])
+            return quantized.eval()
 
     def _adopt(self, network: LcgNetV) -> None:
         with torch.no_grad():
@@ -123,34 +124,6 @@ class SoftQLcgNetV(UnfoldedDetector):
         step = torch.sign(argument) if hard else torch.tanh(self.sharpness * argument)
         return (self.w1 * step + self.b2).sum(-1)
 
-    def _check_size(self, num_rx_ant: int, num_tx_ant: int) -> None:
-        lcgnet.check_num_tx_ant(self.num_tx_ant, num_rx_ant, num_tx_ant)
-
-    def _one_shot(self, y: Tensor, h: Tensor, noise_var: Tensor) -> GaussianDetection | None:
-        return lcgnet.one_shot(
-            self.constellation,
-            y,
-            h,
-            noise_var,
-            self._steps(),
-            self.demapping,
-            widely_linear=self.constellation.is_real,
-        )
-
-    def _prepare(self, h: Tensor, noise_var: Tensor) -> Prepared:
-        return lcgnet.prepare_system(
-            h, noise_var, self.num_layers, self.w1, widely_linear=self.constellation.is_real
-        )
-
-    def _detect(self, prepared: Prepared, y: Tensor) -> GaussianDetection:
-        return lcgnet.detect(self.constellation, prepared, y, self._steps(), self.demapping)
-
-    def layers(self, prepared: Prepared, y: Tensor) -> Iterator[Tensor]:
-        return lcgnet.unfold_complex(prepared, y, self._steps())
-
-    def cost(self, num_rx_ant: int, num_tx_ant: int) -> Cost:
-        return lcgnet.lcgnet_cost(num_rx_ant, num_tx_ant, self.num_layers)
-
-    def _steps(self) -> Parameters:
+    def steps(self) -> Parameters:
         rows = self._quantize(hard=not self.training)
         return Parameters(rows[: self.num_layers], rows[self.num_layers :])

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from mimolearn.detectors import make_detector
-from mimolearn.detectors.networks.detnet_family import FullyConnected
-from mimolearn.detectors.networks.detnet_layers import Shape
+from mimolearn.detectors.networks.fully_connected.detnet_family import FullyConnected
+from mimolearn.detectors.networks.fully_connected.detnet_layers import Shape
 
 
 def table_i(expression: str, m: int, n: int = 0, length: int = 0) -> int:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from mimolearn.detectors import Detector, EquiNet, RWeSNet, SlimWeSNet
-from mimolearn.detectors.networks.detnet import DetNet
-from mimolearn.detectors.networks.l_wesnet import LWeSNet
+from mimolearn.detectors.networks.fully_connected.detnet import DetNet
+from mimolearn.detectors.networks.fully_connected.l_wesnet import LWeSNet
 from mimolearn.link.scenario import Scenario
 from mimolearn.papers.contenders import Derived, Entry, Network
 from mimolearn.papers.experiment import Paper

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from mimolearn.detectors import EQNetEstimator, EQNetPublishedEstimator
-from mimolearn.detectors.networks.eq_net import Cues
+from mimolearn.detectors.networks.soft_bits.eq_net import Cues
 from mimolearn.foundation.errors import invalid
 from mimolearn.link.scenario import Block
 from mimolearn.quantizers import EQNetPublished

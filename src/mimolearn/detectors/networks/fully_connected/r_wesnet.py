@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Self, final
+from typing import Any, Self, final
 
 import torch
 from torch import Tensor
 
 from mimolearn.constellation import Constellation
-from mimolearn.detectors.networks.detnet_family import (
-    Form,
-    FullyConnected,
-    copy_leading,
-    form_options,
-)
-from mimolearn.detectors.networks.wesnet_cut import Cut, narrower
+from mimolearn.detectors.networks.fully_connected.detnet_family import Form, FullyConnected
+from mimolearn.detectors.networks.fully_connected.wesnet_cut import Cut
 from mimolearn.foundation.errors import check_positive_int, invalid
 
 
@@ -54,13 +49,13 @@ class RWeSNet(FullyConnected):
         start: str = "zero",
         init_seed: int = 0,
     ) -> None:
-        self_from = check_positive_int("penalised_from", penalised_from)
+        first_penalised = check_positive_int("penalised_from", penalised_from)
         form = Form(output=output, residual=residual, activation=activation, start=start)
         cut = Cut(width, profile, reading)
         super().__init__(constellation, num_tx_ant, num_layers, form, cut, init_seed)
-        if self_from > self.num_layers:
+        if first_penalised > self.num_layers:
             raise invalid("penalised_from", penalised_from, f"at most {self.num_layers} layers")
-        self.penalised_from = self_from
+        self.penalised_from = first_penalised
 
     def penalty(self) -> Tensor:
         """sum_r ln(1 + (r - 1) sum |beta W_r|), ()."""
@@ -75,18 +70,9 @@ class RWeSNet(FullyConnected):
     def at(
         self, *, width: float | None = None, num_layers: int | None = None, first: bool = False
     ) -> Self:
-        """A network with fewer units and layers; first: the first layers are dropped, not the last.
+        """As the other networks; first: the first layers are dropped, not the last."""
+        return self._part(width, num_layers, from_the_end=first)
 
-        The dropped layers are neither stored nor computed.
-        """
-        kept = self.with_layers(num_layers)
-        smaller = type(self)(
-            self.constellation,
-            self.num_tx_ant,
-            kept,
-            *narrower(self.cut, width),
-            min(self.penalised_from, kept),
-            **form_options(self.form),
-        )
-        copy_leading(smaller, self, skipped=self.num_layers - kept if first else 0)
-        return smaller.eval().requires_grad_(False)
+    def _options(self, cut: Cut, num_layers: int) -> dict[str, Any]:
+        options = super()._options(cut, num_layers)
+        return {**options, "penalised_from": min(self.penalised_from, num_layers)}

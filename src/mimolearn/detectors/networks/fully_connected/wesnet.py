@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Self, final
+from typing import final
 
 from mimolearn.constellation import Constellation
-from mimolearn.detectors.networks.detnet_family import (
-    Form,
-    FullyConnected,
-    copy_leading,
-    form_options,
-)
-from mimolearn.detectors.networks.wesnet_cut import Cut, narrower
+from mimolearn.detectors.networks.fully_connected.detnet_family import Form, FullyConnected
+from mimolearn.detectors.networks.fully_connected.wesnet_cut import Cut
 
 
 @final
@@ -56,20 +51,3 @@ class WeSNet(FullyConnected):
         form = Form(output=output, residual=residual, activation=activation, start=start)
         cut = Cut(width, profile, reading)
         super().__init__(constellation, num_tx_ant, num_layers, form, cut, init_seed)
-
-    def at(self, *, width: float | None = None, num_layers: int | None = None) -> Self:
-        """The first units and layers alone, as a network of its own: nothing else is stored.
-
-        width: of the full network, as in the constructor. Cutting a network that was not trained
-        for it costs much more than the same width trained: see ``slim-wesnet``.
-        """
-        cut = narrower(self.cut, width)
-        smaller = type(self)(
-            self.constellation,
-            self.num_tx_ant,
-            self.with_layers(num_layers),
-            *cut,
-            **form_options(self.form),
-        )
-        copy_leading(smaller, self)
-        return smaller.eval().requires_grad_(False)

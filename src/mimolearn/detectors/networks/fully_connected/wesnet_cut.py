@@ -8,7 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from mimolearn.detectors.networks.detnet_layers import Shape, Stack
+from mimolearn.detectors.networks.fully_connected.detnet_layers import Shape, Stack
 from mimolearn.foundation.errors import check_one_of, check_real
 
 PROFILES = ("half-exponential", "linear", "uniform")

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mimolearn.detectors.networks.detnet_layers import Shape, Stack
+from mimolearn.detectors.networks.fully_connected.detnet_layers import Shape, Stack
 from mimolearn.foundation.errors import check_finite
 from mimolearn.kernels.machine.launch import flat, plain, workspace
 

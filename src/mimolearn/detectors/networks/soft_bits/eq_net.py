@@ -14,7 +14,7 @@ from mimolearn.detectors import counting
 from mimolearn.detectors.base import Cost, Detector
 from mimolearn.detectors.linear.lmmse import apply_lmmse, prepare_lmmse
 from mimolearn.detectors.message_passing.ep import ExpectationPropagation
-from mimolearn.detectors.networks import eq_net_latency
+from mimolearn.detectors.networks.soft_bits import eq_net_latency
 from mimolearn.foundation.errors import check_one_of, check_positive_int, invalid
 from mimolearn.foundation.tensors.layers import ResidualLayers
 from mimolearn.kernels.machine.launch import usable

@@ -4,20 +4,15 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
-from typing import Self, final
+from typing import Any, final
 
 import torch
 from torch import Generator
 
 from mimolearn.constellation import Constellation
-from mimolearn.detectors.networks.detnet_family import (
-    Form,
-    FullyConnected,
-    copy_leading,
-    form_options,
-)
-from mimolearn.detectors.networks.detnet_layers import Stack
-from mimolearn.detectors.networks.wesnet_cut import Cut, cut_shape, narrower
+from mimolearn.detectors.networks.fully_connected.detnet_family import Form, FullyConnected
+from mimolearn.detectors.networks.fully_connected.detnet_layers import Stack
+from mimolearn.detectors.networks.fully_connected.wesnet_cut import Cut, cut_shape
 from mimolearn.foundation.errors import check_real
 
 
@@ -59,19 +54,9 @@ class SlimWeSNet(FullyConnected):
         super().__init__(constellation, num_tx_ant, num_layers, form, Cut(width), init_seed)
         self.least_width = check_real("least_width", least_width, above=0, at_most=width)
 
-    def at(self, *, width: float | None = None, num_layers: int | None = None) -> Self:
-        """The first units and layers alone, as a network of its own: nothing else is stored."""
-        cut = narrower(self.cut, width)
-        smaller = type(self)(
-            self.constellation,
-            self.num_tx_ant,
-            self.with_layers(num_layers),
-            cut.width,
-            min(self.least_width, cut.width),
-            **form_options(self.form),
-        )
-        copy_leading(smaller, self)
-        return smaller.eval().requires_grad_(False)
+    def _options(self, cut: Cut, num_layers: int) -> dict[str, Any]:
+        options = super()._options(cut, num_layers)
+        return {**options, "least_width": min(self.least_width, cut.width)}
 
     def stack(self) -> Stack:
         shape, whole = self.shape, super().stack()

@@ -9,13 +9,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from mimolearn.constellation import Constellation
-from mimolearn.detectors.networks.detnet_family import (
-    Form,
-    FullyConnected,
-    copy_leading,
-    form_options,
-)
-from mimolearn.detectors.networks.wesnet_cut import Cut, narrower, profile
+from mimolearn.detectors.networks.fully_connected.detnet_family import Form, FullyConnected
+from mimolearn.detectors.networks.fully_connected.wesnet_cut import Cut, profile
 
 # Steps of the profile before training: none is so small that it gets no gradient.
 _LEAST_STEP = 1e-3
@@ -67,17 +62,12 @@ class LWeSNet(FullyConnected):
         return steps.flip(-1).cumsum(-1).flip(-1)
 
     def at(self, *, width: float | None = None, num_layers: int | None = None) -> Self:
-        """The first units and layers alone; beta of the last kept unit holds what was cut off."""
-        kept = self.with_layers(num_layers)
-        cut = narrower(self.cut, width)
-        smaller = type(self)(
-            self.constellation, self.num_tx_ant, kept, *cut[:2], **form_options(self.form)
-        )
-        copy_leading(smaller, self)
+        """As the other networks; beta of the last kept unit holds what was cut off."""
+        smaller = super().at(width=width, num_layers=num_layers)
         with torch.no_grad():
             last = smaller.falls.shape[1] - 1
-            smaller.falls[:, -1] = _inverse_softplus(self.beta()[:kept, last])
-        return smaller.eval().requires_grad_(False)
+            smaller.falls[:, -1] = _inverse_softplus(self.beta()[: smaller.num_layers, last])
+        return smaller
 
     def _start(self) -> Tensor:
         full = self.full_shape().hidden

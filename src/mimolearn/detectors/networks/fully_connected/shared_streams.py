@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from mimolearn.detectors.networks.detnet_layers import Shape, Stack, new_stack
+from mimolearn.detectors.networks.fully_connected.detnet_layers import Shape, Stack, new_stack
 
 
 def shared_stack(shape: Shape, num_layers: int, seed: int) -> Stack:

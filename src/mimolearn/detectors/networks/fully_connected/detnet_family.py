@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import torch
 from torch import Tensor, nn
@@ -13,15 +13,29 @@ from mimolearn.detection import Detection
 from mimolearn.detectors import counting
 from mimolearn.detectors.base import Cost
 from mimolearn.detectors.learned import UnfoldedDetector, check_streams
-from mimolearn.detectors.networks import detnet_latency
-from mimolearn.detectors.networks.detnet_fused import FusedLayers, can_fuse
-from mimolearn.detectors.networks.detnet_layers import (
+from mimolearn.detectors.networks.fully_connected import detnet_latency
+from mimolearn.detectors.networks.fully_connected.detnet_fused import FusedLayers, can_fuse
+from mimolearn.detectors.networks.fully_connected.detnet_layers import (
     LayerOutput,
     Shape,
     Stack,
     layer_shape,
     new_stack,
     unfold,
+)
+from mimolearn.detectors.networks.fully_connected.shared_streams import (
+    shared_part,
+    shared_stack,
+    small_part,
+    spread,
+)
+from mimolearn.detectors.networks.fully_connected.wesnet_cut import (
+    Cut,
+    check_cut,
+    cut_shape,
+    hidden_factors,
+    narrower,
+    weigh,
 )
 from mimolearn.detectors.networks.level_logits import level_detection, logits_of_mean
 from mimolearn.detectors.networks.normal_equations import (
@@ -31,13 +45,6 @@ from mimolearn.detectors.networks.normal_equations import (
     normal_equations,
     right_side,
 )
-from mimolearn.detectors.networks.shared_streams import (
-    shared_part,
-    shared_stack,
-    small_part,
-    spread,
-)
-from mimolearn.detectors.networks.wesnet_cut import Cut, check_cut, cut_shape, hidden_factors, weigh
 from mimolearn.foundation.errors import check_one_of, check_positive_int, check_real, invalid
 from mimolearn.foundation.tensors.linalg import flat_blocks
 from mimolearn.kernels.machine.launch import usable
@@ -48,16 +55,26 @@ _SHARED = ("w1", "b1", "w2", "b2", "w3", "b3")
 
 
 class Prepared(NamedTuple):
-    """equations: see there; start: (*C, n, n), the matrix of start "lmmse", else None."""
+    """The normal equations of a channel of n real unknowns.
+
+    equations: see ``normal_equations``.
+    start: (*C, n, n) real, the matrix of start "lmmse"; None for start "zero".
+    """
 
     equations: NormalEquations
     start: Tensor | None
 
 
 class Form(NamedTuple):
-    """How layers work, whatever their sizes: the options that all of the family have.
+    """How layers work, whatever their sizes; see ``DetNet`` for each of these.
 
-    version, output, hidden_factor, state_factor, residual, activation, start: see ``DetNet``.
+    version: 1 or 2.
+    output: "soft-sign", "one-hot" or "logits".
+    hidden_factor: hidden units for each real unknown.
+    state_factor: entries of the state for each real unknown.
+    residual: share of the last layer's output, 0 to 0.99.
+    activation: "relu" or "gelu".
+    start: "zero" or "lmmse".
     """
 
     version: int = 1
@@ -70,7 +87,18 @@ class Form(NamedTuple):
 
 
 class FullyConnected(UnfoldedDetector):
-    """A network of DetNet's layers, whole or cut."""
+    """A network of DetNet's layers, whole or cut.
+
+    A member names its options in its constructor and passes them on as a ``Form`` and a ``Cut``.
+
+    constellation: of the symbols, or its name.
+    num_tx_ant: number of streams Nt that the parameters are for.
+    num_layers: number of layers L.
+    form: how layers work.
+    cut: which share of a layer there is; all of it by default.
+    init_seed: of the weights before training; 0.
+    Raises InvalidInputError for a value outside these, and for a channel of other than Nt streams.
+    """
 
     def __init__(
         self,
@@ -123,13 +151,43 @@ class FullyConnected(UnfoldedDetector):
         """Numbers that are stored."""
         return sum(parameter.numel() for parameter in self.parameters())
 
-    def with_layers(self, num_layers: int | None) -> int:
-        """A number of layers that a cut may keep; all where none is given."""
-        if num_layers is None:
-            return self.num_layers
-        if check_positive_int("num_layers", num_layers) > self.num_layers:
-            raise invalid("num_layers", num_layers, f"at most {self.num_layers}")
-        return num_layers
+    def at(self, *, width: float | None = None, num_layers: int | None = None) -> Self:
+        """A network of the first units and layers alone: nothing else is stored or computed.
+
+        width: share of the units of a full network, at most this network's; None keeps it.
+            Cutting a network that was not trained for it costs much more than the same width
+            trained: see ``slim-wesnet``.
+        num_layers: number of layers, at most this network's; None keeps it.
+        Raises InvalidInputError for a larger value, and for a width of a network that has none.
+        """
+        return self._part(width, num_layers)
+
+    def _part(
+        self, width: float | None, num_layers: int | None, from_the_end: bool = False
+    ) -> Self:
+        """``at``; from_the_end: the last layers are kept, not the first."""
+        if width is not None and "width" not in self.option_names():
+            raise invalid("width", width, f"no width: {self.name!r} has all units")
+        kept = self.num_layers
+        if num_layers is not None:
+            kept = check_positive_int("num_layers", num_layers)
+            if kept > self.num_layers:
+                raise invalid("num_layers", num_layers, f"at most {self.num_layers}")
+        options = self._options(narrower(self.cut, width), kept)
+        smaller = type(self)(self.constellation, **options)
+        skipped = self.num_layers - kept if from_the_end else 0
+        stored = self.state_dict()
+        with torch.no_grad():
+            for name, tensor in smaller.state_dict().items():
+                leading = tuple(slice(0, size) for size in tensor.shape)
+                tensor.copy_(stored[name][skipped:][leading])
+        return smaller.eval().requires_grad_(False)
+
+    def _options(self, cut: Cut, num_layers: int) -> dict[str, Any]:
+        """Options that make a network like this one of another cut and number of layers."""
+        values = {**self.form._asdict(), **cut._asdict()}
+        values.update(num_tx_ant=self.num_tx_ant, num_layers=num_layers)
+        return {name: values[name] for name in self.option_names() if name in values}
 
     def _check_size(self, num_rx_ant: int, num_tx_ant: int) -> None:
         if num_tx_ant != self.num_tx_ant:
@@ -271,9 +329,9 @@ class FullyConnected(UnfoldedDetector):
         }
 
     def _whole(self, small: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        n, own = self.shape.unknowns, self.state_dict()
+        n, whole = self.shape.unknowns, self.state_dict()
         return {
-            name: spread(tensor, own[name].shape, n) if name in _SHARED else tensor
+            name: spread(tensor, whole[name].shape, n) if name in _SHARED else tensor
             for name, tensor in small.items()
         }
 
@@ -316,20 +374,3 @@ def check_form(form: Form, constellation: Constellation) -> Form:
     check_positive_int("state_factor", form.state_factor, 64)
     check_real("residual", form.residual, at_least=0, at_most=0.99)
     return form
-
-
-def form_options(form: Form) -> dict[str, Any]:
-    """Those options of a form that the WeSNet family has."""
-    names = ("output", "residual", "activation", "start")
-    return {name: getattr(form, name) for name in names}
-
-
-def copy_leading(target: FullyConnected, source: FullyConnected, skipped: int = 0) -> None:
-    """Give a cut network the leading layers, units, rows and columns of a larger one's weights.
-
-    skipped: layers to leave out at the start.
-    """
-    stored = source.state_dict()
-    with torch.no_grad():
-        for name, own in target.state_dict().items():
-            own.copy_(stored[name][skipped:][tuple(slice(0, size) for size in own.shape)])

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Self, final
+from typing import final
 
 from mimolearn.constellation import Constellation
-from mimolearn.detectors.networks.detnet_family import Form, FullyConnected, copy_leading
+from mimolearn.detectors.networks.fully_connected.detnet_family import Form, FullyConnected
 
 
 @final
@@ -66,10 +66,3 @@ class DetNet(FullyConnected):
             start,
         )
         super().__init__(constellation, num_tx_ant, num_layers, form, init_seed=init_seed)
-
-    def at(self, *, num_layers: int | None = None) -> Self:
-        """The first layers alone, as a network of its own."""
-        kept = self.with_layers(num_layers)
-        smaller = type(self)(self.constellation, self.num_tx_ant, kept, **self.form._asdict())
-        copy_leading(smaller, self)
-        return smaller.eval().requires_grad_(False)

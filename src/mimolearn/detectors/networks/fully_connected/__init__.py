@@ -1,0 +1,1 @@
+"""DetNet and the WeSNets: fully connected layers for one number of streams."""

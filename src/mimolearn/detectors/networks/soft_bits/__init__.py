@@ -1,0 +1,1 @@
+"""Networks that correct or replace the soft bits of a classical detector."""
