@@ -247,7 +247,7 @@ def solve(prepared: Prepared, y: Tensor, parameters: Parameters) -> Tensor:
     return unstack_real_vector(x)
 
 
-def kernel_steps(parameters: Parameters) -> compiled.Steps:
+def kernel_steps(parameters: Parameters) -> network_kernels.Steps:
     """The parameters as kernels take them, a mask of ones where there is none."""
     alpha, beta, gamma = parameters
-    return compiled.Steps(alpha, beta, torch.ones_like(alpha[0]) if gamma is None else gamma)
+    return network_kernels.Steps(alpha, beta, torch.ones_like(alpha[0]) if gamma is None else gamma)
