@@ -80,6 +80,7 @@ ROOMS: dict[str, list[str]] = {
         "contender",
         "beam_contender",
         "plan",
+        "beam_plan",
     ],
     "results": ["statistics", "crossings", "comparison", "beam_comparison"],
     "studies": [
@@ -89,6 +90,8 @@ ROOMS: dict[str, list[str]] = {
         "execution",
         "stopping",
         "schedule",
+        "provenance",
+        "session",
         "timing",
         "engine",
         "beam_run",

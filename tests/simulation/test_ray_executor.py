@@ -16,6 +16,7 @@ from mimolearn import InvalidInputError, MimolearnError
 from mimolearn.link.scenario import Scenario
 from mimolearn.studies import Contender, load_results, simulate
 from mimolearn.studies.execution import ray_executor
+from mimolearn.studies.kinds.counts import error_counts
 from mimolearn.training import Recipe, sweep
 
 pytest.importorskip("ray", reason="the extra 'ray' is not installed")
@@ -122,7 +123,8 @@ class Disturbance:
 
 
 def test_worker_with_another_contender_is_refused(cluster, monkeypatch):
-    executor = ray_executor.RayExecutor(SCENARIO, (Contender("zf"),), 1, cluster.address)
+    kind = error_counts(SCENARIO, (Contender("zf"),))
+    executor = ray_executor.RayExecutor(kind, 1, cluster.address)
     try:
         executor._check_keys((Contender("zf").key(),))
         with pytest.raises(MimolearnError, match="contender 'zf' has key 0123 on a worker and"):
