@@ -7,12 +7,11 @@ from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field, field_validator
 
-from mimolearn.foundation.errors import InvalidInputError, invalid
 from mimolearn.foundation.plainmodel import Count, PlainModel
 from mimolearn.foundation.tomlfile import read_toml
 from mimolearn.link.beam_scenario import BeamScenario, read_shipped_beams
 from mimolearn.plans.beam_contender import BeamContender, unique_beam_contenders
-from mimolearn.plans.plan import parse_snr_db
+from mimolearn.plans.plan import parse_snr_db, read_run_table
 
 
 class BeamPlan(PlainModel):
@@ -62,11 +61,5 @@ def load_beam_comparison(source: str | Path) -> tuple[BeamScenario, BeamPlan]:
     """
     name = str(source)
     content = read_toml(source) if name.endswith(".toml") else read_shipped_beams(name)
-    table = content.get("run", {})
-    if not isinstance(table, dict):
-        raise InvalidInputError(f"{name}: {invalid('run', table, 'a table: [run]')}")
     scenario = BeamScenario.from_content(content, name, Path(source).parent)
-    try:
-        return scenario, BeamPlan(**table)
-    except InvalidInputError as error:
-        raise InvalidInputError(f"{name}: run: {error}") from None
+    return scenario, read_run_table(BeamPlan, content, name)

@@ -62,20 +62,18 @@ def simulate(
     >>> simulate(s, ["lmmse"], [0], min_errors=50).curve("lmmse").points[0].finished
     True
     """
-    scenario, plan = _read(scenario, plan)
-    plan = adjust_plan(
-        plan,
-        contenders=contenders,
-        snr_db=snr_db,
-        metric=metric,
-        target=target,
-        min_errors=min_errors,
-        min_channels=min_channels,
-        max_vectors=max_vectors,
-        floor=floor,
-    )
+    fields = {
+        "contenders": contenders,
+        "snr_db": snr_db,
+        "metric": metric,
+        "target": target,
+        "min_errors": min_errors,
+        "min_channels": min_channels,
+        "max_vectors": max_vectors,
+        "floor": floor,
+    }
     where = Where(executor, workers, ray_address)
-    return _simulate(scenario, plan, store, where, progress, measure=False)
+    return _run(scenario, plan, fields, store, where, progress, measure=False)
 
 
 def compare(
@@ -105,20 +103,18 @@ def compare(
     >>> compare(s, ["lmmse"], [0], min_errors=50).timings["lmmse"].threads
     1
     """
-    scenario, plan = _read(scenario, plan)
-    plan = adjust_plan(
-        plan,
-        contenders=contenders,
-        snr_db=snr_db,
-        metric=metric,
-        target=target,
-        min_errors=min_errors,
-        min_channels=min_channels,
-        max_vectors=max_vectors,
-        floor=floor,
-    )
+    fields = {
+        "contenders": contenders,
+        "snr_db": snr_db,
+        "metric": metric,
+        "target": target,
+        "min_errors": min_errors,
+        "min_channels": min_channels,
+        "max_vectors": max_vectors,
+        "floor": floor,
+    }
     where = Where(executor, workers, ray_address)
-    return _simulate(scenario, plan, store, where, progress, measure=True)
+    return _run(scenario, plan, fields, store, where, progress, measure=True)
 
 
 def load_results(
@@ -145,23 +141,21 @@ def list_results(path: str | Path) -> list[StoredScenario]:
         return store.scenarios()
 
 
-def _read(scenario: Scenario | str | Path, plan: RunPlan | None) -> tuple[Scenario, RunPlan | None]:
-    """A scenario as it is, or that of a file, whose plan counts where none is given."""
-    if isinstance(scenario, Scenario):
-        return scenario, plan
-    parsed, from_file = load_comparison(scenario)
-    return parsed, from_file if plan is None else plan
-
-
-def _simulate(
-    scenario: Scenario,
-    plan: RunPlan,
+def _run(
+    scenario: Scenario | str | Path,
+    plan: RunPlan | None,
+    fields: dict[str, Any],
     path: str | Path | None,
     where: Where,
     progress: Progress | None,
     *,
     measure: bool,
 ) -> Comparison:
+    """Adjust the plan by the fields that are given, run it, and measure times if that is wanted."""
+    if not isinstance(scenario, Scenario):
+        scenario, plan_of_file = load_comparison(scenario)
+        plan = plan or plan_of_file
+    plan = adjust_plan(plan, **fields)
     where.check()
     kind = error_counts(scenario, plan.contenders)
     session = Session(_schedule(kind, plan), plan.to_dict())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 from mimolearn.plans.plan import RunPlan
 from mimolearn.results.statistics import ENOUGH_CLUSTERS
@@ -22,26 +22,6 @@ class Seen(NamedTuple):
     channels: int = 0
     vectors: int = 0
     trials: int = 0
-
-
-class Rule(Protocol):
-    """Says when a prefix of chunks is enough."""
-
-    def added(self, seen: Seen, result: Any) -> Seen:
-        """What was seen, and a chunk more."""
-        ...
-
-    def holds(self, seen: Seen) -> bool:
-        """True when this much is enough."""
-        ...
-
-    def expected_chunks(self, seen: Seen, length: int) -> int:
-        """How many chunks will be enough, judged by ``length`` chunks that are not."""
-        ...
-
-    def max_chunks(self, chunk_vectors: int) -> int:
-        """So many chunks are always enough."""
-        ...
 
 
 class StopRule(NamedTuple):
@@ -100,7 +80,7 @@ class StopRule(NamedTuple):
         return max(length + 1, round(min(vectors, self.max_vectors) / per_chunk))
 
     def max_chunks(self, chunk_vectors: int) -> int:
-        """Chunks of max_vectors vectors."""
+        """So many chunks of chunk_vectors vectors are always enough."""
         return -(-self.max_vectors // chunk_vectors)
 
 
@@ -126,6 +106,9 @@ class FixedChannels(NamedTuple):
     def max_chunks(self, chunk_vectors: int) -> int:
         """Chunks of all channels."""
         return -(-self.channels // self.chunk_channels)
+
+
+Rule = StopRule | FixedChannels
 
 
 class PointState:
