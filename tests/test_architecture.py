@@ -91,6 +91,7 @@ ROOMS: dict[str, list[str]] = {
         "contender",
         "beam_contender",
         "plan",
+        "beam_plan",
     ],
     "results": ["statistics", "crossings", "comparison", "beam_comparison"],
     "studies": [
@@ -100,6 +101,8 @@ ROOMS: dict[str, list[str]] = {
         "execution",
         "stopping",
         "schedule",
+        "provenance",
+        "session",
         "timing",
         "engine",
         "beam_run",

@@ -12,9 +12,9 @@ from mimolearn.beamformers import HybridArray, beamformer_class, beamformer_name
 from mimolearn.detectors import detector_class
 from mimolearn.link.beam_scenario import BeamScenario
 from mimolearn.link.scenario import Scenario
+from mimolearn.plans.beam_plan import BeamPlan
 from mimolearn.plans.plan import RunPlan
 from mimolearn.quantizers import make_quantizer, quantizer_class, quantizer_names
-from mimolearn.studies.beam_run import BeamPlan
 from mimolearn.training import BeamRecipe, Recipe, SoftBitRecipe
 
 HUGE = 2**62

@@ -44,6 +44,13 @@ def test_a_scenario_becomes_a_report(monkeypatch, tmp_path, capsys):
     assert run(monkeypatch, "beamform", str(path), "-o", str(out), "--json", "-q") == 0
     found = json.loads(capsys.readouterr().out)
     assert [curve["label"] for curve in found["curves"]] == ["svd-phase", "fd-mmse"]
+    (out / "report.html").unlink()
+    assert run(monkeypatch, "report", str(out), "--json") == 0
+    again = json.loads(capsys.readouterr().out)
+    assert again == found
+    assert again["provenance"]["machine"] in (out / "report.html").read_text()
+    assert run(monkeypatch, "report", str(out), "--metric", "ser") == 2
+    assert "metric: got 'ser', expected none: the results are" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -54,6 +61,7 @@ def test_a_scenario_becomes_a_report(monkeypatch, tmp_path, capsys):
         (["--scenario", "mser-qpsk", "-c", "nothing"], "beamformer: got 'nothing'"),
         (["--scenario", "mser-qpsk", "--channels", "0"], "channels: got 0"),
         (["--scenario", "mser-qpsk", "-c", "fd-mmse", "-w", "0"], "workers: got 0"),
+        (["--scenario", "mser-qpsk", "--executor", "slurm"], "executor: got 'slurm'"),
         (["missing.toml"], "missing.toml: cannot be read"),
         (["notes.txt"], "scenario: got 'notes.txt', expected one of mser-16qam"),
         (["mser-qpsk", "-s", "mser-qpsk"], "got both 'mser-qpsk' and 'mser-qpsk'"),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 
 import numpy as np
@@ -19,7 +21,9 @@ from mimolearn.papers.contenders import Derived, PerScenario, Quantized, resolve
 from mimolearn.papers.depths import logged_curve
 from mimolearn.plans.plan import canonical_snr
 from mimolearn.plans.quantized import QuantizedDetector
-from mimolearn.studies import Comparison, simulate
+from mimolearn.studies import Comparison, Contender, simulate
+from mimolearn.studies.kinds.accuracy import EstimateAccuracy, Estimator, SquareSums
+from mimolearn.studies.kinds.base import Task
 from mimolearn.studies.kinds.chunk import batch_channels
 from mimolearn.studies.kinds.seeds import chunk_generator
 from mimolearn.training import SnrMix, SoftBitRecipe
@@ -84,7 +88,7 @@ def test_an_interrupted_run_loses_nothing_that_was_finished(small, tmp_path):
 
     def stop(step):
         steps.append(step)
-        if step.panel == "layers" and step.done == 3:
+        if step.panel == "layers" and step.done == 1:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -142,19 +146,32 @@ def test_the_interval_of_a_ratio_covers_it_as_often_as_it_says():
 
 def test_damaged_measurements_are_one_line(small, tmp_path):
     run_experiment(small, tmp_path, budget="quick")
-    file = next((tmp_path / "accuracy").iterdir())
-    moved = json.loads(file.read_text())
-    moved["batches"][0]["seed"] += 1
-    for content in (
-        json.dumps(moved),
-        "{",
-        '{"schema": 1}',
-        '{"schema": 1, "batches": [{"channels": 1}]}',
-    ):
-        file.write_text(content)
-        with pytest.raises(ResultsFileError, match="delete the file") as error:
-            run_experiment(small, tmp_path, budget="quick")
+    for number, change in enumerate(("payload = x'7b'", "chunk = chunk + 7")):
+        path = tmp_path / str(number) / "results.sqlite"
+        path.parent.mkdir()
+        path.write_bytes((tmp_path / "results.sqlite").read_bytes())
+        with closing(sqlite3.connect(path)) as database, database:
+            database.execute(f"UPDATE chunks SET {change} WHERE scenario LIKE '%-accuracy'")
+        with pytest.raises(ResultsFileError, match="results file is damaged") as error:
+            run_experiment(small, path.parent, budget="quick")
         assert "\n" not in str(error.value)
+
+
+def test_workers_change_no_mean_square(small, tmp_path):
+    alone = run_experiment(small, tmp_path / "alone", budget="quick").findings.panels["layers"]
+    pair = run_experiment(small, tmp_path / "pair", budget="quick", workers=2)
+    assert pair.findings.panels["layers"] == alone
+
+
+def test_a_chunk_of_mean_squares_comes_back_to_the_last_bit(small):
+    panel = small.panels[1]
+    assert isinstance(panel, AccuracyPanel)
+    kind = EstimateAccuracy(panel.scenarios[0], [Estimator(Contender("lmmse"), shrunk=False)])
+    (result,) = kind.measure(Task("5.000000", 0, (0,)))
+    assert SquareSums.unpack(result.pack()) == result
+    for spoilt in (b"", b"{}", b"[1]", b'{"channels": 1}', result.pack()[:-1]):
+        with pytest.raises(ValueError):  # noqa: PT011  (each has its own words)
+            SquareSums.unpack(spoilt)
 
 
 @pytest.mark.parametrize("options", [{"budget": "slow"}, {"workers": 0}])

@@ -7,10 +7,13 @@ from random import Random
 import numpy as np
 import pytest
 
-from mimolearn import ResultsFileError
-from mimolearn.studies.storage.beam_store import BeamStore
+from mimolearn import BeamScenario, ResultsFileError
+from mimolearn.studies import BeamContender
+from mimolearn.studies.kinds.rates import BeamRates, ChannelRates
+from mimolearn.studies.storage.store import Store
 
-POINTS = [("s", name, snr) for name in "ab" for snr in ("5.0", "15.0")]
+KIND = BeamRates(BeamScenario(), [BeamContender("svd-phase"), BeamContender("fd-mmse")])
+POINTS = [(KIND.study_key, key, snr) for key in KIND.keys for snr in ("5.0", "15.0")]
 PLACES = [(*point, chunk) for point in POINTS for chunk in range(3)]
 
 
@@ -18,12 +21,18 @@ def rates(place):
     return np.random.default_rng(PLACES.index(place)).random(64)
 
 
+def add(store, place, values):
+    study, contender, snr, chunk = place
+    store.add(study, snr, chunk, {contender: ChannelRates(values)})
+
+
 @pytest.fixture(scope="module")
 def written(tmp_path_factory):
     path = tmp_path_factory.mktemp("beams") / "beams.sqlite"
-    with BeamStore(path) as store:
+    with Store(path) as store:
+        store.register(KIND)
         for place in PLACES:
-            store.add(*place, rates(place))
+            add(store, place, rates(place))
     return path.read_bytes()
 
 
@@ -31,8 +40,8 @@ def refusal(data, path):
     """The line with which a file is refused, or nothing where all that it gives is right."""
     path.write_bytes(data)
     try:
-        with BeamStore(path) as store:
-            found = {(*p, c): v for p in POINTS for c, v in store.chunks(*p).items()}
+        with Store(path) as store:
+            found = {(*p, c): v.values for p in POINTS for c, v in store.chunks(*p).items()}
     except ResultsFileError as error:
         return str(error)
     # An empty file is a new one; every other that is accepted holds all that was written.
@@ -66,15 +75,17 @@ def test_numbers_under_another_name_are_refused(written, tmp_path):
     with closing(sqlite3.connect(path)) as database, database:
         database.execute("UPDATE chunks SET snr_db = '25.0' WHERE snr_db = '5.0'")
     with pytest.raises(ResultsFileError, match="damaged"):
-        BeamStore(path)
+        Store(path)
 
 
 def test_a_row_that_differs_is_refused(tmp_path):
-    with BeamStore(tmp_path / "beams.sqlite") as store:
-        store.add(*PLACES[0], rates(PLACES[0]))
-        store.add(*PLACES[0], rates(PLACES[0]))
-        with pytest.raises(ResultsFileError, match="a gave other rates for chunk 0 at 5 dB than"):
-            store.add(*PLACES[0], rates(PLACES[1]))
+    with Store(tmp_path / "beams.sqlite") as store:
+        store.register(KIND)
+        add(store, PLACES[0], rates(PLACES[0]))
+        add(store, PLACES[0], rates(PLACES[0]))
+        words = f"{KIND.keys[0]} gave other rates for chunk 0 at 5 dB than"
+        with pytest.raises(ResultsFileError, match=words):
+            add(store, PLACES[0], rates(PLACES[1]))
 
 
 @pytest.mark.parametrize("schema", [1, 2, 3])
@@ -86,5 +97,5 @@ def test_files_of_earlier_schemas_are_refused_and_left_alone(written, tmp_path, 
     before = path.read_bytes()
     for read_only in (False, True):
         with pytest.raises(ResultsFileError, match=f"of schema {schema}.*another file name"):
-            BeamStore(path, read_only=read_only)
+            Store(path, read_only=read_only)
     assert path.read_bytes() == before

@@ -14,9 +14,15 @@ from mimolearn.foundation.shipped import shipped_folder
 from mimolearn.link.beam_scenario import shipped_beam_scenarios
 from mimolearn.plans.plan import canonical_snr
 from mimolearn.results.beam_comparison import BeamPoint
-from mimolearn.studies import BeamContender, compare_beams, load_beam_comparison
-from mimolearn.studies.kinds.beam_work import BeamWorker
-from mimolearn.studies.storage.beam_store import BeamStore
+from mimolearn.studies import (
+    BeamContender,
+    compare_beams,
+    load_beam_comparison,
+    load_beam_results,
+)
+from mimolearn.studies.execution.executors import Worker
+from mimolearn.studies.kinds.rates import ChannelRates
+from mimolearn.studies.storage.store import Store
 
 ARRAY = HybridArray(
     num_users=2, num_tx_ant=16, num_tx_chains=4, num_rx_ant=4, num_rx_chains=2, num_streams=1
@@ -30,23 +36,26 @@ def test_a_run_goes_on_where_it_was_stopped(tmp_path):
         pass
 
     def stop_at_third(event):
-        if event.done == 3:
+        if event.done_chunks == 3:
             raise StopError
 
     store = tmp_path / "beams.sqlite"
     with pytest.raises(StopError):
         compare_beams(LINK, PLAN, store=store, progress=stop_at_third, timing=False)
-    fresh = []
-    resumed = compare_beams(
-        LINK, PLAN, store=store, progress=lambda e: fresh.append(e.fresh), timing=False
-    )
-    assert fresh.count(False) == 3
-    assert len(fresh) == 8
+    part = load_beam_results(store)
+    assert [curve.label for curve in part.curves] == ["svd-phase"]
+    events = []
+    resumed = compare_beams(LINK, PLAN, store=store, progress=events.append, timing=False)
+    assert [event.done_chunks for event in events] == [4, 5, 6, 7, 8]
+    assert {event.total_chunks for event in events} == {8}
     whole = compare_beams(LINK, PLAN, timing=False)
     for one, other in zip(resumed.curves, whole.curves, strict=True):
         for a, b in zip(one.points, other.points, strict=True):
             assert np.array_equal(a.rates, b.rates)
     assert whole.channels == 128
+    stored = load_beam_results(store)
+    assert stored.to_json() == resumed.to_json()
+    assert stored.provenance == resumed.provenance
 
 
 def test_workers_change_no_rate_and_a_killed_one_is_replaced(tmp_path):
@@ -55,7 +64,7 @@ def test_workers_change_no_rate_and_a_killed_one_is_replaced(tmp_path):
     compare_beams(LINK, few, store=store, timing=False)
 
     def kill_one(event):
-        if event.fresh and not killed:
+        if not killed:
             victim = multiprocessing.active_children()[0]
             victim.kill()
             killed.append(victim.pid)
@@ -117,7 +126,7 @@ def test_imperfect_knowledge_changes_designs_and_not_channels():
 def test_files_that_are_something_else_are_refused(tmp_path):
     path = tmp_path / "other.sqlite"
     sqlite3.connect(path).execute("CREATE TABLE x (y)").connection.commit()
-    with pytest.raises(ResultsFileError, match="not a file of beamforming results"):
+    with pytest.raises(ResultsFileError, match="not a results file"):
         compare_beams(LINK, PLAN, store=path)
     path.write_text("no database at all, only a line of text that is long enough to be read")
     with pytest.raises(ResultsFileError, match=r"other\.sqlite"):
@@ -144,16 +153,16 @@ def test_weights_that_changed_are_refused_when_built(tmp_path):
     contender = BeamContender(str(path))
     contender.build(link)
     assert BeamContender(**contender.to_dict()) == contender
-    setup = link.model_dump_json(), json.dumps([contender.to_dict()])
+    setup = "rates", link.model_dump_json(), json.dumps([contender.to_dict()])
     other = "unfolded-mser-qpsk-gn"
     for suffix in ("safetensors", "json"):
         path.with_suffix(f".{suffix}").write_bytes((folder / f"{other}.{suffix}").read_bytes())
-    message = "own.safetensors is no longer what the results are of"
+    message = "contender 'own': .*own.safetensors is no longer what the results are of: "
     with pytest.raises(InvalidInputError, match=message):
         contender.build(link)
     with pytest.raises(InvalidInputError, match=message):
-        BeamWorker.from_setup(*setup)
-    assert BeamContender(str(path)).weights != contender.weights
+        Worker.from_text(*setup)
+    assert BeamContender(str(path)).key() != contender.key()
 
 
 def test_two_runs_that_disagree_are_told(tmp_path):
@@ -161,10 +170,10 @@ def test_two_runs_that_disagree_are_told(tmp_path):
     path, few = tmp_path / "beams.sqlite", PLAN.adjusted(channels=64, contenders=("svd-phase",))
 
     def meanwhile(event):
-        if event.done == 1:
+        if event.done_chunks == 1:
             key, snr = BeamContender("svd-phase").key(), canonical_snr(-3.0)
-            with BeamStore(path) as store:
-                store.add(LINK.key(), key, snr, 0, np.full(64, 0.25))
+            with Store(path) as store:
+                store.add(LINK.key(), snr, 0, {key: ChannelRates(np.full(64, 0.25))})
 
     with pytest.raises(ResultsFileError, match="gave other rates for chunk 0 at -3 dB than the f"):
         compare_beams(LINK, few, store=path, progress=meanwhile, timing=False)

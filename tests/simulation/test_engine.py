@@ -10,11 +10,14 @@ from mimolearn import HardDetection, InvalidInputError, make_detector
 from mimolearn.link.randomness import CounterGenerator
 from mimolearn.link.scenario import Scenario
 from mimolearn.studies import Contender, RunPlan, load_results, simulate
-from mimolearn.studies.engine import run_schedule
+from mimolearn.studies.engine import curves
 from mimolearn.studies.execution.executors import SerialExecutor
 from mimolearn.studies.kinds.chunk import batch_channels, chunk_channels
+from mimolearn.studies.kinds.counts import error_counts
 from mimolearn.studies.kinds.run_chunk import run_chunk
 from mimolearn.studies.schedule import Schedule
+from mimolearn.studies.session import run_schedule
+from mimolearn.studies.stopping import StopRule
 from mimolearn.studies.storage.store import Store
 
 RUN = {"snr_db": [0, 4, 8], "min_errors": 6000, "max_vectors": 60_000}
@@ -91,13 +94,15 @@ def test_one_thread_counts_and_the_setting_is_restored(scenario, oracle):
 
 def test_order_of_chunks_does_not_change_counts(scenario):
     plan = RunPlan(contenders=PAIR, **RUN)
-    schedule = Schedule(scenario, plan)
+    kind = error_counts(scenario, plan.contenders)
+    schedule = Schedule(kind, plan.snr_db, StopRule.of(plan))
     with Store() as store:
-        shuffled = _Shuffled(SerialExecutor(scenario, plan.contenders))
+        store.register(kind)
+        shuffled = _Shuffled(SerialExecutor(kind))
         run_schedule(shuffled, schedule, store)
     found = {
         (curve.label, point.snr_db): (point.counts, point.positions.to_bytes(), point.finished)
-        for curve in schedule.curves()
+        for curve in curves(schedule, plan.contenders)
         for point in curve.points
     }
     assert shuffled.out_of_order > 5

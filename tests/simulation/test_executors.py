@@ -16,7 +16,9 @@ from mimolearn import InvalidInputError, MimolearnError
 from mimolearn.link.scenario import Scenario
 from mimolearn.studies import Contender, load_results, simulate
 from mimolearn.studies.execution import processes
-from mimolearn.studies.execution.executors import ProcessExecutor, Task
+from mimolearn.studies.execution.executors import ProcessExecutor
+from mimolearn.studies.kinds.base import Task
+from mimolearn.studies.kinds.counts import error_counts
 
 SCENARIO = Scenario(num_tx_ant=2, num_rx_ant=2, constellation="qpsk", channel_reuse=3)
 RUN = {"snr_db": [0, 4, 8], "min_errors": 6000, "max_vectors": 60_000}
@@ -62,7 +64,7 @@ def test_killed_worker_is_replaced(serial):
 
 def test_workers_that_keep_dying_end_the_run(monkeypatch):
     monkeypatch.setattr(processes, "_start_worker", os._exit)
-    executor = ProcessExecutor(SCENARIO, (Contender("lmmse"),), 1)
+    executor = ProcessExecutor(error_counts(SCENARIO, (Contender("lmmse"),)), 1)
     monkeypatch.setattr(processes, "_MAX_RESTARTS", 0)
     executor.submit(Task("0.000000", 0, (0,)))
     with pytest.raises(MimolearnError, match="workers: ended 1 times before their work was done"):

@@ -4,9 +4,11 @@ import pytest
 
 from mimolearn.foundation.pace import Pace
 from mimolearn.plans.plan import RunPlan
-from mimolearn.studies.engine import run_schedule
 from mimolearn.studies.execution.executors import SerialExecutor
+from mimolearn.studies.kinds.counts import error_counts
 from mimolearn.studies.schedule import Schedule
+from mimolearn.studies.session import run_schedule
+from mimolearn.studies.stopping import StopRule
 from mimolearn.studies.storage.store import Store
 
 
@@ -52,9 +54,10 @@ def test_a_run_tells_no_time_of_its_first_chunk(scenario, monkeypatch):
 
     events = []
     with Store(None) as store:
-        schedule = Schedule(scenario, plan)
-        store.register(scenario, plan.contenders)
-        executor = Slow(scenario, plan.contenders)
+        kind = error_counts(scenario, plan.contenders)
+        schedule = Schedule(kind, plan.snr_db, StopRule.of(plan))
+        store.register(kind)
+        executor = Slow(kind)
         run_schedule(executor, schedule, store, events.append)
     assert len(events) > 3
     assert events[0].eta_s is None

@@ -12,10 +12,18 @@ from random import Random
 
 import pytest
 
-from mimolearn import InvalidInputError, MimolearnError
+from mimolearn import (
+    BeamPlan,
+    BeamScenario,
+    HybridArray,
+    InvalidInputError,
+    MimolearnError,
+    compare_beams,
+)
 from mimolearn.link.scenario import Scenario
 from mimolearn.studies import Contender, load_results, simulate
 from mimolearn.studies.execution import ray_executor
+from mimolearn.studies.kinds.counts import error_counts
 from mimolearn.training import Recipe, sweep
 
 pytest.importorskip("ray", reason="the extra 'ray' is not installed")
@@ -122,13 +130,27 @@ class Disturbance:
 
 
 def test_worker_with_another_contender_is_refused(cluster, monkeypatch):
-    executor = ray_executor.RayExecutor(SCENARIO, (Contender("zf"),), 1, cluster.address)
+    kind = error_counts(SCENARIO, (Contender("zf"),))
+    executor = ray_executor.RayExecutor(kind, 1, cluster.address)
     try:
         executor._check_keys((Contender("zf").key(),))
         with pytest.raises(MimolearnError, match="contender 'zf' has key 0123 on a worker and"):
             executor._check_keys(("0123",))
     finally:
         executor.shutdown()
+
+
+def test_rates_of_beamformers_are_the_same_there(cluster):
+    array = HybridArray(
+        num_users=2, num_tx_ant=16, num_tx_chains=4, num_rx_ant=4, num_rx_chains=2, num_streams=1
+    )
+    link = BeamScenario(array=array)
+    plan = BeamPlan(snr_db=(-8.0, -3.0), contenders=("svd-phase", "fd-mmse"), channels=100)
+    here = compare_beams(link, plan, timing=False)
+    there = compare_beams(link, plan, timing=False, executor="ray", ray_address=cluster.address)
+    for one, other in zip(here.curves, there.curves, strict=True):
+        for a, b in zip(one.points, other.points, strict=True):
+            assert a.rates.tobytes() == b.rates.tobytes()
 
 
 def test_no_cluster_is_one_line():

@@ -9,29 +9,27 @@ import pytest
 
 from mimolearn import InvalidInputError, ResultsFileError
 from mimolearn.link.scenario import Scenario
-from mimolearn.studies import Contender, compare, engine, load_results, simulate
+from mimolearn.studies import Contender, compare, engine, load_results, provenance, simulate
+from mimolearn.studies.kinds.chunk import ChunkResult
+from mimolearn.studies.kinds.counts import error_counts
 from mimolearn.studies.kinds.run_chunk import run_chunk
 from mimolearn.studies.storage import results_file
-from mimolearn.studies.storage.beam_store import BeamStore
-from mimolearn.studies.storage.payload import pack_result, same_result, unpack_result
 from mimolearn.studies.storage.sqlite_errors import check_sound, explain, sqlite_errors
 from mimolearn.studies.storage.store import Store
 
 SCENARIO = Scenario(num_tx_ant=2, num_rx_ant=2, constellation="qpsk", channel_reuse=3)
 FEW = {"snr_db": [0.0], "min_errors": 50}
-STORES = pytest.mark.parametrize("kind", [Store, BeamStore])
 
 
-@STORES
 @pytest.mark.parametrize("path", ["", ":memory:", "file:x.sqlite?mode=memory", ".", "a\0b", 5])
-def test_paths_that_name_no_file_are_refused(kind, path, tmp_path, monkeypatch):
+def test_paths_that_name_no_file_are_refused(path, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(InvalidInputError, match=r"^store: got .*, expected a "):
-        kind(path)
+        Store(path)
     with pytest.raises(InvalidInputError, match=r"store: got '.*', expected a file, not a"):
-        kind(tmp_path)
+        Store(tmp_path)
     with pytest.raises(ResultsFileError, match=r"cannot be opened or created \(File name too lo"):
-        kind("x" * 300)
+        Store("x" * 300)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -110,8 +108,7 @@ def test_damage_is_called_so():
             raise MemoryError
 
 
-@STORES
-def test_a_file_system_without_write_ahead_logs_serves(kind, tmp_path, monkeypatch):
+def test_a_file_system_without_write_ahead_logs_serves(tmp_path, monkeypatch):
     """There SQLite answers with the mode that stays, and raises nothing."""
     real = sqlite3.connect
 
@@ -125,31 +122,31 @@ def test_a_file_system_without_write_ahead_logs_serves(kind, tmp_path, monkeypat
     monkeypatch.setattr(results_file.sqlite3, "connect", connect)
     path = tmp_path / "results.sqlite"
     for _ in range(2):
-        kind(path).close()
+        Store(path).close()
     with closing(real(path)) as database:
         assert database.execute("PRAGMA journal_mode").fetchone()[0] == "delete"
 
 
 def test_a_payload_says_what_it_was_made_of(oracle):
     (result,) = run_chunk(SCENARIO, "0.000000", 0, [("oracle", oracle("qpsk"))])
-    data = pack_result(result)
-    assert same_result(unpack_result(data), result)
-    assert not same_result(result._replace(blocks=result.positions), result)
+    data = result.pack()
+    assert ChunkResult.unpack(data).same(result)
+    assert not result._replace(blocks=result.positions).same(result)
     for spoilt in (b"", b"{}\n", data[:-1], b"[1]\n" + data):
         with pytest.raises(ValueError):  # noqa: PT011  (each has its own words)
-            unpack_result(spoilt)
+            ChunkResult.unpack(spoilt)
 
 
 def test_counts_are_compared_not_their_bytes(tmp_path, oracle):
     """Another version of zlib packs the same positions into other bytes."""
     (result,) = run_chunk(SCENARIO, "0.000000", 0, [("oracle", oracle("qpsk"))])
-    other = bytearray(pack_result(result))
+    other = bytearray(result.pack())
     head, _, rest = bytes(other).partition(b"\n")
     content = json.loads(head)
     spaced = json.dumps(content, indent=1).replace("\n", " ").encode() + b"\n" + rest
     contender = Contender("lmmse")
     with Store(tmp_path / "r.sqlite") as store:
-        store.register(SCENARIO, (contender,))
+        store.register(error_counts(SCENARIO, (contender,)))
         point = results_file.PointKey(SCENARIO.key(), contender.key(), "0.000000")
         with store._transaction():
             store._put_chunk(point, 0, spaced)
@@ -170,10 +167,9 @@ RUN = {"snr_db": [0, 4], "min_errors": 6000, "max_vectors": 60_000}
 def share(folder, barrier, number):
     """What each of several processes does at the same moments."""
     for i in range(60):
-        for kind in (Store, BeamStore):
-            barrier.wait(120)
-            with kind(folder / f"{kind.__name__}-{i}.sqlite"):
-                pass
+        barrier.wait(120)
+        with Store(folder / f"new-{i}.sqlite"):
+            pass
     barrier.wait(120)
     pair = ["lmmse", "lmmse:biased=true"]
     found = simulate(SCENARIO, pair, **RUN, store=folder / "shared.sqlite")
@@ -197,10 +193,10 @@ def test_processes_share_files(tmp_path):
 
 def test_provenance_is_of_the_run_that_simulated(tmp_path, monkeypatch):
     path = tmp_path / "r.sqlite"
-    monkeypatch.setattr(engine, "_processor", lambda: "first")
+    monkeypatch.setattr(provenance, "_processor", lambda: "first")
     first = simulate(SCENARIO, ["lmmse"], **FEW, store=path).provenance
     assert first.machine.startswith("first, ")
-    monkeypatch.setattr(engine, "_processor", lambda: "second")
+    monkeypatch.setattr(provenance, "_processor", lambda: "second")
     # Nothing is simulated; times are measured here all the same, and say so.
     again = compare(SCENARIO, ["lmmse"], **FEW, store=path)
     assert again.provenance == first

@@ -12,8 +12,9 @@ import pytest
 from mimolearn import ResultsFileError
 from mimolearn.link.scenario import Scenario
 from mimolearn.studies import Contender, list_results, load_results, simulate
+from mimolearn.studies.kinds import counts as counts_module
+from mimolearn.studies.kinds.counts import error_counts
 from mimolearn.studies.storage import results_file
-from mimolearn.studies.storage import store as store_module
 from mimolearn.studies.storage.store import Store
 
 SCENARIO = Scenario(num_tx_ant=2, num_rx_ant=2, constellation="qpsk")
@@ -132,7 +133,7 @@ def test_other_schema_is_refused(finished, tmp_path):
 
 def test_other_chunk_size_is_refused(finished, tmp_path, monkeypatch):
     path = copy(finished, tmp_path, bytes)
-    monkeypatch.setattr(store_module, "chunk_channels", lambda scenario: 64)
+    monkeypatch.setattr(counts_module, "chunk_channels", lambda scenario: 64)
     with pytest.raises(ResultsFileError, match="chunks of this scenario have 2048 channels, now"):
         simulate(SCENARIO, PAIR, **RUN, store=path)
 
@@ -237,7 +238,7 @@ def test_many_open_a_new_file_at_once(tmp_path):
         barrier.wait()
         try:
             with Store(path) as store:
-                store.register(SCENARIO, (Contender("lmmse"),))
+                store.register(error_counts(SCENARIO, (Contender("lmmse"),)))
         except ResultsFileError as error:
             problems.append(str(error))
 

@@ -7,12 +7,17 @@ from typing import Annotated, Any
 
 import typer
 
-from mimolearn.cli.app import AsJson, app, emit, stdout
-from mimolearn.cli.compare import one_scenario
+from mimolearn.cli.app import AsJson, app
+from mimolearn.cli.compare import (
+    RESULTS_NAME,
+    Executor,
+    RayAddress,
+    chosen_executor,
+    finish_beams,
+    one_scenario,
+)
 from mimolearn.cli.progress import Shown, progress_bar
 from mimolearn.foundation.errors import user_path
-
-_RESULTS_NAME = "beams.sqlite"
 
 
 @app.command()
@@ -37,6 +42,8 @@ def beamform(
     workers: Annotated[
         int, typer.Option("--workers", "-w", help="Processes; rates do not depend on it.")
     ] = 1,
+    executor: Executor = None,
+    ray_address: RayAddress = None,
     out: Annotated[
         Path | None,
         typer.Option("--out", "-o", help="Folder for results and report (mimolearn-results/NAME)."),
@@ -50,34 +57,32 @@ def beamform(
 
     Example: mimolearn beamform --scenario mser-qpsk --snr-db 5,15 --channels 64
     """
-    from mimolearn.report import beam_notes, beam_table, write_beam_report
     from mimolearn.studies import compare_beams, load_beam_comparison
 
     source = one_scenario(file, scenario)
     found, plan = load_beam_comparison(source)
     plan = plan.adjusted(contenders=contender, snr_db=snr_db, channels=channels)
     folder = user_path(out or Path("mimolearn-results") / Path(source).stem)
-    with progress_bar(quiet, _shown, topic=lambda event: event.label) as progress:
+    with progress_bar(quiet, _shown, topic=lambda event: event.measured) as progress:
         result = compare_beams(
-            found, plan, store=folder / _RESULTS_NAME, progress=progress, workers=workers
+            found,
+            plan,
+            store=folder / RESULTS_NAME,
+            progress=progress,
+            workers=workers,
+            executor=chosen_executor(executor, ray_address),
+            ray_address=ray_address,
         )
-    page = write_beam_report(result, folder)
-    if as_json:
-        emit(result.to_json())
-        return
-    console = stdout()
-    console.print(beam_table(result))
-    for line in beam_notes(result):
-        console.print(line, style="dim")
-    console.print(f"\nReport: {page}", soft_wrap=True)
+    finish_beams(result, folder, as_json)
 
 
 def _shown(event: Any) -> Shown:
-    return Shown(_line(event), event.done, event.total)
+    return Shown(_line(event), event.done_chunks, event.total_chunks)
 
 
 def _line(event: Any) -> str:
     from mimolearn.report import format_left
 
     left = format_left(event.eta_s)
-    return f"{event.label} at {event.snr_db:g} dB ({event.done}/{event.total}, {left})"
+    label, chunks = ", ".join(event.measured), f"{event.done_chunks}/{event.total_chunks}"
+    return f"{label} at {event.snr_db:g} dB ({chunks}, {left})"

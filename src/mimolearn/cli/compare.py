@@ -10,7 +10,7 @@ import typer
 
 from mimolearn.cli.app import AsJson, app, emit, stdout
 from mimolearn.cli.words import complete_contenders, complete_scenarios
-from mimolearn.foundation.errors import InvalidInputError, user_path
+from mimolearn.foundation.errors import InvalidInputError, ResultsFileError, invalid, user_path
 from mimolearn.link.scenario import Scenario
 from mimolearn.report.terminal import TerminalConsole
 
@@ -108,7 +108,7 @@ def compare(
             plan=plan,
             store=folder / RESULTS_NAME,
             workers=workers,
-            executor=_executor(executor, ray_address),
+            executor=chosen_executor(executor, ray_address),
             ray_address=ray_address,
             progress=progress,
         )
@@ -151,7 +151,7 @@ def simulate(
             plan=plan,
             store=folder / RESULTS_NAME,
             workers=workers,
-            executor=_executor(executor, ray_address),
+            executor=chosen_executor(executor, ray_address),
             ray_address=ray_address,
             progress=progress,
         )
@@ -181,23 +181,56 @@ def report(
 
     Example: mimolearn report mimolearn-results/lcgnet-32x64-bpsk --target 1e-4
     """
-    from mimolearn.plans.plan import check_metric
-    from mimolearn.studies import adjust_plan, list_results, load_results
+    from mimolearn.studies import list_results
 
     results = user_path(results)
     path = results / RESULTS_NAME if results.is_dir() else results
-    chosen = None
+    held = [item for item in list_results(path) if item.kind != "accuracy"]
+    words = ", ".join(item.scenario.name or item.scenario.key() for item in held)
+    chosen = held
     if scenario is not None:
-        held = [item.scenario for item in list_results(path)]
-        chosen = next((s for s in held if scenario in (s.name, s.key())), None)
-        if chosen is None:
-            words = ", ".join(s.name or s.key() for s in held)
+        chosen = [i for i in held if scenario in (i.scenario.name, i.scenario.key())][:1]
+        if not chosen:
             raise InvalidInputError(f"scenario: got {scenario!r}, {path} holds {words}")
-    result = load_results(path, chosen)
+    if len(chosen) > 1:
+        raise ResultsFileError(f"{path}: holds several scenarios, name one: {words}")
+    folder = out or path.parent
+    run = _report_beams if chosen and chosen[0].kind == "rates" else _report_errors
+    run(path, chosen[0].scenario if chosen else None, target, metric, folder, as_json)
+
+
+def _report_errors(
+    path: Path,
+    scenario: Scenario | None,
+    target: float | None,
+    metric: str | None,
+    folder: Path,
+    as_json: bool,
+) -> None:
+    from mimolearn.plans.plan import check_metric
+    from mimolearn.studies import adjust_plan, load_results
+
+    result = load_results(path, scenario)
     plan = adjust_plan(result.plan, metric=metric, target=target)
     check_metric(plan.metric, result.scenario)
-    result = replace(result, plan=plan)
-    _finish(result, _made(out or path.parent), as_json)
+    _finish(replace(result, plan=plan), _made(folder), as_json)
+
+
+def _report_beams(
+    path: Path,
+    scenario: Any,
+    target: float | None,
+    metric: str | None,
+    folder: Path,
+    as_json: bool,
+) -> None:
+    from mimolearn.studies import load_beam_results
+
+    given = {"target": target, "metric": metric}
+    for name, value in given.items():
+        if value is not None:
+            raise invalid(name, value, "none: the results are rates of beamformers")
+    finish_beams(load_beam_results(path, scenario), _made(folder), as_json)
 
 
 def load_run(
@@ -245,7 +278,8 @@ def _with_draws(scenario: Scenario, draws: str | None) -> Scenario:
     return scenario if draws is None else Scenario(**{**scenario.model_dump(), "draws": draws})
 
 
-def _executor(executor: str | None, ray_address: str | None) -> str:
+def chosen_executor(executor: str | None, ray_address: str | None) -> str:
+    """The executor that a command line names, by itself or by a cluster's address."""
     if executor is None:
         return "auto" if ray_address is None else "ray"
     return executor
@@ -291,6 +325,21 @@ def _finish(result: Any, folder: Path, as_json: bool) -> None:
     console.print()
     for line in verdict(result):
         console.print(line, style="bold")
+    console.print(f"\nReport: {page}", soft_wrap=True)
+
+
+def finish_beams(result: Any, folder: Path, as_json: bool) -> None:
+    """Write the report of a comparison of beamformers, and print what it says."""
+    from mimolearn.report import beam_notes, beam_table, write_beam_report
+
+    page = write_beam_report(result, folder)
+    if as_json:
+        emit(result.to_json())
+        return
+    console = stdout()
+    console.print(beam_table(result))
+    for line in beam_notes(result):
+        console.print(line, style="dim")
     console.print(f"\nReport: {page}", soft_wrap=True)
 
 

@@ -282,7 +282,7 @@ class Scenario(PlainModel):
 
         A relative path of recorded channels counts from the folder of the file.
         """
-        return cls._from_content(read_toml(path), str(path), user_path(path).parent)
+        return cls.from_content(read_toml(path), str(path), user_path(path).parent)
 
     @classmethod
     def shipped(cls, name: str) -> Scenario:
@@ -291,13 +291,16 @@ class Scenario(PlainModel):
         >>> Scenario.shipped("lcgnet-32x64-bpsk").num_rx_ant
         64
         """
-        return cls._from_content(read_shipped(name), name, Path())
+        return cls.from_content(read_shipped(name), name)
 
     @classmethod
-    def _from_content(cls, content: dict[str, Any], source: str, folder: Path) -> Scenario:
+    def from_content(
+        cls, content: dict[str, Any], source: str, folder: str | Path = "."
+    ) -> Scenario:
+        """A parsed file; ``source`` is what errors call it, ``folder`` where it lies."""
         fields = {key: value for key, value in content.items() if key != "run"}
         try:
-            return cls(**with_paths_from(fields, folder))
+            return cls(**with_paths_from(fields, Path(folder)))
         except InvalidInputError as error:
             raise InvalidInputError(f"{source}: {error}") from None
 

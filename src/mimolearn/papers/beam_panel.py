@@ -9,10 +9,14 @@ from pathlib import Path
 from mimolearn.foundation.errors import InvalidInputError
 from mimolearn.link.beam_scenario import BeamScenario
 from mimolearn.papers.effort import Effort
-from mimolearn.studies import BeamComparison, BeamContender, BeamPlan, BeamProgress
-from mimolearn.studies.beam_run import compare_beams
+from mimolearn.studies import (
+    BeamComparison,
+    BeamContender,
+    BeamPlan,
+    ProgressEvent,
+    compare_beams,
+)
 
-BEAM_RESULTS_NAME = "beams.sqlite"
 _CHANNELS = Effort(64, 128, 2048)
 
 
@@ -54,8 +58,8 @@ def beam_label(entry: str) -> str:
 def run_beam_panel(
     panel: BeamPanel,
     budget: str,
-    folder: Path,
-    progress: Callable[[BeamProgress], None],
+    store: Path,
+    progress: Callable[[ProgressEvent], None],
     workers: int = 1,
 ) -> tuple[BeamComparison, dict[str, str]]:
     """The comparison, and why contenders that could not be built are not in it."""
@@ -71,7 +75,6 @@ def run_beam_panel(
     plan = BeamPlan(
         snr_db=panel.snrs(budget), contenders=tuple(found), channels=panel.channels.of(budget)
     )
-    store = folder / BEAM_RESULTS_NAME
     result = compare_beams(
         panel.link, plan, store=store, progress=progress, timing=False, workers=workers
     )

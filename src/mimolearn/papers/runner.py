@@ -17,7 +17,14 @@ from mimolearn.foundation.errors import (
     check_positive_int,
     user_path,
 )
-from mimolearn.papers.accuracy import Place, add_curve, run_accuracy
+from mimolearn.link.scenario import Scenario
+from mimolearn.papers.accuracy import (
+    Measured,
+    Place,
+    accuracy_sessions,
+    add_curve,
+    run_accuracy,
+)
 from mimolearn.papers.beam_panel import BeamPanel, run_beam_panel
 from mimolearn.papers.contenders import Entry, PerScenario, resolve
 from mimolearn.papers.depths import logged_curve
@@ -35,15 +42,16 @@ from mimolearn.papers.panels import (
 )
 from mimolearn.papers.rates import run_error_rates
 from mimolearn.papers.verdict import Verdict
-from mimolearn.studies import BeamComparison, BeamProgress, Comparison, Contender, ProgressEvent
-from mimolearn.studies.kinds.chunk import batch_channels
+from mimolearn.studies import BeamComparison, Comparison, Contender, ProgressEvent
+from mimolearn.studies.kinds.accuracy import Estimator
+from mimolearn.studies.session import Session
 from mimolearn.weights import library_versions, shipped_weights
 
 RESULTS_NAME = "results.sqlite"
 
 
 class Step(NamedTuple):
-    """Sent after every chunk, batch or panel: done of total, the total being an estimate.
+    """Sent after every chunk or table: done of total, the total being an estimate.
 
     fresh: False for what an earlier run had left.
     """
@@ -115,9 +123,9 @@ def run_experiment(
 ) -> ExperimentResult:
     """Run every panel and check every statement.
 
-    folder: holds error counts (``results.sqlite``), mean squares (``accuracy/``), networks trained
-    here (``weights/``) and the result as JSON; experiments share it, and what is there is not
-    computed again. budget: "quick", "default" or "full". Ctrl-C loses nothing that was finished.
+    folder: holds what was measured (``results.sqlite``), networks trained here (``weights/``) and
+    the result as JSON; experiments share it, and what is there is not computed again. budget:
+    "quick", "default" or "full". Ctrl-C loses nothing that was finished.
     Raises InvalidInputError for bad arguments, ResultsFileError for a damaged file.
     """
     check_one_of("budget", budget, budgets())
@@ -150,6 +158,7 @@ class _Run:
         self.fresh = 0
         self._experiment, self._folder = experiment, folder
         self._budget, self._workers, self._progress = budget, workers, progress
+        self._store = folder / RESULTS_NAME
         self._missing: dict[str, dict[str, str]] = {}
 
     def findings(self) -> Findings:
@@ -182,53 +191,63 @@ class _Run:
         return resolved.contenders
 
     def _rates(self, panel: ErrorRatePanel, contenders: tuple[Contender, ...]) -> Comparison:
-        def forward(event: ProgressEvent) -> None:
-            self._step(panel, event.done_chunks, event.total_chunks, True)
-
-        store = self._folder / RESULTS_NAME
-        return run_error_rates(panel, contenders, self._budget, store, self._workers, forward)
+        forward = self._forward(panel)
+        return run_error_rates(panel, contenders, self._budget, self._store, self._workers, forward)
 
     def _beams(self, panel: BeamPanel) -> BeamComparison:
-        def forward(event: BeamProgress) -> None:
-            self._step(panel, event.done, event.total, event.fresh)
-
-        found, missing = run_beam_panel(panel, self._budget, self._folder, forward, self._workers)
+        forward = self._forward(panel)
+        found, missing = run_beam_panel(panel, self._budget, self._store, forward, self._workers)
         self._missing[panel.name] = missing
         return found
 
+    def _forward(self, panel: Panel) -> Callable[[ProgressEvent], None]:
+        return lambda event: self._step(panel, event.done_chunks, event.total_chunks, True)
+
     def _accuracy(self, panel: AccuracyPanel) -> Accuracy:
-        channels = panel.channels.of(self._budget)
-        places = [(scenario, snr) for scenario in panel.scenarios for snr in panel.snr_db]
-        batches = [-(-channels // batch_channels(scenario)) for scenario, _ in places]
-        rows = self._rows(panel)
-        total, done, drawn = len(rows) * sum(batches), 0, []
+        channels, rows = panel.channels.of(self._budget), self._rows(panel)
 
-        def step(fresh: bool) -> None:
-            nonlocal done
-            done += 1
-            self._step(panel, done, total, fresh)
+        def estimator(row: dict[str, Contender], scenario: Scenario) -> Estimator:
+            contender = row[scenario.key()]
+            return Estimator(contender, contender.label in panel.shrunk)
 
+        sessions = [
+            session
+            for scenario in panel.scenarios
+            for session in accuracy_sessions(
+                scenario, [estimator(row, scenario) for row in rows], panel.snr_db, channels
+            )
+        ]
+        measured = self._measured(panel, sessions)
         curves: dict[str, AccuracyCurve] = {}
         for row in rows:
-            found = []
-            for scenario, snr in places:
-                contender = row[scenario.key()]
-                tally, flat = run_accuracy(
-                    scenario,
-                    contender,
-                    snr,
-                    channels,
-                    self._folder / "accuracy",
-                    shrunk=contender.label in panel.shrunk,
-                    step=step,
-                )
-                found.append(Place(panel.place(scenario, snr, contender), tally, flat))
-                drawn.append(tally.channels)
-            add_curve(curves, panel, next(iter(row.values())), found)
+            places = [
+                Place(panel.place(scenario, snr, row[scenario.key()]), *measured[key])
+                for scenario in panel.scenarios
+                for snr in panel.snr_db
+                for key in [(scenario.key(), estimator(row, scenario).key(), snr)]
+            ]
+            add_curve(curves, panel, next(iter(row.values())), places)
         for log in panel.logged:
             if log.weights in shipped_weights():
                 curves[log.label] = logged_curve(panel, log)
-        return Accuracy(panel, tuple(curves.values()), min(drawn, default=0))
+        drawn = min((found.sums.channels for found in measured.values()), default=0)
+        return Accuracy(panel, tuple(curves.values()), drawn)
+
+    def _measured(
+        self, panel: AccuracyPanel, sessions: list[Session]
+    ) -> dict[tuple[str, str, float], Measured]:
+        """What all sessions of a panel give."""
+        total = sum(session.schedule.num_chunks()[1] for session in sessions)
+        measured, done = {}, 0
+        for session in sessions:
+            before = done
+
+            def forward(event: ProgressEvent, before: int = before) -> None:
+                self._step(panel, before + event.done_chunks, total, True)
+
+            measured |= run_accuracy(session, self._store, self._workers, forward)
+            done += session.schedule.num_chunks()[0]
+        return measured
 
     def _rows(self, panel: AccuracyPanel) -> list[dict[str, Contender]]:
         """Each receiver that can compete, as it is in every scenario, by the scenario's key."""

@@ -47,6 +47,11 @@ class BeamContender:
             self._check_exists()
             object.__setattr__(self, "identity", self._identify())
 
+    @property
+    def is_object(self) -> bool:
+        """Never: a beamformer is named, so that a worker can build it."""
+        return False
+
     @classmethod
     def parse(cls, value: str | Mapping[str, Any] | BeamContender) -> BeamContender:
         """From "mser-gd:num_iter=500,label=GD", from a table with ``name``, or as it is."""

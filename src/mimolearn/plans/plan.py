@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, TypeVar, get_args
 
 from pydantic import ConfigDict, Field, field_validator
 
-from mimolearn.foundation.errors import InvalidInputError, check_one_of, invalid
+from mimolearn.foundation.errors import InvalidInputError, check_one_of, invalid, user_path
 from mimolearn.foundation.plainmodel import PlainModel
 from mimolearn.foundation.tomlfile import read_toml
 from mimolearn.link.scenario import Scenario, read_shipped
 from mimolearn.plans.contender import Contender, unique_contenders
 from mimolearn.plans.counts import BLOCK_METRICS
 
+Plan = TypeVar("Plan", bound=PlainModel)
 Metric = Literal["ber", "ser", "ver", "bler", "info-ber"]
 
 METRIC_LABELS: dict[str, str] = {
@@ -103,8 +104,11 @@ def adjust_plan(plan: RunPlan | None, **fields: Any) -> RunPlan:
     >>> adjust_plan(RunPlan(snr_db=[3]), target=1e-2, metric=None).target
     0.01
     """
-    kept = {} if plan is None else {name: getattr(plan, name) for name in RunPlan.model_fields}
-    return RunPlan(**kept | {name: value for name, value in fields.items() if value is not None})
+    given = {name: value for name, value in fields.items() if value is not None}
+    if plan is None:
+        return RunPlan(**given)
+    kept = {name: getattr(plan, name) for name in RunPlan.model_fields}
+    return RunPlan(**kept | given) if given else plan
 
 
 def canonical_snr(snr_db: float) -> str:
@@ -164,7 +168,9 @@ def load_comparison(path: str | Path) -> tuple[Scenario, RunPlan]:
 
     Raises InvalidInputError, one line naming the file and the field.
     """
-    return Scenario.from_toml(path), _plan(read_toml(path), str(path))
+    content, name = read_toml(path), str(path)
+    scenario = Scenario.from_content(content, name, user_path(path).parent)
+    return scenario, read_run_table(RunPlan, content, name)
 
 
 def load_shipped_comparison(name: str) -> tuple[Scenario, RunPlan]:
@@ -173,14 +179,16 @@ def load_shipped_comparison(name: str) -> tuple[Scenario, RunPlan]:
     >>> load_shipped_comparison("lcgnet-32x64-bpsk")[1].metric
     'ber'
     """
-    return Scenario.shipped(name), _plan(read_shipped(name), name)
+    content = read_shipped(name)
+    return Scenario.from_content(content, name), read_run_table(RunPlan, content, name)
 
 
-def _plan(content: dict[str, Any], source: str) -> RunPlan:
+def read_run_table(plan: type[Plan], content: dict[str, Any], source: str) -> Plan:
+    """The plan of a parsed file, its ``[run]`` table; ``source`` is what errors call the file."""
     table = content.get("run", {})
     if not isinstance(table, dict):
         raise InvalidInputError(f"{source}: {invalid('run', table, 'a table: [run]')}")
     try:
-        return RunPlan(**table)
+        return plan(**table)
     except InvalidInputError as error:
         raise InvalidInputError(f"{source}: run: {error}") from None

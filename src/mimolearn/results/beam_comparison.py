@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
 from mimolearn.link.beam_scenario import BeamScenario
 from mimolearn.plans.beam_contender import BeamContender
+from mimolearn.results.comparison import Provenance
 from mimolearn.results.statistics import (
     ENOUGH_CLUSTERS,
     Interval,
@@ -96,7 +96,7 @@ class BeamComparison:
     scenario: BeamScenario
     curves: tuple[BeamCurve, ...]
     channels: int
-    provenance: Mapping[str, str] = field(default_factory=dict)
+    provenance: Provenance
 
     @property
     def snr_db(self) -> tuple[float, ...]:
@@ -142,7 +142,7 @@ class BeamComparison:
             "scenario": self.scenario.model_dump(mode="json"),
             "channels": self.channels,
             "curves": [_plain(curve) for curve in self.curves],
-            "provenance": dict(self.provenance),
+            "provenance": asdict(self.provenance),
         }
 
     def to_json(self) -> str:

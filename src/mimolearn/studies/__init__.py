@@ -1,6 +1,7 @@
 """Honest Monte Carlo: the same draws for every contender, counts that do not depend on the run."""
 
 from mimolearn.plans.beam_contender import BeamContender
+from mimolearn.plans.beam_plan import BeamPlan, load_beam_comparison
 from mimolearn.plans.contender import Contender
 from mimolearn.plans.counts import Counts, ErrorPositions
 from mimolearn.plans.plan import (
@@ -17,7 +18,7 @@ from mimolearn.results.beam_comparison import BeamComparison, BeamCurve, BeamPoi
 from mimolearn.results.comparison import Comparison, CostReport, Curve, Point, Provenance, Timing
 from mimolearn.results.crossings import SnrEstimate, SnrGap
 from mimolearn.results.statistics import Interval, PairedDifference
-from mimolearn.studies.beam_run import BeamPlan, BeamProgress, compare_beams, load_beam_comparison
+from mimolearn.studies.beam_run import compare_beams, load_beam_results
 from mimolearn.studies.engine import compare, list_results, load_results, simulate
 from mimolearn.studies.forecast import CurveForecast, Forecast, forecast
 from mimolearn.studies.progress import ContenderProgress, ProgressEvent
@@ -31,7 +32,6 @@ __all__ = [
     "BeamCurve",
     "BeamPlan",
     "BeamPoint",
-    "BeamProgress",
     "Comparison",
     "Contender",
     "ContenderProgress",
@@ -59,6 +59,7 @@ __all__ = [
     "forecast",
     "list_results",
     "load_beam_comparison",
+    "load_beam_results",
     "load_comparison",
     "load_results",
     "load_shipped_comparison",

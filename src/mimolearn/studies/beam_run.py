@@ -1,83 +1,32 @@
-"""Run beamformers on common channels: chunk by chunk, each kept as soon as it is finished."""
+"""Error rates of beamformers: designs on common channels, each rated exactly."""
 
 from __future__ import annotations
 
-import json
 import statistics
 import time
-from collections import deque
-from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import Any
 
-import numpy as np
 import torch
-from pydantic import ConfigDict, Field, field_validator
 
 from mimolearn.beamformers import Beamformer
-from mimolearn.foundation.errors import InvalidInputError, check_positive_int, invalid
-from mimolearn.foundation.pace import Pace
-from mimolearn.foundation.plainmodel import Count, PlainModel
+from mimolearn.foundation.errors import ResultsFileError, invalid
 from mimolearn.foundation.tensors.state import clean_torch
-from mimolearn.foundation.tomlfile import read_toml
-from mimolearn.link.beam_scenario import BeamScenario, read_shipped_beams
-from mimolearn.plans.beam_contender import BeamContender, unique_beam_contenders
-from mimolearn.plans.plan import canonical_snr, parse_snr_db
+from mimolearn.link.beam_scenario import BeamScenario
+from mimolearn.plans.beam_plan import BeamPlan
 from mimolearn.results.beam_comparison import BeamComparison, BeamCurve, BeamPoint
-from mimolearn.studies.execution.processes import WorkerProcesses
-from mimolearn.studies.kinds.beam_work import CHUNK_CHANNELS, BeamTask, BeamWorker
+from mimolearn.studies.execution.choice import Where
+from mimolearn.studies.kinds.rates import BeamRates
 from mimolearn.studies.kinds.seeds import chunk_generator
-from mimolearn.studies.storage.beam_store import BeamStore
-from mimolearn.weights import library_versions
+from mimolearn.studies.progress import Progress
+from mimolearn.studies.provenance import machine, provenance_of
+from mimolearn.studies.schedule import Schedule
+from mimolearn.studies.session import Session, restore
+from mimolearn.studies.stopping import FixedChannels
+from mimolearn.studies.storage.store import Store
 
 _TIMED_CHANNELS = 128
-
-
-class BeamPlan(PlainModel):
-    """How a scenario is run: its ``[run]`` table.
-
-    snr_db: SNRs of the scenario. contenders: what is compared. channels: drawn once, the same for
-    all contenders and SNRs; rounded up to whole chunks of 64.
-    """
-
-    model_config = ConfigDict(arbitrary_types_allowed=True)
-
-    snr_db: tuple[float, ...] = (5.0, 15.0, 25.0)
-    contenders: tuple[BeamContender, ...] = ()
-    channels: Annotated[Count, Field(le=1_000_000)] = 256
-
-    @field_validator("snr_db", mode="before")
-    @classmethod
-    def _read_snr_db(cls, value: object) -> tuple[float, ...]:
-        return parse_snr_db(value)
-
-    @field_validator("contenders", mode="before")
-    @classmethod
-    def _read_contenders(cls, value: object) -> tuple[BeamContender, ...]:
-        return unique_beam_contenders(value)
-
-    def adjusted(self, **fields: Any) -> BeamPlan:
-        """With fields replaced; None leaves a field as it is."""
-        kept = {name: getattr(self, name) for name in type(self).model_fields}
-        return BeamPlan(**kept | {k: v for k, v in fields.items() if v is not None})
-
-
-class BeamProgress(NamedTuple):
-    """Sent after every chunk: what was done of all there is, and seconds left by the mean speed.
-
-    fresh: False for a chunk that the store had.
-    """
-
-    label: str
-    snr_db: float
-    done: int
-    total: int
-    elapsed_s: float
-    eta_s: float | None
-    fresh: bool
-
-
-Watcher = Callable[[BeamProgress], None]
 
 
 def compare_beams(
@@ -85,123 +34,89 @@ def compare_beams(
     plan: BeamPlan,
     *,
     store: str | Path | None = None,
-    progress: Watcher | None = None,
+    progress: Progress | None = None,
     timing: bool = True,
     workers: int = 1,
+    executor: str = "auto",
+    ray_address: str | None = None,
 ) -> BeamComparison:
     """Design on every channel, and the exact error rate of each design.
 
     store: a results file; what is there is not computed again, and Ctrl-C loses nothing that was
-    finished. timing: also measure the time of a design. workers: 1 runs here, more in as many
-    processes (a script then needs the usual ``if __name__ == "__main__":``); no rate depends on it.
+    finished. progress: called after every chunk. timing: also measure the time of a design.
+    workers, executor, ray_address: as for ``simulate``; no rate depends on them.
     Raises InvalidInputError before anything is run, ResultsFileError for a damaged store.
     """
     if not plan.contenders:
         raise invalid("contenders", (), "at least one contender")
-    check_positive_int("workers", workers, 4096)
-    with clean_torch():
-        built = {c.label: c.build(scenario) for c in plan.contenders}
-    with clean_torch(), BeamStore(store) as results:
-        rates = _Run(scenario, plan, results, progress).finish(workers)
-        curves = [
-            BeamCurve(
-                contender,
-                tuple(BeamPoint(snr, rates[contender.label, snr]) for snr in plan.snr_db),
-                built[contender.label].num_parameters,
-                _design_ms(scenario, plan, built[contender.label]) if timing else None,
-            )
-            for contender in plan.contenders
-        ]
-    channels = len(rates[plan.contenders[0].label, plan.snr_db[0]])
-    return BeamComparison(scenario, tuple(curves), channels, library_versions())
+    where = Where(executor, workers, ray_address)
+    where.check()
+    kind = BeamRates(scenario, plan.contenders)
+    session = Session(_schedule(kind, plan), plan.to_dict())
+    costs = {
+        key: {"parameters": built.num_parameters}
+        for key, built in zip(kind.keys, kind.built, strict=True)
+    }
+    timings = (lambda: _timings(kind, plan)) if timing else None
+    saved = session.run(store, where, progress, costs=costs, timings=timings)
+    return _comparison(session.schedule, plan, saved)
 
 
-class _Run:
-    """One pass over all chunks, taking up what the store has."""
+def load_beam_results(path: str | Path, scenario: BeamScenario | None = None) -> BeamComparison:
+    """A comparison of beamformers from a results file alone: that of the last run's plan.
 
-    def __init__(
-        self, scenario: BeamScenario, plan: BeamPlan, store: BeamStore, progress: Watcher | None
-    ) -> None:
-        self._scenario, self._plan = scenario, plan
-        self._store, self._progress = store, progress
-        self._start, self._done, self._pace = time.monotonic(), 0, Pace(1)
-        self._tasks = [
-            BeamTask(chunk, number, snr_db)
-            for chunk in range(-(-plan.channels // CHUNK_CHANNELS))
-            for number in range(len(plan.contenders))
-            for snr_db in plan.snr_db
-        ]
-        self._rates: dict[BeamTask, np.ndarray] = {}
-        self._found: dict[tuple[int, float], dict[int, np.ndarray]] = {}
-
-    def finish(self, num_workers: int) -> dict[tuple[str, float], np.ndarray]:
-        """All rates, by label and SNR."""
-        missing: list[BeamTask] = []
-        for task in self._tasks:
-            found = self._stored(task).get(task.chunk)
-            if found is None:
-                missing.append(task)
-            else:
-                self._take(task, found, fresh=False)
-        if missing:
-            self._work(missing, num_workers)
-        parts: dict[tuple[str, float], list[np.ndarray]] = {}
-        for task in self._tasks:
-            label = self._plan.contenders[task.contender].label
-            parts.setdefault((label, task.snr_db), []).append(self._rates[task])
-        return {key: np.concatenate(found) for key, found in parts.items()}
-
-    def _work(self, missing: list[BeamTask], num_workers: int) -> None:
-        """What the store has not, each chunk kept as soon as it is finished."""
-        workers = _start_workers(self._scenario, self._plan.contenders, num_workers)
-        self._pace = Pace(workers.capacity)
-        waiting, running = deque(missing), 0
-        try:
-            while waiting or running:
-                while waiting and running < workers.capacity:
-                    workers.submit(waiting.popleft())
-                    running += 1
-                for task, found in workers.wait():
-                    running -= 1
-                    self._store.add(*self._point(task), task.chunk, found)
-                    self._take(task, found, fresh=True)
-        finally:
-            workers.shutdown()
-
-    def _stored(self, task: BeamTask) -> dict[int, np.ndarray]:
-        """What the store has at the task's point."""
-        point = task.contender, task.snr_db
-        if point not in self._found:
-            self._found[point] = self._store.chunks(*self._point(task))
-        return self._found[point]
-
-    def _point(self, task: BeamTask) -> tuple[str, str, str]:
-        key = self._plan.contenders[task.contender].key()
-        return self._scenario.key(), key, canonical_snr(task.snr_db)
-
-    def _take(self, task: BeamTask, found: np.ndarray, *, fresh: bool) -> None:
-        self._rates[task] = found
-        self._done += 1
-        elapsed, total = time.monotonic() - self._start, len(self._tasks)
-        if fresh:
-            self._pace.add(elapsed)
-        if self._progress is None:
-            return
-        eta = self._pace.seconds_for(total - self._done)
-        label = self._plan.contenders[task.contender].label
-        self._progress(BeamProgress(label, task.snr_db, self._done, total, elapsed, eta, fresh))
+    scenario: which one; needed when the file holds several. Of a run that was stopped, what all
+    contenders have at every SNR; contenders that lack an SNR are left out.
+    """
+    with closing(Store(path, read_only=True)) as store:
+        stored = store.find(scenario, (BeamRates.name,))
+        saved = store.load_run(stored.scenario.key())
+        if "plan" not in saved:
+            raise ResultsFileError(f"{path}: its run was stopped before the first chunk")
+        plan = BeamPlan.from_dict(saved["plan"])
+        schedule = _schedule(BeamRates(stored.scenario, plan.contenders), plan)
+        restore(schedule, store)
+    for i, contender in enumerate(plan.contenders):
+        if len(schedule.known(i)) == len(plan.snr_db):
+            continue
+        others = tuple(c for c in plan.contenders if c is not contender)
+        if not others:
+            raise ResultsFileError(f"{path}: no beamformer is there at every SNR; run it again")
+        plan = plan.adjusted(contenders=others)
+    return _comparison(schedule, plan, saved)
 
 
-def _start_workers(
-    scenario: BeamScenario, contenders: tuple[BeamContender, ...], num_workers: int
-) -> BeamWorker | WorkerProcesses:
-    """This process for one worker, processes for more."""
-    if num_workers == 1:
-        return BeamWorker(scenario, contenders)
-    setup = scenario.model_dump_json(), json.dumps([c.to_dict() for c in contenders])
-    return WorkerProcesses(num_workers, BeamWorker.from_setup, setup)
+def _schedule(kind: BeamRates, plan: BeamPlan) -> Schedule:
+    return Schedule(kind, plan.snr_db, FixedChannels(plan.channels, kind.chunk_channels))
 
 
+def _comparison(schedule: Schedule, plan: BeamPlan, saved: dict[str, Any]) -> BeamComparison:
+    """Of the plan's contenders, which have every SNR, on the channels that all have."""
+    keys, positions = schedule.kind.keys, schedule.kind.contenders
+    known = {keys[i]: schedule.known(i) for i in range(len(positions))}
+    wanted = [known[contender.key()] for contender in plan.contenders]
+    channels = min(p.result.channels for points in wanted for p in points)
+    timings, costs = saved.get("timings", {}), saved.get("costs", {})
+    curves = tuple(
+        BeamCurve(
+            contender,
+            tuple(BeamPoint(p.snr_db, p.result.values[:channels]) for p in points),
+            costs.get(contender.key(), {}).get("parameters", 0),
+            timings.get(contender.key(), {}).get("design_ms"),
+        )
+        for contender, points in zip(plan.contenders, wanted, strict=True)
+    )
+    return BeamComparison(schedule.kind.scenario, curves, channels, provenance_of(saved))
+
+
+def _timings(kind: BeamRates, plan: BeamPlan) -> dict[str, Any]:
+    return {
+        key: {"design_ms": _design_ms(kind.scenario, plan, built), "machine": machine()}
+        for key, built in zip(kind.keys, kind.built, strict=True)
+    }
+
+
+@clean_torch()
 def _design_ms(scenario: BeamScenario, plan: BeamPlan, beamformer: Beamformer) -> float:
     """Median processor time of a design in a batch of 128, in ms a channel."""
     generator = chunk_generator(scenario.key(), "timing", 0)
@@ -215,20 +130,3 @@ def _design_ms(scenario: BeamScenario, plan: BeamPlan, beamformer: Beamformer) -
         beamformer(h, noise_var)
         times.append(time.thread_time() - start)
     return statistics.median(times) / len(h) * 1e3
-
-
-def load_beam_comparison(source: str | Path) -> tuple[BeamScenario, BeamPlan]:
-    """A scenario file with its ``[run]`` table, or one that ships, by name.
-
-    Raises InvalidInputError, one line naming the file and the field.
-    """
-    name = str(source)
-    content = read_toml(source) if name.endswith(".toml") else read_shipped_beams(name)
-    table = content.get("run", {})
-    if not isinstance(table, dict):
-        raise InvalidInputError(f"{name}: {invalid('run', table, 'a table: [run]')}")
-    scenario = BeamScenario.from_content(content, name, Path(source).parent)
-    try:
-        return scenario, BeamPlan(**table)
-    except InvalidInputError as error:
-        raise InvalidInputError(f"{name}: run: {error}") from None

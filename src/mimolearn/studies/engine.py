@@ -1,31 +1,29 @@
-"""The Monte Carlo itself: run chunks, keep them, stop when every point is known well enough."""
+"""Error rates of receivers on the same draws, until every point is known well enough."""
 
 from __future__ import annotations
 
-import platform
-import time
-from collections.abc import Callable
+from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import asdict, replace
-from datetime import UTC, datetime
-from importlib.metadata import version
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from mimolearn.foundation.pace import Pace
 from mimolearn.link.scenario import Scenario
 from mimolearn.plans.contender import Contender
 from mimolearn.plans.plan import RunPlan, adjust_plan, check_metric, load_comparison
-from mimolearn.results.comparison import Comparison, CostReport, Provenance, Timing
+from mimolearn.results.comparison import Comparison, CostReport, Curve, Point, Timing
 from mimolearn.studies.execution.choice import Where
-from mimolearn.studies.execution.executors import Executor, Task
-from mimolearn.studies.kinds.draws import check_draws
-from mimolearn.studies.progress import Progress, ProgressEvent
+from mimolearn.studies.kinds.chunk import ChunkResult
+from mimolearn.studies.kinds.counts import CodedErrorCounts, ErrorCounts, error_counts
+from mimolearn.studies.progress import Progress
+from mimolearn.studies.provenance import machine, provenance_of
 from mimolearn.studies.schedule import Schedule
+from mimolearn.studies.session import Session, restore
+from mimolearn.studies.stopping import StopRule
 from mimolearn.studies.storage.store import Store, StoredScenario
 from mimolearn.studies.timing import cost_report, measure_timing
 
-_LIBRARIES = ("torch", "numpy", "scipy", "sionna-no-rt")
+COUNTING = (ErrorCounts.name, CodedErrorCounts.name)
 
 
 def simulate(
@@ -64,20 +62,18 @@ def simulate(
     >>> simulate(s, ["lmmse"], [0], min_errors=50).curve("lmmse").points[0].finished
     True
     """
-    scenario, plan = _found(scenario, plan)
-    plan = adjust_plan(
-        plan,
-        contenders=contenders,
-        snr_db=snr_db,
-        metric=metric,
-        target=target,
-        min_errors=min_errors,
-        min_channels=min_channels,
-        max_vectors=max_vectors,
-        floor=floor,
-    )
+    fields = {
+        "contenders": contenders,
+        "snr_db": snr_db,
+        "metric": metric,
+        "target": target,
+        "min_errors": min_errors,
+        "min_channels": min_channels,
+        "max_vectors": max_vectors,
+        "floor": floor,
+    }
     where = Where(executor, workers, ray_address)
-    return _simulate(scenario, plan, store, where, progress, measure=False)
+    return _run(scenario, plan, fields, store, where, progress, measure=False)
 
 
 def compare(
@@ -107,20 +103,18 @@ def compare(
     >>> compare(s, ["lmmse"], [0], min_errors=50).timings["lmmse"].threads
     1
     """
-    scenario, plan = _found(scenario, plan)
-    plan = adjust_plan(
-        plan,
-        contenders=contenders,
-        snr_db=snr_db,
-        metric=metric,
-        target=target,
-        min_errors=min_errors,
-        min_channels=min_channels,
-        max_vectors=max_vectors,
-        floor=floor,
-    )
+    fields = {
+        "contenders": contenders,
+        "snr_db": snr_db,
+        "metric": metric,
+        "target": target,
+        "min_errors": min_errors,
+        "min_channels": min_channels,
+        "max_vectors": max_vectors,
+        "floor": floor,
+    }
     where = Where(executor, workers, ray_address)
-    return _simulate(scenario, plan, store, where, progress, measure=True)
+    return _run(scenario, plan, fields, store, where, progress, measure=True)
 
 
 def load_results(
@@ -132,14 +126,13 @@ def load_results(
     read it; otherwise the last run's, with every contender and SNR that the file has.
     """
     with closing(Store(path, read_only=True)) as store:
-        stored = store.find(scenario)
+        stored = store.find(scenario, COUNTING)
         saved = store.load_run(stored.scenario.key())
         if plan is None:
             plan = _full_plan(RunPlan.from_dict(saved["plan"]) if saved else None, stored)
-        schedule = Schedule(stored.scenario, plan)
-        _restore(schedule, store)
-        comparison = Comparison(stored.scenario, plan, schedule.curves(), _provenance(saved))
-        return _with_measurements(comparison, saved)
+        schedule = _schedule(error_counts(stored.scenario, plan.contenders), plan)
+        restore(schedule, store)
+        return _comparison(schedule, plan, saved)
 
 
 def list_results(path: str | Path) -> list[StoredScenario]:
@@ -148,135 +141,94 @@ def list_results(path: str | Path) -> list[StoredScenario]:
         return store.scenarios()
 
 
-def _found(
-    scenario: Scenario | str | Path, plan: RunPlan | None
-) -> tuple[Scenario, RunPlan | None]:
-    """A scenario as it is, or that of a file, whose plan counts where none is given."""
-    if isinstance(scenario, Scenario):
-        return scenario, plan
-    found, from_file = load_comparison(scenario)
-    return found, from_file if plan is None else plan
-
-
-def _simulate(
-    scenario: Scenario,
-    plan: RunPlan,
+def _run(
+    scenario: Scenario | str | Path,
+    plan: RunPlan | None,
+    fields: dict[str, Any],
     path: str | Path | None,
     where: Where,
     progress: Progress | None,
     *,
     measure: bool,
 ) -> Comparison:
+    """Adjust the plan by the fields that are given, run it, and measure times if that is wanted."""
+    if not isinstance(scenario, Scenario):
+        scenario, plan_of_file = load_comparison(scenario)
+        plan = plan or plan_of_file
+    plan = adjust_plan(plan, **fields)
     where.check()
-    for contender in plan.contenders:
-        contender.check_unchanged()
-    check_draws(scenario, [(c.label, c.build(scenario.constellation)) for c in plan.contenders])
+    kind = error_counts(scenario, plan.contenders)
+    session = Session(_schedule(kind, plan), plan.to_dict())
     check_metric(plan.metric, scenario)
-    with closing(Store(path)) as store:
-        key = scenario.key()
-        store.register(scenario, plan.contenders)
-        costs, plain_plan = _costs(scenario, plan), plan.to_dict()
-        store.update_run(key, lambda saved: {**_merged(saved, "costs", costs), "plan": plain_plan})
-        schedule = Schedule(scenario, plan)
-        _restore(schedule, store)
-        if not schedule.done:
-            executor = where.start(scenario, plan.contenders)
-            run_schedule(
-                executor, schedule, store, progress, lambda: store.update_run(key, _simulated_here)
-            )
-        if measure:
-            timings = _timings(scenario, plan)
-            store.update_run(key, lambda saved: _merged(saved, "timings", timings))
-        saved = store.load_run(key)
-        comparison = Comparison(scenario, plan, schedule.curves(), _provenance(saved))
-        return _with_measurements(comparison, saved)
+    saved = session.run(
+        path,
+        where,
+        progress,
+        costs=_costs(kind),
+        timings=(lambda: _timings(kind, plan)) if measure else None,
+    )
+    return _comparison(session.schedule, plan, saved)
 
 
-def run_schedule(
-    executor: Executor,
-    schedule: Schedule,
-    store: Store,
-    progress: Progress | None = None,
-    begun: Callable[[], object] | None = None,
-) -> None:
-    """Hand out chunks until the schedule is done, keeping each before it is counted.
-
-    begun: called once, when the first chunk has been simulated. The executor is shut down at the
-    end, however that comes.
-    """
-    start, vectors, pace = time.monotonic(), 0, Pace(executor.capacity)
-    try:
-        while not schedule.done:
-            while schedule.num_running < executor.capacity and (task := schedule.next_task()):
-                executor.submit(task)
-            for task, results in executor.wait():
-                if begun is not None and not vectors:
-                    begun()
-                keys = [schedule.contender_keys[i] for i in task.contenders]
-                by_key = dict(zip(keys, results, strict=True))
-                store.add(schedule.scenario_key, task.snr, task.chunk, by_key)
-                schedule.complete(task, results)
-                vectors += results[0].counts.vectors
-                elapsed_s = time.monotonic() - start
-                pace.add(elapsed_s)
-                if progress is not None:
-                    progress(_event(schedule, task, elapsed_s, vectors, pace))
-    finally:
-        executor.shutdown()
+def _schedule(kind: ErrorCounts, plan: RunPlan) -> Schedule:
+    return Schedule(kind, plan.snr_db, StopRule.of(plan), _floor(kind.scenario, plan))
 
 
-def _event(
-    schedule: Schedule, task: Task, elapsed_s: float, vectors: int, pace: Pace
-) -> ProgressEvent:
-    done, expected = schedule.num_chunks()
-    return ProgressEvent(
-        snr_db=float(task.snr),
-        contenders=schedule.progress(task.snr),
-        done_chunks=done,
-        total_chunks=expected,
-        vectors_per_s=vectors / elapsed_s,
-        elapsed_s=elapsed_s,
-        eta_s=pace.seconds_for(expected - done),
+def _floor(scenario: Scenario, plan: RunPlan) -> Any:
+    """Whether a rate is known to lie under the plan's floor, so that higher SNRs are left out."""
+
+    def leaves_out(snr_db: float, result: ChunkResult) -> bool:
+        point = _point(scenario, snr_db, result, finished=True)
+        return point.interval(plan.metric).high < plan.floor_rate
+
+    return leaves_out
+
+
+def _point(scenario: Scenario, snr_db: float, result: ChunkResult, *, finished: bool) -> Point:
+    return Point(
+        snr_db, result.counts, result.positions, scenario.channel_reuse, finished, result.blocks
     )
 
 
-def _restore(schedule: Schedule, store: Store) -> None:
-    for i, snr in schedule.points():
-        chunks = store.chunks(schedule.scenario_key, schedule.contender_keys[i], snr)
-        for chunk, result in chunks.items():
-            schedule.add(i, snr, chunk, result)
+def curves(schedule: Schedule, contenders: Sequence[Contender]) -> tuple[Curve, ...]:
+    """The points so far; one without any chunk is absent."""
+    scenario = schedule.kind.scenario
+    return tuple(
+        Curve(
+            contender,
+            tuple(_point(scenario, p.snr_db, p.result, finished=p.finished) for p in points),
+            schedule.skipped_db(i),
+        )
+        for i, contender in enumerate(contenders)
+        for points in [schedule.known(i)]
+    )
 
 
-def _merged(saved: dict[str, Any], name: str, items: dict[str, Any]) -> dict[str, Any]:
-    """What is remembered of a run, with more items (by contender) in one of its tables."""
-    return {**saved, name: {**saved.get(name, {}), **items}}
-
-
-def _costs(scenario: Scenario, plan: RunPlan) -> dict[str, Any]:
-    return {
-        contender.key(): cost_report(scenario, contender.build(scenario.constellation))._asdict()
-        for contender in plan.contenders
-    }
-
-
-def _timings(scenario: Scenario, plan: RunPlan) -> dict[str, Any]:
-    snr_db = plan.snr_db[len(plan.snr_db) // 2]
-    return {
-        contender.key(): measure_timing(scenario, contender.build(scenario.constellation), snr_db)
-        ._replace(machine=_machine())
-        ._asdict()
-        for contender in plan.contenders
-    }
-
-
-def _with_measurements(comparison: Comparison, saved: dict[str, Any]) -> Comparison:
+def _comparison(schedule: Schedule, plan: RunPlan, saved: dict[str, Any]) -> Comparison:
+    labels = dict(zip(schedule.kind.keys, (c.label for c in plan.contenders), strict=True))
     timings, costs = saved.get("timings", {}), saved.get("costs", {})
-    keys = {contender.key(): contender.label for contender in comparison.plan.contenders}
-    return replace(
-        comparison,
-        timings={keys[key]: Timing(**item) for key, item in timings.items() if key in keys},
-        costs={keys[key]: CostReport(**item) for key, item in costs.items() if key in keys},
+    return Comparison(
+        schedule.kind.scenario,
+        plan,
+        curves(schedule, plan.contenders),
+        provenance_of(saved),
+        timings={labels[key]: Timing(**item) for key, item in timings.items() if key in labels},
+        costs={labels[key]: CostReport(**item) for key, item in costs.items() if key in labels},
     )
+
+
+def _costs(kind: ErrorCounts) -> dict[str, Any]:
+    built = zip(kind.keys, kind.built, strict=True)
+    return {key: cost_report(kind.scenario, detector)._asdict() for key, (_, detector) in built}
+
+
+def _timings(kind: ErrorCounts, plan: RunPlan) -> dict[str, Any]:
+    snr_db = plan.snr_db[len(plan.snr_db) // 2]
+    built = zip(kind.keys, kind.built, strict=True)
+    return {
+        key: measure_timing(kind.scenario, detector, snr_db)._replace(machine=machine())._asdict()
+        for key, (_, detector) in built
+    }
 
 
 def _full_plan(plan: RunPlan | None, stored: StoredScenario) -> RunPlan:
@@ -297,33 +249,3 @@ def _distinct(first: tuple[Contender, ...], more: tuple[Contender, ...]) -> tupl
             contender = replace(contender, label=label)
         contenders.append(contender)
     return tuple(contenders)
-
-
-def _provenance(saved: dict[str, Any]) -> Provenance:
-    if "provenance" in saved:
-        stored = saved["provenance"]
-        return Provenance(**{**stored, "earlier": tuple(stored.get("earlier", ()))})
-    versions = {"python": platform.python_version()}
-    versions |= {library: version(library) for library in ("mimolearn", *_LIBRARIES)}
-    return Provenance(versions, _machine(), datetime.now(UTC).isoformat(timespec="seconds"))
-
-
-def _simulated_here(saved: dict[str, Any]) -> dict[str, Any]:
-    """What is remembered of a run, once this machine has added a chunk."""
-    now, earlier = _provenance({}), ()
-    if "provenance" in saved:
-        before = _provenance(saved)
-        machines = dict.fromkeys((*before.earlier, before.machine))
-        earlier = tuple(machine for machine in machines if machine != now.machine)
-    return {**saved, "provenance": asdict(replace(now, earlier=earlier))}
-
-
-def _machine() -> str:
-    return f"{_processor()}, {platform.system()} {platform.machine()}"
-
-
-def _processor() -> str:
-    cpuinfo = Path("/proc/cpuinfo")
-    lines = cpuinfo.read_text().splitlines() if cpuinfo.is_file() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or "unknown processor"

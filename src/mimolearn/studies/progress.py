@@ -10,7 +10,8 @@ from dataclasses import dataclass
 class ContenderProgress:
     """A contender at one SNR: errors of the plan's metric, and what was simulated so far.
 
-    trials: the units that the errors are of (bits, symbols, vectors, blocks).
+    trials: the units that the errors are of (bits, symbols, vectors, blocks). Where rates or mean
+    squares are measured, there are no errors, and channels count as vectors.
     """
 
     label: str
@@ -24,7 +25,8 @@ class ContenderProgress:
 class ProgressEvent:
     """Sent after every chunk.
 
-    snr_db: the point that moved, and its contenders. done_chunks, total_chunks: over all points,
+    snr_db: the point that moved, and its contenders. measured: labels of those that the chunk is
+    of. done_chunks, total_chunks: over all points,
     the total estimated from the errors so far. vectors_per_s: drawn by this run, counted once for
     all contenders. elapsed_s: since the start. eta_s: seconds left, by that estimate and the pace
     of the last chunks; None until the first chunks, which also compile, are over.
@@ -37,6 +39,7 @@ class ProgressEvent:
     vectors_per_s: float
     elapsed_s: float
     eta_s: float | None
+    measured: tuple[str, ...] = ()
 
 
 Progress = Callable[[ProgressEvent], None]

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from mimolearn.plans.counts import Counts, ErrorPositions
 from mimolearn.plans.plan import RunPlan
 from mimolearn.results.statistics import ENOUGH_CLUSTERS
-from mimolearn.studies.kinds.chunk import ChunkResult
+from mimolearn.studies.kinds.base import Result
 
 _USUAL_ERRORS = 100
 
@@ -48,6 +47,17 @@ class StopRule(NamedTuple):
         """Effective clusters of errors that are enough."""
         return ENOUGH_CLUSTERS * min(self.min_errors, _USUAL_ERRORS) / _USUAL_ERRORS
 
+    def added(self, seen: Seen, result: Any) -> Seen:
+        """What was seen, and a chunk's counts."""
+        counts = result.counts
+        return Seen(
+            seen.errors + counts.errors(self.metric),
+            seen.squares + sum(n * n for n in result.cluster_errors(self.metric).tolist()),
+            seen.channels + counts.channels,
+            seen.vectors + counts.vectors,
+            seen.trials + counts.trials(self.metric),
+        )
+
     def holds(self, seen: Seen) -> bool:
         """True when this much is enough."""
         enough = seen.errors >= self.min_errors and seen.channels >= self.min_channels
@@ -56,15 +66,49 @@ class StopRule(NamedTuple):
         enough = enough and _USUAL_ERRORS * seen.errors**2 >= clusters
         return enough or seen.vectors >= self.max_vectors
 
-    def vectors_wanted(self, seen: Seen) -> float:
-        """How many vectors will be enough, judged by those that were seen."""
+    def expected_chunks(self, seen: Seen, length: int) -> int:
+        """How many chunks will be enough, judged by the errors of those that were seen."""
+        if length == 0:
+            return 1
         vectors = self.min_channels * seen.vectors / seen.channels
         # Half an error more keeps the estimate finite before the first one.
         vectors = max(vectors, self.min_errors / (seen.errors + 0.5) * seen.vectors)
         if seen.errors:
             effective = seen.errors**2 / seen.squares
             vectors = max(vectors, self.min_clusters / effective * seen.vectors)
-        return min(vectors, self.max_vectors)
+        per_chunk = seen.vectors / length
+        return max(length + 1, round(min(vectors, self.max_vectors) / per_chunk))
+
+    def max_chunks(self, chunk_vectors: int) -> int:
+        """So many chunks of chunk_vectors vectors are always enough."""
+        return -(-self.max_vectors // chunk_vectors)
+
+
+class FixedChannels(NamedTuple):
+    """So many channels, in whole chunks, whatever they show; each counts as one vector."""
+
+    channels: int
+    chunk_channels: int
+
+    def added(self, seen: Seen, result: Any) -> Seen:
+        """What was seen, and a chunk's channels."""
+        channels = seen.channels + result.channels
+        return Seen(channels=channels, vectors=channels, trials=channels)
+
+    def holds(self, seen: Seen) -> bool:
+        """True when all channels were seen."""
+        return seen.channels >= self.channels
+
+    def expected_chunks(self, seen: Seen, length: int) -> int:
+        """Chunks of all channels."""
+        return -(-self.channels // self.chunk_channels)
+
+    def max_chunks(self, chunk_vectors: int) -> int:
+        """Chunks of all channels."""
+        return -(-self.channels // self.chunk_channels)
+
+
+Rule = StopRule | FixedChannels
 
 
 class PointState:
@@ -74,49 +118,32 @@ class PointState:
     longest one there is while it does not. Chunks beyond it wait and are not counted.
     """
 
-    def __init__(self, rule: StopRule) -> None:
+    def __init__(self, rule: Rule) -> None:
         self._rule = rule
-        self._chunks: dict[int, ChunkResult] = {}
+        self._chunks: dict[int, Result] = {}
         self.length = 0
         self.seen = Seen()
         self.finished = False
 
-    def add(self, chunk: int, result: ChunkResult) -> None:
+    def add(self, chunk: int, result: Result) -> None:
         """Take in a chunk."""
         self._chunks[chunk] = result
         while not self.finished and self.length in self._chunks:
-            self.seen = self._with(self._chunks[self.length])
+            self.seen = self._rule.added(self.seen, self._chunks[self.length])
             self.length += 1
             self.finished = self._rule.holds(self.seen)
-
-    def _with(self, result: ChunkResult) -> Seen:
-        """What was seen, and a chunk more."""
-        seen, metric, counts = self.seen, self._rule.metric, result.counts
-        return Seen(
-            seen.errors + counts.errors(metric),
-            seen.squares + sum(n * n for n in result.cluster_errors(metric).tolist()),
-            seen.channels + counts.channels,
-            seen.vectors + counts.vectors,
-            seen.trials + counts.trials(metric),
-        )
 
     def has(self, chunk: int) -> bool:
         """True when the chunk is here."""
         return chunk in self._chunks
 
-    def total(self) -> ChunkResult:
-        """Counts and error positions over the prefix."""
+    def total(self) -> Any:
+        """The result over the prefix, which has at least one chunk."""
         prefix = [self._chunks[chunk] for chunk in range(self.length)]
-        counts = Counts.total(result.counts for result in prefix)
-        per_chunk = prefix[0].counts.vectors if prefix else 0
-        positions = ErrorPositions.join((r.positions for r in prefix), per_chunk)
-        wrong = [r.blocks for r in prefix if r.blocks is not None]
-        blocks = ErrorPositions.join(wrong, prefix[0].counts.blocks) if wrong else None
-        return ChunkResult(counts, positions, blocks)
+        return type(prefix[0]).join(prefix)
 
     def expected_chunks(self) -> int:
-        """How many chunks the point will take, judged by the errors so far."""
-        if self.finished or self.length == 0:
+        """How many chunks the point will take, judged by those so far."""
+        if self.finished:
             return max(self.length, 1)
-        per_chunk = self.seen.vectors / self.length
-        return max(self.length + 1, round(self._rule.vectors_wanted(self.seen) / per_chunk))
+        return self._rule.expected_chunks(self.seen, self.length)

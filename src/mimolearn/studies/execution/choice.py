@@ -6,15 +6,14 @@ from typing import NamedTuple
 
 from mimolearn.foundation.errors import check_one_of, check_positive_int, invalid
 from mimolearn.foundation.raycluster import import_ray
-from mimolearn.link.scenario import Scenario
-from mimolearn.plans.contender import Contender
 from mimolearn.studies.execution.executors import Executor, ProcessExecutor, SerialExecutor
+from mimolearn.studies.kinds.base import Kind
 
 EXECUTORS = ("auto", "serial", "processes", "ray")
 
 
 class Where(NamedTuple):
-    """A choice of executor as a caller words it; counts do not depend on it.
+    """A choice of executor as a caller words it; results do not depend on it.
 
     executor: one of EXECUTORS; "auto" is "serial" for one worker and "processes" for more.
     workers: processes, or processors of a Ray cluster that is started for the run.
@@ -36,12 +35,12 @@ class Where(NamedTuple):
         if self.executor == "ray":
             import_ray()
 
-    def start(self, scenario: Scenario, contenders: tuple[Contender, ...]) -> Executor:
+    def start(self, kind: Kind) -> Executor:
         """The executor itself."""
         if self.executor == "ray":
             from mimolearn.studies.execution.ray_executor import RayExecutor
 
-            return RayExecutor(scenario, contenders, self.workers, self.ray_address)
+            return RayExecutor(kind, self.workers, self.ray_address)
         if self.executor == "processes" or self.workers > 1:
-            return ProcessExecutor(scenario, contenders, self.workers)
-        return SerialExecutor(scenario, contenders)
+            return ProcessExecutor(kind, self.workers)
+        return SerialExecutor(kind)

@@ -1,4 +1,4 @@
-"""Chunks on a Ray cluster (optional extra). It changes no count: a lost worker's chunk runs again.
+"""Chunks on a Ray cluster (optional extra). It changes no result: a lost worker's chunk runs again.
 
 Tasks are sent as plain text and numbers and carry no state, so a cluster may grow and shrink
 while it works. Results come back to the caller, which alone writes the results file.
@@ -13,10 +13,8 @@ from typing import Any
 
 from mimolearn.foundation.errors import MimolearnError
 from mimolearn.foundation.raycluster import connect, import_ray
-from mimolearn.link.scenario import Scenario
-from mimolearn.plans.contender import Contender
-from mimolearn.studies.execution.executors import Executor, Reply, Task, Worker, setup_for_workers
-from mimolearn.studies.kinds.chunk import ChunkResult
+from mimolearn.studies.execution.executors import Executor, Worker, unpacked
+from mimolearn.studies.kinds.base import Kind, Task
 
 # Ctrl-C is looked at this often while nothing arrives.
 _PATIENCE_S = 1.0
@@ -33,16 +31,8 @@ class RayExecutor(Executor):
     Raises InvalidInputError where Ray is not installed, MimolearnError where no cluster answers.
     """
 
-    def __init__(
-        self,
-        scenario: Scenario,
-        contenders: tuple[Contender, ...],
-        num_workers: int,
-        address: str | None = None,
-    ) -> None:
-        self._setup = setup_for_workers(scenario, contenders)
-        self._keys = tuple(contender.key() for contender in contenders)
-        self._labels = tuple(contender.label for contender in contenders)
+    def __init__(self, kind: Kind, num_workers: int, address: str | None = None) -> None:
+        self._kind, self._setup = kind, kind.to_text()
         self._ray = import_ray()
         # Ray keeps sockets there, whose paths may have 107 bytes: a short name.
         self._folder = tempfile.mkdtemp(prefix="ray-") if address is None else None
@@ -63,7 +53,7 @@ class RayExecutor(Executor):
         """Take a task on."""
         self._running[self._function.remote(self._setup, tuple(task))] = task
 
-    def wait(self) -> list[tuple[Task, list[ChunkResult]]]:
+    def wait(self) -> list[tuple[Task, list[Any]]]:
         """Block until at least one task is done."""
         ready: list[Any] = []
         while not ready:
@@ -73,7 +63,7 @@ class RayExecutor(Executor):
             task = self._running.pop(reference)
             keys, replies = self._get(reference)
             self._check_keys(keys)
-            finished.append((task, [Reply(*reply).unpack() for reply in replies]))
+            finished.append((task, unpacked(self._kind, replies)))
         return finished
 
     def shutdown(self) -> None:
@@ -103,20 +93,21 @@ class RayExecutor(Executor):
             ) from None
 
     def _check_keys(self, keys: tuple[str, ...]) -> None:
-        for label, ours, theirs in zip(self._labels, self._keys, keys, strict=True):
+        for contender, ours, theirs in zip(
+            self._kind.contenders, self._kind.keys, keys, strict=True
+        ):
             if ours != theirs:
                 raise MimolearnError(
-                    f"ray: contender {label!r} has key {theirs} on a worker and {ours} here; the "
-                    "cluster needs the same version of mimolearn and the same weights"
+                    f"ray: contender {contender.label!r} has key {theirs} on a worker and {ours} "
+                    "here; the cluster needs the same version of mimolearn and the same weights"
                 )
 
 
 @functools.lru_cache(maxsize=2)
-def _worker(setup: tuple[str, str]) -> tuple[tuple[str, ...], Worker]:
-    worker = Worker.from_setup(*setup)
-    return tuple(contender.key() for contender in worker.contenders), worker
+def _worker(setup: tuple[str, str, str]) -> Worker:
+    return Worker.from_text(*setup)
 
 
-def _work(setup: tuple[str, str], task: tuple[str, int, tuple[int, ...]]) -> Any:
-    keys, worker = _worker(setup)
-    return keys, [tuple(reply) for reply in worker.run(Task(*task))]
+def _work(setup: tuple[str, str, str], task: tuple[str, int, tuple[int, ...]]) -> Any:
+    worker = _worker(setup)
+    return worker.kind.keys, worker.run(Task(*task))

@@ -9,7 +9,10 @@ cheaper still, but the same experiment only to some receivers: who asks for them
 
 from __future__ import annotations
 
+import json
+import zlib
 from collections.abc import Sequence
+from dataclasses import astuple
 from typing import NamedTuple
 
 import numpy as np
@@ -52,6 +55,54 @@ class ChunkResult(NamedTuple):
             return self.blocks.per_vector(metric)
         errors = wrong.per_channel(metric, counts.channels, counts.vectors // counts.channels)
         return errors[errors > 0]
+
+    @property
+    def channels(self) -> int:
+        """Channels that were simulated."""
+        return self.counts.channels
+
+    def pack(self) -> bytes:
+        """A line of JSON (counts, length of the positions), the positions, those of blocks."""
+        positions = self.positions.to_bytes()
+        blocks = b"" if self.blocks is None else self.blocks.to_bytes()
+        head = {"counts": astuple(self.counts), "positions": len(positions)}
+        return json.dumps(head).encode() + b"\n" + positions + blocks
+
+    @classmethod
+    def unpack(cls, data: bytes) -> ChunkResult:
+        """Inverse of ``pack``; ValueError for bytes that it did not make."""
+        line, _, rest = data.partition(b"\n")
+        try:
+            head = json.loads(line)
+            counts, length = Counts(*head["counts"]), head["positions"]
+            positions = ErrorPositions.from_bytes(rest[:length])
+            blocks = ErrorPositions.from_bytes(rest[length:]) if rest[length:] else None
+        except (KeyError, TypeError, zlib.error) as error:
+            raise ValueError(str(error)) from None
+        return cls(counts, positions, blocks)
+
+    @classmethod
+    def join(cls, parts: Sequence[ChunkResult]) -> ChunkResult:
+        """Chunks one behind the other."""
+        counts = Counts.total(part.counts for part in parts)
+        first = parts[0].counts
+        positions = ErrorPositions.join((part.positions for part in parts), first.vectors)
+        wrong = [part.blocks for part in parts if part.blocks is not None]
+        blocks = ErrorPositions.join(wrong, first.blocks) if wrong else None
+        return cls(counts, positions, blocks)
+
+    def same(self, other: ChunkResult) -> bool:
+        """Whether two say the same; compressed bytes differ between versions of zlib."""
+        return self._plain() == other._plain()
+
+    def _plain(self) -> tuple[object, ...]:
+        columns = [
+            column.tobytes()
+            for part in (self.positions, self.blocks)
+            if part is not None
+            for column in (part.vector, part.bit_errors, part.symbol_errors)
+        ]
+        return (self.counts, self.blocks is None, *columns)
 
 
 def chunk_channels(scenario: Scenario) -> int:

@@ -20,14 +20,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any, ClassVar, NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 from mimolearn.foundation.errors import ResultsFileError, invalid, user_path
 from mimolearn.studies.storage.sqlite_errors import check_sound, damaged, sqlite_errors
 
-# Of the tables below, the same for all kinds of files. A flipped bit makes it none of 1 and 2,
+# Of the tables below, the same for all kinds of studies. A flipped bit makes it none of 1 and 2,
 # which earlier versions wrote: their keys stood for less, so their results are not taken up.
 SCHEMA = 4
+_APPLICATION_ID = 0x6D696D6F  # "mimo"
 _BUSY_TIMEOUT_MS = 60_000
 _TABLES = {
     "meta": "name TEXT PRIMARY KEY, value TEXT NOT NULL",
@@ -61,7 +62,7 @@ class PointKey(NamedTuple):
 
 
 class ResultsFile:
-    """The base of stores: a file, or memory when path is None. Use it in a ``with`` statement.
+    """The base of the store: a file, or memory when path is None. Use it in a ``with`` statement.
 
     Several processes may write to one file: results are determined by their keys, so whoever comes
     second writes nothing, and a chunk that differs is an error. Every change is a transaction: a
@@ -70,11 +71,6 @@ class ResultsFile:
     Raises ResultsFileError, one line naming the file, for a file of another schema, a damaged one,
     one that cannot be written, and a full disk; InvalidInputError for what names no file.
     """
-
-    application_id: ClassVar[int]
-    # What messages call the file, and what a payload holds.
-    file_words: ClassVar[str]
-    payload_words: ClassVar[str]
 
     def __init__(self, path: str | Path | None = None, *, read_only: bool = False) -> None:
         self.path = None if path is None else _checked(path)
@@ -107,7 +103,7 @@ class ResultsFile:
         """Close the file; what was added is in it already."""
         self._db.close()
 
-    # What stores are made of. Whoever calls these has begun a transaction.
+    # What a store is made of. Whoever calls these has begun a transaction.
 
     def _put_chunk(self, point: PointKey, chunk: int, payload: bytes) -> None:
         """Add a chunk; one that is there already has to be the same."""
@@ -118,9 +114,9 @@ class ResultsFile:
             return
         query = "SELECT * FROM chunks WHERE scenario=? AND contender=? AND snr_db=? AND chunk=?"
         stored = self._verified(self._db.execute(query, (*point, chunk)).fetchone())
-        if not self._is_same(stored[4], payload):
+        if not self._is_same(point, stored[4], payload):
             raise ResultsFileError(
-                f"{self._name}: contender {point.contender} gave other {self.payload_words} for "
+                f"{self._name}: contender {point.contender} gave other {self._words(point)} for "
                 f"chunk {chunk} at {float(point.snr_db):g} dB than the file holds: it is not "
                 "deterministic, or the file comes from another machine or library version; give "
                 "another file name"
@@ -158,9 +154,13 @@ class ResultsFile:
         rows = self._db.execute(query, (_ALL, _RECORDS)).fetchall()
         return [PointKey(*row[0].split("/")) for row in rows]
 
-    def _is_same(self, stored: bytes, payload: bytes) -> bool:
-        """Whether two payloads say the same."""
+    def _is_same(self, point: PointKey, stored: bytes, payload: bytes) -> bool:
+        """Whether two payloads of a point say the same."""
         return stored == payload
+
+    def _words(self, point: PointKey) -> str:
+        """What messages call the payloads of a point."""
+        return "results"
 
     @contextmanager
     def _transaction(self, kind: str = "IMMEDIATE") -> Iterator[None]:
@@ -246,11 +246,11 @@ class ResultsFile:
         if not read_only and self._is_empty():
             self._create()
         application, version = self._version()
-        if application != self.application_id:
-            raise ResultsFileError(f"{self._name}: not a {self.file_words} of mimolearn")
+        if application != _APPLICATION_ID:
+            raise ResultsFileError(f"{self._name}: not a results file of mimolearn")
         if version != SCHEMA:
             raise ResultsFileError(
-                f"{self._name}: {self.file_words} of schema {version}, this version of mimolearn "
+                f"{self._name}: results file of schema {version}, this version of mimolearn "
                 f"reads schema {SCHEMA}; give another file name and simulate again"
             )
         if self.path is not None:
@@ -275,7 +275,7 @@ class ResultsFile:
         for statement in _STATEMENTS.values():
             self._db.execute(statement)
         self._db.execute("INSERT INTO meta VALUES ('schema', ?)", (str(SCHEMA),))
-        self._db.execute(f"PRAGMA application_id = {self.application_id}")
+        self._db.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
         self._db.execute(f"PRAGMA user_version = {SCHEMA}")
 
     def _check_schema(self) -> None:

@@ -1,63 +1,66 @@
-"""The results file of receivers: what was counted on every finished chunk."""
+"""The results file: what was measured on every finished chunk, of studies of all kinds."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 from mimolearn.foundation.errors import ResultsFileError
-from mimolearn.link.scenario import Scenario
-from mimolearn.plans.contender import Contender
-from mimolearn.studies.kinds.chunk import ChunkResult, chunk_channels
-from mimolearn.studies.storage.payload import pack_result, same_result, unpack_result
+from mimolearn.studies.kinds.base import Kind, Result
+from mimolearn.studies.kinds.registry import kind_class
 from mimolearn.studies.storage.results_file import SCHEMA, PointKey, ResultsFile
 
 STORE_SCHEMA = SCHEMA
 
 
 class StoredScenario(NamedTuple):
-    """One scenario of a results file, the contenders run on it, and their SNRs (canonical)."""
+    """One scenario of a results file, the contenders run on it, and their SNRs (canonical).
 
-    scenario: Scenario
-    contenders: tuple[Contender, ...]
+    kind: "counts" or "coded" (receivers), "rates" (beamformers), "accuracy" (mean squares).
+    """
+
+    scenario: Any
+    contenders: tuple[Any, ...]
     snr_db: tuple[float, ...]
+    kind: str
 
 
 class Store(ResultsFile):
-    """Counts by scenario, contender, SNR and chunk; see ResultsFile for what is common."""
+    """Results by study (the key of its scenario), contender, SNR and chunk; see ResultsFile."""
 
-    application_id = 0x6D696D6F  # "mimo"
-    file_words = "results file"
-    payload_words = "counts"
-
-    def register(self, scenario: Scenario, contenders: tuple[Contender, ...]) -> None:
+    def register(self, kind: Kind) -> None:
         """Record what the keys of the coming rows mean."""
         content = {
-            "scenario": scenario.model_dump(mode="json"),
-            "chunk_channels": chunk_channels(scenario),
+            "kind": kind.name,
+            "scenario": kind.scenario.model_dump(mode="json"),
+            "chunk_channels": kind.chunk_channels,
         }
         with self._errors(), self._transaction():
-            self._check_chunk_size(scenario)
-            self._put_record("scenario", scenario.key(), json.dumps(content, sort_keys=True))
-            for contender in contenders:
+            self._check_chunk_size(kind)
+            self._put_record("scenario", kind.study_key, json.dumps(content, sort_keys=True))
+            for key, contender in zip(kind.keys, kind.contenders, strict=True):
                 text = json.dumps(contender.to_dict(), sort_keys=True)
-                self._put_record("contender", contender.key(), text)
+                self._put_record("contender", key, text)
 
-    def add(self, scenario_key: str, snr: str, chunk: int, results: dict[str, ChunkResult]) -> None:
+    def add(self, study_key: str, snr: str, chunk: int, results: dict[str, Result]) -> None:
         """Store one chunk of several contenders (by key), at once or not at all."""
         with self._errors(), self._transaction():
             for key, result in results.items():
-                self._put_chunk(PointKey(scenario_key, key, snr), chunk, pack_result(result))
+                self._put_chunk(PointKey(study_key, key, snr), chunk, result.pack())
 
-    def chunks(self, scenario_key: str, contender_key: str, snr: str) -> dict[int, ChunkResult]:
+    def chunks(self, study_key: str, contender_key: str, snr: str) -> dict[int, Any]:
         """All chunks of one contender at one SNR, each verified and none missing."""
+        point = PointKey(study_key, contender_key, snr)
         with self._errors(), self._transaction("DEFERRED"):
-            payloads = self._payloads(PointKey(scenario_key, contender_key, snr))
-        return {chunk: self._unpacked(payload) for chunk, payload in payloads.items()}
+            payloads = self._payloads(point)
+            result = self._kind(study_key).result if payloads else None
+        if result is None:
+            return {}
+        return {chunk: self._unpacked(result, payload) for chunk, payload in payloads.items()}
 
     def update_run(
-        self, scenario_key: str, change: Callable[[dict[str, Any]], dict[str, Any]]
+        self, study_key: str, change: Callable[[dict[str, Any]], dict[str, Any]]
     ) -> dict[str, Any]:
         """Change what is remembered of a scenario's runs, plain JSON values; returns the new ones.
 
@@ -65,14 +68,14 @@ class Store(ResultsFile):
         other process comes between.
         """
         with self._errors(), self._transaction():
-            content = change(self._load_run(scenario_key))
-            self._put_record("run", scenario_key, json.dumps(content, sort_keys=True))
+            content = change(self._load_run(study_key))
+            self._put_record("run", study_key, json.dumps(content, sort_keys=True))
         return content
 
-    def load_run(self, scenario_key: str) -> dict[str, Any]:
+    def load_run(self, study_key: str) -> dict[str, Any]:
         """What ``update_run`` stored last, or nothing."""
         with self._errors():
-            return self._load_run(scenario_key)
+            return self._load_run(study_key)
 
     def scenarios(self) -> list[StoredScenario]:
         """What the file holds."""
@@ -84,9 +87,9 @@ class Store(ResultsFile):
             for key, text in texts.items()
         ]
 
-    def find(self, scenario: Scenario | None) -> StoredScenario:
-        """One scenario of the file: the given one, or the only one."""
-        stored = self.scenarios()
+    def find(self, scenario: Any, kinds: Iterable[str]) -> StoredScenario:
+        """One scenario of the file, of some kinds of study: the given one, or the only one."""
+        stored = [item for item in self.scenarios() if item.kind in kinds]
         if scenario is not None:
             stored = [item for item in stored if item.scenario.key() == scenario.key()]
         if len(stored) == 1:
@@ -100,20 +103,28 @@ class Store(ResultsFile):
     def _stored(
         self, content: dict[str, Any], contenders: dict[str, str], points: list[PointKey]
     ) -> StoredScenario:
+        kind = self._class(content)
         keys = sorted({point.contender for point in points})
         return StoredScenario(
-            Scenario(**content["scenario"]),
-            tuple(Contender.from_dict(json.loads(contenders[key])) for key in keys),
+            kind.scenario_from(content["scenario"]),
+            tuple(kind.contender_from(json.loads(contenders[key])) for key in keys),
             tuple(sorted({float(point.snr_db) for point in points})),
+            kind.name,
         )
 
-    def _load_run(self, scenario_key: str) -> dict[str, Any]:
-        text = self._record("run", scenario_key)
+    def _kind(self, study_key: str) -> type[Kind]:
+        text = self._record("scenario", study_key)
+        if text is None:
+            raise self._damaged("a chunk belongs to no scenario of the file")
+        return self._class(json.loads(text))
+
+    def _load_run(self, study_key: str) -> dict[str, Any]:
+        text = self._record("run", study_key)
         return {} if text is None else json.loads(text)
 
-    def _check_chunk_size(self, scenario: Scenario) -> None:
-        text = self._record("scenario", scenario.key())
-        channels, now = text and json.loads(text)["chunk_channels"], chunk_channels(scenario)
+    def _check_chunk_size(self, kind: Kind) -> None:
+        text = self._record("scenario", kind.study_key)
+        channels, now = text and json.loads(text)["chunk_channels"], kind.chunk_channels
         if text is not None and channels != now:
             raise ResultsFileError(
                 f"{self._name}: its chunks of this scenario have {channels} channels, now they "
@@ -127,13 +138,25 @@ class Store(ResultsFile):
             if point.scenario not in scenarios or point.contender not in contenders:
                 raise self._damaged("a chunk belongs to no scenario or no contender of the file")
 
-    def _unpacked(self, payload: bytes) -> ChunkResult:
+    def _unpacked(self, result: type[Result], payload: bytes) -> Any:
         try:
-            return unpack_result(payload)
+            return result.unpack(payload)
         except ValueError as error:
             raise self._damaged(str(error)) from None
 
-    def _is_same(self, stored: bytes, payload: bytes) -> bool:
+    def _is_same(self, point: PointKey, stored: bytes, payload: bytes) -> bool:
         if stored == payload:
             return True
-        return same_result(self._unpacked(stored), self._unpacked(payload))
+        result = self._kind(point.scenario).result
+        return self._unpacked(result, stored).same(self._unpacked(result, payload))
+
+    def _words(self, point: PointKey) -> str:
+        return self._kind(point.scenario).words
+
+    def _class(self, content: dict[str, Any]) -> type[Kind]:
+        # Files that receivers alone were written to do not name it.
+        name = content.get("kind", "counts")
+        try:
+            return kind_class(name)
+        except ValueError as error:
+            raise ResultsFileError(f"{self._name}: {error} in this version") from None

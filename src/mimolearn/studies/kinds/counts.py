@@ -1,0 +1,71 @@
+"""Error counts of receivers, of vectors as they are detected and of blocks as they are decoded."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+from mimolearn.detectors import Detector
+from mimolearn.link.scenario import Scenario
+from mimolearn.plans.contender import Contender
+from mimolearn.studies.kinds.base import Kind, Task
+from mimolearn.studies.kinds.chunk import ChunkResult, chunk_channels, run_uncoded_chunk
+from mimolearn.studies.kinds.coded import run_coded_chunk
+from mimolearn.studies.kinds.draws import check_draws
+
+
+class ErrorCounts(Kind):
+    """Wrong bits, symbols and vectors of receivers."""
+
+    name: ClassVar[str] = "counts"
+    words: ClassVar[str] = "counts"
+    result = ChunkResult
+
+    @property
+    def chunk_channels(self) -> int:
+        return chunk_channels(self.scenario)
+
+    @property
+    def chunk_vectors(self) -> int:
+        return self.chunk_channels * self.scenario.channel_reuse
+
+    def measure(self, task: Task) -> list[ChunkResult]:
+        detectors = [self.built[i] for i in task.contenders]
+        run = run_uncoded_chunk if self.scenario.coding is None else run_coded_chunk
+        return run(self.scenario, task.snr, task.chunk, detectors)
+
+    def _build(self) -> list[tuple[str, Detector]]:
+        built = build_detectors(self.scenario, self.contenders)
+        check_draws(self.scenario, built)
+        return built
+
+    @classmethod
+    def scenario_from(cls, content: Mapping[str, Any]) -> Scenario:
+        return Scenario(**content)
+
+    @classmethod
+    def contender_from(cls, content: Mapping[str, Any]) -> Contender:
+        return Contender.from_dict(content)
+
+
+class CodedErrorCounts(ErrorCounts):
+    """Wrong blocks and information bits of a coded link too."""
+
+    name: ClassVar[str] = "coded"
+
+
+def error_counts(scenario: Scenario, contenders: Sequence[Contender]) -> ErrorCounts:
+    """The kind that counts the errors of a scenario."""
+    cls = ErrorCounts if scenario.coding is None else CodedErrorCounts
+    return cls(scenario, contenders)
+
+
+def build_detectors(scenario: Scenario, contenders: Sequence[Any]) -> list[tuple[str, Detector]]:
+    """(label, detector) of each contender; those that differ in the quantiser alone share one."""
+    shared: dict[str, Detector] = {}
+    built = []
+    for contender in contenders:
+        if contender.is_object:
+            contender.check_unchanged()
+        built.append((contender.label, contender.build(scenario.constellation, shared)))
+    return built
