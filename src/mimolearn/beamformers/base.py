@@ -15,7 +15,7 @@ from mimolearn.constellation import Constellation, as_constellation
 from mimolearn.foundation.errors import check_finite, check_shape, invalid
 from mimolearn.foundation.tensors.linalg import flat_blocks
 from mimolearn.foundation.tensors.modes import check_has_values, in_standard_mode
-from mimolearn.foundation.tensors.ownership import own
+from mimolearn.foundation.tensors.ownership import copy_shared
 from mimolearn.link.array import HybridArray
 
 
@@ -91,8 +91,10 @@ class Beamformer(nn.Module, ABC):
         shapes = (beams.f_rf, beams.f_bb), (beams.w_rf, beams.w_bb)
         f_rf, f_bb = (part.reshape(*batch, *part.shape[1:]) for part in shapes[0])
         w_rf, w_bb = (part.reshape(*batch, users, *part.shape[2:]) for part in shapes[1])
-        # Expanded parts of a design are one memory in many places, which nobody could write into.
-        return Beams(*(own(part.contiguous(), h, noise_var) for part in (f_rf, f_bb, w_rf, w_bb)))
+        # torch refuses to write into an expanded tensor, so every part is made contiguous.
+        return Beams(
+            *(copy_shared(part.contiguous(), h, noise_var) for part in (f_rf, f_bb, w_rf, w_bb))
+        )
 
     @abstractmethod
     def _design(self, h: Tensor, noise_var: Tensor) -> Beams:
@@ -159,7 +161,7 @@ class Beamformer(nn.Module, ABC):
             raise invalid("h", f"<dtype {h.dtype}>", "a complex dtype")
         if h.dtype not in (torch.complex64, torch.complex128):
             raise invalid("h", f"<dtype {h.dtype}>", "complex64 or complex128")
-        check_has_values("h", h)
+        check_has_values(h=h)
         array, (users, nr, nt) = self.array, h.shape[-3:]
         if not 1 <= users <= array.num_users:
             raise invalid("h", f"<{users} users>", f"1 to {array.num_users}, the array's users")
@@ -212,7 +214,7 @@ def _check_noise_var(noise_var: Tensor | float, h: Tensor) -> Tensor:
     if noise_var.ndim and noise_var.shape != h.shape[:-3]:
         expected = f"shape (*C) = {tuple(h.shape[:-3])} as in h, or a number"
         raise invalid("noise_var", f"<shape {tuple(noise_var.shape)}>", expected)
-    check_has_values("noise_var", noise_var)
+    check_has_values(noise_var=noise_var)
     # Before the check: a positive float64 may be 0 or infinite as a float32.
     noise_var = noise_var.to(h.device, real)
     good = (noise_var > 0) & (noise_var < math.inf)

@@ -84,7 +84,7 @@ def fit_quantizer(name: str, llr: Tensor, *, bits: float, **options: Any) -> Qua
     by_bits = {Constellation(c).bits_per_symbol: Constellation(c) for c in Constellation.names()}
     if llr.shape[-1] not in by_bits:
         raise invalid("llr", f"<shape {tuple(llr.shape)}>", f"(*B, Nt, K), K in {list(by_bits)}")
-    check_has_values("llr", llr)
+    check_has_values(llr=llr)
     if not llr.numel():
         raise invalid("llr", f"<shape {tuple(llr.shape)}>", "at least one channel use")
     bad = int(torch.isnan(llr).sum())

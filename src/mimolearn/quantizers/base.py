@@ -101,7 +101,7 @@ class Quantizer(nn.Module, ABC):
         check_shape("llr", llr, expected, ok)
         if not llr.is_floating_point():
             raise invalid("llr", f"<dtype {llr.dtype}>", "a real dtype")
-        check_has_values("llr", llr)
+        check_has_values(llr=llr)
         bad = int(torch.isnan(llr).sum())
         if bad:
             raise invalid("llr", f"<{bad} of {llr.numel()} entries NaN>", "LLRs")
@@ -118,7 +118,7 @@ class Quantizer(nn.Module, ABC):
     def from_indices(self, indices: Tensor) -> Tensor:
         """Codes (*B, words, n) to LLRs (*B, Nt, K), float32; refuses codes out of range."""
         if isinstance(indices, Tensor):
-            check_has_values("codes", indices)
+            check_has_values(codes=indices)
         check_codes(indices, self.word_levels())
         self._check_fitted()
         group = self.words_per_group()
