@@ -45,13 +45,23 @@ def quantizer_names() -> tuple[str, ...]:
 
 
 def quantizer_class(name: str) -> type[Quantizer]:
-    """The class behind a name; InvalidInputError names the nearest known one."""
+    """Return the class of a name; the error for an unknown name suggests the nearest one."""
     return _QUANTIZERS[check_one_of("quantizer", name, _QUANTIZERS)]
 
 
 @in_standard_mode
 def make_quantizer(name: str, constellation: Constellation | str, **options: Any) -> Quantizer:
-    """Build a quantiser by name. One whose numbers are fitted or trained has none yet.
+    """Build a quantiser by name, without fitted or trained numbers.
+
+    ``fit_quantizer`` and ``load`` give finished ones.
+
+    Args:
+        name: one of ``quantizer_names()``.
+        constellation: a Constellation or its name.
+        options: of the scheme, as its class lists them.
+
+    Raises:
+        InvalidInputError: for an unknown name or option, or a value that is not allowed.
 
     >>> make_quantizer("uniform", "64-qam", bits=3).bits_per_llr
     3.0
@@ -62,22 +72,28 @@ def make_quantizer(name: str, constellation: Constellation | str, **options: Any
     return cls(constellation, **options)
 
 
-# Far beyond what soft bits tell apart, and small enough for the losses of trained schemes.
+# Larger LLRs have the same soft bits; these still give finite losses in training.
 _MOST_SAMPLE = 1000.0
 
 
-# A caller in inference mode, or without gradients, would have nothing trained.
+# Training needs gradients, whatever mode the caller is in.
 @in_standard_mode
 @torch.inference_mode(False)
 @torch.enable_grad()
 def fit_quantizer(name: str, llr: Tensor, *, bits: float, **options: Any) -> Quantizer:
-    """A finished quantiser, fitted to samples.
+    """Fit a quantiser to samples.
 
-    llr: (*B, Nt, K) calibrated LLRs, K the bits of a symbol. bits: stored a soft bit; a fraction is
-    fine where the scheme can use it. options: of the scheme's own fit (see ``fit_max_mi``,
-    ``fit_eq_net`` and so on). A learned scheme trains for minutes unless ``steps`` says less.
-    Raises InvalidInputError, one line, for NaN, for a shape of no constellation, and for bits that
-    the scheme has no codebook of.
+    A learned scheme trains for minutes, unless the option ``steps`` is lower than its default.
+
+    Args:
+        name: one of ``quantizer_names()``.
+        llr: (*B, Nt, K) real; calibrated LLRs of a constellation with K bits.
+        bits: stored bits per LLR, above 0; schemes with joint codes accept a fraction.
+        options: of the scheme's fit, see ``fit_max_mi``, ``fit_eq_net`` and so on.
+
+    Raises:
+        InvalidInputError: for NaN, a shape that fits no constellation, or bits that the scheme
+            cannot store.
     """
     check_one_of("quantizer", name, _QUANTIZERS)
     check_shape("llr", llr, "(*B, Nt, K)", isinstance(llr, Tensor) and llr.ndim >= 2)
@@ -92,9 +108,9 @@ def fit_quantizer(name: str, llr: Tensor, *, bits: float, **options: Any) -> Qua
         raise invalid("llr", f"<{bad} of {llr.numel()} entries NaN>", "LLRs")
     check_real("bits", bits, above=0, at_most=16)
     constellation = by_bits[llr.shape[-1]]
-    # A copy: one of an inference tensor is an ordinary one.
+    # A copy of an inference tensor is an ordinary tensor.
     samples = llr.detach().to("cpu", torch.float32, copy=True).reshape(-1, *llr.shape[-2:])
-    # Infinite ones are taken for large ones, here as in ``Quantizer.indices``.
+    # Infinite LLRs count as large ones, as in ``Quantizer.indices``.
     samples = samples.clamp(-_MOST_SAMPLE, _MOST_SAMPLE)
     known = [*inspect.signature(_FITS[name]).parameters][3:]
     for option in options:

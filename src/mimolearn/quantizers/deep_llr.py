@@ -1,4 +1,4 @@
-"""The learned quantiser of one symbol's soft bits that came before EQ-Net."""
+"""The learned quantiser of the soft bits of one symbol, published before EQ-Net."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from mimolearn.quantizers.levels import (
 )
 
 _LATENTS = 3
-# The paper's equidistant levels reach this far.
+# The largest of the paper's equidistant levels.
 _REACH = 0.8
 _FITTED = 100_000
 _SOFT_MOST = 1 - 1e-6
@@ -35,12 +35,19 @@ class DeepLLR(Quantizer):
 
     Encoder K -> 4K -> 4K -> 4K -> 3, ReLU, tanh at the end; the decoder mirrors it, or with
     ``branched`` there is one for each bit (Arvinte, Tewfik and Vishwanath 2019). Levels of the
-    three latents are equidistant on [-0.8, 0.8], those of the branched form k-means.
-    The published generator of LLRs is half-scale; train on calibrated ones.
+    three latents are equidistant on [-0.8, 0.8]; those of the branched form come from k-means.
+    The published LLRs have half the true scale; train on calibrated ones. A stream takes as many
+    multiplications as there are weights: 1 351 at 16-QAM, 2 889 at 64-QAM; branched 3 175 and
+    9 369.
 
-    Options: branched; bits of a latent.
-    Cost: as many multiplications as weights: 1 351 at 16-QAM, 2 889 at 64-QAM a stream; branched
-    3 175 and 9 369.
+    Args:
+        constellation: a Constellation or its name.
+        branched: whether each bit has its decoder; default False.
+        bits: of a latent, 1 to 10; default 6.
+        seed: of the initial weights; default 1.
+
+    Raises:
+        InvalidInputError: for a value that is not allowed.
 
     >>> sum(p.numel() for p in DeepLLR("16-qam").parameters())
     1351
@@ -83,17 +90,17 @@ class DeepLLR(Quantizer):
         return 1
 
     def latents(self, llr: Tensor) -> Tensor:
-        """(N, K) LLRs to (N, 3) latents in [-1, 1]."""
+        """Encode LLRs (N, K) to latents (N, 3) in [-1, 1]."""
         return torch.tanh(self.encoder(torch.tanh(llr / 2)))
 
     def raw_llr_of(self, z: Tensor) -> Tensor:
-        """(N, 3) latents to (N, K): twice what the soft bits are the tanh of."""
+        """Decode latents (N, 3) to LLRs (N, K), before soft bits are clipped."""
         if not self.branched:
             return 2 * self.decoder(z)
         return 2 * self.decoder(z.expand(len(self.decoder.weights[0]), *z.shape)).squeeze(-1).T
 
     def set_codebooks(self, latents: Tensor) -> None:
-        """k-means of each latent over samples (n, 3); the joint form keeps its levels."""
+        """Set the levels of the branched form by k-means of samples (n, 3), per latent."""
         if self.branched:
             self.codebooks = torch.stack([k_means(column, 2**self.bits) for column in latents.T])
 
@@ -123,10 +130,19 @@ def fit_deep_llr(
     learning_rate: float = 1e-3,
     seed: int = 1,
 ) -> DeepLLR:
-    """Train on the rows of LLRs (n, Nt, K).
+    """Train on LLRs.
 
-    loss: the paper's "weighted-square" with its eps, or "kl", which loses a fraction of the
-    information in as many steps.
+    Args:
+        llr: (n, Nt, K) real; calibrated LLRs.
+        constellation: of the LLRs.
+        bits: stored bits per LLR; K bits must be a multiple of 3.
+        branched: whether each bit has its decoder; default False.
+        loss: the paper's "weighted-square" (default), or "kl", which keeps more information.
+        eps: of "weighted-square"; default 1e-4.
+        steps: gradient steps; default 20 000.
+        batch: symbols of each step; default 256.
+        learning_rate: at the start; default 1e-3.
+        seed: of weights and batches; default 1.
     """
     check_one_of("loss", loss, ("weighted-square", "kl"))
     latent_bits = word_bits_of(bits, constellation.bits_per_symbol) / _LATENTS
@@ -137,8 +153,11 @@ def fit_deep_llr(
 
     def loss_of(chosen: Tensor) -> Tensor:
         true = rows[chosen]
-        found = net.raw_llr_of(net.latents(true))
-        return (kl_loss(found, true) if loss == "kl" else weighted_square(found, true, eps)).mean()
+        decoded = net.raw_llr_of(net.latents(true))
+        loss_of_each = (
+            kl_loss(decoded, true) if loss == "kl" else weighted_square(decoded, true, eps)
+        )
+        return loss_of_each.mean()
 
     minimise(
         net,

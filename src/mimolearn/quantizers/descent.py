@@ -1,4 +1,4 @@
-"""Gradient descent on a fixed set of samples, the same for every learned scheme."""
+"""Gradient descent on a fixed set of samples, for all learned schemes."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from mimolearn.foundation.errors import check_positive_int, invalid
 from mimolearn.foundation.tensors.threads import one_thread
 
 SoftLoss = Callable[[Tensor, Tensor], Tensor]
-"""(LLRs that came out, true ones), both (N, ...) -> (N, ...) loss of each LLR."""
+"""(decoded LLRs, true LLRs), both (N, ...) -> (N, ...) loss of each LLR."""
 
 
-# Mean losses of fewer steps scatter too much to be compared.
+# Mean losses of fewer steps vary too much to be compared.
 _TELLING = 10
 
 
@@ -31,14 +31,27 @@ def minimise(
     amsgrad: bool = False,
     clip_norm: float | None = None,
 ) -> float:
-    """Adam with a cosine down to nothing; returns the mean loss of the last twentieth of the steps.
+    """Minimise a loss by Adam, with a learning rate that falls to 0 on a half cosine.
 
-    loss: of the samples at these positions (batch,), a scalar. clip_norm: most norm of a gradient;
-    with the KL loss, whose gradient a confident mistake makes huge, 0.1 takes a third of the steps
-    that none takes. One thread, a generator of its own:
-    the same call gives the same numbers.
-    Raises InvalidInputError when the loss is no longer finite, or, of a run that is long enough to
-    tell, twice what it was.
+    The same call gives the same numbers: it runs on one thread, with a separate generator.
+
+    Args:
+        module: whose parameters are trained.
+        loss: gives the scalar loss of the samples at positions (batch,).
+        num_samples: positions are drawn below it.
+        steps: gradient steps.
+        batch: samples of each step.
+        learning_rate: at the start.
+        seed: of the drawn positions.
+        amsgrad: use AMSGrad; default False.
+        clip_norm: largest norm of a gradient; default None, no limit. With the KL loss, whose
+            gradient a confident mistake makes huge, 0.1 takes a third of the steps.
+
+    Returns:
+        The mean loss of the last twentieth of the steps.
+
+    Raises:
+        InvalidInputError: if the loss is not finite, or doubles in a run that is long enough.
     """
     check_positive_int("steps", steps, 10**8)
     check_positive_int("batch", batch)
@@ -66,25 +79,25 @@ def minimise(
             if step >= steps - last:
                 tail += value.detach()
     if last >= _TELLING and float(tail) > 2 * float(head):
-        # A descent that ran away can settle at a finite loss far above where it began.
+        # A descent that diverged may settle at a finite loss far above the initial one.
         expected = f"less than {float(head) / last:.3g} at the start; lower the learning rate"
         raise invalid("loss at the end", float(tail) / last, expected)
     module.eval()
     return float(tail) / last
 
 
-def kl_loss(found: Tensor, true: Tensor) -> Tensor:
-    """KL(P(b | true LLR) || P(b | found LLR)) of each bit, in nats.
+def kl_loss(decoded: Tensor, true: Tensor) -> Tensor:
+    """Compute KL(P(b | true LLR) || P(b | decoded LLR)) of each bit, in nats.
 
-    The information that the found LLR loses, in contrast to a weighted square of soft bits, which
-    ranks networks wrongly.
+    It is the information that the decoded LLR loses. A weighted square of soft bits would rank
+    networks wrongly.
     """
     one = torch.sigmoid(true)
-    cross = nn.functional.softplus(found) - one * found
+    cross = nn.functional.softplus(decoded) - one * decoded
     return cross - (nn.functional.softplus(true) - one * true)
 
 
-def weighted_square(found: Tensor, true: Tensor, eps: float = 1e-3) -> Tensor:
-    """(s~ - s)^2 / (|s| + eps) of soft bits s = tanh(L / 2) (Arvinte et al. 2022, eq. 17)."""
+def weighted_square(decoded: Tensor, true: Tensor, eps: float = 1e-3) -> Tensor:
+    """Compute (s~ - s)^2 / (|s| + eps), s = tanh(L / 2) (Arvinte et al. 2022, eq. 17)."""
     soft = torch.tanh(true / 2)
-    return (torch.tanh(found / 2) - soft).square() / (soft.abs() + eps)
+    return (torch.tanh(decoded / 2) - soft).square() / (soft.abs() + eps)
