@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import inspect
 import json
-import re
 from collections.abc import Iterator
 from typing import Any, Literal, get_args, get_origin
 
 import annotated_types
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
+
+from docstrings import entries
 
 _WORDS = {int: "integer", float: "number", bool: "true or false", str: "text"}
 
@@ -35,11 +36,16 @@ def table(model: type[BaseModel], heading: str) -> str:
 
 
 def _told(model: type[BaseModel]) -> str:
-    """The docstring, without its example."""
+    """The docstring without its example, its section of attributes as a list."""
     text = (inspect.getdoc(model) or "").split(">>>")[0].strip()
-    names = "|".join(model.model_fields)
-    text = re.sub(rf"\b({names})(?=(, \w+)*:)", r"``\1``", text)
-    escaped = text.replace("*", "\\*").replace("<", "&lt;")
+    prose, _, section = text.partition("\n\nAttributes:\n")
+    listed, _, rest = section.partition("\n\n")
+    items = [
+        f"- ``{names.replace(', ', '``, ``')}``: {told}"
+        for names, told in (entries(listed.split("\n")) if listed else ())
+    ]
+    paragraphs = [prose, "\n".join(items), rest]
+    escaped = "\n\n".join(filter(None, paragraphs)).replace("*", "\\*").replace("<", "&lt;")
     return escaped.replace("``", "`")
 
 

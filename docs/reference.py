@@ -9,7 +9,7 @@ import subprocess
 import sys
 from importlib import import_module
 from pathlib import Path
-from typing import Any, get_args
+from typing import get_args
 
 import mimolearn
 from fields import table as _table
@@ -21,12 +21,12 @@ from mimolearn.papers import experiment, experiment_names
 from mimolearn.studies import BeamPlan, RunPlan
 from mimolearn.training import BeamRecipe, Recipe, SoftBitRecipe
 
-# In the order of the library's rooms; a room that is not there yet is left out.
+# Modules with a page, in the order of the reference.
 ROOMS = (
     *("foundation.errors", "constellation", "snr", "foundation.tensors.linalg"),
-    *("link.randomness", "link.channels", "link.scenario", "link.coding", "link.beam_scenario"),
-    *("detection", "detectors", "quantizers", "beamformers", "training", "studies"),
-    *("zoo", "papers", "report", "exporting", "interop"),
+    *("link.randomness", "link.channels", "link.scenario", "link.coding"),
+    *("detection", "detectors", "quantizers", "beamformers", "link.beam_scenario", "training"),
+    *("studies", "zoo", "papers", "report", "exporting", "interop"),
 )
 
 
@@ -35,7 +35,7 @@ def write(folder: Path) -> None:
     folder.mkdir(exist_ok=True)
     pages = {"command-line": command_line()}
     pages |= {"files": files(), "papers-table": papers(folder.parent), "api": front_door()}
-    pages |= {f"api-{room}": room_page(room) for room in _rooms()}
+    pages |= {_page(room): room_page(room) for room in ROOMS}
     for name, text in pages.items():
         path = folder / f"{name}.md"
         if not path.exists() or path.read_text("utf-8") != text:
@@ -108,20 +108,20 @@ def papers(docs: Path) -> str:
 
 
 def front_door() -> str:
-    """The public names of ``import mimolearn as ml``, each with a link to where it is told of."""
+    """The public names of ``import mimolearn as ml``, each with a link to its description."""
     rows = []
     for name in mimolearn.__all__:
-        room = next(room for room in _rooms() if hasattr(_module(room), name) or room == name)
-        target = f"mimolearn.{room}" if room == name else f"mimolearn.{room}.{name}"
+        room = next(room for room in ROOMS if _module_name(room) == name or _defines(room, name))
+        target = f"mimolearn.{room}" + ("" if _module_name(room) == name else f".{name}")
         summary = (inspect.getdoc(getattr(mimolearn, name)) or "").split("\n\n")[0]
         summary = " ".join(summary.split()).replace("|", r"\|").replace("*", r"\*")
         rows.append(f"| {{py:obj}}`{name} <{target}>` | {summary.replace('``', '`')} |")
     table = "\n".join(["| `ml.` | |", "|---|---|", *rows])
-    contents = "\n".join(f"api-{room}" for room in _rooms())
+    contents = "\n".join(_page(room) for room in ROOMS)
     return (
         "# Python API\n\n`import mimolearn as ml` gives the names that most programs need. "
-        f"The rooms below hold the rest.\n\n{table}\n\n"
-        f"```{{toctree}}\n:maxdepth: 1\n:caption: Rooms\n:hidden:\n\n{contents}\n```\n"
+        f"The modules below hold the rest.\n\n{table}\n\n"
+        f"```{{toctree}}\n:maxdepth: 1\n:caption: Modules\n:hidden:\n\n{contents}\n```\n"
     )
 
 
@@ -131,11 +131,17 @@ def room_page(room: str) -> str:
     return f"# `{title}`\n\n```{{eval-rst}}\n.. automodule:: {title}\n```\n"
 
 
-def _rooms() -> list[str]:
-    package = Path(mimolearn.__file__).parent
-    paths = {room: package.joinpath(*room.split(".")) for room in ROOMS}
-    return [r for r, path in paths.items() if path.is_dir() or path.with_suffix(".py").is_file()]
+def _page(room: str) -> str:
+    return f"api-{room.replace('.', '-')}"
 
 
-def _module(room: str) -> Any:
-    return import_module(f"mimolearn.{room}")
+def _module_name(room: str) -> str:
+    return room.rpartition(".")[2]
+
+
+def _defines(room: str, name: str) -> bool:
+    module = import_module(f"mimolearn.{room}")
+    names = getattr(module, "__all__", None)
+    if names is not None:
+        return name in names
+    return getattr(vars(module).get(name), "__module__", None) == module.__name__

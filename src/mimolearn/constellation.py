@@ -1,8 +1,11 @@
-"""Constellations: points, Gray labelling, and the per-axis (PAM) view that makes them cheap.
+"""Constellations: points, Gray labels, and the levels on each real axis (PAM).
 
-Labelling is that of 3GPP TS 38.211 section 5.1: bits alternate between the real and the
-imaginary axis, and the index of a point is its label read as a binary number, first bit most
+The labels are those of 3GPP TS 38.211 section 5.1. Bits alternate between the real and the
+imaginary axis. The index of a point is its label read as a binary number, first bit most
 significant. BPSK is real, {+1, -1}, so that real-valued detectors see a real symbol.
+
+Shapes: M points, K bits a symbol, A axes (2, or 1 for BPSK), L levels an axis, Ka bits an axis.
+LLRs are ln P(b=1)/P(b=0).
 """
 
 from __future__ import annotations
@@ -22,9 +25,11 @@ _BITS_PER_SYMBOL = {"bpsk": 1, "qpsk": 2, "16-qam": 4, "64-qam": 6, "256-qam": 8
 class Axis(NamedTuple):
     """One real axis of a square constellation, in one dtype on one device.
 
-    levels: (L,) ascending PAM levels; bits: (L, Ka) uint8 Gray labels of those levels;
-    to_index: (L,) int64, what the level contributes to the symbol index on the real axis
-    (on the imaginary axis it is half of that).
+    Attributes:
+        levels: (L,) real; PAM levels, ascending.
+        bits: (L, Ka) uint8; Gray labels of the levels.
+        to_index: (L,) int64; what a level on the real axis adds to the symbol index. A level on
+            the imaginary axis adds half of it.
     """
 
     levels: Tensor
@@ -35,9 +40,20 @@ class Axis(NamedTuple):
 class Constellation:
     """A unit-energy Gray constellation: BPSK, QPSK, 16-, 64- or 256-QAM.
 
-    name: one of ``Constellation.names()``.
-    points: (M,) complex64, mean |points|^2 = 1. labels: (M, K) uint8; row i is i in binary.
-    Both are copies for the caller to use: editing them changes no result.
+    Args:
+        name: one of ``Constellation.names()``.
+
+    Attributes:
+        points: (M,) complex64; mean |points|^2 = 1. A copy: editing it changes no result.
+        labels: (M, K) uint8; row i is i in binary. A copy as well.
+        num_points: M.
+        bits_per_symbol: K.
+        num_levels: L.
+        bits_per_axis: Ka.
+        is_real: True for BPSK alone.
+
+    Raises:
+        InvalidInputError: for an unknown name.
 
     >>> c = Constellation("qpsk")
     >>> c.points[0], c.labels[1].tolist()
@@ -56,6 +72,7 @@ class Constellation:
 
     @staticmethod
     def names() -> tuple[str, ...]:
+        """Names of all constellations, in order of size."""
         return tuple(_BITS_PER_SYMBOL)
 
     def __repr__(self) -> str:
@@ -68,37 +85,53 @@ class Constellation:
         return hash(self.name)
 
     def points_as(self, dtype: torch.dtype, device: torch.device | str = "cpu") -> Tensor:
-        """(M,) points in a complex dtype on a device (exact in float64); a copy."""
+        """Return a copy of the points in another dtype or on another device.
+
+        Args:
+            dtype: complex64 or complex128.
+            device: where the copy is made; default "cpu".
+
+        Returns:
+            (M,) complex; rounded from double precision.
+        """
         return copied(_points(self.name, dtype, str(device)))
 
     def axis(self, dtype: torch.dtype, device: torch.device | str = "cpu") -> Axis:
-        """The PAM view in a real dtype on a device; a copy."""
+        """Return a copy of one real axis, its levels in float32 or float64."""
         return copied(_axis(self.name, dtype, str(device)))
 
     def min_distance(self) -> float:
-        """Smallest distance between two points: 2, sqrt(2), 2/sqrt(10), ..."""
+        """Return the smallest distance between two points: 2, sqrt(2), 2/sqrt(10), ..."""
         levels = _level_values(self.name, torch.float64)
         return levels[1] - levels[0]
 
     def bits_to_indices(self, bits: Tensor) -> Tensor:
-        """(..., K) bits to (...) int64 indices."""
+        """Convert bits (..., K), of any integer or bool dtype, to indices (...) int64.
+
+        Raises:
+            InvalidInputError: for a last axis of another length.
+        """
         if bits.shape[-1:] != (self.bits_per_symbol,):
             raise invalid("bits", f"<shape {tuple(bits.shape)}>", f"(..., {self.bits_per_symbol})")
         shifts = torch.arange(self.bits_per_symbol - 1, -1, -1, device=bits.device)
         return (bits.to(torch.int64) << shifts).sum(-1)
 
     def indices_to_bits(self, indices: Tensor) -> Tensor:
-        """(...) indices to (..., K) uint8 bits."""
+        """Convert indices (...) int64 to bits (..., K) uint8."""
         return _binary(indices, self.bits_per_symbol)
 
     def map(self, indices: Tensor, dtype: torch.dtype = torch.complex64) -> Tensor:
-        """(...) indices to (...) points."""
+        """Convert indices (...) int64 to points (...) of a complex dtype."""
         return self.points_as(dtype, indices.device)[indices]
 
     def nearest(self, x_hat: Tensor) -> Tensor:
-        """(...) complex estimates to (...) int64 indices of the nearest points, axis by axis.
+        """Find the nearest points, one real axis at a time.
 
-        A NaN has no nearest point; it comes out as some index, and the caller flags it.
+        Args:
+            x_hat: (...) complex; estimates. NaN gives an index without meaning.
+
+        Returns:
+            (...) int64 indices.
         """
         axis = self.axis(x_hat.real.dtype, x_hat.device)
         index = axis.to_index[self._nearest_level(x_hat.real, axis)]
@@ -115,19 +148,34 @@ class Constellation:
         return torch.nan_to_num_(nearest).to(torch.int64)
 
     def llr(self, x_hat: Tensor, error_var: Tensor, method: str = "exact") -> Tensor:
-        """LLRs ln P(b=1)/P(b=0) of x_hat = x + CN(0, error_var), axis by axis.
+        """Compute LLRs of x_hat = x + CN(0, error_var), one real axis at a time.
 
-        x_hat: (...) complex. error_var: broadcastable to (...), total over both axes.
-        method: "exact" (log-sum-exp) or "max-log". Returns (..., K).
+        Args:
+            x_hat: (...) complex; estimates.
+            error_var: broadcastable to (...), real; variance, total over both axes.
+            method: "exact" (log-sum-exp, the default) or "max-log".
+
+        Returns:
+            (..., K) real.
+
+        Raises:
+            InvalidInputError: for an unknown method.
         """
         return self.axes_llr(self.axes(x_hat), error_var.unsqueeze(-1) / 2, method)
 
     @staticmethod
     def within_range(x_hat: Tensor, error_var: Tensor) -> tuple[Tensor, Tensor]:
-        """The same, but |x_hat| and 1 / error_var no larger than a squared distance can hold.
+        """Limit |x_hat| and 1 / error_var, so that squared distances stay finite.
 
-        Near-singular channels and vanishing noise lead there; metrics would be infinite, and their
-        differences no numbers. NaN stays NaN. A traced program keeps its inputs.
+        Near-singular channels and vanishing noise would give infinite metrics, whose differences
+        are NaN. A traced program keeps its inputs.
+
+        Args:
+            x_hat: (...) complex or real; NaN stays NaN.
+            error_var: real, of any shape.
+
+        Returns:
+            Both, of the same shapes.
         """
         if torch.compiler.is_compiling():
             return x_hat, error_var
@@ -138,13 +186,19 @@ class Constellation:
         return x_hat.clamp(-most, most), error_var.clamp(min=least)
 
     def axes(self, x: Tensor) -> Tensor:
-        """(...) complex to (..., A) real coordinates: A = 2, or 1 where symbols are real."""
+        """Split complex numbers into real coordinates: (...) complex to (..., A) real."""
         return x.real.unsqueeze(-1) if self.is_real else torch.view_as_real(x.resolve_conj())
 
     def axes_llr(self, values: Tensor, error_var: Tensor, method: str = "exact") -> Tensor:
-        """LLRs (..., K) of values = axes(x) + N(0, error_var), each axis with its own variance.
+        """Compute LLRs of values = axes(x) + N(0, error_var).
 
-        values: (..., A). error_var: broadcastable to it, the variance of one real axis.
+        Args:
+            values: (..., A) real; estimates of each axis.
+            error_var: broadcastable to values; the variance of each real axis.
+            method: "exact" (log-sum-exp, the default) or "max-log".
+
+        Returns:
+            (..., K) real.
         """
         check_one_of("method", method, ("exact", "max-log"))
         axis = self.axis(values.dtype, values.device)
@@ -157,9 +211,14 @@ class Constellation:
         return llr.transpose(-1, -2).flatten(-2)
 
     def posterior(self, r: Tensor, error_var: Tensor) -> tuple[Tensor, Tensor]:
-        """Posterior mean (...) complex and variance (...) real of x given r = x + CN(0, error_var).
+        """Compute the posterior mean and variance of x given r = x + CN(0, error_var).
 
-        error_var: broadcastable to r, total over both axes; the returned variance is total too.
+        Args:
+            r: (...) complex.
+            error_var: broadcastable to r, real; variance, total over both axes.
+
+        Returns:
+            Mean (...) complex and variance (...) real, total over both axes.
         """
         axis = self.axis(r.real.dtype, r.device)
         if self.is_real:
@@ -172,15 +231,24 @@ class Constellation:
     def axis_posterior(
         self, r: Tensor, error_var: Tensor, axis: Axis | None = None
     ) -> tuple[Tensor, Tensor]:
-        """Posterior mean and variance of one real axis given r = a + N(0, error_var)."""
+        """Compute the posterior mean and variance of one real axis given r = a + N(0, error_var).
+
+        Args:
+            r: (...) real.
+            error_var: broadcastable to r; variance of the real axis.
+            axis: ``self.axis(r.dtype, r.device)``, for callers that already have it.
+
+        Returns:
+            Mean and variance, (...) real each.
+        """
         axis = axis or self.axis(r.dtype, r.device)
         if self.num_levels == 2:
             level = _level_values(self.name, axis.levels.dtype)[1]
             z = r * (level / error_var)
             e = torch.exp(-2 * z.abs())
-            # 4 a^2 e / (1 + e)^2, not a^2 - mean^2, which cancels at high SNR.
+            # Not a^2 - mean^2, which cancels at high SNR.
             return level * torch.tanh(z), 4 * level**2 * e / (1 + e) ** 2
-        # One division an axis, not one a level; finite, so that it leaves a distance of 0 as it is.
+        # One division per axis instead of one per level. The limit keeps 0 * scale equal to 0.
         scale = (-0.5 / error_var).clamp(min=torch.finfo(r.dtype).min).expand_as(r)
         weights = torch.softmax((r.unsqueeze(-1) - axis.levels).square() * scale.unsqueeze(-1), -1)
         mean = weights @ axis.levels
@@ -188,17 +256,41 @@ class Constellation:
         return mean, var
 
     def logits_to_llr(self, logits: Tensor, method: str = "exact") -> Tensor:
-        """(..., M) symbol log-probabilities (any offset) to (..., K) LLRs."""
+        """Convert log-probabilities of symbols to LLRs.
+
+        Args:
+            logits: (..., M) real, with any common offset.
+            method: "exact" (log-sum-exp, the default) or "max-log".
+
+        Returns:
+            (..., K) real.
+        """
         check_one_of("method", method, ("exact", "max-log"))
         return _bit_llr(logits, self.name, "symbol", method)
 
     def axis_logits_to_llr(self, logits: Tensor, method: str = "exact") -> Tensor:
-        """(..., A, L) log-probabilities of levels (any offset) to (..., K) LLRs."""
+        """Convert log-probabilities of levels to LLRs.
+
+        Args:
+            logits: (..., A, L) real, with any common offset on each axis.
+            method: "exact" (log-sum-exp, the default) or "max-log".
+
+        Returns:
+            (..., K) real.
+        """
         check_one_of("method", method, ("exact", "max-log"))
         return _bit_llr(logits, self.name, "axis", method).transpose(-1, -2).flatten(-2)
 
     def logits_to_axis_logits(self, logits: Tensor, method: str = "exact") -> Tensor:
-        """(..., M) symbol log-probabilities to (..., A, L), those of the levels on each axis."""
+        """Convert log-probabilities of symbols to those of the levels on each axis.
+
+        Args:
+            logits: (..., M) real, with any common offset.
+            method: "exact" (log-sum-exp, the default) or "max-log".
+
+        Returns:
+            (..., A, L) real.
+        """
         check_one_of("method", method, ("exact", "max-log"))
         reduce = torch.logsumexp if method == "exact" else torch.amax
         to_index = self.axis(torch.float64, logits.device).to_index
@@ -209,14 +301,14 @@ class Constellation:
         return torch.stack([reduce(grid, -1), reduce(grid, -2)], -2)
 
     def llr_to_logits(self, llr: Tensor) -> Tensor:
-        """(..., K) LLRs to (..., M) symbol log-probabilities, bits taken as independent."""
+        """Convert LLRs (..., K) to log-probabilities (..., M), as if bits were independent."""
         return torch.nn.functional.logsigmoid(
             llr.unsqueeze(-2) * (2 * _labels(self.name).to(llr) - 1)
         ).sum(-1)
 
 
 def as_constellation(value: Constellation | str) -> Constellation:
-    """A constellation, given itself or its name."""
+    """Return a constellation that is given itself or by name."""
     return value if isinstance(value, Constellation) else Constellation(value)
 
 
@@ -227,23 +319,23 @@ def _labels(name: str) -> Tensor:
     return _binary(torch.arange(2**num_bits), num_bits)
 
 
-def _bit_llr(metric: Tensor, name: str, of: str, method: str) -> Tensor:
-    """(..., L) log-metrics, of "axis" levels or of "symbol" points, to (..., B) LLRs."""
+def _bit_llr(metric: Tensor, name: str, kind: str, method: str) -> Tensor:
+    """Convert log-metrics (..., L) of "axis" levels or "symbol" points to LLRs (..., B)."""
     reduce = torch.logsumexp if method == "exact" else torch.amax
     columns = [
         reduce(metric[..., ones], -1) - reduce(metric[..., zeros], -1)
-        for ones, zeros in _bit_halves(name, of, str(metric.device))
+        for ones, zeros in _bit_halves(name, kind, str(metric.device))
     ]
     return torch.stack(columns, -1)
 
 
 @made_once(maxsize=64)
-def _bit_halves(name: str, of: str, device: str) -> tuple[tuple[Tensor, Tensor], ...]:
-    """Of each bit, the numbers of the levels or points that have a one there, and a zero.
+def _bit_halves(name: str, kind: str, device: str) -> tuple[tuple[Tensor, Tensor], ...]:
+    """For each bit, indices of the levels or points whose label has a one there, and a zero.
 
-    Every Gray label has as many of either.
+    Both are half of all, because the labels are a Gray code.
     """
-    axis = of == "axis"
+    axis = kind == "axis"
     bits = _axis(name, torch.float64, device).bits if axis else _labels(name).to(device)
     return tuple((torch.where(row == 1)[0], torch.where(row == 0)[0]) for row in bits.T)
 
@@ -281,7 +373,7 @@ def _axis(name: str, dtype: torch.dtype, device: str) -> Axis:
     return Axis(levels.to(device, dtype), bits.to(device), to_index.to(device))
 
 
-# Numbers, not entries of tensors: a traced program must not depend on a tensor's content.
+# Python numbers: a traced program must not depend on the content of a tensor.
 @made_once(maxsize=64)
 def _level_values(name: str, dtype: torch.dtype) -> tuple[float, ...]:
     return tuple(_axis(name, dtype, "cpu").levels.tolist())

@@ -1,7 +1,10 @@
-"""What a detector returns: exactly what the algorithm has, and bits, LLRs and symbols from it.
+"""The results of detectors, from which indices, bits, LLRs and symbols are computed on demand.
 
-Six final kinds: a Gaussian estimate of symbols or of their real axes, logits of symbols or of the
-levels on their axes, bit LLRs, and hard decisions. Nothing is computed that is not asked for.
+There are six kinds: a Gaussian estimate of symbols or of their real axes, log-probabilities
+(logits) of symbols or of the levels on their axes, bit LLRs, and symbol indices alone.
+
+Shapes: *C channels, T vectors a channel, Nt streams, K bits a symbol, M points, A real axes of L
+levels. LLRs are ln P(b=1)/P(b=0).
 """
 
 from __future__ import annotations
@@ -17,14 +20,21 @@ from mimolearn.foundation.tensors.modes import in_standard_mode
 from mimolearn.kernels.linear import calls as linear_kernels
 from mimolearn.kernels.link import symbol_errors
 
-# tanh(L/2) of larger LLRs is no longer told from 1 in single precision.
+# In single precision, tanh(L/2) of larger LLRs cannot be told from 1.
 _MOST_CERTAIN = 1 - 1e-6
 
 
 def llr_from_soft_bits(soft_bits: Tensor) -> Tensor:
-    """LLRs 2 atanh(s) of soft bits s = P(b=1) - P(b=0), any shape; up to 14.5 in magnitude.
+    """Convert soft bits s = P(b=1) - P(b=0) to LLRs 2 atanh(s).
 
-    InvalidInputError for NaN, and for soft bits outside [-1, 1].
+    Args:
+        soft_bits: real, of any shape, from -1 to 1.
+
+    Returns:
+        LLRs of the same shape and dtype, at most 14.5 in magnitude.
+
+    Raises:
+        InvalidInputError: for NaN, and for soft bits outside [-1, 1].
 
     >>> llr_from_soft_bits(torch.tensor([0.0, -0.5])).tolist()
     [0.0, -1.0986123085021973]
@@ -40,13 +50,15 @@ def llr_from_soft_bits(soft_bits: Tensor) -> Tensor:
 
 
 class Detection(ABC):
-    """Detected symbols of a block, (*C, T, Nt).
+    """The detected symbols (*C, T, Nt) of a block; the base of all results.
 
-    What a method returns is the caller's to edit: no other answer changes with it.
+    Each method returns a new tensor, which the caller may edit.
 
-    incomplete: (*C, T) bool, or None: True where a search ran into its node limit, so that the
-    answer is not the one that the method promises. It is counted and shown, never dropped.
-    work: (*C, T) int64, or None: real multiplications that a data-dependent search spent.
+    Args:
+        constellation: of the symbols.
+        incomplete: (*C, T) bool, or None; True where a search reached its node limit, so that the
+            result may not be the best one. Such vectors are counted like all others.
+        work: (*C, T) int64, or None; real multiplications that a data-dependent search needed.
     """
 
     def __init__(
@@ -61,31 +73,40 @@ class Detection(ABC):
 
     @abstractmethod
     def indices(self) -> Tensor:
-        """(*C, T, Nt) int64 indices of the decided points."""
+        """Return the indices of the detected points, (*C, T, Nt) int64."""
 
     @abstractmethod
     def llr(self) -> Tensor:
-        """(*C, T, Nt, K) LLRs, ln P(b=1)/P(b=0)."""
+        """Return the LLRs of all bits, (*C, T, Nt, K) real.
+
+        Raises:
+            NotSoftError: if the detector makes hard decisions only.
+        """
 
     @abstractmethod
     def soft_symbols(self) -> Tensor:
-        """(*C, T, Nt) complex posterior means."""
+        """Return the posterior means of the symbols, (*C, T, Nt) complex."""
 
     @abstractmethod
     def finite(self) -> Tensor:
-        """(*C, T) bool: False where the output is NaN or infinite, so no decision is valid."""
+        """Return (*C, T) bool: False where the output is NaN or infinite."""
 
     def bits(self) -> Tensor:
-        """(*C, T, Nt, K) uint8 decided bits."""
+        """Return the bits of the detected points, (*C, T, Nt, K) uint8."""
         return self.constellation.indices_to_bits(self.indices())
 
 
 class GaussianDetection(Detection):
-    """x_hat = x + CN(0, error_var).
+    """A Gaussian estimate of each symbol, x_hat = x + CN(0, error_var).
 
-    x_hat: (*C, T, Nt) complex. error_var: broadcastable to x_hat, total over real and imaginary
-    part; for a real constellation only the real half of it acts. demapping: "exact" or "max-log".
-    llr_scale, llr_clip: correct an overconfident model, in ``llr()`` alone: scale, then clip.
+    Args:
+        constellation: of the symbols.
+        x_hat: (*C, T, Nt) complex; the estimates.
+        error_var: broadcastable to x_hat, real; variance, total over real and imaginary part. A
+            real constellation uses half of it.
+        demapping: "exact" (log-sum-exp, the default) or "max-log".
+        llr_scale: factor of the LLRs, to correct an overconfident model; default 1.
+        llr_clip: largest magnitude of a scaled LLR; default None, no limit.
     """
 
     def __init__(
@@ -128,10 +149,15 @@ class GaussianDetection(Detection):
 
 
 class AxisGaussianDetection(Detection):
-    """axes(x) + N(0, error_var): the real axes of one symbol have different error variances.
+    """A Gaussian estimate of each real axis, values = axes(x) + N(0, error_var).
 
-    values: (*C, T, Nt, A) real, A = 2, or 1 for a real constellation. error_var: broadcastable to
-    values, the variance of one real axis. demapping: "exact" or "max-log".
+    The two axes of a symbol may have different error variances.
+
+    Args:
+        constellation: of the symbols.
+        values: (*C, T, Nt, A) real; the estimates, A = 2, or 1 for a real constellation.
+        error_var: broadcastable to values; the variance of each real axis.
+        demapping: "exact" (log-sum-exp, the default) or "max-log".
     """
 
     def __init__(
@@ -148,7 +174,7 @@ class AxisGaussianDetection(Detection):
 
     def indices(self) -> Tensor:
         if self.constellation.is_real and self.constellation.num_levels == 2:
-            # As the nearest point, by one comparison.
+            # The same as the nearest point, by one comparison.
             return (self.values[..., 0] <= 0).to(torch.int64)
         return self.constellation.nearest(self._complex(self.values))
 
@@ -180,10 +206,14 @@ class AxisGaussianDetection(Detection):
 
 
 class LogitDetection(Detection):
-    """Symbol log-probabilities, any offset: logits (*C, T, Nt, M) real.
+    """Log-probabilities of the points, for each symbol.
 
-    decided: (*C, T, Nt) int64, joint decisions, where a method makes them; else each symbol is
-    decided alone.
+    Args:
+        constellation: of the symbols.
+        logits: (*C, T, Nt, M) real, with any offset per symbol.
+        demapping: "exact" (log-sum-exp, the default) or "max-log".
+        decided: (*C, T, Nt) int64; indices of jointly detected points. Default None: the most
+            likely point of each symbol alone.
     """
 
     def __init__(
@@ -215,10 +245,15 @@ class LogitDetection(Detection):
 
 
 class AxisLogitDetection(Detection):
-    """Log-probabilities of the levels on each real axis, any offset: logits (*C, T, Nt, A, L).
+    """Log-probabilities of the levels on each real axis, for each symbol.
 
-    decided: (*C, T, Nt) int64, joint decisions. llr: (*C, T, Nt, K), where a method has them
-    already.
+    Args:
+        constellation: of the symbols.
+        logits: (*C, T, Nt, A, L) real, with any offset per axis.
+        decided: (*C, T, Nt) int64; indices of jointly detected points.
+        demapping: "exact" (log-sum-exp, the default) or "max-log".
+        llr: (*C, T, Nt, K) real; LLRs that the detector has already. Default None: computed from
+            the logits.
     """
 
     def __init__(
@@ -257,10 +292,15 @@ class AxisLogitDetection(Detection):
 
 
 class LLRDetection(Detection):
-    """Bit LLRs, (*C, T, Nt, K) real.
+    """LLRs of all bits.
 
-    decided: (*C, T, Nt) int64, joint decisions, where a method makes them; else each bit is the
-    sign of its LLR. An index below 0 marks no valid decision.
+    Args:
+        constellation: of the symbols.
+        llr: (*C, T, Nt, K) real.
+        incomplete: (*C, T) bool, or None; as in ``Detection``.
+        work: (*C, T) int64, or None; as in ``Detection``.
+        decided: (*C, T, Nt) int64; indices of jointly detected points, below 0 where there is
+            none. Default None: each bit is the sign of its LLR.
     """
 
     def __init__(
@@ -294,7 +334,14 @@ class LLRDetection(Detection):
 
 
 class HardDetection(Detection):
-    """Decided indices (*C, T, Nt) int64, nothing soft. An index below 0 marks no valid decision."""
+    """Symbol indices alone, without soft information.
+
+    Args:
+        constellation: of the symbols.
+        indices: (*C, T, Nt) int64; below 0 where the detector has no valid result.
+        incomplete: (*C, T) bool, or None; as in ``Detection``.
+        work: (*C, T) int64, or None; as in ``Detection``.
+    """
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""The only place that turns a named SNR definition into ``noise_var``.
+"""Definitions of SNR by name, and the noise variance of each; no other module converts SNRs.
 
 Notation: unit-energy symbols, Nt streams, Nr antennas, g = mean E|h_ij|^2 of the channel model,
 sigma^2 = noise_var, total over real and imaginary part, per receive antenna.
@@ -15,14 +15,14 @@ name                    SNR =                                                   
 ``per_realisation``     (E_d/sigma_d^2) ||H||_F^2 / Nt of **each** channel          DetNet, WeSNet
 ======================  ==========================================================  ============
 
-K is the number of bits of a symbol. R is the number of information bits per bit that is *sent*. A
-coded bit that the link leaves out, because it fills no whole channel use, costs no energy. Where a
-block may be sent twice, the energy is that of one transmission.
+K is the number of bits of a symbol. R is the number of information bits per transmitted bit. A
+coded bit that is punctured, because it fills no whole channel use, costs no energy. Where a block
+may be transmitted twice, the energy is that of one transmission.
 
 ``per_realisation`` follows DetNet in real dimensions: E_d is the symbol energy in one real
 dimension (1 for BPSK, 1/2 for QAM), sigma_d^2 = sigma^2 / 2. It removes the channel's energy
-fluctuation, so it is not a fixed noise_var. DetNet's 16-QAM code leaves its symbol energy of 5 per
-dimension out of the SNR: subtract 6.99 dB from our axis to get its printed one.
+fluctuation, so noise_var differs from channel to channel. DetNet's 16-QAM code leaves the symbol
+energy of 5 per dimension out of its SNR: its printed SNR is ours less 6.99 dB.
 """
 
 from __future__ import annotations
@@ -57,12 +57,16 @@ _LABELS: dict[str, str] = {
 
 
 def snr_definitions() -> tuple[str, ...]:
-    """Names of the SNR definitions."""
+    """Names of the SNR definitions that scenarios know."""
     return get_args(SnrDefinition)
 
 
 def snr_label(definition: str) -> str:
-    """Axis label of a plot over this SNR."""
+    """Return the axis label of a plot over this SNR.
+
+    Args:
+        definition: one of ``snr_definitions()``.
+    """
     return _LABELS[check_one_of("snr_definition", definition, _LABELS)]
 
 
@@ -77,13 +81,23 @@ def noise_variance(
     code_rate: float = 1.0,
     h: Tensor | None = None,
 ) -> Tensor:
-    """Noise variance of a named SNR, in linear scale.
+    """Compute the noise variance that a named SNR stands for.
 
-    snr_db: the SNR in dB. entry_var: g, the channel model's mean E|h_ij|^2. code_rate: R, the
-    information bits per bit that is sent, for "ebn0". h: (*C, Nr, Nt), needed by "per_realisation"
-    alone.
-    Returns a float64 tensor of shape (), or the real dtype of h and (*C) for "per_realisation".
-    Raises InvalidInputError for an unknown name, or when h is missing.
+    Args:
+        definition: one of ``snr_definitions()``.
+        snr_db: the SNR, dB, from -200 to 200.
+        num_tx_ant: Nt.
+        num_rx_ant: Nr.
+        constellation: a Constellation or its name.
+        entry_var: g, the mean E|h_ij|^2 of the channel model; default 1.
+        code_rate: R, information bits per transmitted bit; default 1. "ebn0" alone uses it.
+        h: (*C, Nr, Nt) complex; the channels. "per_realisation" alone needs them.
+
+    Returns:
+        () float64, linear scale; for "per_realisation" (*C) in the real dtype of h.
+
+    Raises:
+        InvalidInputError: for an unknown name, an SNR out of range, or h missing.
 
     >>> noise_variance("per_symbol", 10, num_tx_ant=32, num_rx_ant=64, constellation="bpsk")
     tensor(0.0500, dtype=torch.float64)

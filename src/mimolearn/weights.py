@@ -1,7 +1,7 @@
-"""Trained parameters on disk: safetensors with a JSON card beside them, and nothing unpickled.
+"""Trained parameters on disk: a safetensors file with a JSON card beside it.
 
-A file from elsewhere is not trusted: sizes, digest, names, shapes, types and values are checked,
-and every failure is one line that names the file.
+Nothing is unpickled. Files are not trusted: sizes, digest, names, shapes, types and values are
+checked, and every error is one line that names the file.
 """
 
 from __future__ import annotations
@@ -62,10 +62,14 @@ _VERSIONED = ("mimolearn", "torch", "numpy", "safetensors")
 
 
 class MeasuredSoftBits(PlainModel):
-    """What soft bits lose at one SNR, on channels that nothing was fitted to.
+    """The loss of soft bits at one SNR, on channels that were not used for training.
 
-    kl_mbit: KL divergence of bit posteriors from the true ones, in thousandths of a bit a soft bit;
-    gmi: generalised mutual information a bit, gmi_true: that of the true soft bits.
+    Attributes:
+        snr_db: SNR, dB.
+        kl_mbit: KL divergence of bit posteriors from the true ones, thousandths of a bit per bit.
+        gmi: generalised mutual information per bit.
+        gmi_true: the same of the true soft bits.
+        uses: channel uses.
     """
 
     snr_db: Real
@@ -76,9 +80,14 @@ class MeasuredSoftBits(PlainModel):
 
 
 class Measured(PlainModel):
-    """What a network measured at one SNR, on channels that it was not trained on.
+    """Errors of a network at one SNR, on channels that were not used for training.
 
-    nmse_db: E||x_hat - x||^2 / E||x||^2 of the raw last estimate. ber, ser: of its decisions.
+    Attributes:
+        snr_db: SNR, dB.
+        nmse_db: E||x_hat - x||^2 / E||x||^2 of the last estimate, dB.
+        ber: bit-error rate.
+        ser: symbol-error rate.
+        vectors: counted vectors.
     """
 
     snr_db: Real
@@ -89,8 +98,11 @@ class Measured(PlainModel):
 
 
 class DepthLosses(PlainModel):
-    """Of a training layer by layer: the validation loss of 1, 2, ... layers, each when it was the
-    last one, at one SNR.
+    """Validation losses of a training layer by layer, at one SNR.
+
+    Attributes:
+        snr_db: SNR, dB.
+        losses: of 1, 2, ... layers, each when it was the last one.
     """
 
     snr_db: Real
@@ -98,10 +110,14 @@ class DepthLosses(PlainModel):
 
 
 class BeamMeasured(PlainModel):
-    """What a beamformer measured at one SNR, on channels that it was not trained on.
+    """Error rates of a beamformer at one SNR, on channels that were not used for training.
 
-    ser, geometric_ser: exact symbol-error rates, their mean and geometric mean over channels.
-    start_ser: mean of the design that its layers start from.
+    Attributes:
+        snr_db: SNR, dB.
+        ser: exact symbol-error rate, mean over channels.
+        geometric_ser: the same, geometric mean over channels.
+        start_ser: symbol-error rate of the beams that the layers start from.
+        channels: counted channels.
     """
 
     snr_db: Real
@@ -112,13 +128,23 @@ class BeamMeasured(PlainModel):
 
 
 class Card(PlainModel):
-    """What weights are: how to build the network, and what it was trained on and measured.
+    """Description of trained weights: the network, its training, and what was measured.
 
-    kind: the family. network, constellation, options: for its constructor. layout: of the tensors
-    in the file, "small" for the weights of one unknown where a network has the same for all.
-    recipe: that of the training, with recipe_key its digest; start: digest of the weights that it
-    began with. best_step: where validation was best. seconds: of processor time, on one thread.
-    depths: of a training layer by layer, SNR after SNR. sha256: of the weights file.
+    Attributes:
+        name: of the weights.
+        kind: "detector", "beamformer" or "quantizer".
+        network: registered name of the network.
+        constellation: its name.
+        options: of the network's constructor.
+        layout: of the tensors in the file; "small" holds the weights of one unknown, for a network
+            that has the same weights for all.
+        recipe: of the training.
+        recipe_key: digest of the recipe.
+        start: digest of the weights from which the training started.
+        best_step: step of the best validation loss.
+        seconds: processor time of the training on one thread, s.
+        depths: validation losses of a training layer by layer, per SNR.
+        sha256: digest of the weights file.
     """
 
     card_schema: Literal[1] = CARD_SCHEMA
@@ -145,7 +171,7 @@ class Card(PlainModel):
 
 
 class Weights(NamedTuple):
-    """card: what they are. tensors: by name, as stored."""
+    """Trained weights: their card, and the tensors by name, as stored."""
 
     card: Card
     tensors: dict[str, Tensor]
@@ -167,15 +193,19 @@ def is_weights_name(name: str) -> bool:
 
 
 def read_card(name: str | Path) -> Card:
-    """The card of shipped weights, or of a .safetensors file."""
+    """Read the card of shipped weights, or of a .safetensors file."""
     return _parse_card(_locate(name)[1], str(name))
 
 
 def read_weights(name: str | Path) -> Weights:
-    """Shipped weights by name, or those of a .safetensors file with its card beside it.
+    """Read weights.
 
-    Raises InvalidInputError for a file that cannot be read, is too large, is no safetensors file
-    or is not the one that its card describes.
+    Args:
+        name: a shipped name, or a .safetensors file with its card beside it.
+
+    Raises:
+        InvalidInputError: for a file that cannot be read, is too large, is no safetensors file, or
+            is not the one that its card describes.
     """
     file, card_file = _locate(name)
     card = _parse_card(card_file, str(name))
@@ -189,7 +219,7 @@ def read_weights(name: str | Path) -> Weights:
 
 
 def round_to(module: nn.Module, dtype: torch.dtype) -> None:
-    """Give real parameters values that a smaller type holds, in the type that they have."""
+    """Round real parameters to the values of a smaller type, and keep their type."""
     with torch.no_grad():
         for value in module.state_dict().values():
             if value.dtype.is_floating_point:
@@ -203,11 +233,11 @@ def write_weights(
     dtype: torch.dtype | None = None,
     small: Mapping[str, Tensor] | None = None,
 ) -> Card:
-    """Write NAME.safetensors and NAME.json, each at once or not at all; returns the card.
+    """Write NAME.safetensors and NAME.json, each completely or not at all; returns the card.
 
-    fields: of the card, but for the layout, the digest and the versions. dtype: that real numbers
-    are stored in, by default their own. small: what to store in place of the module's own tensors,
-    in layout "small".
+    ``fields`` are those of the card, without the layout, the digest and the versions. ``dtype`` is
+    the stored type of real numbers; by default it is unchanged. ``small`` are tensors to store
+    instead of the module's, in layout "small".
     """
     tensors = {
         key: (value.to(dtype) if dtype and value.dtype.is_floating_point else value)
@@ -226,15 +256,16 @@ def write_weights(
 
 
 class OversizedError(InvalidInputError):
-    """A card's options ask for more than its file can fill."""
+    """The options of a card ask for a network that is much larger than its file."""
 
 
 @contextmanager
 def bounded_by(weights: Weights) -> Iterator[None]:
-    """Build the network of a card: no tensor is allocated that is far larger than the file's.
+    """Refuse tensors much larger than the file's, while the network of a card is built.
 
-    Raises OversizedError where options ask for one, InvalidInputError where they describe no
-    network at all; one line without the file's name.
+    Raises:
+        OversizedError: if options ask for a larger tensor.
+        InvalidInputError: if options do not describe a network.
     """
     stored = sum(tensor.numel() for tensor in weights.tensors.values())
     most = _SPARE_NUMBERS + 4 * stored
@@ -253,7 +284,7 @@ def bounded_by(weights: Weights) -> Iterator[None]:
 
 
 class _Bounded(TorchFunctionMode):
-    """Looks at the sizes that an operation asks for, before it is run."""
+    """Checks the sizes that an operation asks for, before it is run."""
 
     def __init__(self, most: int) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Trained parts that come with the library, by name.
+"""Trained detectors, quantisers and beamformers that come with the library, by name.
 
 ``weights/`` (detectors) and ``beams/`` (beamformers) hold one NAME.safetensors and one card
 NAME.json each; ``mimolearn train NAME`` makes them again from the recipe of that name.
@@ -17,12 +17,19 @@ from mimolearn.weights import Card, read_card, shipped_beams, shipped_weights
 
 
 def load(name: str | Path, constellation: Constellation | str | None = None) -> Any:
-    """A trained part, a Detector, a Quantizer or a Beamformer.
+    """Load a trained detector, quantiser or beamformer.
 
-    name: one of ``zoo_names()`` or ``beam_names()``, or a .safetensors file beside its card.
+    Args:
+        name: one of ``zoo_names()`` or ``beam_names()``, or the path of a .safetensors file with
+            its card beside it.
+        constellation: a Constellation or its name; default the one of the card. Only ``tap-net``
+            accepts another.
 
-    constellation: that of the card; ``tap-net`` serves any other too.
-    Raises InvalidInputError, one line, for an unknown name or weights that are not sound.
+    Returns:
+        A Detector, Quantizer or Beamformer.
+
+    Raises:
+        InvalidInputError: for an unknown name, or weights that are damaged or do not fit.
 
     >>> load("lcgnet-v-32x64-bpsk").num_layers
     15
@@ -35,17 +42,24 @@ def load(name: str | Path, constellation: Constellation | str | None = None) -> 
 
 
 def zoo_names() -> tuple[str, ...]:
-    """Names that ``load`` knows."""
+    """Names of the trained detectors and quantisers that ``load`` knows."""
     return shipped_weights()
 
 
 def beam_names() -> tuple[str, ...]:
-    """Names of trained beamformers."""
+    """Names of the trained beamformers that ``load`` knows."""
     return shipped_beams()
 
 
 def card(name: str | Path) -> Card:
-    """What trained weights are, were trained on, and measured."""
+    """Read the card of trained weights: what they are, their training, and what was measured.
+
+    Args:
+        name: as for ``load``.
+
+    Raises:
+        InvalidInputError: for an unknown name or a damaged card.
+    """
     return read_card(name)
 
 

@@ -21,8 +21,8 @@ from mimolearn.beamformers.objective.error_bound import (
     gradient,
     log_bound,
     log_bound_gradient,
-    look,
     mean_bound,
+    observe,
     power_price,
     pull_back,
     unscaled_gains,
@@ -73,8 +73,8 @@ def test_closed_form_gradient_is_that_of_autograd(name: str, most: int) -> None:
     made = assembled(*leaves)
     made = made._replace(f_bb=scaled_to_power(made.f_rf, made.f_bb))
     mean_bound(h, made, noise, samples).log().sum().backward()
-    seen = look(h, beams, noise)
-    found = gradient(beams, noise, seen, *log_bound_gradient(seen.x, samples))
+    observed = observe(h, beams, noise)
+    found = gradient(beams, noise, observed, *log_bound_gradient(observed.x, samples))
     mine = [torch.view_as_real(found.f_bb), torch.view_as_real(found.w_bb)]
     mine += [found.f_phase.mT, found.w_phase]
     for leaf, value in zip(leaves, mine, strict=True):
@@ -84,7 +84,7 @@ def test_closed_form_gradient_is_that_of_autograd(name: str, most: int) -> None:
 
 def test_kernel_and_torch_agree() -> None:
     h, noise, beams = start(5)
-    x = look(h, beams, noise).x
+    x = observe(h, beams, noise).x
     double = samples_for(QPSK, 4, 2048, torch.float64)
     single = samples_for(QPSK, 4, 2048, torch.float32)
     for wide, narrow in zip(
@@ -117,11 +117,11 @@ def test_sums_over_sign_vectors_agree_with_sums_one_by_one(streams: int, rows: i
 def test_compiled_curvature_products_agree_with_torch() -> None:
     h, noise = clustered(5).to(torch.complex64), torch.linspace(0.2, 1.5, 5)
     beams = normalised(aligned_start(h, noise, SMALL))
-    seen = look(h, beams, noise)
+    observed = observe(h, beams, noise)
     samples = samples_for(QPSK, 4, 2048, torch.float32)
     weight = torch.linspace(0.4, 1.0, 5)
-    found = bound_and_curvature(seen.x, samples)
-    _, place = derivatives_at(h, h.mH.resolve_conj(), beams, seen, found, weight)
+    found = bound_and_curvature(observed.x, samples)
+    _, place = derivatives_at(h, h.mH.resolve_conj(), beams, observed, found, weight)
     size = sum(part[0].numel() for part in parts_of(beams))
     flat = torch.randn(5, size, generator=torch.Generator().manual_seed(3))
     assert serves(place)
@@ -133,7 +133,7 @@ def test_compiled_curvature_products_agree_with_torch() -> None:
 
 def test_full_samples_give_the_exact_union_bound() -> None:
     h, noise, beams = start()
-    gains = look(h, beams, noise).x
+    gains = observe(h, beams, noise).x
     bound = error_bound(gains, samples_for(QPSK, 4, 128, torch.float64))
     exact = symbol_error_rate(h, beams, noise, "qpsk").flatten(1)
     # P(re) + P(im) - P(both) is at least half of the bound, and at most all of it.
@@ -141,7 +141,7 @@ def test_full_samples_give_the_exact_union_bound() -> None:
     assert bool((exact >= bound / 2 - 1e-12).all())
 
 
-def own_first(blocks: Tensor) -> Tensor:
+def diagonal_first(blocks: Tensor) -> Tensor:
     """Blocks in natural order as derivatives by x, whose rows begin with the own gain."""
     half = blocks.shape[1]
     turned = []
@@ -161,7 +161,7 @@ def test_curvature_is_the_hessian_where_all_decisions_are_right() -> None:
 
     value, _, curvature = bound_and_curvature(x, samples)
     wanted = torch.autograd.functional.hessian(mean, x.flatten()) / value.exp()
-    blocks = torch.block_diag(*own_first(curvature)[0])
+    blocks = torch.block_diag(*diagonal_first(curvature)[0])
     assert torch.allclose(blocks, torch.as_tensor(wanted), rtol=1e-6, atol=1e-6)
 
 
@@ -182,16 +182,16 @@ def decisions(noise: Tensor, *parts: Tensor) -> Tensor:
 def test_gauss_newton_solves_the_dense_system() -> None:
     h, noise, beams = start(1)
     samples = samples_for(QPSK, 4, 2048, torch.float64)
-    seen = look(h, beams, noise)
-    value, by_x, curvature = bound_and_curvature(seen.x, samples)
-    price = power_price(seen, by_x).clamp(min=1.0)
-    right = pull_back(beams, noise, seen, value, by_x, price)
-    found = factored(beams, noise, seen, by_x, curvature, KNOBS).solve(right)
+    observed = observe(h, beams, noise)
+    value, by_x, curvature = bound_and_curvature(observed.x, samples)
+    price = power_price(observed, by_x).clamp(min=1.0)
+    right = pull_back(beams, noise, observed, value, by_x, price)
+    found = factored(beams, noise, observed, by_x, curvature, KNOBS).solve(right)
     metric = _dense_metric(beams, float(price), *NUMBERS[:-1])
     leaves = [part[0] for part in parts_of(beams)]
     by_part = torch.autograd.functional.jacobian(lambda *p: decisions(noise, *p), tuple(leaves))
     jacobian = torch.cat([part.flatten(1) for part in by_part], 1)
-    hessian = torch.block_diag(*own_first(curvature)[0]) * NUMBERS[-1]
+    hessian = torch.block_diag(*diagonal_first(curvature)[0]) * NUMBERS[-1]
     system = metric + jacobian.T @ hessian @ jacobian
     wanted = torch.linalg.solve(system, flattened(right)[0])
     assert torch.allclose(flattened(found)[0], wanted, rtol=1e-7, atol=1e-9)
@@ -201,12 +201,12 @@ def test_gauss_newton_solves_the_dense_system() -> None:
 def test_curvature_products_are_those_of_autograd(weight: float) -> None:
     h, noise, beams = start(1)
     samples = samples_for(QPSK, 4, 2048, torch.float64)
-    seen = look(h, beams, noise)
-    value, by_x, curvature = bound_and_curvature(seen.x, samples)
+    observed = observe(h, beams, noise)
+    value, by_x, curvature = bound_and_curvature(observed.x, samples)
     sizes = [part[0].numel() for part in parts_of(beams)]
     shapes = [part[0].shape for part in parts_of(beams)]
-    price = power_price(seen, by_x)
-    blocks = torch.block_diag(*own_first(curvature)[0])
+    price = power_price(observed, by_x)
+    blocks = torch.block_diag(*diagonal_first(curvature)[0])
 
     def leaves(flat: Tensor) -> list[Tensor]:
         return [p.reshape(s) for p, s in zip(flat.split(sizes), shapes, strict=True)]
@@ -223,15 +223,15 @@ def test_curvature_products_are_those_of_autograd(weight: float) -> None:
     wanted = torch.as_tensor(jacobian).T @ blocks @ jacobian + weight * torch.as_tensor(own)
     weights = torch.tensor([weight], dtype=torch.float64)
     derived = value, by_x, curvature
-    found, place = derivatives_at(h, h.mH.resolve_conj(), beams, seen, derived, weights)
-    plain = pull_back(beams, noise, seen, price, by_x, price)
+    found, place = derivatives_at(h, h.mH.resolve_conj(), beams, observed, derived, weights)
+    plain = pull_back(beams, noise, observed, price, by_x, price)
     assert torch.allclose(flattened(found), flattened(plain), rtol=1e-9, atol=1e-9)
     generator = torch.Generator().manual_seed(3)
     for _ in range(3):
         flat = torch.randn(1, len(at), generator=generator, dtype=torch.float64)
         product, gains = curvature_product(place, unflattened(flat, beams))
         assert torch.allclose(flattened(product)[0], wanted @ flat[0], rtol=1e-7, atol=1e-8)
-        moved = push_forward(beams, seen, unflattened(flat, beams))
+        moved = push_forward(beams, observed, unflattened(flat, beams))
         assert torch.allclose(gains, moved, rtol=1e-9, atol=1e-9)
 
 
@@ -330,8 +330,8 @@ def test_the_papers_recipe_lowers_its_own_objective_of_constant_width() -> None:
 
     def objective(num_iter: int, rate: float) -> float:
         beams = small("mser-gd", recipe="paper", num_iter=num_iter, rate=rate, rho=0.3)(h, noise)
-        seen = look(h, beams, noise)
-        return float(error_bound(unscaled_gains(seen) / 0.3, samples).mean())
+        observed = observe(h, beams, noise)
+        return float(error_bound(unscaled_gains(observed) / 0.3, samples).mean())
 
     assert objective(20, 0.02) < 0.9 * objective(1, 1e-9)
 
@@ -368,7 +368,7 @@ def test_channels_far_from_done_go_on_each_on_its_own(monkeypatch: pytest.Monkey
     monkeypatch.setattr(unfolded_mser, "_SUSPECT", math.inf)
     once = network(h, noise)
     samples = samples_for(QPSK, 4, 2048, torch.float64)
-    bounds = [log_bound(look(h, b, noise).x, samples) for b in (beams, once)]
+    bounds = [log_bound(observe(h, b, noise).x, samples) for b in (beams, once)]
     assert bool((bounds[0] <= bounds[1] + 1e-6).all())
     before = symbol_error_rate(h, once, noise, "qpsk").mean((-1, -2))
     assert float(rates.mean()) < 0.99 * float(before.mean())

@@ -17,7 +17,7 @@ from mimolearn import exporting
 from mimolearn.cli import main
 from mimolearn.exporting import eigen, factors
 from mimolearn.exporting.checking import check_detector
-from mimolearn.exporting.frames import subject
+from mimolearn.exporting.frames import find_subject
 from mimolearn.exporting.pairs import Pair
 from mimolearn.exporting.programs import decoder_program, detector_program, encoder_program
 from mimolearn.exporting.runtime import session
@@ -138,7 +138,7 @@ def test_a_detector_counts_the_same_errors(name: str, folder: Path) -> None:
 
 
 def test_an_snr_without_errors_compares_nothing(lmmse: ml.Exported) -> None:
-    found = subject("lmmse", LMMSE, 90.0)
+    found = find_subject("lmmse", LMMSE, 90.0)
     assert check_detector(found, lmmse.files[0]).library.bit_errors == 0
     check = check_detector(found._replace(is_asked=False), lmmse.files[0])
     assert check.snr_db < 40

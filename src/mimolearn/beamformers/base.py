@@ -1,4 +1,4 @@
-"""The beamformer contract: one call from channels to the four matrices of a hybrid transceiver."""
+"""The base of all beamformers: from channels to the four matrices of a hybrid transceiver."""
 
 from __future__ import annotations
 
@@ -15,17 +15,22 @@ from mimolearn.constellation import Constellation, as_constellation
 from mimolearn.foundation.errors import check_finite, check_shape, invalid
 from mimolearn.foundation.tensors.linalg import flat_blocks
 from mimolearn.foundation.tensors.modes import check_has_values, in_standard_mode
-from mimolearn.foundation.tensors.ownership import own
+from mimolearn.foundation.tensors.ownership import copy_shared
 from mimolearn.link.array import HybridArray
 
 
 class Beams(NamedTuple):
     """A hybrid transceiver: s_hat_k = w_bb_k^H w_rf_k^H (H_k f_rf f_bb s + n_k).
 
-    f_rf: (*C, Nt, Rt) and w_rf: (*C, K, Nr, Rr), entries of modulus 1 (the identity for a fully
-    digital design, with Rt = Nt and Rr = Nr). f_bb: (*C, Rt, K D) with ||f_rf f_bb||_F = 1, columns
-    user by user. w_bb: (*C, K, Rr, D); its scale does not matter. Re of the diagonal gains
-    w_bb^H w_rf^H H f_rf f_bb is what a receiver scales its decision thresholds by.
+    A receiver scales its thresholds by the real part of its gain, on the diagonal of
+    w_bb^H w_rf^H H f_rf f_bb. In a fully digital design, Rt = Nt, Rr = Nr, and f_rf and w_rf are
+    the identity.
+
+    Attributes:
+        f_rf: (*C, Nt, Rt) complex; analog precoder, entries of modulus 1.
+        f_bb: (*C, Rt, K D) complex; digital precoder, ||f_rf f_bb||_F = 1, columns user by user.
+        w_rf: (*C, K, Nr, Rr) complex; analog combiners, entries of modulus 1.
+        w_bb: (*C, K, Rr, D) complex; digital combiners, whose scale does not matter.
     """
 
     f_rf: Tensor
@@ -34,26 +39,33 @@ class Beams(NamedTuple):
     w_bb: Tensor
 
     def transmit(self) -> Tensor:
-        """f_rf f_bb, (*C, Nt, K D)."""
+        """Return f_rf f_bb, (*C, Nt, K D)."""
         return self.f_rf @ self.f_bb
 
     def receive(self) -> Tensor:
-        """w_rf w_bb, (*C, K, Nr, D)."""
+        """Return w_rf w_bb, (*C, K, Nr, D)."""
         return self.w_rf @ self.w_bb
 
 
 class Beamformer(nn.Module, ABC):
     """A designer of hybrid beams for y_k = H_k F V s + n_k, E|s_i|^2 = 1, total power 1.
 
-    Subclasses are final. They set ``name`` and write ``_design``, which gets checked inputs with
-    one batch axis and no absent user. Calling one is ``beamformer(h, noise_var)``.
+    Call it as ``beamformer(h, noise_var)``. Subclasses are final. They set ``name`` and write
+    ``_design``, which gets checked inputs with one batch axis and no absent user.
+
+    Args:
+        array: numbers of antennas, RF chains, users and streams; default ``HybridArray()``.
+        constellation: "qpsk" (default) or a square QAM.
+
+    Raises:
+        InvalidInputError: for a real constellation or something that is not an array.
     """
 
     name: ClassVar[str]
-    # Part of what stored results are keyed by: raise it when a change alters the beams.
+    # Part of the key of stored results: raise it when a change alters the beams.
     revision: ClassVar[int] = 1
     fully_digital: ClassVar[bool] = False
-    # Channels that are worked on together: few enough to stay in the cache.
+    # Channels that are processed together, few enough to stay in the cache.
     channels_a_call: ClassVar[int] = 64
 
     def __init__(
@@ -69,12 +81,18 @@ class Beamformer(nn.Module, ABC):
 
     @in_standard_mode
     def forward(self, h: Tensor, noise_var: Tensor | float) -> Beams:
-        """Beams for every channel.
+        """Design beams for every channel.
 
-        h: (*C, K, Nr, Nt) complex, up to the array's users and antennas and at least its chains;
-        a user whose channel is all zero is absent and gets zero streams. noise_var: (*C) real or a
-        number, > 0, per receive antenna. A channel whose matrices cannot be factored gets NaN.
-        Raises InvalidInputError, one line, for anything else.
+        A user whose channel is all zero is absent, and its streams are zero. A channel whose
+        matrices cannot be factored gets NaN.
+
+        Args:
+            h: (*C, K, Nr, Nt) complex; up to the array's users and antennas, and antennas at least
+                its RF chains.
+            noise_var: (*C) real or a number, above 0; per receive antenna.
+
+        Raises:
+            InvalidInputError: for other shapes or dtypes, or values that are not allowed.
         """
         self._check_channel(h)
         noise_var = _check_noise_var(noise_var, h)
@@ -91,8 +109,10 @@ class Beamformer(nn.Module, ABC):
         shapes = (beams.f_rf, beams.f_bb), (beams.w_rf, beams.w_bb)
         f_rf, f_bb = (part.reshape(*batch, *part.shape[1:]) for part in shapes[0])
         w_rf, w_bb = (part.reshape(*batch, users, *part.shape[2:]) for part in shapes[1])
-        # Expanded parts of a design are one memory in many places, which nobody could write into.
-        return Beams(*(own(part.contiguous(), h, noise_var) for part in (f_rf, f_bb, w_rf, w_bb)))
+        # torch refuses to write into an expanded tensor, so every part is made contiguous.
+        return Beams(
+            *(copy_shared(part.contiguous(), h, noise_var) for part in (f_rf, f_bb, w_rf, w_bb))
+        )
 
     @abstractmethod
     def _design(self, h: Tensor, noise_var: Tensor) -> Beams:
@@ -100,12 +120,12 @@ class Beamformer(nn.Module, ABC):
 
     @property
     def num_parameters(self) -> int:
-        """How many learned numbers there are."""
+        """The number of learned numbers."""
         return sum(parameter.numel() for parameter in self.parameters())
 
     @classmethod
     def option_names(cls) -> Sequence[str]:
-        """Names of the options that ``make_beamformer`` accepts for this method."""
+        """Return the names of the options that ``make_beamformer`` accepts for this method."""
         parameters = inspect.signature(cls.__init__).parameters
         return [name for name in parameters if name not in ("self", "array", "constellation")]
 
@@ -118,14 +138,14 @@ class Beamformer(nn.Module, ABC):
         return Beams(*(torch.cat(part) for part in zip(*parts, strict=True)))
 
     def _design_all(self, h: Tensor, noise_var: Tensor) -> Beams:
-        """``_design``, with NaN for the channels that no factorisation is found for."""
+        """Design beams, with NaN for the channels whose factorisation fails."""
         try:
             return self._design(h, noise_var)
         except torch.linalg.LinAlgError:  # pyright: ignore[reportPrivateImportUsage] (documented)
             if len(h) > 1:
                 # One bad channel must not stop the others.
-                ones = [self._design_all(h[i : i + 1], noise_var[i : i + 1]) for i in range(len(h))]
-                return Beams(*(torch.cat(part) for part in zip(*ones, strict=True)))
+                each = [self._design_all(h[i : i + 1], noise_var[i : i + 1]) for i in range(len(h))]
+                return Beams(*(torch.cat(part) for part in zip(*each, strict=True)))
         (_, users, nr, nt), d = h.shape, self.array.num_streams
         rt = nt if self.fully_digital else self.array.num_tx_chains
         rr = nr if self.fully_digital else self.array.num_rx_chains
@@ -133,7 +153,7 @@ class Beamformer(nn.Module, ABC):
         return Beams(*(h.new_full(shape, math.nan) for shape in shapes))
 
     def _without_absent(self, h: Tensor, noise_var: Tensor, present: Tensor) -> Beams:
-        """Design for the users that are there; the others get ones, and streams of zero."""
+        """Design for the users that are present; absent ones get streams of zero."""
         num, users, nr, nt = h.shape
         d = self.array.num_streams
         rt = nt if self.fully_digital else self.array.num_tx_chains
@@ -144,13 +164,13 @@ class Beamformer(nn.Module, ABC):
             w_rf = torch.eye(nr, dtype=h.dtype, device=h.device).expand(num, users, nr, nr).clone()
         for pattern in present.unique(dim=0):
             rows = (present == pattern).all(-1).nonzero().squeeze(-1)
-            here = pattern.nonzero().squeeze(-1)
-            part = self._in_parts(h[rows][:, here], noise_var[rows])
-            place = rows[:, None], here[None, :]
+            members = pattern.nonzero().squeeze(-1)
+            part = self._in_parts(h[rows][:, members], noise_var[rows])
+            index = rows[:, None], members[None, :]
             f_rf[rows] = part.f_rf
-            w_rf[place], w_bb[place] = part.w_rf, part.w_bb
-            columns = part.f_bb.unflatten(-1, (len(here), d)).movedim(-2, 1)
-            f_bb.movedim(-2, 1)[place] = columns
+            w_rf[index], w_bb[index] = part.w_rf, part.w_bb
+            columns = part.f_bb.unflatten(-1, (len(members), d)).movedim(-2, 1)
+            f_bb.movedim(-2, 1)[index] = columns
         return Beams(f_rf, f_bb.flatten(-2), w_rf, w_bb)
 
     def _check_channel(self, h: Tensor) -> None:
@@ -159,7 +179,7 @@ class Beamformer(nn.Module, ABC):
             raise invalid("h", f"<dtype {h.dtype}>", "a complex dtype")
         if h.dtype not in (torch.complex64, torch.complex128):
             raise invalid("h", f"<dtype {h.dtype}>", "complex64 or complex128")
-        check_has_values("h", h)
+        check_has_values(h=h)
         array, (users, nr, nt) = self.array, h.shape[-3:]
         if not 1 <= users <= array.num_users:
             raise invalid("h", f"<{users} users>", f"1 to {array.num_users}, the array's users")
@@ -178,29 +198,35 @@ class LearnedBeamformer(Beamformer):
 
     @abstractmethod
     def values(self, h: Tensor, noise_var: Tensor, criterion: str = "mser") -> list[Tensor]:
-        """What training lowers, (N) each: ln of the criterion at the start, then layer by layer.
+        """Compute the training criterion, at the start and after every layer; differentiable.
 
-        h: (N, K, Nr, Nt), noise_var: (N). criterion: "mser", the mean of P(re) + P(im) over
-        streams, or "mmse", the sum of mean-square errors. Differentiable.
+        Args:
+            h: (N, K, Nr, Nt) complex; channels.
+            noise_var: (N) real.
+            criterion: "mser" (default), the mean of P(re) + P(im) over streams, or "mmse", the sum
+                of mean-square errors.
+
+        Returns:
+            ln of the criterion, (N) real for each stage.
         """
 
     @abstractmethod
     def start(self, h: Tensor, noise_var: Tensor) -> Beams:
-        """The design that the layers start from, or that the network is to be compared with."""
+        """Design the beams that the layers start from, or that the network is compared with."""
 
     def layered_parameters(self) -> list[Tensor]:
-        """Parameters whose first axis counts the layers; those of early layers can be frozen."""
+        """Return the parameters whose first axis is the layer; early layers can be frozen."""
         return []
 
     def start_from(self, other: LearnedBeamformer) -> None:
-        """Take over the parameters of another of the same shape."""
-        own, theirs = self.state_dict(), other.state_dict()
-        fits = own.keys() == theirs.keys() and all(
-            own[key].shape == theirs[key].shape for key in own
+        """Copy the parameters of another network of the same shape."""
+        target, source = self.state_dict(), other.state_dict()
+        fits = target.keys() == source.keys() and all(
+            target[key].shape == source[key].shape for key in target
         )
         if not fits:
             raise invalid("start_from", f"<{other.name}>", "a network of the recipe's own shape")
-        self.load_state_dict(theirs)
+        self.load_state_dict(source)
 
 
 def _check_noise_var(noise_var: Tensor | float, h: Tensor) -> Tensor:
@@ -212,7 +238,7 @@ def _check_noise_var(noise_var: Tensor | float, h: Tensor) -> Tensor:
     if noise_var.ndim and noise_var.shape != h.shape[:-3]:
         expected = f"shape (*C) = {tuple(h.shape[:-3])} as in h, or a number"
         raise invalid("noise_var", f"<shape {tuple(noise_var.shape)}>", expected)
-    check_has_values("noise_var", noise_var)
+    check_has_values(noise_var=noise_var)
     # Before the check: a positive float64 may be 0 or infinite as a float32.
     noise_var = noise_var.to(h.device, real)
     good = (noise_var > 0) & (noise_var < math.inf)

@@ -1,4 +1,4 @@
-"""What a stream sees of all the others: effective gains, and the noise they are measured by."""
+"""Effective gains between streams, and the noise of each stream."""
 
 from __future__ import annotations
 
@@ -10,11 +10,22 @@ from mimolearn.foundation.errors import invalid
 
 
 def stream_gains(h: Tensor, beams: Beams, noise_var: Tensor) -> tuple[Tensor, Tensor]:
-    """Gains (*C, S, S), row i the output of stream i, and noise deviations (*C, S) an axis.
+    """Compute the gains between streams and the noise of each.
 
-    h: (*C, K, Nr, Nt), S = K D. G = blockdiag(w_rf_k w_bb_k)^H H f_rf f_bb, and
-    nu_i = sigma ||w_rf w_bb,i|| / sqrt(2): not the paper's eq. (9), which puts the signal's
-    covariance where only the noise's belongs.
+    G = blockdiag(w_rf_k w_bb_k)^H H f_rf f_bb, and nu_i = sigma ||w_rf w_bb,i|| / sqrt(2). This
+    corrects eq. (9) of Shi et al., which has the covariance of the signal in place of the noise's.
+
+    Args:
+        h: (*C, K, Nr, Nt) complex; channels.
+        beams: of these channels.
+        noise_var: (*C) real.
+
+    Returns:
+        G (*C, S, S) complex, S = K D, row i the output of stream i; and nu (*C, S) real, the noise
+        deviation of each real axis.
+
+    Raises:
+        InvalidInputError: for another batch or other users than the beams'.
     """
     if h.shape[:-3] != beams.f_rf.shape[:-2] or h.shape[-3] != beams.w_rf.shape[-3]:
         expected = f"the batch and users of the beams, {tuple(beams.w_rf.shape[:-2])}"
@@ -27,19 +38,19 @@ def stream_gains(h: Tensor, beams: Beams, noise_var: Tensor) -> tuple[Tensor, Te
 
 
 def align_phases(h: Tensor, beams: Beams) -> Beams:
-    """Turn every column of w_bb so that its own gain is real and positive (after eq. 46).
+    """Rotate every column of w_bb so that its diagonal gain is real and positive (after eq. 46).
 
-    Only w is turned: turning V, F or U as well, as the paper has it, would undo it.
+    Only w_bb is rotated. To rotate f_bb, f_rf or w_rf too, as the paper does, would undo it.
     """
-    own = _own_gains(h, beams)
-    size = own.abs()
-    phase = torch.where(size > 0, own / size.clamp(min=torch.finfo(size.dtype).tiny), 1.0)
+    gains = _diagonal_gains(h, beams)
+    size = gains.abs()
+    phase = torch.where(size > 0, gains / size.clamp(min=torch.finfo(size.dtype).tiny), 1.0)
     return beams._replace(w_bb=beams.w_bb * phase.unsqueeze(-2).to(beams.w_bb.dtype))
 
 
-def _own_gains(h: Tensor, beams: Beams) -> Tensor:
-    """(*C, K, D) complex."""
+def _diagonal_gains(h: Tensor, beams: Beams) -> Tensor:
+    """Compute the gain of each stream to its output, (*C, K, D) complex."""
     users, streams = beams.w_bb.shape[-3], beams.w_bb.shape[-1]
     columns = (h @ beams.transmit().unsqueeze(-3)).unflatten(-1, (users, streams))
-    own = columns.diagonal(dim1=-4, dim2=-2).movedim(-1, -3)
-    return (beams.receive().conj() * own).sum(-2)
+    wanted = columns.diagonal(dim1=-4, dim2=-2).movedim(-1, -3)
+    return (beams.receive().conj() * wanted).sum(-2)

@@ -1,4 +1,4 @@
-"""Beamformers by name: how they are registered, found and made."""
+"""The register of beamformers, from which they are built by name."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ _BEAMFORMERS: dict[str, type[Beamformer]] = {}
 
 
 def register(*classes: type[Beamformer]) -> None:
-    """Let beamformers be made by name; their order is that of the documentation."""
+    """Add beamformers to the register, in the order of the documentation."""
     _BEAMFORMERS.update({cls.name: cls for cls in classes})
 
 
 def beamformer_names() -> tuple[str, ...]:
-    """Names that ``make_beamformer`` knows."""
+    """Names that ``make_beamformer`` knows, in the order of the documentation."""
     return tuple(_BEAMFORMERS)
 
 
 def beamformer_class(name: str) -> type[Beamformer]:
-    """The class behind a name; InvalidInputError names the nearest known one."""
+    """Return the class of a name; the error for an unknown name suggests the nearest one."""
     return _BEAMFORMERS[check_one_of("beamformer", name, _BEAMFORMERS)]
 
 
@@ -35,7 +35,16 @@ def make_beamformer(
     constellation: Constellation | str = "qpsk",
     **options: Any,
 ) -> Beamformer:
-    """Build a beamformer by name, for an array of RF chains, users and streams.
+    """Build a beamformer by name, without trained numbers.
+
+    Args:
+        name: one of ``beamformer_names()``.
+        array: numbers of antennas, RF chains, users and streams; default ``HybridArray()``.
+        constellation: a Constellation or its name; default "qpsk".
+        options: of the method, as its class lists them.
+
+    Raises:
+        InvalidInputError: for an unknown name or option, or a value that is not allowed.
 
     >>> make_beamformer("mser-gd", HybridArray(num_streams=2), num_iter=50).array.total_streams
     4

@@ -1,4 +1,4 @@
-"""Beamformers with trained parameters, by the name of their weights."""
+"""Loading of trained beamformers, by the name of their weights."""
 
 from __future__ import annotations
 
@@ -18,24 +18,30 @@ def load_beamformer(
     array: HybridArray | None = None,
     constellation: Constellation | str | None = None,
 ) -> LearnedBeamformer:
-    """A trained beamformer: a shipped name, or a .safetensors file with its card.
+    """Load a trained beamformer.
 
-    array: another than the card's, which scalar and Gauss-Newton steps serve too; a smaller one
-    needs none, since fewer users and antennas are served as they come. constellation: the card's.
-    Raises InvalidInputError, one line, for weights that are not sound or not a beamformer's.
+    Args:
+        name: a shipped name, or a .safetensors file with its card beside it.
+        array: an array other than the card's; networks of scalar numbers accept any. Default
+            None, the card's, which also accepts channels of fewer users and antennas.
+        constellation: refuse a card with another one; default None, no check.
+
+    Raises:
+        InvalidInputError: for weights that are damaged or not a beamformer's, and for an array or
+            constellation that they are not made for.
     """
     weights = read_weights(name)
     card = weights.card
     if card.kind != "beamformer":
         raise invalid("weights", str(name), "those of a beamformer")
     try:
-        own = trained_array(card.recipe)
+        card_array = trained_array(card.recipe)
         if not issubclass(beamformer_class(card.network), LearnedBeamformer):
             raise invalid("its card: network", card.network, "a beamformer that is trained")
-        made = _made(card, weights, array or own)
+        made = _made(card, weights, array or card_array)
         if array is not None and (made is None or not _same_shapes(made, weights)):
-            _check_serves(str(name), own, array)
-            made = _made(card, weights, own)
+            _check_fits(str(name), card_array, array)
+            made = _made(card, weights, card_array)
         if made is None:
             raise invalid("its card: options", card.options, "a network of the file's size")
     except InvalidInputError as error:
@@ -48,7 +54,7 @@ def load_beamformer(
 
 
 def _made(card: Card, weights: Weights, array: HybridArray) -> LearnedBeamformer | None:
-    """The network for an array, or None where it would be far larger than what the file holds."""
+    """Build the network for an array, or None if it would be far larger than the file."""
     try:
         with bounded_by(weights):
             made = make_beamformer(card.network, array, card.constellation, **card.options)
@@ -59,7 +65,7 @@ def _made(card: Card, weights: Weights, array: HybridArray) -> LearnedBeamformer
 
 
 def trained_array(recipe: dict[str, Any]) -> HybridArray:
-    """The array of the training, from a card that need not have one."""
+    """Read the array of the training from the recipe of a card."""
     scenario = recipe.get("scenario")
     array = scenario.get("array") if isinstance(scenario, dict) else None
     if not isinstance(array, dict):
@@ -68,17 +74,20 @@ def trained_array(recipe: dict[str, Any]) -> HybridArray:
 
 
 def _same_shapes(made: Beamformer, weights: Weights) -> bool:
-    own = {key: tensor.shape for key, tensor in made.state_dict().items()}
-    return own == {key: tensor.shape for key, tensor in weights.tensors.items()}
+    shapes = {key: tensor.shape for key, tensor in made.state_dict().items()}
+    return shapes == {key: tensor.shape for key, tensor in weights.tensors.items()}
 
 
-def _check_serves(name: str, own: HybridArray, array: HybridArray) -> None:
-    """Learned matrices serve fewer users and antennas, but the same chains and streams."""
+def _check_fits(name: str, trained: HybridArray, array: HybridArray) -> None:
+    """Refuse an array that learned matrices do not fit.
+
+    They fit fewer users and antennas, with the same chains and streams.
+    """
     for field in ("num_tx_chains", "num_rx_chains", "num_streams"):
-        if getattr(array, field) != getattr(own, field):
-            expected = f"{getattr(own, field)}, which {name} is made for"
+        if getattr(array, field) != getattr(trained, field):
+            expected = f"{getattr(trained, field)}, which {name} is made for"
             raise invalid(field, getattr(array, field), expected)
     for field in ("num_users", "num_tx_ant", "num_rx_ant"):
-        if getattr(array, field) > getattr(own, field):
-            expected = f"at most {getattr(own, field)}, which {name} is made for"
+        if getattr(array, field) > getattr(trained, field):
+            expected = f"at most {getattr(trained, field)}, which {name} is made for"
             raise invalid(field, getattr(array, field), expected)

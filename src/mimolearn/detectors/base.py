@@ -15,10 +15,12 @@ from mimolearn.constellation import Constellation, as_constellation
 from mimolearn.detection import Detection
 from mimolearn.foundation.errors import check_finite, check_positive_int, check_shape, invalid
 from mimolearn.foundation.tensors.modes import check_has_values, in_standard_mode
-from mimolearn.foundation.tensors.ownership import own, own_parts
+from mimolearn.foundation.tensors.ownership import copy_shared, copy_shared_parts
 from mimolearn.kernels.machine.launch import fits, usable
 
 _DTYPES = (torch.complex64, torch.complex128)
+# Between these, a noise variance is positive and finite in every precision.
+_LEAST_SAFE, _MOST_SAFE = 1e-30, 1e30
 
 
 class Cost(NamedTuple):
@@ -76,12 +78,13 @@ class Detector(nn.Module, ABC):
         Raises InvalidInputError on a wrong shape, a non-finite h or a noise_var not above 0.
         """
         self._check_channel(h)
+        check_has_values(h=h, noise_var=noise_var)
         given = noise_var
         noise_var = self._check_noise_var(noise_var, h)
         check_finite("h", h)
         if self.fused_halves and usable(h, noise_var) and fits(h):
-            return own(Unprepared(h, noise_var), h, given)
-        return own(self._prepare(h, noise_var), h, given)
+            return copy_shared(Unprepared(h, noise_var), h, given)
+        return copy_shared(self._prepare(h, noise_var), h, given)
 
     @in_standard_mode
     def detect(self, prepared: Any, y: Tensor) -> Detection:
@@ -92,7 +95,7 @@ class Detector(nn.Module, ABC):
         check_shape("y", y, "(*C, T, Nr)", isinstance(y, Tensor) and y.ndim >= 2)
         if not y.is_complex():
             raise invalid("y", f"<dtype {y.dtype}>", "a complex dtype")
-        check_has_values("y", y)
+        check_has_values(y=y)
         check_finite("y", y)
         if isinstance(prepared, Unprepared):
             h, noise_var = prepared
@@ -101,7 +104,7 @@ class Detector(nn.Module, ABC):
             if fused is not None:
                 return fused
             prepared = self._prepare(h, noise_var)
-        return own_parts(self._detect(prepared, y), y, prepared)
+        return copy_shared_parts(self._detect(prepared, y), y, prepared)
 
     def _prepared(self, prepared: Any) -> Any:
         """The algorithm's own tuple, also of a channel that ``prepare`` has kept as it came."""
@@ -112,19 +115,20 @@ class Detector(nn.Module, ABC):
         """prepare and detect composed. Shapes as there, and y must fit h."""
         self._check_channel(h)
         check_shape("y", y, "(*C, T, Nr)", isinstance(y, Tensor) and y.ndim >= 2)
-        if y.shape[:-2] != h.shape[:-2] or y.shape[-1] != h.shape[-2]:
+        shape, y_shape = h.shape, y.shape
+        if y_shape[-1] != shape[-2] or y_shape[:-2] != shape[:-2]:
             fitting = f"*C = {tuple(h.shape[:-2])} and Nr = {h.shape[-2]} as in h"
             check_shape("y", y, f"(*C, T, Nr) with {fitting}", False)
         if y.dtype != h.dtype:
             raise invalid("y", f"<dtype {y.dtype}>", f"the dtype of h, {h.dtype}")
-        check_has_values("y", y)
+        check_has_values(y=y, h=h, noise_var=noise_var)
         noise_var = self._check_noise_var(noise_var, h)
         fused = self._one_shot(y, h, noise_var)
         if fused is not None:
             return fused
         check_finite("h", h)
         check_finite("y", y)
-        return own_parts(self._detect(self._prepare(h, noise_var), y), y, h, noise_var)
+        return copy_shared_parts(self._detect(self._prepare(h, noise_var), y), y, h, noise_var)
 
     def _one_shot(self, y: Tensor, h: Tensor, noise_var: Tensor) -> Detection | None:
         """Both halves in one compiled kernel, or None where there is none for these inputs.
@@ -156,16 +160,16 @@ class Detector(nn.Module, ABC):
         """Refuse a size that the method cannot handle; the default accepts all."""
 
     def _check_channel(self, h: Tensor) -> None:
-        """Check all but the finiteness of h, which costs a pass over it."""
+        """Check shape and dtype of h; its values are checked once the method's path is known."""
         check_shape("h", h, "(*C, Nr, Nt)", isinstance(h, Tensor) and h.ndim >= 2)
-        if not h.is_complex():
-            raise invalid("h", f"<dtype {h.dtype}>", "a complex dtype")
         if h.dtype not in _DTYPES:
-            raise invalid("h", f"<dtype {h.dtype}>", "complex64 or complex128")
-        check_has_values("h", h)
-        if 0 in h.shape[-2:]:
-            raise invalid("h", f"<shape {tuple(h.shape)}>", "at least one antenna on each side")
-        self._check_size(*h.shape[-2:])
+            expected = "complex64 or complex128" if h.is_complex() else "a complex dtype"
+            raise invalid("h", f"<dtype {h.dtype}>", expected)
+        shape = h.shape
+        num_rx_ant, num_tx_ant = shape[-2], shape[-1]
+        if num_rx_ant == 0 or num_tx_ant == 0:
+            raise invalid("h", f"<shape {tuple(shape)}>", "at least one antenna on each side")
+        self._check_size(num_rx_ant, num_tx_ant)
 
     @classmethod
     def option_names(cls) -> Sequence[str]:
@@ -181,21 +185,24 @@ class Detector(nn.Module, ABC):
 
     @staticmethod
     def _check_noise_var(noise_var: Tensor | float, h: Tensor) -> Tensor:
-        real, given = h.dtype.to_real(), noise_var
+        real, blocks, given = h.dtype.to_real(), h.shape[:-2], noise_var
+        if type(noise_var) is float and _LEAST_SAFE < noise_var < _MOST_SAFE:
+            return torch.full(blocks, noise_var, dtype=real, device=h.device)
         if not isinstance(noise_var, Tensor):
             noise_var = torch.as_tensor(noise_var, dtype=real, device=h.device)
-        if noise_var.ndim and noise_var.shape != h.shape[:-2]:
-            expected = f"shape (*C) = {tuple(h.shape[:-2])} as in h, or a number"
+        same_shape = noise_var.shape == blocks
+        if not same_shape and noise_var.ndim:
+            expected = f"shape (*C) = {tuple(blocks)} as in h, or a number"
             raise invalid("noise_var", f"<shape {tuple(noise_var.shape)}>", expected)
-        if noise_var.is_complex():
-            raise invalid("noise_var", f"<dtype {noise_var.dtype}>", "a real dtype")
-        check_has_values("noise_var", noise_var)
-        # Before the check: a positive float64 may be 0 or infinite as a float32.
         if noise_var.dtype != real or noise_var.device != h.device:
+            if noise_var.is_complex():
+                raise invalid("noise_var", f"<dtype {noise_var.dtype}>", "a real dtype")
+            # Before the check: a positive float64 may be 0 or infinite as a float32.
             noise_var = noise_var.to(h.device, real)
+        num = noise_var.numel()
         # A traced program cannot look at its data.
-        if not torch.compiler.is_compiling() and noise_var.numel():
-            if noise_var.numel() == 1:
+        if num and not torch.compiler.is_compiling():
+            if num == 1:
                 least = most = noise_var.item()
             else:
                 least, most = (end.item() for end in noise_var.detach().aminmax())
@@ -206,7 +213,7 @@ class Detector(nn.Module, ABC):
                 if isinstance(given, Tensor):
                     value = given.expand(ok.shape).to(ok.device)[~ok].flatten()[0].item()
                 raise invalid("noise_var", value, f"a finite value above 0{in_type}")
-        return noise_var if noise_var.shape == h.shape[:-2] else noise_var.expand(h.shape[:-2])
+        return noise_var if same_shape else noise_var.expand(blocks)
 
 
 def _allows_detector(hint: Any) -> bool:

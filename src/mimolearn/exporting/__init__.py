@@ -8,7 +8,7 @@ from pathlib import Path
 from mimolearn.detectors import Detector
 from mimolearn.exporting.checking import Check, Counted, check_detector, check_quantizer
 from mimolearn.exporting.extra import needed
-from mimolearn.exporting.frames import Subject, subject
+from mimolearn.exporting.frames import Subject, find_subject
 from mimolearn.exporting.graph import write_graph
 from mimolearn.exporting.metadata import detector_metadata, quantizer_metadata
 from mimolearn.exporting.pairs import ExportError
@@ -21,7 +21,12 @@ from mimolearn.quantizers import Quantizer
 
 @dataclass(frozen=True)
 class Exported:
-    """files: that were written; check: what they did on the library's own frames."""
+    """Written ONNX files and their check.
+
+    Attributes:
+        files: paths of the written files.
+        check: the files against the library, on the same frames.
+    """
 
     files: tuple[Path, ...]
     check: Check
@@ -36,18 +41,23 @@ def export(
 ) -> Exported:
     """Write a detector or quantiser as ONNX and compare the file with the library.
 
-    part: a shipped name, a .safetensors file, a detector as text ("ep:num_iter=5"), or an object.
-    path: of the .onnx file; of a quantiser it gets the encoder, and NAME-decoder.onnx beside it the
-    decoder. scenario: decides antennas and constellation, and is what the file is checked on; by
-    default that of the training. snr_db: of the check; by default one of the card's, lowered where
-    there are no errors at it.
-
-    The graph works on real float32 numbers with any batch and number of vectors: inputs y
+    The graph works on real float32 numbers, for any batch and number of vectors: inputs y
     (batch, vectors, Nr, 2), h (batch, Nr, Nt, 2), noise_var (batch); outputs llr and indices. It is
-    the detector's own program, recorded by PyTorch and run on pairs of real numbers;
-    factorisations are unrolled for the size. ``metadata_props`` say the rest.
-    Raises InvalidInputError for what is not known, ExportError where the packages of the extra
-    ``onnx`` are missing or where there is no such graph.
+    the program of the detector, recorded by PyTorch and run on pairs of real numbers, with
+    factorisations unrolled for the size. ``metadata_props`` describe it.
+
+    Args:
+        part: a shipped name, a .safetensors file, a detector as text ("ep:num_iter=5"), or an
+            object.
+        path: of the .onnx file. For a quantiser it is the encoder; the decoder is written beside it
+            as NAME-decoder.onnx.
+        scenario: gives antennas and constellation, and the link of the check; default that of the
+            training.
+        snr_db: SNR of the check, dB; default one of the card's, lowered if it gives no errors.
+
+    Raises:
+        InvalidInputError: for an unknown name or a path that cannot be written.
+        ExportError: if packages of the extra ``onnx`` are missing, or ONNX has no such graph.
     """
     path = user_path(path)
     if path.suffix != ".onnx":
@@ -56,28 +66,30 @@ def export(
         raise invalid("path", str(path), "a file in a folder that is there")
     needed("onnx")
     needed("onnxruntime")
-    found = subject(part, scenario, snr_db)
-    if isinstance(found.part, Quantizer):
-        return _export_quantizer(found, found.part, path)
-    program = detector_program(found.part, found.scenario.num_rx_ant, found.scenario.num_tx_ant)
-    metadata = detector_metadata(found.part, *_weights(found), found.scenario)
+    subject = find_subject(part, scenario, snr_db)
+    if isinstance(subject.part, Quantizer):
+        return _export_quantizer(subject, subject.part, path)
+    program = detector_program(
+        subject.part, subject.scenario.num_rx_ant, subject.scenario.num_tx_ant
+    )
+    metadata = detector_metadata(subject.part, *_weights(subject), subject.scenario)
     write_graph(program, path, metadata)
-    return Exported((path,), check_detector(found, path))
+    return Exported((path,), check_detector(subject, path))
 
 
-def _export_quantizer(found: Subject, quantizer: Quantizer, path: Path) -> Exported:
-    other = path.with_name(f"{path.stem}-decoder.onnx")
+def _export_quantizer(subject: Subject, quantizer: Quantizer, path: Path) -> Exported:
+    decoder = path.with_name(f"{path.stem}-decoder.onnx")
     for half, program, file in (
         ("encoder", encoder_program(quantizer), path),
-        ("decoder", decoder_program(quantizer), other),
+        ("decoder", decoder_program(quantizer), decoder),
     ):
-        metadata = quantizer_metadata(quantizer, half, *_weights(found), found.scenario)
+        metadata = quantizer_metadata(quantizer, half, *_weights(subject), subject.scenario)
         write_graph(program, file, metadata)
-    return Exported((path, other), check_quantizer(found, path, other))
+    return Exported((path, decoder), check_quantizer(subject, path, decoder))
 
 
-def _weights(found: Subject) -> tuple[str, str]:
-    return ("", "") if found.card is None else (found.card.name, found.card.sha256)
+def _weights(subject: Subject) -> tuple[str, str]:
+    return ("", "") if subject.card is None else (subject.card.name, subject.card.sha256)
 
 
 __all__ = [

@@ -1,4 +1,4 @@
-"""An exported file against the library: the same frames, LLRs side by side, errors counted."""
+"""The check of an exported file against the library: LLRs and errors on the same frames."""
 
 from __future__ import annotations
 
@@ -22,13 +22,20 @@ from mimolearn.studies.kinds.chunk import chunk_channels
 from mimolearn.studies.kinds.run_chunk import run_chunk
 from mimolearn.studies.kinds.seeds import chunk_seed
 
-# Enough errors to see a difference, and never long.
+# Enough errors to show a difference, in a short time.
 _MOST_CHUNKS, _ENOUGH_ERRORS = 8, 200
 _STEP_DB, _LEAST_SNR_DB = 5.0, -20.0
 
 
 class Counted(NamedTuple):
-    """Of one implementation: wrong bits, symbols and vectors, and vectors that were not finite."""
+    """Errors of one implementation.
+
+    Attributes:
+        bit_errors: wrong bits.
+        symbol_errors: wrong symbols.
+        vector_errors: vectors with a wrong symbol.
+        nonfinite: vectors whose output was not finite.
+    """
 
     bit_errors: int
     symbol_errors: int
@@ -37,10 +44,17 @@ class Counted(NamedTuple):
 
 
 class Check(NamedTuple):
-    """bits, vectors: that were counted at snr_db. library, onnx: their errors.
+    """An exported file compared with the library.
 
-    llr_difference: the largest, llr_size: the median magnitude of an LLR; different_codes: of a
-    quantiser, words that the file encodes differently.
+    Attributes:
+        snr_db: SNR of the frames, dB.
+        bits: counted bits.
+        vectors: counted vectors.
+        library: errors of the library.
+        onnx: errors of the file.
+        llr_difference: largest difference of an LLR.
+        llr_size: median magnitude of an LLR.
+        different_codes: words that an exported quantiser encodes differently.
     """
 
     snr_db: float
@@ -58,28 +72,28 @@ class Check(NamedTuple):
         return self.library == self.onnx
 
 
-def check_detector(found: Subject, path: Path) -> Check:
-    """Chunks of the scenario's own simulation, run on both."""
-    assert isinstance(found.part, Detector)
-    return _check(found, found.part, OnnxDetector(path))
+def check_detector(subject: Subject, path: Path) -> Check:
+    """Run chunks of the scenario's simulation on both."""
+    assert isinstance(subject.part, Detector)
+    return _check(subject, subject.part, OnnxDetector(path))
 
 
-def check_quantizer(found: Subject, encoder: Path, decoder: Path) -> Check:
-    """The same of soft bits that went through encoder and decoder."""
-    assert isinstance(found.part, Quantizer)
-    teacher = detector_from_text(found.teacher, found.scenario.constellation)
-    theirs = OnnxQuantized(teacher, found.part, encoder, decoder)
-    check = _check(found, QuantizedDetector(teacher, found.part), theirs)
-    block = _block(found)
+def check_quantizer(subject: Subject, encoder: Path, decoder: Path) -> Check:
+    """Run chunks of the simulation with soft bits that pass encoder and decoder."""
+    assert isinstance(subject.part, Quantizer)
+    teacher = detector_from_text(subject.teacher, subject.scenario.constellation)
+    theirs = OnnxQuantized(teacher, subject.part, encoder, decoder)
+    check = _check(subject, QuantizedDetector(teacher, subject.part), theirs)
+    block = _block(subject)
     llr = teacher(block.y, block.h_hat, block.noise_var).llr()
-    ours = found.part.indices(llr).reshape(-1, len(found.part.word_levels()))
+    ours = subject.part.indices(llr).reshape(-1, len(subject.part.word_levels()))
     words = theirs.codes(llr).reshape(ours.shape)
     return check._replace(different_codes=int((words != ours).any(-1).sum()))
 
 
 @final
 class OnnxQuantized(Detector):
-    """A detector whose soft bits went through an exported encoder and decoder."""
+    """A detector whose soft bits pass an exported encoder and decoder."""
 
     name = "onnx-quantized"
 
@@ -108,32 +122,34 @@ class OnnxQuantized(Detector):
         return self.detector.cost(num_rx_ant, num_tx_ant)
 
 
-def _check(found: Subject, ours: Detector, theirs: Detector) -> Check:
+def _check(subject: Subject, library: Detector, onnx: Detector) -> Check:
     totals, bits, vectors = [Counted(0, 0, 0, 0)] * 2, 0, 0
-    contenders = (("library", ours), ("onnx", theirs))
+    contenders = (("library", library), ("onnx", onnx))
     for chunk in range(_MOST_CHUNKS):
-        results = run_chunk(found.scenario, canonical_snr(found.snr_db), chunk, contenders)
+        results = run_chunk(subject.scenario, canonical_snr(subject.snr_db), chunk, contenders)
         for i, result in enumerate(results):
             new = (getattr(result.counts, name) for name in Counted._fields)
             totals[i] = Counted(*(a + b for a, b in zip(totals[i], new, strict=True)))
         bits, vectors = bits + results[0].counts.bits, vectors + results[0].counts.vectors
         if totals[0].bit_errors >= _ENOUGH_ERRORS:
             break
-    if not (totals[0].bit_errors or found.is_asked or found.snr_db < _LEAST_SNR_DB):
-        # Trained where it makes no errors: nothing would be compared.
-        return _check(found._replace(snr_db=found.snr_db - _STEP_DB), ours, theirs)
-    block = _block(found)
+    if not (totals[0].bit_errors or subject.is_asked or subject.snr_db < _LEAST_SNR_DB):
+        # Without errors there is nothing to compare.
+        return _check(subject._replace(snr_db=subject.snr_db - _STEP_DB), library, onnx)
+    block = _block(subject)
     with torch.no_grad():
         llr, other = (
-            detector(block.y, block.h_hat, block.noise_var).llr() for detector in (ours, theirs)
+            detector(block.y, block.h_hat, block.noise_var).llr() for detector in (library, onnx)
         )
     difference = float((llr - other).abs().max())
     size = float(llr.abs().median())
-    return Check(found.snr_db, bits, vectors, totals[0], totals[1], difference, size)
+    return Check(subject.snr_db, bits, vectors, totals[0], totals[1], difference, size)
 
 
-def _block(found: Subject) -> Block:
-    """Some frames of the first chunk."""
-    snr = canonical_snr(found.snr_db)
-    generator = CounterGenerator(chunk_seed(found.scenario.key(), snr, 0))
-    return found.scenario.draw(found.snr_db, min(chunk_channels(found.scenario), 256), generator)
+def _block(subject: Subject) -> Block:
+    """Draw some frames of the first chunk."""
+    snr = canonical_snr(subject.snr_db)
+    generator = CounterGenerator(chunk_seed(subject.scenario.key(), snr, 0))
+    return subject.scenario.draw(
+        subject.snr_db, min(chunk_channels(subject.scenario), 256), generator
+    )

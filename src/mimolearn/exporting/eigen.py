@@ -38,8 +38,8 @@ def eigh(matrix: Part) -> tuple[Tensor, Part]:
     values = left.real.diagonal(0, -2, -1)[..., :size]
     values, places = torch.sort(values, -1)
     places = places.unsqueeze(-2).expand(*values.shape[:-1], size, size)
-    found = part_of(vectors, lambda x: torch.gather(x[..., :size, :size], -1, places))
-    return values, found if isinstance(matrix, Pair) else as_pair(found).real
+    gathered = part_of(vectors, lambda x: torch.gather(x[..., :size, :size], -1, places))
+    return values, gathered if isinstance(matrix, Pair) else as_pair(gathered).real
 
 
 def _sweeps(size: int) -> int:

@@ -1,4 +1,4 @@
-"""Which link an export is made for and checked on, by default that of the training."""
+"""The link for which an export is made and checked, by default that of the training."""
 
 from __future__ import annotations
 
@@ -17,14 +17,20 @@ from mimolearn.quantizers.trained import load_quantizer
 from mimolearn.weights import Card, is_weights_name, read_card, shipped_beams, shipped_weights
 
 _TEACHER = "lmmse"
-# Where errors are counted well and are not the rule.
+# The bit-error rate at which a file is checked: errors are frequent enough to be counted.
 _WANTED_RATE = 1e-2
 
 
 class Subject(NamedTuple):
-    """part: what is exported; card: of its weights, if it has one; teacher: name of the detector
+    """What is exported, and the link that it is checked on.
 
-    whose soft bits a quantiser is checked on; is_asked: whether snr_db is what somebody asked for.
+    Attributes:
+        part: the detector or quantiser.
+        card: of its weights, or None.
+        scenario: the link.
+        snr_db: the SNR of the check, dB.
+        teacher: name of the detector whose LLRs a quantiser is checked on.
+        is_asked: whether the caller gave snr_db.
     """
 
     part: Detector | Quantizer
@@ -35,10 +41,10 @@ class Subject(NamedTuple):
     is_asked: bool
 
 
-def subject(
+def find_subject(
     part: str | Path | Detector | Quantizer, scenario: Scenario | None, snr_db: float | None
 ) -> Subject:
-    """Find out what is meant. Raises InvalidInputError or ExportError, one line."""
+    """Load the part, and choose the link and SNR of its check; InvalidInputError, ExportError."""
     card = None
     if isinstance(part, str | Path):
         name = str(part)
@@ -78,7 +84,7 @@ def _load(
 
 
 def _snr_db(card: Card | None, scenario: Scenario) -> float:
-    """The SNR of a card at which its error rate is nearest to 1e-2; the middle of a training's."""
+    """Return the SNR of a card whose error rate is nearest to 1e-2, else the middle of training."""
     if card is None or Scenario(**card.recipe["scenario"]).constellation != scenario.constellation:
         raise InvalidInputError("snr_db: give the SNR to check at: there is none for this link")
     measured = [(m.snr_db, m.ber) for m in card.measured if m.ber > 0]

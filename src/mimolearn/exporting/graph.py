@@ -29,7 +29,7 @@ def write_graph(program: Program, path: Path, metadata: Mapping[str, str]) -> No
     needed("onnxscript")
     with _quiet():
         try:
-            found = torch.onnx.export(
+            exported = torch.onnx.export(
                 program.real,
                 program.example,
                 dynamo=True,
@@ -43,8 +43,8 @@ def write_graph(program: Program, path: Path, metadata: Mapping[str, str]) -> No
             words = str(error.__cause__ or error).split("Failure message")[0]
             reason = " ".join(words.split())[:300]
             raise ExportError(f"export: the graph cannot be written: {reason}") from None
-    assert found is not None
-    model = found.model_proto
+    assert exported is not None
+    model = exported.model_proto
     _forget_sources(model)
     _name_axes(model.graph, program)
     del model.metadata_props[:]

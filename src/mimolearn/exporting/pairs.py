@@ -1,4 +1,4 @@
-"""Complex tensors as pairs of real ones, and what the operators of a traced program do to them."""
+"""Complex tensors as pairs of real ones, and the operators of a traced program on them."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from mimolearn.foundation.errors import MimolearnError
 
 
 class ExportError(MimolearnError):
-    """Something cannot be written as an ONNX graph; the text says what and why."""
+    """A part cannot be exported as an ONNX graph; the message names it and the reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """real + j imag, two tensors of one shape."""
+    """A complex tensor real + j imag, as two real tensors of the same shape."""
 
     real: Tensor
     imag: Tensor

@@ -1,4 +1,4 @@
-"""An exported detector, run by ONNX Runtime, as a detector among others."""
+"""Exported detectors, run by ONNX Runtime as detectors of this library."""
 
 from __future__ import annotations
 
@@ -22,7 +22,13 @@ _OUTPUTS = {"llr": "tensor(float)", "indices": "tensor(int64)"}
 
 
 class Kept(NamedTuple):
-    """h: (C, Nr, Nt) and noise_var: (C), with the block shape that they came in."""
+    """A channel as the graph takes it.
+
+    Attributes:
+        h: (C, Nr, Nt) complex.
+        noise_var: (C) real.
+        blocks: *C, the shape of the block axes before they were joined.
+    """
 
     h: Tensor
     noise_var: Tensor
@@ -34,7 +40,7 @@ _MOST_BYTES = 2**31 - 1
 
 
 def read_model(path: str | Path) -> bytes:
-    """The bytes of a file. Raises InvalidInputError for one that cannot be read or is too large."""
+    """Read the bytes of a file; InvalidInputError if it cannot be read or is too large."""
     try:
         with user_path(path).open("rb") as stream:
             data = stream.read(_MOST_BYTES + 1)
@@ -46,16 +52,22 @@ def read_model(path: str | Path) -> bytes:
 
 
 def session(path: str | Path, num_threads: int = 1, data: bytes | None = None) -> Any:
-    """An ONNX Runtime session on the CPU. Raises InvalidInputError for a file that is no model.
+    """Open an ONNX Runtime session on the CPU.
 
-    data: the bytes of the file where they were read before. Only they are used: a model that keeps
-    its weights in other files is refused.
+    Args:
+        path: of the file.
+        num_threads: default 1.
+        data: the bytes of the file, if they were read before. A model with weights in other files
+            is refused.
+
+    Raises:
+        InvalidInputError: for a file that is no model.
     """
     runtime = needed("onnxruntime", "onnxruntime")
     data = read_model(path) if data is None else data
     options = runtime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = num_threads
-    # Errors are raised; what else it logs is of no use here.
+    # Errors are raised; other messages are not shown.
     options.log_severity_level = 4
     try:
         return runtime.InferenceSession(data, options, providers=_PROVIDERS)
@@ -64,19 +76,25 @@ def session(path: str | Path, num_threads: int = 1, data: bytes | None = None) -
 
 
 def first_line(error: Exception) -> str:
-    """An error's first line, shortened."""
+    """Return the first line of an error, shortened."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return (lines[0] if lines else type(error).__name__)[:200]
 
 
 @final
 class OnnxDetector(Detector):
-    """A file that ``export`` has written of a detector.
+    """A detector that runs a file written by ``export``.
 
-    Choose it to check or to time an exported file on the same draws as all others.
-    Its work is all in ``detect``: the graph has no part that is kept for a channel.
-    No channel, or no vector, gives an empty answer without the graph.
-    Errors: InvalidInputError for a file that is not a detector's, and for other sizes than its.
+    Choose it to check or time an exported file on the same draws as other detectors. All work is in
+    ``detect``: the graph keeps nothing for a channel. Without channels or vectors, the result is
+    empty and the graph is not run.
+
+    Args:
+        path: of the .onnx file.
+        num_threads: threads of ONNX Runtime; default 1.
+
+    Raises:
+        InvalidInputError: for a file that is not a detector's, and for sizes other than its.
     """
 
     name = "onnx"
@@ -91,8 +109,8 @@ class OnnxDetector(Detector):
         if metadata.get("kind") != "detector":
             raise InvalidInputError(f"{path}: was not exported from a detector")
         try:
-            super().__init__(_said(metadata, "constellation"))
-            self._cost = _read_cost(_said(metadata, "real_multiplications"))
+            super().__init__(_required(metadata, "constellation"))
+            self._cost = _read_cost(_required(metadata, "real_multiplications"))
             self._size = tuple(_read_size(metadata, name) for name in ("num_rx_ant", "num_tx_ant"))
             self._check_interface(opened)
         except InvalidInputError as error:
@@ -101,16 +119,16 @@ class OnnxDetector(Detector):
         self._sha256 = hashlib.sha256(data).hexdigest()
 
     def result_key(self) -> str:
-        """SHA-256 of the file: what results of it are keyed by."""
+        """Return the SHA-256 of the file, which is part of the key of stored results."""
         return self._sha256
 
     def _check_interface(self, opened: Any) -> None:
-        """Raise InvalidInputError unless the graph takes and gives what ``export`` writes."""
-        for what, wanted, found in (
+        """Raise InvalidInputError unless inputs and outputs are those that ``export`` writes."""
+        for what, wanted, present in (
             ("inputs", _INPUTS, opened.get_inputs()),
             ("outputs", _OUTPUTS, opened.get_outputs()),
         ):
-            has = {item.name: item.type for item in found}
+            has = {item.name: item.type for item in present}
             if has != wanted:
                 raise invalid(what, str(has), str(wanted))
 
@@ -133,8 +151,8 @@ class OnnxDetector(Detector):
             llr, indices = self._run(prepared, y)
         wanted = ((*shape, c.bits_per_symbol), shape)
         if (tuple(llr.shape), tuple(indices.shape)) != wanted:
-            found = f"<shapes {tuple(llr.shape)}, {tuple(indices.shape)}>"
-            raise invalid("outputs of the ONNX file", found, f"shapes {wanted[0]}, {wanted[1]}")
+            shapes = f"<shapes {tuple(llr.shape)}, {tuple(indices.shape)}>"
+            raise invalid("outputs of the ONNX file", shapes, f"shapes {wanted[0]}, {wanted[1]}")
         llr = llr.reshape(*prepared.blocks, *llr.shape[1:])
         indices = indices.reshape(*prepared.blocks, *indices.shape[1:])
         logits = c.logits_to_axis_logits(c.llr_to_logits(llr))
@@ -153,19 +171,19 @@ class OnnxDetector(Detector):
         return torch.from_numpy(llr), torch.from_numpy(indices)
 
     def cost(self, num_rx_ant: int, num_tx_ant: int) -> Cost:
-        """That of the detector which was exported."""
+        """Return the cost of the exported detector."""
         self._check_size(num_rx_ant, num_tx_ant)
         return self._cost
 
 
-def _said(metadata: Mapping[str, str], name: str) -> str:
+def _required(metadata: Mapping[str, str], name: str) -> str:
     if name not in metadata:
         raise InvalidInputError(f"{name}: missing, a value is required")
     return metadata[name]
 
 
 def _read_size(metadata: Mapping[str, str], name: str) -> int:
-    text = _said(metadata, name)
+    text = _required(metadata, name)
     if not (text.isascii() and text.isdecimal() and 0 < len(text) < 6 and int(text) > 0):
         raise invalid(name, text, "a number of antennas")
     return int(text)

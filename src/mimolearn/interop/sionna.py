@@ -1,4 +1,4 @@
-"""Our detectors in Sionna's simulations: a callable (y, h, s) for its OFDM detector wrapper."""
+"""Detectors of this library in Sionna's simulations, as callables (y, h, s)."""
 
 from __future__ import annotations
 
@@ -16,31 +16,40 @@ from mimolearn.foundation.tensors.linalg import cholesky
 
 
 class White(NamedTuple):
-    """y: (*C, M), h: (*C, M, S) of noise with covariance I."""
+    """A link whose noise has covariance I.
+
+    Attributes:
+        y: (*C, M) complex.
+        h: (*C, M, S) complex.
+    """
 
     y: Tensor
     h: Tensor
 
 
 class SionnaDetector:
-    """One of our detectors with the signature of Sionna's: LLRs or decisions of (y, h, s).
+    """A detector of this library with the signature of Sionna's detectors.
 
     Choose it as the ``detector`` of ``sionna.phy.ofdm.OFDMDetector``, or wherever Sionna takes a
-    MIMO detector.
+    MIMO detector. Call it as ``detector(y, h, s)`` with y (*C, M), h (*C, M, S) and the covariance
+    of the noise s (*C, M, M), all complex; each y has a separate channel. It returns bits
+    (*C, S, K), logits (*C, S, points), or hard symbols (*C, S).
 
-    Noise of any covariance s = L L^H is whitened by its Cholesky factor: L^-1 y = L^-1 H x + w with
-    w of covariance I, which our detectors take as noise_var = 1. LLRs are ln P(b=1)/P(b=0) in both
-    libraries and labels are those of TS 38.211 in both, so bits and indices pass as they are; BPSK
-    is not in Sionna's QAM family, give it a custom constellation with points {+1, -1} there.
+    The noise is whitened by the Cholesky factor of s = L L^H: L^-1 y = L^-1 H x + w, and w has
+    covariance I, which is noise_var = 1. Both libraries define LLRs as ln P(b=1)/P(b=0) and labels
+    by TS 38.211. BPSK is not in Sionna's QAM family: use a custom constellation with points
+    {+1, -1}. Whitening takes M^3/3 + M^2 (S + 1) complex multiplications.
 
-    detector: a Detector, or text for a name, options or trained weights ("tap-net-any").
-    constellation: needed for text. output: "bit", or "symbol": logits of the points. hard_out:
-    decisions in place of soft values, bits as floats and symbols as int32.
-    Shapes: y (*C, M) complex, h (*C, M, S), s (*C, M, M); returns (*C, S, K), (*C, S, points), or
-    (*C, S) for hard symbols. Every y has a channel of its own.
-    Cost: the detector's, and M^3/3 + M^2 (S + 1) complex multiplications of whitening.
-    Errors: InvalidInputError for shapes that do not fit, entries that are not finite and an s that
-    is not positive definite; NotSoftError where a hard detector is asked for soft values.
+    Args:
+        detector: a Detector, or text with a name, options or trained weights ("tap-net-any").
+        constellation: a Constellation or its name; needed for text.
+        output: "bit" (default), or "symbol" for logits of the points.
+        hard_out: hard values, bits as floats and symbols as int32; default False.
+
+    Raises:
+        InvalidInputError: for shapes that do not fit, entries that are not finite, or an s that is
+            not positive definite.
+        NotSoftError: if a detector of hard decisions should give soft values.
 
     >>> h, s = torch.eye(2, dtype=torch.complex64), 0.1 * torch.eye(2, dtype=torch.complex64)
     >>> y = torch.tensor([1 + 1j, 1 - 1j], dtype=torch.complex64)
@@ -67,12 +76,12 @@ class SionnaDetector:
     def __call__(self, y: Tensor, h: Tensor, s: Tensor) -> Tensor:
         y, h = whiten(y, h, s)
         blocks = y.shape[:-1]
-        # One block axis: what Sionna has of batch, OFDM symbols and subcarriers.
+        # One block axis for the batch, OFDM symbols and subcarriers of Sionna.
         detection = self.detector(y.reshape(-1, 1, y.shape[-1]), h.reshape(-1, *h.shape[-2:]), 1.0)
-        found = self._answer(detection).squeeze(1)
-        return found.reshape(*blocks, *found.shape[1:])
+        output = self._output(detection).squeeze(1)
+        return output.reshape(*blocks, *output.shape[1:])
 
-    def _answer(self, detection: Detection) -> Tensor:
+    def _output(self, detection: Detection) -> Tensor:
         if self.output == "bit":
             return detection.bits().to(torch.float32) if self.hard_out else detection.llr()
         if self.hard_out:
@@ -81,7 +90,7 @@ class SionnaDetector:
 
 
 def _symbol_logits(detection: Detection) -> Tensor:
-    """(*C, T, Nt, points) log-probabilities, any offset, of the most that a method says."""
+    """Return log-probabilities of the points, (*C, T, Nt, points), with any offset."""
     c = detection.constellation
     if isinstance(detection, LogitDetection):
         return detection.logits
@@ -94,13 +103,13 @@ def _symbol_logits(detection: Detection) -> Tensor:
 
 
 def _axis_metric(constellation: Constellation, values: Tensor, variance: Tensor) -> Tensor:
-    """values: (..., A); variance: of an axis, (..., 1, A or 1)."""
+    """Compute log-probabilities from values (..., A) of variance (..., 1, A or 1)."""
     points = constellation.axes(constellation.points_as(values.dtype.to_complex(), values.device))
     return -((values.unsqueeze(-2) - points).square() / (2 * variance)).sum(-1)
 
 
 def whiten(y: Tensor, h: Tensor, s: Tensor) -> White:
-    """L^-1 y and L^-1 h for noise of covariance s = L L^H. Shapes and errors: SionnaDetector."""
+    """Compute L^-1 y and L^-1 h for noise of covariance s = L L^H, as ``SionnaDetector`` does."""
     for field, tensor, least in (("y", y, 1), ("h", h, 2), ("s", s, 2)):
         check_shape(field, tensor, "(*C, M, ...)", tensor.ndim >= least)
         if not tensor.is_complex():

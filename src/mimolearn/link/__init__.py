@@ -1,1 +1,1 @@
-"""What is simulated: the scenario, its channels, its randomness and its codes."""
+"""The simulated link: scenarios, channel models, random numbers and block codes."""

@@ -1,4 +1,4 @@
-"""The multi-user hybrid array: how many antennas, radio-frequency chains, users and streams."""
+"""The sizes of a multi-user hybrid array: antennas, radio-frequency chains, users, streams."""
 
 from __future__ import annotations
 
@@ -11,10 +11,17 @@ from mimolearn.foundation.plainmodel import Count, PlainModel
 
 
 class HybridArray(PlainModel):
-    """A base station and users, each with phase shifters between antennas and few RF chains.
+    """A base station and its users, with phase shifters between antennas and RF chains.
 
-    num_users K, num_tx_ant Nt, num_tx_chains Rt; per user num_rx_ant Nr, num_rx_chains Rr and
-    num_streams. Streams need a chain each: num_streams <= Rr <= Nr, K num_streams <= Rt <= Nt.
+    Each stream needs a chain: D <= Rr <= Nr and K D <= Rt <= Nt.
+
+    Attributes:
+        num_users: K; default 2.
+        num_tx_ant: Nt, antennas of the base station; default 64.
+        num_tx_chains: Rt, RF chains of the base station; default 8.
+        num_rx_ant: Nr, antennas of each user; default 8.
+        num_rx_chains: Rr, RF chains of each user; default 4.
+        num_streams: D, streams of each user; default 3.
 
     >>> HybridArray().total_streams
     6
@@ -48,5 +55,5 @@ class HybridArray(PlainModel):
 
     @property
     def total_streams(self) -> int:
-        """K num_streams."""
+        """K D, the streams of all users."""
         return self.num_users * self.num_streams

@@ -1,4 +1,4 @@
-"""What beamformers are simulated on: users' channels, an array, an SNR, and what is known."""
+"""The downlink on which beamformers are compared: array, channels, SNR and channel knowledge."""
 
 from __future__ import annotations
 
@@ -24,7 +24,12 @@ BEAM_SCHEMA = 1
 
 
 class BeamBlock(NamedTuple):
-    """h, h_hat: (N, K, Nr, Nt), true and as designs know it."""
+    """Channels of N drops.
+
+    Attributes:
+        h: (N, K, Nr, Nt) complex; the channels of all users.
+        h_hat: (N, K, Nr, Nt) complex; the channels that the beamformers are designed from.
+    """
 
     h: Tensor
     h_hat: Tensor
@@ -33,10 +38,19 @@ class BeamBlock(NamedTuple):
 class BeamScenario(PlainModel):
     """A downlink y_k = H_k F V s + n_k of unit-power symbols and total power 1.
 
-    SNR is power over the noise of one receive antenna, with E|h_ij|^2 = 1; snr_offset_db is added
-    to every SNR that is asked for, where a publication's own differs by a constant. csi_error_var:
-    designs see h + e with e ~ CN(0, csi_error_var) in every entry; rates are those of h. The error
-    adds power and rank to what is known; neither is taken out again. name: not part of the key.
+    SNR is the transmit power over the noise power of one receive antenna, with E|h_ij|^2 = 1.
+
+    Attributes:
+        name: a title for people, at most 80 characters; not part of the key.
+        kind: "beamforming".
+        array: sizes of the hybrid array.
+        constellation: "qpsk" (default), "16-qam" or "64-qam".
+        channel: a complex channel model with entry_variance "1"; default ``Clustered`` of two
+            clusters.
+        snr_offset_db: dB added to every SNR, for publications whose definition differs by a
+            constant; default 0.
+        csi_error_var: variance of e; beamformers are designed from h + e, e ~ CN(0, csi_error_var),
+            and error rates are those of h. Default 0, perfect knowledge.
 
     >>> BeamScenario(array=HybridArray(num_users=3, num_streams=2)).noise_var(10.0)
     0.1
@@ -63,18 +77,18 @@ class BeamScenario(PlainModel):
         return self
 
     def key(self) -> str:
-        """A stable digest: 16 hex digits of SHA-256 over canonical JSON and a schema number."""
+        """Return 16 hex digits that identify the downlink: SHA-256 of its JSON and a schema."""
         not_in_key: dict[str, Any] = {"name": True, "channel": set(self.channel.not_in_key)}
         content = {"schema": BEAM_SCHEMA, **self.model_dump(mode="json", exclude=not_in_key)}
         text = json.dumps(content, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def points(self) -> Constellation:
-        """The constellation itself."""
+        """Return the Constellation."""
         return as_constellation(self.constellation)
 
     def noise_var(self, snr_db: float) -> float:
-        """Noise variance of one receive antenna."""
+        """Return the noise variance of one receive antenna at an SNR in dB."""
         return float(10 ** (-(snr_db + self.snr_offset_db) / 10))
 
     def draw(
@@ -83,7 +97,13 @@ class BeamScenario(PlainModel):
         generator: RandomSource,
         dtype: torch.dtype = torch.complex64,
     ) -> BeamBlock:
-        """Independent channels of all users, then their errors; no SNR enters."""
+        """Draw channels of all users, then their errors; both are the same at every SNR.
+
+        Args:
+            num_channels: N.
+            generator: the only source of randomness.
+            dtype: complex64 (default) or complex128.
+        """
         check_positive_int("num_channels", num_channels, 10**8)
         a = self.array
         sizes = a.num_users, a.num_rx_ant, a.num_tx_ant
@@ -95,15 +115,19 @@ class BeamScenario(PlainModel):
 
     @classmethod
     def from_toml(cls, path: str | Path) -> BeamScenario:
-        """Read a scenario file; a ``[run]`` table, which says how to run it, is left aside.
+        """Read a scenario file and ignore its ``[run]`` table.
 
-        A relative path of recorded channels counts from the folder of the file.
+        Args:
+            path: of the TOML file. A relative path of recorded channels starts at its folder.
+
+        Raises:
+            InvalidInputError: for a file that is missing or not a beamforming scenario.
         """
         return cls.from_content(read_toml(path), str(path), Path(path).parent)
 
     @classmethod
     def shipped(cls, name: str) -> BeamScenario:
-        """One of ``shipped_beam_scenarios()``.
+        """Load one of ``shipped_beam_scenarios()``.
 
         >>> BeamScenario.shipped("mser-qpsk").array.num_tx_ant
         64
@@ -114,7 +138,16 @@ class BeamScenario(PlainModel):
     def from_content(
         cls, content: dict[str, Any], source: str, folder: str | Path = "."
     ) -> BeamScenario:
-        """A parsed file; ``source`` is what errors call it, ``folder`` where it lies."""
+        """Build a scenario from a parsed file.
+
+        Args:
+            content: the parsed TOML; its ``[run]`` table is ignored.
+            source: the name of the file in errors.
+            folder: where a relative path of recorded channels starts; default ".".
+
+        Raises:
+            InvalidInputError: for content that is not a beamforming scenario.
+        """
         fields = {key: value for key, value in content.items() if key != "run"}
         try:
             return cls(**with_paths_from(fields, Path(folder)))
@@ -122,7 +155,7 @@ class BeamScenario(PlainModel):
             raise InvalidInputError(f"{source}: {error}") from None
 
     def to_toml(self) -> str:
-        """The scenario as TOML text that ``from_toml`` reads back to an equal scenario."""
+        """Return TOML text that ``from_toml`` reads back to an equal scenario."""
         return write_toml(self.model_dump(mode="json"))
 
 
@@ -132,5 +165,5 @@ def shipped_beam_scenarios() -> tuple[str, ...]:
 
 
 def read_shipped_beams(name: str) -> dict[str, Any]:
-    """A shipped scenario file as parsed TOML, with its ``[run]`` table."""
+    """Read a shipped scenario file as parsed TOML, with its ``[run]`` table."""
     return read_shipped_toml("scenario", "data/beam_scenarios", name)

@@ -1,8 +1,8 @@
-"""Block codes: LDPC encoding and sum-product decoding, and their way onto channel uses.
+"""Block codes: LDPC encoding, sum-product decoding, and the mapping onto channel uses.
 
-Code matrices and the 5G encoder come from Sionna, which is imported at first use with torch's
-global generators kept (its import re-seeds them). The decoder is ours, compiled.
-LLRs are ln P(b=1)/P(b=0): positive means 1.
+Code matrices and the 5G encoder come from Sionna. It is imported at first use, and torch's global
+generators, which the import seeds, are restored. The decoder is a kernel of this library.
+LLRs are ln P(b=1)/P(b=0).
 """
 
 from __future__ import annotations
@@ -20,13 +20,18 @@ from mimolearn.foundation.tensors.made_once import made_once
 from mimolearn.link.randomness import CounterGenerator, RandomSource, integers, normal
 from mimolearn.link.scenario import Block, Coding, Scenario
 
-# Which fixed interleaver all coded links use.
+# The seed of the interleaver that all coded links share.
 _INTERLEAVER_SEED = 2022
 
 
 class Decoded(NamedTuple):
-    """Of W blocks: info (W, k) uint8 bits; found (W) bool, whether they are of a codeword;
-    iterations (W) int32, spent (num_iter where none was found)."""
+    """W decoded blocks.
+
+    Attributes:
+        info: (W, k) uint8; information bits.
+        found: (W) bool; whether the decoder ended in a codeword.
+        iterations: (W) int32; iterations it took, num_iter if it did not end in one.
+    """
 
     info: Tensor
     found: Tensor
@@ -37,12 +42,17 @@ class Decoded(NamedTuple):
 class BlockCode:
     """A systematic binary block code with a sum-product decoder.
 
-    num_info_bits: k. parities: sparse matrices over GF(2), of integers 0 and 1; a word begins with
-    the information bits, and each matrix in turn appends the parity bits that it makes of the
-    word so far. starts, columns: of the parity checks, check c being over the decoder's bits
-    columns[starts[c] : starts[c + 1]]. num_bits: of the decoder; they are the first bits of the
-    word. sent_at: (n) the decoder's bit of each coded bit; a decoder's bit that is never sent (5G
-    leaves out the first 2Z) starts at LLR 0. Tables of integers are int64.
+    The encoder makes a word of the information bits, to which each parity matrix in turn appends
+    parity bits. The decoder works on the first num_bits bits of the word. Those that are not
+    transmitted (5G leaves out the first 2Z) start at LLR 0.
+
+    Attributes:
+        num_info_bits: k.
+        parities: sparse matrices of 0 and 1 over GF(2), each (appended bits, word so far).
+        starts: (checks + 1) int64; check c is over the bits columns[starts[c] : starts[c + 1]].
+        columns: int64; the bits of all parity checks.
+        num_bits: bits of the decoder.
+        sent_at: (n) int64; the bit of the word that each coded bit is.
     """
 
     num_info_bits: int
@@ -58,12 +68,22 @@ class BlockCode:
         return len(self.sent_at)
 
     def encode(self, info: Tensor) -> Tensor:
-        """(*B, k) bits to (*B, n) uint8 coded bits."""
+        """Encode blocks.
+
+        Args:
+            info: (*B, k) of any integer dtype; information bits.
+
+        Returns:
+            (*B, n) uint8; coded bits.
+
+        Raises:
+            InvalidInputError: for another shape.
+        """
         k = self.num_info_bits
         check_shape(
             "info", info, f"(*B, {k})", isinstance(info, Tensor) and info.shape[-1:] == (k,)
         )
-        # One column a block, as a sparse product wants it.
+        # One column per block, for the product with a sparse matrix.
         word = info.detach().to("cpu", torch.int32).reshape(-1, k).numpy().T
         for parity in self.parities:
             word = np.concatenate([word, (parity @ word) & 1])
@@ -71,10 +91,17 @@ class BlockCode:
         return coded.reshape(*info.shape[:-1], self.num_coded_bits).to(info.device)
 
     def decode(self, llr: Tensor, num_iter: int = 50) -> Decoded:
-        """Sum-product decoding with a stop at the first codeword.
+        """Decode blocks by the sum-product algorithm, and stop each at its first codeword.
 
-        llr: (W, n) real, finite, positive means 1. num_iter: most iterations. Compiled, on the
-        CPU, in single precision. The result for a block does not depend on its companions.
+        The kernel runs on the CPU in single precision. The result of a block does not depend on
+        the other blocks.
+
+        Args:
+            llr: (W, n) real; finite LLRs.
+            num_iter: largest number of iterations; default 50.
+
+        Raises:
+            InvalidInputError: for another shape, or LLRs that are not finite.
         """
         n = self.num_coded_bits
         check_positive_int("num_iter", num_iter, 10_000)
@@ -108,7 +135,7 @@ class BlockCode:
 
 
 def make_code(coding: Coding) -> BlockCode:
-    """The code that a scenario names.
+    """Build the code that a scenario names.
 
     >>> code = make_code(Coding())
     >>> word = code.encode(torch.ones(1, 324))
@@ -121,8 +148,13 @@ def make_code(coding: Coding) -> BlockCode:
 
 
 class CodedSymbols(NamedTuple):
-    """info: (W, k) uint8 information bits; sent: (W, S) uint8 interleaved bits that are sent;
-    indices: (W uses / T, T, Nt) symbol indices."""
+    """W encoded blocks.
+
+    Attributes:
+        info: (W, k) uint8; information bits.
+        sent: (W, S) uint8; interleaved bits that are transmitted.
+        indices: (W uses / T, T, Nt) int64; symbol indices.
+    """
 
     info: Tensor
     sent: Tensor
@@ -130,10 +162,16 @@ class CodedSymbols(NamedTuple):
 
 
 class CodedLink:
-    """How a scenario's blocks get onto channel uses and back.
+    """The mapping of coded blocks onto the channel uses of a scenario, and back.
 
     Interleaved bit i goes to channel use i // (K Nt), stream (i mod K Nt) // K and bit i mod K of
-    its symbol; bits beyond the last whole use are punctured.
+    its symbol. Bits beyond the last whole use are punctured.
+
+    Args:
+        scenario: one with a block code.
+
+    Raises:
+        InvalidInputError: for an uncoded scenario.
 
     >>> link = CodedLink(Scenario(num_tx_ant=4, num_rx_ant=4, constellation="16-qam",
     ...                           coding=Coding()))
@@ -156,26 +194,40 @@ class CodedLink:
 
     @property
     def channels_per_block(self) -> int:
-        """Independent channels that one transmission of a block meets."""
+        """Independent channels of one transmission of a block."""
         return self.scenario.uses_per_block // self.scenario.channel_reuse
 
     def draw(self, num_blocks: int, generator: RandomSource) -> CodedSymbols:
-        """Random information, encoded, interleaved and mapped."""
+        """Draw random information, and encode, interleave and map it."""
         info = integers((num_blocks, self.coding.num_info_bits), 2, generator).to(torch.uint8)
         sent = self.code.encode(info)[:, self.order]
         return CodedSymbols(info, sent, self.map(sent))
 
     def map(self, sent: Tensor) -> Tensor:
-        """(W, S) bits to (W uses / T, T, Nt) symbol indices; refuses blocks of another length."""
+        """Map bits to symbols.
+
+        Args:
+            sent: (W, S) of any integer dtype; interleaved bits.
+
+        Returns:
+            (W uses / T, T, Nt) int64; symbol indices.
+
+        Raises:
+            InvalidInputError: for blocks of another length.
+        """
         self._check_length("sent", sent)
         scenario, points = self.scenario, self.scenario.points()
         shape = (-1, scenario.channel_reuse, scenario.num_tx_ant, points.bits_per_symbol)
         return points.bits_to_indices(sent.reshape(shape))
 
     def decode(self, sent_llr: Tensor) -> Decoded:
-        """From LLRs (W, S) of the sent bits; a punctured bit has LLR 0.
+        """Decode blocks; punctured bits have LLR 0.
 
-        InvalidInputError for blocks of another length, and for NaN or infinite LLRs.
+        Args:
+            sent_llr: (W, S) real; LLRs of the transmitted bits.
+
+        Raises:
+            InvalidInputError: for blocks of another length, and for NaN or infinite LLRs.
         """
         self._check_length("sent_llr", sent_llr)
         llr = torch.zeros(len(sent_llr), self.coding.num_coded_bits, dtype=torch.float32)
@@ -187,7 +239,13 @@ class CodedLink:
         check_shape(field, block, f"(W, {self.num_sent}), the bits of a block that are sent", fits)
 
     def transmit(self, symbols: CodedSymbols, snr_db: float, generator: RandomSource) -> Block:
-        """Send blocks over fresh channels."""
+        """Transmit blocks over fresh channels.
+
+        Args:
+            symbols: encoded blocks.
+            snr_db: the SNR, dB.
+            generator: the only source of randomness.
+        """
         scenario = self.scenario
         num_channels = len(symbols.indices)
         size = scenario.num_rx_ant, scenario.num_tx_ant
@@ -197,7 +255,7 @@ class CodedLink:
 
 @made_once(maxsize=8)
 def _interleaver(kind: str, num_bits: int) -> Tensor:
-    """(n) the coded bit at each place of the interleaved block."""
+    """Return (n) int64: the coded bit at each position of the interleaved block."""
     if kind == "none":
         return torch.arange(num_bits)
     return torch.argsort(normal((num_bits,), CounterGenerator(_INTERLEAVER_SEED)), stable=True)
@@ -227,14 +285,14 @@ def _code_5g(num_info_bits: int, num_coded_bits: int) -> BlockCode:
         from sionna.phy.fec.ldpc import LDPC5GEncoder
 
         with warnings.catch_warnings():
-            # It warns of rates above 948/1024, which it serves up to 0.95, as ``Coding`` says.
+            # Sionna warns of rates above 948/1024; ``Coding`` allows them up to 0.95.
             warnings.filterwarnings("ignore", "Effective coderate", UserWarning)
             encoder = LDPC5GEncoder(k, n, device="cpu")
     z, k_ldpc = encoder.z, encoder.k_ldpc
     checks: Any = sparse.csr_array(encoder.pcm, dtype=np.int32)
-    # Filler bits are known zeros and drop out; the coded bits are what follows the first 2Z.
+    # Filler bits are known zeros, so their columns go. The coded bits follow the first 2Z bits.
     checks = checks[:, np.r_[:k, k_ldpc : checks.shape[1]]]
-    # The first 4Z checks give 4Z parity bits, of which each other check makes one more.
+    # The first 4Z checks give 4Z parity bits; each other check gives one more bit from these.
     core = k + 4 * z
     first = _product_gf2(_inverse_gf2(checks[: 4 * z, k:core]), checks[: 4 * z, :k])
     checks = _without_unsent_leaves(checks, 2 * z + n)
@@ -243,7 +301,7 @@ def _code_5g(num_info_bits: int, num_coded_bits: int) -> BlockCode:
 
 
 def _without_unsent_leaves(checks: Any, num_used: int) -> Any:
-    """Drop the checks of bits that are not sent and in no other check: they tell nothing."""
+    """Drop the checks of bits that are neither transmitted nor in another check."""
     by_bit = checks.tocsc()
     degrees = np.diff(by_bit.indptr)
     kept = np.ones(checks.shape[0], bool)
@@ -270,7 +328,7 @@ def _block_code(k: int, parities: tuple[Any, ...], checks: Any, sent_at: Tensor)
 
 
 def _product_gf2(left: Any, right: Any) -> Any:
-    """The sparse product over GF(2)."""
+    """Multiply sparse matrices over GF(2)."""
     product = left @ right
     product.data &= 1
     product.eliminate_zeros()
@@ -278,7 +336,7 @@ def _product_gf2(left: Any, right: Any) -> Any:
 
 
 def _inverse_gf2(matrix: Any) -> Any:
-    """The sparse inverse over GF(2), by elimination."""
+    """Invert a sparse matrix over GF(2), by elimination."""
     from scipy import sparse
 
     both = np.concatenate([matrix.toarray().astype(bool), np.eye(matrix.shape[0], dtype=bool)], 1)

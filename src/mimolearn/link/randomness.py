@@ -1,6 +1,6 @@
-"""Explicit sources of randomness, and the draws that channels, scenarios and trainings make.
+"""Explicit sources of randomness, and the draws of channels, scenarios and trainings.
 
-A source is a ``torch.Generator`` or a ``CounterGenerator``. Nothing reads a global one.
+A source is a ``torch.Generator`` or a ``CounterGenerator``. No global generator is used.
 """
 
 from __future__ import annotations
@@ -18,14 +18,18 @@ if TYPE_CHECKING:
 
 
 class CounterGenerator:
-    """Random numbers by counter: draw number k of a seed is the same wherever and whenever made.
+    """A counter-based source, Philox4x32-10: draw k of a seed is the same on every machine.
 
-    Choose it for simulations: all 64 bits of the seed count (torch's CPU generator keeps 32), and
-    normals cost about a third of torch's. Philox4x32-10, see ``kernels.machine.philox``; each
-    draw has a stream of its own, so the draws of one generator are independent.
-    Normals are made in single precision whatever the dtype asked for.
+    Choose it for simulations. All 64 bits of the seed count (torch's CPU generator keeps 32), and
+    normal numbers take about a third of torch's time. Each draw is a separate stream, so the draws
+    of one generator are independent. Normal numbers have single precision, whatever the dtype. See
+    ``kernels.machine.philox``.
 
-    seed: 0 ... 2^64 - 1.
+    Args:
+        seed: 0 ... 2^64 - 1.
+
+    Raises:
+        InvalidInputError: for another seed.
 
     >>> a, b = CounterGenerator(1), CounterGenerator(1)
     >>> bool((normal((3,), a) == normal((3,), b)).all())
@@ -40,32 +44,34 @@ class CounterGenerator:
 
     @property
     def device(self) -> torch.device:
-        """Where the numbers are made: the CPU."""
+        """The device of the numbers, the CPU."""
         return torch.device("cpu")
 
     def fill_normal(self, out: Tensor, std: float = 1.0) -> None:
-        """N(0, std^2) into a contiguous float32 tensor."""
+        """Fill a contiguous float32 tensor with N(0, std^2)."""
         from mimolearn.kernels.machine import philox
 
         philox.fill_normal(out.numpy(), self._next_stream(), scale=std)
 
     def fill_gamma(self, out: Tensor, shapes: Tensor) -> None:
-        """Gamma(shape, 1) into a contiguous float32 tensor (..., n); see ``kernels.gamma``.
+        """Fill a tensor with gamma variates of scale 1; see ``kernels.link.gamma``.
 
-        shapes: (n) float32, one a column: whole numbers and halves above 0.
+        Args:
+            out: (..., n) float32, contiguous; the tensor to fill.
+            shapes: (n) float32; the shape of each column, a multiple of 1/2 above 0.
         """
         from mimolearn.kernels.link import gamma
 
         gamma.fill_gamma(out.numpy(), shapes.numpy(), self._next_stream())
 
     def fill_integers(self, out: Tensor, num_values: int) -> None:
-        """Uniform 0 ... num_values - 1 into a contiguous int64 tensor; num_values up to 2^16."""
+        """Fill a contiguous int64 tensor with uniform 0 ... num_values - 1, num_values <= 2^16."""
         from mimolearn.kernels.machine import philox
 
         philox.fill_integers(out.numpy(), num_values, self._next_stream())
 
     def torch_generator(self) -> Generator:
-        """A torch generator of this source's next draw, for what only torch can draw."""
+        """Return a torch generator seeded by the next draw, for what only torch can draw."""
         seed = torch.empty(4, dtype=torch.int64)
         self.fill_integers(seed, 2**16)
         words = [int(word) << (16 * i) for i, word in enumerate(seed.tolist())]
@@ -82,7 +88,7 @@ RandomSource = Generator | CounterGenerator
 
 
 def part_deviation(var: float, is_real: bool) -> float:
-    """Standard deviation of each real number of an entry of variance ``var``, real or complex."""
+    """Return the standard deviation of each real part of an entry of variance ``var``."""
     return math.sqrt(var if is_real else var / 2)
 
 
@@ -92,7 +98,7 @@ def normal(
     dtype: torch.dtype = torch.float32,
     var: float = 1.0,
 ) -> Tensor:
-    """N(0, var) entries of a real dtype."""
+    """Draw N(0, var) entries of a real dtype."""
     if isinstance(generator, Generator):
         return _torch_normal(shape, generator, dtype, var)
     out = torch.empty(shape, dtype=torch.float32)
@@ -106,10 +112,10 @@ def complex_normal(
     dtype: torch.dtype = torch.complex64,
     var: float = 1.0,
 ) -> Tensor:
-    """CN(0, var) entries of a complex dtype."""
+    """Draw CN(0, var) entries of a complex dtype."""
     if isinstance(generator, Generator):
         return _torch_normal(shape, generator, dtype, var)
-    # The variance goes into the draw: a pass over a chunk's channels costs a sixth of drawing them.
+    # The kernel scales: a separate pass over the numbers would take a sixth of the drawing time.
     out = torch.empty((*shape, 2), dtype=torch.float32)
     generator.fill_normal(out, part_deviation(var, is_real=False))
     return torch.view_as_complex(out).to(dtype)
@@ -123,7 +129,7 @@ def _torch_normal(
 
 
 def integers(shape: tuple[int, ...], num_values: int, generator: RandomSource) -> Tensor:
-    """Uniform integers 0 ... num_values - 1, int64."""
+    """Draw uniform integers 0 ... num_values - 1, int64."""
     # The counter's integers are exactly uniform for powers of two alone.
     exact = num_values <= 2**16 and num_values & (num_values - 1) == 0
     if exact and not isinstance(generator, Generator):
@@ -137,14 +143,20 @@ def integers(shape: tuple[int, ...], num_values: int, generator: RandomSource) -
 def distinct_integers(
     num_sets: int, num_each: int, num_values: int, generator: RandomSource
 ) -> Tensor:
-    """(num_sets, num_each) int64: in each row distinct integers of 0 ... num_values - 1.
+    """Draw sets of distinct integers; all ordered choices are equally likely.
 
-    All ordered choices are equally likely. num_each: at most num_values. The first column is what
-    ``integers`` draws.
+    Args:
+        num_sets: N.
+        num_each: n, integers in each set, at most num_values.
+        num_values: integers are from 0 to num_values - 1.
+        generator: the only source of randomness.
+
+    Returns:
+        (N, n) int64. The first column is the one that ``integers`` draws.
     """
     columns: list[Tensor] = []
     for taken in range(num_each):
-        # The k-th of the values that are left, in rising order, is counted past those taken.
+        # The draw counts only values that are left: step over each taken one, smallest first.
         value = integers((num_sets,), num_values - taken, generator)
         if columns:
             for smaller in torch.stack(columns).sort(0).values:
@@ -156,11 +168,11 @@ def distinct_integers(
 def uniform(
     shape: tuple[int, ...], generator: RandomSource, dtype: torch.dtype = torch.float32
 ) -> Tensor:
-    """Uniform entries in [0, 1)."""
+    """Draw uniform entries in [0, 1)."""
     generator = as_torch(generator)
     return torch.rand(shape, generator=generator, dtype=dtype, device=generator.device)
 
 
 def as_torch(generator: RandomSource) -> Generator:
-    """The generator itself, or a torch generator of a counter's next draw."""
+    """Return the generator, or for a counter a torch generator seeded by its next draw."""
     return generator if isinstance(generator, Generator) else generator.torch_generator()

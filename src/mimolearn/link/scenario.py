@@ -1,4 +1,4 @@
-"""What is simulated: a frozen description with a stable key, to and from TOML."""
+"""The description of a simulated link: a frozen model with a stable key, read from TOML."""
 
 from __future__ import annotations
 
@@ -26,12 +26,13 @@ SCENARIO_SCHEMA = 1
 
 
 class ChannelKnowledge(PlainModel):
-    """What the receiver knows of the channel.
+    """The receiver's knowledge of the channel: h_hat = h + e.
 
-    error_var: variance of the estimation error of one entry relative to E|h_ij|^2:
-    h_hat = h + e, e ~ CN(0, error_var E|h_ij|^2), independent of h; 0 is perfect knowledge.
-    noise: what the receiver takes for noise_var: "thermal" alone, or "with-error", which adds the
-    variance Nt error_var E|h_ij|^2 that the error puts on each antenna.
+    Attributes:
+        error_var: variance of e relative to E|h_ij|^2, e ~ CN(0, error_var E|h_ij|^2), independent
+            of h. Default 0, perfect knowledge.
+        noise: the noise variance that the receiver assumes. "thermal" (default) is that of the
+            noise alone; "with-error" adds Nt error_var E|h_ij|^2, the power of the error.
     """
 
     error_var: Annotated[Real, Field(ge=0, le=10)] = 0.0
@@ -41,13 +42,18 @@ class ChannelKnowledge(PlainModel):
 class Coding(PlainModel):
     """A block code over the link: LDPC, a fixed interleaver, and sum-product decoding.
 
-    code: "802.11n-ldpc", the (324, 648) code of IEEE 802.11n, or "5g-ldpc", 3GPP TS 38.212 with
-    num_info_bits and num_coded_bits of your choice. interleaver: "random", one fixed permutation
-    for all blocks, or "none". num_iter: most iterations of the decoder, which stops at a codeword.
-    A block fills as many channel uses as it has whole ones for; the interleaved bits that are left
-    over are punctured: never sent, LLR 0 at the decoder.
-    transmissions: 2 sends a block again over fresh channels when its first decoding failed; the
-    receiver has kept the first soft bits and adds the second ones (chase combining).
+    A block fills whole channel uses. Interleaved bits that do not fill another one are punctured:
+    they are not transmitted, and the decoder starts with LLR 0 for them.
+
+    Attributes:
+        code: "802.11n-ldpc" (default), the (324, 648) code of IEEE 802.11n, or "5g-ldpc", the code
+            of 3GPP TS 38.212 with sizes of your choice.
+        num_info_bits: information bits of a block; default 324.
+        num_coded_bits: coded bits of a block; default 648.
+        interleaver: "random" (default), one fixed permutation for all blocks, or "none".
+        num_iter: largest number of decoder iterations; default 50. It stops at a codeword.
+        transmissions: default 1. With 2, a block whose decoding failed is transmitted again over
+            fresh channels, and the receiver adds the LLRs of both (chase combining).
     """
 
     code: Literal["802.11n-ldpc", "5g-ldpc"] = "802.11n-ldpc"
@@ -76,7 +82,7 @@ class Coding(PlainModel):
 
     @property
     def rate(self) -> float:
-        """Information bits a coded bit, sent or not; ``Scenario.code_rate`` counts what is sent."""
+        """Information bits per coded bit; ``Scenario.code_rate`` leaves out punctured bits."""
         return self.num_info_bits / self.num_coded_bits
 
 
@@ -96,10 +102,14 @@ def _has_base_graph(num_info_bits: int, num_coded_bits: int) -> bool:
 
 
 class Block(NamedTuple):
-    """A batch of independent channels with their vectors.
+    """A batch of independent channels with their vectors; reduced draws have Nt rows, not Nr.
 
-    indices: (N, T, Nt) sent symbol indices; h, h_hat: (N, Nr, Nt) true and known channel;
-    y: (N, T, Nr); noise_var: (N) as the receiver takes it. Reduced draws have Nt rows, not Nr.
+    Attributes:
+        indices: (N, T, Nt) int64; indices of the transmitted symbols.
+        h: (N, Nr, Nt) complex; the channels.
+        h_hat: (N, Nr, Nt) complex; the channels as the receiver knows them.
+        y: (N, T, Nr) complex; the received vectors.
+        noise_var: (N) real; the noise variance that the receiver assumes.
     """
 
     indices: Tensor
@@ -112,13 +122,19 @@ class Block(NamedTuple):
 class Scenario(PlainModel):
     """A MIMO link y = H x + n, described by plain values.
 
-    num_tx_ant, num_rx_ant: Nt, Nr. constellation: its name. channel: a channel model.
-    channel_reuse: T, consecutive vectors that share one channel. snr_definition: see
-    ``mimolearn.snr``. csi: what the receiver knows. coding: a block code, or None for an uncoded
-    link. name: for people; not part of the key.
-    draws: "full", or "reduced" to draw (R, Q^H y), H = Q R, in place of (H, y): the same error
-    rates at a fraction of the cost (see ``channels.reduced``), for independent Gaussian channels
-    with Nr >= Nt, known perfectly, and for detectors that are ``rotation_invariant``.
+    Attributes:
+        name: a title for people, at most 80 characters; not part of the key.
+        num_tx_ant: Nt, transmit antennas.
+        num_rx_ant: Nr, receive antennas.
+        constellation: its name, such as "16-qam".
+        channel: a channel model; default ``Rayleigh()``.
+        channel_reuse: T, consecutive vectors that share one channel; default 1.
+        snr_definition: one of ``mimolearn.snr.snr_definitions()``; default "per_symbol".
+        csi: the receiver's knowledge of the channel; default perfect.
+        draws: "full" (default), or "reduced" to draw (R, Q^H y) of H = Q R in place of (H, y). The
+            error rates are the same at a fraction of the cost. It needs independent Gaussian
+            channels, known perfectly, with Nr >= Nt, and ``rotation_invariant`` detectors.
+        coding: a block code; default None, an uncoded link.
 
     >>> s = Scenario(num_tx_ant=4, num_rx_ant=8, constellation="qpsk")
     >>> s.key() == Scenario(num_tx_ant=4, num_rx_ant=8, constellation="qpsk", name="mine").key()
@@ -145,7 +161,7 @@ class Scenario(PlainModel):
         return self
 
     def is_reducible(self) -> bool:
-        """Whether ``draws = "reduced"`` stands for this link exactly."""
+        """Whether ``draws = "reduced"`` gives this link the same error rates."""
         reducible = is_reducible(self.channel, self.num_rx_ant, self.num_tx_ant)
         return reducible and self.csi.error_var == 0
 
@@ -164,9 +180,9 @@ class Scenario(PlainModel):
 
     @property
     def code_rate(self) -> float:
-        """Information bits per bit that is sent; 1 for an uncoded link.
+        """Information bits per transmitted bit; 1 for an uncoded link.
 
-        Bits left over in a block are not sent. Only the first transmission is counted.
+        Punctured bits do not count. Only the first transmission counts.
         """
         if self.coding is None:
             return 1.0
@@ -175,34 +191,42 @@ class Scenario(PlainModel):
 
     @property
     def uses_per_block(self) -> int:
-        """Whole channel uses that a coded block fills; 1 for an uncoded link."""
+        """Channel uses that a coded block fills; 1 for an uncoded link."""
         if self.coding is None:
             return 1
         per_use = self.num_tx_ant * self.points().bits_per_symbol
         return self.coding.num_coded_bits // per_use
 
     def key(self) -> str:
-        """A stable digest: 16 hex digits of SHA-256 over canonical JSON and a schema number."""
+        """Return 16 hex digits that identify the link: SHA-256 of its JSON and a schema number."""
         not_in_key: dict[str, Any] = {"name": True, "channel": set(self.channel.not_in_key)}
         if self.draws == "full":
-            # Keys from before there was a choice.
+            # Older keys do not have this field.
             not_in_key["draws"] = True
         if self.coding is None:
-            # An uncoded link keeps the key that it had before there was coding.
+            # Older keys of uncoded links do not have this field.
             not_in_key["coding"] = True
         content = {"schema": SCENARIO_SCHEMA, **self.model_dump(mode="json", exclude=not_in_key)}
         if self.snr_definition == "ebn0" and self.coding and self.code_rate != self.coding.rate:
-            # Results from before Eb/N0 left out the bits that are not sent had another noise.
+            # Older results counted the energy of punctured bits, so their noise was another one.
             content["ebn0"] = "of the bits that are sent"
         text = json.dumps(content, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def points(self) -> Constellation:
-        """The constellation itself."""
+        """Return the Constellation."""
         return as_constellation(self.constellation)
 
     def noise_var(self, snr_db: float, h: Tensor | None = None) -> Tensor:
-        """Noise variance at an SNR of this scenario's definition; see ``snr.noise_variance``."""
+        """Compute the noise variance of an SNR in this scenario's definition.
+
+        Args:
+            snr_db: the SNR, dB.
+            h: (*C, Nr, Nt) complex; the channels. "per_realisation" alone needs them.
+
+        Returns:
+            () float64, or (*C) real for "per_realisation"; see ``snr.noise_variance``.
+        """
         return noise_variance(
             self.snr_definition,
             snr_db,
@@ -221,10 +245,19 @@ class Scenario(PlainModel):
         generator: RandomSource,
         dtype: torch.dtype = torch.complex64,
     ) -> Block:
-        """Draw channels, symbols, noise, then channel errors from the generator alone.
+        """Draw channels, symbols and noise, then channel errors.
 
-        Scenarios that differ in the noise level or in ``csi`` alone see the same channels, symbols
+        Scenarios that differ only in the noise level or in ``csi`` get the same channels, symbols
         and noise realisations.
+
+        Args:
+            snr_db: the SNR, dB.
+            num_channels: N.
+            generator: the only source of randomness.
+            dtype: complex64 (default) or complex128.
+
+        Raises:
+            InvalidInputError: for an SNR, a number or a dtype that is not allowed.
         """
         check_positive_int("num_channels", num_channels, 10**8)
         if not dtype.is_complex:
@@ -235,7 +268,7 @@ class Scenario(PlainModel):
     def draw_channels(
         self, num_channels: int, generator: RandomSource, dtype: torch.dtype = torch.complex64
     ) -> Tensor:
-        """Channels (N, Nr, Nt), or triangles (N, Nt, Nt) where ``draws`` is "reduced"."""
+        """Draw channels (N, Nr, Nt), or triangles (N, Nt, Nt) where ``draws`` is "reduced"."""
         size = num_channels, self.num_rx_ant, self.num_tx_ant
         if self.draws == "reduced":
             return draw_reduced(self.channel, *size, generator, dtype)
@@ -244,23 +277,27 @@ class Scenario(PlainModel):
     def transmit(
         self, h: Tensor, noise_var: Tensor, num_vectors: int, generator: RandomSource
     ) -> Block:
-        """Send ``num_vectors`` random vectors over each given channel, then draw channel errors.
+        """Transmit random vectors over given channels, then draw channel errors.
 
-        h: (N, R, Nt), R rows of any number: a reduced channel serves as well. noise_var: () or (N).
+        Args:
+            h: (N, R, Nt) complex; channels of any number of rows, so reduced ones too.
+            noise_var: () or (N) real.
+            num_vectors: T, vectors per channel.
+            generator: the only source of randomness.
         """
         shape = (h.shape[0], num_vectors, self.num_tx_ant)
         indices = integers(shape, self.points().num_points, generator)
         return self.send(indices, h, noise_var, generator)
 
     def send(self, indices: Tensor, h: Tensor, noise_var: Tensor, generator: RandomSource) -> Block:
-        """As ``transmit``, of given symbols: indices (N, T, Nt)."""
+        """Do the same as ``transmit`` with given symbols; indices: (N, T, Nt) int64."""
         nr, nt = self.num_rx_ant, self.num_tx_ant
         (num_channels, num_vectors), rows = indices.shape[:2], h.shape[1]
         points = self.points()
         noise_var = noise_var.to(h.real.dtype).expand(num_channels)
         noise = complex_normal((num_channels, num_vectors, rows), generator, h.dtype)
         if isinstance(generator, CounterGenerator) and h.dtype == torch.complex64:
-            # A library's product may round each batch size in its own way; a draw must not.
+            # The rounding of a BLAS product may depend on the batch size. A draw must not.
             y = transmit(h, indices, points, noise, noise_deviation(noise_var))
         else:
             x = points.map(indices, h.dtype)
@@ -278,15 +315,19 @@ class Scenario(PlainModel):
 
     @classmethod
     def from_toml(cls, path: str | Path) -> Scenario:
-        """Read a scenario file; a ``[run]`` table, which says how to run it, is left aside.
+        """Read a scenario file and ignore its ``[run]`` table.
 
-        A relative path of recorded channels counts from the folder of the file.
+        Args:
+            path: of the TOML file. A relative path of recorded channels starts at its folder.
+
+        Raises:
+            InvalidInputError: for a file that is missing or not a scenario.
         """
         return cls.from_content(read_toml(path), str(path), user_path(path).parent)
 
     @classmethod
     def shipped(cls, name: str) -> Scenario:
-        """One of ``shipped_scenarios()``.
+        """Load one of ``shipped_scenarios()``.
 
         >>> Scenario.shipped("lcgnet-32x64-bpsk").num_rx_ant
         64
@@ -305,15 +346,15 @@ class Scenario(PlainModel):
             raise InvalidInputError(f"{source}: {error}") from None
 
     def to_toml(self) -> str:
-        """The scenario as TOML text that ``from_toml`` reads back to an equal scenario."""
+        """Return TOML text that ``from_toml`` reads back to an equal scenario."""
         return write_toml(self.model_dump(mode="json"))
 
 
 def shipped_scenarios() -> tuple[str, ...]:
-    """Names of the scenario files that come with the library, each after its publication."""
+    """Names of the scenarios that come with the library; a name begins with its publication."""
     return shipped_names("data/scenarios")
 
 
 def read_shipped(name: str) -> dict[str, Any]:
-    """A shipped scenario file as parsed TOML, with its ``[run]`` table."""
+    """Read a shipped scenario file as parsed TOML, with its ``[run]`` table."""
     return read_shipped_toml("scenario", "data/scenarios", name)

@@ -46,13 +46,23 @@ def quantizer_names() -> tuple[str, ...]:
 
 
 def quantizer_class(name: str) -> type[Quantizer]:
-    """The class behind a name; InvalidInputError names the nearest known one."""
+    """Return the class of a name; the error for an unknown name suggests the nearest one."""
     return _QUANTIZERS[check_one_of("quantizer", name, _QUANTIZERS)]
 
 
 @in_standard_mode
 def make_quantizer(name: str, constellation: Constellation | str, **options: Any) -> Quantizer:
-    """Build a quantiser by name. One whose numbers are fitted or trained has none yet.
+    """Build a quantiser by name, without fitted or trained numbers.
+
+    ``fit_quantizer`` and ``load`` give finished ones.
+
+    Args:
+        name: one of ``quantizer_names()``.
+        constellation: a Constellation or its name.
+        options: of the scheme, as its class lists them.
+
+    Raises:
+        InvalidInputError: for an unknown name or option, or a value that is not allowed.
 
     >>> make_quantizer("uniform", "64-qam", bits=3).bits_per_llr
     3.0
@@ -63,16 +73,16 @@ def make_quantizer(name: str, constellation: Constellation | str, **options: Any
     return cls(constellation, **options)
 
 
-# Far beyond what soft bits tell apart, and small enough for the losses of trained schemes.
+# Larger LLRs have the same soft bits; these still give finite losses in training.
 _MOST_SAMPLE = 1000.0
 
 
-# A caller in inference mode, or without gradients, would have nothing trained.
+# Training needs gradients, whatever mode the caller is in.
 @in_standard_mode
 @torch.inference_mode(False)
 @torch.enable_grad()
 def fit_quantizer(name: str, llr: Tensor, *, bits: float, **options: Any) -> Quantizer:
-    """A finished quantiser, fitted to samples.
+    """Fit a quantiser to samples.
 
     Args:
         name: one of ``quantizer_names()``.
@@ -95,7 +105,7 @@ def prepare_fit(name: str, llr: Tensor, *, bits: float, **options: Any) -> Fit:
     by_bits = {Constellation(c).bits_per_symbol: Constellation(c) for c in Constellation.names()}
     if llr.shape[-1] not in by_bits:
         raise invalid("llr", f"<shape {tuple(llr.shape)}>", f"(*B, Nt, K), K in {list(by_bits)}")
-    check_has_values("llr", llr)
+    check_has_values(llr=llr)
     if not llr.numel():
         raise invalid("llr", f"<shape {tuple(llr.shape)}>", "at least one channel use")
     bad = int(torch.isnan(llr).sum())
@@ -103,9 +113,9 @@ def prepare_fit(name: str, llr: Tensor, *, bits: float, **options: Any) -> Fit:
         raise invalid("llr", f"<{bad} of {llr.numel()} entries NaN>", "LLRs")
     check_real("bits", bits, above=0, at_most=16)
     constellation = by_bits[llr.shape[-1]]
-    # A copy: one of an inference tensor is an ordinary one.
+    # A copy of an inference tensor is an ordinary tensor.
     samples = llr.detach().to("cpu", torch.float32, copy=True).reshape(-1, *llr.shape[-2:])
-    # Infinite ones are taken for large ones, here as in ``Quantizer.indices``.
+    # Infinite LLRs count as large ones, as in ``Quantizer.indices``.
     samples = samples.clamp(-_MOST_SAMPLE, _MOST_SAMPLE)
     known = [*inspect.signature(_FITS[name]).parameters][3:]
     for option in options:

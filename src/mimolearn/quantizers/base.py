@@ -1,4 +1,4 @@
-"""The quantiser contract: LLRs of channel uses to packed integers, and back."""
+"""The base of all quantisers: LLRs of channel uses to packed integers, and back."""
 
 from __future__ import annotations
 
@@ -17,20 +17,24 @@ from mimolearn.foundation.errors import InvalidInputError, check_shape, invalid
 from mimolearn.foundation.tensors.modes import check_has_values, in_standard_mode
 from mimolearn.quantizers.codes import Codes, check_codes, pack, unpack, word_bits
 
-# Beyond this an LLR says no more: tanh(L/2) is 1 - 1e-6, and float32 has no soft bits between.
+# The largest useful LLR: there tanh(L/2) is 1 - 1e-6, and float32 can hardly tell larger ones.
 MOST_LLR = 14.5
 
 
 class Quantizer(nn.Module, ABC):
-    """A quantiser of LLRs, for storage between transmissions or between machines.
+    """A quantiser of LLRs, for storage between transmissions or transport between machines.
 
-    LLRs come as (*B, Nt, K): those of a channel use together, since a scheme may use that they
-    belong together; positive means 1, NaN is refused, infinite ones are taken for large ones.
-    Subclasses are final. They set ``name`` and write ``_quantize`` and ``_dequantize``.
+    LLRs have the shape (*B, Nt, K): *B channel uses, Nt streams, K bits a symbol. A scheme may
+    quantise all LLRs of a channel use jointly. Positive means 1. NaN is refused, and infinite LLRs
+    count as large ones. Subclasses are final. They set ``name`` and write ``_quantize`` and
+    ``_dequantize``.
+
+    Args:
+        constellation: a Constellation or its name.
     """
 
     name: ClassVar[str]
-    # Part of what stored results are keyed by: raise it when a change alters the codes.
+    # Part of the key of stored results: raise it when a change alters the codes.
     revision: ClassVar[int] = 1
 
     def __init__(self, constellation: Constellation | str) -> None:
@@ -39,27 +43,31 @@ class Quantizer(nn.Module, ABC):
 
     @abstractmethod
     def word_levels(self) -> tuple[int, ...]:
-        """Levels of each code that one word holds."""
+        """Return the number of levels of each code in a word."""
 
     @abstractmethod
     def streams_per_group(self) -> int:
-        """Streams that one group of words stands for."""
+        """Return the number of streams in one group of words."""
 
     def words_per_group(self) -> int:
-        """Words that stand for ``streams_per_group`` streams."""
+        """Return the number of words in a group, for ``streams_per_group`` streams."""
         return 1
 
     @property
     def bits_per_llr(self) -> float:
-        """Stored bits a soft bit."""
+        """Stored bits per LLR."""
         words = self.words_per_group() * word_bits(self.word_levels())
         return words / (self.streams_per_group() * self.constellation.bits_per_symbol)
 
     @in_standard_mode
     def encode(self, llr: Tensor) -> Codes:
-        """(*B, Nt, K) LLRs to packed codes.
+        """Quantise LLRs and pack the codes.
 
-        Raises InvalidInputError for another shape than the quantiser's, and for NaN.
+        Args:
+            llr: (*B, Nt, K) real; LLRs.
+
+        Raises:
+            InvalidInputError: for a shape that does not fit the quantiser, and for NaN.
         """
         indices = self.indices(llr)
         flat = indices.reshape(-1, len(self.word_levels()))
@@ -68,9 +76,16 @@ class Quantizer(nn.Module, ABC):
 
     @in_standard_mode
     def decode(self, codes: Codes) -> Tensor:
-        """Packed codes to (*B, Nt, K) LLRs, float32.
+        """Recover LLRs from packed codes.
 
-        Raises InvalidInputError for codes of another codebook, or damaged ones.
+        Args:
+            codes: from ``encode`` of this quantiser.
+
+        Returns:
+            (*B, Nt, K) float32; LLRs.
+
+        Raises:
+            InvalidInputError: for codes of another codebook, and for damaged ones.
         """
         if not isinstance(codes, Codes):
             raise invalid("codes", f"<{type(codes).__name__}>", "Codes from encode or from_bytes")
@@ -86,12 +101,29 @@ class Quantizer(nn.Module, ABC):
 
     @in_standard_mode
     def through(self, llr: Tensor) -> Tensor:
-        """decode(encode(llr)) without packing bits: what a simulation needs."""
+        """Compute decode(encode(llr)) without packing bits, as simulations need it.
+
+        Args:
+            llr: (*B, Nt, K) real; LLRs.
+
+        Returns:
+            (*B, Nt, K) in the dtype of llr; quantised LLRs.
+        """
         return self.from_indices(self.indices(llr)).to(llr)
 
     @in_standard_mode
     def indices(self, llr: Tensor) -> Tensor:
-        """(*B, Nt, K) LLRs to codes (*B, words, n), int64, n codes a word."""
+        """Quantise LLRs without packing the codes.
+
+        Args:
+            llr: (*B, Nt, K) real; LLRs.
+
+        Returns:
+            (*B, words, n) int64; n codes a word.
+
+        Raises:
+            InvalidInputError: for a shape that does not fit the quantiser, and for NaN.
+        """
         bits, streams = self.constellation.bits_per_symbol, self.streams_per_group()
         check_shape("llr", llr, f"(*B, Nt, {bits})", isinstance(llr, Tensor) and llr.ndim >= 2)
         ok = llr.shape[-1] == bits and llr.shape[-2] % streams == 0
@@ -101,7 +133,7 @@ class Quantizer(nn.Module, ABC):
         check_shape("llr", llr, expected, ok)
         if not llr.is_floating_point():
             raise invalid("llr", f"<dtype {llr.dtype}>", "a real dtype")
-        check_has_values("llr", llr)
+        check_has_values(llr=llr)
         bad = int(torch.isnan(llr).sum())
         if bad:
             raise invalid("llr", f"<{bad} of {llr.numel()} entries NaN>", "LLRs")
@@ -116,9 +148,19 @@ class Quantizer(nn.Module, ABC):
 
     @in_standard_mode
     def from_indices(self, indices: Tensor) -> Tensor:
-        """Codes (*B, words, n) to LLRs (*B, Nt, K), float32; refuses codes out of range."""
+        """Recover LLRs from codes.
+
+        Args:
+            indices: (*B, words, n) int64; codes.
+
+        Returns:
+            (*B, Nt, K) float32; LLRs.
+
+        Raises:
+            InvalidInputError: for codes out of range.
+        """
         if isinstance(indices, Tensor):
-            check_has_values("codes", indices)
+            check_has_values(codes=indices)
         check_codes(indices, self.word_levels())
         self._check_fitted()
         group = self.words_per_group()
@@ -130,10 +172,10 @@ class Quantizer(nn.Module, ABC):
 
     @abstractmethod
     def plain_options(self) -> dict[str, str | int | float | bool]:
-        """Options that ``make_quantizer`` rebuilds it from, before its numbers are loaded."""
+        """Return the options from which ``make_quantizer`` builds it again, without its numbers."""
 
     def digest(self) -> str:
-        """16 hex digits that name the codebook: the scheme and every number in it."""
+        """Return 16 hex digits that identify the codebook: the scheme and every number in it."""
         content = f"{self.name} {self.constellation.name} {self.word_levels()}"
         digest = hashlib.sha256(content.encode())
         for key, tensor in self.state_dict().items():
@@ -144,7 +186,7 @@ class Quantizer(nn.Module, ABC):
 
     @classmethod
     def option_names(cls) -> Sequence[str]:
-        """Names of the options that ``make_quantizer`` accepts for this scheme."""
+        """Return the names of the options that ``make_quantizer`` accepts for this scheme."""
         parameters = inspect.signature(cls.__init__).parameters
         return [name for name in parameters if name not in ("self", "constellation")]
 

@@ -1,4 +1,4 @@
-"""Quantised soft bits as what they really cost: packed bits, and a stream that knows its damage."""
+"""Quantised LLRs as packed bits, and as a stream of bytes with a checksum."""
 
 from __future__ import annotations
 
@@ -22,11 +22,12 @@ _MAX_WORD_BITS = 62
 
 @dataclass(frozen=True, eq=False)
 class Codes:
-    """Quantised soft bits of a batch of channel uses.
+    """Quantised LLRs of a batch of channel uses.
 
-    packed: (num_bytes) uint8, the words of all uses one behind the other, without gaps. shape:
-    (*B, Nt), the batch and its streams. codebook: 16 hex digits of the quantiser that made them,
-    and alone can read them.
+    Attributes:
+        packed: (num_bytes) uint8; the words of all uses in sequence, without gaps.
+        shape: (*B, Nt); the channel uses and their streams.
+        codebook: digest of the quantiser that made the codes. No other can decode them.
     """
 
     packed: Tensor
@@ -35,11 +36,11 @@ class Codes:
 
     @property
     def num_bytes(self) -> int:
-        """What is stored; a stream has a header and a checksum besides."""
+        """Size of the packed words; ``to_bytes`` adds a header and a checksum."""
         return self.packed.numel()
 
     def to_bytes(self) -> bytes:
-        """A stream: header, shape, packed words, and a CRC-32 over all of it."""
+        """Return a stream: header, shape, packed words, and a CRC-32 of all of it."""
         head = _HEADER.pack(_MAGIC, bytes.fromhex(self.codebook), len(self.shape))
         sizes = struct.pack(f"<{len(self.shape)}Q", *self.shape)
         body = head + sizes + self.packed.numpy().tobytes()
@@ -47,7 +48,11 @@ class Codes:
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Codes:
-        """Inverse of ``to_bytes``; InvalidInputError when it is cut, changed or no stream."""
+        """Read a stream that ``to_bytes`` made.
+
+        Raises:
+            InvalidInputError: for bytes that are truncated, changed, or no such stream.
+        """
         if not isinstance(data, bytes | bytearray) or len(data) < _HEADER.size + 4:
             raise InvalidInputError("codes: truncated, shorter than the header of a stream")
         magic, codebook, num_dims = _HEADER.unpack_from(data)
@@ -62,7 +67,7 @@ class Codes:
 
 
 def word_bits(levels: tuple[int, ...]) -> int:
-    """Bits of one word that holds a code of each of these numbers of levels.
+    """Return the bits of a word that holds one code for each of these numbers of levels.
 
     >>> word_bits((5, 6, 6, 5, 6, 6)), word_bits((20, 20, 10))
     (15, 12)
@@ -74,9 +79,17 @@ def word_bits(levels: tuple[int, ...]) -> int:
 
 
 def pack(indices: Tensor, levels: tuple[int, ...]) -> Tensor:
-    """Codes (N, n), each below its number of levels, to (ceil(N bits / 8)) uint8.
+    """Pack codes into bytes.
 
-    The codes of a row are the digits of one number, first code first, whose bits follow each other.
+    The codes of a row are the digits of one number, first code first. The bits of these numbers
+    follow each other without gaps.
+
+    Args:
+        indices: (N, n) integers; codes, each below its number of levels.
+        levels: n numbers of levels.
+
+    Returns:
+        (ceil(N word_bits(levels) / 8)) uint8.
     """
     check_codes(indices, levels)
     words = np.zeros(len(indices), np.int64)
@@ -88,7 +101,7 @@ def pack(indices: Tensor, levels: tuple[int, ...]) -> Tensor:
 
 
 def unpack(packed: Tensor, num_words: int, levels: tuple[int, ...]) -> Tensor:
-    """Inverse of ``pack``: (N, n) int64. InvalidInputError for words that no codes make."""
+    """Unpack what ``pack`` packed: (N, n) int64; InvalidInputError for impossible words."""
     size = word_bits(levels)
     if packed.numel() != -(-num_words * size // 8):
         expected = f"{-(-num_words * size // 8)} bytes, {num_words} words of {size} bits"
@@ -106,7 +119,7 @@ def unpack(packed: Tensor, num_words: int, levels: tuple[int, ...]) -> Tensor:
 
 
 def check_codes(indices: Tensor, levels: tuple[int, ...]) -> None:
-    """Every code below its number of levels."""
+    """Refuse codes (..., n) that are not integers from 0 to below their number of levels."""
     check_shape("codes", indices, f"(..., {len(levels)})", indices.shape[-1:] == (len(levels),))
     if indices.is_floating_point() or indices.is_complex():
         raise invalid("codes", f"<dtype {indices.dtype}>", "integers")

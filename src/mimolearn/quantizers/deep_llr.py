@@ -1,4 +1,4 @@
-"""The learned quantiser of one symbol's soft bits that came before EQ-Net."""
+"""The learned quantiser of the soft bits of one symbol, published before EQ-Net."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from mimolearn.quantizers.levels import (
 )
 
 _LATENTS = 3
-# The paper's equidistant levels reach this far.
+# The largest of the paper's equidistant levels.
 _REACH = 0.8
 _FITTED = 100_000
 _SOFT_MOST = 1 - 1e-6
@@ -35,12 +35,19 @@ class DeepLLR(Quantizer):
 
     Encoder K -> 4K -> 4K -> 4K -> 3, ReLU, tanh at the end; the decoder mirrors it, or with
     ``branched`` there is one for each bit (Arvinte, Tewfik and Vishwanath 2019). Levels of the
-    three latents are equidistant on [-0.8, 0.8], those of the branched form k-means.
-    The published generator of LLRs is half-scale; train on calibrated ones.
+    three latents are equidistant on [-0.8, 0.8]; those of the branched form come from k-means.
+    The published LLRs have half the true scale; train on calibrated ones. A stream takes as many
+    multiplications as there are weights: 1 351 at 16-QAM, 2 889 at 64-QAM; branched 3 175 and
+    9 369.
 
-    Options: branched; bits of a latent.
-    Cost: as many multiplications as weights: 1 351 at 16-QAM, 2 889 at 64-QAM a stream; branched
-    3 175 and 9 369.
+    Args:
+        constellation: a Constellation or its name.
+        branched: whether each bit has its decoder; default False.
+        bits: of a latent, 1 to 10; default 6.
+        seed: of the initial weights; default 1.
+
+    Raises:
+        InvalidInputError: for a value that is not allowed.
 
     >>> sum(p.numel() for p in DeepLLR("16-qam").parameters())
     1351
@@ -83,17 +90,17 @@ class DeepLLR(Quantizer):
         return 1
 
     def latents(self, llr: Tensor) -> Tensor:
-        """(N, K) LLRs to (N, 3) latents in [-1, 1]."""
+        """Encode LLRs (N, K) to latents (N, 3) in [-1, 1]."""
         return torch.tanh(self.encoder(torch.tanh(llr / 2)))
 
     def raw_llr_of(self, z: Tensor) -> Tensor:
-        """(N, 3) latents to (N, K): twice what the soft bits are the tanh of."""
+        """Decode latents (N, 3) to LLRs (N, K), before soft bits are clipped."""
         if not self.branched:
             return 2 * self.decoder(z)
         return 2 * self.decoder(z.expand(len(self.decoder.weights[0]), *z.shape)).squeeze(-1).T
 
     def set_codebooks(self, latents: Tensor) -> None:
-        """k-means of each latent over samples (n, 3); the joint form keeps its levels."""
+        """Set the levels of the branched form by k-means of samples (n, 3), per latent."""
         if self.branched:
             self.codebooks = torch.stack([k_means(column, 2**self.bits) for column in latents.T])
 

@@ -17,10 +17,10 @@ from mimolearn.foundation.tensors.descent import descend
 from mimolearn.foundation.tensors.threads import one_thread
 
 SoftLoss = Callable[[Tensor, Tensor], Tensor]
-"""(LLRs that came out, true ones), both (N, ...) -> (N, ...) loss of each LLR."""
+"""(decoded LLRs, true LLRs), both (N, ...) -> (N, ...) loss of each LLR."""
 
 
-# Mean losses of fewer steps scatter too much to be compared.
+# Mean losses of fewer steps vary too much to be compared.
 _TELLING = 10
 # Samples that a validation takes.
 _VALIDATED = 2048
@@ -194,8 +194,8 @@ def _compared(phase: Phase) -> int:
     return max(phase.steps // 20, 1)
 
 
-def kl_loss(found: Tensor, true: Tensor) -> Tensor:
-    """KL(P(b | true LLR) || P(b | found LLR)) of each bit, in nats.
+def kl_loss(decoded: Tensor, true: Tensor) -> Tensor:
+    """Compute KL(P(b | true LLR) || P(b | decoded LLR)) of each bit, in nats.
 
     The information that the found LLR loses, in contrast to a weighted square of soft bits, which
     ranks networks wrongly.
@@ -208,7 +208,7 @@ def kl_loss(found: Tensor, true: Tensor) -> Tensor:
         (N, ...) nats.
     """
     one = torch.sigmoid(true)
-    cross = nn.functional.softplus(found) - one * found
+    cross = nn.functional.softplus(decoded) - one * decoded
     return cross - (nn.functional.softplus(true) - one * true)
 
 
@@ -224,4 +224,4 @@ def weighted_square(found: Tensor, true: Tensor, eps: float = 1e-3) -> Tensor:
         (N, ...) numbers without unit.
     """
     soft = torch.tanh(true / 2)
-    return (torch.tanh(found / 2) - soft).square() / (soft.abs() + eps)
+    return (torch.tanh(decoded / 2) - soft).square() / (soft.abs() + eps)

@@ -1,4 +1,4 @@
-"""A learned quantiser of a whole channel use: three numbers a stream, read by exact formulas."""
+"""A learned quantiser of all LLRs of a channel use: three numbers a stream, decoded exactly."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from mimolearn.quantizers.levels import from_uniform, read_levels, to_uniform, w
 _MOST_STREAMS = 64
 _MOST_WIDTH = 4096
 _LATENTS = 3
-# Where the decoder's scales begin: levels of unit-energy QAM stay within 1.3, and precisions of
-# -3 to 6 nepers go from useless to certain.
+# Initial scales of the decoder. Levels of unit-energy QAM are below 1.3. Log precisions from -3 to
+# 6 cover estimates without information up to certain ones.
 _REACH = 1.6
 _PRECISION = (1.5, 4.5)
 _CLIP_NORM = 0.1
@@ -29,10 +29,14 @@ _LEAST_SUM = 1e-35
 
 
 def _gaussian_llr(constellation: Constellation, values: Tensor, precision: Tensor) -> Tensor:
-    """LLRs (..., K) of axes in noise of variance 0.5 / precision, up to about 80 nats.
+    """Compute LLRs (..., K) of axes in noise of variance 0.5 / precision, up to about 80 nats.
 
-    values: (..., 2). precision: broadcastable to it. As ``Constellation.axes_llr`` with a fifth of
-    the operations that gradients pass: both sums of every bit are one product.
+    The same as ``Constellation.axes_llr``, but backpropagation passes a fifth of the operations:
+    one product gives both sums of every bit.
+
+    Args:
+        values: (..., 2) real.
+        precision: broadcastable to values.
     """
     axis = constellation.axis(values.dtype, values.device)
     metric = -(values.unsqueeze(-1) - axis.levels).square() * precision.unsqueeze(-1)
@@ -45,25 +49,34 @@ def _gaussian_llr(constellation: Constellation, values: Tensor, precision: Tenso
 
 @final
 class EQNet(Quantizer):
-    """Joint quantisation of all soft bits of a channel use by a learned encoder.
+    """Joint quantisation of all LLRs of a channel use by a learned encoder.
 
-    Choose it where soft bits of a known link are stored or forwarded: it needs about a fifth fewer
-    bits than ``max-mi`` for the same block errors. Train one for each constellation and size; it
-    holds for the SNRs that it was trained on.
+    Choose it to store or forward LLRs of a known link: it needs about a fifth fewer bits than
+    ``max-mi`` for the same block errors. Train one for each constellation and size, at the SNRs of
+    its use.
 
-    The encoder, a residual GELU network on tanh(L/2) and clip(L, +-24)/8 of all K Nt LLRs, gives
-    three numbers a stream, each rounded to equidistant levels. The decoder reads them as an
-    estimate x_hat and a precision ln(1/v), and gives the exact LLRs of x_hat = x + CN(0, v): as
-    many features as Theorem 2 of Arvinte et al. (EURASIP JWCN 2022) says a diagonal channel needs.
-    Differs from the paper: its decoder is one learned network a bit (``eq-net-published``), its
+    The encoder is a residual GELU network on tanh(L/2) and clip(L, +-24)/8 of all K Nt LLRs. It
+    gives three numbers a stream, each rounded to equidistant levels. The decoder takes them as an
+    estimate x_hat and a log precision ln(1/v), and computes the exact LLRs of x_hat = x + CN(0, v).
+    By Theorem 2 of Arvinte et al. (EURASIP JWCN 2022), a diagonal channel needs as many features.
+    The paper differs: its decoder is one learned network per bit (``eq-net-published``) and its
     loss a weighted square of soft bits; both lose more information.
+    Encoding a use takes about 2 K Nt width + (depth - 1) width^2 multiplications, and decoding a
+    stream takes one Gaussian demapping.
 
-    Options: num_tx_ant; levels of the three numbers of a stream, as "64,64,64"; learned_levels, for
-    what the decoder reads at each level to be learned in place of equidistant, which few levels
-    gain by; width and depth of the encoder. A use of a multiple of num_tx_ant streams is taken in
-    slices.
-    Cost: about 2 K Nt width + (depth - 1) width^2 multiplications a use to encode, a Gaussian
-    demapping a stream to decode.
+    Args:
+        constellation: a Constellation or its name; not BPSK.
+        num_tx_ant: Nt, streams encoded together; default 2. A use of a multiple of Nt streams is
+            encoded in slices.
+        levels: of the three numbers of a stream; default "64,64,64".
+        width: of the encoder; default 128.
+        depth: hidden layers of the encoder; default 3.
+        learned_levels: learn the values of all levels, which helps when they are few; default
+            False, equidistant values.
+        seed: of the initial weights; default 1.
+
+    Raises:
+        InvalidInputError: for a value that is not allowed.
 
     >>> EQNet("64-qam", num_tx_ant=2).bits_per_llr
     3.0
@@ -125,24 +138,24 @@ class EQNet(Quantizer):
         return self.num_tx_ant
 
     def latents(self, llr: Tensor) -> Tensor:
-        """(N, Nt, K) LLRs to (N, Nt, 3) latents in (-1, 1)."""
+        """Encode LLRs (N, Nt, K) to latents (N, Nt, 3) in (-1, 1)."""
         flat = llr.flatten(1)
         h = torch.cat([torch.tanh(flat / 2), flat.clamp(-24, 24) / 8], -1)
         out = self.encoder(h)
         return torch.tanh(out).unflatten(-1, (self.num_tx_ant, _LATENTS))
 
     def features(self, z: Tensor) -> Tensor:
-        """(N, Nt, 3) latents to estimates of both axes and log precisions."""
+        """Scale latents (N, Nt, 3) to estimates of both axes and log precisions, (N, Nt, 3)."""
         return torch.cat([self.reach * z[..., :2], self._log_precision(z[..., 2:])], -1)
 
     def features_at(self, codes: Tensor) -> Tensor:
-        """(N, Nt, 3) codes to what the decoder reads there."""
+        """Return estimates and log precisions (N, Nt, 3) of codes (N, Nt, 3)."""
         if not self.learned_levels:
             return self.features(from_uniform(codes, self._counts(codes)))
         return torch.stack([table[codes[..., i]] for i, table in enumerate(self.tables)], -1)
 
     def rounded_llr_of(self, z: Tensor) -> Tensor:
-        """As ``llr_of`` of latents at their levels; gradients pass as if they were not rounded."""
+        """Decode rounded latents as ``llr_of``; gradients ignore the rounding."""
         codes = to_uniform(z.detach(), self._counts(z)).to(torch.int64)
         if not self.learned_levels:
             at_level = from_uniform(codes, self._counts(z))
@@ -151,11 +164,11 @@ class EQNet(Quantizer):
         return self._llr(self.features_at(codes) + slope * (z - z.detach()))
 
     def llr_of(self, z: Tensor) -> Tensor:
-        """(N, Nt, 3) latents to (N, Nt, K) LLRs."""
+        """Decode latents (N, Nt, 3) to LLRs (N, Nt, K)."""
         return self._llr(self.features(z))
 
     def spread_levels(self) -> None:
-        """Put learned levels where equidistant ones are."""
+        """Set learned levels to equidistant values."""
         with torch.no_grad():
             for i, table in enumerate(self.tables):
                 z = torch.linspace(-1, 1, len(table), dtype=torch.float32)
@@ -270,7 +283,7 @@ class EQNetFit(Fit):
 
 
 def levels_of_stream(word_bits: float) -> tuple[int, int, int]:
-    """Levels of x_hat's two axes and of the precision, half as many, in a word of so many bits.
+    """Choose the levels of both axes of x_hat, and half as many of the precision, for a word.
 
     >>> levels_of_stream(12), levels_of_stream(15)
     ((20, 20, 10), (40, 40, 20))

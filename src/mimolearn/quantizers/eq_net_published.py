@@ -23,18 +23,27 @@ _SOFT_MOST = 1 - 1e-6
 
 @final
 class EQNetPublished(Quantizer):
-    """The paper's autoencoder: soft bits to a few latents, and one network a bit back.
+    """The paper's autoencoder: an encoder of soft bits to latents, and one decoder per bit.
 
-    Choose it to reproduce the paper; ``eq-net`` loses a quarter of the information that this does.
+    Choose it to reproduce the paper; ``eq-net`` loses a quarter of the information that this loses.
 
     f_Q: ReLU layers of width 4 K Nt, then d tanh units; g_Q: K Nt separate networks d -> 4 K Nt ->
-    ... -> 1 with tanh ends (Arvinte et al., EURASIP JWCN 2022, section 2.4). One scalar k-means
-    codebook a latent. The paper speaks of six hidden layers, its code has five and the output; the
-    code is followed. Differs: soft bits are clipped at 1 - 1e-6 before they become LLRs.
+    ... -> 1 with tanh ends (Arvinte et al., EURASIP JWCN 2022, section 2.4). Each latent has a
+    scalar k-means codebook. The paper mentions six hidden layers; its code, which is followed here,
+    has five and the output. One thing differs: soft bits are clipped at 1 - 1e-6 before they become
+    LLRs. There are as many multiplications as weights: at 2x2 64-QAM 10 326 to encode and 117 516
+    to decode.
 
-    Options: num_tx_ant; num_latents, d, 0 for 3 Nt; bits of a latent; hidden, layers of each net.
-    Cost: multiplications as many as weights; at 2x2 64-QAM 10 326 weights to encode, 117 516 to
-    decode.
+    Args:
+        constellation: a Constellation or its name.
+        num_tx_ant: Nt, streams encoded together; default 2.
+        num_latents: d; default 0, which means 3 Nt.
+        bits: of a latent, 1 to 10; default 6.
+        hidden: hidden layers of each network; default 5.
+        seed: of the initial weights; default 1.
+
+    Raises:
+        InvalidInputError: for a value that is not allowed.
 
     >>> sum(p.numel() for p in EQNetPublished("64-qam").encoder.parameters())
     10326
@@ -73,7 +82,7 @@ class EQNetPublished(Quantizer):
     codebooks: Tensor
 
     def word_levels(self) -> tuple[int, ...]:
-        # Words of equal size that fit an integer: those of a stream where latents divide so.
+        # Words of equal size, each of one stream if the latents divide evenly.
         share = self.num_latents // math.gcd(self.num_latents, self.num_tx_ant)
         return (2**self.bits,) * share
 
@@ -92,22 +101,22 @@ class EQNetPublished(Quantizer):
         return math.gcd(self.num_latents, self.num_tx_ant)
 
     def latents(self, llr: Tensor) -> Tensor:
-        """(N, Nt, K) LLRs to (N, d) latents in [-1, 1]."""
+        """Encode LLRs (N, Nt, K) to latents (N, d) in [-1, 1]."""
         return torch.tanh(self.encoder(torch.tanh(llr.flatten(1) / 2)))
 
     def llr_of(self, z: Tensor) -> Tensor:
-        """(N, d) latents to (N, Nt, K) LLRs."""
+        """Decode latents (N, d) to LLRs (N, Nt, K)."""
         branches = self.decoder(z.expand(len(self.decoder.weights[0]), *z.shape))
         soft = torch.tanh(branches.squeeze(-1).T).clamp(-_SOFT_MOST, _SOFT_MOST)
         return 2 * torch.atanh(soft).unflatten(-1, (self.num_tx_ant, -1))
 
     def raw_llr_of(self, z: Tensor) -> Tensor:
-        """As ``llr_of`` before the clipping, for gradients: twice what tanh is taken of."""
+        """Decode as ``llr_of``, without the clipping of soft bits, for gradients."""
         branches = self.decoder(z.expand(len(self.decoder.weights[0]), *z.shape))
         return 2 * branches.squeeze(-1).T.unflatten(-1, (self.num_tx_ant, -1))
 
     def set_codebooks(self, latents: Tensor) -> None:
-        """k-means of each latent over samples (n, d)."""
+        """Set the codebook of each latent by k-means of samples (n, d)."""
         self.codebooks = torch.stack([k_means(column, 2**self.bits) for column in latents.T])
 
     def _quantize(self, llr: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Levels of one latent number: how it becomes an integer and comes back."""
+"""Levels of latent numbers: rounding to integer codes, and back."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ _LLOYD_STEPS = 100
 
 
 def read_levels(levels: str | Sequence[int], num: int) -> tuple[int, ...]:
-    """Numbers of levels of the ``num`` latents of a word, as "20,20,10" or a sequence."""
+    """Read the numbers of levels of ``num`` latents, as "20,20,10" or a sequence."""
     example = ",".join(["64"] * num)
     expected = f"{num} integers from 2 to {MOST_LEVELS}, as {example!r}"
     try:
         parts = levels.split(",") if isinstance(levels, str) else list(levels)
-        found = tuple(int(part) for part in parts)
+        counts = tuple(int(part) for part in parts)
     except (TypeError, ValueError):
         raise invalid("levels", levels, expected) from None
-    if len(found) != num or not all(2 <= n <= MOST_LEVELS for n in found):
+    if len(counts) != num or not all(2 <= n <= MOST_LEVELS for n in counts):
         raise invalid("levels", levels, expected)
-    return found
+    return counts
 
 
 def levels_for(word_bits: float, num: int) -> tuple[int, ...]:
-    """Equal levels of num latents in a word of this many bits; the product fits, barely.
+    """Return the largest equal numbers of levels of num latents that fit in a word.
 
     >>> levels_for(18, 3), levels_for(16, 3)
     ((64, 64, 64), (40, 40, 40))
@@ -40,30 +40,31 @@ def levels_for(word_bits: float, num: int) -> tuple[int, ...]:
 
 
 def to_uniform(z: Tensor, levels: Tensor, reach: float = 1.0) -> Tensor:
-    """Latents in [-reach, reach] to the nearest of equidistant levels, ends included."""
+    """Round latents in [-reach, reach] to the nearest of equidistant levels, ends included."""
     scaled = (z / reach).clamp(-1, 1)
     return ((scaled + 1) / 2 * (levels - 1)).round()
 
 
 def from_uniform(codes: Tensor, levels: Tensor, reach: float = 1.0) -> Tensor:
-    """Inverse of ``to_uniform``."""
-    # A quotient of integers would come out in the default dtype.
+    """Return the levels of codes that ``to_uniform`` gave."""
+    # A quotient of integer tensors would have the default dtype.
     return ((2 * codes).to(torch.float32) / (levels - 1) - 1) * reach
 
 
 def k_means(values: Tensor, num_levels: int) -> Tensor:
-    """Ascending levels (num_levels) of least mean square error for samples (n), by sorted Lloyd.
+    """Compute ascending levels (num_levels) of least mean square error for samples (n).
 
-    From equal probability and from equal distance; the better of both.
+    Lloyd's algorithm on sorted samples starts from cells of equal probability and from equal
+    distances; the better result counts.
     """
     values = values.double().sort().values
     probabilities = (torch.arange(num_levels, dtype=torch.float64) + 0.5) / num_levels
     spread = values[0] + (values[-1] - values[0]) * probabilities
-    places = (probabilities * (len(values) - 1)).round().to(torch.int64)
+    middles = (probabilities * (len(values) - 1)).round().to(torch.int64)
     sums = torch.cat([torch.zeros(1, dtype=torch.float64), values.cumsum(0)])
-    found = [_lloyd(values, sums, start) for start in (values[places], spread)]
-    errors = [_distortion(values, levels) for levels in found]
-    return found[0 if errors[0] <= errors[1] else 1].to(torch.float32)
+    results = [_lloyd(values, sums, start) for start in (values[middles], spread)]
+    errors = [_distortion(values, levels) for levels in results]
+    return results[0 if errors[0] <= errors[1] else 1].to(torch.float32)
 
 
 def _lloyd(values: Tensor, sums: Tensor, levels: Tensor) -> Tensor:
@@ -86,13 +87,13 @@ def _distortion(values: Tensor, levels: Tensor) -> float:
 
 
 def nearest_level(z: Tensor, codebooks: Tensor) -> Tensor:
-    """(N, d) latents and (d, n) ascending levels to (N, d) codes."""
+    """Round latents (N, d) to the nearest of ascending levels (d, n): codes (N, d)."""
     middles = ((codebooks[:, 1:] + codebooks[:, :-1]) / 2).contiguous()
     return torch.searchsorted(middles, z.T.contiguous()).T
 
 
 def word_bits_of(bits: float, num_llr: int) -> float:
-    """Whole bits of the word that stands for num_llr soft bits."""
+    """Return the bits of a word for num_llr LLRs, which must be a whole number."""
     budget = bits * num_llr
     if abs(budget - round(budget)) > 1e-9:
         raise invalid("bits", bits, f"a whole number of bits for {num_llr} soft bits together")

@@ -1,4 +1,4 @@
-"""Scalar quantisation of the largest mutual information between a bit and its quantised LLR."""
+"""Scalar quantisation that maximises the mutual information of a bit and its quantised LLR."""
 
 from __future__ import annotations
 
@@ -24,7 +24,13 @@ METHODS = ("lloyd", "dynamic-programme")
 
 
 class ScalarCodebook(NamedTuple):
-    """thresholds: (n - 1) ascending; values: (n) LLRs of the cells; information: I(X;Z), bits."""
+    """A scalar quantiser of n cells.
+
+    Attributes:
+        thresholds: (n - 1) float64, ascending.
+        values: (n) float64; LLRs of the cells.
+        information: I(X;Z), bits.
+    """
 
     thresholds: np.ndarray
     values: np.ndarray
@@ -33,18 +39,23 @@ class ScalarCodebook(NamedTuple):
 
 @final
 class MaxMI(Quantizer):
-    """Scalar codebooks, one a bit position, that keep most mutual information.
+    """Scalar codebooks, one per bit position, that keep most mutual information.
 
-    Choose it as the best that can be done bit by bit; ``eq-net`` does better with the bits of a
-    channel use together.
+    Choose it as the best scheme for single LLRs; ``eq-net`` is better, with the LLRs of a channel
+    use together.
 
-    Cells are intervals of L; the value of cell i is what it says of the bit,
+    Cells are intervals of L. The value of cell i is the LLR of the bit given the cell,
     l_i = ln[sum 1/(1 + e^-L)] - ln[sum 1/(1 + e^L)] over its samples (Winkelbauer and Matz 2015).
     Samples must be calibrated LLRs. Bit positions 2i and 2i + 1, the two axes of a symbol, share a
-    codebook. A designer may pool SNRs for one shared codebook, or design one for each.
+    codebook. Samples of several SNRs give one codebook for all. The cost is a search among the
+    thresholds per LLR.
 
-    Options: levels, of each axis bit, as "5,6,6"; a K-bit word then holds two of each.
-    Cost: a search among the thresholds an LLR.
+    Args:
+        constellation: a Constellation or its name.
+        levels: of each axis bit, as "5,6,6" or a sequence; a word holds two codes of each.
+
+    Raises:
+        InvalidInputError: for levels that are not allowed.
 
     >>> quantizer = fit_max_mi(torch.randn(999, 1, 2) * 3, Constellation("qpsk"), 2.0)
     >>> quantizer.bits_per_llr, quantizer.through(torch.zeros(1, 2)).abs().max() < 1
@@ -57,7 +68,7 @@ class MaxMI(Quantizer):
         super().__init__(constellation)
         self.levels = _read_levels(levels, self.constellation.bits_per_axis)
         bits, most = self.constellation.bits_per_symbol, max(self.levels)
-        # Not a number until fitted.
+        # NaN until fitted.
         self.register_buffer("thresholds", torch.full((bits, most), torch.nan, dtype=torch.float32))
         self.register_buffer("values", torch.full((bits, most), torch.nan, dtype=torch.float32))
 
@@ -74,11 +85,11 @@ class MaxMI(Quantizer):
         return 1
 
     def set_codebooks(self, codebooks: Sequence[ScalarCodebook]) -> None:
-        """Codebooks of the axis bits, first bit first."""
+        """Set the codebooks of the axis bits, first bit first."""
         for bit in range(len(self.values)):
             book = codebooks[self._axis_bit(bit)]
             n = len(book.values)
-            # Thresholds and values beyond the last are never met.
+            # No LLR reaches thresholds and values beyond the last.
             self.thresholds[bit] = torch.finfo(torch.float32).max
             self.values[bit] = float(book.values[-1])
             self.thresholds[bit, : n - 1] = torch.from_numpy(book.thresholds)
@@ -91,8 +102,8 @@ class MaxMI(Quantizer):
         columns = llr[:, 0].T.contiguous()
         each = [self.levels[self._axis_bit(bit)] for bit in range(len(columns))]
         most = torch.tensor(each, dtype=torch.int64, device=columns.device)
-        found = torch.searchsorted(self.thresholds, columns, right=True)
-        return torch.minimum(found, most.unsqueeze(-1) - 1).T.unsqueeze(1)
+        cells = torch.searchsorted(self.thresholds, columns, right=True)
+        return torch.minimum(cells, most.unsqueeze(-1) - 1).T.unsqueeze(1)
 
     def _dequantize(self, indices: Tensor) -> Tensor:
         return self.values.gather(1, indices[:, 0].T).T.unsqueeze(1)
@@ -104,11 +115,20 @@ def fit_max_mi(
     bits: float,
     method: str = "dynamic-programme",
 ) -> MaxMI:
-    """Codebooks for calibrated LLRs (n, Nt, K), ``bits`` a soft bit.
+    """Design codebooks.
 
-    The bits of a symbol share a word of K bits: levels need not be powers of two, and go where
-    they keep most. method: "dynamic-programme", the optimum over 400 cells of equal probability
-    (Kurkoski and Yagi 2014), or "lloyd", the alternation of Winkelbauer and Matz on the samples.
+    The bits of a symbol share a word, so the numbers of levels need not be powers of two. They are
+    allocated to the bit positions so that most mutual information is kept.
+
+    Args:
+        llr: (n, Nt, K) real; calibrated LLRs.
+        constellation: of the LLRs.
+        bits: stored bits per LLR; K bits must be a whole number.
+        method: "dynamic-programme" (default), the optimum over 400 cells of equal probability
+            (Kurkoski and Yagi 2014), or "lloyd", the alternation of Winkelbauer and Matz.
+
+    Raises:
+        InvalidInputError: for bits that are not allowed, or samples that are all equal.
     """
     check_one_of("method", method, METHODS)
     axes = 1 if constellation.is_real else 2
@@ -133,22 +153,29 @@ def fit_max_mi(
 
 
 def _check_informative(samples: list[np.ndarray], num_bits: int) -> None:
-    """Refuse samples of which a codebook of two cells cannot be made."""
+    """Refuse samples that do not have two different values for each bit."""
     for bit, sample in enumerate(samples):
         if len(sample) < 2:
             raise invalid("llr", f"<{len(sample)} samples of a bit>", "at least two")
         clipped = np.clip(sample, -_CLAMP, _CLAMP)
         if clipped.min() == clipped.max():
-            which = f"<all {len(sample)} samples of bit {bit * num_bits // len(samples)} equal>"
-            raise invalid("llr", which, "at least two different values of each bit")
+            description = (
+                f"<all {len(sample)} samples of bit {bit * num_bits // len(samples)} equal>"
+            )
+            raise invalid("llr", description, "at least two different values of each bit")
 
 
 def lloyd(llr: np.ndarray, num_levels: int, max_iter: int = 1000) -> ScalarCodebook:
-    """The alternation of Winkelbauer and Matz (2015), from cells of equal probability.
+    """Design a codebook by the alternation of Winkelbauer and Matz (2015).
 
-    llr: (n) calibrated samples. Values from cells, then thresholds between values
-    g_i = ln{[sp(l_{i+1}) - sp(l_i)] / [sp(-l_i) - sp(-l_{i+1})]}, sp = softplus, until the mutual
-    information grows by less than 1e-10 of itself. It never falls.
+    It starts from cells of equal probability. Values follow from cells, then thresholds between
+    values, g_i = ln{[sp(l_{i+1}) - sp(l_i)] / [sp(-l_i) - sp(-l_{i+1})]}, sp = softplus. It stops
+    when the mutual information, which never falls, grows by less than the factor 1e-10.
+
+    Args:
+        llr: (n) calibrated samples.
+        num_levels: cells.
+        max_iter: largest number of alternations; default 1000.
     """
     samples = _Samples.of(llr)
     cuts = np.linspace(0, len(samples.llr), num_levels + 1).round().astype(int)[1:-1]
@@ -164,10 +191,14 @@ def lloyd(llr: np.ndarray, num_levels: int, max_iter: int = 1000) -> ScalarCodeb
 
 
 def dynamic_programme(llr: np.ndarray, most_levels: int) -> list[ScalarCodebook]:
-    """The best codebooks of 1 ... most_levels cells, of calibrated samples (n).
+    """Find the best codebooks of 1 ... most_levels cells.
 
-    Exact over 400 fine cells of equal probability: an optimal quantiser of a binary input has
-    intervals for cells (Kurkoski and Yagi 2014), so that the best last cut settles the rest.
+    The result is exact over 400 fine cells of equal probability. The cells of an optimal quantiser
+    of a binary input are intervals (Kurkoski and Yagi 2014), so dynamic programming applies.
+
+    Args:
+        llr: (n) calibrated samples.
+        most_levels: largest number of cells.
     """
     samples = _Samples.of(llr)
     edges = np.unique(np.linspace(0, len(samples.llr), _BINS + 1).round().astype(int))
@@ -183,10 +214,10 @@ def dynamic_programme(llr: np.ndarray, most_levels: int) -> list[ScalarCodebook]
         last = candidates.argmax(0)
         best = candidates[last, np.arange(len(edges))]
         cuts.append(last)
-        places = [len(edges) - 1]
+        positions = [len(edges) - 1]
         for step in reversed(cuts):
-            places.append(int(step[places[-1]]))
-        books.append(_book(samples, edges[np.array(places[:0:-1])]))
+            positions.append(int(step[positions[-1]]))
+        books.append(_book(samples, edges[np.array(positions[:0:-1])]))
     assert total > 0
     return books
 
@@ -220,13 +251,16 @@ def _book(samples: _Samples, cuts: np.ndarray) -> ScalarCodebook:
 
 
 def _information(one: np.ndarray, zero: np.ndarray) -> np.ndarray:
-    """Samples times bits of information about an equiprobable bit, of cells with these sums."""
+    """Return, per cell, its weight times its bits of information on an equiprobable bit.
+
+    one, zero: sums of P(1) and P(0) over the samples of each cell.
+    """
     total = one + zero
     with np.errstate(divide="ignore", invalid="ignore"):
         p = np.clip(one / total, 1e-300, 1)
         q = np.clip(zero / total, 1e-300, 1)
-        found = total * (1 + p * np.log2(p) + q * np.log2(q))
-    return np.where(total > 0, found, 0.0)
+        information = total * (1 + p * np.log2(p) + q * np.log2(q))
+    return np.where(total > 0, information, 0.0)
 
 
 def _thresholds(values: np.ndarray) -> np.ndarray:
@@ -234,12 +268,12 @@ def _thresholds(values: np.ndarray) -> np.ndarray:
     up = np.logaddexp(0, high) - np.logaddexp(0, low)
     down = np.logaddexp(0, -low) - np.logaddexp(0, -high)
     apart = (up > 0) & (down > 0)
-    # Cells of one value, where samples repeat: any threshold serves.
+    # Where neighbouring cells have the same value, any threshold is as good.
     return np.where(apart, np.log(np.where(apart, up, 1)) - np.log(np.where(apart, down, 1)), low)
 
 
 def _no_empty_cell(cuts: np.ndarray, num: int) -> np.ndarray:
-    """Cuts moved apart, so that each cell keeps a sample."""
+    """Move cuts apart, so that each cell keeps a sample."""
     cuts = np.maximum.accumulate(cuts - np.arange(len(cuts))) + np.arange(len(cuts))
     cuts = np.maximum(cuts, np.arange(1, len(cuts) + 1))
     most = num - np.arange(len(cuts), 0, -1)
@@ -249,7 +283,7 @@ def _no_empty_cell(cuts: np.ndarray, num: int) -> np.ndarray:
 def _allocate(
     designs: list[list[ScalarCodebook]], most_product: float, most: int
 ) -> tuple[int, ...]:
-    """Levels of each axis bit whose product fits, of the largest sum of mutual information."""
+    """Choose levels of each axis bit, of the largest mutual information, whose product fits."""
     choices = [range(2, min(most, len(design)) + 1) for design in designs]
     fitting = [c for c in itertools.product(*choices) if math.prod(c) <= most_product * (1 + 1e-9)]
     return max(
@@ -262,9 +296,9 @@ def _read_levels(levels: str | Sequence[int], num: int) -> tuple[int, ...]:
     expected = f"{num} integers from 2 to {_MOST_LEVELS}, as {','.join(['8'] * num)!r}"
     try:
         parts = levels.split(",") if isinstance(levels, str) else list(levels)
-        found = tuple(int(part) for part in parts)
+        counts = tuple(int(part) for part in parts)
     except (TypeError, ValueError):
         raise invalid("levels", levels, expected) from None
-    if len(found) != num or not all(2 <= n <= _MOST_LEVELS for n in found):
+    if len(counts) != num or not all(2 <= n <= _MOST_LEVELS for n in counts):
         raise invalid("levels", levels, expected)
-    return found
+    return counts

@@ -1,4 +1,4 @@
-"""Quantisers with fitted or trained numbers, by the name of their weights."""
+"""Loading of fitted or trained quantisers, by the name of their weights."""
 
 from __future__ import annotations
 
@@ -11,10 +11,14 @@ from mimolearn.weights import bounded_by, load_into, read_weights
 
 
 def load_quantizer(name: str | Path, constellation: Constellation | str | None = None) -> Quantizer:
-    """A trained quantiser: a shipped name, or a .safetensors file with its card.
+    """Load a trained quantiser.
 
-    constellation: that of the card. Raises InvalidInputError, one line, for weights that are not
-    sound or not a quantiser's.
+    Args:
+        name: a shipped name, or a .safetensors file with its card beside it.
+        constellation: refuse a card with another one; default None, no check.
+
+    Raises:
+        InvalidInputError: for weights that are damaged or not a quantiser's.
     """
     weights = read_weights(name)
     card = weights.card

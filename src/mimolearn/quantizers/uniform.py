@@ -15,15 +15,21 @@ from mimolearn.quantizers.base import MOST_LLR, Quantizer
 
 @final
 class Uniform(Quantizer):
-    """2^bits equal steps from -clip to clip, each LLR alone.
+    """2^bits equal steps from -clip to clip, for each LLR alone.
 
-    Choose it as the plain thing that hardware does; ``max-mi`` is better at every rate.
+    Choose it as the usual scheme of hardware; ``max-mi`` is better at every rate.
 
     Cell i of 2^b is [-c + i s, -c + (i + 1) s), s = 2c / 2^b, and its value is its middle.
+    ``fit_quantizer`` chooses the clip that loses least mutual information. The cost is one rounding
+    per LLR.
 
-    Options: bits, of one LLR, up to 8; clip, the largest magnitude, in nats. ``fit_quantizer``
-    chooses the clip that loses least mutual information.
-    Cost: one rounding an LLR.
+    Args:
+        constellation: a Constellation or its name.
+        bits: b, of one LLR, 1 to 8; default 3.
+        clip: c, the largest magnitude, nats; default 8.
+
+    Raises:
+        InvalidInputError: for a value that is not allowed.
 
     >>> Uniform("qpsk", bits=1, clip=4.0).through(torch.tensor([[0.3, -9.0]])).tolist()
     [[2.0, -2.0]]
@@ -57,12 +63,18 @@ class Uniform(Quantizer):
 
     def _dequantize(self, indices: Tensor) -> Tensor:
         step = 2 * self.clip / 2**self.bits
-        # An integer plus a number would come out in the default dtype.
+        # An integer tensor plus a float would have the default dtype.
         return (indices.to(torch.float32) + 0.5) * step - self.clip
 
 
 def fit_uniform(llr: Tensor, constellation: Constellation, bits: float) -> Uniform:
-    """The clip, in steps of 1/4 nat, of the largest generalised mutual information."""
+    """Choose the clip, in steps of 1/4 nat, of the largest generalised mutual information.
+
+    Args:
+        llr: (n, Nt, K) real; calibrated LLRs.
+        constellation: of the LLRs.
+        bits: of one LLR, a whole number.
+    """
     if bits != int(bits):
         raise invalid("bits", bits, "a whole number of bits for 'uniform'")
     candidates = [Uniform(constellation, int(bits), c / 4) for c in range(4, int(4 * MOST_LLR))]
@@ -70,7 +82,7 @@ def fit_uniform(llr: Tensor, constellation: Constellation, bits: float) -> Unifo
 
 
 def _gmi(llr: Tensor, quantizer: Uniform) -> float:
-    """Of bits whose probability the LLRs tell: 1 - E log2(1 + e^-L') given L."""
+    """1 - E log2(1 + e^-L') of bits whose probabilities are given by the calibrated LLRs."""
     values = quantizer.through(llr).double()
     one = torch.sigmoid(llr.double())
     loss = torch.nn.functional.softplus(values) - one * values

@@ -20,13 +20,13 @@ _BETA1, _BETA2 = 0.9, 0.99
 
 
 class Best(NamedTuple):
-    """The lowest value of each channel so far, (N), and the beams that had it."""
+    """The lowest value of each channel so far, (N), and its beams."""
 
     value: Tensor
     beams: Beams
 
     def improved(self, value: Tensor, beams: Beams) -> Best:
-        """With what is better taken over, channel by channel."""
+        """Return the better of both for each channel."""
         better = value < self.value
         parts = [
             torch.where(better.view(-1, *(1,) * (new.ndim - 1)), new, old)
@@ -36,7 +36,7 @@ class Best(NamedTuple):
 
 
 def normalised(beams: Beams) -> Beams:
-    """Power 1, and receivers whose every stream has ||w_rf w_bb|| = 1; no error rate changes."""
+    """Scale to power 1 and to ||w_rf w_bb|| = 1 per stream, which changes no error rate."""
     q = beams.receive()
     power = (q.real.square() + q.imag.square()).sum(-2, keepdim=True)
     w_bb = beams.w_bb * power.clamp(min=torch.finfo(power.dtype).tiny).rsqrt()
@@ -44,12 +44,12 @@ def normalised(beams: Beams) -> Beams:
 
 
 def turned(matrix: Tensor, phase: Tensor) -> Tensor:
-    """matrix e^(j phase), back to modulus 1 against drift."""
+    """Return matrix e^(j phase)."""
     return matrix * torch.polar(torch.ones_like(phase), phase)
 
 
 def rms(x: Tensor) -> Tensor:
-    """Root mean |x|^2 of each channel, with all but the first axis kept as ones."""
+    """Compute the root mean |x|^2 of each channel, (N, 1, 1 ...)."""
     axes = tuple(range(1, x.ndim))
     power = x.real.square() + x.imag.square() if x.is_complex() else x.square()
     # The root has no derivative at 0.
@@ -59,30 +59,38 @@ def rms(x: Tensor) -> Tensor:
 def adam_descent(
     start: Beams, step: Step, value: Value, num_iter: int, rate: float, analog: bool
 ) -> Best:
-    """Minimise what ``value`` gives and ``step`` derives; the best iterate of every channel.
+    """Minimise an objective by Adam, and keep the best iterate of every channel.
 
-    Adam with beta2 0.99, complex entries share one second moment |g|^2, rate falls on half a
-    cosine; steps are in units of rms(f_bb), rms(w_bb) and radians; all four parts move at once
-    (Jacobi), then V and W are normalised. analog: whether phases move as well.
+    beta2 is 0.99. Real and imaginary part share the second moment |g|^2. The step size falls to 0
+    on a half cosine. Steps are in units of rms(f_bb), rms(w_bb) and radians. All parts move at once
+    (Jacobi), then V and W are normalised.
+
+    Args:
+        start: (N) beams.
+        step: gives the value (N) and its gradient at beams.
+        value: gives the value (N) alone.
+        num_iter: steps.
+        rate: step size at the start.
+        analog: whether phases move as well.
     """
     beams = normalised(start)
     moments: list[tuple[Tensor, Tensor]] = []
     best = Best(torch.full_like(start.f_rf.real[:, 0, 0], math.inf), beams)
     for t in range(num_iter):
-        found = step(beams)
-        best = best.improved(found.value, beams)
-        moves = _adam(moments, found, t, analog)
+        slopes = step(beams)
+        best = best.improved(slopes.value, beams)
+        moves = _adam(moments, slopes, t, analog)
         size = rate * (1 + math.cos(math.pi * t / num_iter)) / 2
         beams = _moved(beams, moves, size)
     return best.improved(value(beams), beams)
 
 
 def _adam(
-    moments: list[tuple[Tensor, Tensor]], found: Gradient, t: int, analog: bool
+    moments: list[tuple[Tensor, Tensor]], slopes: Gradient, t: int, analog: bool
 ) -> list[Tensor]:
-    gradients = [found.f_bb, found.w_bb]
+    gradients = [slopes.f_bb, slopes.w_bb]
     if analog:
-        gradients += [found.f_phase, found.w_phase]
+        gradients += [slopes.f_phase, slopes.w_phase]
     if not moments:
         moments += [(torch.zeros_like(g), torch.zeros_like(g.real)) for g in gradients]
     moves = []

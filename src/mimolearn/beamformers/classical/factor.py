@@ -1,4 +1,4 @@
-"""Fitting analog times digital to a fully digital target: min ||T - F V||_F, |F| = 1."""
+"""Factorisation of a fully digital target into analog and digital: min ||T - F V||_F, |F| = 1."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from mimolearn.beamformers.classical.svd_phase import unit_modulus
 
 
 def least_squares(f: Tensor, target: Tensor) -> Tensor:
-    """argmin_V ||T - F V||: f (..., N, R), target (..., N, S) to (..., R, S)."""
+    """Solve argmin_V ||T - F V||: f (..., N, R), target (..., N, S) to (..., R, S)."""
     gram = f.mH @ f
     eps = torch.finfo(target.real.dtype).eps
     loading = gram.diagonal(dim1=-2, dim2=-1).real.mean(-1) * (32 * eps)
@@ -18,19 +18,19 @@ def least_squares(f: Tensor, target: Tensor) -> Tensor:
 
 
 def residual(f: Tensor, v: Tensor, target: Tensor) -> Tensor:
-    """||T - F V||_F^2, (...)."""
+    """Compute ||T - F V||_F^2, (...)."""
     return torch.view_as_real((target - f @ v).resolve_conj()).square().sum((-1, -2, -3))
 
 
 def phase_sweep(f: Tensor, v: Tensor, target: Tensor) -> Tensor:
-    """One pass over the chains, each phase at its own optimum while all others stay.
+    """Optimise the phases of one chain after the other, with the other chains constant.
 
     With R = T - F V and v_m row m of V: f_m <- phase of (R + f_m v_m) v_m^H, all antennas at once;
     the residual never rises.
     """
     gram = v @ v.mH
     f = f.clone()
-    # (T - F V) V^H, kept up to date by an outer product a column.
+    # (T - F V) V^H; each column updates it by an outer product.
     left = target @ v.mH - f @ gram
     for m in range(f.shape[-1]):
         old = f[..., m]

@@ -1,4 +1,4 @@
-"""Fully digital beams of least mean-square error: the usual bound for hybrid ones."""
+"""Fully digital beams of least mean-square error, the usual reference for hybrid ones."""
 
 from __future__ import annotations
 
@@ -14,11 +14,16 @@ from mimolearn.link.array import HybridArray
 
 
 class FullyDigitalMMSE(Beamformer):
-    """Joint transmit and receive MMSE without RF chains to save, by alternation.
+    """Fully digital transmit and receive MMSE, by alternation.
 
-    Choose it as a reference. Starts from each user's strongest singular vectors; the precoder
-    step has its multiplier in closed form, P = E (E^H E + sigma^2 tr(Q^H Q) I)^-1 with E = H^H Q,
-    and stays in the row space of H by itself. Cost: num_iter x K Nr Nt S products a channel.
+    Choose it as a reference. It starts from the strongest singular vectors of each user. The
+    precoder is P = E (E^H E + sigma^2 tr(Q^H Q) I)^-1 with E = H^H Q, whose multiplier has a closed
+    form, and it stays in the row space of H. A channel takes num_iter K Nr Nt S products.
+
+    Args:
+        array: numbers of antennas, RF chains, users and streams; default ``HybridArray()``.
+        constellation: "qpsk" (default) or a square QAM.
+        num_iter: alternations; default 100.
 
     >>> h = torch.randn(2, 8, 64, dtype=torch.complex64)
     >>> FullyDigitalMMSE()(h, 0.1).f_bb.shape
@@ -42,7 +47,7 @@ class FullyDigitalMMSE(Beamformer):
 
 
 def fd_mmse(h: Tensor, noise_var: Tensor, streams: int, num_iter: int) -> Beams:
-    """(N, K, Nr, Nt) to fully digital beams."""
+    """Design fully digital beams for channels (N, K, Nr, Nt)."""
     num, users, nr, nt = h.shape
     w = left_vectors(h)[..., :streams]
     f = mmse_transmit(h, noise_var, None, w)
@@ -55,5 +60,5 @@ def fd_mmse(h: Tensor, noise_var: Tensor, streams: int, num_iter: int) -> Beams:
 
 
 def left_vectors(h: Tensor) -> Tensor:
-    """Left singular vectors (N, K, Nr, Nr), strongest first, from the small Gram matrix H H^H."""
+    """Compute left singular vectors (N, K, Nr, Nr), strongest first, from H H^H."""
     return torch.linalg.eigh(h @ h.mH).eigenvectors.flip(-1)

@@ -1,4 +1,4 @@
-"""Fully digital beams of least symbol-error rate: what no hybrid design can be below."""
+"""Fully digital beams of least symbol-error rate, a reference for hybrid ones."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from mimolearn.beamformers.classical.descent import normalised
 from mimolearn.beamformers.classical.fd_mmse import fd_mmse
 from mimolearn.beamformers.classical.mser_gd import mser_descent
 from mimolearn.beamformers.classical.start import aligned_start
-from mimolearn.beamformers.objective.error_bound import log_bound, look
+from mimolearn.beamformers.objective.error_bound import log_bound, observe
 from mimolearn.beamformers.objective.samples import samples_for
 from mimolearn.constellation import Constellation
 from mimolearn.foundation.errors import check_positive_int, check_real
@@ -18,12 +18,19 @@ from mimolearn.link.array import HybridArray
 
 
 class FullyDigitalMser(Beamformer):
-    """Descent on ln SER without RF chains to save.
+    """Fully digital descent on ln SER.
 
-    Choose it as a reference. Two descents, from fully digital MMSE and from the hybrid that
-    ``mser-gd`` ends at (with the same iterations and rate), and the better of all iterates: so it
-    is never above that hybrid, which local descent alone would not promise. V is restricted to the
-    row space of H, where its optimum lies: K Nr unknowns a stream in place of Nt.
+    Choose it as a reference. One descent starts from fully digital MMSE, another from the result of
+    ``mser-gd`` with the same iterations and rate. The best iterate counts, so the error rate is
+    never above that of ``mser-gd``. V is restricted to the row space of H, which contains its
+    optimum: a stream has K Nr unknowns instead of Nt.
+
+    Args:
+        array: numbers of antennas, RF chains, users and streams; default ``HybridArray()``.
+        constellation: "qpsk" (default) or a square QAM.
+        num_iter: steps of each descent; default 300.
+        rate: step size of Adam at the start; default 0.02.
+        most_samples: largest number of symbol vectors that are averaged over; default 2048.
 
     >>> h = torch.randn(2, 8, 64, dtype=torch.complex64)
     >>> FullyDigitalMser(num_iter=2)(h, 0.1).f_bb.shape
@@ -70,20 +77,21 @@ class FullyDigitalMser(Beamformer):
         beams = best.improved(other.value, other.beams).beams
         nt = h.shape[-1]
         wide = torch.eye(nt, dtype=h.dtype, device=h.device).expand(len(h), nt, nt)
-        found = Beams(wide, basis @ beams.f_bb, beams.w_rf, beams.w_bb)
-        # Projecting can only lose power that no user receives; rounding may still make the
-        # hybrid itself the better one by a hair.
-        return _not_above(h, noise_var, found, hybrid, samples)
+        digital = Beams(wide, basis @ beams.f_bb, beams.w_rf, beams.w_bb)
+        # The projection removes only power that no user receives. Because of rounding, the hybrid
+        # may still be slightly better.
+        return _not_above(h, noise_var, digital, hybrid, samples)
 
 
-def _not_above(h: Tensor, noise_var: Tensor, found: Beams, hybrid: Beams, samples) -> Beams:
+def _not_above(h: Tensor, noise_var: Tensor, digital: Beams, hybrid: Beams, samples) -> Beams:
+    """Choose, for each channel, the better of the digital and the hybrid beams."""
     same = hybrid._replace(
-        f_rf=found.f_rf, f_bb=hybrid.transmit(), w_rf=found.w_rf, w_bb=hybrid.receive()
+        f_rf=digital.f_rf, f_bb=hybrid.transmit(), w_rf=digital.w_rf, w_bb=hybrid.receive()
     )
-    values = [log_bound(look(h, b, noise_var).x, samples) for b in (found, same)]
+    values = [log_bound(observe(h, b, noise_var).x, samples) for b in (digital, same)]
     better = values[0] <= values[1]
     parts = [
         torch.where(better.view(-1, *(1,) * (a.ndim - 1)), a, b)
-        for a, b in zip(found, same, strict=True)
+        for a, b in zip(digital, same, strict=True)
     ]
     return Beams(*parts)

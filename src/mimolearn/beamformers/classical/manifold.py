@@ -19,15 +19,21 @@ from mimolearn.link.array import HybridArray
 
 
 class ManifoldOptimisation(Beamformer):
-    """MO-AltMin (Yu et al. 2016) towards the fully digital MMSE beams, at both ends.
+    """MO-AltMin (Yu et al. 2016): hybrid beams fitted to fully digital MMSE on a manifold.
 
-    Choose it as the classical near-optimal hybrid design. min ||P - F V||_F over |F| = 1: V by
-    least squares, F on the product of circles; the same for each user's receiver. First
-    ``sweeps`` passes of exact minimisation over one circle at a time, which come further in a tenth
-    of the time, then ``num_iter`` times ``inner`` steps of conjugate gradients (tangent projection,
-    retraction F / |F|, Polak-Ribiere+, Armijo backtracking), which is the whole of the paper.
-    All channels run side by side, each with its own step size. The digital parts are then solved
-    again by MMSE, which the paper leaves out; the fit alone loses at high SNR.
+    Choose it as the classical near-optimal hybrid design. It minimises ||P - F V||_F over |F| = 1
+    at both ends: V by least squares, F on the product of circles by conjugate gradients (tangent
+    projection, retraction F / |F|, Polak-Ribiere+, Armijo backtracking). The paper differs in two
+    things. Before it, phase sweeps minimise exactly over one circle at a time, which is ten times
+    faster. After it, the digital parts are solved again by MMSE, because the fit alone loses at
+    high SNR.
+
+    Args:
+        array: numbers of antennas, RF chains, users and streams; default ``HybridArray()``.
+        constellation: "qpsk" (default) or a square QAM.
+        sweeps: phase sweeps; default 40.
+        num_iter: alternations of F and V; default 2.
+        inner: steps of conjugate gradients in each; default 4.
 
     >>> h = torch.randn(2, 8, 64, dtype=torch.complex64)
     >>> ManifoldOptimisation(num_iter=2)(h, 0.1).f_rf.shape
@@ -53,14 +59,14 @@ class ManifoldOptimisation(Beamformer):
         a = self.array
         digital = fd_mmse(h, noise_var, a.num_streams, 50)
         f_rf, w_rf = svd_phases(h, a.num_tx_chains, a.num_rx_chains)
-        # Targets of unit norm: step sizes and line searches start alike.
+        # Targets of unit norm make step sizes and line searches comparable.
         f_rf = self.fit(f_rf, _unit(digital.f_bb))
         w_rf = self.fit(w_rf, _unit(digital.w_bb))
         f_bb = scaled_to_power(f_rf, least_squares(f_rf, digital.f_bb))
         return align_phases(h, mmse_digital(h, noise_var, f_rf, w_rf, f_bb, 10))
 
     def fit(self, f: Tensor, target: Tensor) -> Tensor:
-        """f (..., N, R) of unit modulus, towards min over V of ||target - f V||_F."""
+        """Fit f (..., N, R) of unit modulus to min over V of ||target - f V||_F."""
         return fit_on_manifold(
             fit_by_sweeps(f, target, self.sweeps), target, self.num_iter, self.inner
         )

@@ -10,17 +10,23 @@ from mimolearn.beamformers.classical.descent import adam_descent
 from mimolearn.beamformers.classical.start import aligned_start
 from mimolearn.beamformers.digital import mean_square_error, mmse_receive
 from mimolearn.beamformers.gains import align_phases
-from mimolearn.beamformers.objective.error_bound import Gradient, by_gains, look
+from mimolearn.beamformers.objective.error_bound import Gradient, by_gains, observe
 from mimolearn.constellation import Constellation
 from mimolearn.foundation.errors import check_positive_int, check_real
 from mimolearn.link.array import HybridArray
 
 
 class MmseGd(Beamformer):
-    """Adam on ln of the sum of mean-square errors over F, U and V; W in closed form each time.
+    """Adam on ln of the sum of mean-square errors over F, U and V; W has a closed form.
 
-    Choose it to see what the criterion makes out: the same descent as ``mser-gd``, from the same
-    start, on the other objective. d MSE / dG = 2 (G - I), and what W's noise adds.
+    Choose it to compare criteria: it is the descent of ``mser-gd``, from the same start, on another
+    objective. d MSE / dG = 2 (G - I), to which the noise of W adds.
+
+    Args:
+        array: numbers of antennas, RF chains, users and streams; default ``HybridArray()``.
+        constellation: "qpsk" (default) or a square QAM.
+        num_iter: steps; default 300.
+        rate: step size of Adam at the start; default 0.02.
 
     >>> h = torch.randn(2, 8, 64, dtype=torch.complex64)
     >>> MmseGd(num_iter=2)(h, 0.1).f_bb.shape
@@ -56,16 +62,16 @@ class MmseGd(Beamformer):
 
 
 def _log_mse_gradient(h: Tensor, beams: Beams, noise_var: Tensor) -> Gradient:
-    seen = look(h, beams, noise_var)
-    gains = (seen.q.mH @ seen.received).flatten(1, 2)
+    observed = observe(h, beams, noise_var)
+    gains = (observed.q.mH @ observed.received).flatten(1, 2)
     error = gains - torch.eye(gains.shape[-1], dtype=gains.dtype, device=gains.device)
-    noise = (seen.q.real.square() + seen.q.imag.square()).sum((-1, -2, -3)) * noise_var
+    noise = (observed.q.real.square() + observed.q.imag.square()).sum((-1, -2, -3)) * noise_var
     total = (error.real.square() + error.imag.square()).sum((-1, -2)) + noise
     scale = 2 / total
     by_gain = error * scale[:, None, None]
-    by_q = seen.q * (scale * noise_var)[:, None, None, None]
-    # The power constraint's multiplier, as in the descent on the error rate.
-    price = -(by_gain.conj() * gains).real.sum((-1, -2))
-    found = by_gains(beams, seen, total.log(), by_gain, by_q, price)
-    # W is at its optimum: whatever is left there is rounding.
-    return found._replace(w_bb=torch.zeros_like(found.w_bb))
+    by_q = observed.q * (scale * noise_var)[:, None, None, None]
+    # The multiplier of the power constraint, as in the descent on the error rate.
+    multiplier = -(by_gain.conj() * gains).real.sum((-1, -2))
+    slopes = by_gains(beams, observed, total.log(), by_gain, by_q, multiplier)
+    # W is optimal, so its gradient is rounding error.
+    return slopes._replace(w_bb=torch.zeros_like(slopes.w_bb))

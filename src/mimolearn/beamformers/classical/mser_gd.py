@@ -14,7 +14,7 @@ from mimolearn.beamformers.objective.error_bound import (
     gradient,
     log_bound,
     log_bound_gradient,
-    look,
+    observe,
     pull_back,
     raw_bound_gradient,
     unscaled_gains,
@@ -28,13 +28,21 @@ from mimolearn.link.array import HybridArray
 class MserGd(Beamformer):
     """Descent on the mean of P(re) + P(im) over all streams (Shi et al., Algorithm 1).
 
-    Choose it for the lowest error rate where tens of milliseconds a channel are no matter.
-    recipe "adam": Adam on the logarithm, with the true kernel width sigma ||q|| / sqrt(2), from the
-    aligned start; the best iterate is kept. recipe "paper": plain descent on the raw sum with a
-    constant kernel width ``rho`` and fixed steps, parts in turn (eqs. 22 to 26); it ignores the
-    noise, lets ||W|| grow, and at high SNR can end above its start, which is why it is not the
-    default. rate: of Adam, or the paper's step. most_samples: symbol vectors averaged over; up to
-    that number all of them. Cost: num_iter x S x 2S x most_samples.
+    Choose it for the lowest error rate, if a channel may take tens of milliseconds. A channel takes
+    num_iter S 2S most_samples operations.
+
+    Args:
+        array: numbers of antennas, RF chains, users and streams; default ``HybridArray()``.
+        constellation: "qpsk" (default) or a square QAM.
+        num_iter: steps; default 300.
+        recipe: "adam" (default): Adam on the logarithm, with the true kernel width
+            sigma ||q|| / sqrt(2), from the aligned start; the best iterate is kept. "paper": plain
+            descent on the sum with a constant kernel width and fixed steps, one part at a time
+            (eqs. 22 to 26). It ignores the noise, lets ||W|| grow, and at high SNR may end above
+            its start.
+        rate: step size of Adam at the start, or of the paper; default 0.02.
+        rho: kernel width of the paper; default 0.1.
+        most_samples: largest number of symbol vectors that are averaged over; default 2048.
 
     >>> h = torch.randn(2, 8, 64, dtype=torch.complex64)
     >>> MserGd(num_iter=2)(h, 0.1).f_bb.shape
@@ -69,12 +77,12 @@ class MserGd(Beamformer):
         return mser_descent(h, noise_var, start, samples, self.num_iter, self.rate).beams
 
     def _paper(self, h: Tensor, noise_var: Tensor, start: Beams, samples: Samples) -> Beams:
-        """Gauss-Seidel updates; a part moves with the gradient at what the others have become."""
+        """Update one part at a time, with the gradient at the updated other parts."""
         beams = normalised(start)
         for _ in range(self.num_iter):
             for part in ("f_bb", "w_bb", "w_phase", "f_phase"):
-                found = self._raw_gradient(h, noise_var, beams, samples)
-                beams = _plain_step(beams, part, self.rate * getattr(found, part))
+                slopes = self._raw_gradient(h, noise_var, beams, samples)
+                beams = _plain_step(beams, part, self.rate * getattr(slopes, part))
             power = beams.transmit().abs().square().sum((-1, -2), keepdim=True)
             beams = beams._replace(f_bb=beams.f_bb * power.rsqrt())
         return beams
@@ -82,13 +90,13 @@ class MserGd(Beamformer):
     def _raw_gradient(
         self, h: Tensor, noise_var: Tensor, beams: Beams, samples: Samples
     ) -> Gradient:
-        seen = look(h, beams, noise_var)
-        width = torch.full_like(seen.noise, self.rho)
-        # The constant width takes the place of the noise, whose growth with ||w|| is not seen.
-        seen = seen._replace(noise=width, x=unscaled_gains(seen) / self.rho)
-        value, by_x = raw_bound_gradient(seen.x, samples)
+        observed = observe(h, beams, noise_var)
+        width = torch.full_like(observed.noise, self.rho)
+        # The constant width replaces the noise deviation, which would grow with ||w||.
+        observed = observed._replace(noise=width, x=unscaled_gains(observed) / self.rho)
+        value, by_x = raw_bound_gradient(observed.x, samples)
         none = torch.zeros_like(noise_var)
-        return pull_back(beams, none, seen, value, by_x, none)
+        return pull_back(beams, none, observed, value, by_x, none)
 
 
 def mser_descent(
@@ -100,15 +108,15 @@ def mser_descent(
     rate: float,
     analog: bool = True,
 ) -> Best:
-    """Adam on ln of the mean bound; analog False leaves the phases where they are."""
+    """Minimise ln of the mean bound by Adam; without ``analog``, phases stay constant."""
 
     def step(beams: Beams) -> Gradient:
-        seen = look(h, beams, noise_var)
-        value, by_x = log_bound_gradient(seen.x, samples)
-        return gradient(beams, noise_var, seen, value, by_x)
+        observed = observe(h, beams, noise_var)
+        value, by_x = log_bound_gradient(observed.x, samples)
+        return gradient(beams, noise_var, observed, value, by_x)
 
     def value(beams: Beams) -> Tensor:
-        return log_bound(look(h, beams, noise_var).x, samples)
+        return log_bound(observe(h, beams, noise_var).x, samples)
 
     return adam_descent(start, step, value, num_iter, rate, analog)
 

@@ -21,11 +21,16 @@ from mimolearn.link.array import HybridArray
 class Omp(Beamformer):
     """Spatially sparse precoding (El Ayach et al. 2014) of the fully digital MMSE beams.
 
-    Choose it as the standard mmWave baseline. Chain by chain, the steering vector that correlates
-    most with the residual of ||P - F V||_F is added, V solved by least squares. The dictionary is
-    a grid uniform in sin(angle), ``grid`` points per antenna at the transmitter and twice as many
-    at the receiver (128 and 32 for 64 and 8 antennas); the receivers' fit is weighted by the
-    covariance of what they receive.
+    Choose it as the standard mmWave baseline. Each chain takes the steering vector that correlates
+    most with the residual of ||P - F V||_F, and V is solved by least squares. The dictionary is
+    uniform in sin(angle). The fit of the receivers is weighted by the covariance of the received
+    signal.
+
+    Args:
+        array: numbers of antennas, RF chains, users and streams; default ``HybridArray()``.
+        constellation: "qpsk" (default) or a square QAM.
+        grid: dictionary points per transmit antenna, and half of those per receive antenna;
+            default 2.
 
     >>> h = torch.randn(2, 8, 64, dtype=torch.complex64)
     >>> Omp()(h, 0.1).f_rf.shape
@@ -48,9 +53,15 @@ class Omp(Beamformer):
 
 
 class OmpMmse(Beamformer):
-    """``omp`` with both digital parts solved again by MMSE for the analog parts it chose.
+    """``omp`` whose digital parts are solved again by MMSE.
 
-    Choose it over ``omp``, which is never better. The rest is as there.
+    Choose it over ``omp``, which is never better.
+
+    Args:
+        array: numbers of antennas, RF chains, users and streams; default ``HybridArray()``.
+        constellation: "qpsk" (default) or a square QAM.
+        grid: as in ``omp``; default 2.
+        num_iter: alternations of the digital parts; default 20.
 
     >>> h = torch.randn(2, 8, 64, dtype=torch.complex64)
     >>> OmpMmse()(h, 0.1).w_bb.shape
@@ -72,12 +83,12 @@ class OmpMmse(Beamformer):
 
     def _design(self, h: Tensor, noise_var: Tensor) -> Beams:
         b = omp_beams(h, noise_var, self.array, self.grid)
-        found = mmse_digital(h, noise_var, b.f_rf, b.w_rf, b.f_bb, self.num_iter)
-        return align_phases(h, found)
+        beams = mmse_digital(h, noise_var, b.f_rf, b.w_rf, b.f_bb, self.num_iter)
+        return align_phases(h, beams)
 
 
 def omp_beams(h: Tensor, noise_var: Tensor, array: HybridArray, grid: int) -> Beams:
-    """OMP at both ends towards fully digital MMSE."""
+    """Fit both ends to fully digital MMSE by orthogonal matching pursuit."""
     nr, nt = h.shape[-2:]
     digital = fd_mmse(h, noise_var, array.num_streams, 50)
     f_rf = pursue(digital.f_bb, _dictionary(nt, grid * nt, h.dtype), array.num_tx_chains, None)
@@ -95,9 +106,16 @@ def omp_beams(h: Tensor, noise_var: Tensor, array: HybridArray, grid: int) -> Be
 
 
 def pursue(target: Tensor, dictionary: Tensor, chains: int, weight: Tensor | None) -> Tensor:
-    """Columns (..., N, chains) of the dictionary (N, G) for the target (..., N, S).
+    """Choose columns of a dictionary by orthogonal matching pursuit.
 
-    weight: (..., N, N) A, for the norm ||A (T - F V)||_F.
+    Args:
+        target: T, (..., N, S) complex.
+        dictionary: (N, G) complex.
+        chains: columns to choose.
+        weight: A, (..., N, N) complex, for the norm ||A (T - F V)||_F; None: the identity.
+
+    Returns:
+        F, (..., N, chains) complex.
     """
     atoms = dictionary if weight is None else weight @ dictionary
     goal = target if weight is None else weight @ target

@@ -1,4 +1,4 @@
-"""Analog beams from the phases of singular vectors: the cheapest sensible start."""
+"""Analog beams from the phases of singular vectors, the cheapest start."""
 
 from __future__ import annotations
 
@@ -19,9 +19,14 @@ from mimolearn.link.array import HybridArray
 class SvdPhase(Beamformer):
     """Phases of each user's strongest singular vectors, then digital MMSE.
 
-    Choose it where time counts most. Each user gets an equal share of the transmit chains; a
-    chain without a singular vector left gets a column of the Fourier matrix. The gauge of an SVD is
-    free and none is needed here: a column's common phase is absorbed by the digital part.
+    Choose it where time counts most. Each user gets an equal share of the transmit chains. Chains
+    beyond the number of singular vectors get columns of the Fourier matrix. The phase of a singular
+    vector is arbitrary; the digital part compensates it.
+
+    Args:
+        array: numbers of antennas, RF chains, users and streams; default ``HybridArray()``.
+        constellation: "qpsk" (default) or a square QAM.
+        num_iter: alternations of the digital parts; default 20.
 
     >>> h = torch.randn(2, 8, 64, dtype=torch.complex64)
     >>> SvdPhase()(h, 0.1).w_rf.abs().max().round()
@@ -47,17 +52,17 @@ class SvdPhase(Beamformer):
 
 
 def unit_modulus(x: Tensor) -> Tensor:
-    """x / |x| entrywise, and 1 where x is 0."""
+    """Return x / |x| for each entry, and 1 where x is 0."""
     size = x.abs()
     return torch.where(size > 0, x / size.clamp(min=torch.finfo(size.dtype).tiny), 1.0)
 
 
 def svd_phases(h: Tensor, tx_chains: int, rx_chains: int) -> tuple[Tensor, Tensor]:
-    """f_rf (N, Nt, Rt) and w_rf (N, K, Nr, Rr) from h (N, K, Nr, Nt)."""
+    """Compute f_rf (N, Nt, Rt) and w_rf (N, K, Nr, Rr) from h (N, K, Nr, Nt)."""
     users, nt = h.shape[1], h.shape[-1]
     left = left_vectors(h)
     share = min(-(-tx_chains // users), left.shape[-1])
-    # H^H u is v up to its length. Strongest first, in turns over the users.
+    # H^H u is v up to its length. Columns alternate over the users, strongest vectors first.
     right = h.mH @ left[..., :share]
     columns = right.movedim(1, -1).flatten(-2)[..., :tx_chains]
     missing = tx_chains - columns.shape[-1]
@@ -73,7 +78,7 @@ def svd_phases(h: Tensor, tx_chains: int, rx_chains: int) -> tuple[Tensor, Tenso
 
 
 def matched_start(h: Tensor, f_rf: Tensor, w_rf: Tensor, streams: int) -> Tensor:
-    """f_bb (N, Rt, K D): each user's strongest directions through the analog parts."""
+    """Compute f_bb (N, Rt, K D): the strongest directions of each user behind the analog parts."""
     right = torch.linalg.svd(w_rf.mH @ h @ f_rf.unsqueeze(1), full_matrices=False).Vh
     f_bb = right[..., :streams, :].mH.movedim(1, 2).flatten(2)
     return scaled_to_power(f_rf, f_bb)

@@ -53,7 +53,7 @@ def decision_gains(gains: Tensor, noise: Tensor) -> Tensor:
     sigma ||q_i|| / sqrt(2) that makes the smoothed objective the error rate itself.
     """
     scaled = gains / noise.unsqueeze(-1)
-    return torch.cat([own_first(scaled.real), -own_first(scaled.imag)], -1)
+    return torch.cat([diagonal_first(scaled.real), -diagonal_first(scaled.imag)], -1)
 
 
 def error_bound(x: Tensor, samples: Samples) -> Tensor:
@@ -84,14 +84,14 @@ def bound_and_curvature(x: Tensor, samples: Samples) -> tuple[Tensor, Tensor, Te
     """
     tails, slopes, curves = _sums(x, samples, slopes=True, curves=True)
     value, scale = _log_mean(tails, samples)
-    place = _natural_places(x.shape[1]).to(x.device).expand(*curves.shape[:2], -1)
-    hessian = (curves * scale).gather(-1, place)
+    position = _natural_positions(x.shape[1]).to(x.device).expand(*curves.shape[:2], -1)
+    hessian = (curves * scale).gather(-1, position)
     return value, slopes * -scale, hessian.unflatten(-1, (x.shape[-1], -1))
 
 
 @made_once(maxsize=32)
-def _natural_places(streams: int) -> Tensor:
-    """(S, 4 S^2) places in a packed upper triangle of the entries of stream i's block."""
+def _natural_positions(streams: int) -> Tensor:
+    """Return (S, 4 S^2) positions of the block of stream i in a packed upper triangle."""
     size = 2 * streams
     i, j = torch.triu_indices(size, size)
     packed = torch.zeros(size, size, dtype=torch.long)
@@ -109,14 +109,14 @@ def raw_bound_gradient(x: Tensor, samples: Samples) -> tuple[Tensor, Tensor]:
     return value, slopes * (-samples.factor * math.sqrt(2 / math.pi) / count)
 
 
-def unscaled_gains(seen: Seen) -> Tensor:
-    """The decision gains before they are divided by the noise, (N, S, 2S)."""
-    return seen.x * seen.noise.unsqueeze(-1)
+def unscaled_gains(observed: Observed) -> Tensor:
+    """Return the decision gains before the division by the noise, (N, S, 2S)."""
+    return observed.x * observed.noise.unsqueeze(-1)
 
 
 def _log_mean(tails: Tensor, samples: Samples) -> tuple[Tensor, Tensor]:
-    """ln of the mean bound (N), and what sums of densities are multiplied by (N, 1, 1)."""
-    # Derivatives of 1 / mean, which training takes, overflow first.
+    """Return ln of the mean bound, (N), and the factor of sums of densities, (N, 1, 1)."""
+    # In training, derivatives of 1 / mean overflow first.
     tiny = torch.finfo(tails.dtype).tiny ** (0.45 if tails.requires_grad else 0.85)
     count = len(samples.levels)
     mean = (tails.mean(-1) * (2 * samples.factor / count)).clamp(min=tiny)
@@ -125,8 +125,8 @@ def _log_mean(tails: Tensor, samples: Samples) -> tuple[Tensor, Tensor]:
 
 
 def _sums(x: Tensor, samples: Samples, slopes: bool, curves: bool) -> tuple[Tensor, Tensor, Tensor]:
-    """Sums over samples of Q(z), of e^(-z^2/2) s, and of max(z, 0) e^(-z^2/2) s s^T."""
-    # Imports here, because compilers are slow to import.
+    """Sum Q(z), e^(-z^2/2) s and max(z, 0) e^(-z^2/2) s s^T over samples."""
+    # Imported here, because compilers are slow to import.
     if usable(x) and samples.all_signs:
         from mimolearn.kernels.beams.sign_sums import sign_sums
 
@@ -146,15 +146,20 @@ def _sums(x: Tensor, samples: Samples, slopes: bool, curves: bool) -> tuple[Tens
 
 
 def mean_bound(h: Tensor, beams: Beams, noise_var: Tensor, samples: Samples) -> Tensor:
-    """Mean over streams of P(re) + P(im), (N): what the MSER methods minimise."""
+    """Compute the mean over streams of P(re) + P(im), (N), the objective of the MSER methods."""
     return error_bound(decision_gains(*stream_gains(h, beams, noise_var)), samples).mean(-1)
 
 
-class Seen(NamedTuple):
-    """Products that a gradient shares with what uses it.
+class Observed(NamedTuple):
+    """Products that the objective and its gradient share.
 
-    q: (N, K, Nr, D) receivers; noise: (N, S); e: (N, Nt, S) = H^H Q; sent: (N, Nt, S) = F V;
-    received: (N, K, Nr, S) = H F V; x: (N, S, 2S).
+    Attributes:
+        q: (N, K, Nr, D) complex; w_rf w_bb.
+        noise: (N, S) real; noise deviations.
+        e: (N, Nt, S) complex; H^H Q.
+        sent: (N, Nt, S) complex; F V.
+        received: (N, K, Nr, S) complex; H F V.
+        x: (N, S, 2S) real; decision gains.
     """
 
     q: Tensor
@@ -165,8 +170,8 @@ class Seen(NamedTuple):
     x: Tensor
 
 
-def look(h: Tensor, beams: Beams, noise_var: Tensor) -> Seen:
-    """All that the decision variables depend on."""
+def observe(h: Tensor, beams: Beams, noise_var: Tensor) -> Observed:
+    """Compute the products on which the decision variables depend."""
     num, users, nr, nt = h.shape
     q = beams.receive()
     sent = beams.transmit()
@@ -175,23 +180,25 @@ def look(h: Tensor, beams: Beams, noise_var: Tensor) -> Seen:
     gains = (q.mH @ received).flatten(1, 2)
     power = torch.view_as_real(q.resolve_conj()).square().sum((-1, -3)).flatten(-2)
     noise = (power * (noise_var[:, None] / 2)).sqrt()
-    return Seen(q, noise, e, sent, received, decision_gains(gains, noise))
+    return Observed(q, noise, e, sent, received, decision_gains(gains, noise))
 
 
-def gradient(beams: Beams, noise_var: Tensor, seen: Seen, value: Tensor, by_x: Tensor) -> Gradient:
+def gradient(
+    beams: Beams, noise_var: Tensor, observed: Observed, value: Tensor, by_x: Tensor
+) -> Gradient:
     """The gradient of a function of x, whose own gradient is by_x, at V / ||F V||."""
-    return pull_back(beams, noise_var, seen, value, by_x, power_price(seen, by_x))
+    return pull_back(beams, noise_var, observed, value, by_x, power_price(observed, by_x))
 
 
-def power_price(seen: Seen, by_x: Tensor) -> Tensor:
+def power_price(observed: Observed, by_x: Tensor) -> Tensor:
     """-Re <gradient, V>, (N): the power constraint's multiplier, positive where power helps."""
-    return -(by_x * seen.x).sum((-1, -2))
+    return -(by_x * observed.x).sum((-1, -2))
 
 
 def pull_back(
     beams: Beams,
     noise_var: Tensor,
-    seen: Seen,
+    observed: Observed,
     value: Tensor,
     by_x: Tensor,
     price: Tensor,
@@ -199,15 +206,17 @@ def pull_back(
     """Carry by_x (N, S, 2S) back to the beams, and add price / 2 times the gradient of power."""
     half = by_x.shape[-1] // 2
     re, im = by_x[..., :half], by_x[..., half:]
-    by_gain = torch.complex(own_back(re), -own_back(im)) / seen.noise.unsqueeze(-1)
-    lost = (by_x * seen.x).sum(-1) / seen.noise.square() * (noise_var[:, None] / 2)
+    by_gain = torch.complex(
+        undo_diagonal_first(re), -undo_diagonal_first(im)
+    ) / observed.noise.unsqueeze(-1)
+    lost = (by_x * observed.x).sum(-1) / observed.noise.square() * (noise_var[:, None] / 2)
     split = beams.w_bb.shape[1], beams.w_bb.shape[-1]
-    own = seen.q * -lost.unflatten(-1, split).unsqueeze(-2)
-    return by_gains(beams, seen, value, by_gain, own, price)
+    by_noise = observed.q * -lost.unflatten(-1, split).unsqueeze(-2)
+    return by_gains(beams, observed, value, by_gain, by_noise, price)
 
 
 def by_gains(
-    beams: Beams, seen: Seen, value: Tensor, by_gain: Tensor, by_q: Tensor, price: Tensor
+    beams: Beams, observed: Observed, value: Tensor, by_gain: Tensor, by_q: Tensor, price: Tensor
 ) -> Gradient:
     """The same from derivatives by the gains (N, S, S), and by q (N, K, Nr, D) at fixed gains.
 
@@ -215,11 +224,11 @@ def by_gains(
     P_k's leakage into other users is in; the paper's (16) to (19) leave it out, and their
     dimensions fail.
     """
-    through = seen.e @ by_gain + price[:, None, None] * seen.sent
+    through = observed.e @ by_gain + price[:, None, None] * observed.sent
     by_f_bb = beams.f_rf.mH @ through
     by_f = through @ beams.f_bb.mH
     split = beams.w_bb.shape[1], beams.w_bb.shape[-1]
-    by_q = by_q + seen.received @ by_gain.unflatten(-2, split).mH
+    by_q = by_q + observed.received @ by_gain.unflatten(-2, split).mH
     by_w_bb = beams.w_rf.mH @ by_q
     by_w = by_q @ beams.w_bb.mH
     return Gradient(
@@ -231,13 +240,13 @@ def by_gains(
     )
 
 
-def own_first(x: Tensor) -> Tensor:
-    """(..., S, S) with row i turned left by i: entry (i, j) becomes (i, i + j)."""
+def diagonal_first(x: Tensor) -> Tensor:
+    """Rotate row i of (..., S, S) left by i: entry (i, j) becomes (i, i + j)."""
     return x.gather(-1, _turn(x.shape[-1]).expand_as(x))
 
 
-def own_back(x: Tensor) -> Tensor:
-    """The inverse of ``own_first``."""
+def undo_diagonal_first(x: Tensor) -> Tensor:
+    """Undo ``diagonal_first``."""
     size = x.shape[-1]
     return x.gather(-1, ((torch.arange(size) - torch.arange(size)[:, None]) % size).expand_as(x))
 

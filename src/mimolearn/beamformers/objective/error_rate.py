@@ -1,4 +1,4 @@
-"""Exact symbol-error rates of a linear transceiver: by enumeration, by a Fourier series, drawn."""
+"""Symbol-error rates of a linear transceiver: by enumeration, a Fourier series, or random draws."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from mimolearn.foundation.errors import check_one_of, check_positive_int, invali
 from mimolearn.foundation.tensors.modes import in_standard_mode
 from mimolearn.link.randomness import RandomSource, integers, normal
 
-# Beyond this the series is the faster one.
+# Above this the series is faster.
 _MOST_VECTORS = 2**12
 _ENTRIES_A_CALL = 2**21
 _NEGLIGIBLE = 1e-14
@@ -29,13 +29,26 @@ def symbol_error_rate(
     constellation: Constellation | str,
     method: str = "auto",
 ) -> Tensor:
-    """Probability that a stream's symbol is decided wrongly, (*C, K, D) float64.
+    """Compute the exact probability of a symbol error in each stream.
 
-    Symbols are uniform and independent; each output is compared with thresholds scaled by the
-    real part of its own gain, axis by axis. Streams of absent users, which carry nothing, give NaN.
-    method: "enumerate" sums over all M^S symbol vectors, with relative accuracy at any rate;
-    "series" costs S^2 and no M^S, with an absolute error near 1e-13; "auto" takes the first where
-    it is feasible.
+    Symbols are uniform and independent. Each axis of an output is compared with thresholds that are
+    scaled by the real part of its diagonal gain.
+
+    Args:
+        h: (*C, K, Nr, Nt) complex; channels.
+        beams: of these channels.
+        noise_var: (*C) real or a number.
+        constellation: "qpsk" or a square QAM.
+        method: "enumerate" sums over all M^S symbol vectors and is accurate at any rate. "series"
+            takes S^2 operations, with an absolute error near 1e-13. "auto" (default) enumerates
+            where that is feasible.
+
+    Returns:
+        (*C, K, D) float64; NaN for streams of absent users.
+
+    Raises:
+        InvalidInputError: for a real constellation, an unknown method, or too many symbol vectors
+            to enumerate.
     """
     check_one_of("method", method, ("auto", "enumerate", "series"))
     points = as_constellation(constellation)
@@ -49,29 +62,29 @@ def symbol_error_rate(
     rates = torch.full(noise.shape, math.nan, dtype=torch.float64, device=noise.device)
     active = noise > 0
     for pattern in active.unique(dim=0):
-        rows, here = (active == pattern).all(-1).nonzero()[:, 0], pattern.nonzero()[:, 0]
-        if not len(here):
+        rows, used = (active == pattern).all(-1).nonzero()[:, 0], pattern.nonzero()[:, 0]
+        if not len(used):
             continue
-        a = gains[rows][:, here][:, :, here] / noise[rows][:, here, None]
-        # A receiver scales by its own gain, whatever the sign.
+        a = gains[rows][:, used][:, :, used] / noise[rows][:, used, None]
+        # A receiver scales by its diagonal gain, whatever the sign.
         sign = a.diagonal(dim1=-2, dim2=-1).real.sign()
         a = a * torch.where(sign < 0, -1.0, 1.0).unsqueeze(-1)
-        by_enumeration = points.num_points ** (len(here)) <= 4 * _MOST_VECTORS
+        by_enumeration = points.num_points ** len(used) <= 4 * _MOST_VECTORS
         exact = method == "enumerate" or (method == "auto" and by_enumeration)
-        found = _by_enumeration(a, points) if exact else _by_series(a, points)
-        rates[rows[:, None], here[None, :]] = found
+        rate = _by_enumeration(a, points) if exact else _by_series(a, points)
+        rates[rows[:, None], used[None, :]] = rate
     return rates.reshape(shape)
 
 
 def _by_enumeration(a: Tensor, points: Constellation) -> Tensor:
-    """a: (N, S, S) gains over noise deviations; returns (N, S)."""
+    """Compute error rates (N, S) from gains over noise deviations a, (N, S, S)."""
     streams = a.shape[-1]
     total = points.num_points**streams
     if total > 2**22:
         raise invalid("method", "enumerate", f"'series': there are {total:.2g} symbol vectors")
     grids = torch.meshgrid([torch.arange(points.num_points)] * streams, indexing="ij")
     indices = torch.stack(grids, -1).reshape(-1, streams)
-    # All own symbols of QPSK fare alike, so one of them is enough.
+    # By symmetry, all symbols of a QPSK stream have the same error rate: one is enough.
     levels = points.axis(torch.float64).levels
     d, top = points.min_distance() / 2, float(levels[-1])
     rates = []
@@ -79,19 +92,18 @@ def _by_enumeration(a: Tensor, points: Constellation) -> Tensor:
         chosen = indices[indices[:, i] == 0] if points.num_points == 4 else indices
         s = points.map(chosen, torch.complex128)
         step = max(1, _ENTRIES_A_CALL // len(s))
-        found = [_wrong(rows, s, i, d, top) for rows in a[:, i].split(step)]
-        rates.append(torch.cat(found))
+        rates.append(torch.cat([_wrong(rows, s, i, d, top) for rows in a[:, i].split(step)]))
     return torch.stack(rates, -1)
 
 
-def _wrong(a: Tensor, s: Tensor, own: int, d: float, top: float) -> Tensor:
-    """Mean over symbol vectors s (J, S) of P(error of stream ``own``); a: (n, S)."""
-    c = a[:, own].real[:, None]
-    deviation = a @ s.mT - c * s[:, own]
+def _wrong(a: Tensor, s: Tensor, stream: int, d: float, top: float) -> Tensor:
+    """Average P(error of one stream) over symbol vectors s (J, S); a: (n, S) its gains."""
+    c = a[:, stream].real[:, None]
+    deviation = a @ s.mT - c * s[:, stream]
     errors = []
-    for offset, level in ((deviation.real, s[:, own].real), (deviation.imag, s[:, own].imag)):
+    for offset, level in ((deviation.real, s[:, stream].real), (deviation.imag, s[:, stream].imag)):
         below, above = (level > d - top).double(), (level < top - d).double()
-        # A level at the edge has a threshold on its inner side alone.
+        # A level at the edge has only one threshold, on its inner side.
         wrong = below * _tail(c * d + offset) + above * _tail(c * d - offset)
         errors.append(wrong.clamp(max=1.0))
     re, im = errors
@@ -104,13 +116,13 @@ def _tail(z: Tensor) -> Tensor:
 
 
 def _by_series(a: Tensor, points: Constellation) -> Tensor:
-    """P(re) + P(im) - P(both), each from a square wave's Fourier series (Beaulieu 1990)."""
+    """Compute P(re) + P(im) - P(both) by the Fourier series of square waves (Beaulieu 1990)."""
     levels = points.axis(torch.float64).levels
     streams = a.shape[1]
     own = a.diagonal(dim1=-2, dim2=-1).reshape(-1)
     off_diagonal = ~torch.eye(streams, dtype=torch.bool)
     others = a[:, off_diagonal].reshape(len(own), streams - 1)
-    # The square wave's half-period: everything but 1e-16 of the noise lies within it.
+    # Half the period of the square wave. Noise leaves it with probability 1e-16.
     spread = torch.cat([own[:, None], others], -1)
     reach = (spread.real.abs() + spread.imag.abs()).sum(-1) * float(levels[-1]) + 9.0
     out = torch.empty(len(own), dtype=torch.float64)
@@ -125,7 +137,7 @@ def _by_series(a: Tensor, points: Constellation) -> Tensor:
 
 
 def _in_parts(order: Tensor, reach: Tensor, size: Callable[[int], int]) -> Iterator[Tensor]:
-    """Rows of like reach, as many at once as fit into memory."""
+    """Split rows, sorted by reach, into parts that fit into memory."""
     start = 0
     while start < len(order):
         terms = _num_terms(float(reach[order[start]]))
@@ -135,20 +147,23 @@ def _in_parts(order: Tensor, reach: Tensor, size: Callable[[int], int]) -> Itera
 
 
 def _num_terms(reach: float) -> int:
-    """Odd harmonics until the noise's characteristic function is below 1e-16."""
+    """Count odd harmonics until the characteristic function of the noise is below 1e-16."""
     return max(2, math.ceil(8.8 * reach / math.pi / 2))
 
 
 def _series(
     own: Tensor, others: Tensor, reach: float, points: Constellation, *, joint: bool
 ) -> Tensor:
-    """own: (n) gains, others: (n, S - 1); (n) error rates, without joint P(re) + P(im)."""
+    """Compute error rates (n); without joint, P(re) + P(im).
+
+    own: (n) diagonal gains; others: (n, S - 1) gains of the interference.
+    """
     levels = points.axis(torch.float64).levels
     count = len(levels)
     m = torch.arange(_num_terms(reach), dtype=torch.float64) * 2 + 1
     u = m * (math.pi / reach)
     weight = 2 / (math.pi * m)
-    # Index (side, level): a threshold below (+1) or above (-1), and the other axis' own level.
+    # Index (side, level): threshold below (+1) or above (-1), and the level on the other axis.
     sign = torch.tensor([1.0, -1.0], dtype=torch.float32)[:, None]
     margin = own.real[:, None, None] * (points.min_distance() / 2)
     x = (margin - sign * own.imag[:, None, None] * levels).flatten(1)
@@ -164,13 +179,13 @@ def _series(
     halves = (px[:, :, None] + py[:, None, :]) / 2 - 0.25
     orientation = torch.tensor([1.0, -1.0], dtype=torch.float32).repeat_interleave(count)
     turned = orientation[:, None] * orientation
-    # For sides of unlike sign both characteristic functions change places.
+    # For sides of opposite sign, both characteristic functions are swapped.
     both = halves + (turned * in_phase + in_quadrature) / 2
     return _average(px, py, both, count)
 
 
 def _average(px: Tensor, py: Tensor, both: Tensor | None, count: int) -> Tensor:
-    """Mean over own symbols (u, v) of P(re) + P(im) - P(both), thresholds at edges left out.
+    """Average P(re) + P(im) - P(both) over the symbols (u, v), without thresholds at edges.
 
     px: (n, 2 L) for (side, v), py for (side, u); both: (n, 2 L, 2 L).
     """
@@ -188,9 +203,9 @@ def _average(px: Tensor, py: Tensor, both: Tensor | None, count: int) -> Tensor:
 
 
 def _cf(others: Tensor, u: Tensor, v: Tensor, levels: Tensor) -> Tensor:
-    """E exp(j(u Re + v Im)) of interference and unit noise on both axes, (n, U, V).
+    """Compute E exp(j(u Re + v Im)) of interference and unit noise on both axes, (n, U, V).
 
-    Real, since the interference is symmetric.
+    It is real, because the interference is symmetric.
     """
     out = torch.exp(-(u[:, None] ** 2 + v**2) / 2).expand(len(others), -1, -1)
     for gain in others.unbind(-1):
@@ -210,7 +225,19 @@ def drawn_symbol_errors(
     num_vectors: int,
     generator: RandomSource,
 ) -> Tensor:
-    """Wrong decisions (*C, K, D) of ``num_vectors`` random vectors sent over each channel."""
+    """Count symbol errors of random vectors over each channel.
+
+    Args:
+        h: (*C, K, Nr, Nt) complex; channels.
+        beams: of these channels.
+        noise_var: (*C) real.
+        constellation: a Constellation or its name.
+        num_vectors: vectors of each channel.
+        generator: the only source of randomness.
+
+    Returns:
+        (*C, K, D) int64; symbol errors.
+    """
     check_positive_int("num_vectors", num_vectors, 10**9)
     points = as_constellation(constellation)
     gains, noise = stream_gains(h, beams, noise_var)
@@ -220,7 +247,6 @@ def drawn_symbol_errors(
     real = gains.real.dtype
     drawn = normal((*batch, num_vectors, streams, 2), generator, real)
     out = s @ gains.mT + torch.view_as_complex(drawn.contiguous()) * noise.unsqueeze(-2)
-    own = gains.diagonal(dim1=-2, dim2=-1).real.unsqueeze(-2)
-    decided = points.nearest(out / own)
-    wrong = (decided != indices).sum(-2)
-    return wrong.reshape(*batch, *beams.w_bb.shape[-3:-2], beams.w_bb.shape[-1])
+    scale = gains.diagonal(dim1=-2, dim2=-1).real.unsqueeze(-2)
+    errors = (points.nearest(out / scale) != indices).sum(-2)
+    return errors.reshape(*batch, *beams.w_bb.shape[-3:-2], beams.w_bb.shape[-1])

@@ -10,10 +10,10 @@ from torch import Tensor
 from mimolearn.beamformers.base import Beams
 from mimolearn.beamformers.objective.error_bound import (
     Gradient,
-    Seen,
-    own_back,
+    Observed,
     power_price,
     pull_back,
+    undo_diagonal_first,
 )
 from mimolearn.foundation.tensors.linalg import add_diagonal
 
@@ -56,7 +56,7 @@ class GaussNewton(NamedTuple):
 
     beams: Beams
     noise_var: Tensor
-    seen: Seen
+    observed: Observed
     metric: Metric
     hessian: Tensor
     factors: tuple[Tensor, Tensor]
@@ -64,12 +64,12 @@ class GaussNewton(NamedTuple):
     def solve(self, right: Gradient) -> Gradient:
         """(M + J^T H J)^-1 right."""
         first = self.metric.solve(self.beams.f_rf, right)
-        p = push_forward(self.beams, self.seen, first)
+        p = push_forward(self.beams, self.observed, first)
         solved = torch.linalg.lu_solve(*self.factors, p.flatten(1).unsqueeze(-1))
         y = (self.hessian @ solved.reshape(*p.shape, 1)).squeeze(-1)
         nothing = torch.zeros_like(self.noise_var)
         back = pull_back(
-            self.beams, self.noise_var, self.seen, right.value, _turned_vector(y), nothing
+            self.beams, self.noise_var, self.observed, right.value, _turned_vector(y), nothing
         )
         less = self.metric.solve(self.beams.f_rf, back)
         parts = [a - b for a, b in zip(first[1:], less[1:], strict=True)]
@@ -77,7 +77,7 @@ class GaussNewton(NamedTuple):
 
 
 def factored(
-    beams: Beams, noise_var: Tensor, seen: Seen, by_x: Tensor, hessian: Tensor, knobs: Knobs
+    beams: Beams, noise_var: Tensor, observed: Observed, by_x: Tensor, hessian: Tensor, knobs: Knobs
 ) -> GaussNewton:
     """Gauss-Newton's matrix, all parts of the beams at once, ready to be solved.
 
@@ -86,19 +86,19 @@ def factored(
     power's curvature plus damping. By Woodbury only one system of 2 S^2 reals is factored: with
     A = J M^-1 J^T, the inverse is M^-1 - M^-1 J^T H (1 + A H)^-1 J M^-1.
     """
-    price = power_price(seen, by_x).clamp(min=1.0)
+    price = power_price(observed, by_x).clamp(min=1.0)
     metric = metric_at(beams, price, knobs)
     streams = by_x.shape[1]
     if knobs.hessian is not None:
         hessian = hessian * knobs.hessian[:, None, None, None]
-    a = _coupling(beams, seen, metric)
+    a = _coupling(beams, observed, metric)
     right = (a.unflatten(-1, (streams, -1)).movedim(-2, 1) @ hessian).movedim(1, -2).flatten(-2)
     factors = torch.linalg.lu_factor(add_diagonal(right, torch.ones_like(price)))
-    return GaussNewton(beams, noise_var, seen, metric, hessian, (factors[0], factors[1]))
+    return GaussNewton(beams, noise_var, observed, metric, hessian, (factors[0], factors[1]))
 
 
 def metric_at(beams: Beams, price: Tensor, knobs: Knobs) -> Metric:
-    """M^-1 from the curvature of the power: F^H F for V, V V^H seen through each antenna for F.
+    """M^-1 from the curvature of the power: F^H F for V, V V^H through each antenna for F.
 
     For phases the real part of the complex inverse stands for the inverse of the real part: one
     inverse a channel instead of one an antenna.
@@ -120,24 +120,24 @@ def metric_at(beams: Beams, price: Tensor, knobs: Knobs) -> Metric:
     return Metric(f_bb, f_rows, w_bb, w_phase)
 
 
-def push_forward(beams: Beams, seen: Seen, move: Gradient) -> Tensor:
+def push_forward(beams: Beams, observed: Observed, move: Gradient) -> Tensor:
     """J times a move: (N, S, 2S) in natural order."""
     delta_f = torch.complex(torch.zeros_like(move.f_phase), move.f_phase) * beams.f_rf
     delta_sent = delta_f @ beams.f_bb + beams.f_rf @ move.f_bb
     delta_u = torch.complex(torch.zeros_like(move.w_phase), move.w_phase) * beams.w_rf
     delta_q = delta_u @ beams.w_bb + beams.w_rf @ move.w_bb
-    delta = seen.e.mH @ delta_sent + (delta_q.mH @ seen.received).flatten(1, 2)
-    norm = squares(seen.q).sum(-2)
-    lost = ((seen.q.conj() * delta_q).real.sum(-2) / norm).flatten(1)
-    scaled = delta / seen.noise.unsqueeze(-1)
-    x = natural_vector(seen.x)
+    delta = observed.e.mH @ delta_sent + (delta_q.mH @ observed.received).flatten(1, 2)
+    norm = squares(observed.q).sum(-2)
+    lost = ((observed.q.conj() * delta_q).real.sum(-2) / norm).flatten(1)
+    scaled = delta / observed.noise.unsqueeze(-1)
+    x = natural_vector(observed.x)
     return torch.cat([scaled.real, -scaled.imag], -1) - x * lost.unsqueeze(-1)
 
 
-def _coupling(beams: Beams, seen: Seen, metric: Metric) -> Tensor:
+def _coupling(beams: Beams, observed: Observed, metric: Metric) -> Tensor:
     """A = J M^-1 J^T: (N, 2 S^2, 2 S^2), rows (stream, re or im, column)."""
-    streams = seen.e.shape[-1]
-    e = seen.e / seen.noise.unsqueeze(-2)
+    streams = observed.e.shape[-1]
+    e = observed.e / observed.noise.unsqueeze(-2)
     through = beams.f_rf.mH @ e
     s = through.mH @ metric.f_bb @ through
     eye = torch.eye(streams, dtype=s.dtype, device=s.device)
@@ -167,19 +167,19 @@ def _coupling(beams: Beams, seen: Seen, metric: Metric) -> Tensor:
     top = torch.stack([rr, -ri], -2).flatten(-2)
     bottom = torch.stack([-ir, ii], -2).flatten(-2)
     a = torch.stack([top, bottom], 2).flatten(2, 3).flatten(1, 2)
-    return a.flatten(-2) + _receive_coupling(beams, seen, metric)
+    return a.flatten(-2) + _receive_coupling(beams, observed, metric)
 
 
-def _receive_coupling(beams: Beams, seen: Seen, metric: Metric) -> Tensor:
+def _receive_coupling(beams: Beams, observed: Observed, metric: Metric) -> Tensor:
     """The part of A that moves through W and U: streams of one user only."""
     num, users, _, d = beams.w_bb.shape
     streams = users * d
-    received = seen.received
+    received = observed.received
     # Each row of j is the derivative of q_i, as seen by G_i: conj(dq)^T (H F V).
     by_w = beams.w_rf.mH @ received
-    x = natural_vector(seen.x).unflatten(1, (users, d))
-    noise = seen.noise.unflatten(1, (users, d))
-    unit = seen.q / squares(seen.q).sum(-2, keepdim=True)
+    x = natural_vector(observed.x).unflatten(1, (users, d))
+    noise = observed.noise.unflatten(1, (users, d))
+    unit = observed.q / squares(observed.q).sum(-2, keepdim=True)
     # dG_ij / d(re, im of w_m): U^H received, and -j of it, as it enters conjugated.
     gain = by_w.unsqueeze(2) / noise[..., None, None]
     lost = (beams.w_rf.mH @ unit).mT.unsqueeze(-1)
@@ -217,7 +217,7 @@ def _rows(gain: Tensor) -> Tensor:
 def natural_vector(x: Tensor) -> Tensor:
     """Own-first rows (N, S, 2S) back to columns in their order."""
     half = x.shape[-1] // 2
-    return torch.cat([own_back(x[..., :half]), own_back(x[..., half:])], -1)
+    return torch.cat([undo_diagonal_first(x[..., :half]), undo_diagonal_first(x[..., half:])], -1)
 
 
 def _turned_vector(x: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from mimolearn.beamformers.base import Beams
-from mimolearn.beamformers.objective.error_bound import Gradient, Seen, power_price
+from mimolearn.beamformers.objective.error_bound import Gradient, Observed, power_price
 from mimolearn.beamformers.objective.gauss_newton import natural_vector, squares
 from mimolearn.kernels.machine.launch import LANES, usable
 
@@ -61,7 +61,7 @@ class Curvature(NamedTuple):
     h_adjoint: Tensor
     f_adjoint: Tensor
     beams: Beams
-    seen: Seen
+    observed: Observed
     x: Tensor
     norms: Tensor
     hessian: Tensor
@@ -79,7 +79,7 @@ def derivatives_at(
     h: Tensor,
     h_adjoint: Tensor,
     beams: Beams,
-    seen: Seen,
+    observed: Observed,
     found: tuple[Tensor, Tensor, Tensor],
     weight: Tensor,
 ) -> tuple[Gradient, Curvature]:
@@ -90,13 +90,19 @@ def derivatives_at(
     to that of the function in x, 1 for the exact Hessian.
     """
     value, by_x, hessian = found
-    price = power_price(seen, by_x)
-    g, x, norms = natural_vector(by_x), natural_vector(seen.x), squares(seen.q).sum(-2).flatten(1)
-    by_gain = _as_gains(g) / seen.noise.unsqueeze(-1)
-    through = seen.e @ by_gain + price[:, None, None] * seen.sent
+    price = power_price(observed, by_x)
+    g, x, norms = (
+        natural_vector(by_x),
+        natural_vector(observed.x),
+        squares(observed.q).sum(-2).flatten(1),
+    )
+    by_gain = _as_gains(g) / observed.noise.unsqueeze(-1)
+    through = observed.e @ by_gain + price[:, None, None] * observed.sent
     lost = (g * x).sum(-1) / norms
     users, d = beams.w_bb.shape[1], beams.w_bb.shape[-1]
-    by_q = seen.received @ by_gain.unflatten(-2, (users, d)).mH - seen.q * _per_user(lost, users)
+    by_q = observed.received @ by_gain.unflatten(-2, (users, d)).mH - observed.q * _per_user(
+        lost, users
+    )
     f_adjoint, w_adjoint = beams.f_rf.mH.resolve_conj(), beams.w_rf.mH
     by_f = (through @ beams.f_bb.mH).conj() * beams.f_rf
     by_u = (by_q @ beams.w_bb.mH).conj() * beams.w_rf
@@ -107,7 +113,7 @@ def derivatives_at(
         h_adjoint,
         f_adjoint,
         beams,
-        seen,
+        observed,
         x,
         norms,
         hessian,
@@ -128,7 +134,7 @@ def curvature_product(c: Curvature, move: Gradient) -> tuple[Gradient, Tensor]:
 
     The second is what the move does to x, (N, S, 2S) in natural order.
     """
-    beams, seen = c.beams, c.seen
+    beams, observed = c.beams, c.observed
     num, users, nr, nt = c.h.shape
     f_turn = torch.complex(torch.zeros_like(move.f_phase), move.f_phase) * beams.f_rf
     u_turn = torch.complex(torch.zeros_like(move.w_phase), move.w_phase) * beams.w_rf
@@ -136,20 +142,20 @@ def curvature_product(c: Curvature, move: Gradient) -> tuple[Gradient, Tensor]:
     q = u_turn @ beams.w_bb + beams.w_rf @ move.w_bb
     e = (c.h_adjoint @ q).movedim(1, 2).flatten(2)
     received = (c.h.reshape(num, users * nr, nt) @ sent).unflatten(1, (users, nr))
-    gains = (seen.q.mH @ received + q.mH @ seen.received).flatten(1, 2)
-    gains = gains / seen.noise.unsqueeze(-1)
-    grown = (seen.q.conj() * q).real.sum(-2).flatten(1) / c.norms
+    gains = (observed.q.mH @ received + q.mH @ observed.received).flatten(1, 2)
+    gains = gains / observed.noise.unsqueeze(-1)
+    grown = (observed.q.conj() * q).real.sum(-2).flatten(1) / c.norms
     by_move = torch.cat([gains.real, -gains.imag], -1) - c.x * grown.unsqueeze(-1)
     bent = (c.hessian @ by_move.unsqueeze(-1)).squeeze(-1)
-    by_gain = _as_gains(bent) / seen.noise.unsqueeze(-1) - c.by_gain * grown.unsqueeze(-1)
-    through = e @ c.by_gain + seen.e @ by_gain + c.price[:, None, None] * sent
+    by_gain = _as_gains(bent) / observed.noise.unsqueeze(-1) - c.by_gain * grown.unsqueeze(-1)
+    through = e @ c.by_gain + observed.e @ by_gain + c.price[:, None, None] * sent
     f_bb = c.f_adjoint @ through + f_turn.mH @ c.through
     by_f = through @ beams.f_bb.mH + c.through @ move.f_bb.mH
     f_phase = -(by_f.conj() * beams.f_rf).imag - c.f_radial * move.f_phase
     lost = (bent * c.x + c.by_x * by_move).sum(-1) / c.norms - 2 * c.lost * grown
     by_q = received @ c.by_gain.unflatten(-2, (users, -1)).mH
-    by_q = by_q + seen.received @ by_gain.unflatten(-2, (users, -1)).mH
-    by_q = by_q - q * _per_user(c.lost, users) - seen.q * _per_user(lost, users)
+    by_q = by_q + observed.received @ by_gain.unflatten(-2, (users, -1)).mH
+    by_q = by_q - q * _per_user(c.lost, users) - observed.q * _per_user(lost, users)
     w_bb = beams.w_rf.mH @ by_q + u_turn.mH @ c.by_q
     by_w = by_q @ beams.w_bb.mH + c.by_q @ move.w_bb.mH
     w_phase = -(by_w.conj() * beams.w_rf).imag - c.w_radial * move.w_phase
@@ -165,10 +171,10 @@ def flat_product(c: Curvature, rows: Tensor) -> Callable[[Tensor], tuple[Tensor,
         # Here, because compilers are slow to import.
         from mimolearn.kernels.beams.curvature import as_place, product
 
-        beams, seen = c.beams, c.seen
-        planes = rows, *(_as_planes(x) for x in (beams.f_rf, seen.e, c.through)), c.f_radial.mT
-        small = beams.f_bb, beams.w_rf, beams.w_bb, seen.q, seen.received, c.by_gain, c.by_q
-        real = c.w_radial, c.x, c.by_x, c.hessian, seen.noise, c.norms, c.lost, c.price
+        beams, observed = c.beams, c.observed
+        planes = rows, *(_as_planes(x) for x in (beams.f_rf, observed.e, c.through)), c.f_radial.mT
+        small = beams.f_bb, beams.w_rf, beams.w_bb, observed.q, observed.received, c.by_gain, c.by_q
+        real = c.w_radial, c.x, c.by_x, c.hessian, observed.noise, c.norms, c.lost, c.price
         return functools.partial(product, as_place(*planes, *small, *real))
 
     def in_torch(move: Tensor) -> tuple[Tensor, Tensor]:
@@ -226,7 +232,13 @@ def with_pairs(pairs: Sequence[Pair], first: Product) -> Product:
 
 
 class Truncated(NamedTuple):
-    """direction: (N, M). gains: J times it. pairs: what was seen of the Hessian on the way."""
+    """The result of truncated Newton.
+
+    Attributes:
+        direction: (N, M) real.
+        gains: J times the direction.
+        pairs: products with the Hessian that were computed on the way.
+    """
 
     direction: Tensor
     gains: Tensor

@@ -1,4 +1,4 @@
-"""A convolutional black box for hybrid beams: the benchmark that unfolding is measured against."""
+"""A convolutional network for hybrid beams, with which unfolding is compared."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from mimolearn.beamformers.classical.start import aligned_start
 from mimolearn.beamformers.classical.svd_phase import matched_start, svd_phases
 from mimolearn.beamformers.digital import mean_square_error, mmse_receive, mmse_transmit
 from mimolearn.beamformers.gains import align_phases
-from mimolearn.beamformers.objective.error_bound import log_bound, look
+from mimolearn.beamformers.objective.error_bound import log_bound, observe
 from mimolearn.beamformers.objective.samples import samples_for
 from mimolearn.constellation import Constellation
 from mimolearn.foundation.errors import check_one_of, check_positive_int, invalid
@@ -22,17 +22,27 @@ from mimolearn.link.array import HybridArray
 
 
 class Cnn(LearnedBeamformer):
-    """Two stacks of convolutions: phases of F and U from H, then V and W from what H became.
+    """Two stacks of convolutions: phases of F and U from H, then V and W from the analog channel.
 
-    Choose it to compare, never to use: it needs far more channels to learn from than layers with a
-    descent in them. After Shi et al., section V-B: ``depth`` layers of 3 x 3 convolutions with
-    batch normalisation (17 there) on H as 2K real planes of Nr x Nt, and fully connected heads.
-    Differences: one trunk for both analog parts and one for both digital ones instead of four
-    networks; residual connections, without which 17 layers did not train here; the noise level is
-    an input, so that one network serves a range of SNRs; phases and V are corrections of
-    ``svd-phase`` (left to itself, the network stayed at a SER of 0.3 after 12,000 channels), and W
-    is the MMSE receiver for them.
-    Sizes are the array's, users and antennas alike. Cost: depth x width^2 x 9 Nr Nt.
+    Choose it to compare only: it needs far more training channels than unfolded layers.
+
+    After Shi et al., section V-B: 3 x 3 convolutions with batch normalisation on H as 2K real
+    planes of Nr x Nt, and fully connected heads. There are four differences. Both analog parts
+    share one network, and both digital ones another. Residual connections are added, without which
+    17 layers did not train. The noise level is an input, so that one network suits a range of SNRs.
+    Phases and V are corrections of ``svd-phase``, and W is the MMSE receiver; without this, the SER
+    stayed at 0.3 after 12,000 channels.
+    Channels must have the array's users and antennas. One takes depth width^2 9 Nr Nt
+    multiplications.
+
+    Args:
+        array: numbers of antennas, RF chains, users and streams; default ``HybridArray()``.
+        constellation: "qpsk" (default) or a square QAM.
+        depth: convolutional layers; default 17.
+        width: channels of a layer; default 16.
+        hidden: width of the fully connected layers; default 128.
+        most_samples: symbol vectors that training averages over, at most; default 2048.
+        seed: of the initial weights; default 0.
 
     >>> h = torch.randn(2, 8, 64, dtype=torch.complex64)
     >>> Cnn(depth=3, width=4).eval()(h, 0.1).f_rf.shape
@@ -60,12 +70,12 @@ class Cnn(LearnedBeamformer):
         self._chains = a.num_tx_chains, a.num_rx_chains
         planes, users = 2 * a.num_users, a.num_users
         self.trunk = _Trunk(planes, width, depth)
-        # A column of H to an antenna's phases, a row to a receive antenna's.
+        # A column of H gives the phases of a transmit antenna, a row those of a receive antenna.
         self.f_head = _linear(width * a.num_rx_ant + 1, 2 * a.num_tx_chains)
         self.w_head = _linear(width * a.num_tx_ant + 1, 2 * users * a.num_rx_chains)
-        seen = 2 * users * a.num_rx_chains * a.num_tx_chains
+        observed = 2 * users * a.num_rx_chains * a.num_tx_chains
         self.digital = nn.Sequential(
-            _linear(seen + 1, hidden),
+            _linear(observed + 1, hidden),
             nn.ReLU(),
             _linear(hidden, hidden),
             nn.ReLU(),
@@ -143,7 +153,7 @@ class Cnn(LearnedBeamformer):
             return [mean_square_error(h, beams, noise_var).log()]
         streams = beams.f_bb.shape[-1]
         samples = samples_for(self.constellation, streams, self.most_samples, h.real.dtype)
-        return [log_bound(look(h, normalised(beams), noise_var).x, samples)]
+        return [log_bound(observe(h, normalised(beams), noise_var).x, samples)]
 
 
 # Layers whose weights ``_draw_weights`` sets: the classes would draw from the global generator.

@@ -12,8 +12,8 @@ from torch import Tensor
 from mimolearn.beamformers.base import Beams
 from mimolearn.beamformers.objective.error_bound import (
     Gradient,
+    Observed,
     Samples,
-    Seen,
     bound_and_curvature,
     power_price,
 )
@@ -127,20 +127,20 @@ class NewtonPass:
         self._passed = 0
 
     def direction(
-        self, beams: Beams, seen: Seen, numbers: NewtonNumbers
+        self, beams: Beams, observed: Observed, numbers: NewtonNumbers
     ) -> tuple[Gradient, Tensor]:
         """Newton's direction of ln SER under the layer's kernel, truncated, and J times it."""
         kind, width = self._kind, numbers.width[:, None, None]
-        value, by_x, hessian = bound_and_curvature(seen.x / width, self._samples)
+        value, by_x, hessian = bound_and_curvature(observed.x / width, self._samples)
         by_x, hessian = by_x / width, hessian / width.square().unsqueeze(-1)
         found = value, by_x, hessian
-        at = self._h, self._adjoint, beams, seen
+        at = self._h, self._adjoint, beams, observed
         gradient, curvature = derivatives_at(*at, found, numbers.bend)
         if self._passed % kind.every == 0 and kind.coupled:
-            near = factored(beams, self._noise_var, seen, by_x, hessian, numbers.knobs)
+            near = factored(beams, self._noise_var, observed, by_x, hessian, numbers.knobs)
             self._first = _flat_product(near.solve, beams)
         elif self._passed % kind.every == 0:
-            metric = metric_at(beams, power_price(seen, by_x).clamp(min=1.0), numbers.knobs)
+            metric = metric_at(beams, power_price(observed, by_x).clamp(min=1.0), numbers.knobs)
             self._first = _flat_product(functools.partial(metric.solve, beams.f_rf), beams)
         assert self._first is not None
         self._passed += 1

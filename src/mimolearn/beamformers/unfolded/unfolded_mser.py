@@ -13,12 +13,12 @@ from mimolearn.beamformers.classical.descent import Best, normalised, rms, turne
 from mimolearn.beamformers.classical.start import aligned_start
 from mimolearn.beamformers.objective.error_bound import (
     Gradient,
+    Observed,
     Samples,
-    Seen,
     gradient,
     log_bound,
     log_bound_gradient,
-    look,
+    observe,
 )
 from mimolearn.beamformers.objective.gauss_newton import push_forward
 from mimolearn.beamformers.objective.samples import samples_for
@@ -55,25 +55,30 @@ class UnfoldedMser(LearnedBeamformer):
     """Layers of descent on ln SER with learned steps and kernel widths.
 
     Choose it for error rates near those of ``mser-gd`` at a tenth of its time.
-    From the aligned start, each layer moves V, W and the phases of F and U together, V and W are
-    then normalised; the best iterate is kept. steps says how:
-    "scalar": d <- m d - a g / rms(g), X <- X + rms(X) d (after Shi et al., eqs. 27 to 30), with
-    four steps and momenta a layer. "matrix": times a learned number for each entry, as the paper
-    has it. "newton-cg": Newton's direction by three conjugate gradients with exact products of the
-    Hessian, preconditioned by a learned metric and by what earlier layers saw of the Hessian; 11
-    numbers a layer. "gauss-newton": preconditioned by ``gauss_newton`` as well, whose matrix serves
-    three layers, and the best of three multiples; three times the time.
-    Newton's layers have a kernel that is wide in the first layers where the error rate is high for
-    the noise there is; the few channels where it stays so pass the layers once more, from where
-    they ended and under the narrow one. Every number depends on the layer, and through two slopes
-    on the noise level and on ln SER so far: one network serves a range of SNRs.
-    offsets: the paper's O, added in each layer, 0 at the start.
-    Differences: step sizes in units of each part's size instead of absolute ones; momentum; the
-    true kernel width sigma ||q|| / sqrt(2) times a learned factor; automatic differentiation, or
-    evolution for Newton's layers, in place of the appendix.
-    most_samples: symbol vectors averaged over, all of them where there are no more.
-    Cost: num_layers times S products of 2S x most_samples and the beams' own. Users and antennas
-    fewer than the array's leave the unused rows of matrices and offsets aside.
+
+    From the aligned start, each layer moves V, W and the phases of F and U together; then V and W
+    are normalised. The best iterate is kept. Newton's layers use a wide kernel in the first layers,
+    where the error rate is high for the noise. The few channels where it stays high pass the layers
+    again, from where they ended, with the narrow kernel. Every number depends on the layer, on the
+    noise level and on ln SER so far, so that one network suits a range of SNRs.
+    The paper (Shi et al.) differs: its step sizes are absolute, it has no momentum, its kernel
+    width is constant, and it derives the gradients of training by hand.
+    A channel takes num_layers S 2S most_samples products. For fewer users and antennas than the
+    array's, rows of matrices and offsets are unused.
+
+    Args:
+        array: numbers of antennas, RF chains, users and streams; default ``HybridArray()``.
+        constellation: "qpsk" (default) or a square QAM.
+        num_layers: default 15.
+        steps: "scalar": d <- m d - a g / rms(g), X <- X + rms(X) d (eqs. 27 to 30), with four
+            steps and momenta a layer. "matrix": these times a learned number for each entry, as in
+            the paper. "newton-cg" (default): Newton's direction by three conjugate gradients with
+            exact products of the Hessian, preconditioned by a learned metric and by earlier
+            layers; 11 numbers a layer. "gauss-newton": also preconditioned by ``gauss_newton``,
+            whose matrix is used in three layers, and the best of three multiples; three times the
+            time.
+        offsets: whether each layer adds the paper's O, which starts at 0; default False.
+        most_samples: largest number of symbol vectors that are averaged over; default 2048.
 
     >>> h = torch.randn(2, 8, 64, dtype=torch.complex64)
     >>> UnfoldedMser(num_layers=2)(h, 0.1).f_bb.shape
@@ -123,7 +128,7 @@ class UnfoldedMser(LearnedBeamformer):
         return best.beams
 
     def _longer_ways(self, h: Tensor, noise_var: Tensor, best: Best) -> Best:
-        gain = _rms_gain(look(h, best.beams, noise_var))
+        gain = _rms_gain(observe(h, best.beams, noise_var))
         again = ((best.value > _SUSPECT) & (gain > _CLEAR)).nonzero().squeeze(-1)
         if not len(again):
             return best
@@ -172,29 +177,29 @@ class UnfoldedMser(LearnedBeamformer):
         if self.steps in KINDS:
             newton = NewtonPass(self.steps, h, noise_var, samples)
         for layer in range(self.num_layers):
-            seen = look(h, beams, noise_var)
-            value = log_bound(seen.x, samples)
+            observed = observe(h, beams, noise_var)
+            value = log_bound(observed.x, samples)
             yield value, beams
             numbers = self._numbers(layer, value, noise_var)
             if newton is None:
-                place = layer, beams, noise_var, seen
+                place = layer, beams, noise_var, observed
                 motion = self._descend(*place, samples, motion, numbers, _widening(value))
             else:
                 learned = newton_numbers(self.steps, numbers)
                 spread = learned.spread * loosened
-                width = learned.width * _widening(value) * _loosening(seen, value, spread)
-                motion = self._newton(layer, newton, beams, seen, learned._replace(width=width))
+                width = learned.width * _widening(value) * _loosening(observed, value, spread)
+                motion = self._newton(layer, newton, beams, observed, learned._replace(width=width))
                 if KINDS[self.steps].scales:
                     motion = _scaled(motion, self._best_scale(h, noise_var, beams, motion, samples))
             beams = _moved(beams, motion)
-        yield log_bound(look(h, beams, noise_var).x, samples), beams
+        yield log_bound(observe(h, beams, noise_var).x, samples), beams
 
     def _numbers(self, layer: int, value: Tensor, noise_var: Tensor) -> tuple[Tensor, ...]:
         """The learned numbers for each channel."""
         snr = -noise_var.log10().clamp(-3, 3)
         lowest = _FLAT_BELOW if self.steps in KINDS else -20
-        seen = value.detach().clamp(min=lowest) / 5
-        features = torch.stack([torch.ones_like(snr), snr, seen], -1)
+        observed = value.detach().clamp(min=lowest) / 5
+        features = torch.stack([torch.ones_like(snr), snr, observed], -1)
         return (features @ self.scalars[layer].to(features.dtype).T).exp().unbind(-1)
 
     def _descend(
@@ -202,7 +207,7 @@ class UnfoldedMser(LearnedBeamformer):
         layer: int,
         beams: Beams,
         noise_var: Tensor,
-        seen: Seen,
+        observed: Observed,
         samples: Samples,
         motion: list[Tensor] | None,
         numbers: tuple[Tensor, ...],
@@ -211,8 +216,8 @@ class UnfoldedMser(LearnedBeamformer):
         """A normalised gradient step with momentum."""
         steps, momenta, (width, reach) = numbers[:4], numbers[4:8], numbers[8:]
         width = width * wider
-        value, by_x = log_bound_gradient(seen.x / width[:, None, None], samples)
-        found = gradient(beams, noise_var, seen, value, by_x)
+        value, by_x = log_bound_gradient(observed.x / width[:, None, None], samples)
+        found = gradient(beams, noise_var, observed, value, by_x)
         tiny = torch.finfo(value.dtype).tiny ** 0.5
         moves = []
         for i, name in enumerate(_PARTS):
@@ -227,18 +232,23 @@ class UnfoldedMser(LearnedBeamformer):
                 move = move + motion[i] * _wide(momenta[i].clamp(max=0.98), move)
             moves.append(move)
         moves = self._with_offsets(layer, moves)
-        return self._limited(moves, _gains(beams, seen, moves), reach * width)
+        return self._limited(moves, _gains(beams, observed, moves), reach * width)
 
     def _newton(
-        self, layer: int, newton: NewtonPass, beams: Beams, seen: Seen, learned: NewtonNumbers
+        self,
+        layer: int,
+        newton: NewtonPass,
+        beams: Beams,
+        observed: Observed,
+        learned: NewtonNumbers,
     ) -> list[Tensor]:
         """A step in Newton's direction."""
-        found, gains = newton.direction(beams, seen, learned)
+        found, gains = newton.direction(beams, observed, learned)
         moves = _scaled([getattr(found, name) for name in _PARTS], -learned.step)
         gains = gains * learned.step[:, None, None]
         if hasattr(self, "offsets"):
             moves = self._with_offsets(layer, moves)
-            gains = _gains(beams, seen, moves)
+            gains = _gains(beams, observed, moves)
         return self._limited(moves, gains, learned.reach * learned.width)
 
     def _with_offsets(self, layer: int, moves: list[Tensor]) -> list[Tensor]:
@@ -262,7 +272,7 @@ class UnfoldedMser(LearnedBeamformer):
             scales = KINDS[self.steps].scales
             for scale in scales:
                 ahead = _moved(beams, [move * scale for move in moves])
-                values.append(log_bound(look(h, ahead, noise_var).x, samples))
+                values.append(log_bound(observe(h, ahead, noise_var).x, samples))
             return values[0].new_tensor(scales)[torch.stack(values).argmin(0)]
 
     def _limited(self, moves: list[Tensor], gains: Tensor, limit: Tensor) -> list[Tensor]:
@@ -273,10 +283,10 @@ class UnfoldedMser(LearnedBeamformer):
         return _scaled(moves, limit / torch.maximum(largest, limit))
 
 
-def _gains(beams: Beams, seen: Seen, moves: list[Tensor]) -> Tensor:
+def _gains(beams: Beams, observed: Observed, moves: list[Tensor]) -> Tensor:
     """What moves do to the decision gains, to first order."""
     f_bb, w_bb, f_phase, w_phase = moves
-    return push_forward(beams, seen, Gradient(seen.noise, f_phase, f_bb, w_phase, w_bb))
+    return push_forward(beams, observed, Gradient(observed.noise, f_phase, f_bb, w_phase, w_bb))
 
 
 def _first_order(num_layers: int) -> Tensor:
@@ -291,7 +301,7 @@ def _widening(value: Tensor) -> Tensor:
     return (value.detach() / _DEEP).clamp(min=1.0).sqrt()
 
 
-def _loosening(seen: Seen, value: Tensor, spread: Tensor) -> Tensor:
+def _loosening(observed: Observed, value: Tensor, spread: Tensor) -> Tensor:
     """How much wider than the noise the kernel of a channel that may be stuck is, (N).
 
     Far up at low noise, nothing pulls apart what is decided wrongly, because the densities there
@@ -299,12 +309,12 @@ def _loosening(seen: Seen, value: Tensor, spread: Tensor) -> Tensor:
     from layer to layer.
     """
     doubt = ((value.detach() - _DOUBTFUL) / (_STUCK - _DOUBTFUL)).clamp(0, 1)
-    return (_rms_gain(seen) / _LOUD).clamp(min=1.0).pow(spread * doubt)
+    return (_rms_gain(observed) / _LOUD).clamp(min=1.0).pow(spread * doubt)
 
 
-def _rms_gain(seen: Seen) -> Tensor:
+def _rms_gain(observed: Observed) -> Tensor:
     """Deviation of the decision variables in units of the noise's, root mean over streams, (N)."""
-    return seen.x.detach().square().sum(-1).mean(-1).sqrt() * math.sqrt(0.5)
+    return observed.x.detach().square().sum(-1).mean(-1).sqrt() * math.sqrt(0.5)
 
 
 def _in_rows(best: Best, rows: Tensor, found: Best) -> Best:

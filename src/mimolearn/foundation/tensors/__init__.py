@@ -1,1 +1,1 @@
-"""Torch made safe to build on: modes, settings, shared and owned tensors, small algebra."""
+"""Helpers for torch: modes, settings, shared and kept tensors, linear algebra, small networks."""

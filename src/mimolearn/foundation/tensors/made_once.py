@@ -1,4 +1,4 @@
-"""Tensors that are made once and kept, free of whatever mode their first caller was in."""
+"""Tensors that are made once and kept, independent of the mode of torch of the first caller."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ def made_once(maxsize: int) -> Callable[[_Function], _Function]:
     """Like ``functools.lru_cache``, for functions that return tensors.
 
     ``lru_cache`` alone would keep an inference tensor, or the placeholder of a traced program, for
-    every later caller of the process. A call that raises leaves nothing behind.
-    The results are shared: who hands one to a user hands out ``copied``.
+    every later caller of the process. The function runs in ``plain_mode``. Nothing is kept of a
+    call that raises. All callers share one result: a user gets a copy, made by ``copied``.
     """
 
     def decorate(function: _Function) -> _Function:
@@ -33,8 +33,8 @@ def made_once(maxsize: int) -> Callable[[_Function], _Function]:
         def make(*args: Any) -> Any:
             return kept(*args)
 
-        # As torch.compiler.assume_constant_result does, which costs the import of a compiler:
-        # torch.compile takes the result as it is and does not look inside.
+        # torch.compile then takes the result as a constant. The decorator for it,
+        # torch.compiler.assume_constant_result, would import the compiler.
         vars(make)["_dynamo_marked_constant"] = True
         _CLEAR.append(kept.cache_clear)
         result: Any = make
@@ -44,15 +44,15 @@ def made_once(maxsize: int) -> Callable[[_Function], _Function]:
 
 
 def forget() -> None:
-    """Drop everything that was made, as in a fresh process."""
+    """Drop all kept results, as in a fresh process."""
     for clear in _CLEAR:
         clear()
 
 
 def copied(value: Any) -> Any:
-    """A tensor or a named tuple of tensors in memory of its own, for whoever may edit it.
+    """Copy a tensor, or a named tuple of tensors, for a caller who may edit it.
 
-    A traced program gets the constant itself, which it cannot edit.
+    A traced program gets the constant itself, because it cannot edit it.
     """
     if torch.compiler.is_compiling():
         return value

@@ -1,19 +1,24 @@
 """Modes of torch that a caller may be in, and what the library does about each.
 
 ====================================  =============================================================
-autocast, default device              switched off inside: the mathematics needs its precision
-inference mode                        switched off while tensors are made that stay (``constants``)
-FakeTensorMode, tensors without data  refused in one line, unless a program is being traced
-other modes that watch operations,    the torch path in place of compiled kernels, which none of
-torch.func, forward-mode derivatives  them would see
+autocast, another default device      ``standard_mode`` switches them off: the mathematics needs
+                                      full precision, and all parts of it on one device
+inference mode, function and          ``plain_mode`` switches them off as well while a tensor is
+dispatch modes                        made that the process keeps
+FakeTensorMode, tensors without data  ``check_has_values`` refuses them in one line, unless a
+                                      program is being traced
+other modes that watch operations,    ``is_watched`` is true: the torch path serves in place of
+torch.func, forward-mode derivatives  compiled kernels, whose operations no mode can see
 ====================================  =============================================================
+
+``state.clean_torch`` is ``standard_mode`` and all settings of torch that change numbers.
 """
 
 from __future__ import annotations
 
-import contextlib
 import functools
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Any, TypeVar
 
 import torch
@@ -28,7 +33,8 @@ from torch.utils._python_dispatch import (
 from mimolearn.foundation.errors import invalid
 
 _Method = TypeVar("_Method", bound=Callable[..., Any])
-# Its stubs do not list what is asked here. Names of their own: every call asks all of it.
+# The stubs of torch do not list these functions. Every call of a detector asks them, so each has a
+# name of its own: an attribute look-up costs as much as the answer.
 _C: Any = torch._C
 _any_autocast = _C._is_any_autocast_enabled
 _num_function_modes = _C._len_torch_function_stack
@@ -37,9 +43,21 @@ _transforms = _C._functorch.peek_interpreter_stack
 _STRIDED = torch.strided
 
 
-@contextlib.contextmanager
+@contextmanager
+def standard_mode() -> Iterator[None]:
+    """Switch autocast off, and make tensors on the CPU unless their device is named."""
+    with ExitStack() as stack:
+        for device in ("cpu", "cuda"):
+            if torch.is_autocast_enabled(device):
+                stack.enter_context(torch.autocast(device, enabled=False))
+        if torch.get_default_device().type != "cpu":
+            stack.enter_context(torch.device("cpu"))
+        yield
+
+
+@contextmanager
 def plain_mode() -> Iterator[None]:
-    """Eager mode on ordinary tensors, whatever mode the caller is in."""
+    """Eager mode on ordinary tensors, without gradients, whatever mode the caller is in."""
     with (
         torch.inference_mode(False),
         torch.no_grad(),
@@ -51,22 +69,18 @@ def plain_mode() -> Iterator[None]:
 
 
 def in_standard_mode(method: _Method) -> _Method:
-    """Switch autocast and another default device off for a call.
+    """Run a function in ``standard_mode``.
 
-    Half precision changes decisions without a word, and a default device would hold one half of
-    what has to be on one device: the library names the device of everything that is not on a CPU.
+    Half precision would change symbols without a warning. Another default device would hold only
+    some of the tensors that have to be on one device.
     """
 
     @functools.wraps(method)
     def run(*args: Any, **options: Any) -> Any:
-        # A default device is a mode that looks at functions, as is tracing.
+        # torch implements a default device, and tracing, as a mode that looks at functions.
         if not _any_autocast() and (not _num_function_modes() or torch.compiler.is_compiling()):
             return method(*args, **options)
-        with (
-            torch.autocast("cpu", enabled=False),
-            torch.autocast("cuda", enabled=False),
-            torch.device("cpu"),
-        ):
+        with standard_mode():
             return method(*args, **options)
 
     result: Any = run
@@ -74,22 +88,41 @@ def in_standard_mode(method: _Method) -> _Method:
 
 
 def is_ordinary(tensor: Tensor) -> bool:
-    """Whether a tensor's own memory holds its numbers, as compiled kernels need."""
+    """Whether a tensor's memory holds its numbers, as compiled kernels need."""
     return type(tensor) is Tensor or type(tensor) is nn.Parameter
 
 
 def is_watched() -> bool:
-    """Whether something must see every operation on tensors, which compiled kernels hide."""
+    """Whether a mode has to see every operation on tensors; compiled kernels would hide them."""
     return _num_dispatch_modes() > 0 or forward_ad._current_level >= 0 or _transforms() is not None
 
 
-def check_has_values(field: str, tensor: Tensor) -> None:
-    """Refuse a tensor whose numbers cannot be looked at, unless a program is being traced."""
+def check_has_values(**tensors: Tensor | float) -> None:
+    """Refuse tensors whose numbers cannot be read, unless a program is being traced.
+
+    Args:
+        tensors: by the name that an error shows; Python numbers pass.
+
+    Raises:
+        InvalidInputError: for a tensor without data, a sparse one, or one inside ``torch.vmap``.
+    """
     watched = is_watched()
-    if not watched and type(tensor) is Tensor and tensor.is_cpu and tensor.layout is _STRIDED:
-        return
+    if not watched:
+        # One vector takes about 20 us, so the usual case has to cost next to nothing.
+        for tensor in tensors.values():
+            ordinary = type(tensor) is Tensor and tensor.is_cpu and tensor.layout is _STRIDED
+            if not ordinary and isinstance(tensor, Tensor):
+                break
+        else:
+            return
     if torch.compiler.is_compiling():
         return
+    for field, tensor in tensors.items():
+        if isinstance(tensor, Tensor):
+            _check_has_values(field, tensor, watched)
+
+
+def _check_has_values(field: str, tensor: Tensor, watched: bool) -> None:
     if tensor.is_meta or isinstance(tensor, FakeTensor):
         kind = "on the meta device" if tensor.is_meta else "a FakeTensor"
         raise invalid(field, f"<a tensor without values, {kind}>", "a tensor with values")

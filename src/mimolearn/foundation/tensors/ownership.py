@@ -1,7 +1,7 @@
-"""Memory of its own for what is handed out and kept, so that edits elsewhere do not reach it.
+"""Copies of results that share memory with inputs, so that an edit of one leaves the other alone.
 
-A detector may keep its inputs, or hand out a part of what it has prepared, and a beamformer parts
-of the channel. The caller does not know which, and may write into any of them.
+A detector may keep its inputs, or return a part of what it has prepared; a beamformer may return
+parts of the channel. The caller does not know which, and may write into any of them.
 """
 
 from __future__ import annotations
@@ -12,44 +12,44 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 
-_Kept = TypeVar("_Kept")
+_Result = TypeVar("_Result")
 # The stubs of torch do not list it.
 _is_alias_of: Any = vars(torch._C)["_is_alias_of"]
 
 
-def own(value: _Kept, *others: Any) -> _Kept:
-    """``value``, where every tensor that shares memory with ``others`` is a copy.
+def copy_shared(value: _Result, *others: Any) -> _Result:
+    """Return ``value`` with a copy of every tensor that shares memory with ``others``.
 
     Both may be tensors, or tuples, lists and dictionaries of tensors at any depth.
     """
-    # A traced program writes into nothing that it was given.
+    # A traced program does not write into its inputs.
     if torch.compiler.is_compiling():
         return value
-    return _own(value, list(_tensors(others)))
+    return _copy_shared(value, list(_tensors(others)))
 
 
-def own_parts(thing: _Kept, *others: Any) -> _Kept:
-    """An object none of whose tensors shares memory with ``others``; changed in place."""
+def copy_shared_parts(result: _Result, *others: Any) -> _Result:
+    """Replace every tensor attribute that shares memory with ``others`` by a copy, in place."""
     if not torch.compiler.is_compiling():
-        apart = list(_tensors(others))
-        for name, value in vars(thing).items():
-            if isinstance(value, Tensor):
-                setattr(thing, name, _own(value, apart))
-    return thing
+        tensors = list(_tensors(others))
+        for name, value in vars(result).items():
+            if isinstance(value, Tensor) and any(_is_alias_of(value, other) for other in tensors):
+                setattr(result, name, value.clone())
+    return result
 
 
-def _own(value: Any, others: list[Tensor]) -> Any:
+def _copy_shared(value: Any, others: list[Tensor]) -> Any:
     if isinstance(value, Tensor):
         shared = any(_is_alias_of(value, other) for other in others)
         return value.clone() if shared else value
     if isinstance(value, tuple):
-        parts = [_own(part, others) for part in value]
+        parts = [_copy_shared(part, others) for part in value]
         make: Any = type(value)
         return make(*parts) if hasattr(value, "_fields") else make(parts)
     if isinstance(value, list):
-        return [_own(part, others) for part in value]
+        return [_copy_shared(part, others) for part in value]
     if isinstance(value, dict):
-        return {key: _own(part, others) for key, part in value.items()}
+        return {key: _copy_shared(part, others) for key, part in value.items()}
     return value
 
 

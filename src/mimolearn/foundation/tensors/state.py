@@ -1,7 +1,8 @@
-"""The settings of torch that change numbers, and a place where all of them are the same.
+"""The settings of torch that change numbers, set alike wherever errors are counted.
 
 A program around the library may compute in mixed precision, in double precision or in inference
-mode. What a simulation counts must not depend on that.
+mode. What a simulation counts must not depend on that. A single call of a detector needs less:
+``modes.standard_mode``.
 """
 
 from __future__ import annotations
@@ -16,26 +17,25 @@ import numpy as np
 import torch
 from torch import nn
 
+from mimolearn.foundation.tensors.modes import standard_mode
 from mimolearn.foundation.tensors.threads import one_thread
 
 
 @contextmanager
 def clean_torch() -> Iterator[None]:
-    """Compute with one thread, in float32 on the CPU, without gradients, and restore what was.
+    """Compute with one thread, in float32 on the CPU, without gradients; restore all afterwards.
 
-    Autocast and inference mode are off. Tensors are made as float32 on the CPU unless they say
-    otherwise, products keep all bits of a float32, and subnormal numbers are not flushed to zero.
+    Autocast and inference mode are off. Tensors are made as float32 on the CPU unless the code that
+    makes them says otherwise. Products keep all bits of a float32, and subnormal numbers are not
+    flushed to zero.
     """
     with ExitStack() as stack:
         stack.enter_context(one_thread())
         if torch.is_inference_mode_enabled():
-            # Tensors made here and kept, such as tables, must serve a training later on.
+            # Tables that are made here and kept have to serve a training later.
             stack.enter_context(torch.inference_mode(False))
         stack.enter_context(torch.no_grad())
-        if torch.is_autocast_enabled("cpu"):
-            stack.enter_context(torch.autocast("cpu", enabled=False))
-        if torch.get_default_device().type != "cpu":
-            stack.enter_context(torch.device("cpu"))
+        stack.enter_context(standard_mode())
         dtype = torch.get_default_dtype()
         if dtype != torch.float32:
             _set(stack, torch.set_default_dtype, torch.float32, dtype)
@@ -54,12 +54,12 @@ def _set(stack: ExitStack, setting: Callable[[Any], object], value: object, befo
 
 
 def _flushes_subnormals() -> bool:
-    """Of this thread; torch has a switch for it and no way to ask."""
+    """Whether this thread flushes subnormal numbers; torch can set this but cannot report it."""
     return bool(np.float32(1e-40) * np.float32(1) == 0)
 
 
 _lock = RLock()
-# Modules that are being evaluated: by how many, and the modes that they had before.
+# For each module in evaluation mode: the number of its users, and the earlier mode of each part.
 _evaluated: WeakKeyDictionary[nn.Module, tuple[int, list[tuple[nn.Module, bool]]]] = (
     WeakKeyDictionary()
 )
@@ -67,9 +67,9 @@ _evaluated: WeakKeyDictionary[nn.Module, tuple[int, list[tuple[nn.Module, bool]]
 
 @contextmanager
 def evaluating(module: nn.Module) -> Iterator[None]:
-    """Put a module in evaluation mode; after the last who asked for it, every part back.
+    """Put a module in evaluation mode, and restore every part when the last user leaves.
 
-    Several may ask at once, one inside the other or from several threads.
+    Uses may be nested, or come from several threads.
     """
     with _lock:
         users, modes = _evaluated.get(module, (0, []))

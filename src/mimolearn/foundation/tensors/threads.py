@@ -1,4 +1,4 @@
-"""One thread for work whose result must not depend on how many there are."""
+"""One thread, for results that must not depend on the number of threads."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import torch
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Limit torch to one thread, and restore what it was."""
+    """Limit torch to one thread, and restore the number of threads afterwards."""
     # The order of a threaded sum, and with it the last bit of a metric, depends on the threads.
     threads = torch.get_num_threads()
     if threads == 1:

@@ -1,4 +1,4 @@
-"""Channel models: how the matrices of a link are drawn."""
+"""Channel models, from which the matrices of a link are drawn."""
 
 from __future__ import annotations
 

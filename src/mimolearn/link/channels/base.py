@@ -1,4 +1,4 @@
-"""The channel-model contract."""
+"""The base of all channel models."""
 
 from __future__ import annotations
 
@@ -16,14 +16,15 @@ PowerNormalisation = Literal["mean", "per_draw"]
 
 
 class ChannelModel(PlainModel, ABC):
-    """How channel matrices are drawn: a frozen model of plain values that can be put in TOML.
+    """A random channel matrix, described by plain values that fit in TOML.
 
-    entry_variance: mean E|h_ij|^2 over entries and draws: "1", "1/Nr" or "1/Nt".
+    Attributes:
+        entry_variance: mean E|h_ij|^2 over entries and draws: "1" (default), "1/Nr" or "1/Nt".
     """
 
     is_real: ClassVar[bool] = False
     not_in_key: ClassVar[frozenset[str]] = frozenset()
-    """Fields that do not change what is drawn, such as the place of a file."""
+    """Fields that do not change what is drawn, such as the path of a file."""
 
     entry_variance: EntryVariance = "1"
 
@@ -36,7 +37,21 @@ class ChannelModel(PlainModel, ABC):
         generator: RandomSource,
         dtype: torch.dtype = torch.complex64,
     ) -> Tensor:
-        """Draw channels (num_channels, Nr, Nt) complex, from the generator and nothing else."""
+        """Draw independent channels.
+
+        Args:
+            num_channels: N.
+            num_rx_ant: Nr.
+            num_tx_ant: Nt.
+            generator: the only source of randomness.
+            dtype: complex64 (default) or complex128.
+
+        Returns:
+            (N, Nr, Nt) complex.
+
+        Raises:
+            InvalidInputError: for antenna numbers that the model cannot have.
+        """
 
     def draw_users(
         self,
@@ -47,35 +62,43 @@ class ChannelModel(PlainModel, ABC):
         generator: RandomSource,
         dtype: torch.dtype = torch.complex64,
     ) -> Tensor:
-        """Draw the channels of several users: (num_drops, num_users, Nr, Nt) complex.
+        """Draw the channels of several users, independent unless a model says otherwise.
 
-        All are independent here. A model of finitely many channels gives the users of one drop
-        different ones.
+        Args:
+            num_drops: N.
+            num_users: K.
+            num_rx_ant: Nr, of each user.
+            num_tx_ant: Nt.
+            generator: the only source of randomness.
+            dtype: complex64 (default) or complex128.
+
+        Returns:
+            (N, K, Nr, Nt) complex.
         """
         num_channels = num_drops * num_users
         h = self.draw(num_channels, num_rx_ant, num_tx_ant, generator, dtype)
         return h.unflatten(0, (num_drops, num_users))
 
     def check_users(self, num_users: int) -> None:
-        """Raise InvalidInputError where the model has not as many channels as a drop has users."""
+        """Raise InvalidInputError if the model has fewer channels than a drop has users."""
 
     def check_size(self, num_rx_ant: int, num_tx_ant: int) -> None:
-        """Raise InvalidInputError where the model cannot serve these antenna numbers."""
+        """Raise InvalidInputError if the model cannot have these antenna numbers."""
 
     def entry_var(self, num_rx_ant: int, num_tx_ant: int) -> float:
-        """E|h_ij|^2 as a number."""
+        """Return E|h_ij|^2 as a number."""
         return {"1": 1.0, "1/Nr": 1 / num_rx_ant, "1/Nt": 1 / num_tx_ant}[self.entry_variance]
 
 
 def unit_power_per_draw(h: Tensor) -> Tensor:
-    """Every channel (..., Nr, Nt) scaled to mean |h_ij|^2 = 1 over its own entries."""
+    """Scale every channel (..., Nr, Nt) to a mean |h_ij|^2 of 1 over its entries."""
     return h / h.abs().square().mean((-2, -1), keepdim=True).sqrt()
 
 
 def chunk_lengths(num_channels: int, numbers_per_channel: int) -> list[int]:
     """Split a draw so that its intermediate arrays stay near 2^23 numbers.
 
-    The split depends on sizes alone, never on free memory: it is part of which channels come out.
+    The split depends on sizes alone, never on free memory, because it changes what is drawn.
     """
     length = max(1, 2**23 // numbers_per_channel)
     return [min(length, num_channels - start) for start in range(0, num_channels, length)]

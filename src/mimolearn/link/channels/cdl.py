@@ -1,4 +1,4 @@
-"""Clustered delay lines of 3GPP TR 38.901 between two linear arrays, seen at one subcarrier."""
+"""Clustered delay lines of 3GPP TR 38.901 between two linear arrays, at one subcarrier."""
 
 from __future__ import annotations
 
@@ -33,19 +33,29 @@ _RAYS = 20
 
 
 class CDL(ChannelModel):
-    """CDL-A to -E: 3GPP's rays of tabulated angles, so antennas are correlated as geometry has it.
+    """CDL-A to -E of 3GPP: rays of tabulated angles, which correlate the antennas.
 
     Choose it for a standard channel that is neither independent nor Kronecker.
-    H(f) = sum over paths p of a_p e^(-j 2 pi f tau_p) at f = frequency_offset_hz from the carrier,
-    a_p drawn by Sionna (TR 38.901 section 7.7.1: random phases and random coupling of the rays,
-    tables of the release spec_version). D and E have a line of sight.
-    direction: "uplink", where the receiver is the base station, or "downlink".
-    rx_spacing_wavelengths, tx_spacing_wavelengths: of the uniform linear arrays, along the
-    horizon, of vertically polarised omnidirectional elements.
-    normalise: "mean", E|h_ij|^2 = entry_variance over draws; "per_draw", every channel is scaled
-    to have it over its own entries (Arvinte et al. 2021).
-    Draws are independent and each is one instant, so a Doppler shift has no part in them.
-    Cost: about 30 microseconds a draw and antenna pair; the first draw imports Sionna (seconds).
+
+    H(f) = sum over paths p of a_p e^(-j 2 pi f tau_p). Sionna draws a_p by TR 38.901, section
+    7.7.1: random phases and random coupling of the rays. D and E have a line of sight. Draws are
+    independent. Each is one instant, so there is no Doppler shift. The arrays are uniform, linear
+    and horizontal, of vertically polarised omnidirectional elements.
+    A draw takes about 30 microseconds for each pair of antennas. The first draw imports Sionna,
+    which takes seconds.
+
+    Attributes:
+        model: "cdl".
+        entry_variance: mean E|h_ij|^2: "1" (default), "1/Nr" or "1/Nt".
+        profile: "A" (default) to "E".
+        direction: "uplink" (default), where the receiver is the base station, or "downlink".
+        delay_spread_s: RMS delay spread, s; default 30e-9.
+        frequency_offset_hz: f, Hz from the carrier; default 0.
+        rx_spacing_wavelengths: spacing of the receive antennas; default 0.5.
+        tx_spacing_wavelengths: spacing of the transmit antennas; default 0.5.
+        normalise: "mean" (default) gives entry_variance over draws. "per_draw" scales every
+            channel to have it over its entries (Arvinte et al. 2021).
+        spec_version: release of the tables, "16.1" or "19.2" (default).
 
     >>> CDL(profile="A").draw(3, 4, 2, torch.Generator().manual_seed(1)).shape
     torch.Size([3, 4, 2])

@@ -15,14 +15,22 @@ from mimolearn.link.randomness import RandomSource, complex_normal, uniform
 
 
 class Clustered(ChannelModel):
-    """Few paths, grouped in clusters of like direction: sparse scattering, low rank.
+    """A few paths in clusters of similar direction, so that channels have low rank.
 
     Choose it for millimetre waves and hybrid beamforming.
+
     H = sqrt(1/(C R)) sum over C clusters and R rays of a_il ar(phi_il) at(theta_il)^H with
     a_il ~ CN(0, 1) and steering vectors ar_n = e^(j pi n sin phi), half-wavelength arrays of
     |ar_n| = 1 (El Ayach et al. 2014, in azimuth only). A cluster's mean angle is uniform
     over the circle; its rays deviate from it by a Laplacian of standard deviation
     angle_spread_deg. So E||H||_F^2 = Nr Nt entry_variance, and one draw may be far from it.
+
+    Attributes:
+        model: "clustered".
+        entry_variance: mean E|h_ij|^2: "1" (default), "1/Nr" or "1/Nt".
+        num_clusters: C; default 5.
+        num_rays: R, rays of each cluster; default 10.
+        angle_spread_deg: standard deviation of the angles in a cluster, degrees; default 7.5.
 
     >>> model = Clustered(num_clusters=2, num_rays=10, angle_spread_deg=7.5)
     >>> model.draw(3, 64, 128, torch.Generator().manual_seed(1)).shape

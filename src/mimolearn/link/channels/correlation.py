@@ -12,11 +12,18 @@ from mimolearn.kernels.link.transmission import symmetric_root
 
 
 def exponential_correlation(num_ant: int, magnitude: float, phase_rad: float = 0.0) -> Tensor:
-    """The exponential model r_ij = r^(j-i) for i <= j and its conjugate below the diagonal.
+    """Compute a correlation matrix of the exponential model (Loyka 2001).
 
-    r = magnitude e^(j phase_rad), |r| <= 1, is the correlation of neighbours (Loyka 2001).
-    A phase turns the direction that the array favours; it does not change eigenvalues.
-    Returns (num_ant, num_ant) complex128 with a unit diagonal.
+    r_ij = r^(j-i) for i <= j, and its conjugate below the diagonal, with r = magnitude
+    e^(j phase_rad). The phase does not change the eigenvalues.
+
+    Args:
+        num_ant: N.
+        magnitude: |r|, the correlation of neighbours, at most 1.
+        phase_rad: phase of r, radians; default 0.
+
+    Returns:
+        (N, N) complex128, with ones on the diagonal.
 
     >>> exponential_correlation(3, 0.5)[0].real
     tensor([1.0000, 0.5000, 0.2500], dtype=torch.float64)
@@ -27,9 +34,9 @@ def exponential_correlation(num_ant: int, magnitude: float, phase_rad: float = 0
 
 
 def exponential_root(num_ant: int, magnitude: float, phase_rad: float = 0.0) -> Tensor:
-    """Hermitian square root (num_ant, num_ant) complex128 of ``exponential_correlation``.
+    """Compute the Hermitian square root (N, N) complex128 of ``exponential_correlation``.
 
-    The same on every machine, but for the last bits that rounding to single precision removes.
+    Rounded to single precision it is the same on every machine.
 
     >>> root = exponential_root(3, 0.5, 1.0)
     >>> bool((root @ root - exponential_correlation(3, 0.5, 1.0)).abs().max() < 1e-14)
@@ -46,7 +53,7 @@ def exponential_root(num_ant: int, magnitude: float, phase_rad: float = 0.0) -> 
 
 @functools.lru_cache(maxsize=64)
 def _real_root(num_ant: int, magnitude: float) -> np.ndarray:
-    """(num_ant, num_ant) float64, of the magnitudes alone."""
+    """The square root for phase 0, (num_ant, num_ant) float64."""
     row = np.array([float(magnitude) ** lag for lag in range(num_ant)])
     position = np.arange(num_ant)
     return symmetric_root(row[abs(position[None, :] - position[:, None])])

@@ -19,12 +19,21 @@ Correlation = Annotated[Real, Field(ge=-1, le=1)]
 
 
 class Kronecker(ChannelModel):
-    """H = Rr^(1/2) U Rt^(1/2), U of independent CN(0, entry_variance) entries.
+    """Rayleigh fading with correlated antennas, H = Rr^(1/2) U Rt^(1/2).
 
-    Choose it for antennas too close for independent fading; both ends then lose rank separately.
-    Rr, Rt: exponential model, r_ij = r^(j-i), r_ji its conjugate (Wei et al. 2020, eqs 28-29).
-    rx_correlation, tx_correlation: r of neighbouring antennas, -1 to 1; 0 is independent.
-    rx_phase_rad, tx_phase_rad: its phase. The diagonal is 1, so E|h_ij|^2 is entry_variance.
+    Choose it for antennas that are too close for independent fading.
+
+    The entries of U are independent CN(0, entry_variance). Rr and Rt follow the exponential model,
+    r_ij = r^(j-i) and r_ji its conjugate (Wei et al. 2020, eqs 28-29). Their diagonals are 1, so
+    E|h_ij|^2 is entry_variance.
+
+    Attributes:
+        model: "kronecker".
+        entry_variance: mean E|h_ij|^2: "1" (default), "1/Nr" or "1/Nt".
+        rx_correlation: |r| or -|r| of neighbouring receive antennas, -1 to 1; default 0.5.
+        tx_correlation: the same of transmit antennas; default 0.5.
+        rx_phase_rad: phase of r at the receiver, radians; default 0.
+        tx_phase_rad: phase of r at the transmitter, radians; default 0.
 
     >>> model = Kronecker(rx_correlation=0.5, tx_correlation=0.5)
     >>> model.draw(10, 8, 4, torch.Generator().manual_seed(1)).shape
@@ -50,6 +59,6 @@ class Kronecker(ChannelModel):
         rx = exponential_root(num_rx_ant, self.rx_correlation, self.rx_phase_rad)
         tx = exponential_root(num_tx_ant, self.tx_correlation, self.tx_phase_rad)
         if isinstance(generator, CounterGenerator) and dtype == torch.complex64:
-            # A library's product depends on the processor; a draw must not.
+            # The rounding of a BLAS product depends on the processor. A draw must not.
             return correlate(u, rx, tx)
         return rx.to(u) @ u @ tx.to(u)

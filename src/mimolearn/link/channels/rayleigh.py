@@ -12,7 +12,12 @@ from mimolearn.link.randomness import RandomSource, complex_normal, normal
 
 
 class Rayleigh(ChannelModel):
-    """Independent entries h_ij ~ CN(0, entry_variance): rich scattering, no line of sight."""
+    """Independent entries h_ij ~ CN(0, entry_variance): rich scattering, no line of sight.
+
+    Attributes:
+        model: "rayleigh".
+        entry_variance: mean E|h_ij|^2: "1" (default), "1/Nr" or "1/Nt".
+    """
 
     model: Literal["rayleigh"] = "rayleigh"
 
@@ -31,9 +36,13 @@ class Rayleigh(ChannelModel):
 class RealGaussian(ChannelModel):
     """Independent real entries h_ij ~ N(0, entry_variance), as DetNet and WeSNet use.
 
-    The tensor is complex with zero imaginary part and the noise stays circular, so noise in the
-    imaginary dimension is a nuisance that carries nothing: detectors that know the symbols are
-    real (``wl-lmmse``, ``ml``, ``sphere``) see DetNet's real model exactly.
+    The tensor is complex with zero imaginary part, and the noise is circular. Its imaginary part
+    carries no information about real symbols. So detectors that use that symbols are real
+    (``wl-lmmse``, ``ml``, ``sphere``) work on DetNet's real model exactly.
+
+    Attributes:
+        model: "real-gaussian".
+        entry_variance: mean E|h_ij|^2: "1" (default), "1/Nr" or "1/Nt".
     """
 
     is_real: ClassVar[bool] = True

@@ -1,4 +1,4 @@
-"""Channels that somebody measured or simulated elsewhere, from a file."""
+"""Channels from a file: measured, or simulated by another program."""
 
 from __future__ import annotations
 
@@ -29,33 +29,43 @@ _Index = Annotated[int, Field(strict=True, ge=0, le=10**9)]
 
 
 class Recorded(ChannelModel):
-    """Channels of a file, drawn at random with replacement; users of one drop are distinct samples.
+    """Channels of a file, drawn at random with replacement.
 
-    Choose it for measured channels, or those of a ray tracer or of another simulator.
-    path: .npy, .npz, HDF5 or MATLAB file (any version) with a complex array (N, Nr, Nt); pairs of
-    real and imaginary part may also be fields of a record, a last axis of length 2, or two arrays
-    such as H_r and H_i. "~" is the home folder.
-    variable: its name in the file, or a list of names; may be left out when only one array fits.
-    "*" in a name stands for any text. Several arrays are one set of samples.
-    axes: one letter an axis, in the order of the file: n samples, r receive antennas, t transmit
-    antennas, f frequencies, s time steps, c real and imaginary part. A letter that comes twice is
-    one axis of both; one that is missing has length 1. May be left out for (N, Nr, Nt) and for a
-    single matrix (Nr, Nt), unless the sizes fit another order as well.
-    frequency_index, time_index: the one element of axis f or s that is used, from 0; left out,
-    each element is one more channel.
-    normalise: "mean", the file's mean |h_ij|^2 becomes entry_variance; "per_draw", that of every
-    channel does.
-    sample_range: first and end of the samples to use, counted from 0, without the end; so that a
-    network is trained on some samples of a file, and compared on others. Left out, all.
-    drop_zero: leave samples with an all-zero channel out; otherwise such a file is refused.
-    sha256: of the file, filled in when left out and compared when given. It stands for the
-    content in a scenario's key; the path does not count.
-    max_gb: most memory that the file may take; left out, 64 times its size, and at most half of
-    the machine's. An .npy file is mapped, not read; all others are read whole.
-    Nothing is unpickled, and no other file is read that a file points to. The compiled reader of
-    HDF5 files can crash on one that was tampered with: take these from sources you trust.
-    Raises InvalidInputError for a file that is missing, unreadable, changed, not of that shape or
-    not finite.
+    Choose it for measured channels, or those of a ray tracer or of another simulator. The users of
+    one drop get different samples.
+
+    An .npy file is mapped into memory; other files are read whole. Nothing is unpickled, and links
+    to other files are not followed. The HDF5 library can crash on a file made to harm: read only
+    files from sources that you trust.
+
+    Attributes:
+        model: "recorded".
+        entry_variance: mean E|h_ij|^2: "1" (default), "1/Nr" or "1/Nt".
+        path: .npy, .npz, HDF5 or MATLAB file (any version) with a complex array (N, Nr, Nt). Real
+            and imaginary part may also be fields of a record, a last axis of length 2, or two
+            arrays such as H_r and H_i. "~" is the home folder.
+        variable: name of the array in the file, or a list of names whose arrays are one set of
+            samples. "*" stands for any text. Not needed when only one array fits.
+        axes: one letter for each axis, in the order of the file: n samples, r receive antennas, t
+            transmit antennas, f frequencies, s time steps, c real and imaginary part. Two axes of
+            the same letter are joined; a letter that is missing has length 1. Not needed for
+            (N, Nr, Nt) and (Nr, Nt), unless the sizes fit another order as well.
+        frequency_index: the element of axis f to use, from 0. Default: each element is another
+            channel.
+        time_index: the element of axis s to use, from 0. Default: each element is another channel.
+        sample_range: first sample to use, and the one after the last, from 0; for instance to
+            train on some samples and compare on others. Default: all.
+        normalise: "mean" (default) scales the file to a mean |h_ij|^2 of entry_variance;
+            "per_draw" scales every channel to it.
+        drop_zero: leave out samples with an all-zero channel; default false, which refuses them.
+        sha256: digest of the file; filled in when left out, compared when given. It stands for the
+            content in a scenario's key, and the path does not count.
+        max_gb: most memory that the file may take, GB; default 64 times its size, at most half of
+            the machine's memory.
+
+    Raises:
+        InvalidInputError: for a file that is missing, unreadable, changed, of another shape or not
+            finite.
     """
 
     not_in_key: ClassVar[frozenset[str]] = frozenset({"path", "max_gb"})
@@ -83,33 +93,33 @@ class Recorded(ChannelModel):
 
     @model_validator(mode="after")
     def _identify(self) -> Recorded:
-        """Fill in what the file says: its digest, the only variable there is, and its axes."""
+        """Fill in the digest of the file, its only variable, and its axes."""
         stamp = file_stamp(self.path)
         digest = sha256_of(self.path, stamp)
         if (self.sha256 or digest) != digest:
             raise invalid("sha256", self.sha256, f"{digest}, which is that of {self.path}")
-        found = open_channel_file(self.path, self._reading(), stamp)
-        variable = found.variable[0] if len(found.variable) == 1 else found.variable
-        filled = {"variable": variable or "", "axes": found.axes, "sha256": digest}
+        file = open_channel_file(self.path, self._reading(), stamp)
+        variable = file.variable[0] if len(file.variable) == 1 else file.variable
+        filled = {"variable": variable or "", "axes": file.axes, "sha256": digest}
         for field, value in filled.items():
-            # A frozen model may change as long as nobody has seen it.
+            # The model is frozen, but no other code has a reference to it yet.
             object.__setattr__(self, field, value)
         return self
 
     def check_size(self, num_rx_ant: int, num_tx_ant: int) -> None:
-        """Raise InvalidInputError where the file holds channels of other antenna numbers."""
+        """Raise InvalidInputError if the file holds channels of other antenna numbers."""
         file = self._file()
         size = num_rx_ant, num_tx_ant
         if file.size != size:
             other = file.other_axes.get(size)
             hint = f"; axes = {other!r} would give {size}" if other else ""
             expected = f"{file.size}, as the channels of {self.path} have"
-            told = f"{file.described} with axes {file.axes!r}"
-            raise invalid("num_rx_ant, num_tx_ant", size, f"{expected}: {told}{hint}")
+            description = f"{file.described} with axes {file.axes!r}"
+            raise invalid("num_rx_ant, num_tx_ant", size, f"{expected}: {description}{hint}")
         self._power(file)
 
     def check_users(self, num_users: int) -> None:
-        """Raise InvalidInputError where the file has fewer samples than a drop has users."""
+        """Raise InvalidInputError if the file has fewer samples than a drop has users."""
         num_samples = self.num_samples
         if num_samples < num_users:
             expected = f"at least {num_users}, one for each user of a drop, in {self.path}"
@@ -117,12 +127,12 @@ class Recorded(ChannelModel):
 
     @property
     def num_samples(self) -> int:
-        """Samples that are drawn from."""
+        """How many samples are drawn from."""
         return len(self._power(self._file()).kept)
 
     @property
     def num_dropped(self) -> int:
-        """Samples that ``drop_zero`` leaves out."""
+        """How many samples ``drop_zero`` leaves out."""
         first, end = self.sample_range or (0, self._file().num_samples)
         return end - first - self.num_samples
 
@@ -149,7 +159,7 @@ class Recorded(ChannelModel):
         generator: RandomSource,
         dtype: torch.dtype = torch.complex64,
     ) -> Tensor:
-        """Each user of a drop has a sample of its own; all are at one frequency and time step."""
+        """Draw a different sample for each user of a drop, all at one frequency and time step."""
         self.check_size(num_rx_ant, num_tx_ant)
         self.check_users(num_users)
         num_steps = self._file().num_steps
@@ -161,7 +171,7 @@ class Recorded(ChannelModel):
         return torch.from_numpy(h).to(generator.device, dtype).unflatten(0, sample.shape)
 
     def _rows(self, sample: Tensor, step: Tensor) -> np.ndarray:
-        """(k, Nr, Nt) complex128: channels of samples that are not left out, normalised."""
+        """Return normalised channels (k, Nr, Nt) complex128, by index among the kept samples."""
         file = self._file()
         power = self._power(file)
         rows = file.rows(power.kept[sample.cpu().numpy()], step.cpu().numpy())
@@ -169,7 +179,7 @@ class Recorded(ChannelModel):
             rows = unit_peak(rows)[0]
             rms = np.sqrt(np.square(np.abs(rows)).mean((1, 2), keepdims=True))
         else:
-            # In two steps, as neither may be far from 1.
+            # Two divisions: one by the product of both could overflow.
             rows = divided(rows, power.peak)
             rms = power.relative_rms
         return rows * (math.sqrt(self.entry_var(*file.size)) / rms)
@@ -197,7 +207,7 @@ class Recorded(ChannelModel):
 
 
 def with_paths_from(scenario: Any, folder: Path) -> Any:
-    """The parsed table of a scenario, where a relative path of channels counts from this folder."""
+    """Make a relative path of recorded channels, in a parsed scenario, start at a folder."""
     channel = scenario.get("channel") if isinstance(scenario, Mapping) else None
     if not isinstance(channel, Mapping) or not isinstance(channel.get("path"), str):
         return scenario

@@ -1,9 +1,9 @@
-"""Channels drawn as small as theory allows: the triangle of a QR decomposition.
+"""Reduced draws: the triangle R of H = Q R in place of the channel H.
 
-H = Q R, so Q^H y = R x + Q^H n with noise of the same law, and R^H R = H^H H, R^H (Q^H y) = H^H y:
-whoever looks at these two alone cannot tell (R, Q^H y) from (H, y). For independent Gaussian
-entries R has a known law (Bartlett 1933; complex: Goodman 1963), with Nt (Nt + 1) / 2 numbers in
-place of Nr Nt and no product to take.
+Q^H y = R x + Q^H n, and Q^H n has the distribution of n. Further, R^H R = H^H H and
+R^H (Q^H y) = H^H y. So a detector that uses only these two gives the same result for (R, Q^H y) as
+for (H, y). For independent Gaussian entries the distribution of R is known (Bartlett 1933; complex:
+Goodman 1963). It takes Nt (Nt + 1) / 2 random numbers instead of Nr Nt.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from mimolearn.link.randomness import CounterGenerator, RandomSource, complex_no
 
 
 def is_reducible(channel: ChannelModel, num_rx_ant: int, num_tx_ant: int) -> bool:
-    """Whether ``draw_reduced`` can stand for the channel: independent Gaussian entries, Nr >= Nt.
+    """Whether ``draw_reduced`` can replace the channel: independent Gaussian entries, Nr >= Nt.
 
-    It cannot where the receiver knows the channel with errors: an error of H is not one of R with
-    the same law.
+    The receiver must know the channel without errors: an error of H has another distribution than
+    one of R.
     """
     return isinstance(channel, Rayleigh | RealGaussian) and num_rx_ant >= num_tx_ant
 
@@ -39,11 +39,25 @@ def draw_reduced(
     generator: RandomSource,
     dtype: torch.dtype = torch.complex64,
 ) -> Tensor:
-    """Upper triangular R (N, Nt, Nt) with the law of R in H = Q R, H (N, Nr, Nt) of the model.
+    """Draw upper triangular R with the distribution of R in H = Q R.
 
-    Off the diagonal R_ij ~ CN(0, g); on it R_ii^2 ~ g Gamma(Nr - i, 1), i from 0, g = E|h_ij|^2.
-    Real channels: N(0, g) and g Gamma((Nr - i) / 2, 2). From a counter in single precision,
-    whatever the dtype. Raises InvalidInputError where ``is_reducible`` says no.
+    Above the diagonal R_ij ~ CN(0, g), and on it R_ii^2 ~ g Gamma(Nr - i, 1), i from 0,
+    g = E|h_ij|^2. Real channels have N(0, g) and g Gamma((Nr - i) / 2, 2). A ``CounterGenerator``
+    draws in single precision, whatever the dtype.
+
+    Args:
+        channel: ``Rayleigh`` or ``RealGaussian``.
+        num_channels: N.
+        num_rx_ant: Nr, of H.
+        num_tx_ant: Nt.
+        generator: the only source of randomness.
+        dtype: complex64 (default) or complex128.
+
+    Returns:
+        (N, Nt, Nt) complex.
+
+    Raises:
+        InvalidInputError: if ``is_reducible`` is false.
     """
     if not is_reducible(channel, num_rx_ant, num_tx_ant):
         expected = "a channel of independent Gaussian entries with Nr >= Nt"
@@ -57,10 +71,12 @@ def draw_reduced(
 
 
 class TriangleLaw(NamedTuple):
-    """The numbers that a triangle is made of; see ``draw_reduced``.
+    """Parameters of the distribution of a triangle; see ``draw_reduced``.
 
-    shapes: (Nt) of the gamma variates on the diagonal. above: the deviation of the real numbers
-    above it. scale: what all entries, and the roots of the variates, are multiplied by.
+    Attributes:
+        shapes: (Nt) float32; shapes of the gamma variates on the diagonal.
+        above: standard deviation of the real numbers above the diagonal.
+        scale: factor of all entries, and of the square roots of the gamma variates.
     """
 
     shapes: np.ndarray
@@ -69,9 +85,9 @@ class TriangleLaw(NamedTuple):
 
     @classmethod
     def of(cls, num_rx_ant: int, num_tx_ant: int, is_real: bool, variance: float) -> TriangleLaw:
-        """variance: E|h_ij|^2."""
+        """Compute the parameters; variance: E|h_ij|^2."""
         rows = np.arange(num_rx_ant, num_rx_ant - num_tx_ant, -1, dtype=np.float32)
-        # A complex entry of variance 1 has parts of variance 1/2, a real one Gamma(., 2) beside it.
+        # Real entries have twice the variance of a part of a complex one.
         parts = 2 if is_real else 1
         return cls(rows / parts, part_deviation(1.0, False), math.sqrt(variance * parts))
 
@@ -90,7 +106,7 @@ def _from_counter(
 def _from_torch(
     num: int, nr: int, nt: int, real: bool, generator: Generator, dtype: torch.dtype
 ) -> Tensor:
-    # torch draws no gamma variates from a generator of its own: numpy's stream starts from one.
+    # torch cannot draw gamma variates from a given generator, so it draws a seed for NumPy's.
     seed = int(torch.randint(2**62, (), generator=generator, device=generator.device))
     degrees = np.arange(nr, nr - nt, -1) / (2 if real else 1)
     energy = np.random.Generator(np.random.PCG64(seed)).standard_gamma(

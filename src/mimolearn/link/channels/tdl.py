@@ -1,4 +1,4 @@
-"""Tapped delay lines of 3GPP TR 38.901, seen at one subcarrier."""
+"""Tapped delay lines of 3GPP TR 38.901, at one subcarrier."""
 
 from __future__ import annotations
 
@@ -16,26 +16,34 @@ from mimolearn.link.channels.correlation import exponential_correlation
 from mimolearn.link.channels.tr38901 import SpecVersion, sionna_tr38901
 from mimolearn.link.randomness import RandomSource, uniform
 
-# |r| = 1 leaves the correlation matrix singular, without the Cholesky factor used here.
+# |r| = 1 would make the correlation matrix singular, and it would have no Cholesky factor.
 Correlation = Annotated[Real, Field(ge=-0.999, le=0.999)]
 
 
 class TDL(ChannelModel):
     """TDL-A, -B or -C: Rayleigh taps of a tabulated power delay profile, correlated antennas.
 
-    Choose it to compare with works that use it; see the last paragraph before paying for it.
-    H(f) = Lr [sum over taps p of sqrt(P_p) e^(-j 2 pi f tau_p) G_p] Lt^H at f = frequency_offset_hz
-    from the carrier (TR 38.901 section 7.7.2; tables by Sionna, of the release spec_version).
-    tau_p: tabulated delays times delay_spread_s. G_p: independent entries, each a sum of
-    num_sinusoids waves of random phases (Xiao, Zheng and Beaulieu 2006). Lr Lr^H, Lt Lt^H: the
-    exponential correlation of ``kronecker`` with rx_correlation and tx_correlation. Defaults: Wei
-    et al. 2020, Table II.
-    Draws are independent and each is one instant, so a Doppler shift has no part in them.
+    Choose it to compare with publications that use it. Otherwise ``kronecker`` is cheaper: one
+    subcarrier has the same statistics, except that E|h_ij|^4 is lower here by the share
+    sum(P_p^2) / (2 num_sinusoids), and each entry takes P num_sinusoids random numbers (P = 23 or
+    24). The profile sets the correlation between subcarriers.
 
-    The profile sets how channels at different subcarriers resemble each other. One subcarrier
-    alone has the statistics of ``kronecker``, save that E|h_ij|^4 is lower by a share of
-    sum(P_p^2) / (2 num_sinusoids); and ``kronecker`` needs no P num_sinusoids random numbers per
-    entry (P = 23 or 24).
+    H(f) = Lr [sum over taps p of sqrt(P_p) e^(-j 2 pi f tau_p) G_p] Lt^H (TR 38.901, section 7.7.2;
+    the tables are Sionna's). tau_p is a tabulated delay times delay_spread_s. The entries of G_p
+    are independent, each a sum of num_sinusoids waves of random phases (Xiao, Zheng and Beaulieu
+    2006). Lr Lr^H and Lt Lt^H are the correlations of ``kronecker``. The defaults are those of Wei
+    et al. 2020, Table II. Draws are independent. Each is one instant, so there is no Doppler shift.
+
+    Attributes:
+        model: "tdl".
+        entry_variance: mean E|h_ij|^2: "1" (default), "1/Nr" or "1/Nt".
+        profile: "A" (default), "B" or "C".
+        delay_spread_s: RMS delay spread, s; default 30e-9.
+        frequency_offset_hz: f, Hz from the carrier; default 0.
+        num_sinusoids: waves of each entry and tap; default 48.
+        rx_correlation: correlation of neighbouring receive antennas, below 1; default 0.5.
+        tx_correlation: the same of transmit antennas; default 0.5.
+        spec_version: release of the tables, "16.1" or "19.2" (default).
 
     >>> TDL(profile="A").draw(3, 4, 2, torch.Generator().manual_seed(1)).shape
     torch.Size([3, 4, 2])
@@ -75,7 +83,7 @@ class TDL(ChannelModel):
 
 
 def _waves(shape: tuple[int, ...], generator: RandomSource, dtype: torch.dtype) -> Tensor:
-    """(..., num_sinusoids) unit waves of random phases, summed over them."""
+    """Draw (..., num_sinusoids) unit waves of random phases and sum them over the last axis."""
     phase = uniform(shape, generator, dtype.to_real())
     phase = phase.mul_(2 * math.pi).sub_(math.pi)
     return torch.complex(phase.cos().sum(-1), phase.sin().sum(-1))
@@ -83,7 +91,7 @@ def _waves(shape: tuple[int, ...], generator: RandomSource, dtype: torch.dtype) 
 
 @made_once(maxsize=8)
 def _power_delay_profile(profile: str, spec_version: str) -> tuple[Tensor, Tensor]:
-    """(P) delays in units of the RMS delay spread and (P) powers of sum 1, float64."""
+    """Return (P) delays in units of the RMS delay spread and (P) powers of sum 1, float64."""
     tdl = sionna_tr38901().TDL(
         profile,
         delay_spread=1.0,

@@ -1,4 +1,4 @@
-"""Using Sionna's TR 38.901 models without touching anybody's random state.
+"""Sionna's TR 38.901 models, used without a change of any global random state.
 
 Sionna is imported at the first draw: it takes seconds, and its import re-seeds torch's global
 generator.
@@ -21,7 +21,7 @@ _LOCK = threading.Lock()
 
 
 def sionna_tr38901() -> ModuleType:
-    """The module sionna.phy.channel.tr38901, imported with torch's global generators kept."""
+    """Import sionna.phy.channel.tr38901 and restore torch's global generators."""
     with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
         from sionna.phy.channel import tr38901
     return tr38901
@@ -29,23 +29,23 @@ def sionna_tr38901() -> ModuleType:
 
 @contextlib.contextmanager
 def sionna_draws_from(generator: Generator) -> Iterator[None]:
-    """Inside, Sionna's own generator continues the stream of ``generator``, and then gets its back.
+    """Make Sionna draw from ``generator``, and restore Sionna's generator afterwards.
 
-    ``generator`` comes out advanced by what Sionna drew. One thread at a time.
+    ``generator`` is advanced by what Sionna drew. One thread at a time can be inside.
     """
     from sionna.phy import config
 
-    theirs = config.torch_rng(str(generator.device))
+    sionna_generator = config.torch_rng(str(generator.device))
     with _LOCK:
-        saved = theirs.get_state()
-        theirs.set_state(generator.get_state())
+        saved = sionna_generator.get_state()
+        sionna_generator.set_state(generator.get_state())
         try:
             yield
         finally:
-            generator.set_state(theirs.get_state())
-            theirs.set_state(saved)
+            generator.set_state(sionna_generator.get_state())
+            sionna_generator.set_state(saved)
 
 
 def sionna_precision(dtype: torch.dtype) -> str:
-    """Sionna's name of a complex dtype."""
+    """Return Sionna's name of a complex dtype."""
     return "double" if dtype == torch.complex128 else "single"
