@@ -197,11 +197,11 @@ def _compared(phase: Phase) -> int:
 def kl_loss(decoded: Tensor, true: Tensor) -> Tensor:
     """Compute KL(P(b | true LLR) || P(b | decoded LLR)) of each bit, in nats.
 
-    The information that the found LLR loses, in contrast to a weighted square of soft bits, which
+    The information that the decoded LLR loses, in contrast to a weighted square of soft bits, which
     ranks networks wrongly.
 
     Args:
-        found: (N, ...) LLRs that came out.
+        decoded: (N, ...) LLRs that came out.
         true: (N, ...) calibrated ones.
 
     Returns:
@@ -212,11 +212,11 @@ def kl_loss(decoded: Tensor, true: Tensor) -> Tensor:
     return cross - (nn.functional.softplus(true) - one * true)
 
 
-def weighted_square(found: Tensor, true: Tensor, eps: float = 1e-3) -> Tensor:
+def weighted_square(decoded: Tensor, true: Tensor, eps: float = 1e-3) -> Tensor:
     """(s~ - s)^2 / (|s| + eps) of soft bits s = tanh(L / 2) (Arvinte et al. 2022, eq. 17).
 
     Args:
-        found: (N, ...) LLRs that came out.
+        decoded: (N, ...) LLRs that came out.
         true: (N, ...) calibrated ones.
         eps: the paper's.
 
