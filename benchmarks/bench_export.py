@@ -22,7 +22,7 @@ from rich.table import Table
 from torch import Tensor
 
 import mimolearn as ml
-from mimolearn.exporting.frames import subject
+from mimolearn.exporting.frames import find_subject
 from mimolearn.exporting.runtime import session
 
 DETECTORS = (
@@ -105,7 +105,7 @@ def main() -> None:
             path = folder / f"{name}.onnx"
             if not path.exists():
                 ml.export(name, path)
-            found = subject(name, None, None)
+            found = find_subject(name, None, None)
             detector = found.part
             assert isinstance(detector, ml.Detector)
             for batch in BATCHES:

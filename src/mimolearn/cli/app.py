@@ -97,10 +97,10 @@ def _run(arguments: list[str], debug: bool) -> int:
     except Exception as error:
         if debug:
             traceback.print_exc()
-        return complain(*_said_of(error))
+        return complain(*_message_and_status(error))
 
 
-def _said_of(error: Exception) -> tuple[str, int]:
+def _message_and_status(error: Exception) -> tuple[str, int]:
     """The line and the exit code of an error."""
     if isinstance(error, MimolearnError):
         return str(error), 2

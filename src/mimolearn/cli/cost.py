@@ -44,11 +44,11 @@ def cost(
 
     is_file = scenario.endswith(".toml")
     chosen = Scenario.from_toml(scenario) if is_file else Scenario.shipped(scenario)
-    found = detector_costs(chosen, tuple(names or ()), snr_db)
+    costs = detector_costs(chosen, tuple(names or ()), snr_db)
     if as_json:
-        emit(json.dumps(found.to_dict(), indent=2))
+        emit(json.dumps(costs.to_dict(), indent=2))
         return
     console = stdout()
-    console.print(cost_table(found))
-    for name, why in found.missing.items():
+    console.print(cost_table(costs))
+    for name, why in costs.missing.items():
         console.print(f"{name}: {why}", style="dim")

@@ -17,14 +17,14 @@ def doctor(as_json: AsJson = False) -> None:
     """
     from mimolearn.report.machine import machine
 
-    found = machine()
+    report = machine()
     if as_json:
-        emit(json.dumps(found, indent=2))
+        emit(json.dumps(report, indent=2))
         return
-    found["kernels"] = {kernel["name"]: _cached(kernel["cached"]) for kernel in found["kernels"]}
+    report["kernels"] = {kernel["name"]: _cached(kernel["cached"]) for kernel in report["kernels"]}
     columns = Column("topic", "name"), Column("name", "name"), Column("value", "words")
     table = FittedTable(*columns, show_header=False)
-    for topic, content in found.items():
+    for topic, content in report.items():
         rows = content.items() if isinstance(content, dict) else [("", content)]
         for i, (name, value) in enumerate(rows):
             table.add_row("" if i else _words(topic), _words(name), _text(value))

@@ -51,20 +51,20 @@ def export(
     if scenario is not None:
         is_file = scenario.endswith(".toml")
         link = Scenario.from_toml(scenario) if is_file else Scenario.shipped(scenario)
-    found = run_export(name, file, scenario=link, snr_db=snr_db)
+    exported = run_export(name, file, scenario=link, snr_db=snr_db)
     if as_json:
-        content = {**found.check._asdict(), "same": found.check.same}
+        content = {**exported.check._asdict(), "same": exported.check.same}
         content |= {who: content[who]._asdict() for who in ("library", "onnx")}
-        content["files"] = [str(path) for path in found.files]
+        content["files"] = [str(path) for path in exported.files]
         emit(json.dumps(content, indent=2))
     else:
-        _print(found)
-    if not found.check.same:
+        _print(exported)
+    if not exported.check.same:
         raise typer.Exit(complain("the file counts other errors than the library", 1))
 
 
-def _print(found: Any) -> None:
-    check, console = found.check, stdout()
+def _print(exported: Any) -> None:
+    check, console = exported.check, stdout()
     names = ("bit errors", "symbol errors", "vector errors", "not finite")
     table = FittedTable(Column("same frames", "name"), *map(Column, names))
     table.add_row("library", *(str(count) for count in check.library))
@@ -77,5 +77,5 @@ def _print(found: Any) -> None:
     if check.different_codes:
         words = f"{check.different_codes} words are encoded differently, by rounding at a border."
         console.print(words)
-    for path in found.files:
+    for path in exported.files:
         console.print(f"File: {path}", soft_wrap=True)

@@ -54,11 +54,11 @@ def plan(
     """
     from mimolearn.studies import forecast
 
-    found, run = load_run(file, scenario, contender, snr_db, metric, None, min_errors, None)
+    link, run = load_run(file, scenario, contender, snr_db, metric, None, min_errors, None)
     processors = processors or os.cpu_count() or 1
     with _progress(quiet) as progress:
         result = forecast(
-            found, plan=run, target_error=target_error, pilot_s=pilot_s, progress=progress
+            link, plan=run, target_error=target_error, pilot_s=pilot_s, progress=progress
         )
     machines = result.machines(hours, processors) if result.snr_db else None
     if as_json:

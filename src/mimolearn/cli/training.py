@@ -62,8 +62,8 @@ def train(
     from mimolearn.training import read_recipe
 
     if sweep:
-        found = "ray" if ray_address is not None else executor
-        run_sweep(recipe, sweep, out, found, workers, ray_address, as_json, quiet)
+        chosen = "ray" if ray_address is not None else executor
+        run_sweep(recipe, sweep, out, chosen, workers, ray_address, as_json, quiet)
         return
     _train(read_recipe(recipe), out, as_json, quiet)
 
@@ -101,8 +101,8 @@ def fine_tune(
     from mimolearn.training import fine_tune_recipe
 
     is_file = scenario.endswith(".toml")
-    found = Scenario.from_toml(scenario) if is_file else Scenario.shipped(scenario)
-    recipe = fine_tune_recipe(weights, found, name=name, steps=steps, learning_rate=learning_rate)
+    link = Scenario.from_toml(scenario) if is_file else Scenario.shipped(scenario)
+    recipe = fine_tune_recipe(weights, link, name=name, steps=steps, learning_rate=learning_rate)
     _train(recipe, out, as_json, quiet)
 
 

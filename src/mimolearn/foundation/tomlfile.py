@@ -63,9 +63,9 @@ def _decoded(data: bytes, name: str) -> str:
 
 def _backslash_hint(text: str, message: str) -> str:
     """What to do where the line of an error has a backslash in double quotes."""
-    found = re.search(r"at line (\d+)", message)
+    position = re.search(r"at line (\d+)", message)
     lines = text.splitlines()
-    number = int(found[1]) - 1 if found else len(lines)
+    number = int(position[1]) - 1 if position else len(lines)
     if number < len(lines) and re.search(r'"[^"]*\\', lines[number]):
         return "; a backslash in double quotes begins an escape: use single quotes, as 'C:\\Users'"
     return ""

@@ -44,9 +44,9 @@ def rows(comparison: Comparison) -> list[Row]:
     """One row per receiver: those that reach the target first, best first."""
     best = best_label(comparison)
     frontier = frontier_labels(comparison, "vector_us")
-    found = [_row(comparison, curve, best, frontier) for curve in comparison.curves]
+    answers = [_row(comparison, curve, best, frontier) for curve in comparison.curves]
     return sorted(
-        found,
+        answers,
         key=lambda row: (
             row.required.value_db is None,
             row.required.value_db or 0.0,

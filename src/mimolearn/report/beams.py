@@ -65,18 +65,18 @@ def write_beam_report(result: BeamComparison, folder: str | Path) -> Path:
     from mimolearn.report.page import plot_html, render
 
     folder = user_path(folder)
-    look = styles([(curve.label, curve.contender.name) for curve in result.curves])
-    save_beam_figures(result, look, folder)
+    line_styles = styles([(curve.label, curve.contender.name) for curve in result.curves])
+    save_beam_figures(result, line_styles, folder)
     path = folder / REPORT_NAME
-    frontier = beam_frontier_plot(result, look)
+    frontier = beam_frontier_plot(result, line_styles)
     page = render(
         "beams.html",
         title=_title(result),
         result=result,
-        look=look,
+        line_styles=line_styles,
         notes=beam_notes(result),
-        mean=plot_html(beam_plot(result, look, geometric=False)),
-        geometric=plot_html(beam_plot(result, look, geometric=True)),
+        mean=plot_html(beam_plot(result, line_styles, geometric=False)),
+        geometric=plot_html(beam_plot(result, line_styles, geometric=True)),
         frontier=plot_html(frontier) if frontier is not None else None,
         floor=FLOOR,
     )
@@ -84,7 +84,7 @@ def write_beam_report(result: BeamComparison, folder: str | Path) -> Path:
     return path
 
 
-def beam_plot(result: BeamComparison, look: dict[str, Style], *, geometric: bool) -> Any:
+def beam_plot(result: BeamComparison, line_styles: dict[str, Style], *, geometric: bool) -> Any:
     """Error rate over SNR, mean or geometric mean, with 95 % intervals over channels."""
     import plotly.graph_objects as go
 
@@ -93,7 +93,7 @@ def beam_plot(result: BeamComparison, look: dict[str, Style], *, geometric: bool
 
     figure = go.Figure()
     for curve in result.curves:
-        style, points = look[curve.label], curve.points
+        style, points = line_styles[curve.label], curve.points
         values = [p.geometric_mean if geometric else p.mean for p in points]
         bounds = [p.geometric_interval() if geometric else p.interval() for p in points]
         figure.add_trace(
@@ -127,7 +127,7 @@ def beam_plot(result: BeamComparison, look: dict[str, Style], *, geometric: bool
     return finish_plot(figure, 520)
 
 
-def beam_frontier_plot(result: BeamComparison, look: dict[str, Style]) -> Any:
+def beam_frontier_plot(result: BeamComparison, line_styles: dict[str, Style]) -> Any:
     """Mean error rate at the middle SNR over the time of a design; None without times."""
     import plotly.graph_objects as go
 
@@ -152,7 +152,7 @@ def beam_frontier_plot(result: BeamComparison, look: dict[str, Style]) -> Any:
         )
     )
     for curve in timed:
-        style, label = look[curve.label], plotly_text(curve.label)
+        style, label = line_styles[curve.label], plotly_text(curve.label)
         figure.add_trace(
             go.Scatter(
                 x=[curve.design_ms],
@@ -181,15 +181,17 @@ def _design_ms(curve: BeamCurve) -> float:
     return curve.design_ms
 
 
-def save_beam_figures(result: BeamComparison, look: dict[str, Style], folder: Path) -> list[Path]:
+def save_beam_figures(
+    result: BeamComparison, line_styles: dict[str, Style], folder: Path
+) -> list[Path]:
     """Write ``error-rate.*``: the mean over SNR, for a paper or a slide."""
     from mimolearn.report.drawing import save_figure
 
-    figure = beam_figure(result, look)
+    figure = beam_figure(result, line_styles)
     return save_figure(figure, folder, "error-rate", ("png", "svg", "pdf"), dpi=200)
 
 
-def beam_figure(result: BeamComparison, look: dict[str, Style]) -> Any:
+def beam_figure(result: BeamComparison, line_styles: dict[str, Style]) -> Any:
     """Mean error rate over SNR with 95 % intervals, as a matplotlib figure."""
     import matplotlib
 
@@ -200,7 +202,7 @@ def beam_figure(result: BeamComparison, look: dict[str, Style]) -> Any:
         figure, axes = new_figure(6.4, 4.8)
         drawn = {}
         for curve in result.curves:
-            style, values = look[curve.label], [p.mean for p in curve.points]
+            style, values = line_styles[curve.label], [p.mean for p in curve.points]
             bounds = [p.interval() for p in curve.points]
             low = [v - b.low for v, b in zip(values, bounds, strict=True)]
             high = [b.high - v for v, b in zip(values, bounds, strict=True)]

@@ -74,21 +74,21 @@ def detector_costs(scenario: Scenario, names: tuple[str, ...] = (), snr_db: floa
     >>> detector_costs(s, ("detnet",)).costs[0].parameters == 20 * 57931
     True
     """
-    found, missing = [], {}
+    costs, missing = [], {}
     for name in names or detector_names():
         try:
             detector = _build(scenario, name)
-            found.append(_cost(scenario, name, detector, snr_db))
+            costs.append(_cost(scenario, name, detector, snr_db))
         except MimolearnError as error:
             if names:
                 raise InvalidInputError(f"{name}: {error}") from None
             missing[name] = str(error)
-    return Costs(scenario, snr_db, tuple(found), missing)
+    return Costs(scenario, snr_db, tuple(costs), missing)
 
 
-def cost_table(found: Costs) -> FittedTable:
+def cost_table(costs: Costs) -> FittedTable:
     """As a table for the terminal."""
-    s = found.scenario
+    s = costs.scenario
     title = f"{s.num_tx_ant} x {s.num_rx_ant} {s.constellation}, {s.channel_reuse} vector a channel"
     table = FittedTable(
         Column("detector", "name"),
@@ -99,7 +99,7 @@ def cost_table(found: Costs) -> FittedTable:
         Column("kB", rank=1),
         title=title,
     )
-    for cost in found.costs:
+    for cost in costs.costs:
         vector = f"{cost.per_vector:,.0f}" + (" *" if cost.measured else "")
         table.add_row(
             cost.name,
@@ -109,8 +109,8 @@ def cost_table(found: Costs) -> FittedTable:
             f"{cost.parameters:,}" if cost.parameters else "-",
             f"{cost.parameter_bytes / 1e3:,.1f}" if cost.parameters else "-",
         )
-    if any(cost.measured for cost in found.costs):
-        table.caption = f"* mean of {_VECTORS} vectors at {found.snr_db:g} dB"
+    if any(cost.measured for cost in costs.costs):
+        table.caption = f"* mean of {_VECTORS} vectors at {costs.snr_db:g} dB"
     return table
 
 

@@ -48,13 +48,13 @@ def save_figure(
     return paths
 
 
-def add_legend(axes: Axes, drawn: Mapping[str, Any], **look: Any) -> None:
+def add_legend(axes: Axes, drawn: Mapping[str, Any], **options: Any) -> None:
     """A legend of artists by label, each label as it is.
 
     matplotlib leaves out a label that begins with "_", and reads "$" as mathtext.
     """
-    look = {"fontsize": 7.5, "edgecolor": "#D8DCE2", "ncols": 2, **look}
-    legend = axes.legend([*drawn.values()], [str(i) for i in range(len(drawn))], **look)
+    settings = {"fontsize": 7.5, "edgecolor": "#D8DCE2", "ncols": 2, **options}
+    legend = axes.legend([*drawn.values()], [str(i) for i in range(len(drawn))], **settings)
     for text, label in zip(legend.get_texts(), drawn, strict=True):
         text.set_parse_math(False)
         text.set_text(label)

@@ -41,12 +41,12 @@ def save_figures(
 def error_rate_figure(comparison: Comparison) -> Figure:
     """Error rate over SNR with 95 % intervals; hollow markers are unsure (``Point.is_unsure``)."""
     metric = comparison.plan.metric
-    look = _look(comparison)
+    line_styles = _line_styles(comparison)
     with matplotlib.rc_context(FONT):
         figure, axes = new_figure(6.4, 4.8)
         drawn = {}
         for curve in comparison.curves:
-            line = _draw_curve(axes, curve, metric, look[curve.label])
+            line = _draw_curve(axes, curve, metric, line_styles[curve.label])
             if line is not None:
                 drawn[curve.label] = line
         axes.set_yscale("log")
@@ -62,7 +62,7 @@ def error_rate_figure(comparison: Comparison) -> Figure:
 
 def frontier_figure(comparison: Comparison, cost: str = "vector_us") -> Figure:
     """SNR needed for the target against cost per vector: lower left is better."""
-    look = _look(comparison)
+    line_styles = _line_styles(comparison)
     names = frontier_labels(comparison, cost)
     with matplotlib.rc_context(FONT):
         figure, axes = new_figure(6.4, 4.6)
@@ -77,7 +77,7 @@ def frontier_figure(comparison: Comparison, cost: str = "vector_us") -> Figure:
             low = estimate.value_db if estimate.low_db is None else estimate.low_db
             high = estimate.value_db if estimate.high_db is None else estimate.high_db
             bars.append((low, high))
-            style = look[curve.label]
+            style = line_styles[curve.label]
             axes.errorbar(
                 value,
                 estimate.value_db,
@@ -93,7 +93,7 @@ def frontier_figure(comparison: Comparison, cost: str = "vector_us") -> Figure:
         axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
         axes.xaxis.set_minor_formatter(NullFormatter())
         _draw_frontier(axes, [p for p in placed if p[2] in names])
-        _label_points(axes, placed, bars, set(names), look)
+        _label_points(axes, placed, bars, set(names), line_styles)
         axes.set_xlabel(COST_LABELS[cost])
         axes.set_ylabel(
             f"SNR needed for {comparison.plan.metric.upper()} {comparison.plan.target:g} [dB]"
@@ -103,7 +103,7 @@ def frontier_figure(comparison: Comparison, cost: str = "vector_us") -> Figure:
     return figure
 
 
-def _look(comparison: Comparison) -> dict[str, Style]:
+def _line_styles(comparison: Comparison) -> dict[str, Style]:
     return styles([(curve.label, curve.contender.name) for curve in comparison.curves])
 
 
@@ -172,7 +172,7 @@ def _label_points(
     placed: list[tuple[float, float, str]],
     bars: list[tuple[float, float]],
     names: set[str],
-    look: dict[str, Style],
+    line_styles: dict[str, Style],
 ) -> None:
     """Names beside the points; each takes the first of several offsets that meets nothing else."""
     from matplotlib.transforms import Bbox
@@ -211,7 +211,7 @@ def _label_points(
                 ha="left" if dx > 0 else "right" if dx < 0 else "center",
                 fontsize=8,
                 fontweight="bold" if label in names else "normal",
-                color=look[label].colour if label in names else "#666666",
+                color=line_styles[label].colour if label in names else "#666666",
                 parse_math=False,
             )
             box = text.get_window_extent(renderer).padded(1.5)

@@ -84,7 +84,7 @@ class FittedTable:
 
     def _widths(self, options: ConsoleOptions) -> list[_Width]:
         """Of each column."""
-        found = []
+        widths = []
         for i, column in enumerate(self.columns):
             heading = _plain(column.heading, options.encoding) if self._show_header else ""
             cells = [(_plain(row[i].plain, options.encoding), row[i]) for row in self._rows]
@@ -99,8 +99,8 @@ class FittedTable:
                 "words": min(most, _LEAST_WORDS),
                 "number": max([1, *map(cell_len, pieces)]),
             }
-            found.append(_Width(least[column.kind], most))
-        return found
+            widths.append(_Width(least[column.kind], most))
+        return widths
 
     def _left_out(self, options: ConsoleOptions) -> list[int]:
         """Columns that are not shown."""
@@ -152,22 +152,22 @@ class FittedTable:
 
     def _shared(self, part: dict[int, _Width], width: int) -> dict[int, int]:
         """What each column of a block gets: its least, and a share of what is left."""
-        found = {i: least for i, (least, _) in part.items()}
-        left = width - _overhead(len(part)) - sum(found.values())
+        widths = {i: least for i, (least, _) in part.items()}
+        left = width - _overhead(len(part)) - sum(widths.values())
         for kind in ("name", "words", "number"):
             # Where a window is too narrow for anything, all is folded; nothing is cut off.
             for i in part if left < 0 else ():
                 if self.columns[i].kind == kind:
-                    less = min(-left, found[i] - 1)
-                    found[i], left = found[i] - less, left + less
+                    less = min(-left, widths[i] - 1)
+                    widths[i], left = widths[i] - less, left + less
         for kind in ("name", "number", "words"):
-            wanting = {i: part[i].most - found[i] for i in part if self.columns[i].kind == kind}
+            wanting = {i: part[i].most - widths[i] for i in part if self.columns[i].kind == kind}
             wanted = sum(wanting.values())
             for i, more in wanting.items():
                 share = more if wanted <= left else max(0, left) * more // wanted
-                found[i] += share
-            left -= sum(found[i] - (part[i].most - more) for i, more in wanting.items())
-        return found
+                widths[i] += share
+            left -= sum(widths[i] - (part[i].most - more) for i, more in wanting.items())
+        return widths
 
 
 def _overhead(columns: int) -> int:

@@ -22,8 +22,8 @@ _MARGIN = 0.05
 _BEST_SIZE, _SIZE = 13, 9
 
 
-class _Place(NamedTuple):
-    """A receiver's point: cost, SNR needed and the ends of its interval; side: of its name."""
+class _CostPoint(NamedTuple):
+    """The cost of a receiver, the SNR it needs with its interval, and the side of its name."""
 
     curve: Curve
     x: float
@@ -33,7 +33,7 @@ class _Place(NamedTuple):
     side: str | None = None
 
 
-def frontier_plot(comparison: Comparison, look: dict[str, Style]) -> go.Figure | None:
+def frontier_plot(comparison: Comparison, line_styles: dict[str, Style]) -> go.Figure | None:
     """SNR needed against cost, with buttons for the kind of cost; None when nothing is placed."""
     costs = [cost for cost in COST_LABELS if frontier_labels(comparison, cost)]
     if not costs:
@@ -42,9 +42,9 @@ def frontier_plot(comparison: Comparison, look: dict[str, Style]) -> go.Figure |
     owner: list[str] = []
     axes: dict[str, dict[str, Any]] = {}
     for cost in costs:
-        places = _places(comparison, cost)
-        axes[cost] = _axis(places, cost)
-        traces = _traces(comparison, cost, places, look, visible=cost == costs[0])
+        points = _cost_points(comparison, cost)
+        axes[cost] = _axis(points, cost)
+        traces = _traces(comparison, cost, points, line_styles, visible=cost == costs[0])
         figure.add_traces(traces)
         owner += [cost] * len(traces)
     figure.update_layout(
@@ -63,7 +63,7 @@ def frontier_plot(comparison: Comparison, look: dict[str, Style]) -> go.Figure |
     )
     figure.update_xaxes(type="log", **axes[costs[0]])
     target = f"{comparison.plan.metric.upper()} {comparison.plan.target:g}"
-    low, high = _snr_range(_places(comparison, costs[0]))
+    low, high = _snr_range(_cost_points(comparison, costs[0]))
     figure.update_yaxes(title=f"SNR needed for {target} [dB]", range=[low, high])
     return figure
 
@@ -76,9 +76,9 @@ def _button(cost: str, owner: list[str], axis: dict[str, Any]) -> dict[str, Any]
     return {"label": label, "method": "update", "args": [shown, layout]}
 
 
-def _axis(places: list[_Place], cost: str) -> dict[str, Any]:
+def _axis(points: list[_CostPoint], cost: str) -> dict[str, Any]:
     """A logarithmic axis of cost with ticks at 1, 2 and 5."""
-    low, high = _cost_range(places)
+    low, high = _cost_range(points)
     values = [
         digit * 10.0**power
         for power in range(math.floor(low), math.ceil(high) + 1)
@@ -101,13 +101,13 @@ def _short(value: float) -> str:
     return f"{value:g}"
 
 
-def _cost_range(places: list[_Place]) -> tuple[float, float]:
+def _cost_range(points: list[_CostPoint]) -> tuple[float, float]:
     """Ends of the axis, as powers of ten."""
-    return _widened([math.log10(place.x) for place in places])
+    return _widened([math.log10(point.x) for point in points])
 
 
-def _snr_range(places: list[_Place]) -> tuple[float, float]:
-    return _widened([end for place in places for end in (place.low, place.high)])
+def _snr_range(points: list[_CostPoint]) -> tuple[float, float]:
+    return _widened([end for point in points for end in (point.low, point.high)])
 
 
 def _widened(values: list[float]) -> tuple[float, float]:
@@ -116,9 +116,9 @@ def _widened(values: list[float]) -> tuple[float, float]:
     return low - edge, high + edge
 
 
-def _places(comparison: Comparison, cost: str) -> list[_Place]:
-    """Every receiver that has a place, with the side on which its name finds room, if any."""
-    found = []
+def _cost_points(comparison: Comparison, cost: str) -> list[_CostPoint]:
+    """Every receiver that has a point, with the side on which its name finds room, if any."""
+    points = []
     for curve in comparison.curves:
         value = cost_of(comparison, curve.label, cost)
         estimate = comparison.required_snr(curve.label)
@@ -126,9 +126,9 @@ def _places(comparison: Comparison, cost: str) -> list[_Place]:
             continue
         low = estimate.value_db if estimate.low_db is None else estimate.low_db
         high = estimate.value_db if estimate.high_db is None else estimate.high_db
-        found.append(_Place(curve, value, estimate.value_db, low, high))
+        points.append(_CostPoint(curve, value, estimate.value_db, low, high))
     best = frontier_labels(comparison, cost)
-    (left, right), (bottom, top) = _cost_range(found), _snr_range(found)
+    (left, right), (bottom, top) = _cost_range(points), _snr_range(points)
 
     def across(value: float) -> float:
         return _WIDTH * (math.log10(value) - left) / (right - left)
@@ -137,18 +137,18 @@ def _places(comparison: Comparison, cost: str) -> list[_Place]:
         return _HEIGHT * (top - snr_db) / (top - bottom)
 
     marks = {
-        place.curve.label: Mark(
-            x=across(place.x),
-            y=down(place.y),
-            radius=(_BEST_SIZE if place.curve.label in best else _SIZE) / 2,
-            top=down(place.high),
-            bottom=down(place.low),
+        point.curve.label: Mark(
+            x=across(point.x),
+            y=down(point.y),
+            radius=(_BEST_SIZE if point.curve.label in best else _SIZE) / 2,
+            top=down(point.high),
+            bottom=down(point.low),
         )
-        for place in found
+        for point in points
     }
     corners = sorted((marks[label].x, marks[label].y) for label in best)
     sides = place_labels(marks, best, _steps(corners), _WIDTH, _HEIGHT)
-    return [place._replace(side=sides[place.curve.label]) for place in found]
+    return [point._replace(side=sides[point.curve.label]) for point in points]
 
 
 def _steps(corners: list[tuple[float, float]]) -> list[Box]:
@@ -163,8 +163,8 @@ def _steps(corners: list[tuple[float, float]]) -> list[Box]:
 def _traces(
     comparison: Comparison,
     cost: str,
-    places: list[_Place],
-    look: dict[str, Style],
+    points: list[_CostPoint],
+    line_styles: dict[str, Style],
     visible: bool,
 ) -> list[go.Scatter]:
     names = frontier_labels(comparison, cost)
@@ -181,9 +181,9 @@ def _traces(
             visible=visible,
         )
     ]
-    for place in places:
-        label = place.curve.label
-        trace = _point(place, label in names, look[label], visible)
+    for point in points:
+        label = point.curve.label
+        trace = _point(point, label in names, line_styles[label], visible)
         wanted = format_required(comparison.required_snr(label))
         words = f"<b>{plotly_text(label)}</b><br>{plotly_text(wanted)}<br>{COST_LABELS[cost]}"
         trace.hovertemplate = f"{words}: %{{x:.3s}}<extra></extra>"
@@ -191,18 +191,18 @@ def _traces(
     return traces
 
 
-def _point(place: _Place, best: bool, style: Style, visible: bool) -> go.Scatter:
-    label = plotly_text(place.curve.label)
-    named = place.side is not None
+def _point(point: _CostPoint, best: bool, style: Style, visible: bool) -> go.Scatter:
+    label = plotly_text(point.curve.label)
+    named = point.side is not None
     return go.Scatter(
-        x=[place.x],
-        y=[place.y],
+        x=[point.x],
+        y=[point.y],
         name=label,
         # Where a page is narrow, names off the frontier are left to hovering: see page.js.
         meta="frontier" if best else "named" if named else "unnamed",
         mode="markers+text" if named else "markers",
         text=[f"<b>{label}</b>" if best else label],
-        textposition=place.side or "top right",
+        textposition=point.side or "top right",
         textfont={"size": 12 if best else 11, "color": style.colour if best else "#6B7480"},
         marker={
             "symbol": plotly_symbol(style),
@@ -212,8 +212,8 @@ def _point(place: _Place, best: bool, style: Style, visible: bool) -> go.Scatter
         error_y={
             "type": "data",
             "symmetric": False,
-            "array": [place.high - place.y],
-            "arrayminus": [place.y - place.low],
+            "array": [point.high - point.y],
+            "arrayminus": [point.y - point.low],
             "thickness": 1,
         },
         visible=visible,

@@ -30,9 +30,9 @@ _HEADINGS = {
 }
 
 
-def inventory(what: str = "all") -> dict[str, list[list[str]]]:
+def inventory(kind: str = "all") -> dict[str, list[list[str]]]:
     """Rows of each list by its name, or of the one that is asked for."""
-    check_one_of("list", what, ("all", *_HEADINGS))
+    check_one_of("list", kind, ("all", *_HEADINGS))
     makers = {
         "detectors": _detectors,
         "beamformers": _beamformers,
@@ -43,7 +43,7 @@ def inventory(what: str = "all") -> dict[str, list[list[str]]]:
         "snr": lambda: [[name, snr_label(name), ""] for name in snr_definitions()],
         "constellations": _constellations,
     }
-    return {name: make() for name, make in makers.items() if what in ("all", name)}
+    return {name: make() for name, make in makers.items() if kind in ("all", name)}
 
 
 def inventory_tables(content: dict[str, list[list[str]]]) -> list[FittedTable]:
@@ -59,13 +59,13 @@ def inventory_tables(content: dict[str, list[list[str]]]) -> list[FittedTable]:
 
 
 def _detectors() -> list[list[str]]:
-    found = []
+    rows = []
     for name in detector_names():
         cls = detector_class(name)
         parameters = inspect.signature(cls.__init__).parameters
         options = [f"{option}={parameters[option].default}" for option in cls.option_names()]
-        found.append([name, _first_line(cls), ", ".join(options)])
-    return found
+        rows.append([name, _first_line(cls), ", ".join(options)])
+    return rows
 
 
 def _beamformers() -> list[list[str]]:
@@ -88,39 +88,39 @@ def _with_options(name: str, cls: Any) -> list[str]:
 
 
 def _weights() -> list[list[str]]:
-    found = []
+    rows = []
     for name in zoo_names():
         card = zoo.card(name)
         trained_on = card.recipe["scenario"]
         size = f"{trained_on['num_tx_ant']} x {trained_on['num_rx_ant']}"
         channel = trained_on["channel"]["model"]
         network = f"{card.network}, {card.constellation.upper()}"
-        found.append([name, network, f"{size}, {channel}, {card.seconds:.0f} s"])
+        rows.append([name, network, f"{size}, {channel}, {card.seconds:.0f} s"])
     for name in zoo.beam_names():
         card = zoo.card(name)
         trained_on = card.recipe["scenario"]
         channel = trained_on["channel"]["model"]
         network = f"{card.network}, {card.constellation.upper()}"
-        found.append([name, network, f"beamforming, {channel}, {card.seconds:.0f} s"])
-    return found
+        rows.append([name, network, f"beamforming, {channel}, {card.seconds:.0f} s"])
+    return rows
 
 
 def _scenarios() -> list[list[str]]:
-    found = []
+    rows = []
     for name in shipped_scenarios():
         s = Scenario.shipped(name)
         link = f"{s.num_tx_ant} x {s.num_rx_ant} {s.constellation.upper()}, {s.channel.model}"
-        found.append([name, link, s.snr_definition])
+        rows.append([name, link, s.snr_definition])
     for name in shipped_beam_scenarios():
         a = BeamScenario.shipped(name).array
         link = f"beamforming, {a.num_tx_ant} antennas, {a.num_users} users"
-        found.append([name, link, "power over noise"])
-    return found
+        rows.append([name, link, "power over noise"])
+    return rows
 
 
 def _channels() -> list[list[str]]:
     union = get_args(AnyChannel)[0]
-    found = []
+    rows = []
     for cls in get_args(union):
         assert issubclass(cls, ChannelModel)
         fields = [
@@ -128,8 +128,8 @@ def _channels() -> list[list[str]]:
             for name, field in cls.model_fields.items()
             if name != "model"
         ]
-        found.append([cls.model_fields["model"].default, _first_line(cls), ", ".join(fields)])
-    return found
+        rows.append([cls.model_fields["model"].default, _first_line(cls), ", ".join(fields)])
+    return rows
 
 
 def _constellations() -> list[list[str]]:

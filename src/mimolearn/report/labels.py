@@ -63,12 +63,12 @@ def place_labels(
             for side, box in _candidates(name, marks[name], letter)
             if box.left >= 0 and box.right <= width and box.top >= 0 and box.bottom <= height
         ]
-        found = _first_free(candidates, [*taken, *lines])
-        if found is None and name in first:
-            found = _first_free(candidates, taken)
-        sides[name] = _SIDES[0] if found is None and name in first else found and found[0]
-        if found is not None:
-            written.append(found[1])
+        free = _first_free(candidates, [*taken, *lines])
+        if free is None and name in first:
+            free = _first_free(candidates, taken)
+        sides[name] = _SIDES[0] if free is None and name in first else free and free[0]
+        if free is not None:
+            written.append(free[1])
     return {name: sides[name] for name in marks}
 
 

@@ -89,4 +89,4 @@ def _accelerators() -> list[str]:
 
 def _existing(folder: Path) -> Path:
     """The folder itself, or what it would be made in."""
-    return next(place for place in (folder, *folder.parents) if place.exists())
+    return next(path for path in (folder, *folder.parents) if path.exists())

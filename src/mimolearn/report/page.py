@@ -37,7 +37,7 @@ _CONFIG = {
 
 def write_page(comparison: Comparison, path: Path) -> Path:
     """Write the report; it opens offline, in any browser, and prints."""
-    look = styles([(curve.label, curve.contender.name) for curve in comparison.curves])
+    line_styles = styles([(curve.label, curve.contender.name) for curve in comparison.curves])
     write_atomically(
         path,
         render(
@@ -50,15 +50,15 @@ def write_page(comparison: Comparison, path: Path) -> Path:
             unsure=unsure_words(comparison.plan.metric),
             clusters=f"{StopRule.of(comparison.plan).min_clusters:g}",
             rows=rows(comparison),
-            look=look,
+            line_styles=line_styles,
             unit=comparison.plan.metric.upper(),
             timing=next(iter(comparison.timings.values()), None),
             format_us=format_us,
             format_count=format_count,
             format_required=format_required,
-            curves=plot_html(error_rate_plot(comparison, look)),
+            curves=plot_html(error_rate_plot(comparison, line_styles)),
             frontier=plot_html(finish_plot(plot, 520))
-            if (plot := frontier_plot(comparison, look))
+            if (plot := frontier_plot(comparison, line_styles))
             else None,
         ),
     )
@@ -74,12 +74,12 @@ def render(template: str, **values: Any) -> str:
     return source.render(css=css, page_js=script, plotly_js=get_plotlyjs(), **values)
 
 
-def error_rate_plot(comparison: Comparison, look: dict[str, Style]) -> go.Figure:
+def error_rate_plot(comparison: Comparison, line_styles: dict[str, Style]) -> go.Figure:
     """Error rate over SNR; hover shows counts and intervals, the legend toggles a receiver."""
     metric = comparison.plan.metric
     figure = go.Figure()
     for curve in comparison.curves:
-        _add_curve(figure, curve, metric, look[curve.label])
+        _add_curve(figure, curve, metric, line_styles[curve.label])
     target = comparison.plan.target
     figure.add_hline(y=target, line={"color": "#8A93A0", "width": 1, "dash": "dash"})
     # On a logarithmic axis an annotation stands at the logarithm.
@@ -152,7 +152,7 @@ def _hover(point: Point, metric: str) -> str:
 
 
 def finish_plot(figure: go.Figure, height: int) -> go.Figure:
-    """The look that all plots share."""
+    """The line_styles that all plots share."""
     figure.update_layout(
         template="plotly_white",
         # On paper a plot may be wider than its frame, which it must not paint over.

@@ -108,21 +108,23 @@ def write_reproduction(results: Sequence[ExperimentResult], folder: str | Path, 
 
 
 def _panel(result: ExperimentResult, name: str, title: str, plot: Any) -> dict[str, Any]:
-    found = result.findings.panels[name]
+    content = result.findings.panels[name]
     missing = result.findings.missing.get(name, {})
     lines = [f"{label}: {why}." for label, why in missing.items()]
     size = ""
-    if isinstance(found, Comparison):
-        lines += _flags(found)
-        size = f"At most {found.plan.max_vectors:,} vectors a point; bars are 95 % intervals."
-    elif isinstance(found, BeamComparison):
-        size = f"Mean over {found.channels:,} channels, the same for all; bars are 95 % intervals."
-    elif isinstance(found, Accuracy):
-        size = f"{found.channels:,} channels a point; bars are 95 % intervals."
+    if isinstance(content, Comparison):
+        lines += _flags(content)
+        size = f"At most {content.plan.max_vectors:,} vectors a point; bars are 95 % intervals."
+    elif isinstance(content, BeamComparison):
+        size = (
+            f"Mean over {content.channels:,} channels, the same for all; bars are 95 % intervals."
+        )
+    elif isinstance(content, Accuracy):
+        size = f"{content.channels:,} channels a point; bars are 95 % intervals."
     return {
         "title": title,
         "plot": plot,
-        "table": found if isinstance(found, Table) else None,
+        "table": content if isinstance(content, Table) else None,
         "lines": lines,
         "size": size,
     }

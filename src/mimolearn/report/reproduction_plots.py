@@ -24,13 +24,15 @@ _METRICS = {"nmse": "NMSE [dB]", "evm": "RMS EVM [%]", "residual": "Residual, re
 
 def panel_plot(result: ExperimentResult, panel: str) -> go.Figure | None:
     """The interactive plot of one panel; None for a table."""
-    found = result.findings.panels[panel]
-    if isinstance(found, Comparison):
-        look = styles([(curve.label, curve.contender.name) for curve in found.curves])
-        return error_rate_plot(found, look)
-    if isinstance(found, BeamComparison):
-        return beam_plot(found, _beam_look(found), geometric=False)
-    return None if isinstance(found, Table) else _accuracy_plot(found, _references(result, panel))
+    content = result.findings.panels[panel]
+    if isinstance(content, Comparison):
+        line_styles = styles([(curve.label, curve.contender.name) for curve in content.curves])
+        return error_rate_plot(content, line_styles)
+    if isinstance(content, BeamComparison):
+        return beam_plot(content, _beam_styles(content), geometric=False)
+    return (
+        None if isinstance(content, Table) else _accuracy_plot(content, _references(result, panel))
+    )
 
 
 def save_panels(
@@ -38,33 +40,33 @@ def save_panels(
 ) -> list[Path]:
     """Write the plots of all panels as EXPERIMENT-PANEL.*; returns their paths."""
     paths: list[Path] = []
-    for panel, found in result.findings.panels.items():
-        if isinstance(found, Table):
+    for panel, content in result.findings.panels.items():
+        if isinstance(content, Table):
             continue
-        if isinstance(found, Comparison):
-            figure = error_rate_figure(found)
-        elif isinstance(found, BeamComparison):
-            figure = beam_figure(found, _beam_look(found))
+        if isinstance(content, Comparison):
+            figure = error_rate_figure(content)
+        elif isinstance(content, BeamComparison):
+            figure = beam_figure(content, _beam_styles(content))
         else:
-            figure = _accuracy_figure(found, _references(result, panel))
+            figure = _accuracy_figure(content, _references(result, panel))
         name = f"{file_stem(result.experiment)}-{panel}"
         paths += save_figure(figure, folder, name, formats, dpi=160)
     return paths
 
 
-def _beam_look(found: BeamComparison) -> dict[str, Style]:
-    return styles([(curve.label, curve.contender.name) for curve in found.curves])
+def _beam_styles(content: BeamComparison) -> dict[str, Style]:
+    return styles([(curve.label, curve.contender.name) for curve in content.curves])
 
 
 def _references(result: ExperimentResult, panel: str) -> list[Reference]:
     return [point for point in result.experiment.references if point.panel == panel]
 
 
-def _accuracy_plot(found: Accuracy, references: list[Reference]) -> go.Figure:
+def _accuracy_plot(content: Accuracy, references: list[Reference]) -> go.Figure:
     figure = go.Figure()
-    look, span = _look(found), _span(found)
-    for curve in found.curves:
-        figure.add_trace(_trace(curve, look[curve.label], span))
+    line_styles, span = _line_styles(content), _span(content)
+    for curve in content.curves:
+        figure.add_trace(_trace(curve, line_styles[curve.label], span))
     if references:
         figure.add_trace(
             go.Scatter(
@@ -77,11 +79,11 @@ def _accuracy_plot(found: Accuracy, references: list[Reference]) -> go.Figure:
                 hovertemplate="%{text}<br>%{y:g} at %{x:g}<extra></extra>",
             )
         )
-    figure.update_xaxes(title=found.panel.axis_label())
-    figure.update_yaxes(title=_METRICS[found.panel.metric])
-    if found.panel.metric == "evm":
+    figure.update_xaxes(title=content.panel.axis_label())
+    figure.update_yaxes(title=_METRICS[content.panel.metric])
+    if content.panel.metric == "evm":
         figure.update_yaxes(type="log", dtick="D2")
-    if found.panel.axis == "option":
+    if content.panel.axis == "option":
         figure.update_xaxes(type="log")
     return finish_plot(figure, 480)
 
@@ -108,14 +110,14 @@ def _trace(curve: AccuracyCurve, style: Style, span: tuple[float, float]) -> go.
     )
 
 
-def _accuracy_figure(found: Accuracy, references: list[Reference]) -> Figure:
-    look, span = _look(found), _span(found)
+def _accuracy_figure(content: Accuracy, references: list[Reference]) -> Figure:
+    line_styles, span = _line_styles(content), _span(content)
     with matplotlib.rc_context(FONT):
         figure, axes = new_figure(6.4, 4.4)
         drawn = {}
-        for curve in found.curves:
+        for curve in content.curves:
             x, y, up, down = _line(curve, span)
-            style = look[curve.label]
+            style = line_styles[curve.label]
             drawn[curve.label] = axes.errorbar(
                 x,
                 y,
@@ -129,32 +131,32 @@ def _accuracy_figure(found: Accuracy, references: list[Reference]) -> Figure:
             )
         for point in references:
             axes.plot(point.x, point.value, "x", color="#A3260F", ms=9, mew=2)
-        if found.panel.metric == "evm":
+        if content.panel.metric == "evm":
             axes.set_yscale("log")
             axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 5)))
             axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
             axes.yaxis.set_minor_formatter(NullFormatter())
-        if found.panel.axis == "layer":
+        if content.panel.axis == "layer":
             axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-        if found.panel.axis == "option":
+        if content.panel.axis == "option":
             axes.set_xscale("log")
-        axes.set_xlabel(found.panel.axis_label())
-        axes.set_ylabel(_METRICS[found.panel.metric])
-        axes.set_title(found.panel.title, fontsize=9.5, loc="left")
+        axes.set_xlabel(content.panel.axis_label())
+        axes.set_ylabel(_METRICS[content.panel.metric])
+        axes.set_title(content.panel.title, fontsize=9.5, loc="left")
         axes.grid(which="major", color="#E2E5EA", lw=0.7)
         if drawn:
             add_legend(axes, drawn, frameon=True)
     return figure
 
 
-def _look(found: Accuracy) -> dict[str, Style]:
-    return styles([(curve.label, curve.label.partition("(")[0]) for curve in found.curves])
+def _line_styles(content: Accuracy) -> dict[str, Style]:
+    return styles([(curve.label, curve.label.partition("(")[0]) for curve in content.curves])
 
 
-def _span(found: Accuracy) -> tuple[float, float]:
+def _span(content: Accuracy) -> tuple[float, float]:
     """First and last place of the curves that are not flat."""
-    places = [p.x for curve in found.curves if not curve.flat for p in curve.points]
-    return (min(places), max(places)) if places else (0.0, 1.0)
+    positions = [p.x for curve in content.curves if not curve.flat for p in curve.points]
+    return (min(positions), max(positions)) if positions else (0.0, 1.0)
 
 
 def _line(

@@ -23,9 +23,9 @@ def write_reproduction_text(
     folder: that of earlier runs. command: what made them, for the reader. Experiments without a
     result there are named as not run. Raises ResultsFileError for a damaged result.
     """
-    found = [(experiment, _read(user_path(folder), experiment)) for experiment in experiments]
+    results_of = [(experiment, _read(user_path(folder), experiment)) for experiment in experiments]
     path = user_path(path)
-    write_atomically(path, _page(found, command))
+    write_atomically(path, _page(results_of, command))
     return path
 
 
@@ -42,10 +42,10 @@ def _read(folder: Path, experiment: Experiment) -> dict[str, Any] | None:
     raise ResultsFileError(f"{path}: result is damaged or of another version; run it again")
 
 
-def _page(found: Sequence[tuple[Experiment, dict[str, Any] | None]], command: str) -> str:
-    papers = {experiment.paper.key: experiment.paper for experiment, _ in found}
+def _page(results_of: Sequence[tuple[Experiment, dict[str, Any] | None]], command: str) -> str:
+    papers = {experiment.paper.key: experiment.paper for experiment, _ in results_of}
     titles = "; ".join(f"“{p.title}” ({p.authors}, {p.year})" for p in papers.values())
-    results = [result for _, result in found if result is not None]
+    results = [result for _, result in results_of if result is not None]
     finished = sorted(result["finished"] for result in results)
     span = "" if not finished else finished[0]
     if finished and finished[-1] != finished[0]:
@@ -62,7 +62,7 @@ def _page(found: Sequence[tuple[Experiment, dict[str, Any] | None]], command: st
         f"Targets and checks of this library: {_counts(results, 'library')}.",
         "",
     ]
-    for experiment, result in found:
+    for experiment, result in results_of:
         lines += _section(experiment, result)
     return "\n".join(lines).rstrip() + "\n"
 
