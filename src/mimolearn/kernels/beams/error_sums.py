@@ -14,9 +14,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mimolearn.kernels.dense.interleave import SLACK, deinterleave, interleave
+from mimolearn.kernels.dense.interleave import deinterleave, interleave
 from mimolearn.kernels.machine.compile import compiled, inlined
-from mimolearn.kernels.machine.launch import flat, in_threads, workspace
+from mimolearn.kernels.machine.launch import SLACK, flat, in_threads, workspace
 from mimolearn.kernels.machine.mathematics import exp_of_negative, reciprocal
 from mimolearn.kernels.machine.memory import load, store
 from mimolearn.kernels.machine.simd import absolute, fma, maximum, select, splat

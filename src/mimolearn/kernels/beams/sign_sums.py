@@ -17,9 +17,9 @@ import torch
 from torch import Tensor
 
 from mimolearn.kernels.beams.error_sums import tail_and_density
-from mimolearn.kernels.dense.interleave import SLACK, deinterleave, interleave
+from mimolearn.kernels.dense.interleave import deinterleave, interleave
 from mimolearn.kernels.machine.compile import compiled, inlined
-from mimolearn.kernels.machine.launch import flat, in_threads, workspace
+from mimolearn.kernels.machine.launch import SLACK, flat, in_threads, workspace
 from mimolearn.kernels.machine.memory import load, store
 from mimolearn.kernels.machine.simd import fma, maximum, splat
 

@@ -11,9 +11,6 @@ from mimolearn.kernels.machine.memory import (
     store_tile,
 )
 
-SLACK = 256
-"""Floats that ``interleave`` may write past the end of its output."""
-
 # Floats of a problem from which on the processor does not see by itself what comes next: while one
 # group is worked on, the next is fetched.
 _LARGE = 512

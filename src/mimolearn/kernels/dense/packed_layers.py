@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mimolearn.kernels.machine.compile import uncounted
+from mimolearn.kernels.machine.compile import sizing, uncounted
 from mimolearn.kernels.machine.memory import load, load_halves, prefetch, store
 from mimolearn.kernels.machine.simd import fma, maximum, minimum, splat
 
@@ -27,25 +27,20 @@ TANH = (
 )
 
 
-def padded(rows: int) -> int:
+@sizing
+def in_blocks(rows):
     """Rows of packed weights: whole blocks."""
-    return -(-rows // BLOCK) * BLOCK
+    return (rows + BLOCK - 1) // BLOCK * BLOCK
 
 
 def pack(weights: np.ndarray, biases: np.ndarray) -> np.ndarray:
     """(L, rows, columns) and (L, rows) to (L, size): as ``kernel`` reads them."""
     num_layers, rows, columns = weights.shape
-    joint = np.zeros((num_layers, padded(rows), columns + 1), weights.dtype)
+    joint = np.zeros((num_layers, in_blocks(rows), columns + 1), weights.dtype)
     joint[:, :rows, :columns] = weights
     joint[:, :rows, columns] = biases
     blocks = joint.reshape(num_layers, -1, BLOCK, columns + 1).transpose(0, 1, 3, 2)
     return np.ascontiguousarray(blocks).reshape(num_layers, -1)
-
-
-@uncounted
-def in_blocks(rows):
-    """What ``padded`` is to Python."""
-    return (rows + 47) // 48 * 48
 
 
 @uncounted

@@ -7,21 +7,10 @@ are multiples of four: pad with zeros, and ones on the diagonal.
 from __future__ import annotations
 
 from mimolearn.kernels.dense.blocks import real_4x1, real_4x4
+from mimolearn.kernels.dense.layout import padded_real
 from mimolearn.kernels.machine.compile import inlined
 from mimolearn.kernels.machine.memory import load, store
 from mimolearn.kernels.machine.simd import fma, fnma, splat, sqrt
-
-
-@inlined
-def padded_real(n):
-    """Rounded up to a multiple of four."""
-    return (n + 3) // 4 * 4
-
-
-@inlined
-def real_row(n):
-    """Floats from one row to the next, an odd number of cache lines where rows are long."""
-    return padded_real(n) * 16 + (16 if n > 8 else 0)
 
 
 @inlined

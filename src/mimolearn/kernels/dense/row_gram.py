@@ -11,7 +11,7 @@ import functools
 from collections.abc import Callable
 
 from mimolearn.kernels.dense.blocks import outer_8x1, outer_8x2
-from mimolearn.kernels.machine.compile import compiled, uncounted
+from mimolearn.kernels.machine.compile import compiled, group_signature, sizing, uncounted
 from mimolearn.kernels.machine.memory import (
     load,
     load_first,
@@ -71,31 +71,33 @@ def mirror(space, width, out, turned):
                 store(space, out + (j + e) * width + i, load(space, turned + e * 16))
 
 
-def workspace(num_rx: int, num_tx: int) -> int:
-    """Floats of workspace of ``kernel``."""
-    width = (num_tx + 15) // 16 * 16
-    return (2 * num_rx + width) * width + 256
+@sizing
+def rows_starts(rx, n):
+    """Where the Gram matrix and a tile that turns begin after [Re H; Im H]; where the tile ends."""
+    width = (n + 15) // 16 * 16
+    product = 2 * rx * width
+    turned = product + width * width
+    return product, turned, turned + 256
 
 
 @functools.cache
 def kernel() -> Callable[..., None]:
-    """kernel(h, out, first, last, rx, n, space).
+    """kernel(h, out, first, last, Sizes, space), of groups of 16 channels.
 
-    Re(H^H H) (B, n, n) of channels first ... last - 1 of h (B, rx, n, 2), flat float32.
+    Re(H^H H) (B, n, n) of h (B, rx, n, 2), flat float32.
     """
 
-    def real_grams(h, out, first, last, rx, n, space):
+    def real_grams(h, out, first, last, numbers, space):
+        num, _vectors, rx, n = numbers
         width = (n + 15) // 16 * 16
-        product = 2 * rx * width
-        for b in range(first, last):
+        product, turned, _end = rows_starts(rx, n)
+        for b in range(16 * first, min(16 * last, num)):
             count = split_rows(h, 2 * b * rx * n, rx, n, width, space, 0)
             gram_of_rows(space, 0, count, n, width, product)
-            mirror(space, width, product, product + width * width)
+            mirror(space, width, product, turned)
             for i in range(n):
                 for c in range(0, n, 16):
                     row = load(space, product + i * width + c)
                     store_first(out, (b * n + i) * n + c, row, n - c)
 
-    return compiled(
-        f"void({', '.join(['float32[::1]'] * 2 + ['int64'] * 4)}, float32[::1])", real_grams
-    )
+    return compiled(group_signature(2), real_grams)

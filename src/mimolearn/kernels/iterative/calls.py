@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import math
 
 import numpy as np
 import torch
@@ -11,16 +10,17 @@ from torch import Tensor
 
 from mimolearn.constellation import Constellation
 from mimolearn.kernels.machine.launch import (
+    Sizes,
     channel_cost,
     checked,
+    complexes,
     fill_lanes,
-    fits,
-    flat,
-    in_threads,
-    padded,
-    usable,
+    floats,
+    floats_of,
+    in_groups,
+    run_groups,
+    serves,
     vector_cost,
-    workspace,
 )
 
 _FEW_CHANNELS, _FEW_VECTORS = 8, 16
@@ -35,25 +35,20 @@ def conjugate_gradient(
     widely linear form; its error variance is twice that of the real axis. None where only the torch
     path will do. Raises InvalidInputError on a non-finite h or y.
     """
-    if not (usable(y, h, noise_var) and fits(h) and y.numel() > 0):
+    if not serves(y, h, noise_var):
         return None
     from mimolearn.kernels.iterative import cg as kernels
 
-    x_hat = torch.empty((*y.shape[:-1], h.shape[-1]), dtype=torch.complex64, device="cpu")
+    x_hat = complexes(*y.shape[:-1], h.shape[-1])
     full_h, full_y, noise_var = fill_lanes(h, y, noise_var)
-    num = math.prod(full_h.shape[:-2])
-    (vectors, rx), tx = full_y.shape[-2:], h.shape[-1]
-    error_var = torch.empty((*full_h.shape[:-2], 1, tx), dtype=torch.float32, device="cpu")
+    sizes = Sizes.of(full_h, full_y)
+    num, vectors, rx, tx = sizes
+    error_var = floats(*full_h.shape[:-2], 1, tx)
     per_row = noise_var / 2 if real else noise_var
-    arrays = (flat(full_h), flat(full_y), padded(per_row, num), flat(x_hat), flat(error_var))
-    kernel, size = kernels.kernel(), kernels.workspace(rx, tx)
-
-    def work(first: int, last: int) -> bool:
-        sizes = (num, vectors, rx, tx, num_iter, int(real))
-        return kernel(*arrays, first, last, *sizes, workspace(size))
-
+    arrays = (full_h, full_y, in_groups(per_row, num), x_hat, error_var)
+    numbers, space = (*sizes, num_iter, int(real)), floats_of(kernels.layout, rx, tx)
     cost = channel_cost(rx, tx) + vectors * num_iter * vector_cost(rx, tx)
-    finite = all(in_threads(work, num, cost))
+    finite = run_groups(kernels.kernel(), arrays, numbers, space, cost)
     if full_h is not h:
         # Vectors have become channels of their own.
         error_var = error_var[..., :1, 0, :]
@@ -74,29 +69,22 @@ def expectation_propagation(
     y: (*C, T, Nr), h: (*C, Nr, Nt), noise_var: (*C). least_var: floor of a posterior variance,
     as a share of its cavity's. None where only the torch path will do.
     """
-    if not (usable(y, h, noise_var) and fits(h) and y.numel() > 0):
+    if not serves(y, h, noise_var):
         return None
     from mimolearn.kernels.iterative import ep as kernels
 
-    kernel = kernels.kernel()
     axes = 1 if constellation.is_real else 2
-    mean, var = (
-        torch.empty((*y.shape[:-1], h.shape[-1], axes), dtype=torch.float32, device="cpu")
-        for _ in range(2)
-    )
+    mean, var = (floats(*y.shape[:-1], h.shape[-1], axes) for _ in range(2))
     h, y, noise_var = fill_lanes(h, y, noise_var)
-    num = math.prod(h.shape[:-2])
-    (vectors, rx), tx = y.shape[-2:], h.shape[-1]
-    settings = _ep_settings(axes, damping, least_var)
+    sizes = Sizes.of(h, y)
+    num, vectors, rx, tx = sizes
     levels = constellation.axis(torch.float32).levels.numpy()
-    arrays = (flat(h), flat(y), padded(noise_var, num), flat(mean), flat(var))
-
-    def work(first: int, last: int) -> bool:
-        sizes, space = (num, vectors, rx, tx, axes, num_iter), kernels.workspace(rx, tx)
-        return kernel(*arrays, levels, settings, first, last, *sizes, workspace(space))
-
-    finite = in_threads(work, num, vectors * num_iter * float(tx * axes) ** 3)
-    return checked(all(finite), y, h, mean, var)
+    settings = _ep_settings(axes, damping, least_var)
+    arrays = (h, y, in_groups(noise_var, num), mean, var, levels, settings)
+    numbers, space = (*sizes, axes, num_iter), floats_of(kernels.layout, rx, tx, axes)
+    cost = vectors * num_iter * float(tx * axes) ** 3
+    finite = run_groups(kernels.kernel(), arrays, numbers, space, cost)
+    return checked(finite, y, h, mean, var)
 
 
 def orthogonal_amp(
@@ -112,26 +100,22 @@ def orthogonal_amp(
     y: (*C, T, Nr), h: (*C, Nr, Nt), noise_var: (*C). None where only the torch path will do.
     Raises InvalidInputError on a non-finite h or y.
     """
-    if not (usable(y, h, noise_var) and fits(h) and y.numel() > 0):
+    if not serves(y, h, noise_var):
         return None
     from mimolearn.kernels.iterative import oamp as kernels
 
     axes, tx = 1 if constellation.is_real else 2, h.shape[-1]
-    x_hat = torch.empty((*y.shape[:-1], tx), dtype=torch.complex64, device="cpu")
-    error_var = torch.empty(x_hat.shape, dtype=torch.float32, device="cpu")
+    x_hat, error_var = complexes(*y.shape[:-1], tx), floats(*y.shape[:-1], tx)
     full_h, full_y, noise_var = fill_lanes(h, y, noise_var)
-    num, (vectors, rx) = math.prod(full_h.shape[:-2]), full_y.shape[-2:]
+    sizes = Sizes.of(full_h, full_y)
+    num, vectors, rx, _tx = sizes
     per_row = noise_var if axes == 2 else noise_var / 2
-    arrays = (flat(full_h), flat(full_y), padded(per_row, num), flat(x_hat), flat(error_var))
     levels = constellation.axis(torch.float32).levels.numpy()
-    kernel, size = kernels.kernel(), kernels.workspace(rx, tx)
-
-    def work(first: int, last: int) -> bool:
-        sizes = (num, vectors, rx, tx, axes, num_iter)
-        return kernel(*arrays, levels, first, last, *sizes, damping, workspace(size))
-
+    settings = np.array([damping], np.float32)
+    arrays = (full_h, full_y, in_groups(per_row, num), x_hat, error_var, levels, settings)
+    numbers, space = (*sizes, axes, num_iter), floats_of(kernels.layout, rx, tx)
     cost = channel_cost(rx, tx) + vectors * num_iter * channel_cost(0, tx)
-    finite = all(in_threads(work, num, cost))
+    finite = run_groups(kernels.kernel(), arrays, numbers, space, cost)
     return checked(finite, y, h, x_hat, error_var)
 
 
@@ -142,26 +126,21 @@ def gauss_seidel(
 
     As ``conjugate_gradient``. from_zero: the start; real_symbols: what the error variance is for.
     """
-    if not (usable(y, h, noise_var) and fits(h) and y.numel() > 0):
+    if not serves(y, h, noise_var):
         return None
-    num = math.prod(h.shape[:-2])
-    (vectors, rx), tx = y.shape[-2:], h.shape[-1]
+    sizes = Sizes.of(h, y)
+    num, vectors, rx, tx = sizes
     if num < _FEW_CHANNELS and vectors > _FEW_VECTORS:
         # Most lanes would be idle, and PyTorch works on all vectors at once.
         return None
     from mimolearn.kernels.iterative import gauss_seidel as kernels
 
-    x_hat = torch.empty((*y.shape[:-1], tx), dtype=torch.complex64, device="cpu")
-    error_var = torch.empty((*h.shape[:-2], 1, tx), dtype=torch.float32, device="cpu")
-    arrays = (flat(h), flat(y), padded(noise_var, num), flat(x_hat), flat(error_var))
-    kernel, size = kernels.kernel(), kernels.workspace(rx, tx)
-
-    def work(first: int, last: int) -> bool:
-        options = (num_iter, int(from_zero), int(real_symbols))
-        return kernel(*arrays, first, last, num, vectors, rx, tx, *options, workspace(size))
-
+    x_hat, error_var = complexes(*y.shape[:-1], tx), floats(*h.shape[:-2], 1, tx)
+    arrays = (h, y, in_groups(noise_var, num), x_hat, error_var)
+    numbers = (*sizes, num_iter, int(from_zero), int(real_symbols))
     cost = channel_cost(rx, tx) + num_iter * 4.0 * tx**3 + vectors * vector_cost(rx, tx)
-    finite = all(in_threads(work, num, cost))
+    space = floats_of(kernels.layout, rx, tx)
+    finite = run_groups(kernels.kernel(), arrays, numbers, space, cost)
     return checked(finite, y, h, x_hat, error_var)
 
 

@@ -14,20 +14,40 @@ from collections.abc import Callable
 import numpy as np
 
 from mimolearn.kernels.dense.complex_dense import correlate, gram
-from mimolearn.kernels.dense.interleave import SLACK, deinterleave, interleave
+from mimolearn.kernels.dense.interleave import deinterleave, interleave
+from mimolearn.kernels.dense.layout import (
+    channel_floats,
+    cut,
+    padded,
+    padded_real,
+    row_length,
+    square_floats,
+)
 from mimolearn.kernels.linear.large_system import correlations, energies, scaled_system, sinr_of
-from mimolearn.kernels.linear.linear import EPSILON, cut, padded, row_length, signature
-from mimolearn.kernels.machine.compile import compiled, inlined
+from mimolearn.kernels.linear.linear import EPSILON
+from mimolearn.kernels.machine.compile import compiled, group_signature, inlined, sizing
+from mimolearn.kernels.machine.launch import SLACK
 from mimolearn.kernels.machine.memory import load, store
 from mimolearn.kernels.machine.simd import all_finite, fma, fnma, maximum, select, splat
 
 
-def workspace(num_rx: int, num_tx: int) -> int:
-    """Floats of workspace."""
-    n, width = num_tx + num_tx % 2, (num_tx + 3) // 4 * 4
-    system = n * (n * 32 + 16) + width * width * 16
-    vectors = num_rx * 32 + 4 * n * 32 + 4 * width * 16 + 2 * SLACK
-    return num_rx * (n * 32 + 16) + SLACK + system + vectors
+@sizing
+def layout(space, rx, tx):
+    """Channel, system, squared correlations, received vector, the iteration's vectors, SINRs."""
+    n, width = padded(tx), padded_real(tx)
+    matrix, at = cut(space, 0, channel_floats(rx, tx))
+    system, at = cut(space, at, square_floats(tx))
+    power, at = cut(space, at, width * width * 16)
+    received, at = cut(space, at, rx * 32 + SLACK)
+    residual, at = cut(space, at, n * 32)
+    direction, at = cut(space, at, n * 32)
+    image, at = cut(space, at, n * 32)
+    estimate, at = cut(space, at, n * 32)
+    energy, at = cut(space, at, width * 16)
+    heard, at = cut(space, at, width * 16)
+    sinr, at = cut(space, at, width * 16 + SLACK)
+    vectors = residual, direction, image, estimate
+    return matrix, system, power, received, vectors, energy, heard, sinr, at
 
 
 @inlined
@@ -80,27 +100,18 @@ def _step(system, row, n, x, residual, direction, image, energy):
 
 @functools.cache
 def kernel() -> Callable[..., bool]:
-    """kernel(h, y, noise_var, x, error_var, first, last, num, vectors, rx, tx, steps, real, space).
+    """kernel(h, y, noise_var, x, error_var, first, last, (*Sizes, steps, real), space).
 
     h (B, Nr, Nt, 2), y (B, T, Nr, 2), x (B, T, Nt, 2), error_var (B, Nt), all flat; noise_var, per
-    row of the system, padded to whole groups. Returns whether all outputs are finite.
+    row of the system, continued to whole groups. real: 0 or 1. Returns whether all outputs are
+    finite.
     """
 
-    def conjugate_gradient(
-        h, y, noise_var, x, error_var, first, last, num, vectors, rx, tx, steps, real, space
-    ):
-        n, row, width = padded(tx), row_length(tx), (tx + 3) // 4 * 4
-        matrix, at = cut(space, 0, rx * row + SLACK)
-        system, at = cut(space, at, n * row)
-        power, at = cut(space, at, width * width * 16)
-        received, at = cut(space, at, rx * 32 + SLACK)
-        residual, at = cut(space, at, n * 32)
-        direction, at = cut(space, at, n * 32)
-        image, at = cut(space, at, n * 32)
-        estimate, at = cut(space, at, n * 32)
-        energy, at = cut(space, at, width * 16)
-        heard, at = cut(space, at, width * 16)
-        sinr, at = cut(space, at, width * 16 + SLACK)
+    def conjugate_gradient(h, y, noise_var, x, error_var, first, last, numbers, space):
+        num, vectors, rx, tx, steps, real = numbers
+        n, row, width = padded(tx), row_length(tx), padded_real(tx)
+        matrix, system, power, received, iterates, energy, heard, sinr, _end = layout(space, rx, tx)
+        residual, direction, image, estimate = iterates
         checksum = splat(0.0)
         for group in range(first, last):
             lanes, noise = (group * 16, num - 1), load(noise_var, group * 16)
@@ -133,4 +144,4 @@ def kernel() -> Callable[..., bool]:
                 deinterleave(estimate, tx * 32, 1, tx * 2, x, place, t * tx * 2)
         return all_finite(checksum)
 
-    return compiled(signature(5, 8, gives="boolean"), conjugate_gradient)
+    return compiled(group_signature(5, 2, gives="boolean"), conjugate_gradient)

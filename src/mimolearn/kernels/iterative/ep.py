@@ -12,30 +12,58 @@ from collections.abc import Callable
 import numpy as np
 
 from mimolearn.kernels.dense.complex_dense import correlate, gram
-from mimolearn.kernels.dense.interleave import SLACK, deinterleave, interleave
+from mimolearn.kernels.dense.interleave import deinterleave, interleave
+from mimolearn.kernels.dense.layout import (
+    channel_floats,
+    cut,
+    padded,
+    padded_real,
+    real_row,
+    row_length,
+    square_floats,
+)
 from mimolearn.kernels.dense.posterior import axis_posterior
 from mimolearn.kernels.dense.real_dense import (
-    padded_real,
     real_cholesky,
     real_from_complex,
     real_inverse,
-    real_row,
     real_solve,
 )
-from mimolearn.kernels.linear.linear import EPSILON, cut, padded, row_length
-from mimolearn.kernels.machine.compile import compiled, inlined
+from mimolearn.kernels.linear.linear import EPSILON
+from mimolearn.kernels.machine.compile import compiled, group_signature, inlined, sizing
+from mimolearn.kernels.machine.launch import SLACK
 from mimolearn.kernels.machine.memory import load, store
 from mimolearn.kernels.machine.simd import all_finite, maximum, select, splat
 
 _MOST_LEVELS = 16
 
 
-def workspace(num_rx: int, num_tx: int) -> int:
-    """Floats of workspace."""
-    n, width = num_tx + num_tx % 2, (2 * num_tx + 3) // 4 * 4
-    channel = num_rx * (n * 32 + 16) + SLACK
-    vectors = num_rx * 32 + SLACK + n * 32 + 8 * (width * 16 + SLACK)
-    return channel + n * (n * 32 + 16) + 3 * width * (width * 16 + 16) + vectors + 16 * _MOST_LEVELS
+@sizing
+def layout(space, rx, tx, axes):
+    """Complex channel, Gram matrix, received vector and H^H y; then real matrices and vectors.
+
+    Real: the system, its factor, the inverse; the matched filter's output, the prior's two
+    vectors, scalings, diag(A^-1), half a solution, means and variances; weights of the levels.
+    """
+    n, real = padded_real(tx * axes), real_row(tx * axes)
+    matrix, at = cut(space, 0, channel_floats(rx, tx))
+    complex_gram, at = cut(space, at, square_floats(tx))
+    received, at = cut(space, at, rx * 32 + SLACK)
+    c, at = cut(space, at, padded(tx) * 32)
+    system, at = cut(space, at, n * real)
+    r, at = cut(space, at, n * real)
+    u, at = cut(space, at, n * real)
+    b, at = cut(space, at, n * 16)
+    lam, at = cut(space, at, n * 16)
+    gam, at = cut(space, at, n * 16)
+    scale, at = cut(space, at, n * 16)
+    power, at = cut(space, at, n * 16)
+    middle, at = cut(space, at, n * 16)
+    mean, at = cut(space, at, n * 16 + SLACK)
+    var, at = cut(space, at, n * 16 + SLACK)
+    weights, at = cut(space, at, _MOST_LEVELS * 16)
+    channel, matrices = (matrix, complex_gram, received, c), (system, r, u)
+    return channel, matrices, (b, lam, gam, scale, power, middle, mean, var, weights), at
 
 
 @inlined
@@ -100,37 +128,24 @@ def _add(a, b, n, out):
 
 @functools.cache
 def kernel() -> Callable[..., bool]:
-    """kernel(h, y, noise_var, mean, var, levels, settings, first, last, num, ..., space).
+    """kernel(h, y, noise_var, mean, var, levels, settings, first, last, (*Sizes, axes, iterations),
+    space).
 
     h (B, Nr, Nt, 2), y (B, T, Nr, 2); mean and var (B, T, Nt, axes) of the last cavities, all
-    flat; noise_var padded to whole groups. settings: prior precision, damping, least variance
-    as a share of the cavity's. Integers: first and last group, channels, vectors, Nr, Nt, axes,
-    iterations. Returns whether all outputs are finite.
+    flat; noise_var continued to whole groups. settings: prior precision, damping, least variance
+    as a share of the cavity's. Returns whether all outputs are finite.
     """
 
     def expectation_propagation(
-        h, y, noise_var, mean, var, levels, settings,
-        first, last, num, vectors, rx, tx, axes, iterations, space,
-    ):  # fmt: skip
+        h, y, noise_var, mean, var, levels, settings, first, last, numbers, space
+    ):
+        num, vectors, rx, tx, axes, iterations = numbers
         row, used = row_length(tx), tx * axes
         n, real = padded_real(used), real_row(used)
         prior, damping, least = settings[0], settings[1], settings[2]
-        matrix, at = cut(space, 0, rx * row + SLACK)
-        complex_gram, at = cut(space, at, padded(tx) * row)
-        system, at = cut(space, at, n * real)
-        r, at = cut(space, at, n * real)
-        u, at = cut(space, at, n * real)
-        received, at = cut(space, at, rx * 32 + SLACK)
-        c, at = cut(space, at, padded(tx) * 32)
-        b, at = cut(space, at, n * 16)
-        lam, at = cut(space, at, n * 16)
-        gam, at = cut(space, at, n * 16)
-        scale, at = cut(space, at, n * 16)
-        power, at = cut(space, at, n * 16)
-        middle, at = cut(space, at, n * 16)
-        cavity_mean, at = cut(space, at, n * 16 + SLACK)
-        cavity_var, at = cut(space, at, n * 16 + SLACK)
-        weights = space[at:]
+        channel, (system, r, u), of_vector, _end = layout(space, rx, tx, axes)
+        matrix, complex_gram, received, c = channel
+        b, lam, gam, scale, power, middle, cavity_mean, cavity_var, weights = of_vector
         finite = True
         for group in range(first, last):
             lanes = (group * 16, num - 1)
@@ -165,5 +180,4 @@ def kernel() -> Callable[..., bool]:
                 finite &= all_finite(checksum)
         return finite
 
-    arguments = ", ".join(["float32[::1]"] * 7 + ["int64"] * 8 + ["float32[::1]"])
-    return compiled(f"boolean({arguments})", expectation_propagation)
+    return compiled(group_signature(7, 2, gives="boolean"), expectation_propagation)

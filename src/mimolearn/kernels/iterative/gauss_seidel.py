@@ -11,18 +11,31 @@ from collections.abc import Callable
 
 from mimolearn.kernels.dense.blocks import complex_2x1, complex_2x2, complex_4x1
 from mimolearn.kernels.dense.complex_dense import correlate, gram
-from mimolearn.kernels.dense.interleave import SLACK, deinterleave, interleave
-from mimolearn.kernels.linear.linear import EPSILON, cut, padded, row_length, signature
-from mimolearn.kernels.machine.compile import compiled, inlined
+from mimolearn.kernels.dense.interleave import deinterleave, interleave
+from mimolearn.kernels.dense.layout import channel_floats, cut, padded, row_length, square_floats
+from mimolearn.kernels.linear.linear import EPSILON
+from mimolearn.kernels.machine.compile import compiled, group_signature, inlined, sizing
+from mimolearn.kernels.machine.launch import SLACK
 from mimolearn.kernels.machine.memory import load, store
 from mimolearn.kernels.machine.simd import all_finite, fma, fnma, maximum, select, splat
 
 
-def workspace(num_rx: int, num_tx: int) -> int:
-    """Floats of workspace."""
-    n = num_tx + num_tx % 2
-    row = n * 32 + 16
-    return num_rx * (row + 32) + 3 * n * row + 2 * n * 32 + 3 * n * 16 + 3 * SLACK
+@sizing
+def layout(space, rx, tx):
+    """Channel, system, P and its response; received vector, H^H y, estimates, gains, variances."""
+    n = padded(tx)
+    matrix, at = cut(space, 0, channel_floats(rx, tx))
+    system, at = cut(space, at, square_floats(tx))
+    p, at = cut(space, at, square_floats(tx))
+    response, at = cut(space, at, square_floats(tx))
+    received, at = cut(space, at, rx * 32 + SLACK)
+    matched, at = cut(space, at, n * 32)
+    estimate, at = cut(space, at, n * 32)
+    gain_re, at = cut(space, at, n * 16)
+    gain_im, at = cut(space, at, n * 16)
+    variance, at = cut(space, at, n * 16 + SLACK)
+    matrices = matrix, system, p, response
+    return matrices, received, matched, estimate, gain_re, gain_im, variance, at
 
 
 @inlined
@@ -128,28 +141,19 @@ def _estimate(p, row, n, matched, x):
 
 @functools.cache
 def kernel() -> Callable[..., bool]:
-    """kernel(h, y, noise_var, x, error_var, first, last, num, vectors, rx, tx, ..., space).
+    """kernel(h, y, noise_var, x, error_var, first, last, (*Sizes, sweeps, zero, real), space).
 
     h (B, Nr, Nt, 2), y (B, T, Nr, 2), x (B, T, Nt, 2), error_var (B, Nt), all flat; noise_var
-    padded to whole groups. Integers: first and last group, channels, vectors, Nr, Nt, sweeps,
-    whether the start is zero, whether symbols are real. Returns whether all outputs are finite.
+    continued to whole groups. zero: whether the start is zero; real: whether symbols are real.
+    Returns whether all outputs are finite.
     """
 
-    def gauss_seidel(
-        h, y, noise_var, x, error_var,
-        first, last, num, vectors, rx, tx, sweeps, zero, real, space,
-    ):  # fmt: skip
+    def gauss_seidel(h, y, noise_var, x, error_var, first, last, numbers, space):
+        num, vectors, rx, tx, sweeps, zero, real = numbers
         n, row = padded(tx), row_length(tx)
-        matrix, at = cut(space, 0, rx * row + SLACK)
-        system, at = cut(space, at, n * row)
-        p, at = cut(space, at, n * row)
-        response, at = cut(space, at, n * row)
-        received, at = cut(space, at, rx * 32 + SLACK)
-        matched, at = cut(space, at, n * 32)
-        estimate, at = cut(space, at, n * 32)
-        gain_re, at = cut(space, at, n * 16)
-        gain_im, at = cut(space, at, n * 16)
-        variance, at = cut(space, at, n * 16 + SLACK)
+        parts = layout(space, rx, tx)
+        (matrix, system, p, response), received, matched, estimate = parts[:4]
+        gain_re, gain_im, variance, _end = parts[4:]
         checksum = splat(0.0)
         for group in range(first, last):
             lanes, noise = (group * 16, num - 1), load(noise_var, group * 16)
@@ -180,4 +184,4 @@ def kernel() -> Callable[..., bool]:
                 deinterleave(estimate, tx * 32, 1, tx * 2, x, place, t * tx * 2)
         return all_finite(checksum)
 
-    return compiled(signature(5, 9, gives="boolean"), gauss_seidel)
+    return compiled(group_signature(5, 3, gives="boolean"), gauss_seidel)

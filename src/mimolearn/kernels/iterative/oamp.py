@@ -22,10 +22,19 @@ import numpy as np
 
 from mimolearn.kernels.dense.blocks import complex_2x2, complex_4x1, complex_4x2
 from mimolearn.kernels.dense.complex_dense import cholesky, correlate, gram, inverse, solve
-from mimolearn.kernels.dense.interleave import SLACK, deinterleave, interleave
+from mimolearn.kernels.dense.interleave import deinterleave, interleave
+from mimolearn.kernels.dense.layout import (
+    channel_floats,
+    cut,
+    padded,
+    padded_real,
+    row_length,
+    square_floats,
+)
 from mimolearn.kernels.dense.posterior import axis_posterior
-from mimolearn.kernels.linear.linear import EPSILON, cut, padded, row_length
-from mimolearn.kernels.machine.compile import compiled, inlined
+from mimolearn.kernels.linear.linear import EPSILON
+from mimolearn.kernels.machine.compile import compiled, group_signature, inlined, sizing
+from mimolearn.kernels.machine.launch import SLACK
 from mimolearn.kernels.machine.memory import load, store
 from mimolearn.kernels.machine.simd import all_finite, fma, maximum, select, splat, sqrt
 
@@ -35,12 +44,28 @@ _FAR = np.float32(10.0)
 _LEAST_VAR = np.float32(1e-9)
 
 
-def workspace(num_rx: int, num_tx: int) -> int:
-    """Floats of workspace."""
-    n, rows = num_tx + num_tx % 2, (num_rx + 3) // 4 * 4
-    row = n * 32 + 16
-    vectors = 2 * rows * 32 + 5 * n * 32 + 2 * n * 16 + 4 * SLACK
-    return rows * row + 3 * n * row + vectors + 16 * _MOST_LEVELS
+@sizing
+def layout(space, rx, tx):
+    """Channel, system, its factor and inverse; vectors of y, of x, and of real numbers; weights.
+
+    The channel and y have rows of zeros up to a multiple of four.
+    """
+    n, rows = padded(tx), padded_real(rx)
+    matrix, at = cut(space, 0, channel_floats(rows, tx))
+    system, at = cut(space, at, square_floats(tx))
+    r, at = cut(space, at, square_floats(tx))
+    u, at = cut(space, at, square_floats(tx))
+    received, at = cut(space, at, rows * 32 + SLACK)
+    residual, at = cut(space, at, rows * 32)
+    matched, at = cut(space, at, n * 32)
+    middle, at = cut(space, at, n * 32)
+    solved, at = cut(space, at, n * 32 + SLACK)
+    x, at = cut(space, at, n * 32)
+    scale, at = cut(space, at, n * 16)
+    power, at = cut(space, at, n * 16 + SLACK)
+    weights, at = cut(space, at, _MOST_LEVELS * 16)
+    matrices, vectors = (matrix, system, r, u), (received, residual, matched, middle, solved, x)
+    return matrices, vectors, scale, power, weights, at
 
 
 @inlined
@@ -173,31 +198,21 @@ def _denoise(r, var, used, axes, levels, damping, x, weights):
 
 @functools.cache
 def kernel() -> Callable[..., bool]:
-    """kernel(h, y, noise_var, r, error_var, levels, first, last, num, ..., damping, space).
+    """kernel(h, y, noise_var, r, error_var, levels, settings, first, last,
+    (*Sizes, axes, layers), space).
 
     h (B, Nr, Nt, 2), y (B, T, Nr, 2), r (B, T, Nt, 2), error_var (B, T, Nt), all flat; noise_var,
-    per row of the model, padded to whole groups. Integers: first and last group, channels,
-    vectors, Nr, Nt, axes, layers. Returns whether all outputs are finite.
+    per row of the model, continued to whole groups. settings: damping. Returns whether all
+    outputs are finite.
     """
 
-    def oamp(
-        h, y, noise_var, out, error_var, levels,
-        first, last, num, vectors, rx, tx, axes, layers, damping, space,
-    ):  # fmt: skip
-        n, row, rows = padded(tx), row_length(tx), (rx + 3) // 4 * 4
-        matrix, at = cut(space, 0, rows * row + SLACK)
-        system, at = cut(space, at, n * row)
-        r, at = cut(space, at, n * row)
-        u, at = cut(space, at, n * row)
-        received, at = cut(space, at, rows * 32 + SLACK)
-        residual, at = cut(space, at, rows * 32)
-        matched, at = cut(space, at, n * 32)
-        middle, at = cut(space, at, n * 32)
-        solved, at = cut(space, at, n * 32 + SLACK)
-        x, at = cut(space, at, n * 32)
-        scale, at = cut(space, at, n * 16)
-        power, at = cut(space, at, n * 16 + SLACK)
-        weights = space[at:]
+    def oamp(h, y, noise_var, out, error_var, levels, settings, first, last, numbers, space):
+        num, vectors, rx, tx, axes, layers = numbers
+        damping = settings[0]
+        n, row, rows = padded(tx), row_length(tx), padded_real(rx)
+        matrices, of_vector, scale, power, weights, _end = layout(space, rx, tx)
+        matrix, system, r, u = matrices
+        received, residual, matched, middle, solved, x = of_vector
         # Rows that fill the last four up.
         matrix[:] = 0.0
         received[:] = 0.0
@@ -249,5 +264,4 @@ def kernel() -> Callable[..., bool]:
                 deinterleave(power, tx * 16, 1, tx, error_var, place, t * tx)
         return all_finite(checksum)
 
-    arguments = ["float32[::1]"] * 6 + ["int64"] * 8 + ["float32", "float32[::1]"]
-    return compiled(f"boolean({', '.join(arguments)})", oamp)
+    return compiled(group_signature(7, 2, gives="boolean"), oamp)

@@ -30,16 +30,19 @@ from torch import Tensor
 from mimolearn.constellation import Constellation
 from mimolearn.kernels.machine.launch import (
     LANES,
+    Sizes,
     channel_cost,
     checked,
+    complexes,
     fits,
-    flat,
-    in_threads,
-    padded,
+    floats,
+    floats_of,
+    in_groups,
     plain,
+    run_groups,
+    serves,
     usable,
     vector_cost,
-    workspace,
 )
 
 LINEAR_METHODS = ("lmmse", "biased-lmmse", "zf", "real-lmmse")
@@ -89,9 +92,7 @@ def linear(y: Tensor, h: Tensor, noise_var: Tensor, method: str) -> tuple[Tensor
         return None
     *blocks, rx, tx = h.shape
     num, vectors = math.prod(blocks), y.shape[-2]
-    # Sizes one by one: torch takes half as long as for a tuple.
-    x_hat = torch.empty(*blocks, vectors, tx, dtype=torch.complex64, device="cpu")
-    error_var = torch.empty(*blocks, 1, tx, dtype=torch.float32, device="cpu")
+    x_hat, error_var = complexes(*blocks, vectors, tx), floats(*blocks, 1, tx)
     code = LINEAR_METHODS.index(method)
     if num < _FEW_CHANNELS and method != "real-lmmse":
         # Named, because an address does not keep a copy alive.
@@ -101,15 +102,12 @@ def linear(y: Tensor, h: Tensor, noise_var: Tensor, method: str) -> tuple[Tensor
         return checked(finite, y, h, x_hat, error_var)
     from mimolearn.kernels.linear import linear as kernels
 
-    kernel, sizes = kernels.one_shot_kernel(), kernels.Sizes.of(rx, tx)
-    arrays = (flat(h), flat(y), padded(noise_var, num), flat(x_hat), flat(error_var))
-
-    def work(first: int, last: int) -> bool:
-        space = workspace(sizes.one_shot_space)
-        return kernel(*arrays, first, last, num, vectors, rx, tx, code, space)
-
-    finite = in_threads(work, num, channel_cost(rx, tx) + vectors * vector_cost(rx, tx))
-    return checked(all(finite), y, h, x_hat, error_var)
+    arrays = (h, y, in_groups(noise_var, num), x_hat, error_var)
+    space, cost = floats_of(kernels.one_shot_layout, rx, tx), channel_cost(rx, tx)
+    cost += vectors * vector_cost(rx, tx)
+    numbers = (num, vectors, rx, tx, code)
+    finite = run_groups(kernels.one_shot_kernel(), arrays, numbers, space, cost)
+    return checked(finite, y, h, x_hat, error_var)
 
 
 def matched(
@@ -120,22 +118,18 @@ def matched(
     Shapes and errors as in ``linear``; a stream without a channel gives NaN. None where only the
     torch path will do.
     """
-    if not (usable(y, h, noise_var) and fits(h) and y.numel() > 0):
+    if not serves(y, h, noise_var):
         return None
     from mimolearn.kernels.linear import mrc as kernels
 
-    num = math.prod(h.shape[:-2])
-    (vectors, rx), tx = y.shape[-2:], h.shape[-1]
-    x_hat = torch.empty((*y.shape[:-1], tx), dtype=torch.complex64, device="cpu")
-    error_var = torch.empty((*h.shape[:-2], 1, tx), dtype=torch.float32, device="cpu")
-    arrays = (flat(h), flat(y), padded(noise_var, num), flat(x_hat), flat(error_var))
-    kernel, size, axes = kernels.kernel(), kernels.workspace(rx, tx), 1 if real_symbols else 2
-
-    def work(first: int, last: int) -> bool:
-        return kernel(*arrays, first, last, num, vectors, rx, tx, axes, workspace(size))
-
-    finite = in_threads(work, num, 2.0 * tx * tx * rx + vectors * 4.0 * tx * rx)
-    return checked(all(finite), y, h, x_hat, error_var)
+    sizes = Sizes.of(h, y)
+    num, vectors, rx, tx = sizes
+    x_hat, error_var = complexes(*y.shape[:-1], tx), floats(*h.shape[:-2], 1, tx)
+    arrays = (h, y, in_groups(noise_var, num), x_hat, error_var)
+    numbers, space = (*sizes, 1 if real_symbols else 2), floats_of(kernels.layout, rx, tx)
+    cost = 2.0 * tx * tx * rx + vectors * 4.0 * tx * rx
+    finite = run_groups(kernels.kernel(), arrays, numbers, space, cost)
+    return checked(finite, y, h, x_hat, error_var)
 
 
 def widely_linear(y: Tensor, h: Tensor, noise_var: Tensor) -> tuple[Tensor, Tensor] | None:
@@ -143,22 +137,18 @@ def widely_linear(y: Tensor, h: Tensor, noise_var: Tensor) -> tuple[Tensor, Tens
 
     Shapes and errors as in ``linear``. None where only the torch path will do.
     """
-    if not (usable(y, h, noise_var) and fits(h) and y.numel() > 0):
+    if not serves(y, h, noise_var):
         return None
     from mimolearn.kernels.linear import widely_linear as kernels
 
-    num = math.prod(h.shape[:-2])
-    (vectors, rx), tx = y.shape[-2:], h.shape[-1]
-    x_hat = torch.empty((*y.shape[:-1], tx), dtype=torch.float32, device="cpu")
-    error_var = torch.empty((*h.shape[:-2], 1, tx), dtype=torch.float32, device="cpu")
-    arrays = (flat(h), flat(y), padded(noise_var, num), flat(x_hat), flat(error_var))
-    kernel, size = kernels.one_shot_kernel(), kernels.workspace(rx, tx)
-
-    def work(first: int, last: int) -> bool:
-        return kernel(*arrays, first, last, num, vectors, rx, tx, workspace(size))
-
-    finite = in_threads(work, num, channel_cost(rx, tx) + vectors * vector_cost(rx, tx))
-    return checked(all(finite), y, h, x_hat, error_var)
+    sizes = Sizes.of(h, y)
+    num, vectors, rx, tx = sizes
+    x_hat, error_var = floats(*y.shape[:-1], tx), floats(*h.shape[:-2], 1, tx)
+    arrays = (h, y, in_groups(noise_var, num), x_hat, error_var)
+    space, cost = floats_of(kernels.layout, rx, tx), channel_cost(rx, tx)
+    cost += vectors * vector_cost(rx, tx)
+    finite = run_groups(kernels.one_shot_kernel(), arrays, tuple(sizes), space, cost)
+    return checked(finite, y, h, x_hat, error_var)
 
 
 def linear_prepare(h: Tensor, noise_var: Tensor, method: str) -> InterleavedLinear | None:
@@ -168,23 +158,17 @@ def linear_prepare(h: Tensor, noise_var: Tensor, method: str) -> InterleavedLine
         return None
     from mimolearn.kernels.linear import linear as kernels
 
-    rx, tx = h.shape[-2:]
-    kernel, sizes = kernels.prepare_kernel(), kernels.Sizes.of(rx, tx)
+    sizes = Sizes.of(h)
+    _num, _vectors, rx, tx = sizes
     groups = -(-num // LANES)
-    matrix, inverse, gain = (
-        torch.empty(groups, size, dtype=torch.float32, device="cpu")
-        for size in (sizes.matrix, sizes.inverse, sizes.gain)
-    )
-    error_var = torch.empty((*h.shape[:-2], 1, tx), dtype=torch.float32, device="cpu")
-    inputs = (flat(h), padded(noise_var, num))
-    outputs = (flat(matrix), flat(inverse), flat(gain), flat(error_var))
-    code = LINEAR_METHODS.index(method)
-
-    def work(first: int, last: int) -> None:
-        space = workspace(sizes.prepare_space)
-        kernel(*inputs, *outputs, first, last, num, rx, tx, code, space)
-
-    in_threads(work, num, channel_cost(rx, tx))
+    matrix = floats(groups, kernels.channel_floats(rx, tx))
+    inverse = floats(groups, kernels.square_floats(tx))
+    gain = floats(groups, kernels.padded(tx) * LANES)
+    error_var = floats(*h.shape[:-2], 1, tx)
+    arrays = (h, in_groups(noise_var, num), matrix, inverse, gain, error_var)
+    numbers = (*sizes, LINEAR_METHODS.index(method))
+    space = floats_of(kernels.prepare_layout, tx)
+    run_groups(kernels.prepare_kernel(), arrays, numbers, space, channel_cost(rx, tx))
     return InterleavedLinear(matrix, inverse, gain, error_var)
 
 
@@ -196,18 +180,13 @@ def linear_detect(prepared: InterleavedLinear, y: Tensor) -> Tensor:
         return y @ h.conj() @ inverse.mT
     from mimolearn.kernels.linear import linear as kernels
 
-    num = math.prod(y.shape[:-2])
-    x_hat = torch.empty((*y.shape[:-1], tx), dtype=torch.complex64, device="cpu")
+    x_hat = complexes(*y.shape[:-1], tx)
     if y.numel() == 0:
         return x_hat
-    kernel, sizes = kernels.detect_kernel(), kernels.Sizes.of(rx, tx)
-    matrices = (flat(prepared.matrix), flat(prepared.inverse), flat(prepared.gain))
-    arrays = (*matrices, flat(y), flat(x_hat))
-
-    def work(first: int, last: int) -> None:
-        kernel(*arrays, first, last, num, vectors, rx, tx, workspace(sizes.detect_space))
-
-    in_threads(work, num, vectors * vector_cost(rx, tx))
+    numbers = (math.prod(y.shape[:-2]), vectors, rx, tx)
+    arrays = (prepared.matrix, prepared.inverse, prepared.gain, y, x_hat)
+    space, cost = floats_of(kernels.detect_layout, rx, tx), vectors * vector_cost(rx, tx)
+    run_groups(kernels.detect_kernel(), arrays, numbers, space, cost)
     return x_hat
 
 
@@ -217,16 +196,11 @@ def real_gram(h: Tensor) -> Tensor | None:
         return None
     from mimolearn.kernels.dense import row_gram
 
-    rx, n = h.shape[-2:]
-    num, kernel = math.prod(h.shape[:-2]), row_gram.kernel()
-    out = torch.empty(*h.shape[:-2], n, n, dtype=torch.float32, device="cpu")
-    arrays = flat(h), flat(out)
-
-    def work(first: int, last: int) -> None:
-        space = workspace(row_gram.workspace(rx, n))
-        kernel(*arrays, first * LANES, min(last * LANES, num), rx, n, space)
-
-    in_threads(work, num, float(rx) * n * n)
+    sizes = Sizes.of(h)
+    _num, _vectors, rx, n = sizes
+    out = floats(*h.shape[:-2], n, n)
+    space = row_gram.rows_starts(rx, n)[-1]
+    run_groups(row_gram.kernel(), (h, out), tuple(sizes), space, float(rx) * n * n)
     return out
 
 
@@ -270,7 +244,7 @@ def _demap(
     block; own: it has a variance for each axis.
     """
     shape = x.shape
-    out = torch.empty(*shape, constellation.bits_per_symbol, dtype=torch.float32, device="cpu")
+    out = floats(*shape, constellation.bits_per_symbol)
     if out.numel() == 0:
         return out
     levels, order = _axis_tables(constellation)

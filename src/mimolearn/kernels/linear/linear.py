@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import NamedTuple
 
 import numpy as np
 
@@ -23,8 +22,10 @@ from mimolearn.kernels.dense.complex_dense import (
     inverse,
     solve,
 )
-from mimolearn.kernels.dense.interleave import SLACK, deinterleave, interleave
-from mimolearn.kernels.machine.compile import compiled, inlined
+from mimolearn.kernels.dense.interleave import deinterleave, interleave
+from mimolearn.kernels.dense.layout import channel_floats, cut, padded, row_length, square_floats
+from mimolearn.kernels.machine.compile import compiled, group_signature, inlined, sizing
+from mimolearn.kernels.machine.launch import SLACK
 from mimolearn.kernels.machine.memory import load, store
 from mimolearn.kernels.machine.simd import all_finite, maximum, splat
 
@@ -35,45 +36,37 @@ EPSILON = np.float32(2.0**-23)
 _VECTORS = 16  # received vectors of a channel that are worked on at a time
 
 
-@inlined
-def padded(num_tx):
-    """Columns, rounded up to an even number."""
-    return num_tx + num_tx % 2
+@sizing
+def prepare_layout(space, tx):
+    """Of ``prepare_group``: the Gram matrix and its factor, scalings, diag(A^-1), variances."""
+    n = padded(tx)
+    r, at = cut(space, 0, square_floats(tx))
+    scale, at = cut(space, at, n * 16)
+    power, at = cut(space, at, n * 16)
+    error_var, at = cut(space, at, n * 16)
+    return r, scale, power, error_var, at
 
 
-@inlined
-def row_length(num_tx):
-    """Floats from one interleaved row to the next; odd in cache lines where rows are long."""
-    n = padded(num_tx)
-    return n * 32 + (16 if n >= 8 else 0)
+@sizing
+def detect_layout(space, rx, tx):
+    """Of ``detect_group``: received vectors, H^H y, half a solution, estimates."""
+    row = padded(tx) * 32
+    received, at = cut(space, 0, _VECTORS * rx * 32 + SLACK)
+    b, at = cut(space, at, _VECTORS * row)
+    middle, at = cut(space, at, _VECTORS * row)
+    x, at = cut(space, at, _VECTORS * row)
+    return received, b, middle, x, at
 
 
-class Sizes(NamedTuple):
-    """Floats that hold the matrices of one group of 16 channels, and workspaces."""
-
-    matrix: int
-    inverse: int
-    gain: int
-    prepare_space: int
-    detect_space: int
-
-    @classmethod
-    def of(cls, num_rx: int, num_tx: int) -> Sizes:
-        n = num_tx + num_tx % 2
-        row = n * 32 + (16 if n >= 8 else 0)
-        prepare_space = n * row + 3 * n * 16
-        detect_space = _VECTORS * (num_rx * 32 + 3 * n * 32) + SLACK
-        return cls(num_rx * row + SLACK, n * row, n * 16, prepare_space, detect_space)
-
-    @property
-    def one_shot_space(self) -> int:
-        matrices = self.matrix + self.inverse + self.gain
-        return matrices + max(self.prepare_space, self.detect_space)
-
-
-@inlined
-def cut(space, start, size):
-    return space[start : start + size], start + size
+@sizing
+def one_shot_layout(space, rx, tx):
+    """A channel, its triangular inverse and its scalings; what is left serves the two halves."""
+    matrix, at = cut(space, 0, channel_floats(rx, tx))
+    u, at = cut(space, at, square_floats(tx))
+    gain, at = cut(space, at, padded(tx) * 16)
+    rest = space[at:]
+    end = at + max(prepare_layout(rest, tx)[-1], detect_layout(rest, rx, tx)[-1])
+    return matrix, u, gain, rest, end
 
 
 @inlined
@@ -111,10 +104,7 @@ def prepare_group(h, place, noise_var, method, num_rx, num_tx, matrix, u, gain, 
     Returns whether these are all finite.
     """
     n, row = padded(num_tx), row_length(num_tx)
-    r, at = cut(space, 0, n * row)
-    scale, at = cut(space, at, n * 16)
-    power, at = cut(space, at, n * 16)
-    error_var, at = cut(space, at, n * 16)
+    r, scale, power, error_var, _end = prepare_layout(space, num_tx)
     interleave(h, place, 0, num_rx, 2 * num_tx, matrix, row)
     gram(matrix, row, num_rx, n, r, row)
     add_to_diagonal(r, row, n, num_tx, splat(0.0) if method == ZF else noise_var)
@@ -138,10 +128,7 @@ def detect_group(matrix, u, gain, y, lanes, num_vectors, num_rx, num_tx, space, 
     """All vectors of 16 channels, some at a time; returns whether the outputs are all finite."""
     n, row = padded(num_tx), row_length(num_tx)
     vector_row = n * 32
-    received, at = cut(space, 0, _VECTORS * num_rx * 32 + SLACK)
-    b, at = cut(space, at, _VECTORS * vector_row)
-    middle, at = cut(space, at, _VECTORS * vector_row)
-    x, at = cut(space, at, _VECTORS * vector_row)
+    received, b, middle, x, _end = detect_layout(space, num_rx, num_tx)
     from_y = (lanes[0], lanes[1], num_vectors * num_rx * 2)
     to_x = (lanes[0], lanes[1], num_vectors * num_tx * 2)
     checksum = splat(0.0)
@@ -171,21 +158,16 @@ def signature(arrays: int, integers: int, gives: str = "void") -> str:
 
 @functools.cache
 def one_shot_kernel() -> Callable[..., bool]:
-    """kernel(h, y, noise_var, x, error_var, first, last, num, vectors, rx, tx, method, space).
+    """kernel(h, y, noise_var, x, error_var, first, last, (*Sizes, method), space).
 
     h (B, Nr, Nt, 2), y (B, T, Nr, 2), x (B, T, Nt, 2), error_var (B, Nt), all flat; noise_var
-    padded to whole groups. Works on groups first ... last - 1 of 16 out of num channels. Returns
-    whether all outputs are finite, which no NaN or infinity in h or y lets them be.
+    continued to whole groups. Works on groups first ... last - 1 of 16 channels. Returns whether
+    all outputs are finite, which no NaN or infinity in h or y lets them be.
     """
 
-    def linear_one_shot(
-        h, y, noise_var, x, error_var, first, last, num, vectors, rx, tx, method, space
-    ):
-        n, row = padded(tx), row_length(tx)
-        matrix, at = cut(space, 0, rx * row + SLACK)
-        u, at = cut(space, at, n * row)
-        gain, at = cut(space, at, n * 16)
-        rest = space[at:]
+    def linear_one_shot(h, y, noise_var, x, error_var, first, last, numbers, space):
+        num, vectors, rx, tx, method = numbers
+        matrix, u, gain, rest, _end = one_shot_layout(space, rx, tx)
         finite = True
         for group in range(first, last):
             place = (group * 16, num - 1, rx * tx * 2)
@@ -196,45 +178,49 @@ def one_shot_kernel() -> Callable[..., bool]:
             finite &= detect_group(matrix, u, gain, y, place, vectors, rx, tx, rest, x)
         return finite
 
-    return compiled(signature(5, 7, gives="boolean"), linear_one_shot)
+    return compiled(group_signature(5, 1, gives="boolean"), linear_one_shot)
+
+
+@inlined
+def _of_group(matrix, u, gain, group, rx, tx):
+    """The parts of one group: of channels, triangular inverses and scalings."""
+    floats, square, n = channel_floats(rx, tx), square_floats(tx), padded(tx)
+    channel, _end = cut(matrix, group * floats, floats)
+    factor, _end = cut(u, group * square, square)
+    scaling, _end = cut(gain, group * n * 16, n * 16)
+    return channel, factor, scaling
 
 
 @functools.cache
 def prepare_kernel() -> Callable[..., None]:
-    """kernel(h, noise_var, matrix, u, gain, error_var, first, last, num, rx, tx, method, space).
+    """kernel(h, noise_var, matrix, u, gain, error_var, first, last, (*Sizes, method), space).
 
     Writes the interleaved channel, its triangular inverse and the scalings of each group, one
     group after the other.
     """
 
-    def linear_prepare(
-        h, noise_var, matrix, u, gain, error_var, first, last, num, rx, tx, method, space
-    ):
-        n, row = padded(tx), row_length(tx)
+    def linear_prepare(h, noise_var, matrix, u, gain, error_var, first, last, numbers, space):
+        num, _vectors, rx, tx, method = numbers
         for group in range(first, last):
             place = (group * 16, num - 1, rx * tx * 2)
             noise = load(noise_var, group * 16)
-            channel, _at = cut(matrix, group * (rx * row + SLACK), rx * row + SLACK)
-            factor, _at = cut(u, group * n * row, n * row)
-            scaling, _at = cut(gain, group * n * 16, n * 16)
+            channel, factor, scaling = _of_group(matrix, u, gain, group, rx, tx)
             prepare_group(
                 h, place, noise, method, rx, tx, channel, factor, scaling, space, error_var
             )
 
-    return compiled(signature(6, 6), linear_prepare)
+    return compiled(group_signature(6, 1), linear_prepare)
 
 
 @functools.cache
 def detect_kernel() -> Callable[..., None]:
-    """kernel(matrix, u, gain, y, x, first, last, num, vectors, rx, tx, space)."""
+    """kernel(matrix, u, gain, y, x, first, last, Sizes, space)."""
 
-    def linear_detect(matrix, u, gain, y, x, first, last, num, vectors, rx, tx, space):
-        n, row = padded(tx), row_length(tx)
+    def linear_detect(matrix, u, gain, y, x, first, last, numbers, space):
+        num, vectors, rx, tx = numbers
         for group in range(first, last):
             place = (group * 16, num - 1, 0)
-            channel, _at = cut(matrix, group * (rx * row + SLACK), rx * row + SLACK)
-            factor, _at = cut(u, group * n * row, n * row)
-            scaling, _at = cut(gain, group * n * 16, n * 16)
+            channel, factor, scaling = _of_group(matrix, u, gain, group, rx, tx)
             detect_group(channel, factor, scaling, y, place, vectors, rx, tx, space, x)
 
-    return compiled(signature(5, 6), linear_detect)
+    return compiled(group_signature(5), linear_detect)

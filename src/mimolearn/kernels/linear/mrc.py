@@ -6,17 +6,27 @@ import functools
 from collections.abc import Callable
 
 from mimolearn.kernels.dense.complex_dense import correlate, gram, gram_real
-from mimolearn.kernels.dense.interleave import SLACK, deinterleave, interleave
-from mimolearn.kernels.linear.linear import EPSILON, cut, padded, row_length, signature
-from mimolearn.kernels.machine.compile import compiled, uncounted
+from mimolearn.kernels.dense.interleave import deinterleave, interleave
+from mimolearn.kernels.dense.layout import channel_floats, cut, padded, row_length, square_floats
+from mimolearn.kernels.linear.linear import EPSILON
+from mimolearn.kernels.machine.compile import compiled, group_signature, sizing, uncounted
+from mimolearn.kernels.machine.launch import SLACK
 from mimolearn.kernels.machine.memory import load, store
 from mimolearn.kernels.machine.simd import all_finite, fma, select, splat
 
 
-def workspace(num_rx: int, num_tx: int) -> int:
-    """Floats of workspace."""
-    n = num_tx + num_tx % 2
-    return (num_rx + n) * (n * 32 + 16) + 2 * SLACK + num_rx * 32 + 2 * n * 32 + 2 * n * 16
+@sizing
+def layout(space, rx, tx):
+    """Channel, Gram matrix, received vector, H^H y, estimates, scalings, error variances."""
+    n = padded(tx)
+    matrix, at = cut(space, 0, channel_floats(rx, tx))
+    product, at = cut(space, at, square_floats(tx))
+    received, at = cut(space, at, rx * 32 + SLACK)
+    matched, at = cut(space, at, n * 32)
+    result, at = cut(space, at, n * 32)
+    gain, at = cut(space, at, n * 16)
+    variances, at = cut(space, at, n * 16)
+    return matrix, product, received, matched, result, gain, variances, at
 
 
 @uncounted
@@ -48,20 +58,16 @@ def _scalings(product, row, num_tx, noise, axes, gain, error_var):
 
 @functools.cache
 def kernel() -> Callable[..., bool]:
-    """kernel(h, y, noise_var, x, error_var, first, last, num, vectors, rx, tx, axes, space).
+    """kernel(h, y, noise_var, x, error_var, first, last, (*Sizes, axes), space).
 
     As that of ``linear``. axes: 1 for a real constellation.
     """
 
-    def mrc(h, y, noise_var, x, error_var, first, last, num, vectors, rx, tx, axes, space):
+    def mrc(h, y, noise_var, x, error_var, first, last, numbers, space):
+        num, vectors, rx, tx, axes = numbers
         n, row = padded(tx), row_length(tx)
-        matrix, at = cut(space, 0, rx * row + SLACK)
-        product, at = cut(space, at, n * row)
-        received, at = cut(space, at, rx * 32 + SLACK)
-        matched, at = cut(space, at, n * 32)
-        result, at = cut(space, at, n * 32)
-        gain, at = cut(space, at, n * 16)
-        variances, at = cut(space, at, n * 16)
+        parts = layout(space, rx, tx)
+        matrix, product, received, matched, result, gain, variances, _end = parts
         checksum = splat(0.0)
         for group in range(first, last):
             start, end = group * 16, num - 1
@@ -90,4 +96,4 @@ def kernel() -> Callable[..., bool]:
                 checksum = checksum + load(variances, i) * 0.0
         return all_finite(checksum)
 
-    return compiled(signature(5, 7, gives="boolean"), mrc)
+    return compiled(group_signature(5, 1, gives="boolean"), mrc)

@@ -15,17 +15,32 @@ from collections.abc import Callable
 
 import numpy as np
 
-from mimolearn.kernels.linear.linear import BIASED_LMMSE, EPSILON, LMMSE, ZF, cut
+from mimolearn.kernels.dense.layout import cut
+from mimolearn.kernels.linear.linear import BIASED_LMMSE, EPSILON, LMMSE, ZF
 from mimolearn.kernels.machine.addresses import floats_at, scratch
-from mimolearn.kernels.machine.compile import compiled, uncounted
+from mimolearn.kernels.machine.compile import compiled, sizing, uncounted
 from mimolearn.kernels.machine.memory import load, store
 from mimolearn.kernels.machine.simd import fma, fnma, lane_sum, splat
 
 
-@uncounted
-def _workspace(num_rx, width):
-    """Floats of workspace: H, R, W, y and b, z in two planes each, and two diagonals."""
-    return 2 * (width * (num_rx + 2 * width + 3) + num_rx)
+@sizing
+def layout(space, rx, width):
+    """H, R, W, H^H y and z = W H^H y, each in two planes; diag(A^-1), scalings; y in two planes."""
+    hr, at = cut(space, 0, rx * width)
+    hi, at = cut(space, at, rx * width)
+    ar, at = cut(space, at, width * width)
+    ai, at = cut(space, at, width * width)
+    wr, at = cut(space, at, width * width)
+    wi, at = cut(space, at, width * width)
+    br, at = cut(space, at, width)
+    bi, at = cut(space, at, width)
+    zr, at = cut(space, at, width)
+    zi, at = cut(space, at, width)
+    power, at = cut(space, at, width)
+    gain, at = cut(space, at, width)
+    yr, at = cut(space, at, rx)
+    yi, at = cut(space, at, rx)
+    return hr, hi, ar, ai, wr, wi, br, bi, zr, zi, power, gain, yr, yi, at
 
 
 @uncounted
@@ -180,21 +195,9 @@ def one_shot_kernel() -> Callable[..., bool]:
         h, y = floats_at(h, num * rx * tx * 2), floats_at(y, num * vectors * rx * 2)
         noise_var, error_var = floats_at(noise_var, num), floats_at(error_var, num * tx)
         x = floats_at(x, num * vectors * tx * 2)
-        space = scratch(_workspace(rx, width))
-        hr, at = cut(space, 0, rx * width)
-        hi, at = cut(space, at, rx * width)
-        ar, at = cut(space, at, width * width)
-        ai, at = cut(space, at, width * width)
-        wr, at = cut(space, at, width * width)
-        wi, at = cut(space, at, width * width)
-        br, at = cut(space, at, width)
-        bi, at = cut(space, at, width)
-        zr, at = cut(space, at, width)
-        zi, at = cut(space, at, width)
-        power, at = cut(space, at, width)
-        gain, at = cut(space, at, width)
-        yr, at = cut(space, at, rx)
-        yi, at = cut(space, at, rx)
+        space = scratch(layout(x[:0], rx, width)[-1])
+        parts = layout(space, rx, width)
+        hr, hi, ar, ai, wr, wi, br, bi, zr, zi, power, gain, yr, yi, _end = parts
         planes = (hr, hi, ar, ai, wr, wi)
         checksum = np.float32(0.0)
         for b in range(num):

@@ -10,26 +10,50 @@ import functools
 from collections.abc import Callable
 
 from mimolearn.kernels.dense.complex_dense import correlate_real, gram_real
-from mimolearn.kernels.dense.interleave import SLACK, deinterleave, interleave
-from mimolearn.kernels.dense.real_dense import (
+from mimolearn.kernels.dense.interleave import deinterleave, interleave
+from mimolearn.kernels.dense.layout import (
+    channel_floats,
+    cut,
+    padded,
     padded_real,
+    real_row,
+    row_length,
+    square_floats,
+)
+from mimolearn.kernels.dense.real_dense import (
     real_cholesky,
     real_from_complex,
     real_inverse,
-    real_row,
     real_solve,
 )
-from mimolearn.kernels.linear.linear import EPSILON, cut, padded, row_length, signature
-from mimolearn.kernels.machine.compile import compiled, inlined
+from mimolearn.kernels.linear.linear import EPSILON
+from mimolearn.kernels.machine.compile import compiled, group_signature, inlined, sizing
+from mimolearn.kernels.machine.launch import SLACK
 from mimolearn.kernels.machine.memory import load, store
 from mimolearn.kernels.machine.simd import all_finite, maximum, splat
 
 
-def workspace(num_rx: int, num_tx: int) -> int:
-    """Floats of workspace."""
-    n, width = num_tx + num_tx % 2, (num_tx + 3) // 4 * 4
-    complex_parts = (num_rx + n) * (n * 32 + 16) + SLACK + num_rx * 32 + SLACK + n * 32
-    return complex_parts + 2 * width * (width * 16 + 16) + 6 * (width * 16 + SLACK)
+@sizing
+def layout(space, rx, tx):
+    """Complex channel, Gram matrix, received vector and H^H y; then real matrices and vectors.
+
+    Real: the Gram matrix and its factor, the inverse, scalings, diag(A^-1), gains, the matched
+    filter's output, half a solution, estimates.
+    """
+    n, real = padded_real(tx), real_row(tx)
+    matrix, at = cut(space, 0, channel_floats(rx, tx))
+    complex_gram, at = cut(space, at, square_floats(tx))
+    received, at = cut(space, at, rx * 32 + SLACK)
+    c, at = cut(space, at, padded(tx) * 32)
+    r, at = cut(space, at, n * real)
+    u, at = cut(space, at, n * real)
+    scale, at = cut(space, at, n * 16)
+    power, at = cut(space, at, n * 16)
+    gain, at = cut(space, at, n * 16)
+    b, at = cut(space, at, n * 16)
+    middle, at = cut(space, at, n * 16)
+    result, at = cut(space, at, n * 16 + SLACK)
+    return matrix, complex_gram, received, c, r, u, scale, power, gain, b, middle, result, at
 
 
 @inlined
@@ -58,18 +82,8 @@ def widely_linear_group(h, y, noise, x, error_var, lanes, vectors, rx, tx, space
     """
     row, n, real = row_length(tx), padded_real(tx), real_row(tx)
     start, end = lanes
-    matrix, at = cut(space, 0, rx * row + SLACK)
-    complex_gram, at = cut(space, at, padded(tx) * row)
-    received, at = cut(space, at, rx * 32 + SLACK)
-    c, at = cut(space, at, padded(tx) * 32)
-    r, at = cut(space, at, n * real)
-    u, at = cut(space, at, n * real)
-    scale, at = cut(space, at, n * 16)
-    power, at = cut(space, at, n * 16)
-    gain, at = cut(space, at, n * 16)
-    b, at = cut(space, at, n * 16)
-    middle, at = cut(space, at, n * 16)
-    result, at = cut(space, at, n * 16 + SLACK)
+    parts = layout(space, rx, tx)
+    matrix, complex_gram, received, c, r, u, scale, power, gain, b, middle, result, _end = parts
     interleave(h, (start, end, rx * tx * 2), 0, rx, 2 * tx, matrix, row)
     gram_real(matrix, row, rx, padded(tx), complex_gram, row)
     real_from_complex(complex_gram, row, tx, 1, splat(1.0), r, real)
@@ -96,16 +110,17 @@ def widely_linear_group(h, y, noise, x, error_var, lanes, vectors, rx, tx, space
 
 @functools.cache
 def one_shot_kernel() -> Callable[..., bool]:
-    """kernel(h, y, noise_var, x, error_var, first, last, num, vectors, rx, tx, space).
+    """kernel(h, y, noise_var, x, error_var, first, last, Sizes, space).
 
     As that of ``linear``, but x (B, T, Nt) is real.
     """
 
-    def widely_linear(h, y, noise_var, x, error_var, first, last, num, vectors, rx, tx, space):
+    def widely_linear(h, y, noise_var, x, error_var, first, last, numbers, space):
+        num, vectors, rx, tx = numbers
         finite = True
         for group in range(first, last):
             lanes, noise = (group * 16, num - 1), load(noise_var, group * 16)
             finite &= widely_linear_group(h, y, noise, x, error_var, lanes, vectors, rx, tx, space)
         return finite
 
-    return compiled(signature(5, 6, gives="boolean"), widely_linear)
+    return compiled(group_signature(5, gives="boolean"), widely_linear)

@@ -12,7 +12,7 @@ from torch import Tensor
 from mimolearn.constellation import Constellation
 from mimolearn.kernels.linear.calls import LINEAR_METHODS
 from mimolearn.kernels.link.transmission import noise_deviation
-from mimolearn.kernels.machine.launch import LANES, flat, workspace
+from mimolearn.kernels.machine.launch import LANES, flat, floats_of, workspace
 
 SIMULATED_METHODS = (*LINEAR_METHODS, "widely-linear")
 
@@ -77,7 +77,7 @@ def simulate_linear(
     x_hat = torch.empty((len(methods), *sent.shape), dtype=torch.complex64, device="cpu")
     groups, points = link.num_channels // LANES, link.constellation
     sizes = (groups, link.num_vectors, rows, nt, parts, points.num_points)
-    space = workspace(kernels.workspace(link.num_vectors, rows, nt))
+    space = workspace(floats_of(kernels.layout, link.num_vectors, rows, nt))
     space[: 16 * LANES] = 0
     arrays = (codes, flat(points.points_as(torch.complex64)), noise, scales, link.shapes)
     outputs = (sent.numpy().reshape(-1), flat(x_hat))

@@ -13,22 +13,14 @@ from collections.abc import Callable
 
 import numpy as np
 
-from mimolearn.kernels.dense.interleave import SLACK
-from mimolearn.kernels.linear.linear import (
-    Sizes,
-    cut,
-    detect_group,
-    padded,
-    prepare_group,
-    row_length,
-)
+from mimolearn.kernels.dense.layout import cut
+from mimolearn.kernels.linear.linear import detect_group, one_shot_layout, prepare_group
+from mimolearn.kernels.linear.widely_linear import layout as real_layout
 from mimolearn.kernels.linear.widely_linear import widely_linear_group
-from mimolearn.kernels.linear.widely_linear import workspace as real_workspace
 from mimolearn.kernels.link.bartlett import assemble
 from mimolearn.kernels.link.gamma import gammas
-from mimolearn.kernels.link.transmit import transmit
-from mimolearn.kernels.link.transmit import workspace as transmit_workspace
-from mimolearn.kernels.machine.compile import compiled, inlined
+from mimolearn.kernels.link.transmit import pattern_floats, transmit
+from mimolearn.kernels.machine.compile import compiled, inlined, sizing
 from mimolearn.kernels.machine.philox import integers, normals
 from mimolearn.kernels.machine.simd import splat
 
@@ -39,12 +31,25 @@ COMPLEX, REAL = 2, 1
 """Numbers in a channel's entry: the ``parts`` of the kernel."""
 
 
-def workspace(vectors: int, num_rx: int, num_tx: int) -> int:
-    """Floats of workspace; the first ``transmit.workspace`` of them must be zero."""
-    channels = 16 * (2 * num_rx * num_tx + num_rx * num_tx + num_tx)
-    own = transmit_workspace(num_tx) + channels + 16 * vectors * (2 * num_rx + num_tx)
-    detectors = max(Sizes.of(num_rx, num_tx).one_shot_space, real_workspace(num_rx, num_tx))
-    return own + 16 * num_tx + 128 + detectors
+@sizing
+def layout(space, vectors, rx, tx):
+    """What is drawn and detected of 16 channels; what is left serves the detectors.
+
+    patterns: of ``transmit``, zero before. scratch: of the draws. h, packed: channels, and their
+    numbers before they are put together. energy: of a triangle's diagonal. y: received vectors.
+    real_x: real estimates. error_var: of the estimates.
+    """
+    patterns, at = cut(space, 0, pattern_floats(tx))
+    scratch, at = cut(space, at, 128)
+    h, at = cut(space, at, 16 * rx * tx * 2)
+    packed, at = cut(space, at, 16 * rx * tx)
+    energy, at = cut(space, at, 16 * tx)
+    y, at = cut(space, at, 16 * vectors * rx * 2)
+    real_x, at = cut(space, at, 16 * vectors * tx)
+    error_var, at = cut(space, at, 16 * tx)
+    rest = space[at:]
+    end = at + max(one_shot_layout(rest, rx, tx)[-1], real_layout(rest, rx, tx)[-1])
+    return patterns, scratch, h, packed, energy, y, real_x, error_var, rest, end
 
 
 @inlined
@@ -79,12 +84,8 @@ def _detect(method, h, y, noise_var, vectors, rx, tx, x, error_var, real_x, spac
         for i in range(real_x.size):
             x[2 * i], x[2 * i + 1] = real_x[i], np.float32(0.0)
         return finite
-    n, row = padded(tx), row_length(tx)
     place = (0, 15, rx * tx * 2)
-    matrix, at = cut(space, 0, rx * row + SLACK)
-    u, at = cut(space, at, n * row)
-    gain, at = cut(space, at, n * 16)
-    rest = space[at:]
+    matrix, u, gain, rest, _end = one_shot_layout(space, rx, tx)
     prepared = prepare_group(h, place, noise, method, rx, tx, matrix, u, gain, rest, error_var)
     return detect_group(matrix, u, gain, y, place, vectors, rx, tx, rest, x) & prepared
 
@@ -107,16 +108,8 @@ def kernel() -> Callable[..., bool]:
         # The streams are taken in the order of ``Scenario.draw``.
         stream = np.uint64(2 if reduced else 1)
         symbols = 16 * vectors * tx
-        pattern_size = 2 * ((2 * tx + 15) // 16 * 16)
-        patterns, at = cut(space, 0, pattern_size)
-        scratch, at = cut(space, at, 128)
-        h, at = cut(space, at, 16 * rx * tx * 2)
-        packed, at = cut(space, at, 16 * rx * tx)
-        energy, at = cut(space, at, 16 * tx)
-        y, at = cut(space, at, 16 * vectors * rx * 2)
-        real_x, at = cut(space, at, symbols)
-        error_var, at = cut(space, at, 16 * tx)
-        rest = space[at:]
+        parts_of_space = layout(space, vectors, rx, tx)
+        patterns, scratch, h, packed, energy, y, real_x, error_var, rest, _end = parts_of_space
         deviations = np.full(16, noise[1], np.float32)
         finite = True
         for group in range(groups):

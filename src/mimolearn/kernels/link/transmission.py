@@ -32,7 +32,9 @@ def transmit(
     from mimolearn.kernels.link import transmit as kernels
 
     num, vectors, rx = noise.shape
-    space = torch.zeros(kernels.workspace(h.shape[-1]), dtype=torch.float32, device="cpu").numpy()
+    space = torch.zeros(
+        kernels.pattern_floats(h.shape[-1]), dtype=torch.float32, device="cpu"
+    ).numpy()
     arrays = (flat(h), indices.numpy().reshape(-1), flat(constellation.points_as(torch.complex64)))
     std = noise_std.contiguous().numpy()
     kernels.transmit_kernel()(*arrays, std, flat(noise), num, vectors, rx, h.shape[-1], space)

@@ -11,16 +11,15 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 
-from mimolearn.kernels.machine.compile import compiled, inlined
+from mimolearn.kernels.machine.compile import compiled, inlined, sizing
 from mimolearn.kernels.machine.memory import load, load_first
 from mimolearn.kernels.machine.simd import lane_sum, splat
 
-_LANES = 16
 
-
-def workspace(num_tx: int) -> int:
-    """Floats of workspace."""
-    return 2 * (-(-2 * num_tx // _LANES) * _LANES)
+@sizing
+def pattern_floats(tx):
+    """Floats of workspace, which must be zero before."""
+    return 2 * ((2 * tx + 15) // 16 * 16)
 
 
 @inlined

@@ -19,6 +19,7 @@ from typing import Any
 import numba
 from llvmlite.binding import get_host_cpu_features
 from numba.core import config, cpu, event
+from numba.extending import register_jitable
 
 from mimolearn.kernels.machine.cache import keep_on_disk
 
@@ -77,6 +78,21 @@ uncounted = _njit(**part_options(_KNOWN, counted=False))
 Others count references to every array that they are given. That is a call, which also empties the
 vector registers: more than a row of a small matrix costs.
 """
+
+
+sizing: Any = register_jitable(**part_options(_KNOWN, counted=True))
+"""Decorator for arithmetic on sizes: Python calls the function itself, kernels a compiled part."""
+
+
+def group_signature(arrays: int, options: int = 0, gives: str = "void") -> str:
+    """Signature of a kernel on groups of channels: kernel(..., first, last, numbers, space).
+
+    arrays: flat float32 arrays that come first. numbers: ``launch.Sizes`` and ``options`` more
+    integers, one plain tuple, whose type numba sees faster than a named one.
+    """
+    floats = "float32[::1]"
+    numbers = f"int64, int64, UniTuple(int64, {4 + options})"
+    return f"{gives}({', '.join([floats] * arrays)}, {numbers}, {floats})"
 
 
 @functools.cache

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -27,6 +28,8 @@ PATHS = {
 
 _DTYPES = (torch.complex64, torch.float32)
 LANES = 16
+SLACK = 256
+"""Floats beyond its end that ``interleave`` may write and ``deinterleave`` may read of an array."""
 # Beyond this a group of channels leaves the cache, and one large product is as good.
 _MOST_ENTRIES = 256 * 64
 # Real multiplications below which starting threads costs more than it saves.
@@ -44,6 +47,11 @@ def usable(*tensors: Tensor) -> bool:
         if not is_ordinary(tensor):
             return False
     return True
+
+
+def serves(y: Tensor, h: Tensor, *others: Tensor) -> bool:
+    """Whether kernels on groups of channels can serve y (*C, T, Nr) and h (*C, Nr, Nt)."""
+    return usable(y, h, *others) and fits(h) and y.numel() > 0
 
 
 def fits(h: Tensor) -> bool:
@@ -69,7 +77,7 @@ def plain(tensor: Tensor) -> Tensor:
     return tensor
 
 
-def padded(noise_var: Tensor, num: int) -> np.ndarray:
+def in_groups(noise_var: Tensor, num: int) -> np.ndarray:
     """noise_var, one a channel, continued with ones to whole groups."""
     out = np.ones(-(-num // LANES) * LANES, np.float32)
     out[:num] = noise_var.detach().reshape(-1).numpy()
@@ -77,8 +85,62 @@ def padded(noise_var: Tensor, num: int) -> np.ndarray:
 
 
 def workspace(floats: int) -> np.ndarray:
-    """Workspace, aligned by torch to cache lines."""
-    return torch.empty(floats, dtype=torch.float32, device="cpu").numpy()
+    """Workspace, aligned by torch to cache lines, in memory that can be read SLACK floats on."""
+    return torch.empty(floats + SLACK, dtype=torch.float32, device="cpu").numpy()[:floats]
+
+
+@functools.lru_cache(maxsize=4096)
+def floats_of(layout: Callable[..., tuple[Any, ...]], *sizes: int) -> int:
+    """Floats of workspace that a layout divides, see ``dense.layout``."""
+    return layout(np.empty(0, np.float32), *sizes)[-1]
+
+
+class Sizes(NamedTuple):
+    """How much a kernel works on: channels, vectors of each, receive and transmit antennas."""
+
+    num: int
+    vectors: int
+    rx: int
+    tx: int
+
+    @classmethod
+    def of(cls, h: Tensor, y: Tensor | None = None) -> Sizes:
+        """h: (*C, Nr, Nt). y: (*C, T, Nr), None where only channels are prepared."""
+        *blocks, rx, tx = h.shape
+        return cls(math.prod(blocks), 0 if y is None else y.shape[-2], rx, tx)
+
+
+def floats(*shape: int) -> Tensor:
+    """A new tensor of float32, not filled. Sizes one by one: torch takes longer for a tuple."""
+    return torch.empty(*shape, dtype=torch.float32, device="cpu")
+
+
+def complexes(*shape: int) -> Tensor:
+    """A new tensor of complex64, not filled."""
+    return torch.empty(*shape, dtype=torch.complex64, device="cpu")
+
+
+def run_groups(
+    kernel: Callable[..., Any],
+    arrays: Sequence[Tensor | np.ndarray],
+    numbers: tuple[int, ...],
+    space: int,
+    cost: float,
+) -> bool:
+    """Run a kernel on all groups of channels; returns whether all outputs are finite.
+
+    kernel: of ``compile.group_signature``; one that returns nothing counts as finite.
+    arrays: inputs and outputs; of a tensor its memory is taken, see ``flat``.
+    numbers: ``Sizes``, then the options of the kernel.
+    space: floats of workspace, see ``floats_of``.
+    cost: real multiplications of a channel, about.
+    """
+    flats = [flat(array) if isinstance(array, Tensor) else array for array in arrays]
+
+    def work(first: int, last: int) -> bool | None:
+        return kernel(*flats, first, last, numbers, workspace(space))
+
+    return all(finite is not False for finite in in_threads(work, numbers[0], cost))
 
 
 def fill_lanes(h: Tensor, y: Tensor, noise_var: Tensor) -> tuple[Tensor, Tensor, Tensor]:

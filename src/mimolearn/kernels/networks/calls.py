@@ -12,15 +12,17 @@ from torch import Tensor
 from mimolearn.constellation import Constellation
 from mimolearn.kernels.machine.launch import (
     LANES,
+    Sizes,
     channel_cost,
     checked,
+    complexes,
     fits,
-    flat,
-    in_threads,
-    padded,
+    floats,
+    floats_of,
+    in_groups,
+    run_groups,
     usable,
     vector_cost,
-    workspace,
 )
 
 # Below, a group of 16 channels is mostly empty, and torch is faster unless vectors are few too.
@@ -63,21 +65,17 @@ def unfolded_cg(
         return None
     from mimolearn.kernels.networks import lcgnet as kernels
 
-    num, (vectors, rx), tx = math.prod(h.shape[:-2]), y.shape[-2:], h.shape[-1]
-    x_hat = torch.empty((*y.shape[:-1], tx), dtype=torch.complex64, device="cpu")
-    error_var = torch.empty((*h.shape[:-2], 1, tx), dtype=torch.float32, device="cpu")
-    tables, num_layers = _tables(steps, tx), len(steps.alpha)
-    matrix = as_matrix(vectors, tx, num_layers)
-    arrays = (flat(h), flat(y), padded(noise_var, num), *tables, flat(x_hat), flat(error_var))
-    kernel = kernels.one_shot_kernel()
-    size = kernels.one_shot_workspace(rx, tx, as_matrix=matrix)
-
-    def work(first: int, last: int) -> bool:
-        sizes = (num, vectors, rx, tx, int(widely), int(real), int(matrix))
-        return kernel(*arrays, first, last, *sizes, workspace(size))
-
+    sizes = Sizes.of(h, y)
+    num, vectors, rx, tx = sizes
+    x_hat, error_var = complexes(*y.shape[:-1], tx), floats(*h.shape[:-2], 1, tx)
+    num_layers = len(steps.alpha)
+    matrix = int(as_matrix(vectors, tx, num_layers))
+    arrays = (h, y, in_groups(noise_var, num), *_tables(steps, tx), x_hat, error_var)
+    numbers = (*sizes, int(widely), int(real), matrix)
+    space = floats_of(kernels.one_shot_layout, rx, tx, matrix)
     cost = channel_cost(rx, tx) + vectors * num_layers * vector_cost(rx, tx)
-    return checked(all(in_threads(work, num, cost)), y, h, x_hat, error_var)
+    finite = run_groups(kernels.one_shot_kernel(), arrays, numbers, space, cost)
+    return checked(finite, y, h, x_hat, error_var)
 
 
 def unfolded_cg_prepare(
@@ -92,17 +90,14 @@ def unfolded_cg_prepare(
         return None
     from mimolearn.kernels.networks import lcgnet as kernels
 
-    rx, tx = h.shape[-2:]
-    system = torch.empty((*h.shape[:-2], tx, tx), dtype=torch.complex64, device="cpu")
-    error_var = torch.empty((*h.shape[:-2], 1, tx), dtype=torch.float32, device="cpu")
-    inverse = padded(noise_var, num)
-    arrays = (flat(h), padded(noise_var, num), flat(system), inverse, flat(error_var))
-    kernel, size = kernels.prepare_kernel(), kernels.prepare_workspace(rx, tx)
-
-    def work(first: int, last: int) -> None:
-        kernel(*arrays, first, last, num, rx, tx, num_layers, int(widely), workspace(size))
-
-    in_threads(work, num, channel_cost(rx, tx))
+    sizes = Sizes.of(h)
+    _num, _vectors, rx, tx = sizes
+    system, error_var = complexes(*h.shape[:-2], tx, tx), floats(*h.shape[:-2], 1, tx)
+    noise = in_groups(noise_var, num)
+    inverse = np.empty_like(noise)
+    arrays = (h, noise, system, inverse, error_var)
+    numbers, space = (*sizes, num_layers, int(widely)), floats_of(kernels.prepare_layout, rx, tx)
+    run_groups(kernels.prepare_kernel(), arrays, numbers, space, channel_cost(rx, tx))
     inverse_diagonal = torch.from_numpy(inverse[:num]).reshape(*h.shape[:-2], 1, 1)
     return System(system, inverse_diagonal, error_var)
 
@@ -116,19 +111,16 @@ def unfolded_cg_detect(
         return None
     from mimolearn.kernels.networks import lcgnet as kernels
 
-    num, (vectors, rx), tx = math.prod(h.shape[:-2]), y.shape[-2:], h.shape[-1]
-    x_hat = torch.empty((*y.shape[:-1], tx), dtype=torch.complex64, device="cpu")
-    one_matrix = as_matrix(vectors, tx, len(steps.alpha))
-    prepared = (flat(h), flat(matrix), padded(system.inverse_diagonal, num), flat(scale))
-    arrays = (*prepared, flat(y), *_tables(steps, tx), flat(x_hat))
-    kernel = kernels.detect_kernel()
-    size = kernels.detect_workspace(rx, tx, as_matrix=one_matrix)
-
-    def work(first: int, last: int) -> bool:
-        sizes = (num, vectors, rx, tx, int(real), int(one_matrix))
-        return kernel(*arrays, first, last, *sizes, workspace(size))
-
-    in_threads(work, num, vectors * len(steps.alpha) * vector_cost(rx, tx))
+    sizes = Sizes.of(h, y)
+    num, vectors, rx, tx = sizes
+    x_hat, num_layers = complexes(*y.shape[:-1], tx), len(steps.alpha)
+    one_matrix = int(as_matrix(vectors, tx, num_layers))
+    prepared = (h, matrix, in_groups(system.inverse_diagonal, num), scale)
+    arrays = (*prepared, y, *_tables(steps, tx), x_hat)
+    numbers = (*sizes, int(real), one_matrix)
+    space = floats_of(kernels.detect_layout, rx, tx, one_matrix)
+    cost = vectors * num_layers * vector_cost(rx, tx)
+    run_groups(kernels.detect_kernel(), arrays, numbers, space, cost)
     return x_hat
 
 
@@ -192,31 +184,28 @@ def tap_prepare(
         return None
     from mimolearn.kernels.networks import tap_lanes as kernels
 
-    rx, tx = h.shape[-2:]
-    groups, size = -(-num // LANES), kernels.matrix_size(tx, axes)
+    sizes = Sizes.of(h)
+    _num, _vectors, rx, tx = sizes
+    groups, size = -(-num // LANES), kernels.matrix_floats(tx, axes)
     matrices = (
         room[:3]
         if room is not None
         else (
-            torch.empty(groups * size, dtype=torch.float32, device="cpu"),
-            torch.empty(groups * size if with_start else 0, dtype=torch.float32, device="cpu"),
-            torch.empty(groups * kernels.side_size(tx, axes), dtype=torch.float32, device="cpu"),
+            floats(groups * size),
+            floats(groups * size if with_start else 0),
+            floats(kernels.sides_floats(groups, tx, axes)),
         )
     )
     found = InterleavedTap(
         *matrices,
-        torch.empty(groups * LANES, dtype=torch.float32, device="cpu"),
-        torch.empty(*h.shape[:-2], 1, tx * axes, dtype=torch.float32, device="cpu"),
-        torch.empty(*h.shape[:-2], 1, tx * axes, dtype=torch.float32, device="cpu"),
+        floats(groups * LANES),
+        floats(*h.shape[:-2], 1, tx * axes),
+        floats(*h.shape[:-2], 1, tx * axes),
     )
-    settings = np.array([prior], np.float32)
-    arrays = (flat(h), padded(noise_var, num), *map(flat, found), settings)
-    kernel, space = kernels.prepare_kernel(), kernels.prepare_workspace(rx, tx, axes)
-
-    def work(first: int, last: int) -> None:
-        kernel(*arrays, first, last, num, rx, tx, axes, workspace(space))
-
-    in_threads(work, num, 2 * channel_cost(rx, tx))
+    arrays = (h, in_groups(noise_var, num), *found, np.array([prior], np.float32))
+    space = floats_of(kernels.prepare_layout, rx, tx, axes)
+    cost = 2 * channel_cost(rx, tx)
+    run_groups(kernels.prepare_kernel(), arrays, (*sizes, axes), space, cost)
     return found._replace(noise=found.noise[:num].reshape(*h.shape[:-2], 1, 1))
 
 
@@ -236,28 +225,19 @@ def tap_detect(
     """
     from mimolearn.kernels.networks import tap_lanes as kernels
 
-    num, (vectors, rx), tx = math.prod(h.shape[:-2]), y.shape[-2:], h.shape[-1]
-    axes = 1 if constellation.is_real else 2
-    r, var = (
-        torch.empty(*y.shape[:-1], tx, axes, dtype=torch.float32, device="cpu") for _ in range(2)
-    )
+    sizes, axes = Sizes.of(h, y), 1 if constellation.is_real else 2
+    _num, vectors, rx, tx = sizes
+    r, var = (floats(*y.shape[:-1], tx, axes) for _ in range(2))
     if r.numel() == 0:
         return r, var
     num_layers, each = scalars.shape[-2], scalars.ndim > 2
-    levels, settings = (
-        constellation.axis(torch.float32).levels.numpy(),
-        np.array([prior], np.float32),
-    )
-    matrices = (flat(prepared.gram), flat(prepared.factor), flat(prepared.sides))
-    arrays = (flat(h), flat(y), *matrices, flat(scalars), levels, settings, flat(r), flat(var))
-    kernel = kernels.detect_kernel()
-    space = kernels.detect_workspace(rx, tx, axes, num_layers)
-
-    def work(first: int, last: int) -> None:
-        sizes = (num, vectors, rx, tx, axes, num_layers, int(each), int(vector_form))
-        kernel(*arrays, first, last, *sizes, workspace(space))
-
-    in_threads(work, num, vectors * num_layers * 2 * vector_cost(rx, tx))
+    levels = constellation.axis(torch.float32).levels.numpy()
+    settings = np.array([prior], np.float32)
+    arrays = (h, y, *prepared[:3], scalars, levels, settings, r, var)
+    numbers = (*sizes, axes, num_layers, int(each), int(vector_form))
+    space = floats_of(kernels.detect_layout, rx, tx, axes, num_layers)
+    cost = vectors * num_layers * 2 * vector_cost(rx, tx)
+    run_groups(kernels.detect_kernel(), arrays, numbers, space, cost)
     return r, var
 
 
@@ -291,8 +271,7 @@ def deep_cg(
     """
     if not (usable(y, h, noise_var, *steps[:3]) and fits(h) and _worth_it(h, y)):
         return None
-    nothing = torch.empty(0, dtype=torch.complex64, device="cpu")
-    x_hat = torch.empty((*y.shape[:-1], h.shape[-1]), dtype=torch.complex64, device="cpu")
+    nothing, x_hat = complexes(0), complexes(*y.shape[:-1], h.shape[-1])
     finite, found = _deep_cg(y, h, noise_var, steps, real, nothing, nothing, x_hat)
     return checked(finite, y, h, x_hat, found.error_var)
 
@@ -304,10 +283,8 @@ def deep_cg_prepare(
     num, tx = math.prod(h.shape[:-2]), h.shape[-1]
     if not (usable(h, noise_var, *steps[:3]) and fits(h) and num >= _FEW_CHANNELS):
         return None
-    system, matrix = (
-        torch.empty(*h.shape[:-2], tx, tx, dtype=torch.complex64, device="cpu") for _ in range(2)
-    )
-    none = torch.empty(*h.shape[:-2], 0, h.shape[-2], dtype=torch.complex64, device="cpu")
+    system, matrix = (complexes(*h.shape[:-2], tx, tx) for _ in range(2))
+    none = complexes(*h.shape[:-2], 0, h.shape[-2])
     return _deep_cg(none, h, noise_var, steps, real, system, matrix, none)[1]
 
 
@@ -324,21 +301,15 @@ def _deep_cg(
     """Whether outputs are finite, and what was asked for: outputs without entries are left out."""
     from mimolearn.kernels.networks import deep_cg as kernels
 
-    num, (vectors, rx), tx = math.prod(h.shape[:-2]), y.shape[-2:], h.shape[-1]
-    gain, error_var = (
-        torch.empty(*h.shape[:-2], 1, tx, dtype=torch.float32, device="cpu") for _ in range(2)
-    )
-    noise = padded(noise_var, num)
+    sizes = Sizes.of(h, y)
+    num, vectors, rx, tx = sizes
+    gain, error_var = (floats(*h.shape[:-2], 1, tx) for _ in range(2))
+    noise = in_groups(noise_var, num)
     scale, high = np.ones_like(noise), np.array([steps.high], np.float32)
-    numbers = (*map(flat, steps[:3]), high)
-    outputs = (flat(system), scale, flat(matrix), flat(gain), flat(error_var), flat(x_hat))
-    arrays = (flat(h), flat(y), noise, *numbers, *outputs)
-    kernel, size = kernels.kernel(), kernels.workspace(rx, tx)
-
-    def work(first: int, last: int) -> bool:
-        return kernel(*arrays, first, last, num, vectors, rx, tx, int(real), workspace(size))
-
+    outputs = (system, scale, matrix, gain, error_var, x_hat)
+    arrays = (h, y, noise, *steps[:3], high, *outputs)
     cost = channel_cost(rx, tx) + 8.0 * len(steps.alpha) * tx**3 + vectors * vector_cost(rx, tx)
-    finite = all(in_threads(work, num, cost))
+    space = floats_of(kernels.layout, rx, tx)
+    finite = run_groups(kernels.kernel(), arrays, (*sizes, int(real)), space, cost)
     scales = torch.from_numpy(scale[:num]).reshape(*h.shape[:-2], 1, 1)
     return finite, DeepCGFilter(system, scales, matrix, gain, error_var)

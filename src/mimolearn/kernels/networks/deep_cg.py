@@ -13,9 +13,11 @@ from collections.abc import Callable
 import numpy as np
 
 from mimolearn.kernels.dense.complex_dense import correlate, gram
-from mimolearn.kernels.dense.interleave import SLACK, deinterleave, interleave
-from mimolearn.kernels.linear.linear import EPSILON, cut, padded, row_length, signature
-from mimolearn.kernels.machine.compile import compiled, inlined
+from mimolearn.kernels.dense.interleave import deinterleave, interleave
+from mimolearn.kernels.dense.layout import channel_floats, cut, padded, row_length, square_floats
+from mimolearn.kernels.linear.linear import EPSILON
+from mimolearn.kernels.machine.compile import compiled, group_signature, inlined, sizing
+from mimolearn.kernels.machine.launch import SLACK
 from mimolearn.kernels.machine.mathematics import exp, log
 from mimolearn.kernels.machine.memory import load, store
 from mimolearn.kernels.machine.simd import absolute, all_finite, fma, maximum, select, splat, sqrt
@@ -24,12 +26,34 @@ _VECTORS = 8  # worked on at a time
 _SQUARINGS = 6
 
 
-def workspace(num_rx: int, num_tx: int) -> int:
-    """Floats of workspace."""
-    n = num_tx + num_tx % 2
-    row = n * 32 + 16
-    vectors = _VECTORS * (num_rx * 32 + 5 * row) + 2 * n * 16
-    return (num_rx + 3 * n) * row + vectors + 6 * SLACK
+@sizing
+def layers_layout(space, tx):
+    """Of ``_layers``: residuals, directions and their images."""
+    size = _VECTORS * row_length(tx)
+    residual, at = cut(space, 0, size)
+    direction, at = cut(space, at, size)
+    image, at = cut(space, at, size)
+    return residual, direction, image, at
+
+
+@sizing
+def layout(space, rx, tx):
+    """Channel, system, layers as a matrix, a spare one; gains, variances; vectors.
+
+    What is left serves ``_layers``, and the vectors that come out of ``_product``.
+    """
+    square, side = square_floats(tx), padded(tx) * 16
+    matrix, at = cut(space, 0, channel_floats(rx, tx))
+    system, at = cut(space, at, square)
+    layers, at = cut(space, at, square + SLACK)
+    spare, at = cut(space, at, square)
+    gain, at = cut(space, at, side + SLACK)
+    variance, at = cut(space, at, side + SLACK)
+    received, at = cut(space, at, _VECTORS * rx * 32 + SLACK)
+    x, at = cut(space, at, _VECTORS * row_length(tx))
+    rest = space[at:]
+    end = at + layers_layout(rest, tx)[-1]
+    return (matrix, system, layers, spare), gain, variance, received, x, rest, end
 
 
 @inlined
@@ -107,13 +131,10 @@ def _add(target, size, vectors, factor):
 
 
 @inlined
-def _layers(system, row, n, first, count, steps, space, x):
+def _layers(system, row, n, tx, first, count, steps, space, x):
     """All layers on the unit vectors from ``first`` on."""
     alpha, beta, rho = steps
-    size = _VECTORS * row
-    residual, at = cut(space, 0, size)
-    direction, at = cut(space, at, size)
-    image, at = cut(space, at, size)
+    residual, direction, image, _end = layers_layout(space, tx)
     for t in range(count):
         for i in range(0, row, 16):
             store(residual, t * row + i, splat(1.0 if i == (first + t) * 32 else 0.0))
@@ -156,29 +177,23 @@ def _unbiasing(x, response, row, n, first, count, noise, scale, real, gains, var
 @functools.cache
 def kernel() -> Callable[..., bool]:
     """kernel(h, y, noise_var, alpha, beta, rho, high, system, scale, filter, gain, error_var, x,
-    first, last, num, vectors, rx, tx, real, space).
+    first, last, (*Sizes, real), space).
 
-    h (B, Nr, Nt, 2), y (B, T, Nr, 2); noise_var padded to whole groups; alpha, rho (L), beta
+    h (B, Nr, Nt, 2), y (B, T, Nr, 2); noise_var continued to whole groups; alpha, rho (L), beta
     (L - 1); high (1): where the bound of the eigenvalues goes. Out: the scaled system, one over
-    what it is divided by (padded to whole groups), the layers as one matrix, transposed, on H^H y,
+    what it is divided by (to whole groups), the layers as one matrix, transposed, on H^H y,
     gains and error variances (B, Nt), and unbiased estimates x (B, T, Nt, 2). system and filter
     are left out where they are empty. Returns whether all outputs are finite.
     """
 
     def deep_cg(
         h, y, noise_var, alpha, beta, rho, high, systems, scales, filters, gains, variances, out,
-        first, last, num, vectors, rx, tx, real, space,
+        first, last, numbers, space,
     ):  # fmt: skip
+        num, vectors, rx, tx, real = numbers
         n, row = padded(tx), row_length(tx)
-        matrix, at = cut(space, 0, rx * row + SLACK)
-        system, at = cut(space, at, n * row)
-        layers, at = cut(space, at, n * row + SLACK)
-        spare, at = cut(space, at, n * row)
-        gain, at = cut(space, at, n * 16 + SLACK)
-        variance, at = cut(space, at, n * 16 + SLACK)
-        received, at = cut(space, at, _VECTORS * rx * 32 + SLACK)
-        x, at = cut(space, at, _VECTORS * row)
-        rest = space[at:]
+        matrices, gain, variance, received, x, rest, _end = layout(space, rx, tx)
+        matrix, system, layers, spare = matrices
         checksum = splat(0.0)
         for group in range(first, last):
             start, end = group * 16, num - 1
@@ -191,7 +206,7 @@ def kernel() -> Callable[..., bool]:
             store(scales, start, scale)
             for j in range(0, n, _VECTORS):
                 count = min(_VECTORS, n - j)
-                _layers(system, row, n, j, count, (alpha, beta, rho), rest, x)
+                _layers(system, row, n, tx, j, count, (alpha, beta, rho), rest, x)
                 _product(system, row, n, count, x, np.float32(0.0), rest)
                 _unbiasing(x, rest, row, n, j, count, noise, scale, real == 1, gain, variance)
                 for t in range(count):
@@ -228,4 +243,4 @@ def kernel() -> Callable[..., bool]:
                 deinterleave(system, row, tx, tx * 2, systems, (start, end, tx * tx * 2), 0)
         return all_finite(checksum)
 
-    return compiled(signature(13, 7, gives="boolean"), deep_cg)
+    return compiled(group_signature(13, 1, gives="boolean"), deep_cg)

@@ -16,36 +16,80 @@ from collections.abc import Callable
 
 from mimolearn.kernels.dense.blocks import real_4x1, real_4x4
 from mimolearn.kernels.dense.complex_dense import correlate, gram
-from mimolearn.kernels.dense.interleave import SLACK, deinterleave, interleave
+from mimolearn.kernels.dense.interleave import deinterleave, interleave
+from mimolearn.kernels.dense.layout import (
+    channel_floats,
+    cut,
+    padded,
+    padded_real,
+    row_length,
+    square_floats,
+)
 from mimolearn.kernels.linear.large_system import correlations, energies, scaled_system, sinr_of
-from mimolearn.kernels.linear.linear import EPSILON, cut, padded, row_length, signature
-from mimolearn.kernels.machine.compile import compiled, inlined
+from mimolearn.kernels.linear.linear import EPSILON
+from mimolearn.kernels.machine.compile import compiled, group_signature, inlined, sizing
+from mimolearn.kernels.machine.launch import SLACK
 from mimolearn.kernels.machine.memory import load, store
 from mimolearn.kernels.machine.simd import all_finite, fma, maximum, splat
 
 _VECTORS = 8  # worked on at a time
 
 
-def prepare_workspace(num_rx: int, num_tx: int) -> int:
-    """Floats of workspace of ``prepare_kernel``."""
-    n, width = num_tx + num_tx % 2, (num_tx + 3) // 4 * 4
-    return (num_rx + n) * (n * 32 + 16) + width * width * 16 + (n + 3 * width) * 16 + 3 * SLACK
+@sizing
+def system_layout(space, tx):
+    """Of ``_system``: squared correlations, energies, what is left of them, SINRs."""
+    width = padded_real(tx)
+    power, at = cut(space, 0, width * width * 16)
+    energy, at = cut(space, at, width * 16)
+    heard, at = cut(space, at, width * 16)
+    sinr, at = cut(space, at, width * 16)
+    return power, energy, heard, sinr, at
 
 
-def detect_workspace(num_rx: int, num_tx: int, *, as_matrix: bool) -> int:
-    """Floats of workspace of ``detect_kernel``; as_matrix: with the layers as one matrix."""
-    n = num_tx + num_tx % 2
-    vector = n * 32 + 16
-    channel = (num_rx + n) * (n * 32 + 16) + 2 * n * 16 + 4 * SLACK
-    vectors = _VECTORS * (num_rx * 32 + 5 * vector) + 2 * SLACK
-    return channel + vectors + (2 * n * vector if as_matrix else 0)
+@sizing
+def prepare_layout(space, rx, tx):
+    """Channel, system, error variances; what is left serves ``_system``."""
+    matrix, at = cut(space, 0, channel_floats(rx, tx))
+    system, at = cut(space, at, square_floats(tx))
+    variance, at = cut(space, at, padded(tx) * 16 + SLACK)
+    rest = space[at:]
+    return matrix, system, variance, rest, at + system_layout(rest, tx)[-1]
 
 
-def one_shot_workspace(num_rx: int, num_tx: int, *, as_matrix: bool) -> int:
-    """Floats of workspace of ``one_shot_kernel``."""
-    n, width = num_tx + num_tx % 2, (num_tx + 3) // 4 * 4
-    gains = 2 * n * 16 + width * width * 16 + 3 * width * 16 + SLACK
-    return detect_workspace(num_rx, num_tx, as_matrix=as_matrix) + gains
+@sizing
+def vectors_layout(space, rx, tx, as_matrix):
+    """Of ``_detect``: received vectors, H^H y, the iteration's vectors; the layers as a matrix."""
+    stride = padded(tx) * 32 + 16
+    received, at = cut(space, 0, _VECTORS * rx * 32 + SLACK)
+    b, at = cut(space, at, _VECTORS * stride)
+    image, at = cut(space, at, _VECTORS * stride)
+    residual, at = cut(space, at, _VECTORS * stride)
+    direction, at = cut(space, at, _VECTORS * stride)
+    x, at = cut(space, at, _VECTORS * stride)
+    layers, at = cut(space, at, as_matrix * 2 * padded(tx) * stride)
+    return received, b, image, residual, direction, x, layers, at
+
+
+@sizing
+def detect_layout(space, rx, tx, as_matrix):
+    """Channel, system, what estimates are multiplied by; what is left serves ``_detect``."""
+    matrix, at = cut(space, 0, channel_floats(rx, tx))
+    system, at = cut(space, at, square_floats(tx) + SLACK)
+    gain, at = cut(space, at, padded(tx) * 16 + SLACK)
+    rest = space[at:]
+    return matrix, system, gain, rest, at + vectors_layout(rest, rx, tx, as_matrix)[-1]
+
+
+@sizing
+def one_shot_layout(space, rx, tx, as_matrix):
+    """Channel, system, error variances, gains; what is left serves both parts of the work."""
+    matrix, at = cut(space, 0, channel_floats(rx, tx))
+    system, at = cut(space, at, square_floats(tx))
+    variance, at = cut(space, at, padded(tx) * 16 + SLACK)
+    gain, at = cut(space, at, padded(tx) * 16)
+    rest = space[at:]
+    end = at + max(system_layout(rest, tx)[-1], vectors_layout(rest, rx, tx, as_matrix)[-1])
+    return matrix, system, variance, gain, rest, end
 
 
 @inlined
@@ -54,11 +98,8 @@ def _system(h, place, noise, rx, tx, stages, widely, matrix, system, space, erro
 
     error_var: (tx) vectors, of the unbiased output. widely: that of a widely linear receiver.
     """
-    n, row, width = padded(tx), row_length(tx), (tx + 3) // 4 * 4
-    power, at = cut(space, 0, width * width * 16)
-    energy, at = cut(space, at, width * 16)
-    heard, at = cut(space, at, width * 16)
-    sinr, at = cut(space, at, width * 16)
+    n, row, width = padded(tx), row_length(tx), padded_real(tx)
+    power, energy, heard, sinr, _end = system_layout(space, tx)
     interleave(h, place, 0, rx, 2 * tx, matrix, row)
     gram(matrix, row, rx, n, system, row)
     energies(system, row, tx, width, energy)
@@ -165,20 +206,15 @@ def _detect(y, place, steps, sizes, matrix, system, scale, gain, space, out):
     """All vectors of 16 channels; returns a sum that is 0 if all outputs are finite.
 
     steps: alpha, beta, gamma; sizes: vectors, rx, tx, whether symbols are real, whether the layers
-    are to be one matrix.
+    are to be one matrix, both 0 or 1.
     """
     alpha, beta, gamma = steps
     vectors, rx, tx, real, as_matrix = sizes
     n, row = padded(tx), row_length(tx)
     stride = n * 32 + 16
-    received, at = cut(space, 0, _VECTORS * rx * 32 + SLACK)
-    b, at = cut(space, at, _VECTORS * stride)
-    image, at = cut(space, at, _VECTORS * stride)
-    residual, at = cut(space, at, _VECTORS * stride)
-    direction, at = cut(space, at, _VECTORS * stride)
-    x, at = cut(space, at, _VECTORS * stride)
-    layers = space[at:]
-    if as_matrix:
+    parts = vectors_layout(space, rx, tx, as_matrix)
+    received, b, image, residual, direction, x, layers, _end = parts
+    if as_matrix == 1:
         _as_matrix(
             system, row, n, stride, alpha, beta, gamma, b, image, residual, direction, layers
         )
@@ -188,14 +224,14 @@ def _detect(y, place, steps, sizes, matrix, system, scale, gain, space, out):
         from_y = (place[0], place[1], vectors * rx * 2)
         interleave(y, from_y, t * rx * 2, count, rx * 2, received, rx * 32)
         correlate(matrix, row, rx, n, received, rx * 32, count, b, stride)
-        if as_matrix:
+        if as_matrix == 1:
             for i in range(0, count * stride, 16):
                 store(b, i, load(b, i) * scale)
             _multiply(layers, 2 * n, stride, b, count, x)
         else:
             _start(b, count, 2 * n, stride, gamma, scale, residual, direction, x)
             _layers(system, row, n, stride, count, alpha, beta, image, residual, direction, x)
-        checksum = checksum + _finish(x, count, tx, stride, gain, real)
+        checksum = checksum + _finish(x, count, tx, stride, gain, real == 1)
         to_x = (place[0], place[1], vectors * tx * 2)
         deinterleave(x, stride, count, tx * 2, out, to_x, t * tx * 2)
     return checksum
@@ -203,40 +239,20 @@ def _detect(y, place, steps, sizes, matrix, system, scale, gain, space, out):
 
 @functools.cache
 def one_shot_kernel() -> Callable[..., bool]:
-    """kernel(h, y, noise_var, alpha, beta, gamma, x, error_var, first, last, num, vectors, rx, tx,
-    widely, real, as_matrix, space).
+    """kernel(h, y, noise_var, alpha, beta, gamma, x, error_var, first, last,
+    (*Sizes, widely, real, as_matrix), space).
 
     h (B, Nr, Nt, 2), y (B, T, Nr, 2), x (B, T, Nt, 2), error_var (B, Nt), all flat; noise_var
-    padded to whole groups; alpha (L, n, 2), beta (L - 1, n, 2), gamma (n, 2), n = Nt rounded up to
-    an even number. widely, real, as_matrix: 0 or 1. Returns whether all outputs are finite.
+    continued to whole groups; alpha (L, n, 2), beta (L - 1, n, 2), gamma (n, 2), n = Nt rounded up
+    to an even number. widely, real, as_matrix: 0 or 1. Returns whether all outputs are finite.
     """
 
     def lcgnet_one_shot(
-        h,
-        y,
-        noise_var,
-        alpha,
-        beta,
-        gamma,
-        x,
-        error_var,
-        first,
-        last,
-        num,
-        vectors,
-        rx,
-        tx,
-        widely,
-        real,
-        as_matrix,
-        space,
+        h, y, noise_var, alpha, beta, gamma, x, error_var, first, last, numbers, space
     ):
-        n, row = padded(tx), row_length(tx)
-        matrix, at = cut(space, 0, rx * row + SLACK)
-        system, at = cut(space, at, n * row)
-        variance, at = cut(space, at, n * 16 + SLACK)
-        gain, at = cut(space, at, n * 16)
-        rest = space[at:]
+        num, vectors, rx, tx, widely, real, as_matrix = numbers
+        n = padded(tx)
+        matrix, system, variance, gain, rest, _end = one_shot_layout(space, rx, tx, as_matrix)
         stages = len(alpha) // (2 * n)
         checksum = splat(0.0)
         for group in range(first, last):
@@ -248,45 +264,31 @@ def one_shot_kernel() -> Callable[..., bool]:
             for i in range(0, tx * 16, 16):
                 store(gain, i, 1.0 + load(variance, i))
                 store(variance, i, load(variance, i) * factor)
-            sizes = (vectors, rx, tx, real == 1, as_matrix == 1)
+            sizes = (vectors, rx, tx, real, as_matrix)
             checksum = checksum + _detect(
                 y, place, (alpha, beta, gamma), sizes, matrix, system, scale, gain, rest, x
             )
             deinterleave(variance, tx * 16, 1, tx, error_var, (place[0], place[1], tx), 0)
         return all_finite(checksum)
 
-    return compiled(signature(8, 9, gives="boolean"), lcgnet_one_shot)
+    return compiled(group_signature(8, 3, gives="boolean"), lcgnet_one_shot)
 
 
 @functools.cache
 def prepare_kernel() -> Callable[..., None]:
-    """kernel(h, noise_var, system, inverse_diagonal, error_var, first, last, num, rx, tx, stages,
-    widely, space).
+    """kernel(h, noise_var, system, inverse_diagonal, error_var, first, last,
+    (*Sizes, stages, widely), space).
 
     system: A over its mean diagonal, (B, Nt, Nt, 2); inverse_diagonal: one over that mean, (B), and
-    padded to whole groups. error_var: (B, Nt), not doubled where ``widely``.
+    continued to whole groups. error_var: (B, Nt), not doubled where ``widely``.
     """
 
     def lcgnet_prepare(
-        h,
-        noise_var,
-        system,
-        inverse_diagonal,
-        error_var,
-        first,
-        last,
-        num,
-        rx,
-        tx,
-        stages,
-        widely,
-        space,
+        h, noise_var, system, inverse_diagonal, error_var, first, last, numbers, space
     ):
-        n, row = padded(tx), row_length(tx)
-        matrix, at = cut(space, 0, rx * row + SLACK)
-        local, at = cut(space, at, n * row)
-        variance, at = cut(space, at, n * 16 + SLACK)
-        rest = space[at:]
+        num, _vectors, rx, tx, stages, widely = numbers
+        row = row_length(tx)
+        matrix, local, variance, rest, _end = prepare_layout(space, rx, tx)
         for group in range(first, last):
             place, noise = (group * 16, num - 1, rx * tx * 2), load(noise_var, group * 16)
             scale = _system(
@@ -301,43 +303,24 @@ def prepare_kernel() -> Callable[..., None]:
             deinterleave(local, row, tx, tx * 2, system, to, 0)
             deinterleave(variance, tx * 16, 1, tx, error_var, (place[0], place[1], tx), 0)
 
-    return compiled(signature(5, 7), lcgnet_prepare)
+    return compiled(group_signature(5, 2), lcgnet_prepare)
 
 
 @functools.cache
 def detect_kernel() -> Callable[..., bool]:
-    """kernel(h, system, inverse_diagonal, gain, y, alpha, beta, gamma, x, first, last, num,
-    vectors, rx, tx, real, as_matrix, space).
+    """kernel(h, system, inverse_diagonal, gain, y, alpha, beta, gamma, x, first, last,
+    (*Sizes, real, as_matrix), space).
 
     The first three as ``prepare_kernel`` gives them, gain: what x is multiplied with, (B, Nt);
     else as ``one_shot_kernel``.
     """
 
     def lcgnet_detect(
-        h,
-        system,
-        inverse_diagonal,
-        gain,
-        y,
-        alpha,
-        beta,
-        gamma,
-        x,
-        first,
-        last,
-        num,
-        vectors,
-        rx,
-        tx,
-        real,
-        as_matrix,
-        space,
+        h, system, inverse_diagonal, gain, y, alpha, beta, gamma, x, first, last, numbers, space
     ):
+        num, vectors, rx, tx, real, as_matrix = numbers
         n, row = padded(tx), row_length(tx)
-        matrix, at = cut(space, 0, rx * row + SLACK)
-        local, at = cut(space, at, n * row + SLACK)
-        scaling, at = cut(space, at, n * 16 + SLACK)
-        rest = space[at:]
+        matrix, local, scaling, rest, _end = detect_layout(space, rx, tx, as_matrix)
         checksum = splat(0.0)
         for group in range(first, last):
             place = (group * 16, num - 1, rx * tx * 2)
@@ -353,10 +336,10 @@ def detect_kernel() -> Callable[..., bool]:
             place = (group * 16, num - 1, tx)
             interleave(gain, place, 0, 1, tx, scaling, tx * 16)
             scale = load(inverse_diagonal, group * 16)
-            sizes = (vectors, rx, tx, real == 1, as_matrix == 1)
+            sizes = (vectors, rx, tx, real, as_matrix)
             checksum = checksum + _detect(
                 y, place, (alpha, beta, gamma), sizes, matrix, local, scale, scaling, rest, x
             )
         return all_finite(checksum)
 
-    return compiled(signature(9, 8, gives="boolean"), lcgnet_detect)
+    return compiled(group_signature(9, 2, gives="boolean"), lcgnet_detect)

@@ -13,55 +13,90 @@ from collections.abc import Callable
 import numpy as np
 
 from mimolearn.kernels.dense.complex_dense import correlate, gram
-from mimolearn.kernels.dense.interleave import SLACK, deinterleave, interleave
+from mimolearn.kernels.dense.interleave import deinterleave, interleave
+from mimolearn.kernels.dense.layout import (
+    channel_floats,
+    cut,
+    padded,
+    padded_real,
+    real_row,
+    row_length,
+    square_floats,
+)
 from mimolearn.kernels.dense.posterior import axis_posterior
 from mimolearn.kernels.dense.real_dense import (
-    padded_real,
     real_cholesky,
     real_from_complex,
     real_inverse,
-    real_row,
     real_solve,
 )
-from mimolearn.kernels.linear.linear import EPSILON, cut, padded, row_length, signature
-from mimolearn.kernels.machine.compile import compiled, inlined
+from mimolearn.kernels.linear.linear import EPSILON
+from mimolearn.kernels.machine.compile import compiled, group_signature, inlined, sizing
+from mimolearn.kernels.machine.launch import SLACK, floats_of
 from mimolearn.kernels.machine.memory import load, store
 from mimolearn.kernels.machine.simd import fma, maximum, select, splat
 
 _MOST_LEVELS = 16
-SIDES = 3
-"""Vectors an unknown that ``prepare_kernel`` keeps: energy, 1 / mu or its variance, row sum."""
 
 
-def real_size(num_tx: int, axes: int) -> int:
-    """Unknowns, rounded up to a multiple of four."""
-    return (num_tx * axes + 3) // 4 * 4
-
-
-def matrix_size(num_tx: int, axes: int) -> int:
+@sizing
+def matrix_floats(tx, axes):
     """Floats of a real matrix of a group of 16 channels."""
-    n = real_size(num_tx, axes)
-    return n * (n * 16 + (16 if n > 8 else 0))
+    return padded_real(tx * axes) * real_row(tx * axes)
 
 
-def side_size(num_tx: int, axes: int) -> int:
-    """Floats of what else is kept of a group: SIDES vectors an unknown, start_var, noise, scale."""
-    return (SIDES + 1) * real_size(num_tx, axes) * 16 + 32
+@sizing
+def sides_layout(sides, tx, axes):
+    """What else is kept of a group: energy, 1 / mu, row sums, variance of start L; noise, scale."""
+    n = padded_real(tx * axes)
+    energy, at = cut(sides, 0, n * 16)
+    inverse_mu, at = cut(sides, at, n * 16)
+    row_sum, at = cut(sides, at, n * 16)
+    start_var, at = cut(sides, at, n * 16)
+    noise, at = cut(sides, at, 16)
+    scale, at = cut(sides, at, 16)
+    return energy, inverse_mu, row_sum, start_var, noise, scale, at
 
 
-def prepare_workspace(num_rx: int, num_tx: int, axes: int) -> int:
-    """Floats of workspace of ``prepare_kernel``."""
-    n = num_tx + num_tx % 2
-    channel = (num_rx + n) * (n * 32 + 16) + 2 * SLACK
-    return channel + matrix_size(num_tx, axes) + 3 * real_size(num_tx, axes) * 16 + SLACK
+def sides_floats(groups: int, tx: int, axes: int) -> int:
+    """Floats of the sides of some groups, and those that ``deinterleave`` reads beyond the last."""
+    return groups * floats_of(sides_layout, tx, axes) + SLACK
 
 
-def detect_workspace(num_rx: int, num_tx: int, axes: int, num_layers: int) -> int:
-    """Floats of workspace of ``detect_kernel``."""
-    n = num_tx + num_tx % 2
-    channel = num_rx * (n * 32 + 16) + num_rx * 32 + n * 32 + 3 * SLACK
-    vectors = 12 * (real_size(num_tx, axes) * 16 + SLACK)
-    return channel + vectors + num_layers * 64 + 16 * _MOST_LEVELS + 2 * SLACK
+@sizing
+def prepare_layout(space, rx, tx, axes):
+    """Channel, complex and real Gram matrix; scalings and diag(A^-1) of start L, or ratios."""
+    n = padded_real(tx * axes)
+    matrix, at = cut(space, 0, channel_floats(rx, tx))
+    complex_gram, at = cut(space, at, square_floats(tx))
+    r, at = cut(space, at, matrix_floats(tx, axes))
+    scale, at = cut(space, at, n * 16)
+    power, at = cut(space, at, n * 16)
+    ratios, at = cut(space, at, n * 16 + SLACK)
+    return matrix, complex_gram, r, scale, power, ratios, at
+
+
+@sizing
+def detect_layout(space, rx, tx, axes, num_layers):
+    """Channel, received vector, H^H y; the state of a layer; sums; outputs; scalars; weights."""
+    n = padded_real(tx * axes)
+    matrix, at = cut(space, 0, channel_floats(rx, tx))
+    received, at = cut(space, at, rx * 32 + SLACK)
+    correlated, at = cut(space, at, padded(tx) * 32)
+    b, at = cut(space, at, n * 16)
+    x, at = cut(space, at, n * 16)
+    nu, at = cut(space, at, n * 16)
+    step, at = cut(space, at, n * 16)
+    c, at = cut(space, at, n * 16)
+    pushed, at = cut(space, at, n * 16)
+    interference, at = cut(space, at, n * 16)
+    feedback, at = cut(space, at, n * 16)
+    value, at = cut(space, at, n * 16 + SLACK)
+    tau, at = cut(space, at, n * 16 + SLACK)
+    rows, at = cut(space, at, num_layers * 64 + SLACK)
+    weights, at = cut(space, at, _MOST_LEVELS * 16)
+    channel, state = (matrix, received, correlated, b), (x, nu, step, c)
+    return channel, state, (pushed, interference, feedback), value, tau, rows, weights, at
 
 
 @inlined
@@ -86,10 +121,8 @@ def _keep_gram(r, row, used, n, energy, row_sum, out):
 
 
 @inlined
-def _start(r, row, used, n, noise, prior, factor, space, inverse_mu, start_var):
+def _start(r, row, used, n, noise, prior, factor, scale, power, inverse_mu, start_var):
     """The factor of (G + v/E I)^-1, 1 / mu and E (1 - mu) / mu of start L."""
-    scale, at = cut(space, 0, n * 16)
-    power, at = cut(space, at, n * 16)
     share = noise / prior
     for i in range(used):
         store(r, i * row + i * 16, load(r, i * row + i * 16) + share)
@@ -105,24 +138,24 @@ def _start(r, row, used, n, noise, prior, factor, space, inverse_mu, start_var):
 @functools.cache
 def prepare_kernel() -> Callable[..., None]:
     """kernel(h, noise_var, gram, factor, sides, noise, start_var, row_sums, settings, first, last,
-    num, rx, tx, axes, space).
+    (*Sizes, axes), space).
 
-    h (B, Nr, Nt, 2); noise_var padded to whole groups. Out, group after group: G with a zero
+    h (B, Nr, Nt, 2); noise_var continued to whole groups. Out, group after group: G with a zero
     diagonal, the factor of start L (of no group where it is empty: start zero), and the sides:
-    energy, 1 / mu, row sums, variance of start L, noise, scale. In ordinary layout: noise, padded
-    to whole groups; (B, n): start_var, and row sums over energy. settings: E.
+    energy, 1 / mu, row sums, variance of start L, noise, scale. In ordinary layout: noise,
+    continued to whole groups; (B, n): start_var, and row sums over energy. settings: E.
     """
 
     def tap_prepare(
         h, noise_var, grams, factors, sides, noises, start_vars, row_sums, settings,
-        first, last, num, rx, tx, axes, space,
+        first, last, numbers, space,
     ):  # fmt: skip
+        num, _vectors, rx, tx, axes = numbers
         row, used, prior = row_length(tx), tx * axes, settings[0]
         n, real = padded_real(used), real_row(used)
-        matrix, at = cut(space, 0, rx * row + SLACK)
-        complex_gram, at = cut(space, at, padded(tx) * row)
-        r, at = cut(space, at, n * real)
-        rest = space[at:]
+        parts = prepare_layout(space, rx, tx, axes)
+        matrix, complex_gram, r, scaling, power, ratios, _end = parts
+        side_floats = sides_layout(sides, tx, axes)[-1]
         for group in range(first, last):
             place = (group * 16, num - 1, rx * tx * 2)
             interleave(h, place, 0, rx, 2 * tx, matrix, row)
@@ -134,25 +167,26 @@ def prepare_kernel() -> Callable[..., None]:
             scale = select(heard, np.float32(tx) / select(heard, total, splat(1.0)), splat(1.0))
             noise = load(noise_var, group * 16) * 0.5 * scale
             real_from_complex(complex_gram, row, tx, axes, scale, r, real)
-            side = sides[group * (4 * n * 16 + 32) :]
-            energy, inverse_mu = side[0 : n * 16], side[n * 16 : 2 * n * 16]
-            row_sum, start_var = side[2 * n * 16 : 3 * n * 16], side[3 * n * 16 : 4 * n * 16]
+            kept = sides_layout(sides[group * side_floats :], tx, axes)
+            energy, inverse_mu, row_sum, start_var, kept_noise, kept_scale, _end = kept
             store(noises, group * 16, noise)
-            store(side, 4 * n * 16, noise)
-            store(side, 4 * n * 16 + 16, scale)
+            store(kept_noise, 0, noise)
+            store(kept_scale, 0, scale)
             out = grams[group * n * real :]
             _keep_gram(r, real, used, n, energy, row_sum, out)
             if factors.size > 0:
                 factor = factors[group * n * real :]
-                _start(r, real, used, n, noise, prior, factor, rest, inverse_mu, start_var)
+                _start(
+                    r, real, used, n, noise, prior, factor, scaling, power, inverse_mu, start_var
+                )
                 to = (place[0], place[1], used)
-                deinterleave(side[3 * n * 16 :], used * 16, 1, used, start_vars, to, 0)
+                deinterleave(start_var, used * 16, 1, used, start_vars, to, 0)
                 for i in range(n):
                     ratio = load(row_sum, i * 16) / load(energy, i * 16)
-                    store(rest, i * 16, ratio)
-                deinterleave(rest, used * 16, 1, used, row_sums, to, 0)
+                    store(ratios, i * 16, ratio)
+                deinterleave(ratios, used * 16, 1, used, row_sums, to, 0)
 
-    return compiled(signature(9, 6), tap_prepare)
+    return compiled(group_signature(9, 1), tap_prepare)
 
 
 @inlined
@@ -252,8 +286,8 @@ def _update(used, energy, noise, b, state, sums, scalars, at, levels, space, r, 
 
 @functools.cache
 def detect_kernel() -> Callable[..., None]:
-    """kernel(h, y, gram, factor, sides, scalars, levels, settings, r, var, first, last, num,
-    vectors, rx, tx, axes, num_layers, each, vector_form, space).
+    """kernel(h, y, gram, factor, sides, scalars, levels, settings, r, var, first, last,
+    (*Sizes, axes, num_layers, each, vector_form), space).
 
     What ``prepare_kernel`` gives; y (B, T, Nr, 2); scalars (B or 1, L, 4), each: whether every
     channel has its own; r, var (B, T, Nt, axes) of the last layer. All flat. settings: E.
@@ -261,25 +295,16 @@ def detect_kernel() -> Callable[..., None]:
 
     def tap_detect(
         h, y, grams, factors, sides, scalars, levels, settings, r, var,
-        first, last, num, vectors, rx, tx, axes, num_layers, each, vector_form, space,
+        first, last, numbers, space,
     ):  # fmt: skip
+        num, vectors, rx, tx, axes, num_layers, each, vector_form = numbers
         row, used, prior = row_length(tx), tx * axes, settings[0]
         n, real = padded_real(used), real_row(used)
-        matrix, at = cut(space, 0, rx * row + SLACK)
-        received, at = cut(space, at, rx * 32 + SLACK)
-        correlated, at = cut(space, at, padded(tx) * 32)
-        b, at = cut(space, at, n * 16)
-        x, at = cut(space, at, n * 16)
-        nu, at = cut(space, at, n * 16)
-        step, at = cut(space, at, n * 16)
-        c, at = cut(space, at, n * 16)
-        pushed, at = cut(space, at, n * 16)
-        interference, at = cut(space, at, n * 16)
-        feedback, at = cut(space, at, n * 16)
-        value, at = cut(space, at, n * 16 + SLACK)
-        tau, at = cut(space, at, n * 16 + SLACK)
-        rows, at = cut(space, at, num_layers * 64 + SLACK)
-        weights = space[at:]
+        parts = detect_layout(space, rx, tx, axes, num_layers)
+        (matrix, received, correlated, b), state, sums, value, tau, rows, weights, _end = parts
+        x, nu, step, c = state
+        pushed, interference, feedback = sums
+        side_floats = sides_layout(sides, tx, axes)[-1]
         for group in range(first, last):
             lanes = (group * 16, num - 1)
             interleave(h, (lanes[0], lanes[1], rx * tx * 2), 0, rx, 2 * tx, matrix, row)
@@ -289,10 +314,10 @@ def detect_kernel() -> Callable[..., None]:
             else:
                 for i in range(num_layers * 4):
                     store(rows, i * 16, splat(scalars[i]))
-            side, g = sides[group * (4 * n * 16 + 32) :], grams[group * n * real :]
-            energy, inverse_mu = side[0 : n * 16], side[n * 16 : 2 * n * 16]
-            row_sum, start_var = side[2 * n * 16 : 3 * n * 16], side[3 * n * 16 : 4 * n * 16]
-            noise, scale = load(side, 4 * n * 16), load(side, 4 * n * 16 + 16)
+            g = grams[group * n * real :]
+            kept = sides_layout(sides[group * side_floats :], tx, axes)
+            energy, inverse_mu, row_sum, start_var, kept_noise, kept_scale, _end = kept
+            noise, scale = load(kept_noise, 0), load(kept_scale, 0)
             for t in range(vectors):
                 place = (lanes[0], lanes[1], vectors * rx * 2)
                 interleave(y, place, t * rx * 2, 1, rx * 2, received, rx * 32)
@@ -311,7 +336,6 @@ def detect_kernel() -> Callable[..., None]:
                         )
                         store(x, i, mean)
                         store(nu, i, remaining)
-                state, sums = (x, nu, step, c), (pushed, interference, feedback)
                 for layer in range(num_layers):
                     if vector_form == 1:
                         _spread(g, real, n, x, nu, c, pushed, interference, feedback)
@@ -328,4 +352,4 @@ def detect_kernel() -> Callable[..., None]:
                 deinterleave(value, used * 16, 1, used, r, out, t * used)
                 deinterleave(tau, used * 16, 1, used, var, out, t * used)
 
-    return compiled(signature(10, 10), tap_detect)
+    return compiled(group_signature(10, 4), tap_detect)

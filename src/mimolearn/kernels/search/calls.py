@@ -8,7 +8,6 @@ detector takes its double-precision path for them alone; see ``triangle_float32`
 from __future__ import annotations
 
 import functools
-import math
 from collections.abc import Callable
 
 import numpy as np
@@ -18,12 +17,14 @@ from torch import Tensor
 
 from mimolearn.constellation import Constellation
 from mimolearn.kernels.machine.launch import (
+    Sizes,
     fill_lanes,
-    fits,
     flat,
+    floats,
+    floats_of,
+    in_groups,
     in_threads,
-    padded,
-    usable,
+    serves,
     workspace,
 )
 
@@ -36,8 +37,7 @@ _MOST_VECTORS = 4096
 
 
 def _serves(y: Tensor, h: Tensor, noise_var: Tensor) -> bool:
-    sizes = fits(h) and y.numel() > 0 and y.shape[-2] <= _MOST_VECTORS
-    return usable(y, h, noise_var) and sizes
+    return serves(y, h, noise_var) and y.shape[-2] <= _MOST_VECTORS
 
 
 def k_best(
@@ -55,18 +55,16 @@ def k_best(
     k = min(k, levels ** (axes * tx))
     if k > kernels.MOST_SURVIVORS:
         return None
-    llr = torch.empty(
-        *y.shape[:-1], tx, constellation.bits_per_symbol, dtype=torch.float32, device="cpu"
-    )
+    llr = floats(*y.shape[:-1], tx, constellation.bits_per_symbol)
     decided = torch.empty(*y.shape[:-1], tx, dtype=torch.int64, device="cpu")
     settings, bits = _settings(constellation, clip)
     to_index = constellation.axis(torch.float64).to_index.numpy()
-    space = kernels.workspace(tx, axes, k, levels)
+    space = kernels.lists_of(tx, axes, k, levels).end
     kernel, out = kernels.kernel(), (bits, to_index, flat(llr), flat(decided))
 
     def search(problems: ndarray, ok: ndarray, first: int, last: int, vectors: int) -> None:
-        sizes = (first, last, vectors, tx, axes, k)
-        kernel(problems, settings, *out, ok, *sizes, workspace(space))
+        numbers = (vectors, tx, axes, k)
+        kernel(problems, settings, *out, ok, first, last, numbers, workspace(space))
 
     ok = _on_triangles(y, h, noise_var, axes, settings, search, k * float(axes * tx) ** 2)
     return llr, decided, ok
@@ -90,25 +88,14 @@ def sphere(
     settings, _ = _settings(constellation)
     to_index = constellation.axis(torch.float64).to_index.numpy()
     if axes == 1 and constellation.num_levels == 2:
-        space, kernel = sphere_lanes.workspace(tx), sphere_lanes.kernel()
+        space, kernel = floats_of(sphere_lanes.layout, tx), sphere_lanes.kernel()
     else:
-        space, kernel = sphere_float32.workspace(tx, axes), sphere_float32.kernel()
+        space, kernel = sphere_float32.search_memory(tx, axes)[-1], sphere_float32.kernel()
     out = to_index, flat(indices), flat(incomplete), flat(spent)
 
     def search(problems: ndarray, ok: ndarray, first: int, last: int, vectors: int) -> None:
-        kernel(
-            problems,
-            settings,
-            *out,
-            ok,
-            first,
-            last,
-            vectors,
-            tx,
-            axes,
-            max_nodes,
-            workspace(space),
-        )
+        numbers = (vectors, tx, axes, max_nodes)
+        kernel(problems, settings, *out, ok, first, last, numbers, workspace(space))
 
     ok = _on_triangles(y, h, noise_var, axes, settings, search, float(axes * tx) ** 2)
     return indices, incomplete, spent, ok
@@ -126,20 +113,18 @@ def soft_sphere(
     from mimolearn.kernels.search import soft_sphere_float32 as kernels
 
     tx, axes = h.shape[-1], 1 if constellation.is_real else 2
-    llr = torch.empty(
-        *y.shape[:-1], tx, constellation.bits_per_symbol, dtype=torch.float32, device="cpu"
-    )
+    llr = floats(*y.shape[:-1], tx, constellation.bits_per_symbol)
     incomplete = torch.empty(y.shape[:-1], dtype=torch.bool, device="cpu")
     spent = torch.empty(y.shape[:-1], dtype=torch.int64, device="cpu")
     settings, bits = _settings(constellation, clip)
-    kernel, space = kernels.kernel(), kernels.workspace(tx, axes)
+    kernel, space = kernels.kernel(), kernels.search_memory(tx, axes)[-1]
     decided = torch.empty(*y.shape[:-1], tx, dtype=torch.int64, device="cpu")
     to_index = constellation.axis(torch.float64).to_index.numpy()
     out = bits, to_index, flat(llr), flat(decided), flat(incomplete), flat(spent)
 
     def search(problems: ndarray, ok: ndarray, first: int, last: int, vectors: int) -> None:
-        sizes = (first, last, vectors, tx, axes, nodes)
-        kernel(problems, settings, *out, ok, *sizes, workspace(space))
+        numbers = (vectors, tx, axes, nodes)
+        kernel(problems, settings, *out, ok, first, last, numbers, workspace(space))
 
     ok = _on_triangles(y, h, noise_var, axes, settings, search, float(axes * tx) ** 3)
     return llr, decided, incomplete, spent, ok
@@ -159,20 +144,19 @@ def ml(
 
     tx, axes = h.shape[-1], 1 if constellation.is_real else 2
     num_levels, num_points = constellation.num_levels, constellation.num_points
-    logits = torch.empty(*y.shape[:-1], tx, axes, num_levels, dtype=torch.float32, device="cpu")
-    llr = torch.empty(
-        *y.shape[:-1], tx, constellation.bits_per_symbol, dtype=torch.float32, device="cpu"
-    )
+    logits = floats(*y.shape[:-1], tx, axes, num_levels)
+    llr = floats(*y.shape[:-1], tx, constellation.bits_per_symbol)
     decided = torch.empty(*y.shape[:-1], tx, dtype=torch.int64, device="cpu")
     settings, bits = _settings(constellation)
     to_index = constellation.axis(torch.float64).to_index.numpy()
     in_lanes = ml_enumeration.lane_streams(tx, num_points)
-    space = ml_enumeration.workspace(tx, axes, num_levels)
+    space = ml_enumeration.enumeration(tx, num_levels, axes, in_lanes).end
     kernel = kernels.kernel(num_levels, axes, method == "exact")
     out = (bits, to_index, flat(logits), flat(llr), flat(decided))
 
     def search(problems: ndarray, ok: ndarray, first: int, last: int, vectors: int) -> None:
-        kernel(problems, settings, *out, ok, first, last, vectors, tx, in_lanes, workspace(space))
+        numbers = (vectors, tx, in_lanes)
+        kernel(problems, settings, *out, ok, first, last, numbers, workspace(space))
 
     cost = float(num_points) ** (tx - 1)
     ok = _on_triangles(y, h, noise_var, axes, settings, search, cost)
@@ -197,13 +181,14 @@ def _on_triangles(
 
     blocks, (rx, tx) = h.shape[:-2], h.shape[-2:]
     if axes == 1 and tx > _FEW_COLUMNS:
-        front_end, size = kernels.rows_front_end(), kernels.rows_space(rx, tx)
+        front_end, size = kernels.rows_front_end(), kernels.rows_starts(rx, tx)[-1]
     else:
-        front_end, size = kernels.front_end(), kernels.front_end_space(rx, tx)
+        front_end, size = kernels.front_end(), floats_of(kernels.layout, rx, tx)
     h, y, noise_var = fill_lanes(h, y, noise_var)
-    num, vectors = math.prod(h.shape[:-2]), y.shape[-2]
+    numbers = (*Sizes.of(h, y), axes)
+    num, vectors = numbers[:2]
     ok = torch.empty(h.shape[:-2], dtype=torch.bool, device="cpu")
-    arrays, flat_ok = (flat(h), flat(y), padded(noise_var, num), settings), flat(ok)
+    arrays, flat_ok = (flat(h), flat(y), in_groups(noise_var, num), settings), flat(ok)
     width = (tx + 15) // 16 * 16
     stride = axes * width * (tx + vectors) + width
     most = max(1, _CACHE_FLOATS // (16 * stride))
@@ -213,7 +198,7 @@ def _on_triangles(
         space = workspace(size)
         for group in range(first, last, most):
             end = min(group + most, last)
-            front_end(*arrays, problems, group, end, num, vectors, rx, tx, axes, space)
+            front_end(*arrays, problems, group, end, numbers, space)
             search(problems, flat_ok, 16 * group, min(16 * end, num), vectors)
 
     in_threads(work, num, 2.0 * tx * tx * (rx + tx) + vectors * cost)

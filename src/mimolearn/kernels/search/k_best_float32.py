@@ -32,7 +32,7 @@ from mimolearn.kernels.machine.simd import (
     splat,
     splat_int,
 )
-from mimolearn.kernels.search.k_best_lists import lists_of, rows_of_block, workspace
+from mimolearn.kernels.search.k_best_lists import lists_of, rows_of_block
 from mimolearn.kernels.search.selection_float32 import first_lanes, threshold_of
 from mimolearn.kernels.search.triangle_float32 import (
     factor,
@@ -42,8 +42,6 @@ from mimolearn.kernels.search.triangle_float32 import (
     rotate,
     triangle_memory,
 )
-
-__all__ = ["MOST_SURVIVORS", "kernel", "workspace"]
 
 _INFINITY = np.float32(np.inf)
 _INFINITY_BITS = 0x7F800000
@@ -286,7 +284,8 @@ def _codes(bits, to_index):
 
 @functools.cache
 def kernel() -> Callable[..., None]:
-    """kernel(problems, settings, bits, to_index, llr, decided, ok, first, last, ..., space).
+    """kernel(problems, settings, bits, to_index, llr, decided, ok, first, last,
+    (vectors, Nt, axes, k), space).
 
     problems: channels first ... last - 1 as the front end leaves them, overwritten. settings:
     level spacing, diagonal loading, lowest level over spacing, largest energy of the Gram matrix
@@ -296,15 +295,16 @@ def kernel() -> Callable[..., None]:
 
     def k_best_float32(
         problems, settings, bits, to_index, llr, decided, ok,
-        first, last, vectors, tx, axes, k, space,
+        first, last, numbers, space,
     ):  # fmt: skip
+        vectors, tx, axes, k = numbers
         num_levels, num_bits = bits.shape
-        n, real, capacity, width = axes * tx, lanes_of(axes * tx), lanes_of(k), lanes_of(tx)
+        n, real, width = axes * tx, lanes_of(axes * tx), lanes_of(tx)
         place, m = places(tx, vectors, axes), triangle_memory(tx, axes)
         space[: m.end] = 0.0
-        lists = lists_of(m.end, real, capacity, num_levels)
+        lists = lists_of(tx, axes, k, num_levels)
         blocks = n // rows_of_block(num_bits) + 1
-        ints = np.empty(lists.history + capacity * blocks, np.uint32)
+        ints = np.empty(lists.history + lists.capacity * blocks, np.uint32)
         code, level_of, index_of = _codes(bits, to_index)
         order = np.empty(tx, np.int64)
         for channel in range(first, last):
@@ -330,5 +330,5 @@ def kernel() -> Callable[..., None]:
                 )  # fmt: skip
 
     arrays = "float32[::1], float32[::1], int8[:, ::1], int64[::1], float32[::1], int64[::1]"
-    integers = ", ".join(["int64"] * 6)
-    return compiled(f"void({arrays}, boolean[::1], {integers}, float32[::1])", k_best_float32)
+    numbers = "boolean[::1], int64, int64, UniTuple(int64, 4)"
+    return compiled(f"void({arrays}, {numbers}, float32[::1])", k_best_float32)

@@ -4,20 +4,14 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from mimolearn.kernels.machine.compile import uncounted
-from mimolearn.kernels.search.triangle_float32 import triangle_space
+from mimolearn.kernels.machine.compile import sizing, uncounted
+from mimolearn.kernels.search.triangle_float32 import lanes_of, triangle_memory
 
 
 @uncounted
 def rows_of_block(num_bits):
     """Rows of a path: their bits are 16 at most, and whole blocks make 16 rows."""
     return 4 if num_bits > 2 else 16 // num_bits
-
-
-def workspace(num_tx: int, axes: int, k: int, levels: int) -> int:
-    """Floats of workspace."""
-    capacity, real = (k + 15) // 16 * 16, (axes * num_tx + 15) // 16 * 16
-    return triangle_space(num_tx, axes) + capacity * (2 * real + 34 + levels) + 16 + (1 + 4) * 256
 
 
 class Lists(NamedTuple):
@@ -28,7 +22,7 @@ class Lists(NamedTuple):
     vectors); bits: 16 vectors; sums (4, 16): vectors. Among the whole numbers,
     ``size`` apart: parent, and twice path: the ancestor at the start of the block of rows, and
     below it the bits since; ends (L + 1), first survivor of each level; from history on, path at
-    the end of each block.
+    the end of each block. end: of the workspace.
     """
 
     capacity: int
@@ -42,11 +36,14 @@ class Lists(NamedTuple):
     size: int
     ends: int
     history: int
+    end: int
 
 
-@uncounted
-def lists_of(start, real, capacity, num_levels):
-    """The places of ``Lists``, from ``start`` on."""
+@sizing
+def lists_of(num_tx, axes, k, num_levels):
+    """``Lists`` after the triangle."""
+    start = triangle_memory(num_tx, axes).end
+    real, capacity = lanes_of(axes * num_tx), lanes_of(k)
     near = start + 2 * capacity * real
     distance = near + 2 * capacity * 16
     rest = distance + capacity + 16
@@ -64,4 +61,5 @@ def lists_of(start, real, capacity, num_levels):
         size,
         3 * size,
         3 * size + num_levels + 1,
+        bits + 5 * 256,
     )

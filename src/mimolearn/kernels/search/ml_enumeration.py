@@ -10,10 +10,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mimolearn.kernels.machine.compile import inlined
+from mimolearn.kernels.machine.compile import inlined, sizing
 from mimolearn.kernels.machine.memory import load, store
 from mimolearn.kernels.machine.simd import fnma
-from mimolearn.kernels.search.triangle_float32 import lanes_of, triangle_space
+from mimolearn.kernels.search.triangle_float32 import lanes_of, triangle_memory
 
 # Of what is padding: finite, so that no difference of two is NaN.
 FAR = np.float32(1e30)
@@ -25,15 +25,6 @@ def lane_streams(num_tx: int, num_points: int) -> int:
     while count < num_tx - 1 and num_points**count < 16:
         count += 1
     return count
-
-
-def workspace(num_tx: int, axes: int, num_levels: int) -> int:
-    """Floats of workspace."""
-    num_points, n = num_levels**axes, axes * num_tx
-    real, levels = (n + 15) // 16 * 16, (n * num_levels + 15) // 16 * 16
-    width = (num_points ** lane_streams(num_tx, num_points) + 15) // 16 * 16
-    sums = 2 * (width + 16 + levels * 16) + levels
-    return triangle_space(num_tx, axes) + real + (n + 1) * width + 33 * 16 + sums + 17 * real
 
 
 class Enumeration(NamedTuple):
@@ -59,10 +50,14 @@ class Enumeration(NamedTuple):
     width: int
     in_lanes: int
     axes: int
+    end: int
 
 
-@inlined
-def enumeration(start, n, real, num_levels, width, in_lanes, axes):
+@sizing
+def enumeration(num_tx, num_levels, axes, in_lanes):
+    """``Enumeration`` after the triangle. in_lanes: streams that are enumerated in the lanes."""
+    start, n = triangle_memory(num_tx, axes).end, axes * num_tx
+    real, width = lanes_of(n), lanes_of((num_levels**axes) ** in_lanes)
     num_sums = lanes_of(n * num_levels)
     table = start + real
     padding = table + n * width
@@ -73,7 +68,7 @@ def enumeration(start, n, real, num_levels, width, in_lanes, axes):
     logits = levels + 2 * num_sums * 16
     return Enumeration(
         start, table, padding, axis, lane_sums, outer, levels, num_sums, logits,
-        logits + num_sums, width, in_lanes, axes,
+        logits + num_sums, width, in_lanes, axes, logits + num_sums + 17 * real,
     )  # fmt: skip
 
 

@@ -263,26 +263,26 @@ def _decide(space, columns, z, number, n, real, axes, num_points, to_index, orde
 
 @functools.cache
 def kernel(num_levels: int, axes: int, exact: bool) -> Callable[..., None]:
-    """kernel(problems, settings, bits, to_index, logits, llr, decided, ok, first, ..., space).
+    """kernel(problems, settings, bits, to_index, logits, llr, decided, ok, first, last,
+    (vectors, Nt, streams in the lanes), space).
 
     Compiled for the number of levels and axes, which bound its innermost loops, and for exact
     sums or max-log. problems, settings, bits, ok: as for ``k_best_float32``; to_index (L): what a
     level adds to the index of a symbol, on the real axis. Out, flat: logits (B, T, Nt, axes, L),
     llr (B, T, Nt, K), decided (B, T, Nt).
-    Integers: first and last channel, vectors, Nt, streams in the lanes.
     """
     num_points = num_levels**axes
     level_bits = num_levels.bit_length() - 1
 
     def ml_float32(
         problems, settings, bits, to_index, logits, llr, decided, ok,
-        first, last, vectors, tx, in_lanes, space,
+        first, last, numbers, space,
     ):  # fmt: skip
+        vectors, tx, in_lanes = numbers
         n, real, columns_width = axes * tx, lanes_of(axes * tx), lanes_of(tx)
         place, m = places(tx, vectors, axes), triangle_memory(tx, axes)
         space[:] = 0.0
-        width = lanes_of(num_points**in_lanes)
-        e = enumeration(m.end, n, real, num_levels, width, in_lanes, axes)
+        e = enumeration(tx, num_levels, axes, in_lanes)
         order, codes = np.empty(tx, np.int64), np.empty(16, np.uint32)
         for channel in range(first, last):
             own = (channel - first) * place.stride
@@ -311,7 +311,7 @@ def kernel(num_levels: int, axes: int, exact: bool) -> Callable[..., None]:
                 )  # fmt: skip
 
     arrays = "float32[::1], float32[::1], int8[:, ::1], int64[::1], float32[::1], float32[::1]"
-    numbers = ", ".join(["int64"] * 5)
+    numbers = "int64, int64, UniTuple(int64, 3)"
     return compiled(
         f"void({arrays}, int64[::1], boolean[::1], {numbers}, float32[::1])", ml_float32
     )

@@ -22,18 +22,12 @@ from mimolearn.kernels.search.triangle_float32 import (
     order_columns,
     places,
     rotate,
+    search_memory,
     triangle_memory,
-    triangle_space,
 )
 
 _DOWN, _SIBLING, _UP = 0, 1, 2
 _INFINITY = np.float32(np.inf)
-
-
-def workspace(num_tx: int, axes: int) -> int:
-    """Floats of workspace."""
-    real = (axes * num_tx + 15) // 16 * 16
-    return triangle_space(num_tx, axes) + real * (real + 1)
 
 
 @uncounted
@@ -109,20 +103,21 @@ def _search(
 
 @functools.cache
 def kernel() -> Callable[..., None]:
-    """kernel(problems, settings, bits, to_index, llr, decided, incomplete, work, ok, ..., space).
+    """kernel(problems, settings, bits, to_index, llr, decided, incomplete, work, ok,
+    first, last, (vectors, Nt, axes, most nodes), space).
 
-    All but the integers: as for ``k_best_float32``. Out too, flat: incomplete and work (B, T).
-    Integers: first and last channel, vectors, Nt, axes, most nodes.
+    The first as for ``k_best_float32``. Out too, flat: incomplete and work (B, T).
     """
 
     def soft_sphere_float32(
         problems, settings, bits, to_index, llr, decided, incomplete, work, ok,
-        first, last, vectors, tx, axes, max_nodes, space,
+        first, last, numbers, space,
     ):  # fmt: skip
+        vectors, tx, axes, max_nodes = numbers
         n, real, width, num_bits = axes * tx, lanes_of(axes * tx), lanes_of(tx), bits.shape[1]
         place, m = places(tx, vectors, axes), triangle_memory(tx, axes)
         space[: m.end] = 0.0
-        distance = m.end + real * real
+        residual, distance, _end = search_memory(tx, axes)
         order, ints = np.empty(tx, np.int64), np.empty((4, n), np.int64)
         center, reals = np.empty(n, np.float32), np.empty((2, n + 1), np.float32)
         counter = np.empty((n, num_bits), np.float32)
@@ -139,12 +134,12 @@ def kernel() -> Callable[..., None]:
                 if not energy <= settings[4]:
                     ok[channel] = False
                     break
-                start = m.end + (n - 1) * real
+                start = residual + (n - 1) * real
                 for c in range(0, real, 16):
                     store(space, start + c, load(space, m.z + c))
                 at = channel * vectors + t
                 incomplete[at], work[at], nearest = _search(
-                    space, m.columns, m.end, distance, n, real, center, ints, reals, counter,
+                    space, m.columns, residual, distance, n, real, center, ints, reals, counter,
                     bits, settings[5], max_nodes,
                 )  # fmt: skip
                 best = ints[3]
@@ -160,5 +155,5 @@ def kernel() -> Callable[..., None]:
                         llr[to + b * axes] = axis_llr[row, b]
 
     arrays = "float32[::1], float32[::1], int8[:, ::1], int64[::1], float32[::1], int64[::1]"
-    outputs, integers = "boolean[::1], int64[::1], boolean[::1]", ", ".join(["int64"] * 6)
-    return compiled(f"void({arrays}, {outputs}, {integers}, float32[::1])", soft_sphere_float32)
+    outputs = "boolean[::1], int64[::1], boolean[::1], int64, int64, UniTuple(int64, 4)"
+    return compiled(f"void({arrays}, {outputs}, float32[::1])", soft_sphere_float32)

@@ -21,15 +21,9 @@ from mimolearn.kernels.search.triangle_float32 import (
     order_columns,
     places,
     rotate,
+    search_memory,
     triangle_memory,
-    triangle_space,
 )
-
-
-def workspace(num_tx: int, axes: int) -> int:
-    """Floats of workspace."""
-    real = (axes * num_tx + 15) // 16 * 16
-    return triangle_space(num_tx, axes) + real * (real + 1)
 
 
 @uncounted
@@ -82,21 +76,22 @@ def search(
 
 @functools.cache
 def kernel() -> Callable[..., None]:
-    """kernel(problems, settings, to_index, indices, incomplete, work, ok, first, last, ..., space).
+    """kernel(problems, settings, to_index, indices, incomplete, work, ok, first, last,
+    (vectors, Nt, axes, most nodes), space).
 
     problems, settings, ok: as for ``k_best_float32``. to_index (L): what a level adds to the index
     of a symbol, on the real axis. Out, flat: indices (B, T, Nt), incomplete and work (B, T).
-    Integers: first and last channel, vectors, Nt, axes, most nodes.
     """
 
     def sphere_float32(
         problems, settings, to_index, indices, incomplete, work, ok,
-        first, last, vectors, tx, axes, max_nodes, space,
+        first, last, numbers, space,
     ):  # fmt: skip
+        vectors, tx, axes, max_nodes = numbers
         n, real, width = axes * tx, lanes_of(axes * tx), lanes_of(tx)
         place, m = places(tx, vectors, axes), triangle_memory(tx, axes)
         space[: m.end] = 0.0
-        distance = m.end + real * real
+        residual, distance, _end = search_memory(tx, axes)
         order, low, high = np.empty(tx, np.int64), np.empty(n, np.int64), np.empty(n, np.int64)
         chosen, best = np.empty(n, np.int64), np.empty(n, np.int64)
         center = np.empty(n, np.float32)
@@ -112,12 +107,12 @@ def kernel() -> Callable[..., None]:
                 if not energy <= settings[4]:
                     ok[channel] = False
                     break
-                start = m.end + (n - 1) * real
+                start = residual + (n - 1) * real
                 for c in range(0, real, 16):
                     store(space, start + c, load(space, m.z + c))
                 at = channel * vectors + t
                 incomplete[at], work[at] = search(
-                    space, m.columns, m.end, distance, n, real, center, low, high, chosen,
+                    space, m.columns, residual, distance, n, real, center, low, high, chosen,
                     to_index.size, max_nodes, best,
                 )  # fmt: skip
                 for j in range(tx):
@@ -127,5 +122,5 @@ def kernel() -> Callable[..., None]:
                     indices[at * tx + order[j]] = index
 
     arrays = "float32[::1], float32[::1], int64[::1], int64[::1], boolean[::1], int64[::1]"
-    integers = ", ".join(["int64"] * 6)
-    return compiled(f"void({arrays}, boolean[::1], {integers}, float32[::1])", sphere_float32)
+    numbers = "boolean[::1], int64, int64, UniTuple(int64, 4)"
+    return compiled(f"void({arrays}, {numbers}, float32[::1])", sphere_float32)

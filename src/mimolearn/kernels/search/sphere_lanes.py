@@ -16,10 +16,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mimolearn.kernels.dense.interleave import SLACK
-from mimolearn.kernels.dense.real_dense import padded_real, real_cholesky, real_forward, real_row
-from mimolearn.kernels.linear.linear import cut
-from mimolearn.kernels.machine.compile import compiled, inlined, uncounted
+from mimolearn.kernels.dense.layout import cut, padded_real, real_row
+from mimolearn.kernels.dense.real_dense import real_cholesky, real_forward
+from mimolearn.kernels.machine.compile import compiled, inlined, sizing, uncounted
+from mimolearn.kernels.machine.launch import SLACK
 from mimolearn.kernels.machine.memory import (
     load,
     load_int,
@@ -43,13 +43,6 @@ from mimolearn.kernels.search.sphere_float32 import search
 from mimolearn.kernels.search.triangle_float32 import DEPENDENT, INDEX_MASK, lanes_of, places
 
 _INFINITY = np.float32(np.inf)
-
-
-def workspace(num_tx: int) -> int:
-    """Floats of workspace."""
-    n, width = (num_tx + 3) // 4 * 4, (num_tx + 15) // 16 * 16
-    in_lanes = n * (n * 16 + 16) + 6 * n * 16 + 2 * SLACK + 32
-    return in_lanes + 16 * (num_tx * width + 16) + (2 * width + 1) * width
 
 
 @uncounted
@@ -173,8 +166,8 @@ def _write(u, lane, num_tx, order, to_index, indices, at):
         indices[at + order[lane * num_tx + i]] = to_index[int(u[i * 16 + lane])]
 
 
-class _Arrays(NamedTuple):
-    """The workspace, divided up."""
+class Parts(NamedTuple):
+    """Parts of the workspace, and where they end."""
 
     r: np.ndarray
     scale: np.ndarray
@@ -186,10 +179,12 @@ class _Arrays(NamedTuple):
     flags: np.ndarray
     tree: np.ndarray
     halves: np.ndarray
+    end: int
 
 
-@inlined
-def _divide(space, num_tx):
+@sizing
+def layout(space, num_tx):
+    """``Parts`` of a workspace."""
     n, width = padded_real(num_tx), lanes_of(num_tx)
     r, at = cut(space, 0, n * real_row(num_tx) + SLACK)
     scale, at = cut(space, at, n * 16)
@@ -201,7 +196,7 @@ def _divide(space, num_tx):
     flags, at = cut(space, at, 32)
     tree, at = cut(space, at, (2 * width + 1) * width)
     halves, at = cut(space, at, 16 * (num_tx * width + 16))
-    return _Arrays(r, scale, diagonal, offset, z, rest, u, flags, tree, halves)
+    return Parts(r, scale, diagonal, offset, z, rest, u, flags, tree, halves, at)
 
 
 @inlined
@@ -237,16 +232,18 @@ def _first_leaf(a, problems, b, last, stride, num_tx, order, most_energy):
 
 @functools.cache
 def kernel() -> Callable[..., None]:
-    """kernel(problems, settings, to_index, indices, incomplete, work, ok, first, last, ..., space).
+    """kernel(problems, settings, to_index, indices, incomplete, work, ok, first, last,
+    (vectors, Nt, axes, most nodes), space).
 
     That of ``sphere_float32`` for one axis of two levels, with ``problems`` of whole groups of 16.
     """
 
     def sphere_lanes(
         problems, settings, to_index, indices, incomplete, work, ok,
-        first, last, vectors, tx, axes, max_nodes, space,
+        first, last, numbers, space,
     ):  # fmt: skip
-        a, place = _divide(space, tx), places(tx, vectors, axes)
+        vectors, tx, axes, max_nodes = numbers
+        a, place = layout(space, tx), places(tx, vectors, axes)
         width = lanes_of(tx)
         ints, order = np.empty(2 * width, np.uint32), np.empty(16 * tx, np.int64)
         low, high = np.empty(tx, np.int64), np.empty(tx, np.int64)
@@ -288,5 +285,5 @@ def kernel() -> Callable[..., None]:
                     _write(a.u, lane, tx, order, to_index, indices, at * tx)
 
     arrays = "float32[::1], float32[::1], int64[::1], int64[::1], boolean[::1], int64[::1]"
-    integers = ", ".join(["int64"] * 6)
-    return compiled(f"void({arrays}, boolean[::1], {integers}, float32[::1])", sphere_lanes)
+    numbers = "boolean[::1], int64, int64, UniTuple(int64, 4)"
+    return compiled(f"void({arrays}, {numbers}, float32[::1])", sphere_lanes)

@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mimolearn.kernels.machine.compile import uncounted
+from mimolearn.kernels.machine.compile import sizing, uncounted
 from mimolearn.kernels.machine.memory import load, load_tile, store, store_lines, zip_lanes
 from mimolearn.kernels.machine.simd import (
     as_int_bits,
@@ -43,7 +43,7 @@ _INFINITY = np.float32(np.inf)
 INDEX_MASK = 63
 
 
-@uncounted
+@sizing
 def lanes_of(n):
     """Rounded up to a multiple of 16."""
     return (n + 15) // 16 * 16
@@ -63,7 +63,7 @@ class Places(NamedTuple):
     stride: int
 
 
-@uncounted
+@sizing
 def places(num_tx, num_vectors, axes):
     """Places for one channel."""
     width = lanes_of(num_tx)
@@ -94,7 +94,7 @@ class Triangle(NamedTuple):
     end: int
 
 
-@uncounted
+@sizing
 def triangle_memory(num_tx, axes):
     """Divide the start of a workspace up, which has to be zero: R stays so below its last row."""
     width, real = lanes_of(num_tx), lanes_of(axes * num_tx)
@@ -105,6 +105,13 @@ def triangle_memory(num_tx, axes):
     z = offset + real
     turned = z + real
     return Triangle(0, r_im, inverse, columns, offset, z, turned, turned + 32 * width)
+
+
+@sizing
+def search_memory(num_tx, axes):
+    """Where residuals (n, n') and distances (n') of a search lie after the triangle; their end."""
+    start, real = triangle_memory(num_tx, axes).end, lanes_of(axes * num_tx)
+    return start, start + real * real, start + real * real + real
 
 
 @uncounted
@@ -270,9 +277,3 @@ def rotate(space, m, problems, b_re, b_im, num_tx, axes, order):
         energy = fma(z, z, energy)
         store(space, m.z + c, z - load(space, m.offset + c))
     return lane_sum(energy)
-
-
-def triangle_space(num_tx: int, axes: int) -> int:
-    """Floats of workspace of a triangle."""
-    width, real = (num_tx + 15) // 16 * 16, (axes * num_tx + 15) // 16 * 16
-    return (2 * width + 33) * width + real * (real + 2)

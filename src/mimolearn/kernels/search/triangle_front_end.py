@@ -12,10 +12,11 @@ from collections.abc import Callable
 import numpy as np
 
 from mimolearn.kernels.dense.complex_dense import correlate, correlate_real, gram, gram_real
-from mimolearn.kernels.dense.interleave import SLACK, interleave
-from mimolearn.kernels.dense.row_gram import gram_of_rows, mirror, split_rows
-from mimolearn.kernels.linear.linear import cut, padded, row_length
-from mimolearn.kernels.machine.compile import compiled, uncounted
+from mimolearn.kernels.dense.interleave import interleave
+from mimolearn.kernels.dense.layout import channel_floats, cut, padded, row_length, square_floats
+from mimolearn.kernels.dense.row_gram import gram_of_rows, mirror, rows_starts, split_rows
+from mimolearn.kernels.machine.compile import compiled, group_signature, sizing, uncounted
+from mimolearn.kernels.machine.launch import SLACK
 from mimolearn.kernels.machine.memory import load, load_lines, store, store_tile
 from mimolearn.kernels.machine.simd import fma, splat
 from mimolearn.kernels.search.triangle_float32 import lanes_of, places
@@ -23,11 +24,16 @@ from mimolearn.kernels.search.triangle_float32 import lanes_of, places
 _INFINITY = np.float32(np.inf)
 
 
-def front_end_space(num_rx: int, num_tx: int) -> int:
-    """Floats of workspace of the front end."""
-    n, width = num_tx + num_tx % 2, (num_tx + 15) // 16 * 16
-    interleaved = (num_rx + n) * (n * 32 + 16) + 2 * SLACK + num_rx * 32 + n * 32
-    return interleaved + (2 * num_tx + 1) * width * 16
+@sizing
+def layout(space, rx, tx):
+    """Channel, Gram matrix, received vector, H^H y; Gram matrix and diagonal in planes."""
+    width = lanes_of(tx)
+    matrix, at = cut(space, 0, channel_floats(rx, tx))
+    product, at = cut(space, at, square_floats(tx))
+    received, at = cut(space, at, rx * 32 + SLACK)
+    matched, at = cut(space, at, padded(tx) * 32)
+    plane, at = cut(space, at, (2 * tx + 1) * width * 16)
+    return matrix, product, received, matched, plane, at
 
 
 @uncounted
@@ -59,26 +65,21 @@ def _spread_gram(product, row, num_tx, axes, scale, loading, plane, at_im, at_di
 
 @functools.cache
 def front_end() -> Callable[..., None]:
-    """kernel(h, y, noise_var, settings, problems, first, last, num, vectors, rx, tx, axes, space).
+    """kernel(h, y, noise_var, settings, problems, first, last, (*Sizes, axes), space).
 
     Gram matrices and matched filters of groups of 16 channels, from the start of ``problems`` on,
     each channel laid out as ``Places`` says. h (B, Nr, Nt, 2), y (B, T, Nr, 2), flat; noise_var
-    padded to whole groups; settings: level spacing, diagonal loading, ...; both go into the Gram
+    continued to whole groups; settings: level spacing, diagonal loading, ...; both go into the Gram
     matrix with 1 / noise_var.
     """
 
-    def triangle_front_end(
-        h, y, noise_var, settings, problems, first, last, num, vectors, rx, tx, axes, space
-    ):
+    def triangle_front_end(h, y, noise_var, settings, problems, first, last, numbers, space):
+        num, vectors, rx, tx, axes = numbers
         row, width, place = row_length(tx), lanes_of(tx), places(tx, vectors, axes)
         spacing = settings[0]
         loading = settings[1] * spacing * spacing
         size = tx * width
-        matrix, at = cut(space, 0, rx * row + SLACK)
-        product, at = cut(space, at, padded(tx) * row)
-        received, at = cut(space, at, rx * 32 + SLACK)
-        matched, at = cut(space, at, padded(tx) * 32)
-        plane, at = cut(space, at, (2 * size + width) * 16)
+        matrix, product, received, matched, plane, _end = layout(space, rx, tx)
         for group in range(first, last):
             # Padded columns: zero, and above all others on the diagonal.
             plane[: 2 * size * 16] = 0.0
@@ -113,31 +114,23 @@ def front_end() -> Callable[..., None]:
                     column = to + (place.b_im if part == 1 else place.b_re) + t * width
                     _to_problems(plane, 0, width, problems, place.stride, column)
 
-    arrays = ", ".join(["float32[::1]"] * 5 + ["int64"] * 7 + ["float32[::1]"])
-    return compiled(f"void({arrays})", triangle_front_end)
-
-
-def rows_space(num_rx: int, num_tx: int) -> int:
-    """Floats of workspace of ``rows_front_end``."""
-    width = (num_tx + 15) // 16 * 16
-    return (2 * num_rx + width) * width + 256
+    return compiled(group_signature(5, 1), triangle_front_end)
 
 
 @functools.cache
 def rows_front_end() -> Callable[..., None]:
     """The same kernel for real symbols and many columns: lanes are columns, not channels."""
 
-    def triangle_rows_front_end(
-        h, y, noise_var, settings, problems, first, last, num, vectors, rx, tx, axes, space
-    ):
+    def triangle_rows_front_end(h, y, noise_var, settings, problems, first, last, numbers, space):
+        num, vectors, rx, tx, axes = numbers
         width, place = lanes_of(tx), places(tx, vectors, axes)
-        product = 2 * rx * width
+        product, turned, _end = rows_starts(rx, tx)
         for channel in range(first * 16, min(last * 16, num)):
             own = (channel - first * 16) * place.stride
             precision = settings[0] / noise_var[channel]
             count = split_rows(h, channel * rx * tx * 2, rx, tx, width, space, 0)
             gram_of_rows(space, 0, count, tx, width, product)
-            mirror(space, width, product, product + width * width)
+            mirror(space, width, product, turned)
             _spread_rows(space, product, tx, width, precision * settings[0], settings, problems,
                          own, own + place.diagonal)  # fmt: skip
             for t in range(vectors):
@@ -145,8 +138,7 @@ def rows_front_end() -> Callable[..., None]:
                 _match_rows(space, rx, count, width, y, received, precision, problems,
                             own + place.b_re + t * width)  # fmt: skip
 
-    arrays = ", ".join(["float32[::1]"] * 5 + ["int64"] * 7 + ["float32[::1]"])
-    return compiled(f"void({arrays})", triangle_rows_front_end)
+    return compiled(group_signature(5, 1), triangle_rows_front_end)
 
 
 @uncounted
