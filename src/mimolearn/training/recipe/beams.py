@@ -135,10 +135,6 @@ class BeamRecipe(BaseRecipe):
         """Options for the constructor."""
         return dict(self.options)
 
-    def shares(self) -> tuple[BeamScenario, ...]:
-        """The scenarios that are trained on."""
-        return (self.scenario,)
-
     def stages(self) -> tuple[Stage, ...]:
         """The schedule as a list."""
         return self.stage
