@@ -14,7 +14,7 @@ from mimolearn.detectors.base import Cost, Detector
 from mimolearn.detectors.linear.unbiased import unbias_mmse
 from mimolearn.foundation.errors import check_bool, check_one_of
 from mimolearn.foundation.tensors.linalg import hermitian_inverse, matched_filter, regularised_gram
-from mimolearn.kernels.linear import calls as dispatch
+from mimolearn.kernels.linear import calls
 
 
 class Prepared(NamedTuple):
@@ -51,6 +51,7 @@ class LMMSE(Detector):
 
     name = "lmmse"
     rotation_invariant = True
+    halves = "interleaved"
 
     def __init__(
         self,
@@ -63,13 +64,13 @@ class LMMSE(Detector):
         self.demapping = check_one_of("demapping", demapping, ("exact", "max-log"))
 
     def _one_shot(self, y: Tensor, h: Tensor, noise_var: Tensor) -> GaussianDetection | None:
-        solved = dispatch.linear(y, h, noise_var, self.kernel_method())
+        solved = calls.linear(y, h, noise_var, self.kernel_method())
         if solved is None:
             return None
         return GaussianDetection(self.constellation, *solved, self.demapping)
 
     def kernel_method(self) -> str:
-        """Which of ``dispatch.LINEAR_METHODS`` this is."""
+        """Which of ``calls.LINEAR_METHODS`` this is."""
         if self.biased:
             return "biased-lmmse"
         return "real-lmmse" if self.constellation.is_real else "lmmse"
@@ -77,10 +78,16 @@ class LMMSE(Detector):
     def simulated_method(self) -> str:
         return self.kernel_method()
 
-    def _prepare(self, h: Tensor, noise_var: Tensor) -> Prepared | dispatch.InterleavedLinear:
-        interleaved = dispatch.linear_prepare(h, noise_var, self.kernel_method())
-        if interleaved is not None:
-            return interleaved
+    def _prepare_interleaved(self, h: Tensor, noise_var: Tensor) -> calls.InterleavedLinear:
+        state = calls.linear_prepare(h, noise_var, self.kernel_method())
+        assert state is not None, "``_path`` has chosen channels that the kernel takes"
+        return state
+
+    def _detect_interleaved(self, state: calls.InterleavedLinear, y: Tensor) -> GaussianDetection:
+        x_hat = calls.linear_detect(state, y)
+        return GaussianDetection(self.constellation, x_hat, state.error_var, self.demapping)
+
+    def _prepare(self, h: Tensor, noise_var: Tensor) -> Prepared:
         prepared = prepare_lmmse(h, noise_var)
         if self.biased:
             gain = 1 / prepared.scale
@@ -91,13 +98,8 @@ class LMMSE(Detector):
             return prepared._replace(error_var=_real_error_var(prepared, noise_var))
         return prepared
 
-    def _detect(
-        self, prepared: Prepared | dispatch.InterleavedLinear, y: Tensor
-    ) -> GaussianDetection:
-        if isinstance(prepared, dispatch.InterleavedLinear):
-            x_hat = dispatch.linear_detect(prepared, y)
-        else:
-            x_hat = apply_lmmse(prepared, y)
+    def _detect(self, prepared: Prepared, y: Tensor) -> GaussianDetection:
+        x_hat = apply_lmmse(prepared, y)
         return GaussianDetection(self.constellation, x_hat, prepared.error_var, self.demapping)
 
     def cost(self, num_rx_ant: int, num_tx_ant: int) -> Cost:
