@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from mimolearn import InvalidInputError, make_detector
-from mimolearn.detectors.base import Unprepared
+from mimolearn.detectors.base import Compiled
 
 _SIZES = [(1, 1), (2, 2), (5, 3), (8, 6), (3, 5), (20, 17), (64, 32)]
 _DETECTORS = [("cg", "qpsk"), ("cg", "bpsk"), ("wl-cg", "bpsk"), ("wl-cg", "16-qam")]
@@ -92,7 +92,8 @@ def test_halves_apart_use_the_kernel_of_both(name, constellation, batch, vectors
     detector = make_detector(name, constellation)
     h, y, noise_var = _problem(batch, 8, 4, vectors)
     prepared = detector.prepare(h, noise_var)
-    assert isinstance(prepared, Unprepared)
+    assert isinstance(prepared, Compiled)
+    assert prepared.path == "fused"
     whole, split = detector(y, h, noise_var), detector.detect(prepared, y)
     assert torch.equal(split.llr(), whole.llr())
     y.requires_grad_()

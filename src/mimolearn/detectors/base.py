@@ -21,22 +21,41 @@ from mimolearn.kernels.machine.launch import fits, usable
 _DTYPES = (torch.complex64, torch.complex128)
 # Between these, a noise variance is positive and finite in every precision.
 _LEAST_SAFE, _MOST_SAFE = 1e-30, 1e30
+# Below, a group of 16 interleaved channels is mostly empty, and torch is as fast.
+_FEW_CHANNELS = 8
 
 
 class Cost(NamedTuple):
     """Real multiplications (a complex one counts four).
 
-    per_channel: work of ``prepare``. per_vector: work of ``detect`` for one vector, or None when
-    it depends on the data; then ``Detection.work`` reports what was spent.
     Divisions, square roots and table look-ups of the demapper are not counted.
+
+    per_channel: work of ``prepare`` for one channel.
+    per_vector: work of ``detect`` for one vector, or None if it depends on the data; then
+        ``Detection.work`` reports what was spent.
     """
 
     per_channel: int
     per_vector: int | None
 
 
-class Unprepared(NamedTuple):
-    """A channel as it came, (*C, Nr, Nt) and (*C), for a kernel that does both halves at once."""
+class Compiled(NamedTuple):
+    """Channels that ``prepare`` has prepared for compiled code.
+
+    path: "fused" or "interleaved", the path of ``detect``; see ``Detector.halves``.
+    state: what that path keeps of the channels.
+    """
+
+    path: str
+    state: Any
+
+
+class Channel(NamedTuple):
+    """State of the path "fused": the channel as it came.
+
+    h: (*C, Nr, Nt) complex.
+    noise_var: (*C) real.
+    """
 
     h: Tensor
     noise_var: Tensor
@@ -58,11 +77,16 @@ class Detector(nn.Module, ABC):
     rotation_invariant: bool = False
     """Whether h and y matter through H^H H and H^H y alone: rotating the antennas by Q^H, H = Q R,
     then leaves the output as it is, and simulations may draw (R, Q^H y) in place of (H, y)."""
-    # Where the kernel of both halves is faster than PyTorch with a prepared channel, the halves
-    # apart use it too: ``prepare`` then keeps the channel as it is.
-    fused_halves: ClassVar[bool] = False
+    halves: ClassVar[str] = "torch"
+    """The path of ``prepare`` and ``detect`` for channels that compiled code can take.
+
+    "torch": ``_prepare`` and ``_detect``, as for all other channels.
+    "fused": ``prepare`` keeps the channel and ``detect`` runs the kernel of both halves, because
+        it is faster than torch with a prepared channel.
+    "interleaved": ``_prepare_interleaved`` and ``_detect_interleaved``, 16 channels at a time.
+    """
     not_in_key: ClassVar[frozenset[str]] = frozenset()
-    """Attributes that decide nothing of what is detected, such as caches: stored results of a
+    """Attributes that change nothing of what is detected, such as caches: stored results of a
     detector object are keyed by all others."""
 
     def __init__(self, constellation: Constellation | str) -> None:
@@ -73,8 +97,11 @@ class Detector(nn.Module, ABC):
     def prepare(self, h: Tensor, noise_var: Tensor | float) -> Any:
         """All work that needs no received vector.
 
-        h: (*C, Nr, Nt) complex. noise_var: (*C) real or a number, > 0, total over real and
-        imaginary part, per receive antenna. Returns the algorithm's own NamedTuple.
+        h: (*C, Nr, Nt) complex, the channels.
+        noise_var: (*C) real or a number, above 0: noise variance of a receive antenna, real and
+            imaginary part together.
+        Returns the NamedTuple of the algorithm, or ``Compiled`` for channels that compiled code
+        takes (see ``halves``).
         Raises InvalidInputError on a wrong shape, a non-finite h or a noise_var not above 0.
         """
         self._check_channel(h)
@@ -82,37 +109,72 @@ class Detector(nn.Module, ABC):
         given = noise_var
         noise_var = self._check_noise_var(noise_var, h)
         check_finite("h", h)
-        if self.fused_halves and usable(h, noise_var) and fits(h):
-            return copy_shared(Unprepared(h, noise_var), h, given)
-        return copy_shared(self._prepare(h, noise_var), h, given)
+        path = self._path(h, noise_var)
+        if path == "torch":
+            return copy_shared(self._prepare(h, noise_var), h, given)
+        prepare = {"fused": Channel, "interleaved": self._prepare_interleaved}[path]
+        return copy_shared(Compiled(path, prepare(h, noise_var)), h, given)
 
     @in_standard_mode
     def detect(self, prepared: Any, y: Tensor) -> Detection:
         """Detect every vector of the prepared channels.
 
-        y: (*C, T, Nr) complex. Returns a Detection over (*C, T, Nt).
+        prepared: what ``prepare`` returned for channels (*C, Nr, Nt).
+        y: (*C, T, Nr) complex, T received vectors of each channel.
+        Returns a Detection over (*C, T, Nt).
+        Raises InvalidInputError on a wrong shape or type, and for a non-finite y.
         """
         check_shape("y", y, "(*C, T, Nr)", isinstance(y, Tensor) and y.ndim >= 2)
         if not y.is_complex():
             raise invalid("y", f"<dtype {y.dtype}>", "a complex dtype")
         check_has_values(y=y)
         check_finite("y", y)
-        if isinstance(prepared, Unprepared):
-            h, noise_var = prepared
-            fitting = y.shape[:-2] == h.shape[:-2] and y.shape[-1] == h.shape[-2]
-            fused = self._one_shot(y, h, noise_var) if fitting and y.dtype == h.dtype else None
-            if fused is not None:
-                return fused
-            prepared = self._prepare(h, noise_var)
+        if isinstance(prepared, Compiled):
+            detect = {"fused": self._detect_fused, "interleaved": self._detect_interleaved}
+            return copy_shared_parts(detect[prepared.path](prepared.state, y), y, prepared)
         return copy_shared_parts(self._detect(prepared, y), y, prepared)
 
-    def _prepared(self, prepared: Any) -> Any:
-        """The algorithm's own tuple, also of a channel that ``prepare`` has kept as it came."""
-        return self._prepare(*prepared) if isinstance(prepared, Unprepared) else prepared
+    def _path(self, h: Tensor, noise_var: Tensor) -> str:
+        """The path of these channels: the one place where it is chosen."""
+        few = self.halves == "interleaved" and math.prod(h.shape[:-2]) < _FEW_CHANNELS
+        if self.halves == "torch" or few or not (usable(h, noise_var) and fits(h)):
+            return "torch"
+        return self.halves
+
+    def _detect_fused(self, state: Channel, y: Tensor) -> Detection:
+        """Both halves in one kernel; in torch for a y that the kernel cannot take."""
+        h, noise_var = state
+        fitting = y.shape[:-2] == h.shape[:-2] and y.shape[-1] == h.shape[-2]
+        fused = self._one_shot(y, h, noise_var) if fitting and y.dtype == h.dtype else None
+        return self._detect(self._prepare(h, noise_var), y) if fused is None else fused
+
+    def _prepare_interleaved(self, h: Tensor, noise_var: Tensor) -> Any:
+        """What the path "interleaved" keeps of channels that ``_path`` has given to it."""
+        raise NotImplementedError
+
+    def _detect_interleaved(self, state: Any, y: Tensor) -> Detection:
+        """Detect with what ``_prepare_interleaved`` keeps; in torch if y needs gradients."""
+        raise NotImplementedError
+
+    def _in_torch(self, prepared: Any) -> Any:
+        """What ``_prepare`` returns, also of channels prepared for compiled code.
+
+        The state of those has to hold h and noise_var.
+        """
+        if isinstance(prepared, Compiled):
+            return self._prepare(prepared.state.h, prepared.state.noise_var)
+        return prepared
 
     @in_standard_mode
     def forward(self, y: Tensor, h: Tensor, noise_var: Tensor | float) -> Detection:
-        """prepare and detect composed. Shapes as there, and y must fit h."""
+        """``prepare`` and ``detect`` in one call, in one kernel where there is one.
+
+        y: (*C, T, Nr) complex, of the dtype of h.
+        h: (*C, Nr, Nt) complex.
+        noise_var: (*C) real or a number, above 0.
+        Returns a Detection over (*C, T, Nt).
+        Raises InvalidInputError as ``prepare`` and ``detect``, and for a y that does not fit h.
+        """
         self._check_channel(h)
         check_shape("y", y, "(*C, T, Nr)", isinstance(y, Tensor) and y.ndim >= 2)
         shape, y_shape = h.shape, y.shape
@@ -230,4 +292,7 @@ class IterativeDetector(Detector):
 
     @abstractmethod
     def iterates(self, prepared: Any, y: Tensor) -> list[Tensor]:
-        """One complex estimate (*C, T, Nt) per iteration, the last being the detector's own."""
+        """One complex estimate (*C, T, Nt) per iteration.
+
+        The last one is the detector's estimate, up to the factor that unbiases it.
+        """

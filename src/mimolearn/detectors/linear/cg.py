@@ -58,7 +58,7 @@ class ConjugateGradient(IterativeDetector):
 
     name = "cg"
     rotation_invariant = True
-    fused_halves = True
+    halves = "fused"
 
     def __init__(
         self, constellation: Constellation | str, num_iter: int = 8, demapping: str = "exact"
@@ -81,7 +81,7 @@ class ConjugateGradient(IterativeDetector):
 
     def iterates(self, prepared: Prepared, y: Tensor) -> list[Tensor]:
         """Raw estimates of every step, biased towards zero as LMMSE's are."""
-        return conjugate_gradient(self._prepared(prepared), y, self.num_iter)
+        return conjugate_gradient(self._in_torch(prepared), y, self.num_iter)
 
     def cost(self, num_rx_ant: int, num_tx_ant: int) -> Cost:
         return cg_cost(num_rx_ant, num_tx_ant, self.num_iter, real=False)

@@ -51,6 +51,7 @@ class LMMSE(Detector):
 
     name = "lmmse"
     rotation_invariant = True
+    halves = "interleaved"
 
     def __init__(
         self,
@@ -77,10 +78,20 @@ class LMMSE(Detector):
     def simulated_method(self) -> str:
         return self.kernel_method()
 
-    def _prepare(self, h: Tensor, noise_var: Tensor) -> Prepared | linear_kernels.InterleavedLinear:
-        interleaved = linear_kernels.linear_prepare(h, noise_var, self.kernel_method())
-        if interleaved is not None:
-            return interleaved
+    def _prepare_interleaved(
+        self, h: Tensor, noise_var: Tensor
+    ) -> linear_kernels.InterleavedLinear:
+        state = linear_kernels.linear_prepare(h, noise_var, self.kernel_method())
+        assert state is not None, "``_path`` has chosen channels that the kernel takes"
+        return state
+
+    def _detect_interleaved(
+        self, state: linear_kernels.InterleavedLinear, y: Tensor
+    ) -> GaussianDetection:
+        x_hat = linear_kernels.linear_detect(state, y)
+        return GaussianDetection(self.constellation, x_hat, state.error_var, self.demapping)
+
+    def _prepare(self, h: Tensor, noise_var: Tensor) -> Prepared:
         prepared = prepare_lmmse(h, noise_var)
         if self.biased:
             gain = 1 / prepared.scale
@@ -91,13 +102,8 @@ class LMMSE(Detector):
             return prepared._replace(error_var=_real_error_var(prepared, noise_var))
         return prepared
 
-    def _detect(
-        self, prepared: Prepared | linear_kernels.InterleavedLinear, y: Tensor
-    ) -> GaussianDetection:
-        if isinstance(prepared, linear_kernels.InterleavedLinear):
-            x_hat = linear_kernels.linear_detect(prepared, y)
-        else:
-            x_hat = apply_lmmse(prepared, y)
+    def _detect(self, prepared: Prepared, y: Tensor) -> GaussianDetection:
+        x_hat = apply_lmmse(prepared, y)
         return GaussianDetection(self.constellation, x_hat, prepared.error_var, self.demapping)
 
     def cost(self, num_rx_ant: int, num_tx_ant: int) -> Cost:

@@ -38,7 +38,7 @@ class WidelyLinearCG(IterativeDetector):
 
     name = "wl-cg"
     rotation_invariant = True
-    fused_halves = True
+    halves = "fused"
 
     def __init__(
         self, constellation: Constellation | str, num_iter: int = 8, demapping: str = "exact"
@@ -66,7 +66,7 @@ class WidelyLinearCG(IterativeDetector):
     def iterates(self, prepared: Prepared, y: Tensor) -> list[Tensor]:
         """Raw estimates of every step, biased towards zero as LMMSE's are."""
         y = stack_real_vector(y) if self.constellation.is_real else y
-        prepared = self._prepared(prepared)
+        prepared = self._in_torch(prepared)
         return [as_complex(x) for x in conjugate_gradient(prepared, y, self.num_iter)]
 
     def cost(self, num_rx_ant: int, num_tx_ant: int) -> Cost:

@@ -52,6 +52,7 @@ class ZeroForcing(Detector):
     name = "zf"
     revision = 2
     rotation_invariant = True
+    halves = "interleaved"
 
     def __init__(self, constellation: Constellation | str, demapping: str = "exact") -> None:
         super().__init__(constellation)
@@ -71,10 +72,20 @@ class ZeroForcing(Detector):
     def simulated_method(self) -> str:
         return "zf"
 
-    def _prepare(self, h: Tensor, noise_var: Tensor) -> Prepared | linear_kernels.InterleavedLinear:
-        interleaved = linear_kernels.linear_prepare(h, noise_var, "zf")
-        if interleaved is not None:
-            return interleaved
+    def _prepare_interleaved(
+        self, h: Tensor, noise_var: Tensor
+    ) -> linear_kernels.InterleavedLinear:
+        state = linear_kernels.linear_prepare(h, noise_var, "zf")
+        assert state is not None, "``_path`` has chosen channels that the kernel takes"
+        return state
+
+    def _detect_interleaved(
+        self, state: linear_kernels.InterleavedLinear, y: Tensor
+    ) -> GaussianDetection:
+        x_hat = linear_kernels.linear_detect(state, y)
+        return GaussianDetection(self.constellation, x_hat, state.error_var, self.demapping)
+
+    def _prepare(self, h: Tensor, noise_var: Tensor) -> Prepared:
         matrix = gram(h)
         energy = matrix.diagonal(dim1=-2, dim2=-1).real
         # A stream that nobody can hear leaves the others what they are: its estimate is 0, with a
@@ -85,13 +96,8 @@ class ZeroForcing(Detector):
         error_var = noise_var.unsqueeze(-1) * inverse.diagonal(dim1=-2, dim2=-1).real
         return Prepared(h, inverse, error_var.unsqueeze(-2))
 
-    def _detect(
-        self, prepared: Prepared | linear_kernels.InterleavedLinear, y: Tensor
-    ) -> GaussianDetection:
-        if isinstance(prepared, linear_kernels.InterleavedLinear):
-            x_hat = linear_kernels.linear_detect(prepared, y)
-        else:
-            x_hat = matched_filter(prepared.h, y) @ prepared.inverse.mT
+    def _detect(self, prepared: Prepared, y: Tensor) -> GaussianDetection:
+        x_hat = matched_filter(prepared.h, y) @ prepared.inverse.mT
         return GaussianDetection(self.constellation, x_hat, prepared.error_var, self.demapping)
 
     def cost(self, num_rx_ant: int, num_tx_ant: int) -> Cost:

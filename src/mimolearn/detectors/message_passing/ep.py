@@ -78,7 +78,7 @@ class ExpectationPropagation(IterativeDetector):
 
     name = "ep"
     rotation_invariant = True
-    fused_halves = True
+    halves = "fused"
 
     def __init__(
         self,
@@ -117,7 +117,7 @@ class ExpectationPropagation(IterativeDetector):
 
     def iterates(self, prepared: Prepared, y: Tensor) -> list[Tensor]:
         """Cavity means of every iteration."""
-        cavities = self._cavities(self._prepared(prepared), y)
+        cavities = self._cavities(self._in_torch(prepared), y)
         estimates = [self._by_axis(cavity.mean) for cavity in cavities]
         if self.constellation.is_real:
             return [torch.complex(x[..., 0], torch.zeros_like(x[..., 0])) for x in estimates]

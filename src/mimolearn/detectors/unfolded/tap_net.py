@@ -12,7 +12,7 @@ from torch import Tensor
 from mimolearn.constellation import Constellation
 from mimolearn.detection import AxisGaussianDetection
 from mimolearn.detectors import counting
-from mimolearn.detectors.base import Cost
+from mimolearn.detectors.base import Compiled, Cost
 from mimolearn.detectors.learned import UnfoldedDetector
 from mimolearn.detectors.unfolded.tap_scalars import (
     LayerScalars,
@@ -61,8 +61,13 @@ class Prepared(NamedTuple):
     scalars: Tensor
 
 
-class Compiled(NamedTuple):
-    """What the kernels keep of channels; torch prepares anew from h and noise_var if it must."""
+class Interleaved(NamedTuple):
+    """State of the path "interleaved".
+
+    h: (*C, Nr, Nt) complex and noise_var: (*C) real, from which torch prepares if it has to.
+    interleaved: what the kernels keep of 16 channels at a time.
+    scalars: (L, 4) or (*C, L, 4), see ``tap_scalars``.
+    """
 
     h: Tensor
     noise_var: Tensor
@@ -118,6 +123,7 @@ class TapNet(UnfoldedDetector):
 
     name = "tap-net"
     rotation_invariant = True
+    halves = "interleaved"
     any_constellation = True
 
     def __init__(
@@ -155,16 +161,27 @@ class TapNet(UnfoldedDetector):
         checked(finite, y, h, values, error_var)
         return AxisGaussianDetection(self.constellation, values, error_var, self.demapping)
 
-    def _prepare(self, h: Tensor, noise_var: Tensor) -> Prepared | Compiled:
-        found = self._prepare_compiled(h, noise_var)
-        return self._prepare_in_torch(h, noise_var) if found is None else found
+    def _path(self, h: Tensor, noise_var: Tensor) -> str:
+        # Torch serves gradients of the scalars.
+        return super()._path(h, noise_var) if usable(self.scalars.base) else "torch"
+
+    def _prepare_interleaved(self, h: Tensor, noise_var: Tensor) -> Interleaved:
+        state = self._prepare_compiled(h, noise_var)
+        assert state is not None, "``_path`` has chosen channels that the kernel takes"
+        return state
+
+    def _detect_interleaved(self, state: Interleaved, y: Tensor) -> AxisGaussianDetection:
+        if not usable(y):
+            return self._detect(self._prepare(state.h, state.noise_var), y)
+        values, error_var = self._detect_compiled(state, y)
+        return AxisGaussianDetection(self.constellation, values, error_var, self.demapping)
 
     def _prepare_compiled(
-        self, h: Tensor, noise_var: Tensor, before: Compiled | None = None
-    ) -> Compiled | None:
+        self, h: Tensor, noise_var: Tensor, before: Interleaved | None = None
+    ) -> Interleaved | None:
         """before: what is no longer needed, of as many channels or more."""
         with_start = self.start == "lmmse" or self.adaptive
-        found = network_kernels.tap_prepare(
+        kept = network_kernels.tap_prepare(
             h,
             noise_var,
             self.scalars.base,
@@ -173,20 +190,19 @@ class TapNet(UnfoldedDetector):
             with_start=with_start,
             room=None if before is None else before.interleaved,
         )
-        if found is None:
+        if kept is None:
             return None
         features = None
         if self.adaptive:
-            features = self._features(found.start_var, found.noise, found.row_sums)
-        return Compiled(h, noise_var, found, self.scalars(features, h.real))
+            features = self._features(kept.start_var, kept.noise, kept.row_sums)
+        return Interleaved(h, noise_var, kept, self.scalars(features, h.real))
 
     def _features(self, start_var: Tensor, noise: Tensor, row_sums: Tensor) -> Tensor:
         half_distance = self.constellation.min_distance() / 2
         levels = self.constellation.num_levels
         return channel_features(start_var, noise, row_sums, half_distance, levels)
 
-    def _prepare_in_torch(self, h: Tensor, noise_var: Tensor) -> Prepared:
-        """``_prepare`` for gradients, other types and devices, and few channels."""
+    def _prepare(self, h: Tensor, noise_var: Tensor) -> Prepared:
         matrix = gram(h)
         if self.constellation.is_real:
             matrix = matrix.real
@@ -233,18 +249,14 @@ class TapNet(UnfoldedDetector):
             return Start(inverse / mu, var)
         return Start(stack_real_matrix(inverse / mu.mT).mT, torch.cat([var, var], -1))
 
-    def _detect(self, prepared: Prepared | Compiled, y: Tensor) -> AxisGaussianDetection:
-        if isinstance(prepared, Compiled) and usable(y):
-            values, error_var = self._detect_compiled(prepared, y)
-            return AxisGaussianDetection(self.constellation, values, error_var, self.demapping)
-        prepared = self._ordinary(prepared)
+    def _detect(self, prepared: Prepared, y: Tensor) -> AxisGaussianDetection:
         matched = self._matched(prepared, y)
         if usable(matched, prepared.coupling, prepared.scalars):
             return self._detection(*self._run_compiled(prepared, matched))
         *_, last = self._run(prepared, matched)
         return self._detection(last.r, last.var)
 
-    def _detect_compiled(self, prepared: Compiled, y: Tensor) -> tuple[Tensor, Tensor]:
+    def _detect_compiled(self, prepared: Interleaved, y: Tensor) -> tuple[Tensor, Tensor]:
         """r and var of the last layer, by axis."""
         c, vector_form = self.constellation, self.form == "vector"
         kept, scalars = prepared.interleaved, prepared.scalars
@@ -254,15 +266,10 @@ class TapNet(UnfoldedDetector):
             y, prepared.h, kept, scalars, c, self._prior(), vector_form=vector_form
         )
 
-    def _ordinary(self, prepared: Prepared | Compiled) -> Prepared:
-        if isinstance(prepared, Prepared):
-            return prepared
-        return self._prepare_in_torch(prepared.h, prepared.noise_var)
-
     def layers(self, prepared: Prepared | Compiled, y: Tensor) -> Iterator[Tensor]:
         """Posterior means of every layer."""
-        prepared = self._ordinary(prepared)
-        for layer in self._run(prepared, self._matched(prepared, y)):
+        ready: Prepared = self._in_torch(prepared)
+        for layer in self._run(ready, self._matched(ready, y)):
             mean = self._by_axis(layer.mean)
             if self.constellation.is_real:
                 yield torch.complex(mean[..., 0], torch.zeros_like(mean[..., 0]))
@@ -272,8 +279,8 @@ class TapNet(UnfoldedDetector):
     def layer_detections(
         self, prepared: Prepared | Compiled, y: Tensor
     ) -> Iterator[AxisGaussianDetection]:
-        prepared = self._ordinary(prepared)
-        for layer in self._run(prepared, self._matched(prepared, y)):
+        ready: Prepared = self._in_torch(prepared)
+        for layer in self._run(ready, self._matched(ready, y)):
             yield self._detection(layer.r, layer.var)
 
     def layer_parameters(self) -> Sequence[tuple[Tensor, int]]:
