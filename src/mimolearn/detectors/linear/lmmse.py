@@ -15,6 +15,7 @@ from mimolearn.detectors.linear.unbiased import unbias_mmse
 from mimolearn.foundation.errors import check_bool, check_one_of
 from mimolearn.foundation.tensors.linalg import hermitian_inverse, matched_filter, regularised_gram
 from mimolearn.kernels.linear import calls as linear_kernels
+from mimolearn.kernels.linear.calls import InterleavedLinear
 
 
 class Prepared(NamedTuple):
@@ -78,16 +79,12 @@ class LMMSE(Detector):
     def simulated_method(self) -> str:
         return self.kernel_method()
 
-    def _prepare_interleaved(
-        self, h: Tensor, noise_var: Tensor
-    ) -> linear_kernels.InterleavedLinear:
+    def _prepare_interleaved(self, h: Tensor, noise_var: Tensor) -> InterleavedLinear:
         state = linear_kernels.linear_prepare(h, noise_var, self.kernel_method())
         assert state is not None, "``_path`` has chosen channels that the kernel takes"
         return state
 
-    def _detect_interleaved(
-        self, state: linear_kernels.InterleavedLinear, y: Tensor
-    ) -> GaussianDetection:
+    def _detect_interleaved(self, state: InterleavedLinear, y: Tensor) -> GaussianDetection:
         x_hat = linear_kernels.linear_detect(state, y)
         return GaussianDetection(self.constellation, x_hat, state.error_var, self.demapping)
 

@@ -19,6 +19,7 @@ from mimolearn.foundation.tensors.linalg import (
     matched_filter,
 )
 from mimolearn.kernels.linear import calls as linear_kernels
+from mimolearn.kernels.linear.calls import InterleavedLinear
 
 
 class Prepared(NamedTuple):
@@ -72,16 +73,12 @@ class ZeroForcing(Detector):
     def simulated_method(self) -> str:
         return "zf"
 
-    def _prepare_interleaved(
-        self, h: Tensor, noise_var: Tensor
-    ) -> linear_kernels.InterleavedLinear:
+    def _prepare_interleaved(self, h: Tensor, noise_var: Tensor) -> InterleavedLinear:
         state = linear_kernels.linear_prepare(h, noise_var, "zf")
         assert state is not None, "``_path`` has chosen channels that the kernel takes"
         return state
 
-    def _detect_interleaved(
-        self, state: linear_kernels.InterleavedLinear, y: Tensor
-    ) -> GaussianDetection:
+    def _detect_interleaved(self, state: InterleavedLinear, y: Tensor) -> GaussianDetection:
         x_hat = linear_kernels.linear_detect(state, y)
         return GaussianDetection(self.constellation, x_hat, state.error_var, self.demapping)
 
