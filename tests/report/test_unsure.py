@@ -21,6 +21,7 @@ from mimolearn.studies import (
     BeamCurve,
     BeamPoint,
     Comparison,
+    Provenance,
     simulate,
 )
 
@@ -91,7 +92,9 @@ def test_means_of_beams_that_few_channels_own_are_marked():
     points = BeamPoint(5.0, even), BeamPoint(15.0, owned)
     assert [point.is_unsure() for point in points] == [False, True]
     curve = BeamCurve(BeamContender("omp"), points, 0)
-    result = BeamComparison(BeamScenario.shipped("mser-qpsk"), (curve,), 64)
+    result = BeamComparison(
+        BeamScenario.shipped("mser-qpsk"), (curve,), 64, Provenance({}, "a machine", "2026-01-01")
+    )
     assert text(beam_table(result)).count("?") == 1
     assert "fewer than 16 equally bad channels" in text(*beam_notes(result))
 
