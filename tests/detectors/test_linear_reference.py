@@ -141,7 +141,8 @@ def test_lmmse_error_variance_is_accurate_at_high_snr() -> None:
     scenario = Scenario(num_tx_ant=4, num_rx_ant=8, constellation="64-qam")
     block = scenario.draw(55, 50, torch.Generator().manual_seed(0), torch.complex128)
     exact = LMMSE("64-qam").prepare(block.h, block.noise_var).error_var
-    single = LMMSE("64-qam").prepare(block.h.to(torch.complex64), block.noise_var).error_var
+    prepared = LMMSE("64-qam").prepare(block.h.to(torch.complex64), block.noise_var)
+    single = prepared.state.error_var
     torch.testing.assert_close(single.double(), exact, rtol=1e-4, atol=0)
 
 
