@@ -102,7 +102,7 @@ def test_list(run):
     for what in (
         "detectors",
         "weights",
-        "data/scenarios",
+        "scenarios",
         "channels",
         "snr",
         "constellations",

@@ -24,7 +24,7 @@ from mimolearn.cli import words as complete
         (complete.complete_recipes, "equi", ["equi-net-bpsk"]),
         (complete.complete_recipes, "cnn-ms", ["cnn-mser-qpsk"]),
         (complete.complete_experiments, "lcgnet/fig10", ["lcgnet/fig10"]),
-        (complete.complete_topics, "s", ["data/scenarios", "snr"]),
+        (complete.complete_topics, "s", ["scenarios", "snr"]),
     ],
 )
 def test_words_by_their_start(function, start: str, expected: list[str]) -> None:

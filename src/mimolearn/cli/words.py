@@ -50,7 +50,7 @@ def complete_experiments(incomplete: str) -> list[str]:
 
 def complete_topics(incomplete: str) -> list[str]:
     """What ``list`` lists."""
-    topics = ("detectors", "beamformers", "quantizers", "weights", "data/scenarios", "channels")
+    topics = ("detectors", "beamformers", "quantizers", "weights", "scenarios", "channels")
     return _starting((*topics, "snr", "constellations", "all"), incomplete)
 
 
