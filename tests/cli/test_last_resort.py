@@ -110,6 +110,11 @@ def test_help_shows_brackets(run):
     assert "mimolearn[onnx]" in run("export", "--help")[1]
 
 
+def heed_ctrl_c():
+    """Whoever runs the tests in the background has SIGINT ignored, which children inherit."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_ctrl_c_in_the_imports_is_one_line():
     program = (
         "import os, signal, sys, threading, time\n"
@@ -118,7 +123,9 @@ def test_ctrl_c_in_the_imports_is_one_line():
         "import mimolearn.cli\n"
         "time.sleep(20)\n"
     )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, preexec_fn=heed_ctrl_c
+    )
     assert (done.returncode, done.stdout, done.stderr) == (130, "", "error: stopped\n")
 
 
@@ -127,7 +134,7 @@ def test_a_library_keeps_its_ctrl_c():
         "import signal, mimolearn\n"
         "assert signal.getsignal(signal.SIGINT) is signal.default_int_handler\n"
     )
-    subprocess.run([sys.executable, "-c", program], check=True)
+    subprocess.run([sys.executable, "-c", program], check=True, preexec_fn=heed_ctrl_c)
 
 
 def test_a_second_ctrl_c_ends_at_once(tmp_path):
