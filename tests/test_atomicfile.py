@@ -107,10 +107,10 @@ def test_names_as_long_as_a_file_system_takes(tmp_path):
 
 @pytest.mark.parametrize("suffix", ["png", "svg", "pdf"])
 def test_figures_keep_what_was_there_when_drawing_fails(tmp_path, monkeypatch, suffix):
-    from mimolearn.report.figures import new_figure, save_figure
+    from mimolearn.report.drawing import new_figure, save_figure
 
     figure, path = new_figure(1, 1)[0], tmp_path / f"curve.{suffix}"
-    save_figure(figure, path, dpi=20)
+    save_figure(figure, tmp_path, "curve", [suffix], dpi=20)
     whole = path.read_bytes()
 
     def fail(*_args, **_options):
@@ -118,6 +118,6 @@ def test_figures_keep_what_was_there_when_drawing_fails(tmp_path, monkeypatch, s
 
     monkeypatch.setattr(matplotlib.figure.Figure, "savefig", fail)
     with pytest.raises(MemoryError):
-        save_figure(figure, path)
+        save_figure(figure, tmp_path, "curve", [suffix], dpi=20)
     assert path.read_bytes() == whole
     assert names(tmp_path) == [path.name]
