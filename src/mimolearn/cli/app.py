@@ -94,7 +94,7 @@ def _run(arguments: list[str], debug: bool) -> int:
         return complain(_STOPPED, interrupt.EXIT_CODE)
     except typer.Abort:
         return complain("stopped", interrupt.EXIT_CODE)
-    except Exception as error:
+    except Exception as error:  # the last resort: whatever is not foreseen is one line too
         if debug:
             traceback.print_exc()
         return complain(*_message_and_status(error))

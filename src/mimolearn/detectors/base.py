@@ -16,13 +16,11 @@ from mimolearn.detection import Detection
 from mimolearn.foundation.errors import check_finite, check_positive_int, check_shape, invalid
 from mimolearn.foundation.tensors.modes import check_has_values, in_standard_mode
 from mimolearn.foundation.tensors.ownership import copy_shared, copy_shared_parts
-from mimolearn.kernels.machine.launch import fits, usable
+from mimolearn.kernels.machine.launch import FEW_CHANNELS, fits, usable
 
 _DTYPES = (torch.complex64, torch.complex128)
 # Between these, a noise variance is positive and finite in every precision.
 _LEAST_SAFE, _MOST_SAFE = 1e-30, 1e30
-# Below, a group of 16 interleaved channels is mostly empty, and torch is as fast.
-_FEW_CHANNELS = 8
 
 
 class Cost(NamedTuple):
@@ -136,7 +134,7 @@ class Detector(nn.Module, ABC):
 
     def _path(self, h: Tensor, noise_var: Tensor) -> str:
         """The path of these channels: the one place where it is chosen."""
-        few = self.halves == "interleaved" and math.prod(h.shape[:-2]) < _FEW_CHANNELS
+        few = self.halves == "interleaved" and math.prod(h.shape[:-2]) < FEW_CHANNELS
         if self.halves == "torch" or few or not (usable(h, noise_var) and fits(h)):
             return "torch"
         return self.halves

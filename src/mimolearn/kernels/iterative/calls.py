@@ -10,6 +10,7 @@ from torch import Tensor
 
 from mimolearn.constellation import Constellation
 from mimolearn.kernels.machine.launch import (
+    FEW_CHANNELS,
     Sizes,
     channel_cost,
     checked,
@@ -23,7 +24,7 @@ from mimolearn.kernels.machine.launch import (
     vector_cost,
 )
 
-_FEW_CHANNELS, _FEW_VECTORS = 8, 16
+_FEW_VECTORS = 16
 
 
 def conjugate_gradient(
@@ -130,7 +131,7 @@ def gauss_seidel(
         return None
     sizes = Sizes.of(h, y)
     num, vectors, rx, tx = sizes
-    if num < _FEW_CHANNELS and vectors > _FEW_VECTORS:
+    if num < FEW_CHANNELS and vectors > _FEW_VECTORS:
         # Most lanes would be idle, and PyTorch works on all vectors at once.
         return None
     from mimolearn.kernels.iterative import gauss_seidel as kernels

@@ -29,6 +29,7 @@ from torch import Tensor
 
 from mimolearn.constellation import Constellation
 from mimolearn.kernels.machine.launch import (
+    FEW_CHANNELS,
     LANES,
     Sizes,
     channel_cost,
@@ -47,8 +48,6 @@ from mimolearn.kernels.machine.launch import (
 
 LINEAR_METHODS = ("lmmse", "biased-lmmse", "zf", "real-lmmse")
 """real-lmmse: the LMMSE estimate, its error variance that of real symbols' real part."""
-
-_FEW_CHANNELS = 8
 
 
 class InterleavedLinear(NamedTuple):
@@ -94,7 +93,7 @@ def linear(y: Tensor, h: Tensor, noise_var: Tensor, method: str) -> tuple[Tensor
     num, vectors = math.prod(blocks), y.shape[-2]
     x_hat, error_var = complexes(*blocks, vectors, tx), floats(*blocks, 1, tx)
     code = LINEAR_METHODS.index(method)
-    if num < _FEW_CHANNELS and method != "real-lmmse":
+    if num < FEW_CHANNELS and method != "real-lmmse":
         # Named, because an address does not keep a copy alive.
         tensors = (plain(h), plain(y), plain(noise_var), x_hat, error_var)
         addresses = [tensor.data_ptr() for tensor in tensors]
@@ -154,7 +153,7 @@ def widely_linear(y: Tensor, h: Tensor, noise_var: Tensor) -> tuple[Tensor, Tens
 def linear_prepare(h: Tensor, noise_var: Tensor, method: str) -> InterleavedLinear | None:
     """The part of ``linear`` that needs no y; None where only the torch path will do."""
     num = math.prod(h.shape[:-2])
-    if num < _FEW_CHANNELS or not (usable(h, noise_var) and fits(h)):
+    if num < FEW_CHANNELS or not (usable(h, noise_var) and fits(h)):
         return None
     from mimolearn.kernels.linear import linear as kernels
 

@@ -35,7 +35,7 @@ class _CheckedFiles(IndexDataCacheFile):
     def _load_index(self) -> dict[Any, str]:
         try:
             return super()._load_index()
-        except Exception:
+        except Exception:  # unpickling damaged bytes raises any kind of error
             # Whatever a damaged index raises when it is unpacked: the next save writes it anew.
             return {}
 
@@ -65,7 +65,7 @@ class _KernelCache(FunctionCache):
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         try:
             return super().load_overload(sig, target_context)
-        except Exception:
+        except Exception:  # LLVM's errors share no base but this
             # Sound bytes that this numba or LLVM cannot use.
             with contextlib.suppress(OSError):
                 self.flush()

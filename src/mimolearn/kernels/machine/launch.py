@@ -28,6 +28,8 @@ PATHS = {
 
 _DTYPES = (torch.complex64, torch.float32)
 LANES = 16
+FEW_CHANNELS = 8
+"""Below this number a group of 16 channels is mostly empty, and other paths are as fast."""
 SLACK = 256
 """Floats beyond its end that ``interleave`` may write and ``deinterleave`` may read of an array."""
 # Beyond this a group of channels leaves the cache, and one large product is as good.

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from mimolearn.constellation import Constellation
 from mimolearn.kernels.machine.launch import (
+    FEW_CHANNELS,
     LANES,
     Sizes,
     channel_cost,
@@ -24,9 +25,6 @@ from mimolearn.kernels.machine.launch import (
     usable,
     vector_cost,
 )
-
-# Below, a group of 16 channels is mostly empty, and torch is faster unless vectors are few too.
-_FEW_CHANNELS = 8
 
 
 class Steps(NamedTuple):
@@ -86,7 +84,7 @@ def unfolded_cg_prepare(
     learned: a parameter of the network, whose gradients torch serves.
     """
     num = math.prod(h.shape[:-2])
-    if not (usable(h, noise_var, learned) and fits(h) and num >= _FEW_CHANNELS):
+    if not (usable(h, noise_var, learned) and fits(h) and num >= FEW_CHANNELS):
         return None
     from mimolearn.kernels.networks import lcgnet as kernels
 
@@ -126,7 +124,7 @@ def unfolded_cg_detect(
 
 def _worth_it(h: Tensor, y: Tensor) -> bool:
     num = math.prod(h.shape[:-2])
-    return y.numel() > 0 and (num >= _FEW_CHANNELS or num * y.shape[-2] <= LANES)
+    return y.numel() > 0 and (num >= FEW_CHANNELS or num * y.shape[-2] <= LANES)
 
 
 def _tables(steps: Steps, num_tx: int) -> list[np.ndarray]:
@@ -180,7 +178,7 @@ def tap_prepare(
     work on it.
     """
     num = math.prod(h.shape[:-2])
-    if not (usable(h, noise_var, learned) and fits(h) and num >= _FEW_CHANNELS):
+    if not (usable(h, noise_var, learned) and fits(h) and num >= FEW_CHANNELS):
         return None
     from mimolearn.kernels.networks import tap_lanes as kernels
 
@@ -281,7 +279,7 @@ def deep_cg_prepare(
 ) -> DeepCGFilter | None:
     """The part of ``deep_cg`` that needs no y."""
     num, tx = math.prod(h.shape[:-2]), h.shape[-1]
-    if not (usable(h, noise_var, *steps[:3]) and fits(h) and num >= _FEW_CHANNELS):
+    if not (usable(h, noise_var, *steps[:3]) and fits(h) and num >= FEW_CHANNELS):
         return None
     system, matrix = (complexes(*h.shape[:-2], tx, tx) for _ in range(2))
     none = complexes(*h.shape[:-2], 0, h.shape[-2])
