@@ -1,4 +1,4 @@
-"""The detector contract: work that needs only the channel, then work that needs the vector."""
+"""The contract of detectors: first the work on the channel, then the work on received vectors."""
 
 from __future__ import annotations
 
@@ -24,13 +24,14 @@ _LEAST_SAFE, _MOST_SAFE = 1e-30, 1e30
 
 
 class Cost(NamedTuple):
-    """Real multiplications (a complex one counts four).
+    """Real multiplications of a detector; a complex one counts four.
 
     Divisions, square roots and table look-ups of the demapper are not counted.
 
-    per_channel: work of ``prepare`` for one channel.
-    per_vector: work of ``detect`` for one vector, or None if it depends on the data; then
-        ``Detection.work`` reports what was spent.
+    Attributes:
+        per_channel: of ``prepare``, for one channel.
+        per_vector: of ``detect``, for one vector; None if it depends on the data, which
+            ``Detection.work`` then reports.
     """
 
     per_channel: int
@@ -40,19 +41,23 @@ class Cost(NamedTuple):
 class Compiled(NamedTuple):
     """Channels that ``prepare`` has prepared for compiled code.
 
-    path: "fused" or "interleaved", the path of ``detect``; see ``Detector.halves``.
-    state: what that path keeps of the channels.
+    Attributes:
+        path: "fused" or "interleaved"; see ``Detector.halves``.
+        state: what this path keeps of the channels.
+        shape: (*C, Nr, Nt), the shape of h.
     """
 
     path: str
     state: Any
+    shape: torch.Size
 
 
 class Channel(NamedTuple):
-    """State of the path "fused": the channel as it came.
+    """The state of the path "fused": the channel as it came.
 
-    h: (*C, Nr, Nt) complex.
-    noise_var: (*C) real.
+    Attributes:
+        h: (*C, Nr, Nt) complex.
+        noise_var: (*C) real.
     """
 
     h: Tensor
@@ -62,30 +67,33 @@ class Channel(NamedTuple):
 class Detector(nn.Module, ABC):
     """A MIMO detector, classical or learned, for y = H x + n.
 
-    Subclasses are final. They set ``name`` and write ``_prepare``, ``_detect`` and ``cost``;
-    inputs arrive checked, and h always has its block axis T in y.
-    ``prepare`` does everything that needs no y, ``detect`` never sees h: one channel serves many
-    vectors.
+    A subclass is final. It sets ``name`` and has ``_prepare``, ``_detect`` and ``cost``, whose
+    inputs are checked. ``prepare`` does all work that needs no y. ``detect`` does not see h, so
+    one prepared channel serves many vectors.
+
+    Args:
+        constellation: of the symbols, or its name.
     """
 
     name: ClassVar[str]
-    # Part of what stored results are keyed by: raise it when a change alters what is detected.
+    # A part of the key of stored results: raise it when a change alters what is detected.
     revision: ClassVar[int] = 1
     soft: ClassVar[bool] = True
     rotation_invariant: bool = False
-    """Whether h and y matter through H^H H and H^H y alone: rotating the antennas by Q^H, H = Q R,
-    then leaves the output as it is, and simulations may draw (R, Q^H y) in place of (H, y)."""
+    """True if h and y matter through H^H H and H^H y alone. A rotation of the antennas by Q^H,
+    H = Q R, then leaves the output as it is, and simulations may draw (R, Q^H y) for (H, y)."""
     halves: ClassVar[str] = "torch"
     """The path of ``prepare`` and ``detect`` for channels that compiled code can take.
 
     "torch": ``_prepare`` and ``_detect``, as for all other channels.
-    "fused": ``prepare`` keeps the channel and ``detect`` runs the kernel of both halves, because
-        it is faster than torch with a prepared channel.
+    "fused": ``prepare`` keeps the channel. ``detect`` runs the kernel of both halves, which is
+        faster than torch with a prepared channel.
     "interleaved": ``_prepare_interleaved`` and ``_detect_interleaved``, 16 channels at a time.
+    "compiled": ``_prepare_compiled``, which returns the same state as ``_prepare``.
     """
     not_in_key: ClassVar[frozenset[str]] = frozenset()
-    """Attributes that change nothing of what is detected, such as caches: stored results of a
-    detector object are keyed by all others."""
+    """Attributes that do not change what is detected, such as caches. All others are a part of the
+    key of stored results."""
 
     def __init__(self, constellation: Constellation | str) -> None:
         super().__init__()
@@ -93,14 +101,18 @@ class Detector(nn.Module, ABC):
 
     @in_standard_mode
     def prepare(self, h: Tensor, noise_var: Tensor | float) -> Any:
-        """All work that needs no received vector.
+        """Do all work that needs no received vector.
 
-        h: (*C, Nr, Nt) complex, the channels.
-        noise_var: (*C) real or a number, above 0: noise variance of a receive antenna, real and
-            imaginary part together.
-        Returns the NamedTuple of the algorithm, or ``Compiled`` for channels that compiled code
-        takes (see ``halves``).
-        Raises InvalidInputError on a wrong shape, a non-finite h or a noise_var not above 0.
+        Args:
+            h: (*C, Nr, Nt) complex; the channels.
+            noise_var: (*C) real, or a number, above 0; noise variance per receive antenna, total
+                over real and imaginary part.
+
+        Returns:
+            The NamedTuple of the algorithm, or ``Compiled`` for channels that compiled code takes.
+
+        Raises:
+            InvalidInputError: for a wrong shape, a non-finite h, or a noise_var not above 0.
         """
         self._check_channel(h)
         check_has_values(h=h, noise_var=noise_var)
@@ -108,70 +120,52 @@ class Detector(nn.Module, ABC):
         noise_var = self._check_noise_var(noise_var, h)
         check_finite("h", h)
         path = self._path(h, noise_var)
-        if path == "torch":
-            return copy_shared(self._prepare(h, noise_var), h, given)
-        prepare = {"fused": Channel, "interleaved": self._prepare_interleaved}[path]
-        return copy_shared(Compiled(path, prepare(h, noise_var)), h, given)
+        prepare = {
+            "torch": self._prepare,
+            "fused": Channel,
+            "interleaved": self._prepare_interleaved,
+            "compiled": self._prepare_compiled,
+        }[path]
+        state = prepare(h, noise_var)
+        if path in ("fused", "interleaved"):
+            state = Compiled(path, state, h.shape)
+        return copy_shared(state, h, given)
 
     @in_standard_mode
     def detect(self, prepared: Any, y: Tensor) -> Detection:
-        """Detect every vector of the prepared channels.
+        """Detect every vector of prepared channels.
 
-        prepared: what ``prepare`` returned for channels (*C, Nr, Nt).
-        y: (*C, T, Nr) complex, T received vectors of each channel.
-        Returns a Detection over (*C, T, Nt).
-        Raises InvalidInputError on a wrong shape or type, and for a non-finite y.
+        Args:
+            prepared: what ``prepare`` returned for channels (*C, Nr, Nt).
+            y: (*C, T, Nr) complex; T received vectors of each channel.
+
+        Returns:
+            A detection over (*C, T, Nt).
+
+        Raises:
+            InvalidInputError: for a wrong shape or type, and for a non-finite y.
         """
         check_shape("y", y, "(*C, T, Nr)", isinstance(y, Tensor) and y.ndim >= 2)
         if not y.is_complex():
             raise invalid("y", f"<dtype {y.dtype}>", "a complex dtype")
         check_has_values(y=y)
         check_finite("y", y)
-        if isinstance(prepared, Compiled):
-            detect = {"fused": self._detect_fused, "interleaved": self._detect_interleaved}
-            return copy_shared_parts(detect[prepared.path](prepared.state, y), y, prepared)
-        return copy_shared_parts(self._detect(prepared, y), y, prepared)
-
-    def _path(self, h: Tensor, noise_var: Tensor) -> str:
-        """The path of these channels: the one place where it is chosen."""
-        few = self.halves == "interleaved" and math.prod(h.shape[:-2]) < FEW_CHANNELS
-        if self.halves == "torch" or few or not (usable(h, noise_var) and fits(h)):
-            return "torch"
-        return self.halves
-
-    def _detect_fused(self, state: Channel, y: Tensor) -> Detection:
-        """Both halves in one kernel; in torch for a y that the kernel cannot take."""
-        h, noise_var = state
-        fitting = y.shape[:-2] == h.shape[:-2] and y.shape[-1] == h.shape[-2]
-        fused = self._one_shot(y, h, noise_var) if fitting and y.dtype == h.dtype else None
-        return self._detect(self._prepare(h, noise_var), y) if fused is None else fused
-
-    def _prepare_interleaved(self, h: Tensor, noise_var: Tensor) -> Any:
-        """What the path "interleaved" keeps of channels that ``_path`` has given to it."""
-        raise NotImplementedError
-
-    def _detect_interleaved(self, state: Any, y: Tensor) -> Detection:
-        """Detect with what ``_prepare_interleaved`` keeps; in torch if y needs gradients."""
-        raise NotImplementedError
-
-    def _in_torch(self, prepared: Any) -> Any:
-        """What ``_prepare`` returns, also of channels prepared for compiled code.
-
-        The state of those has to hold h and noise_var.
-        """
-        if isinstance(prepared, Compiled):
-            return self._prepare(prepared.state.h, prepared.state.noise_var)
-        return prepared
+        return copy_shared_parts(self._detect_by_path(prepared, y), y, prepared)
 
     @in_standard_mode
     def forward(self, y: Tensor, h: Tensor, noise_var: Tensor | float) -> Detection:
-        """``prepare`` and ``detect`` in one call, in one kernel where there is one.
+        """Prepare and detect in one call, in one kernel if there is one.
 
-        y: (*C, T, Nr) complex, of the dtype of h.
-        h: (*C, Nr, Nt) complex.
-        noise_var: (*C) real or a number, above 0.
-        Returns a Detection over (*C, T, Nt).
-        Raises InvalidInputError as ``prepare`` and ``detect``, and for a y that does not fit h.
+        Args:
+            y: (*C, T, Nr) complex, of the dtype of h; the received vectors.
+            h: (*C, Nr, Nt) complex; the channels.
+            noise_var: (*C) real, or a number, above 0; as in ``prepare``.
+
+        Returns:
+            A detection over (*C, T, Nt).
+
+        Raises:
+            InvalidInputError: as in ``prepare`` and ``detect``, and for a y that does not fit h.
         """
         self._check_channel(h)
         check_shape("y", y, "(*C, T, Nr)", isinstance(y, Tensor) and y.ndim >= 2)
@@ -183,19 +177,85 @@ class Detector(nn.Module, ABC):
             raise invalid("y", f"<dtype {y.dtype}>", f"the dtype of h, {h.dtype}")
         check_has_values(y=y, h=h, noise_var=noise_var)
         noise_var = self._check_noise_var(noise_var, h)
-        fused = self._one_shot(y, h, noise_var)
-        if fused is not None:
-            return fused
+        if self._path(h, noise_var, y) == "fused":
+            return self._one_shot(y, h, noise_var)
         check_finite("h", h)
         check_finite("y", y)
-        return copy_shared_parts(self._detect(self._prepare(h, noise_var), y), y, h, noise_var)
+        compiled = self._path(h, noise_var) == "compiled"
+        prepared = (self._prepare_compiled if compiled else self._prepare)(h, noise_var)
+        return copy_shared_parts(self._detect_by_path(prepared, y), y, h, noise_var)
 
-    def _one_shot(self, y: Tensor, h: Tensor, noise_var: Tensor) -> Detection | None:
-        """Both halves in one compiled kernel, or None where there is none for these inputs.
+    # Paths: the methods of this part choose between torch and compiled code, and no others do.
 
-        Inputs are checked but for their finiteness, which the kernel looks at.
+    def _path(self, h: Tensor, noise_var: Tensor, y: Tensor | None = None) -> str:
+        """Choose the path of ``prepare``, or with y that of ``forward``.
+
+        Returns:
+            One of the names in ``halves``; of ``forward`` "fused" or "torch".
         """
-        return None
+        if y is not None:
+            fused = self._fuses(h, y) and usable(y, h, noise_var, *self._learned())
+            return "fused" if fused else "torch"
+        if self.halves == "torch" or not fits(h):
+            return "torch"
+        few = self.halves != "fused" and math.prod(h.shape[:-2]) < FEW_CHANNELS
+        return self.halves if not few and usable(h, noise_var, *self._learned()) else "torch"
+
+    def _fuses(self, h: Tensor, y: Tensor) -> bool:
+        """Return whether ``_one_shot`` takes channels and vectors of these sizes."""
+        return type(self)._one_shot is not Detector._one_shot and fits(h) and y.numel() > 0
+
+    def _learned(self) -> Sequence[Tensor]:
+        """Return the parameters that kernels read, whose gradients only torch computes."""
+        return ()
+
+    def _detect_by_path(self, prepared: Any, y: Tensor) -> Detection:
+        """Detect on the path of the prepared channels, or in torch if y does not suit it."""
+        if not isinstance(prepared, Compiled):
+            compiled = self._detects_compiled(prepared, y)
+            return (self._detect_compiled if compiled else self._detect)(prepared, y)
+        path, state, shape = prepared
+        fitting = y.shape[:-2] == shape[:-2] and y.shape[-1] == shape[-2] and y.numel() > 0
+        if not (fitting and usable(y)):
+            return self._detect(self._in_torch(prepared), y)
+        if path == "interleaved":
+            return self._detect_interleaved(state, y)
+        return self._one_shot(y, state.h, state.noise_var)
+
+    def _detects_compiled(self, prepared: Any, y: Tensor) -> bool:
+        """Return whether ``_detect_compiled`` takes this state of ``_prepare`` and this y."""
+        return False
+
+    def _in_torch(self, prepared: Any) -> Any:
+        """Return what ``_prepare`` returns, also for channels prepared for compiled code.
+
+        By default the state of those holds h and noise_var.
+        """
+        if isinstance(prepared, Compiled):
+            return self._prepare(prepared.state.h, prepared.state.noise_var)
+        return prepared
+
+    # Kernels: the inputs of these methods are those that the path is chosen for.
+
+    def _one_shot(self, y: Tensor, h: Tensor, noise_var: Tensor) -> Any:
+        """Run both halves in one kernel, which looks at the finiteness of h and y itself."""
+        raise NotImplementedError
+
+    def _prepare_interleaved(self, h: Tensor, noise_var: Tensor) -> Any:
+        """Prepare 16 channels at a time."""
+        raise NotImplementedError
+
+    def _detect_interleaved(self, state: Any, y: Tensor) -> Detection:
+        """Detect with what ``_prepare_interleaved`` returned."""
+        raise NotImplementedError
+
+    def _prepare_compiled(self, h: Tensor, noise_var: Tensor) -> Any:
+        """Return the state of ``_prepare``, computed by a kernel."""
+        raise NotImplementedError
+
+    def _detect_compiled(self, prepared: Any, y: Tensor) -> Detection:
+        """Detect with a state of ``_prepare``, by a kernel."""
+        raise NotImplementedError
 
     @abstractmethod
     def _prepare(self, h: Tensor, noise_var: Tensor) -> Any:
@@ -206,21 +266,26 @@ class Detector(nn.Module, ABC):
         """y: (*C, T, Nr) complex."""
 
     def simulated_method(self) -> str | None:
-        """The one of ``gaussian_link.SIMULATED_METHODS`` that gives all decisions of this detector.
+        """Return the one of ``gaussian_link.SIMULATED_METHODS`` that decides as this detector does.
 
-        A class says so for itself alone: simulations do not ask it of a subclass.
+        A class answers for itself alone: simulations do not ask it of a subclass.
         """
         return None
 
     @abstractmethod
     def cost(self, num_rx_ant: int, num_tx_ant: int) -> Cost:
-        """Real multiplications for one channel and for one vector."""
+        """Return the real multiplications for one channel and for one vector.
+
+        Args:
+            num_rx_ant: number of receive antennas Nr.
+            num_tx_ant: number of streams Nt.
+        """
 
     def _check_size(self, num_rx_ant: int, num_tx_ant: int) -> None:
-        """Refuse a size that the method cannot handle; the default accepts all."""
+        """Refuse a size that the method does not support; by default none."""
 
     def _check_channel(self, h: Tensor) -> None:
-        """Check shape and dtype of h; its values are checked once the method's path is known."""
+        """Check shape and dtype of h; its values are checked when the path is known."""
         check_shape("h", h, "(*C, Nr, Nt)", isinstance(h, Tensor) and h.ndim >= 2)
         if h.dtype not in _DTYPES:
             expected = "complex64 or complex128" if h.is_complex() else "a complex dtype"
@@ -233,13 +298,13 @@ class Detector(nn.Module, ABC):
 
     @classmethod
     def option_names(cls) -> Sequence[str]:
-        """Names of the options that ``make_detector`` accepts for this detector."""
+        """Return the names of the options that ``make_detector`` accepts for this detector."""
         parameters = inspect.signature(cls.__init__).parameters
         return [name for name in parameters if name not in ("self", "constellation")]
 
     @classmethod
     def detector_option_names(cls) -> Sequence[str]:
-        """Names of the options that are detectors, told by their annotations."""
+        """Return the names of the options that are detectors, by their annotations."""
         hints = get_type_hints(cls.__init__)
         return [name for name in cls.option_names() if _allows_detector(hints.get(name))]
 
@@ -282,7 +347,12 @@ def _allows_detector(hint: Any) -> bool:
 
 
 class IterativeDetector(Detector):
-    """A detector of ``num_iter`` fixed iterations that can show each of its estimates."""
+    """A detector with a fixed number of iterations, whose estimates can be read one by one.
+
+    Args:
+        constellation: of the symbols, or its name.
+        num_iter: number of iterations, 1 to 10,000.
+    """
 
     def __init__(self, constellation: Constellation | str, num_iter: int) -> None:
         super().__init__(constellation)
@@ -290,7 +360,13 @@ class IterativeDetector(Detector):
 
     @abstractmethod
     def iterates(self, prepared: Any, y: Tensor) -> list[Tensor]:
-        """One complex estimate (*C, T, Nt) per iteration.
+        """Return the estimate after every iteration.
 
-        The last one is the detector's estimate, up to the factor that unbiases it.
+        Args:
+            prepared: what ``prepare`` returned for channels (*C, Nr, Nt).
+            y: (*C, T, Nr) complex; the received vectors.
+
+        Returns:
+            One complex tensor (*C, T, Nt) per iteration. The last one is the detector's estimate,
+            up to the factor that unbiases it.
         """

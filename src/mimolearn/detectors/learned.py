@@ -63,7 +63,7 @@ class UnfoldedDetector(Detector):
 
     def layer_detections(self, prepared: Any, y: Tensor) -> Iterator[Detection]:
         """Detections of the layers that have one; by default that of the last alone."""
-        yield self._detect(prepared, y)
+        yield self._detect_by_path(prepared, y)
 
     def layer_logits(self, prepared: Any, y: Tensor) -> Tensor:
         """(L, *C, T, n, P or 1) logits of the levels of the real axes: see ``level_logits``."""

@@ -66,10 +66,8 @@ class ConjugateGradient(IterativeDetector):
         super().__init__(constellation, num_iter)
         self.demapping = check_one_of("demapping", demapping, ("exact", "max-log"))
 
-    def _one_shot(self, y: Tensor, h: Tensor, noise_var: Tensor) -> GaussianDetection | None:
+    def _one_shot(self, y: Tensor, h: Tensor, noise_var: Tensor) -> GaussianDetection:
         solved = iterative_kernels.conjugate_gradient(y, h, noise_var, self.num_iter, real=False)
-        if solved is None:
-            return None
         return GaussianDetection(self.constellation, *solved, self.demapping)
 
     def _prepare(self, h: Tensor, noise_var: Tensor) -> Prepared:

@@ -66,7 +66,10 @@ class GaussSeidel(IterativeDetector):
         self.start = check_one_of("start", start, ("diagonal", "zero"))
         self.demapping = check_one_of("demapping", demapping, ("exact", "max-log"))
 
-    def _one_shot(self, y: Tensor, h: Tensor, noise_var: Tensor) -> GaussianDetection | None:
+    def _fuses(self, h: Tensor, y: Tensor) -> bool:
+        return super()._fuses(h, y) and iterative_kernels.gauss_seidel_suits(h, y)
+
+    def _one_shot(self, y: Tensor, h: Tensor, noise_var: Tensor) -> GaussianDetection:
         solved = iterative_kernels.gauss_seidel(
             y,
             h,
@@ -75,8 +78,6 @@ class GaussSeidel(IterativeDetector):
             from_zero=self.start == "zero",
             real_symbols=self.constellation.is_real,
         )
-        if solved is None:
-            return None
         return GaussianDetection(self.constellation, *solved, self.demapping)
 
     def _prepare(self, h: Tensor, noise_var: Tensor) -> Prepared:

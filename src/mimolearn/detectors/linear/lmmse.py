@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, final
+from typing import Any, NamedTuple, final
 
 import torch
 from torch import Tensor
@@ -10,7 +10,7 @@ from torch import Tensor
 from mimolearn.constellation import Constellation
 from mimolearn.detection import GaussianDetection
 from mimolearn.detectors import counting
-from mimolearn.detectors.base import Cost, Detector
+from mimolearn.detectors.base import Compiled, Cost, Detector
 from mimolearn.detectors.linear.unbiased import unbias_mmse
 from mimolearn.foundation.errors import check_bool, check_one_of
 from mimolearn.foundation.tensors.linalg import hermitian_inverse, matched_filter, regularised_gram
@@ -64,10 +64,8 @@ class LMMSE(Detector):
         self.biased = check_bool("biased", biased)
         self.demapping = check_one_of("demapping", demapping, ("exact", "max-log"))
 
-    def _one_shot(self, y: Tensor, h: Tensor, noise_var: Tensor) -> GaussianDetection | None:
+    def _one_shot(self, y: Tensor, h: Tensor, noise_var: Tensor) -> GaussianDetection:
         solved = linear_kernels.linear(y, h, noise_var, self.kernel_method())
-        if solved is None:
-            return None
         return GaussianDetection(self.constellation, *solved, self.demapping)
 
     def kernel_method(self) -> str:
@@ -80,13 +78,18 @@ class LMMSE(Detector):
         return self.kernel_method()
 
     def _prepare_interleaved(self, h: Tensor, noise_var: Tensor) -> InterleavedLinear:
-        state = linear_kernels.linear_prepare(h, noise_var, self.kernel_method())
-        assert state is not None, "``_path`` has chosen channels that the kernel takes"
-        return state
+        return linear_kernels.linear_prepare(h, noise_var, self.kernel_method())
 
     def _detect_interleaved(self, state: InterleavedLinear, y: Tensor) -> GaussianDetection:
         x_hat = linear_kernels.linear_detect(state, y)
         return GaussianDetection(self.constellation, x_hat, state.error_var, self.demapping)
+
+    def _in_torch(self, prepared: Any) -> Prepared:
+        if not isinstance(prepared, Compiled):
+            return prepared
+        h, inverse = prepared.state.ordinary(prepared.shape[-2])
+        error_var = prepared.state.error_var
+        return Prepared(h, inverse, torch.ones_like(error_var), error_var)
 
     def _prepare(self, h: Tensor, noise_var: Tensor) -> Prepared:
         prepared = prepare_lmmse(h, noise_var)

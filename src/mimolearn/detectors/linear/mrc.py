@@ -55,11 +55,9 @@ class MRC(Detector):
         super().__init__(constellation)
         self.demapping = check_one_of("demapping", demapping, ("exact", "max-log"))
 
-    def _one_shot(self, y: Tensor, h: Tensor, noise_var: Tensor) -> GaussianDetection | None:
-        found = linear_kernels.matched(y, h, noise_var, real_symbols=self.constellation.is_real)
-        if found is None:
-            return None
-        return GaussianDetection(self.constellation, *found, self.demapping)
+    def _one_shot(self, y: Tensor, h: Tensor, noise_var: Tensor) -> GaussianDetection:
+        solved = linear_kernels.matched(y, h, noise_var, real_symbols=self.constellation.is_real)
+        return GaussianDetection(self.constellation, *solved, self.demapping)
 
     def _prepare(self, h: Tensor, noise_var: Tensor) -> Prepared:
         matrix = gram(h)

@@ -45,14 +45,11 @@ class WidelyLinearLMMSE(Detector):
         super().__init__(constellation)
         self.demapping = check_one_of("demapping", demapping, ("exact", "max-log"))
 
-    def _one_shot(self, y: Tensor, h: Tensor, noise_var: Tensor) -> GaussianDetection | None:
-        if not self.constellation.is_real:
-            solved = linear_kernels.linear(y, h, noise_var, "lmmse")
+    def _one_shot(self, y: Tensor, h: Tensor, noise_var: Tensor) -> GaussianDetection:
+        if self.constellation.is_real:
+            x_hat, error_var = linear_kernels.widely_linear(y, h, noise_var)
         else:
-            solved = linear_kernels.widely_linear(y, h, noise_var)
-        if solved is None:
-            return None
-        x_hat, error_var = solved
+            x_hat, error_var = linear_kernels.linear(y, h, noise_var, "lmmse")
         return GaussianDetection(self.constellation, as_complex(x_hat), error_var, self.demapping)
 
     def simulated_method(self) -> str:

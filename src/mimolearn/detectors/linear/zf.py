@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, final
+from typing import Any, NamedTuple, final
 
 import torch
 from torch import Tensor
@@ -10,7 +10,7 @@ from torch import Tensor
 from mimolearn.constellation import Constellation
 from mimolearn.detection import GaussianDetection
 from mimolearn.detectors import counting
-from mimolearn.detectors.base import Cost, Detector
+from mimolearn.detectors.base import Compiled, Cost, Detector
 from mimolearn.foundation.errors import check_one_of, invalid
 from mimolearn.foundation.tensors.linalg import (
     add_diagonal,
@@ -64,23 +64,24 @@ class ZeroForcing(Detector):
             expected = "Nt <= Nr for 'zf': more streams than antennas cannot be separated linearly"
             raise invalid("h", f"<Nr = {num_rx_ant}, Nt = {num_tx_ant}>", expected)
 
-    def _one_shot(self, y: Tensor, h: Tensor, noise_var: Tensor) -> GaussianDetection | None:
+    def _one_shot(self, y: Tensor, h: Tensor, noise_var: Tensor) -> GaussianDetection:
         solved = linear_kernels.linear(y, h, noise_var, "zf")
-        if solved is None:
-            return None
         return GaussianDetection(self.constellation, *solved, self.demapping)
 
     def simulated_method(self) -> str:
         return "zf"
 
     def _prepare_interleaved(self, h: Tensor, noise_var: Tensor) -> InterleavedLinear:
-        state = linear_kernels.linear_prepare(h, noise_var, "zf")
-        assert state is not None, "``_path`` has chosen channels that the kernel takes"
-        return state
+        return linear_kernels.linear_prepare(h, noise_var, "zf")
 
     def _detect_interleaved(self, state: InterleavedLinear, y: Tensor) -> GaussianDetection:
         x_hat = linear_kernels.linear_detect(state, y)
         return GaussianDetection(self.constellation, x_hat, state.error_var, self.demapping)
+
+    def _in_torch(self, prepared: Any) -> Prepared:
+        if not isinstance(prepared, Compiled):
+            return prepared
+        return Prepared(*prepared.state.ordinary(prepared.shape[-2]), prepared.state.error_var)
 
     def _prepare(self, h: Tensor, noise_var: Tensor) -> Prepared:
         matrix = gram(h)

@@ -91,13 +91,11 @@ class ExpectationPropagation(IterativeDetector):
         self.damping = check_real("damping", damping, at_least=0, at_most=1)
         self.demapping = check_one_of("demapping", demapping, ("exact", "max-log"))
 
-    def _one_shot(self, y: Tensor, h: Tensor, noise_var: Tensor) -> AxisGaussianDetection | None:
+    def _one_shot(self, y: Tensor, h: Tensor, noise_var: Tensor) -> AxisGaussianDetection:
         least_var = _LEAST_VAR[torch.float32]
         cavities = iterative_kernels.expectation_propagation(
             y, h, noise_var, self.constellation, self.num_iter, self.damping, least_var
         )
-        if cavities is None:
-            return None
         return AxisGaussianDetection(self.constellation, *cavities, self.demapping)
 
     def _prepare(self, h: Tensor, noise_var: Tensor) -> Prepared:

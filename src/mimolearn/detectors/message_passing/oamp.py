@@ -100,12 +100,10 @@ class OAMP(IterativeDetector):
         self.damping = check_real("damping", damping, at_least=0, at_most=1)
         self.demapping = check_one_of("demapping", demapping, ("exact", "max-log"))
 
-    def _one_shot(self, y: Tensor, h: Tensor, noise_var: Tensor) -> GaussianDetection | None:
+    def _one_shot(self, y: Tensor, h: Tensor, noise_var: Tensor) -> GaussianDetection:
         solved = iterative_kernels.orthogonal_amp(
             y, h, noise_var, self.constellation, self.num_iter, self.damping
         )
-        if solved is None:
-            return None
         return GaussianDetection(self.constellation, *solved, self.demapping)
 
     def _prepare(self, h: Tensor, noise_var: Tensor) -> Prepared:

@@ -68,14 +68,14 @@ class ML(Detector):
                 "at most 2^20 vectors for 'ml'; use 'sphere', 'soft-sphere' or 'k-best'",
             )
 
-    def _one_shot(self, y: Tensor, h: Tensor, noise_var: Tensor) -> AxisLogitDetection | None:
+    def _fuses(self, h: Tensor, y: Tensor) -> bool:
         determined = h.shape[-1] <= h.shape[-2] or has_constant_energy(self.constellation)
-        if not determined:
-            return None
-        found = search_kernels.ml(y, h, noise_var, self.constellation, self.demapping)
-        if found is None:
-            return None
-        logits, llr, decided, ok = found
+        return determined and super()._fuses(h, y)
+
+    def _one_shot(self, y: Tensor, h: Tensor, noise_var: Tensor) -> AxisLogitDetection:
+        logits, llr, decided, ok = search_kernels.ml(
+            y, h, noise_var, self.constellation, self.demapping
+        )
         if not ok.all():
             check_finite("h", h)
             check_finite("y", y)

@@ -72,13 +72,10 @@ class SoftSphere(Detector):
     def _check_size(self, num_rx_ant: int, num_tx_ant: int) -> None:
         check_determined(self.name, self.constellation, num_rx_ant, num_tx_ant)
 
-    def _one_shot(self, y: Tensor, h: Tensor, noise_var: Tensor) -> LLRDetection | None:
-        found = search_kernels.soft_sphere(
+    def _one_shot(self, y: Tensor, h: Tensor, noise_var: Tensor) -> LLRDetection:
+        llr, decided, incomplete, work, ok = search_kernels.soft_sphere(
             y, h, noise_var, self.constellation, self._clip(), self.max_nodes
         )
-        if found is None:
-            return None
-        llr, decided, incomplete, work, ok = found
         work += triangle_cost(self.constellation, *h.shape[-2:])[1]
         if not ok.all():
             check_finite("h", h)

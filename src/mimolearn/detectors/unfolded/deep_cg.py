@@ -137,6 +137,7 @@ class DeepCG(FilteredCG, UnfoldedDetector):
 
     name = "deep-cg"
     rotation_invariant = True
+    halves = "compiled"
 
     def __init__(
         self,
@@ -155,19 +156,20 @@ class DeepCG(FilteredCG, UnfoldedDetector):
         has_rho = check_bool("learn_rho", learn_rho)
         self.rho = nn.Parameter(torch.zeros(num_layers, dtype=torch.float32)) if has_rho else None
 
-    def _one_shot(self, y: Tensor, h: Tensor, noise_var: Tensor) -> GaussianDetection | None:
+    def _fuses(self, h: Tensor, y: Tensor) -> bool:
+        return super()._fuses(h, y) and network_kernels.suits(h, y)
+
+    def _learned(self) -> Sequence[Tensor]:
+        return [parameter for parameter, _ in self.layer_parameters()]
+
+    def _one_shot(self, y: Tensor, h: Tensor, noise_var: Tensor) -> GaussianDetection:
         real = self.constellation.is_real
         solved = network_kernels.deep_cg(y, h, noise_var, self._kernel_steps(), real=real)
-        if solved is None:
-            return None
         return GaussianDetection(self.constellation, *solved, self.demapping)
 
-    def _prepare(self, h: Tensor, noise_var: Tensor) -> Prepared:
-        real = self.constellation.is_real
-        compiled = network_kernels.deep_cg_prepare(h, noise_var, self._kernel_steps(), real=real)
-        if compiled is None:
-            return super()._prepare(h, noise_var)
-        return Prepared(h, *compiled)
+    def _prepare_compiled(self, h: Tensor, noise_var: Tensor) -> Prepared:
+        steps, real = self._kernel_steps(), self.constellation.is_real
+        return Prepared(h, *network_kernels.deep_cg_prepare(h, noise_var, steps, real=real))
 
     def layers(self, prepared: Prepared, y: Tensor) -> Iterator[Tensor]:
         b = matched_filter(prepared.h, y) * prepared.inverse_diagonal

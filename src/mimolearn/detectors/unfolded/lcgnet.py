@@ -30,6 +30,7 @@ from mimolearn.foundation.tensors.linalg import (
     stack_real_vector,
     unstack_real_vector,
 )
+from mimolearn.kernels.machine.launch import usable
 from mimolearn.kernels.networks import calls as network_kernels
 
 # The eigenvalues of most 32 x 64 draws exceed the upper Marchenko-Pastur edge by less than this.
@@ -84,6 +85,7 @@ class UnfoldedCG(UnfoldedDetector):
     """
 
     rotation_invariant = True
+    halves = "compiled"
 
     def __init__(self, constellation: Constellation | str, num_layers: int, demapping: str) -> None:
         super().__init__(constellation, num_layers)
@@ -97,38 +99,48 @@ class UnfoldedCG(UnfoldedDetector):
         """Whether the layers end at the widely linear LMMSE, which sets the error variance."""
         return False
 
-    def _one_shot(self, y: Tensor, h: Tensor, noise_var: Tensor) -> GaussianDetection | None:
+    def _fuses(self, h: Tensor, y: Tensor) -> bool:
+        return super()._fuses(h, y) and network_kernels.suits(h, y)
+
+    def _learned(self) -> Sequence[Tensor]:
+        # While they are trained torch prepares, so that trainings repeat.
+        stored = (*self._parameters.values(), *self._buffers.values())
+        return [tensor for tensor in stored if tensor is not None and tensor.is_floating_point()]
+
+    def _detects_compiled(self, prepared: Prepared, y: Tensor) -> bool:
+        h, system, *_, scale, _ = prepared
+        fitting = y.shape[:-2] == h.shape[:-2] and y.shape[-1] == h.shape[-2]
+        return fitting and self._fuses(h, y) and usable(y, h, system, scale, *self._learned())
+
+    def _one_shot(self, y: Tensor, h: Tensor, noise_var: Tensor) -> GaussianDetection:
         steps, real = kernel_steps(self.steps()), self.constellation.is_real
         solved = network_kernels.unfolded_cg(
             y, h, noise_var, steps, widely=self.widely_linear(), real=real
         )
-        if solved is None:
-            return None
         return GaussianDetection(self.constellation, *solved, self.demapping)
 
     def _prepare(self, h: Tensor, noise_var: Tensor) -> Prepared:
         widely = self.widely_linear()
-        system = network_kernels.unfolded_cg_prepare(
-            h, noise_var, self.num_layers, self._stored(), widely=widely
-        )
-        if system is None:
-            return prepare_in_torch(h, noise_var, self.num_layers, widely_linear=widely)
+        return prepare_in_torch(h, noise_var, self.num_layers, widely_linear=widely)
+
+    def _prepare_compiled(self, h: Tensor, noise_var: Tensor) -> Prepared:
+        widely = self.widely_linear()
+        system = network_kernels.unfolded_cg_prepare(h, noise_var, self.num_layers, widely=widely)
         error_var = 2 * system.error_var if widely else system.error_var
         scale = 1 + system.error_var
         return Prepared(h, system.system, system.inverse_diagonal, scale, error_var)
 
     def _detect(self, prepared: Prepared, y: Tensor) -> GaussianDetection:
-        system = network_kernels.System(
-            prepared.system, prepared.inverse_diagonal, prepared.error_var
-        )
-        steps, real = self.steps(), self.constellation.is_real
-        x_hat = network_kernels.unfolded_cg_detect(
-            y, prepared.h, system, prepared.scale, kernel_steps(steps), real=real
-        )
-        if x_hat is None:
-            x_hat = solve(prepared, y, steps) * prepared.scale
-            if real:
-                x_hat = torch.complex(x_hat.real, torch.zeros_like(x_hat.real))
+        x_hat = solve(prepared, y, self.steps()) * prepared.scale
+        if self.constellation.is_real:
+            x_hat = torch.complex(x_hat.real, torch.zeros_like(x_hat.real))
+        return GaussianDetection(self.constellation, x_hat, prepared.error_var, self.demapping)
+
+    def _detect_compiled(self, prepared: Prepared, y: Tensor) -> GaussianDetection:
+        h, *system, scale, error_var = prepared
+        steps, real = kernel_steps(self.steps()), self.constellation.is_real
+        system = network_kernels.System(*system, error_var)
+        x_hat = network_kernels.unfolded_cg_detect(y, h, system, scale, steps, real=real)
         return GaussianDetection(self.constellation, x_hat, prepared.error_var, self.demapping)
 
     def layers(self, prepared: Prepared, y: Tensor) -> Iterator[Tensor]:
@@ -153,10 +165,6 @@ class UnfoldedCG(UnfoldedDetector):
             counting.gram(num_rx_ant, num_tx_ant) + unbiasing,
             counting.matvec(num_rx_ant, num_tx_ant) + (self.num_layers - 1) * layer + size + mask,
         )
-
-    def _stored(self) -> Tensor:
-        """One stored tensor: while it is trained torch prepares, so that trainings repeat."""
-        return next(iter((*self._parameters.values(), *self._buffers.values())))  # type: ignore
 
 
 class StreamwiseCG(UnfoldedCG):

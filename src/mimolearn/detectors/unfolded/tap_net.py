@@ -28,7 +28,7 @@ from mimolearn.foundation.tensors.linalg import (
     stack_real_matrix,
     stack_real_vector,
 )
-from mimolearn.kernels.machine.launch import checked, usable
+from mimolearn.kernels.machine.launch import FEW_CHANNELS, checked, usable
 from mimolearn.kernels.networks import calls as network_kernels
 
 
@@ -142,18 +142,24 @@ class TapNet(UnfoldedDetector):
         self.demapping = check_one_of("demapping", demapping, ("exact", "max-log"))
         self.scalars = LayerScalars(self.num_layers, adaptive)
 
-    def _one_shot(self, y: Tensor, h: Tensor, noise_var: Tensor) -> AxisGaussianDetection | None:
+    def _fuses(self, h: Tensor, y: Tensor) -> bool:
+        return super()._fuses(h, y) and h.shape[:-2].numel() >= FEW_CHANNELS
+
+    def _learned(self) -> Sequence[Tensor]:
+        return (self.scalars.base,)
+
+    def _detects_compiled(self, prepared: Prepared, y: Tensor) -> bool:
+        fitting = y.shape[:-2] == prepared.h.shape[:-2] and y.shape[-1] == prepared.h.shape[-2]
+        return fitting and usable(y, prepared.coupling, prepared.scalars)
+
+    def _one_shot(self, y: Tensor, h: Tensor, noise_var: Tensor) -> AxisGaussianDetection:
         blocks, num = h.shape[:-2], h.shape[:-2].numel()
         flat = y.reshape(num, *y.shape[-2:]), h.reshape(num, *h.shape[-2:]), noise_var.reshape(num)
         parts, prepared = [], None
         # Some at a time: what is prepared of many would leave the cache before it is used.
         for some_y, some_h, some_noise in network_kernels.cache_fulls(*flat):
-            prepared = self._prepare_compiled(some_h, some_noise, prepared)
-            if prepared is None or not usable(some_y):
-                return None
-            parts.append(self._detect_compiled(prepared, some_y))
-        if not parts:
-            return None
+            prepared = self._prepare_lanes(some_h, some_noise, prepared)
+            parts.append(self._detect_lanes(prepared, some_y))
         values, error_var = (
             torch.cat(part).unflatten(0, blocks) for part in zip(*parts, strict=True)
         )
@@ -161,37 +167,26 @@ class TapNet(UnfoldedDetector):
         checked(finite, y, h, values, error_var)
         return AxisGaussianDetection(self.constellation, values, error_var, self.demapping)
 
-    def _path(self, h: Tensor, noise_var: Tensor) -> str:
-        # Torch serves gradients of the scalars.
-        return super()._path(h, noise_var) if usable(self.scalars.base) else "torch"
-
     def _prepare_interleaved(self, h: Tensor, noise_var: Tensor) -> Interleaved:
-        state = self._prepare_compiled(h, noise_var)
-        assert state is not None, "``_path`` has chosen channels that the kernel takes"
-        return state
+        return self._prepare_lanes(h, noise_var)
 
     def _detect_interleaved(self, state: Interleaved, y: Tensor) -> AxisGaussianDetection:
-        if not usable(y):
-            return self._detect(self._prepare(state.h, state.noise_var), y)
-        values, error_var = self._detect_compiled(state, y)
+        values, error_var = self._detect_lanes(state, y)
         return AxisGaussianDetection(self.constellation, values, error_var, self.demapping)
 
-    def _prepare_compiled(
+    def _prepare_lanes(
         self, h: Tensor, noise_var: Tensor, before: Interleaved | None = None
-    ) -> Interleaved | None:
-        """before: what is no longer needed, of as many channels or more."""
+    ) -> Interleaved:
+        """Prepare in the memory of ``before``, a state of as many channels or more."""
         with_start = self.start == "lmmse" or self.adaptive
         kept = network_kernels.tap_prepare(
             h,
             noise_var,
-            self.scalars.base,
             axes=self._axes(),
             prior=self._prior(),
             with_start=with_start,
             room=None if before is None else before.interleaved,
         )
-        if kept is None:
-            return None
         features = None
         if self.adaptive:
             features = self._features(kept.start_var, kept.noise, kept.row_sums)
@@ -250,14 +245,11 @@ class TapNet(UnfoldedDetector):
         return Start(stack_real_matrix(inverse / mu.mT).mT, torch.cat([var, var], -1))
 
     def _detect(self, prepared: Prepared, y: Tensor) -> AxisGaussianDetection:
-        matched = self._matched(prepared, y)
-        if usable(matched, prepared.coupling, prepared.scalars):
-            return self._detection(*self._run_compiled(prepared, matched))
-        *_, last = self._run(prepared, matched)
+        *_, last = self._run(prepared, self._matched(prepared, y))
         return self._detection(last.r, last.var)
 
-    def _detect_compiled(self, prepared: Interleaved, y: Tensor) -> tuple[Tensor, Tensor]:
-        """r and var of the last layer, by axis."""
+    def _detect_lanes(self, prepared: Interleaved, y: Tensor) -> tuple[Tensor, Tensor]:
+        """Return r and var of the last layer, by axis."""
         c, vector_form = self.constellation, self.form == "vector"
         kept, scalars = prepared.interleaved, prepared.scalars
         if self.start != "lmmse":
@@ -333,10 +325,10 @@ class TapNet(UnfoldedDetector):
         mean_c = (gain / prepared.energy).mean(-1, keepdim=True)
         return prepared.squares * nu.mean(-1, keepdim=True), prepared.squares * mean_c
 
-    def _run_compiled(self, prepared: Prepared, matched: Tensor) -> tuple[Tensor, Tensor]:
-        """r and var of the last layer, the vectors one by one."""
+    def _detect_compiled(self, prepared: Prepared, y: Tensor) -> AxisGaussianDetection:
         from mimolearn.kernels.networks.tap import kernel
 
+        matched = self._matched(prepared, y)
         n, num_vectors = matched.shape[-1], matched.shape[-2]
         batch = matched.shape[:-2].numel()
         start, start_var = matched.new_empty(batch, 0, n), prepared.energy
@@ -357,7 +349,7 @@ class TapNet(UnfoldedDetector):
             _array(r, (batch, num_vectors, n)),
             _array(var, (batch, num_vectors, n)),
         )
-        return r, var
+        return self._detection(r, var)
 
     def _matched(self, prepared: Prepared, y: Tensor) -> Tensor:
         """b over the mean of g, (*C, T, n)."""

@@ -96,6 +96,10 @@ class Guarded(Detector):
         found = self.inner.detect(prepared.inner, y)
         return self._guard(found, y, prepared.h, prepared.noise_var)
 
+    def _path(self, h: Tensor, noise_var: Tensor, y: Tensor | None = None) -> str:
+        # The inner detector chooses its path in one call too.
+        return "torch" if y is None else "fused"
+
     def _one_shot(self, y: Tensor, h: Tensor, noise_var: Tensor) -> AxisGaussianDetection:
         return self._guard(self.inner(y, h, noise_var), y, h, noise_var)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 
 import numpy as np
 import torch
@@ -20,7 +21,6 @@ from mimolearn.kernels.machine.launch import (
     floats_of,
     in_groups,
     run_groups,
-    serves,
     vector_cost,
 )
 
@@ -29,15 +29,13 @@ _FEW_VECTORS = 16
 
 def conjugate_gradient(
     y: Tensor, h: Tensor, noise_var: Tensor, num_iter: int, *, real: bool
-) -> tuple[Tensor, Tensor] | None:
+) -> tuple[Tensor, Tensor]:
     """Unbiased estimates (*C, T, Nt) and error variances (*C, 1, Nt) of ``cg``, or of ``wl-cg``.
 
     y: (*C, T, Nr), h: (*C, Nr, Nt), noise_var: (*C), total per antenna in both cases. real: the
-    widely linear form; its error variance is twice that of the real axis. None where only the torch
-    path will do. Raises InvalidInputError on a non-finite h or y.
+    widely linear form; its error variance is twice that of the real axis. Raises
+    InvalidInputError on a non-finite h or y.
     """
-    if not serves(y, h, noise_var):
-        return None
     from mimolearn.kernels.iterative import cg as kernels
 
     x_hat = complexes(*y.shape[:-1], h.shape[-1])
@@ -64,14 +62,12 @@ def expectation_propagation(
     num_iter: int,
     damping: float,
     least_var: float,
-) -> tuple[Tensor, Tensor] | None:
+) -> tuple[Tensor, Tensor]:
     """EP in real form: mean and variance of the last cavities, (*C, T, Nt, axes) each.
 
     y: (*C, T, Nr), h: (*C, Nr, Nt), noise_var: (*C). least_var: floor of a posterior variance,
-    as a share of its cavity's. None where only the torch path will do.
+    as a share of its cavity's. Raises InvalidInputError on a non-finite h or y.
     """
-    if not serves(y, h, noise_var):
-        return None
     from mimolearn.kernels.iterative import ep as kernels
 
     axes = 1 if constellation.is_real else 2
@@ -95,14 +91,12 @@ def orthogonal_amp(
     constellation: Constellation,
     num_iter: int,
     damping: float,
-) -> tuple[Tensor, Tensor] | None:
+) -> tuple[Tensor, Tensor]:
     """The last layer's r and its error variance, of both axes, of ``oamp``: (*C, T, Nt) each.
 
-    y: (*C, T, Nr), h: (*C, Nr, Nt), noise_var: (*C). None where only the torch path will do.
+    y: (*C, T, Nr), h: (*C, Nr, Nt), noise_var: (*C).
     Raises InvalidInputError on a non-finite h or y.
     """
-    if not serves(y, h, noise_var):
-        return None
     from mimolearn.kernels.iterative import oamp as kernels
 
     axes, tx = 1 if constellation.is_real else 2, h.shape[-1]
@@ -120,22 +114,22 @@ def orthogonal_amp(
     return checked(finite, y, h, x_hat, error_var)
 
 
+def gauss_seidel_suits(h: Tensor, y: Tensor) -> bool:
+    """Whether ``gauss_seidel`` is faster than PyTorch, which works on all vectors at once."""
+    return math.prod(h.shape[:-2]) >= FEW_CHANNELS or y.shape[-2] <= _FEW_VECTORS
+
+
 def gauss_seidel(
     y: Tensor, h: Tensor, noise_var: Tensor, num_iter: int, *, from_zero: bool, real_symbols: bool
-) -> tuple[Tensor, Tensor] | None:
+) -> tuple[Tensor, Tensor]:
     """Unbiased estimates (*C, T, Nt) and error variances (*C, 1, Nt) of ``gauss-seidel``.
 
     As ``conjugate_gradient``. from_zero: the start; real_symbols: what the error variance is for.
     """
-    if not serves(y, h, noise_var):
-        return None
-    sizes = Sizes.of(h, y)
-    num, vectors, rx, tx = sizes
-    if num < FEW_CHANNELS and vectors > _FEW_VECTORS:
-        # Most lanes would be idle, and PyTorch works on all vectors at once.
-        return None
     from mimolearn.kernels.iterative import gauss_seidel as kernels
 
+    sizes = Sizes.of(h, y)
+    num, vectors, rx, tx = sizes
     x_hat, error_var = complexes(*y.shape[:-1], tx), floats(*h.shape[:-2], 1, tx)
     arrays = (h, y, in_groups(noise_var, num), x_hat, error_var)
     numbers = (*sizes, num_iter, int(from_zero), int(real_symbols))

@@ -1,6 +1,7 @@
 """How detectors call the kernels of linear detection and demapping; cheap to import.
 
-The path is chosen by one rule, ``launch.usable``, in the calls of all families.
+A detector chooses the path, see ``detectors.base``. Its inputs then suit the kernel: functions here
+do not look at them again.
 
 ===============  =======================================================  ====================
 path             when                                                     code
@@ -41,7 +42,6 @@ from mimolearn.kernels.machine.launch import (
     in_groups,
     plain,
     run_groups,
-    serves,
     usable,
     vector_cost,
 )
@@ -80,15 +80,12 @@ class InterleavedLinear(NamedTuple):
         return h.reshape(*blocks, num_rx, tx), inverse.reshape(*blocks, tx, tx)
 
 
-def linear(y: Tensor, h: Tensor, noise_var: Tensor, method: str) -> tuple[Tensor, Tensor] | None:
+def linear(y: Tensor, h: Tensor, noise_var: Tensor, method: str) -> tuple[Tensor, Tensor]:
     """Linear detection of fresh channels: x_hat (*C, T, Nt) and error_var (*C, 1, Nt).
 
     y: (*C, T, Nr), h: (*C, Nr, Nt), noise_var: (*C). method: one of LINEAR_METHODS.
-    None where only the torch path will do. Raises InvalidInputError on a non-finite h or y; a
-    singular channel gives NaN.
+    Raises InvalidInputError on a non-finite h or y; a singular channel gives NaN.
     """
-    if not (usable(y, h, noise_var) and fits(h) and y.numel() > 0):
-        return None
     *blocks, rx, tx = h.shape
     num, vectors = math.prod(blocks), y.shape[-2]
     x_hat, error_var = complexes(*blocks, vectors, tx), floats(*blocks, 1, tx)
@@ -111,14 +108,11 @@ def linear(y: Tensor, h: Tensor, noise_var: Tensor, method: str) -> tuple[Tensor
 
 def matched(
     y: Tensor, h: Tensor, noise_var: Tensor, *, real_symbols: bool
-) -> tuple[Tensor, Tensor] | None:
+) -> tuple[Tensor, Tensor]:
     """Maximum ratio combining: x_hat (*C, T, Nt) and error_var (*C, 1, Nt).
 
-    Shapes and errors as in ``linear``; a stream without a channel gives NaN. None where only the
-    torch path will do.
+    Shapes and errors as in ``linear``; a stream without a channel gives NaN.
     """
-    if not serves(y, h, noise_var):
-        return None
     from mimolearn.kernels.linear import mrc as kernels
 
     sizes = Sizes.of(h, y)
@@ -131,13 +125,11 @@ def matched(
     return checked(finite, y, h, x_hat, error_var)
 
 
-def widely_linear(y: Tensor, h: Tensor, noise_var: Tensor) -> tuple[Tensor, Tensor] | None:
+def widely_linear(y: Tensor, h: Tensor, noise_var: Tensor) -> tuple[Tensor, Tensor]:
     """LMMSE for real symbols: x_hat (*C, T, Nt) real, and error_var (*C, 1, Nt), of both axes.
 
-    Shapes and errors as in ``linear``. None where only the torch path will do.
+    Shapes and errors as in ``linear``.
     """
-    if not serves(y, h, noise_var):
-        return None
     from mimolearn.kernels.linear import widely_linear as kernels
 
     sizes = Sizes.of(h, y)
@@ -150,15 +142,12 @@ def widely_linear(y: Tensor, h: Tensor, noise_var: Tensor) -> tuple[Tensor, Tens
     return checked(finite, y, h, x_hat, error_var)
 
 
-def linear_prepare(h: Tensor, noise_var: Tensor, method: str) -> InterleavedLinear | None:
-    """The part of ``linear`` that needs no y; None where only the torch path will do."""
-    num = math.prod(h.shape[:-2])
-    if num < FEW_CHANNELS or not (usable(h, noise_var) and fits(h)):
-        return None
+def linear_prepare(h: Tensor, noise_var: Tensor, method: str) -> InterleavedLinear:
+    """The part of ``linear`` that needs no y."""
     from mimolearn.kernels.linear import linear as kernels
 
     sizes = Sizes.of(h)
-    _num, _vectors, rx, tx = sizes
+    num, _vectors, rx, tx = sizes
     groups = -(-num // LANES)
     matrix = floats(groups, kernels.channel_floats(rx, tx))
     inverse = floats(groups, kernels.square_floats(tx))
@@ -172,16 +161,11 @@ def linear_prepare(h: Tensor, noise_var: Tensor, method: str) -> InterleavedLine
 
 
 def linear_detect(prepared: InterleavedLinear, y: Tensor) -> Tensor:
-    """x_hat (*C, T, Nt) from y (*C, T, Nr), in torch if gradients have to reach y."""
-    (vectors, rx), tx = y.shape[-2:], prepared.error_var.shape[-1]
-    if not usable(y) or y.shape[:-2] != prepared.error_var.shape[:-2]:
-        h, inverse = prepared.ordinary(rx)
-        return y @ h.conj() @ inverse.mT
+    """x_hat (*C, T, Nt) from y (*C, T, Nr)."""
     from mimolearn.kernels.linear import linear as kernels
 
+    (vectors, rx), tx = y.shape[-2:], prepared.error_var.shape[-1]
     x_hat = complexes(*y.shape[:-1], tx)
-    if y.numel() == 0:
-        return x_hat
     numbers = (math.prod(y.shape[:-2]), vectors, rx, tx)
     arrays = (prepared.matrix, prepared.inverse, prepared.gain, y, x_hat)
     space, cost = floats_of(kernels.detect_layout, rx, tx), vectors * vector_cost(rx, tx)

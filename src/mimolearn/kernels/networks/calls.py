@@ -17,12 +17,10 @@ from mimolearn.kernels.machine.launch import (
     channel_cost,
     checked,
     complexes,
-    fits,
     floats,
     floats_of,
     in_groups,
     run_groups,
-    usable,
     vector_cost,
 )
 
@@ -52,15 +50,13 @@ def as_matrix(vectors: int, num_tx: int, num_layers: int) -> bool:
 
 def unfolded_cg(
     y: Tensor, h: Tensor, noise_var: Tensor, steps: Steps, *, widely: bool, real: bool
-) -> tuple[Tensor, Tensor] | None:
+) -> tuple[Tensor, Tensor]:
     """Unbiased last estimate (*C, T, Nt) and error variance (*C, 1, Nt) of the LcgNets.
 
     y: (*C, T, Nr), h: (*C, Nr, Nt), noise_var: (*C). widely: error variances of a widely linear
-    receiver; real: of real symbols, without the imaginary part. None where only the torch path will
-    do. Raises InvalidInputError on a non-finite h or y.
+    receiver; real: of real symbols, without the imaginary part. Raises InvalidInputError on a
+    non-finite h or y.
     """
-    if not (usable(y, h, noise_var, *steps) and fits(h) and _worth_it(h, y)):
-        return None
     from mimolearn.kernels.networks import lcgnet as kernels
 
     sizes = Sizes.of(h, y)
@@ -76,20 +72,12 @@ def unfolded_cg(
     return checked(finite, y, h, x_hat, error_var)
 
 
-def unfolded_cg_prepare(
-    h: Tensor, noise_var: Tensor, num_layers: int, learned: Tensor, *, widely: bool
-) -> System | None:
-    """The part of ``unfolded_cg`` that needs no y; None where only the torch path will do.
-
-    learned: a parameter of the network, whose gradients torch serves.
-    """
-    num = math.prod(h.shape[:-2])
-    if not (usable(h, noise_var, learned) and fits(h) and num >= FEW_CHANNELS):
-        return None
+def unfolded_cg_prepare(h: Tensor, noise_var: Tensor, num_layers: int, *, widely: bool) -> System:
+    """The part of ``unfolded_cg`` that needs no y."""
     from mimolearn.kernels.networks import lcgnet as kernels
 
     sizes = Sizes.of(h)
-    _num, _vectors, rx, tx = sizes
+    num, _vectors, rx, tx = sizes
     system, error_var = complexes(*h.shape[:-2], tx, tx), floats(*h.shape[:-2], 1, tx)
     noise = in_groups(noise_var, num)
     inverse = np.empty_like(noise)
@@ -102,18 +90,15 @@ def unfolded_cg_prepare(
 
 def unfolded_cg_detect(
     y: Tensor, h: Tensor, system: System, scale: Tensor, steps: Steps, *, real: bool
-) -> Tensor | None:
+) -> Tensor:
     """The rest of ``unfolded_cg``: the estimate, times scale (*C, 1, Nt)."""
-    matrix = system.system
-    if not (usable(y, h, matrix, scale, *steps) and fits(h) and _worth_it(h, y)):
-        return None
     from mimolearn.kernels.networks import lcgnet as kernels
 
     sizes = Sizes.of(h, y)
     num, vectors, rx, tx = sizes
     x_hat, num_layers = complexes(*y.shape[:-1], tx), len(steps.alpha)
     one_matrix = int(as_matrix(vectors, tx, num_layers))
-    prepared = (h, matrix, in_groups(system.inverse_diagonal, num), scale)
+    prepared = (h, system.system, in_groups(system.inverse_diagonal, num), scale)
     arrays = (*prepared, y, *_tables(steps, tx), x_hat)
     numbers = (*sizes, int(real), one_matrix)
     space = floats_of(kernels.detect_layout, rx, tx, one_matrix)
@@ -122,9 +107,10 @@ def unfolded_cg_detect(
     return x_hat
 
 
-def _worth_it(h: Tensor, y: Tensor) -> bool:
+def suits(h: Tensor, y: Tensor) -> bool:
+    """Whether the kernels of unfolded conjugate gradients are faster than PyTorch."""
     num = math.prod(h.shape[:-2])
-    return y.numel() > 0 and (num >= FEW_CHANNELS or num * y.shape[-2] <= LANES)
+    return num >= FEW_CHANNELS or num * y.shape[-2] <= LANES
 
 
 def _tables(steps: Steps, num_tx: int) -> list[np.ndarray]:
@@ -163,27 +149,22 @@ class InterleavedTap(NamedTuple):
 def tap_prepare(
     h: Tensor,
     noise_var: Tensor,
-    learned: Tensor,
     *,
     axes: int,
     prior: float,
     with_start: bool,
     room: InterleavedTap | None = None,
-) -> InterleavedTap | None:
-    """The part of tap-net that needs no y; None where only the torch path will do.
+) -> InterleavedTap:
+    """The part of tap-net that needs no y.
 
     axes: 1 for real symbols, else 2; prior: mean energy of an axis; with_start: whether start
-    "lmmse" or its statistics are needed; learned: a parameter, whose gradients torch serves. room:
-    of as many channels or more, whose matrices are overwritten: fresh memory costs more than the
-    work on it.
+    "lmmse" or its statistics are needed. room: of as many channels or more, whose matrices are
+    overwritten: fresh memory costs more than the work on it.
     """
-    num = math.prod(h.shape[:-2])
-    if not (usable(h, noise_var, learned) and fits(h) and num >= FEW_CHANNELS):
-        return None
     from mimolearn.kernels.networks import tap_lanes as kernels
 
     sizes = Sizes.of(h)
-    _num, _vectors, rx, tx = sizes
+    num, _vectors, rx, tx = sizes
     groups, size = -(-num // LANES), kernels.matrix_floats(tx, axes)
     matrices = (
         room[:3]
@@ -217,17 +198,12 @@ def tap_detect(
     *,
     vector_form: bool,
 ) -> tuple[Tensor, Tensor]:
-    """r and variance of the last layer, (*C, T, Nt, axes), of usable tensors.
-
-    scalars: (L, 4) or (*C, L, 4).
-    """
+    """r and variance of the last layer, (*C, T, Nt, axes). scalars: (L, 4) or (*C, L, 4)."""
     from mimolearn.kernels.networks import tap_lanes as kernels
 
     sizes, axes = Sizes.of(h, y), 1 if constellation.is_real else 2
     _num, vectors, rx, tx = sizes
     r, var = (floats(*y.shape[:-1], tx, axes) for _ in range(2))
-    if r.numel() == 0:
-        return r, var
     num_layers, each = scalars.shape[-2], scalars.ndim > 2
     levels = constellation.axis(torch.float32).levels.numpy()
     settings = np.array([prior], np.float32)
@@ -262,13 +238,11 @@ class DeepCGFilter(NamedTuple):
 
 def deep_cg(
     y: Tensor, h: Tensor, noise_var: Tensor, steps: DeepCGSteps, *, real: bool
-) -> tuple[Tensor, Tensor] | None:
+) -> tuple[Tensor, Tensor]:
     """Unbiased estimates (*C, T, Nt) and error variances (*C, 1, Nt) of ``deep-cg``.
 
-    Shapes and errors as in ``unfolded_cg``; None where only the torch path will do.
+    Shapes and errors as in ``unfolded_cg``.
     """
-    if not (usable(y, h, noise_var, *steps[:3]) and fits(h) and _worth_it(h, y)):
-        return None
     nothing, x_hat = complexes(0), complexes(*y.shape[:-1], h.shape[-1])
     finite, found = _deep_cg(y, h, noise_var, steps, real, nothing, nothing, x_hat)
     return checked(finite, y, h, x_hat, found.error_var)
@@ -276,11 +250,9 @@ def deep_cg(
 
 def deep_cg_prepare(
     h: Tensor, noise_var: Tensor, steps: DeepCGSteps, *, real: bool
-) -> DeepCGFilter | None:
+) -> DeepCGFilter:
     """The part of ``deep_cg`` that needs no y."""
-    num, tx = math.prod(h.shape[:-2]), h.shape[-1]
-    if not (usable(h, noise_var, *steps[:3]) and fits(h) and num >= FEW_CHANNELS):
-        return None
+    tx = h.shape[-1]
     system, matrix = (complexes(*h.shape[:-2], tx, tx) for _ in range(2))
     none = complexes(*h.shape[:-2], 0, h.shape[-2])
     return _deep_cg(none, h, noise_var, steps, real, system, matrix, none)[1]

@@ -1,8 +1,8 @@
 """How detectors call the tree searches in single precision; cheap to import.
 
-They serve what compiled kernels can serve at all (``launch.usable``): complex64 on a CPU, no
-gradients. Channels that single precision cannot be trusted with come back marked, and the
-detector takes its double-precision path for them alone; see ``triangle_float32``.
+A detector calls them with inputs that suit compiled code, see ``detectors.base``. Channels that
+single precision cannot be trusted with come back marked, and so do those with too many vectors or
+survivors. The detector takes its double-precision path for them alone; see ``triangle_float32``.
 """
 
 from __future__ import annotations
@@ -24,7 +24,6 @@ from mimolearn.kernels.machine.launch import (
     floats_of,
     in_groups,
     in_threads,
-    serves,
     workspace,
 )
 
@@ -36,27 +35,21 @@ _FEW_COLUMNS = 12
 _MOST_VECTORS = 4096
 
 
-def _serves(y: Tensor, h: Tensor, noise_var: Tensor) -> bool:
-    return serves(y, h, noise_var) and y.shape[-2] <= _MOST_VECTORS
-
-
 def k_best(
     y: Tensor, h: Tensor, noise_var: Tensor, constellation: Constellation, k: int, clip: float
-) -> tuple[Tensor, Tensor, Tensor] | None:
+) -> tuple[Tensor, Tensor, Tensor]:
     """LLRs (*C, T, Nt, K) and decisions (*C, T, Nt) of a K-best search; where they are valid, (*C).
 
-    y: (*C, T, Nr), h: (*C, Nr, Nt), noise_var: (*C). None where only double precision will do.
+    y: (*C, T, Nr), h: (*C, Nr, Nt), noise_var: (*C).
     """
-    if not _serves(y, h, noise_var):
-        return None
     from mimolearn.kernels.search import k_best_float32 as kernels
 
     tx, axes, levels = h.shape[-1], 1 if constellation.is_real else 2, constellation.num_levels
     k = min(k, levels ** (axes * tx))
-    if k > kernels.MOST_SURVIVORS:
-        return None
     llr = floats(*y.shape[:-1], tx, constellation.bits_per_symbol)
     decided = torch.empty(*y.shape[:-1], tx, dtype=torch.int64, device="cpu")
+    if k > kernels.MOST_SURVIVORS:
+        return llr, decided, torch.zeros(h.shape[:-2], dtype=torch.bool, device="cpu")
     settings, bits = _settings(constellation, clip)
     to_index = constellation.axis(torch.float64).to_index.numpy()
     space = kernels.lists_of(tx, axes, k, levels).end
@@ -72,13 +65,11 @@ def k_best(
 
 def sphere(
     y: Tensor, h: Tensor, noise_var: Tensor, constellation: Constellation, max_nodes: int
-) -> tuple[Tensor, Tensor, Tensor, Tensor] | None:
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """ML indices (*C, T, Nt), incomplete and multiplications (*C, T); where they are valid (*C).
 
     As ``k_best``. The multiplications are those of the search alone.
     """
-    if not _serves(y, h, noise_var):
-        return None
     from mimolearn.kernels.search import sphere_float32, sphere_lanes
 
     tx, axes = h.shape[-1], 1 if constellation.is_real else 2
@@ -103,13 +94,11 @@ def sphere(
 
 def soft_sphere(
     y: Tensor, h: Tensor, noise_var: Tensor, constellation: Constellation, clip: float, nodes: int
-) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor] | None:
+) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
     """LLRs (*C, T, Nt, K), decisions (*C, T, Nt), incomplete, multiplications (*C, T); ok (*C).
 
     nodes: the most that a search may visit. As ``sphere``.
     """
-    if not _serves(y, h, noise_var):
-        return None
     from mimolearn.kernels.search import soft_sphere_float32 as kernels
 
     tx, axes = h.shape[-1], 1 if constellation.is_real else 2
@@ -132,13 +121,11 @@ def soft_sphere(
 
 def ml(
     y: Tensor, h: Tensor, noise_var: Tensor, constellation: Constellation, method: str
-) -> tuple[Tensor, Tensor, Tensor, Tensor] | None:
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Logits of all levels (*C, T, Nt, A, L), LLRs (*C, T, Nt, K), joint decisions (*C, T, Nt).
 
     method: "exact" or "max-log". As ``k_best``; the last one says where they are valid, (*C).
     """
-    if not _serves(y, h, noise_var):
-        return None
     from mimolearn.kernels.search import ml_enumeration
     from mimolearn.kernels.search import ml_float32 as kernels
 
@@ -180,6 +167,8 @@ def _on_triangles(
     from mimolearn.kernels.search import triangle_front_end as kernels
 
     blocks, (rx, tx) = h.shape[:-2], h.shape[-2:]
+    if y.shape[-2] > _MOST_VECTORS:
+        return torch.zeros(blocks, dtype=torch.bool, device="cpu")
     if axes == 1 and tx > _FEW_COLUMNS:
         front_end, size = kernels.rows_front_end(), kernels.rows_starts(rx, tx)[-1]
     else:

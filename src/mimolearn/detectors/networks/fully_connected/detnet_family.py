@@ -215,21 +215,30 @@ class FullyConnected(UnfoldedDetector):
             low=self.training_dtype if self.training else None,
         )
 
-    def _one_shot(self, y: Tensor, h: Tensor, noise_var: Tensor) -> Detection | None:
-        plain = self.constellation.is_real and self.form.start == "zero"
-        # Not by its attribute, which a module is slow to find.
+    def _fuses(self, h: Tensor, y: Tensor) -> bool:
+        return self.constellation.is_real and self.form.start == "zero" and self._has_kernel()
+
+    def _learned(self) -> Sequence[Tensor]:
+        # Not by its attribute, which a module takes long to look up.
         weights = self._parameters["w1"]
-        if not (plain and self._has_kernel() and weights is not None and usable(h, y, weights)):
-            return None
+        return () if weights is None else (weights,)
+
+    def _detects_compiled(self, prepared: Prepared, y: Tensor) -> bool:
+        h, matrix = prepared.equations.h, prepared.equations.matrix
+        fitting = y.shape[:-2] == h.shape[:-2] and y.shape[-1] == h.shape[-2]
+        return fitting and self._has_kernel() and usable(matrix, y, *self._learned())
+
+    def _one_shot(self, y: Tensor, h: Tensor, noise_var: Tensor) -> Detection:
         return self._detection(self._compiled_output(detnet_latency.one_shot(self._pack(), h, y)))
 
     def _detect(self, prepared: Prepared, y: Tensor) -> Detection:
-        matrix = prepared.equations.matrix
-        if self._has_kernel() and usable(matrix, y, self.w1):
-            out = detnet_latency.run(self._pack(), matrix, *self._right_side(prepared, y))
-            return self._detection(self._compiled_output(out))
         *_, last = self._unfold(prepared, y)
         return self._detection(last)
+
+    def _detect_compiled(self, prepared: Prepared, y: Tensor) -> Detection:
+        q, x = self._right_side(prepared, y)
+        out = detnet_latency.run(self._pack(), prepared.equations.matrix, q, x)
+        return self._detection(self._compiled_output(out))
 
     def _has_kernel(self) -> bool:
         one_output = self.constellation.num_levels == 2 and self.form.output != "one-hot"

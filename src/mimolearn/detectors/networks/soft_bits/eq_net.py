@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any, NamedTuple, final
 
 import torch
@@ -17,7 +18,6 @@ from mimolearn.detectors.message_passing.ep import ExpectationPropagation
 from mimolearn.detectors.networks.soft_bits import eq_net_latency
 from mimolearn.foundation.errors import check_one_of, check_positive_int, invalid
 from mimolearn.foundation.tensors.layers import ResidualLayers
-from mimolearn.kernels.machine.launch import usable
 
 # Width and number of hidden layers of the paper's two sizes, small and large.
 _FORMS = {"L": (192, 4), "P": (384, 6)}
@@ -117,23 +117,25 @@ class EQNetEstimator(Detector):
             had = f"<{num_tx_ant} streams>"
             raise invalid("h", had, f"{self.num_tx_ant} streams, which the network is made for")
 
-    def _one_shot(self, y: Tensor, h: Tensor, noise_var: Tensor) -> LLRDetection | None:
+    def _fuses(self, h: Tensor, y: Tensor) -> bool:
         few = 0 < y.shape[:-1].numel() <= eq_net_latency.MOST_VECTORS
-        parameters = eq_net_latency.parameters_of(self.network)
-        if not (few and usable(y, h, noise_var, *parameters)):
-            return None
+        return few and (self.ep is None or self.ep._fuses(h, y))
+
+    def _learned(self) -> Sequence[Tensor]:
+        return eq_net_latency.parameters_of(self.network)
+
+    def _one_shot(self, y: Tensor, h: Tensor, noise_var: Tensor) -> LLRDetection:
         cavity = None
         if self.ep is not None:
-            # Inputs have been checked already.
-            found = self.ep._one_shot(y, h, noise_var)
-            if found is None:
-                return None
-            cavity = found.values, found.error_var
-        state = eq_net_latency.state_of(parameters)
+            last = self.ep._one_shot(y, h, noise_var)
+            cavity = last.values, last.error_var
+        state = eq_net_latency.state_of(self._learned())
         if self._packed is None or self._packed.state != state:
             self._packed = eq_net_latency.pack(self.network, self.constellation, state)
         llr = eq_net_latency.run(self._packed, self.constellation, y, h, noise_var, cavity)
-        return None if llr is None else LLRDetection(self.constellation, llr)
+        if llr is None:
+            return self._detect(self._prepare(h, noise_var), y)
+        return LLRDetection(self.constellation, llr)
 
     def _prepare(self, h: Tensor, noise_var: Tensor) -> Prepared:
         energy = h.abs().square().sum(-2)

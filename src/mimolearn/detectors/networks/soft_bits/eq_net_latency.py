@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 import numpy as np
@@ -36,7 +36,7 @@ def parameters_of(network: ResidualLayers) -> list[Tensor]:
     return [tensor for each in lists for tensor in each._parameters.values() if tensor is not None]
 
 
-def state_of(parameters: list[Tensor]) -> tuple[int, ...]:
+def state_of(parameters: Iterable[Tensor]) -> tuple[int, ...]:
     """Changes when a tensor is replaced, or changed in place as optimisers and loading do."""
     return tuple([n for t in parameters for n in (t.data_ptr(), t._version)])
 
