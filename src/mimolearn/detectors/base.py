@@ -169,8 +169,7 @@ class Detector(nn.Module, ABC):
         """
         self._check_channel(h)
         check_shape("y", y, "(*C, T, Nr)", isinstance(y, Tensor) and y.ndim >= 2)
-        shape, y_shape = h.shape, y.shape
-        if y_shape[-1] != shape[-2] or y_shape[:-2] != shape[:-2]:
+        if not matching(y.shape, h.shape):
             fitting = f"*C = {tuple(h.shape[:-2])} and Nr = {h.shape[-2]} as in h"
             check_shape("y", y, f"(*C, T, Nr) with {fitting}", False)
         if y.dtype != h.dtype:
@@ -215,8 +214,7 @@ class Detector(nn.Module, ABC):
             compiled = self._detects_compiled(prepared, y)
             return (self._detect_compiled if compiled else self._detect)(prepared, y)
         path, state, shape = prepared
-        fitting = y.shape[:-2] == shape[:-2] and y.shape[-1] == shape[-2] and y.numel() > 0
-        if not (fitting and usable(y)):
+        if not (matching(y.shape, shape) and y.numel() > 0 and usable(y)):
             return self._detect(self._in_torch(prepared), y)
         if path == "interleaved":
             return self._detect_interleaved(state, y)
@@ -259,11 +257,11 @@ class Detector(nn.Module, ABC):
 
     @abstractmethod
     def _prepare(self, h: Tensor, noise_var: Tensor) -> Any:
-        """h: (*C, Nr, Nt) complex, noise_var: (*C) real."""
+        """Prepare channels h (*C, Nr, Nt) complex with noise variances (*C) real, in torch."""
 
     @abstractmethod
     def _detect(self, prepared: Any, y: Tensor) -> Detection:
-        """y: (*C, T, Nr) complex."""
+        """Detect y (*C, T, Nr) complex with a state of ``_prepare``, in torch."""
 
     def simulated_method(self) -> str | None:
         """Return the one of ``gaussian_link.SIMULATED_METHODS`` that decides as this detector does.
@@ -339,6 +337,11 @@ class Detector(nn.Module, ABC):
                     value = given.expand(ok.shape).to(ok.device)[~ok].flatten()[0].item()
                 raise invalid("noise_var", value, f"a finite value above 0{in_type}")
         return noise_var if same_shape else noise_var.expand(blocks)
+
+
+def matching(y: torch.Size, h: torch.Size) -> bool:
+    """Return whether y (*C, T, Nr) has the channels and antennas of h (*C, Nr, Nt), by shapes."""
+    return y[-1] == h[-2] and y[:-2] == h[:-2]
 
 
 def _allows_detector(hint: Any) -> bool:

@@ -24,9 +24,13 @@ MAX_STREAMS = 4096
 class UnfoldedDetector(Detector):
     """A detector of ``num_layers`` layers with learned parameters.
 
-    Training calls ``prepare`` and reads ``layers`` or ``layer_detections``, so both stay on the
-    graph; the detector must be ``rotation_invariant`` if it is to be trained on reduced channels
-    (see ``channels.reduced``).
+    Training calls ``prepare`` and reads ``layers`` or ``layer_detections``, so both keep gradients.
+    A detector that is trained on reduced channels (see ``channels.reduced``) must be
+    ``rotation_invariant``.
+
+    Args:
+        constellation: of the symbols, or its name.
+        num_layers: number of layers, 1 to 1024.
     """
 
     def __init__(self, constellation: Constellation | str, num_layers: int) -> None:
@@ -39,9 +43,10 @@ class UnfoldedDetector(Detector):
     """In training, the type of large products, where a network knows how; the loop sets it."""
 
     def serving(self, constellation: Constellation | str) -> Self:
-        """This network, sharing its parameters, for a constellation.
+        """Return this network for a constellation, with the same parameters.
 
-        Raises InvalidInputError for another one, unless ``any_constellation``.
+        Raises:
+            InvalidInputError: for another constellation, unless ``any_constellation``.
         """
         wanted = as_constellation(constellation)
         if wanted == self.constellation:
@@ -55,48 +60,56 @@ class UnfoldedDetector(Detector):
 
     @abstractmethod
     def layers(self, prepared: Any, y: Tensor) -> Iterator[Tensor]:
-        """Raw complex estimates (*C, T, Nt), one a layer, each computed when it is asked for."""
+        """Yield the raw complex estimate (*C, T, Nt) of each layer, computed on demand."""
 
     def iterates(self, prepared: Any, y: Tensor) -> list[Tensor]:
-        """All of ``layers``: what convergence plots read."""
+        """Return all of ``layers``, which convergence plots read."""
         return list(self.layers(prepared, y))
 
     def layer_detections(self, prepared: Any, y: Tensor) -> Iterator[Detection]:
-        """Detections of the layers that have one; by default that of the last alone."""
+        """Yield the detections of the layers that have one; by default of the last alone."""
         yield self._detect_by_path(prepared, y)
 
     def layer_logits(self, prepared: Any, y: Tensor) -> Tensor:
-        """(L, *C, T, n, P or 1) logits of the levels of the real axes: see ``level_logits``."""
+        """Return the logits of the levels of the real axes, (L, *C, T, n, P or 1); see
+        ``level_logits``.
+        """
         raise invalid("loss", "level-entropy", f"another: {self.name!r} has no logits of levels")
 
     def views(self, generator: Generator | None) -> Sequence[tuple[UnfoldedDetector, int | None]]:
-        """What a training step adds up the losses of: (this network or a part of it, its depth).
+        """Return the networks whose losses a training step adds up, each with its depth.
 
-        Parts share the parameters. generator: of the step; None asks for those to validate on.
+        Each is this network or a part of it that shares the parameters.
+
+        Args:
+            generator: of the step; None asks for the networks to validate on.
         """
         return ((self, None),)
 
     def penalty(self) -> Tensor | None:
-        """What a recipe may add to the loss, times its ``penalty`` weight; None: nothing."""
+        """Return what a recipe adds to the loss, times its ``penalty`` weight; None for nothing."""
         return None
 
     def layer_parameters(self) -> Sequence[tuple[Tensor, int]]:
-        """(parameter, the layer of its row 0), where rows are layers: training may freeze rows."""
+        """Return parameters whose rows are layers, each with the layer of its row 0.
+
+        Training may freeze such rows.
+        """
         return ()
 
     def share_streams(self, seed: int) -> None:
-        """Begin anew with weights that treat all streams alike; most networks have none such."""
+        """Start again with weights that treat all streams alike; most networks have none."""
         raise invalid("train", "shared", f"another: {self.name!r} has no weights to share")
 
     def share_gradients(self) -> None:
-        """Make gradients such that weights which treat all streams alike go on to do so."""
+        """Change gradients so that weights which treat all streams alike continue to do so."""
 
     def small_state(self) -> dict[str, Tensor] | None:
-        """Tensors for a file that say all of the state in less room; None: there are none."""
+        """Return tensors of a file that hold the whole state in less memory; None if none do."""
         return None
 
     def load_small(self, weights: Weights) -> None:
-        """Take over weights of layout "small"; most networks have none such."""
+        """Take over weights of layout "small"; most networks have none."""
         load_into(self, weights)
 
     def set_sharpness(self, sharpness: float) -> None:
@@ -112,12 +125,12 @@ class UnfoldedDetector(Detector):
             raise invalid("start_from", f"<{type(other).__name__}>", expected) from None
 
     def finished(self) -> UnfoldedDetector:
-        """What is stored when training ends: itself, unless there is a leaner form."""
+        """Return what is stored when training ends: this network, or a smaller form of it."""
         return self
 
 
 def check_layers(num_layers: object) -> int:
-    """A number of layers within MAX_LAYERS."""
+    """Return a number of layers within MAX_LAYERS, or raise InvalidInputError."""
     if check_positive_int("num_layers", num_layers) > MAX_LAYERS:
         raise invalid("num_layers", num_layers, f"at most {MAX_LAYERS}")
     assert isinstance(num_layers, int)
@@ -125,7 +138,7 @@ def check_layers(num_layers: object) -> int:
 
 
 def check_streams(num_tx_ant: object) -> int:
-    """A number of streams within MAX_STREAMS."""
+    """Return a number of streams within MAX_STREAMS, or raise InvalidInputError."""
     if check_positive_int("num_tx_ant", num_tx_ant) > MAX_STREAMS:
         raise invalid("num_tx_ant", num_tx_ant, f"at most {MAX_STREAMS}")
     assert isinstance(num_tx_ant, int)

@@ -1,4 +1,4 @@
-"""Detectors inside detectors: how deep, and never one inside itself."""
+"""Detectors inside detectors: the greatest depth, and no detector inside itself."""
 
 from __future__ import annotations
 
@@ -19,10 +19,14 @@ class NestingError(InvalidInputError):
 
 @contextmanager
 def inside(name: str) -> Iterator[None]:
-    """Build or describe the detector ``name`` inside those that are under way.
+    """Build or describe a detector inside those that are being built.
 
-    Raises NestingError, one line, for more than MOST_NESTED levels and for a detector that holds
-    itself, which a card of weights can ask for.
+    Args:
+        name: of the detector.
+
+    Raises:
+        NestingError: for more than MOST_NESTED levels, and for a detector that holds itself, which
+            a card of weights can ask for.
     """
     around = _AROUND.get()
     short = name if len(name) <= 60 else f"{name[:20]}...{name[-37:]}"

@@ -1,4 +1,4 @@
-"""Detectors by name: how they are registered, found and made."""
+"""Detectors by name: registration, look-up and construction."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _DETECTORS: dict[str, type[Detector]] = {}
 
 
 def register(*classes: type[Detector]) -> None:
-    """Let the library's own detectors be made by name; their order is that of the documentation."""
+    """Register the library's detectors by name, in the order of the documentation."""
     _DETECTORS.update({cls.name: cls for cls in classes})
 
 
@@ -22,23 +22,27 @@ _PEERS: dict[str, type[Detector]] = {}
 
 
 def register_peer(cls: type[Detector]) -> type[Detector]:
-    """Let another library's detector, wrapped to the contract, be made by its name."""
+    """Register a detector of another library, wrapped to the contract, by its name."""
     _PEERS[cls.name] = cls
     return cls
 
 
 def peer_names() -> tuple[str, ...]:
-    """Names of other libraries' detectors that ``make_detector`` knows too."""
+    """Return the names of other libraries' detectors that ``make_detector`` knows too."""
     return tuple(_PEERS)
 
 
 def detector_names() -> tuple[str, ...]:
-    """Names that ``make_detector`` knows, in the order of the documentation."""
+    """Return the names that ``make_detector`` knows, in the order of the documentation."""
     return tuple(_DETECTORS)
 
 
 def detector_class(name: str) -> type[Detector]:
-    """The class behind a name; InvalidInputError names the nearest known one."""
+    """Return the class of a name.
+
+    Raises:
+        InvalidInputError: for an unknown name; the message has the nearest known one.
+    """
     known = _DETECTORS | _PEERS
     return known[check_one_of("detector", name, known)]
 
@@ -46,6 +50,14 @@ def detector_class(name: str) -> type[Detector]:
 @in_standard_mode
 def make_detector(name: str, constellation: Constellation | str, /, **options: Any) -> Detector:
     """Build a detector by name.
+
+    Args:
+        name: of the detector, see ``detector_names``.
+        constellation: of the symbols, or its name.
+        options: options of the detector.
+
+    Raises:
+        InvalidInputError: for an unknown name or option, and for a value that is not allowed.
 
     >>> make_detector("lmmse", "qpsk").constellation
     Constellation('qpsk')

@@ -14,10 +14,15 @@ PlainValue = bool | int | float | str
 
 
 def detector_from_text(text: str, constellation: Constellation | str) -> Detector:
-    """A detector from "k-best", "k-best:k=16;order=sorted" or a name or file of trained weights.
+    """Build a detector from text.
 
-    Options are parted by semicolons, so that the text can itself be an option.
-    Raises InvalidInputError for an unknown name or option, or weights of another constellation.
+    Args:
+        text: "k-best", "k-best:k=16;order=sorted", or a name or file of trained weights. Semicolons
+            separate options, so that the text can itself be an option.
+        constellation: of the symbols, or its name.
+
+    Raises:
+        InvalidInputError: for an unknown name or option, and for weights of another constellation.
 
     >>> detector_from_text("lmmse:biased=true", "qpsk").biased
     True
@@ -30,7 +35,7 @@ def detector_from_text(text: str, constellation: Constellation | str) -> Detecto
 
 
 def is_weights_text(text: str) -> bool:
-    """True for the name or file of weights, not for a detector's text that ends in one.
+    """Return True for the name or file of weights, not for a detector's text that ends in one.
 
     >>> is_weights_text("net.safetensors"), is_weights_text("las:inner=net.safetensors")
     (True, False)
@@ -41,7 +46,7 @@ def is_weights_text(text: str) -> bool:
 
 
 def split_text(text: str) -> tuple[str, dict[str, PlainValue]]:
-    """Name and options of a detector's text that names no weights.
+    """Return name and options of a detector's text that names no weights.
 
     >>> split_text("k-best:k=16;llr_clip=9")
     ('k-best', {'k': 16, 'llr_clip': 9})
@@ -52,9 +57,15 @@ def split_text(text: str) -> tuple[str, dict[str, PlainValue]]:
 
 
 def inner_detector(field: str, given: object, constellation: Constellation) -> Detector:
-    """The detector that an option of another one names, as text or as the detector itself.
+    """Return the detector that an option of another one names.
 
-    Raises InvalidInputError for anything else and for a detector of another constellation.
+    Args:
+        field: name of the option, for errors.
+        given: the detector, or its text.
+        constellation: of the outer detector.
+
+    Raises:
+        InvalidInputError: for anything else, and for a detector of another constellation.
     """
     if isinstance(given, str):
         given = detector_from_text(given, constellation)
@@ -68,7 +79,7 @@ def inner_detector(field: str, given: object, constellation: Constellation) -> D
 
 
 def parse_option(whole: str, item: str) -> tuple[str, PlainValue]:
-    """name=value; the value is read as true, false, an integer, a number, or text."""
+    """Split name=value; the value is read as true, false, an integer, a number, or text."""
     key, equals, text = (part.strip() for part in item.partition("="))
     if not equals or not key.isidentifier() or not text:
         raise invalid("contender", whole, "name:option=value,option=value")

@@ -14,10 +14,16 @@ from mimolearn.weights import bounded_by, load_into, read_weights
 
 
 def load_detector(name: str | Path, constellation: Constellation | str | None = None) -> Detector:
-    """A trained detector, ready to detect: a shipped name, or a .safetensors file with its card.
+    """Load a trained detector, ready to detect; its parameters ask for no gradient.
 
-    constellation: that of the card, unless the network serves any. Parameters ask for no gradient.
-    Raises InvalidInputError, one line, for weights that are not sound or not a detector's.
+    Args:
+        name: a shipped name, or a .safetensors file with its card.
+        constellation: of the symbols, or its name; default that of the card. Another one is
+            accepted if the network serves any.
+
+    Raises:
+        InvalidInputError: for weights that are not sound or not a detector's, and for another
+            constellation.
     """
     weights = read_weights(name)
     card = weights.card

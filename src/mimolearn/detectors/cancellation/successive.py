@@ -1,4 +1,4 @@
-"""What the successive interference cancellers share: the order, the triangle, the loop."""
+"""What the successive cancellers share: the order of detection, the triangle, the loop."""
 
 from __future__ import annotations
 
@@ -25,9 +25,13 @@ ORDERS = ("none", "sorted")
 class Triangle(NamedTuple):
     """H[:, order] ~ Q R, real for BPSK; the last stream in the order is detected first.
 
-    q: (*C, Nr, Nt), or (*C, 2Nr, Nt) real. r: (*C, Nt, Nt). order: (*C, Nt) int64.
-    gain: (*C, Nt) real, of a stream in q^H y after cancellation. error_var: (*C, Nt) real, of
-    the unbiased estimate, total over real and imaginary part.
+    Attributes:
+        q: (*C, Nr, Nt) complex, or (*C, 2Nr, Nt) real.
+        r: (*C, Nt, Nt), upper triangular.
+        order: (*C, Nt) int64; the stream of each column.
+        gain: (*C, Nt) real; gain of a stream in q^H y after cancellation.
+        error_var: (*C, Nt) real; error variance of the unbiased estimate, total over real and
+            imaginary part.
     """
 
     q: Tensor
@@ -46,12 +50,19 @@ def triangle(
     mmse: bool,
     published: bool = False,
 ) -> Triangle:
-    """QR of H, or with ``mmse`` of [H; sigma I], in the given order.
+    """Return the QR of H, or with ``mmse`` of [H; sigma I], in the given order.
 
-    z_i = (q_i^H y - sum over j > i of r_ij x_j) = gain_i x_i + noise, where with ``mmse``
-    gain_i = r_ii - s/r_ii and the variance is s (1 - s/r_ii^2), s the noise variance: interference
-    of the streams still to come included. As one number, SINR_i = r_ii^2/s - 1 (ZF: r_ii^2/s).
-    published: gain r_ii and variance s ||q_i||^2 in their place, which leave interference out.
+    z_i = (q_i^H y - sum over j > i of r_ij x_j) = gain_i x_i + noise. With ``mmse``, gain_i = r_ii
+    - s/r_ii and the variance is s (1 - s/r_ii^2), s the noise variance; the interference of streams
+    that are detected later is included. The SINR is r_ii^2/s - 1, for ZF r_ii^2/s.
+
+    Args:
+        h: (*C, Nr, Nt) complex.
+        noise_var: (*C) real; noise variance per antenna.
+        constellation: of the symbols.
+        order: "none" or "sorted".
+        mmse: whether to take the QR of [H; sigma I].
+        published: whether to take gain r_ii and variance s ||q_i||^2, which leave interference out.
     """
     if constellation.is_real:
         h, noise_var = stack_real_columns(h), noise_var / 2
@@ -66,10 +77,10 @@ def triangle(
     q, r = qr(h)
     diagonal = r.diagonal(dim1=-2, dim2=-1).real
     sinr = diagonal**2 / noise_var.unsqueeze(-1)
-    # A stream that nobody can hear is estimated as 0, whatever its row of Q has received.
+    # A stream that is not received is estimated as 0, whatever its row of Q has received.
     gain = torch.where(diagonal == 0, torch.full_like(diagonal, torch.inf), diagonal)
     if published:
-        # Nothing of a stream that is not heard passes q; its LLRs must only be finite.
+        # Nothing of a stream that is not received passes q; its LLRs must only be finite.
         passed = q[..., :rows, :].abs().square().sum(-2)
         sinr = sinr / passed.clamp(min=torch.finfo(passed.dtype).eps)
     elif mmse:
@@ -83,7 +94,7 @@ def triangle(
 
 
 def _best_first(h: Tensor, ridge: Tensor) -> Tensor:
-    """(*C, N) streams, the one of highest post-detection SNR last, then among the others, ...
+    """Return the streams (*C, N) in ascending order of SNR after cancellation, the best one last.
 
     Taking stream k out of the problem takes p_k p_k^H / p_kk from the error covariance P
     (Wolniansky, Foschini, Golden and Valenzuela 1998, with the deflation done on P).
@@ -112,7 +123,16 @@ def cancel(
     llr_scale: float,
     llr_clip: float | None,
 ) -> GaussianDetection:
-    """Detect, decide, subtract: from the last row of R up. y: (*C, T, Nr) complex."""
+    """Detect, decide and subtract, from the last row of R up.
+
+    Args:
+        prepared: the triangles of the channels.
+        y: (*C, T, Nr) complex.
+        constellation: of the symbols.
+        demapping: "exact" or "max-log".
+        llr_scale: factor of the LLRs.
+        llr_clip: largest magnitude of a scaled LLR, or None.
+    """
     dtype = y.dtype
     if constellation.is_real:
         y = stack_real_vector(y)
@@ -125,8 +145,8 @@ def cancel(
             decided = decided.real
         z = z[..., :i] - decided.unsqueeze(-1) * prepared.r[..., None, :i, i]
         x_hat[..., i] = estimate
-    place = prepared.order.unsqueeze(-2).expand(x_hat.shape)
-    x_hat = torch.empty_like(x_hat).scatter_(-1, place, x_hat)
+    streams = prepared.order.unsqueeze(-2).expand(x_hat.shape)
+    x_hat = torch.empty_like(x_hat).scatter_(-1, streams, x_hat)
     error_var = torch.empty_like(prepared.error_var).scatter_(
         -1, prepared.order, prepared.error_var
     )
@@ -138,7 +158,7 @@ def cancel(
 def cancellation_cost(
     constellation: Constellation, num_rx_ant: int, num_tx_ant: int, *, order: str, mmse: bool
 ) -> tuple[int, int]:
-    """Real multiplications per channel and per vector."""
+    """Count the real multiplications per channel and per vector."""
     real = constellation.is_real
     rows = num_rx_ant * (2 if real else 1)
     n = num_tx_ant

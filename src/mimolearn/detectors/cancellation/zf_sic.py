@@ -25,17 +25,24 @@ class ZFSIC(Detector):
 
     Choose it to reproduce published baselines; ``mmse-sic`` costs as much and decides better.
 
-    QR of H, streams decided from the last row up and subtracted (Wolniansky, Foschini, Golden and
-    Valenzuela 1998): z_i = r_ii x_i + CN(0, sigma^2).
-    BPSK runs on [Re H; Im H] with noise_var/2, so that it knows its symbols to be real.
-    LLRs take every earlier decision for right, and are far too confident when one is wrong:
-    ``llr_scale`` and ``llr_clip`` decide the coded result. Raw by default.
+    QR of H. Streams are decided from the last row up and subtracted (Wolniansky, Foschini, Golden
+    and Valenzuela 1998): z_i = r_ii x_i + CN(0, sigma^2). BPSK runs on [Re H; Im H] with
+    noise_var/2, so that it uses that its symbols are real. LLRs assume that every earlier decision
+    is right, and are far too confident when one is wrong: ``llr_scale`` and ``llr_clip`` decide the
+    coded result.
 
-    Options: order, "none" (the last stream first, as published anchors have it) or "sorted" (the
-    stream of the highest post-detection SNR first, then among the rest); demapping "exact" or
-    "max-log"; llr_scale; llr_clip.
     Cost: a QR per channel; 4 Nr Nt + 2 Nt (Nt + 1) per vector.
-    Errors: InvalidInputError for Nt > Nr (BPSK: Nt > 2Nr).
+
+    Args:
+        constellation: of the symbols, or its name.
+        order: "none" (default; the last stream first, as in published anchors) or "sorted" (the
+            stream of the highest SNR after cancellation first, then among the rest).
+        demapping: "exact" (default) or "max-log".
+        llr_scale: factor of the LLRs, above 0; default 1.
+        llr_clip: largest magnitude of a scaled LLR; default None, no limit.
+
+    Raises:
+        InvalidInputError: for a value that is not allowed, and for Nt > Nr (BPSK: Nt > 2Nr).
 
     >>> import torch
     >>> h, y = torch.eye(2, dtype=torch.complex64), torch.ones(1, 2, dtype=torch.complex64)

@@ -20,8 +20,12 @@ from mimolearn.kernels.iterative import calls as iterative_kernels
 class Prepared(NamedTuple):
     """The system A x = b of a channel, and what unbiases its solution.
 
-    h: (*C, M, N); system: A divided by its mean diagonal, (*C, N, N); inverse_diagonal: (*C, 1, 1),
-    one over that mean; scale, error_var: (*C, 1, N), see ``large_system``.
+    Attributes:
+        h: (*C, M, N) complex or real; the channel.
+        system: (*C, N, N); A divided by its mean diagonal.
+        inverse_diagonal: (*C, 1, 1) real; one over that mean.
+        scale: (*C, 1, N) real; factor that unbiases an estimate, see ``large_system``.
+        error_var: (*C, 1, N) real; error variance of the unbiased estimate.
     """
 
     h: Tensor
@@ -33,22 +37,29 @@ class Prepared(NamedTuple):
 
 @final
 class ConjugateGradient(IterativeDetector):
-    """Conjugate gradient on the LMMSE system, ``num_iter`` steps from zero.
+    """Conjugate gradient on the LMMSE system, from zero.
 
-    Choose it where the channel changes with every vector or two and Nr is several times Nt: then
-    5 to 8 steps reach LMMSE. It is the classical opponent of the unfolded CG networks.
+    Choose it if the channel changes with every vector or two and Nr is several times Nt: then 5 to
+    8 steps reach LMMSE. It is the classical opponent of the unfolded CG networks.
 
-    A x = b with A = H^H H + sigma^2 I, b = H^H y: alpha = r^H r / p^H A p, x += alpha p,
-    r -= alpha A p, p = r + (r'^H r' / r^H r) p (Hestenes and Stiefel 1952; for massive MIMO Yin et
-    al. 2014). A step whose residual has vanished changes nothing, in place of the paper's 0/0.
-    ``iterates`` gives the raw, biased x, which published NMSE and EVM figures measure. The
-    detection is unbiased: x_hat_i = x_i / g_i, with gain and error variance from the large-system
-    limit of a filter of num_iter stages, because CG is not linear in y and has no exact ones. The
-    gain is within 4 % of the true one from 4 steps on at Nr >= 2 Nt, independent fading; LLRs are
-    calibrated there. For real symbols: ``wl-cg``.
+    A x = b with A = H^H H + sigma^2 I, b = H^H y: alpha = r^H r / p^H A p, x += alpha p, r -= alpha
+    A p, p = r + (r'^H r' / r^H r) p (Hestenes and Stiefel 1952; for massive MIMO Yin et al. 2014).
+    A step whose residual has vanished changes nothing; the paper has 0/0 there. ``iterates`` gives
+    the raw, biased x, which published NMSE and EVM figures measure. The detection is unbiased:
+    x_hat_i = x_i / g_i. CG is not linear in y, so gain and error variance have no exact value; they
+    are those of the large-system limit of a filter of num_iter stages. The gain is within 4 % of
+    the true one from 4 steps on at Nr >= 2 Nt and independent fading, and LLRs are calibrated
+    there. For real symbols use ``wl-cg``.
 
-    Options: num_iter; demapping "exact" or "max-log".
     Cost: the Gram matrix per channel; 4 (Nr Nt + num_iter (Nt^2 + 5 Nt)) per vector about.
+
+    Args:
+        constellation: of the symbols, or its name.
+        num_iter: number of steps; default 8.
+        demapping: "exact" (default) or "max-log".
+
+    Raises:
+        InvalidInputError: for a value that is not allowed.
 
     >>> import torch
     >>> h, y = torch.eye(2, dtype=torch.complex64), torch.ones(1, 2, dtype=torch.complex64)
@@ -78,7 +89,7 @@ class ConjugateGradient(IterativeDetector):
         return GaussianDetection(self.constellation, x_hat, prepared.error_var, self.demapping)
 
     def iterates(self, prepared: Prepared, y: Tensor) -> list[Tensor]:
-        """Raw estimates of every step, biased towards zero as LMMSE's are."""
+        """Return the raw estimates of all steps, biased towards zero as those of LMMSE."""
         return conjugate_gradient(self._in_torch(prepared), y, self.num_iter)
 
     def cost(self, num_rx_ant: int, num_tx_ant: int) -> Cost:
@@ -86,7 +97,13 @@ class ConjugateGradient(IterativeDetector):
 
 
 def prepare_cg(h: Tensor, noise_var: Tensor, num_iter: int) -> Prepared:
-    """h: (*C, M, N) complex or real. noise_var: (*C), per row of h."""
+    """Prepare the system of a channel.
+
+    Args:
+        h: (*C, M, N) complex or real.
+        noise_var: (*C) real; noise variance per row of h.
+        num_iter: number of steps, which sets gain and error variance.
+    """
     matrix = gram(h)
     unbiasing = large_system_unbiasing(matrix, noise_var, num_iter)
     system = add_diagonal(matrix, noise_var)
@@ -96,7 +113,13 @@ def prepare_cg(h: Tensor, noise_var: Tensor, num_iter: int) -> Prepared:
 
 
 def conjugate_gradient(prepared: Prepared, y: Tensor, num_iter: int) -> list[Tensor]:
-    """All iterates (*C, T, N) for y (*C, T, M)."""
+    """Return the estimates of all steps, (*C, T, N) each.
+
+    Args:
+        prepared: the system of the channels.
+        y: (*C, T, M), of the dtype of h.
+        num_iter: number of steps.
+    """
     residual = matched_filter(prepared.h, y) * prepared.inverse_diagonal
     x = torch.zeros_like(residual)
     direction = residual
@@ -116,7 +139,7 @@ def conjugate_gradient(prepared: Prepared, y: Tensor, num_iter: int) -> list[Ten
 
 
 def cg_cost(num_rx_ant: int, num_tx_ant: int, num_iter: int, *, real: bool) -> Cost:
-    """Rows of the system are 2Nr real ones if ``real``, else Nr complex ones."""
+    """Count the multiplications on Nr complex rows, or on 2Nr real ones if ``real``."""
     rows, per_product = (2 * num_rx_ant, 1) if real else (num_rx_ant, 4)
     prepare = counting.gram(rows, num_tx_ant, real=real)
     # Three scaled additions (a real times a vector) and two inner products' real parts.
@@ -133,7 +156,7 @@ def _energy(x: Tensor) -> Tensor:
 
 
 def ratio(numerator: Tensor, denominator: Tensor) -> Tensor:
-    """numerator / denominator, and 0 where the iteration has converged."""
+    """Return numerator / denominator; 0 if the denominator is 0, as the iteration has converged."""
     positive = denominator > 0
     # The inner where keeps 0/0 out of the backward pass too.
     quotient = numerator / torch.where(positive, denominator, torch.ones_like(denominator))

@@ -18,8 +18,13 @@ from mimolearn.foundation.tensors.linalg import gram, matched_filter
 
 
 class Prepared(NamedTuple):
-    """h: (*C, Nr, Nt); system: H^H H over its mean diagonal; inverse_diagonal: (*C, 1, 1), one over
-    that mean; error_var: (*C, 1, Nt), what LMMSE leaves in the large-system limit.
+    """The system of a channel, and the error variance of its solution.
+
+    Attributes:
+        h: (*C, Nr, Nt) complex; the channel.
+        system: (*C, Nt, Nt) complex; H^H H divided by its mean diagonal.
+        inverse_diagonal: (*C, 1, 1) real; one over that mean.
+        error_var: (*C, 1, Nt) real; that of LMMSE in the large-system limit.
     """
 
     h: Tensor
@@ -30,19 +35,26 @@ class Prepared(NamedTuple):
 
 @final
 class CGNR(IterativeDetector):
-    """Conjugate gradient on A^2 x = A b, A = H^H H, b = H^H y: twice the work of ``cg``, to ZF.
+    """Conjugate gradient on A^2 x = A b, A = H^H H, b = H^H y; it ends at ZF.
 
-    Choose it only as the classical opponent of ``deep-cg``; ``cg`` converges in half the steps of
-    half the cost each, because squaring A squares its condition number.
+    Choose it only as the classical opponent of ``deep-cg``. Squaring A squares its condition
+    number: ``cg`` converges in half of the steps, and each of its steps costs half.
 
     r = b, p = A r; alpha = |A r|^2 / |A p|^2, x += alpha p, r -= alpha A p, p = A r + beta p with
     beta the ratio of successive |A r|^2 (Ouameur and Massicotte 2021, Table 1). The printed table
-    starts from p = 0, which is 0/0, and leaves q = A p out of the loop. A step after convergence
-    changes nothing, where underflow would make it any number. LLRs take the error variance of
-    LMMSE, which ZF exceeds at low SNR.
+    starts from p = 0, which gives 0/0, and leaves q = A p out of the loop. A step after convergence
+    changes nothing here; underflow would make it any number. LLRs take the error variance of LMMSE,
+    which ZF exceeds at low SNR.
 
-    Options: num_iter; demapping "exact" or "max-log".
     Cost: the Gram matrix per channel; 4 (Nr Nt + 2 num_iter Nt^2) per vector about.
+
+    Args:
+        constellation: of the symbols, or its name.
+        num_iter: number of steps; default 12.
+        demapping: "exact" (default) or "max-log".
+
+    Raises:
+        InvalidInputError: for a value that is not allowed.
 
     >>> import torch
     >>> h, y = torch.eye(2, dtype=torch.complex64), torch.ones(1, 2, dtype=torch.complex64)
@@ -71,7 +83,7 @@ class CGNR(IterativeDetector):
         return GaussianDetection(self.constellation, x_hat, prepared.error_var, self.demapping)
 
     def iterates(self, prepared: Prepared, y: Tensor) -> list[Tensor]:
-        """Estimates of every step, biased towards zero until converged."""
+        """Return the estimates of all steps, biased towards zero until converged."""
         system = prepared.system.mT
         residual = matched_filter(prepared.h, y) * prepared.inverse_diagonal
         x = torch.zeros_like(residual)

@@ -18,7 +18,15 @@ from mimolearn.kernels.iterative import calls as iterative_kernels
 
 
 class Prepared(NamedTuple):
-    """h: (*C, Nr, Nt); system A, inverse P: (*C, Nt, Nt); scale, error_var: (*C, 1, Nt)."""
+    """The system of a channel, all sweeps as one matrix, and what unbiases the estimate.
+
+    Attributes:
+        h: (*C, Nr, Nt) complex; the channel.
+        system: (*C, Nt, Nt) complex; A = H^H H + sigma^2 I.
+        inverse: (*C, Nt, Nt) complex; P, the sweeps applied to the identity.
+        scale: (*C, 1, Nt); factor that unbiases an estimate.
+        error_var: (*C, 1, Nt) real; error variance of the unbiased estimate.
+    """
 
     h: Tensor
     system: Tensor
@@ -31,20 +39,29 @@ class Prepared(NamedTuple):
 class GaussSeidel(IterativeDetector):
     """Gauss-Seidel sweeps on the LMMSE system, from its diagonal solution.
 
-    Choose it among the inverse-free methods when few sweeps must do: it always converges and gains
-    about 10 dB a sweep at Nr >= 4 Nt. The order of the streams matters, so permuting them changes
-    the result before convergence.
+    Choose it among the methods without an inverse when few sweeps must do: it always converges and
+    gains about 10 dB a sweep at Nr >= 4 Nt. The order of the streams matters: permuting them
+    changes the result before convergence.
 
     x_0 = D^-1 b, (D + L) x_{k+1} = b - U x_k, with A = H^H H + sigma^2 I = L + D + U (strictly
-    lower, diagonal, strictly upper), b = H^H y (Dai et al. 2015). Linear in y: applied to
-    the identity once a channel, P, so that gain (P G)_ii and error variance are exact. ``iterates``
-    gives the raw, biased x, which published EVM figures measure; the detection is unbiased.
+    lower, diagonal, strictly upper), b = H^H y (Dai et al. 2015). The sweeps are linear in y. They
+    are applied to the identity once a channel, which gives P, so gain (P G)_ii and error variance
+    are exact. ``iterates`` gives the raw, biased x, which published EVM figures measure; the
+    detection is unbiased.
 
-    Options: num_iter, the number of sweeps; start "diagonal" (x_0) or "zero" (x_0 = 0, as in some
-    comparisons; about a sweep behind); demapping "exact" or "max-log".
-    One call on complex64 without gradients runs in compiled code. A prepared channel needs nothing
-    but two products a vector, which PyTorch does as fast.
+    One call on complex64 without gradients runs in compiled code. A prepared channel needs two
+    products a vector only, which PyTorch does as fast.
     Cost: 4 (num_iter + 2) Nt^3 about and a Gram matrix per channel, 4 (Nr Nt + Nt^2) per vector.
+
+    Args:
+        constellation: of the symbols, or its name.
+        num_iter: number of sweeps; default 4.
+        start: "diagonal" (x_0, default) or "zero" (x_0 = 0, as in some comparisons; about a sweep
+            behind).
+        demapping: "exact" (default) or "max-log".
+
+    Raises:
+        InvalidInputError: for a value that is not allowed.
 
     >>> import torch
     >>> h, y = torch.eye(2, dtype=torch.complex64), torch.ones(1, 2, dtype=torch.complex64)
@@ -95,7 +112,7 @@ class GaussSeidel(IterativeDetector):
         return GaussianDetection(self.constellation, x_hat, prepared.error_var, self.demapping)
 
     def iterates(self, prepared: Prepared, y: Tensor) -> list[Tensor]:
-        """Raw estimates (*C, T, Nt) after every sweep."""
+        """Return the raw estimates (*C, T, Nt) after every sweep."""
         b = matched_filter(prepared.h, y).mT
         x = self._start(prepared.system, b)
         history = []
@@ -120,5 +137,5 @@ class GaussSeidel(IterativeDetector):
 
 
 def _sweep(system: Tensor, x: Tensor, b: Tensor) -> Tensor:
-    """(D + L)^-1 (b - U x) for columns x, b: (*C, Nt, T)."""
+    """Return (D + L)^-1 (b - U x) for columns x and b, (*C, Nt, T) each."""
     return torch.linalg.solve_triangular(system, b - system.triu(1) @ x, upper=False)

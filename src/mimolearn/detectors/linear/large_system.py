@@ -1,4 +1,4 @@
-"""What a Krylov-type linear receiver of few stages reaches, without inverting anything."""
+"""Gain and error variance of a Krylov-type linear receiver of few stages, without an inverse."""
 
 from __future__ import annotations
 
@@ -9,16 +9,19 @@ from mimolearn.detectors.linear.unbiased import Unbiasing
 
 
 def large_system_unbiasing(matrix: Tensor, noise_var: Tensor, num_stages: int) -> Unbiasing:
-    """Gain and error variance of a ``num_stages`` Krylov LMMSE receiver, per stream.
+    """Return gain and error variance of a Krylov LMMSE receiver, per stream.
 
     gamma_i <- G_ii / (sigma^2 + sum_{j != i} |G_ij|^2 / (G_ii G_jj) * G_jj / (1 + gamma_j)) from
-    gamma = 0; num_stages of these give the SINR, gamma / (1 + gamma) the gain.
-    The truncated fixed point is that of Honig and Xiao (2001) for reduced-rank filters
-    in the large-system limit (its end is that of Tse and Hanly 1999); in place of the average
-    cross-correlation 1/Nr stand the actual ones. Good for independent fading. Strongly correlated
-    antennas make it pessimistic, by 3 dB in error variance at correlation 0.7 of neighbours.
+    gamma = 0. After num_stages of these, gamma is the SINR and gamma / (1 + gamma) the gain. The
+    truncated fixed point is that of Honig and Xiao (2001) for reduced-rank filters in the
+    large-system limit; its end is that of Tse and Hanly (1999). The actual cross-correlations
+    replace their average 1/Nr. It is good for independent fading. Strongly correlated antennas make
+    it pessimistic, by 3 dB in error variance at a correlation of 0.7 between neighbours.
 
-    matrix: G (*C, Nt, Nt), complex or real. noise_var: (*C), per row of h.
+    Args:
+        matrix: (*C, Nt, Nt) complex or real; G = H^H H.
+        noise_var: (*C) real; noise variance per row of h.
+        num_stages: number of stages of the receiver.
     """
     energy = matrix.diagonal(dim1=-2, dim2=-1).real
     eps = torch.finfo(energy.dtype).eps
@@ -36,5 +39,5 @@ def large_system_unbiasing(matrix: Tensor, noise_var: Tensor, num_stages: int) -
 
 
 def large_system_cost(n: int, num_stages: int) -> int:
-    """Real multiplications of ``large_system_unbiasing`` beyond the Gram matrix."""
+    """Count the real multiplications of ``large_system_unbiasing`` beyond the Gram matrix."""
     return 4 * n * n + num_stages * n * n

@@ -19,7 +19,14 @@ from mimolearn.kernels.linear.calls import InterleavedLinear
 
 
 class Prepared(NamedTuple):
-    """h: (*C, Nr, Nt); inverse: (*C, Nt, Nt); scale, error_var: (*C, 1, Nt)."""
+    """The filter of a channel.
+
+    Attributes:
+        h: (*C, Nr, Nt); the channel.
+        inverse: (*C, Nt, Nt); A^-1.
+        scale: (*C, 1, Nt) real; factor that unbiases an estimate.
+        error_var: (*C, 1, Nt) real; error variance of the scaled estimate.
+    """
 
     h: Tensor
     inverse: Tensor
@@ -33,16 +40,22 @@ class LMMSE(Detector):
 
     Choose it first; everything dearer has to beat it.
 
-    x_hat_i = (A^-1 H^H y)_i / g_i with A = H^H H + sigma^2 I, g_i = 1 - e_i, e_i =
-    sigma^2 (A^-1)_ii, and x_hat_i = x_i + CN(0, e_i/g_i) (Tse and Viswanath 2005, eqs 8.42, 8.67).
-    Real symbols make the interference improper: for BPSK the error variance counts its real part,
-    e_i/g_i + Re sum_{j != i} E_ij^2 / g_i^2 with E = sigma^2 A^-1. The estimate itself does not
-    use that the symbols are real; ``wl-lmmse`` does and is better.
-    Published baselines often decide on the biased estimate g_i x_hat_i, which is wrong for more
-    than one level per axis; ``biased=True`` reproduces that in decisions and LLRs alike.
+    x_hat_i = (A^-1 H^H y)_i / g_i with A = H^H H + sigma^2 I, g_i = 1 - e_i, e_i = sigma^2
+    (A^-1)_ii, and x_hat_i = x_i + CN(0, e_i/g_i) (Tse and Viswanath 2005, eqs 8.42, 8.67). Real
+    symbols make the interference improper: for BPSK the error variance counts its real part,
+    e_i/g_i + Re sum_{j != i} E_ij^2 / g_i^2 with E = sigma^2 A^-1. The estimate itself does not use
+    that the symbols are real; ``wl-lmmse`` does and is better.
 
-    Options: biased; demapping "exact" or "max-log".
     Cost: a Gram matrix and a Cholesky inverse per channel, 4 (Nr Nt + Nt^2) per vector.
+
+    Args:
+        constellation: of the symbols, or its name.
+        biased: whether decisions and LLRs come from the biased estimate g_i x_hat_i, as in many
+            published baselines, which is wrong for more than one level per axis; default False.
+        demapping: "exact" (default) or "max-log".
+
+    Raises:
+        InvalidInputError: for a value that is not allowed.
 
     >>> import torch
     >>> h, y = torch.eye(2, dtype=torch.complex64), torch.ones(1, 2, dtype=torch.complex64)
@@ -69,7 +82,7 @@ class LMMSE(Detector):
         return GaussianDetection(self.constellation, *solved, self.demapping)
 
     def kernel_method(self) -> str:
-        """Which of ``linear_kernels.LINEAR_METHODS`` this is."""
+        """Return which of ``linear_kernels.LINEAR_METHODS`` this is."""
         if self.biased:
             return "biased-lmmse"
         return "real-lmmse" if self.constellation.is_real else "lmmse"
@@ -113,9 +126,11 @@ class LMMSE(Detector):
 
 
 def prepare_lmmse(h: Tensor, noise_var: Tensor) -> Prepared:
-    """The filter of unit-energy symbols in a complex or a real model.
+    """Prepare the filter of unit-energy symbols in a complex or a real model.
 
-    h: (*C, M, N). noise_var: (*C), per row of h. error_var comes out per entry of x.
+    Args:
+        h: (*C, M, N) complex or real.
+        noise_var: (*C) real; noise variance per row of h. error_var is per entry of x.
     """
     inverse = hermitian_inverse(regularised_gram(h, noise_var))
     remaining = noise_var.unsqueeze(-1) * inverse.diagonal(dim1=-2, dim2=-1).real
@@ -123,7 +138,7 @@ def prepare_lmmse(h: Tensor, noise_var: Tensor) -> Prepared:
 
 
 def apply_lmmse(prepared: Prepared, y: Tensor) -> Tensor:
-    """Unbiased estimates (*C, T, N) of y (*C, T, M)."""
+    """Return the unbiased estimates (*C, T, N) of y (*C, T, M)."""
     # Two thin products: forming the filter H A^-1 costs a third Gram and pays only at T > Nt.
     return matched_filter(prepared.h, y) @ prepared.inverse.mT * prepared.scale
 

@@ -18,7 +18,13 @@ from mimolearn.kernels.linear import calls as linear_kernels
 
 
 class Prepared(NamedTuple):
-    """h: (*C, Nr, Nt); scale, error_var: (*C, 1, Nt)."""
+    """The scaled matched filter of a channel.
+
+    Attributes:
+        h: (*C, Nr, Nt) complex; the channel.
+        scale: (*C, 1, Nt) real; 1 / ||h_i||^2.
+        error_var: (*C, 1, Nt) real; v_i.
+    """
 
     h: Tensor
     scale: Tensor
@@ -27,19 +33,24 @@ class Prepared(NamedTuple):
 
 @final
 class MRC(Detector):
-    """Matched filter per stream, every other stream taken as noise.
+    """Matched filter per stream, with every other stream taken as noise.
 
-    Choose it with one stream, where it is optimal, or with very many more antennas than streams;
-    otherwise it is the floor that a receiver has to beat.
+    Choose it with one stream, for which it is optimal, or with very many more antennas than
+    streams; otherwise it is the floor that a receiver has to beat.
 
-    x_hat_i = h_i^H y / ||h_i||^2, x_hat_i = x_i + CN(0, v_i) with
-    v_i = sum_{j != i} |h_i^H h_j|^2 / ||h_i||^4 + sigma^2 / ||h_i||^2 of the channel at hand
-    (Brennan 1959; Tse and Viswanath 2005, section 8.3.1). For BPSK the real part of h_i^H h_j
-    alone interferes, and v_i counts that.
-    A stream with h_i = 0 has an error variance so large that its LLRs are 0.
+    x_hat_i = h_i^H y / ||h_i||^2, x_hat_i = x_i + CN(0, v_i) with v_i = sum_{j != i} |h_i^H h_j|^2
+    / ||h_i||^4 + sigma^2 / ||h_i||^2 of the channel at hand (Brennan 1959; Tse and Viswanath 2005,
+    section 8.3.1). For BPSK only the real part of h_i^H h_j interferes, and v_i counts that. A
+    stream with h_i = 0 has an error variance so large that its LLRs are 0.
 
-    Options: demapping "exact" or "max-log".
     Cost: the Gram matrix per channel (for the interference), 4 Nr Nt per vector.
+
+    Args:
+        constellation: of the symbols, or its name.
+        demapping: "exact" (default) or "max-log".
+
+    Raises:
+        InvalidInputError: for a value that is not allowed.
 
     >>> import torch
     >>> h = torch.tensor([[1], [1j]], dtype=torch.complex64)
@@ -62,7 +73,7 @@ class MRC(Detector):
     def _prepare(self, h: Tensor, noise_var: Tensor) -> Prepared:
         matrix = gram(h)
         energy = matrix.diagonal(dim1=-2, dim2=-1).real
-        # A stream that nobody can hear has a response of 0, which ``unbias`` knows.
+        # A stream that is not received has a response of 0, which ``unbias`` treats.
         energy = torch.where(energy > 0, energy, torch.ones_like(energy))
         # Normalised before anything is squared, so that no scale of h overflows.
         response = matrix / energy.unsqueeze(-1)

@@ -17,7 +17,15 @@ from mimolearn.foundation.tensors.linalg import add_diagonal, gram, matched_filt
 
 
 class Prepared(NamedTuple):
-    """h: (*C, Nr, Nt); system A, inverse P: (*C, Nt, Nt); scale, error_var: (*C, 1, Nt)."""
+    """The system of a channel, its approximate inverse, and what unbiases the estimate.
+
+    Attributes:
+        h: (*C, Nr, Nt) complex; the channel.
+        system: (*C, Nt, Nt) complex; A = H^H H + sigma^2 I.
+        inverse: (*C, Nt, Nt) complex; P, the truncated series.
+        scale: (*C, 1, Nt); factor that unbiases an estimate.
+        error_var: (*C, 1, Nt) real; error variance of the unbiased estimate.
+    """
 
     h: Tensor
     system: Tensor
@@ -28,19 +36,26 @@ class Prepared(NamedTuple):
 
 @final
 class Neumann(Detector):
-    """Neumann series of the LMMSE inverse around its diagonal, ``num_terms`` terms.
+    """Neumann series of the LMMSE inverse around its diagonal.
 
     Choose it to compare with papers on massive MIMO hardware. It converges only for Nr well above
-    Nt (about 5.8 Nt: the spectral radius of the splitting has to stay below 1), slowly, and on a
-    processor costs more than the Cholesky inverse from three terms on.
+    Nt (about 5.8 Nt: the spectral radius of the splitting has to stay below 1), and slowly. On a
+    processor it costs more than the Cholesky inverse from three terms on.
 
     A^-1 ~ P = sum_{l < num_terms} (-D^-1 E)^l D^-1, A = H^H H + sigma^2 I = D + E with D its
-    diagonal (Wu, Yin et al. 2014). Linear in y, so P is formed once a channel and the gain
-    (P G)_ii and the error variance are exact. ``iterates`` gives the raw, biased partial sums,
-    which published EVM figures measure; the detection is unbiased.
+    diagonal (Wu, Yin et al. 2014). P is formed once a channel, so the gain (P G)_ii and the error
+    variance are exact. ``iterates`` gives the raw, biased partial sums, which published EVM figures
+    measure; the detection is unbiased.
 
-    Options: num_terms; demapping "exact" or "max-log".
     Cost: 4 (num_terms + 1) Nt^3 about and a Gram matrix per channel, 4 (Nr Nt + Nt^2) per vector.
+
+    Args:
+        constellation: of the symbols, or its name.
+        num_terms: number of terms; default 4.
+        demapping: "exact" (default) or "max-log".
+
+    Raises:
+        InvalidInputError: for a value that is not allowed.
 
     >>> import torch
     >>> h, y = torch.eye(2, dtype=torch.complex64), torch.ones(1, 2, dtype=torch.complex64)
@@ -77,7 +92,7 @@ class Neumann(Detector):
         return GaussianDetection(self.constellation, x_hat, prepared.error_var, self.demapping)
 
     def iterates(self, prepared: Prepared, y: Tensor) -> list[Tensor]:
-        """Raw partial sums (*C, T, Nt), one per term."""
+        """Return the raw partial sums (*C, T, Nt), one per term."""
         b = matched_filter(prepared.h, y)
         inverse_diagonal = 1 / prepared.system.diagonal(dim1=-2, dim2=-1).real.unsqueeze(-2)
         history = [b * inverse_diagonal]

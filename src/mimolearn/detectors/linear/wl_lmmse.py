@@ -18,19 +18,25 @@ from mimolearn.kernels.linear import calls as linear_kernels
 
 @final
 class WidelyLinearLMMSE(Detector):
-    """LMMSE that knows when symbols are real: the best linear receiver for BPSK.
+    """LMMSE that uses that symbols are real: the best linear receiver for BPSK.
 
     Choose it for every BPSK comparison: the gain of several published networks over LMMSE is
     exactly the gain of this. For QAM, whose symbols are circular, it is identical to ``lmmse``.
 
-    LMMSE (see there) on the real model [Re y; Im y] = [Re H; Im H] x + n with noise variance
-    sigma^2/2 per row (Picinbono and Chevalier 1995, for a real parameter). The imaginary part of
-    every estimate is 0 and ``error_var`` is twice the real error variance, because only half of it
-    acts on a real constellation.
+    ``lmmse`` on the real model [Re y; Im y] = [Re H; Im H] x + n with noise variance sigma^2/2 per
+    row (Picinbono and Chevalier 1995, for a real parameter). The imaginary part of every estimate
+    is 0. ``error_var`` is twice the real error variance, because only half of it acts on a real
+    constellation.
 
-    Options: demapping "exact" or "max-log".
-    Cost for BPSK: a real Gram matrix of 2Nr x Nt and a real inverse per channel (half and a
-    quarter of ``lmmse``), 2 Nr Nt + Nt^2 per vector.
+    Cost for BPSK: a real Gram matrix of 2Nr x Nt and a real inverse per channel (half and a quarter
+    of ``lmmse``), 2 Nr Nt + Nt^2 per vector.
+
+    Args:
+        constellation: of the symbols, or its name.
+        demapping: "exact" (default) or "max-log".
+
+    Raises:
+        InvalidInputError: for a value that is not allowed.
 
     >>> import torch
     >>> h = torch.tensor([[1, 1j]], dtype=torch.complex64)

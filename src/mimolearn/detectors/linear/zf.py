@@ -23,7 +23,13 @@ from mimolearn.kernels.linear.calls import InterleavedLinear
 
 
 class Prepared(NamedTuple):
-    """h: (*C, Nr, Nt); inverse: (*C, Nt, Nt); error_var: (*C, 1, Nt)."""
+    """The filter of a channel.
+
+    Attributes:
+        h: (*C, Nr, Nt) complex; the channel.
+        inverse: (*C, Nt, Nt) complex; (H^H H)^-1.
+        error_var: (*C, 1, Nt) real; sigma^2 ((H^H H)^-1)_ii.
+    """
 
     h: Tensor
     inverse: Tensor
@@ -32,17 +38,23 @@ class Prepared(NamedTuple):
 
 @final
 class ZeroForcing(Detector):
-    """Least squares: removes all interference and pays in noise.
+    """Least squares: removes all interference and amplifies the noise.
 
-    Choose it to compare with papers, or where the noise variance is unknown: decisions do not
-    depend on it, LLRs do. ``lmmse`` is never worse.
+    Choose it to compare with papers, or if the noise variance is unknown: decisions do not depend
+    on it, LLRs do. ``lmmse`` is never worse.
 
     x_hat = (H^H H)^-1 H^H y, x_hat_i = x_i + CN(0, sigma^2 ((H^H H)^-1)_ii) exactly
-    (Tse and Viswanath 2005, section 8.3.2). By Cholesky of the Gram matrix: a channel that is rank
-    deficient in the working precision comes out non-finite and flagged; Nt > Nr is refused.
+    (Tse and Viswanath 2005, section 8.3.2), by Cholesky of the Gram matrix. A channel that is rank
+    deficient in the working precision comes out non-finite and flagged.
 
-    Options: demapping "exact" or "max-log".
     Cost: a Gram matrix and a Cholesky inverse per channel, 4 (Nr Nt + Nt^2) per vector.
+
+    Args:
+        constellation: of the symbols, or its name.
+        demapping: "exact" (default) or "max-log".
+
+    Raises:
+        InvalidInputError: for a value that is not allowed, and for Nt > Nr.
 
     >>> import torch
     >>> h = torch.tensor([[1, 1], [0, 1]], dtype=torch.complex64)
@@ -86,7 +98,7 @@ class ZeroForcing(Detector):
     def _prepare(self, h: Tensor, noise_var: Tensor) -> Prepared:
         matrix = gram(h)
         energy = matrix.diagonal(dim1=-2, dim2=-1).real
-        # A stream that nobody can hear leaves the others what they are: its estimate is 0, with a
+        # A stream that is not received leaves the others what they are: its estimate is 0, with a
         # huge error variance.
         least = noise_var.unsqueeze(-1) * torch.finfo(energy.dtype).eps
         matrix = add_diagonal(matrix, torch.where(energy == 0, least, torch.zeros_like(energy)))

@@ -30,10 +30,13 @@ _LEAST_VAR = {torch.float32: 1e-3, torch.float64: 1e-6}
 
 
 class Prepared(NamedTuple):
-    """The real model, N = 2Nt unknowns (Nt for BPSK), divided by its noise variance.
+    """The real model of N = 2Nt unknowns (BPSK: Nt), divided by its noise variance.
 
-    h: (*C, Nr, Nt) complex, or (*C, 2Nr, Nt) real for BPSK; system: H_r^T H_r / s2, (*C, N, N);
-    first: inverse of the first iteration, (*C, 1, N, N); noise_var: s2 = sigma^2/2, (*C, 1, 1).
+    Attributes:
+        h: (*C, Nr, Nt) complex, or (*C, 2Nr, Nt) real for BPSK; the channel.
+        system: (*C, N, N) real; H_r^T H_r / s2.
+        first: (*C, 1, N, N) real; the inverse of the first iteration.
+        noise_var: (*C, 1, 1) real; s2 = sigma^2/2.
     """
 
     h: Tensor
@@ -43,7 +46,12 @@ class Prepared(NamedTuple):
 
 
 class Cavity(NamedTuple):
-    """What one iteration knows of each real unknown without its own prior: (*C, T, N) each."""
+    """Gaussian of each real unknown without its own prior, in one iteration.
+
+    Attributes:
+        mean: (*C, T, N) real.
+        var: (*C, T, N) real.
+    """
 
     mean: Tensor
     var: Tensor
@@ -53,22 +61,30 @@ class Cavity(NamedTuple):
 class ExpectationPropagation(IterativeDetector):
     """Expectation propagation in real form: near ML at ten LMMSE inversions a vector.
 
-    Choose it where LMMSE is not enough and Nt is beyond what a tree search can do; it holds in
-    square channels, where OAMP does not. LLRs of the few vectors it gets wrong are overconfident:
-    at 16-QAM, 8 x 8, 20 dB it has a ninth of LMMSE's bit errors but no more mutual information.
+    Choose it if LMMSE is not enough and Nt is beyond what a tree search can do. It works in square
+    channels, in which OAMP does not. LLRs of the few vectors it gets wrong are overconfident: at
+    16-QAM, 8 x 8, 20 dB it has a ninth of LMMSE's bit errors but no more mutual information.
 
-    Every real unknown has a Gaussian stand-in for its prior, with precision lam and weighted mean
-    gam. Sigma = (H_r^T H_r/s2 + diag lam)^-1, mu = Sigma (H_r^T y_r/s2 + gam); taking the stand-in
-    out gives the cavity (x_obs, v_obs), whose posterior moments over the PAM levels give new lam,
-    gam, kept at the old value where lam would be negative (Cespedes et al. 2014, eqs 28..38), and
-    damped: (1 - damping) new + damping old. The output is the last cavity.
-    Real form for QAM too: complex EP loses much at small sizes. BPSK uses [Re H; Im H].
+    A Gaussian of precision lam and weighted mean gam replaces the prior of every real unknown.
+    Sigma = (H_r^T H_r/s2 + diag lam)^-1, mu = Sigma (H_r^T y_r/s2 + gam). Without that Gaussian
+    remains the cavity (x_obs, v_obs), whose posterior moments over the PAM levels give new lam and
+    gam. They are kept at the old value if lam would be negative (Cespedes et al. 2014, eqs 28..38),
+    and damped: (1 - damping) new + damping old. The output is the last cavity. QAM is in real form
+    too: complex EP loses much at small sizes. BPSK uses [Re H; Im H].
     Differs from the paper: constant damping, 0.9 as in Sionna; a variance floor relative to the
-    cavity (1e-3 in float32, 1e-6 in float64) in place of an absolute one; a cavity precision lost
-    in rounding counts as no information.
+    cavity (1e-3 in float32, 1e-6 in float64), not an absolute one; a cavity precision lost in
+    rounding counts as no information.
 
-    Options: num_iter; damping in [0, 1]; demapping "exact" or "max-log".
     Cost: the Gram and one real inverse of size N per channel; num_iter - 1 inverses per vector.
+
+    Args:
+        constellation: of the symbols, or its name.
+        num_iter: number of iterations; default 10.
+        damping: share of the old values that is kept, 0 to 1; default 0.9.
+        demapping: "exact" (default) or "max-log".
+
+    Raises:
+        InvalidInputError: for a value that is not allowed.
 
     >>> import torch
     >>> h, y = torch.eye(2, dtype=torch.complex64), torch.ones(1, 2, dtype=torch.complex64)
@@ -114,7 +130,7 @@ class ExpectationPropagation(IterativeDetector):
         return AxisGaussianDetection(self.constellation, values, error_var, self.demapping)
 
     def iterates(self, prepared: Prepared, y: Tensor) -> list[Tensor]:
-        """Cavity means of every iteration."""
+        """Return the cavity means of all iterations."""
         cavities = self._cavities(self._in_torch(prepared), y)
         estimates = [self._by_axis(cavity.mean) for cavity in cavities]
         if self.constellation.is_real:
@@ -136,7 +152,7 @@ class ExpectationPropagation(IterativeDetector):
         )
 
     def _prior(self) -> float:
-        """Precision of one real unknown of unit-energy symbols."""
+        """Return the precision of one real unknown of unit-energy symbols."""
         return 1.0 if self.constellation.is_real else 2.0
 
     def _cavities(self, prepared: Prepared, y: Tensor) -> list[Cavity]:
@@ -166,10 +182,8 @@ class ExpectationPropagation(IterativeDetector):
         return torch.lerp(new_lam, lam, self.damping), torch.lerp(new_gam, gam, self.damping)
 
     def _by_axis(self, x: Tensor) -> Tensor:
-        """(*C, T, N) to (*C, T, Nt, A)."""
-        if self.constellation.is_real:
-            return x.unsqueeze(-1)
-        return torch.stack(x.chunk(2, -1), -1)
+        """Reshape (*C, T, N) to (*C, T, Nt, A)."""
+        return torch.stack(x.chunk(1 if self.constellation.is_real else 2, -1), -1)
 
 
 def _cavity(inverse: Tensor, b: Tensor, lam: Tensor, gam: Tensor) -> Cavity:

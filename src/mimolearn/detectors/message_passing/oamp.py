@@ -26,12 +26,15 @@ _LEAST_VAR = 1e-9
 
 
 class Prepared(NamedTuple):
-    """The eigen-decomposition G = U diag(lambda) U^H of the channel scaled to mean eigenvalue 1.
+    """The eigen-decomposition G = U diag(lambda) U^H of a channel scaled to mean eigenvalue 1.
 
-    scale: what h, the square root of noise_var, and y are divided by, (*C, 1, 1).
-    h: (*C, M, N), complex, or real of 2Nr rows for BPSK; basis: U, (*C, N, N); eigenvalues:
-    (*C, 1, N); inverse: 1/lambda, 0 where the channel is blind, (*C, 1, N); noise_var: per row of
-    h, (*C, 1, 1).
+    Attributes:
+        h: (*C, M, N) complex, or real of 2Nr rows for BPSK; the scaled channel.
+        basis: (*C, N, N); U.
+        eigenvalues: (*C, 1, N) real; lambda.
+        inverse: (*C, 1, N) real; 1/lambda, and 0 for an eigenvalue of 0.
+        noise_var: (*C, 1, 1) real; noise variance per row of h.
+        scale: (*C, 1, 1) real; divisor of h, of y and of the root of the noise variance.
     """
 
     h: Tensor
@@ -43,14 +46,24 @@ class Prepared(NamedTuple):
 
 
 class Observed(NamedTuple):
-    """Of y: matched U^H H^H y (*C, T, N), and the energy no x explains (*C, T, 1)."""
+    """What the layers read of y.
+
+    Attributes:
+        matched: (*C, T, N); U^H H^H y.
+        unexplained: (*C, T, 1) real; the energy of y that no x explains.
+    """
 
     matched: Tensor
     unexplained: Tensor
 
 
 class Extrinsic(NamedTuple):
-    """r = x + CN(0, var), or N(0, var) in a real model: (*C, T, N) and (*C, T, 1)."""
+    """r = x + CN(0, var), or N(0, var) in a real model.
+
+    Attributes:
+        r: (*C, T, N).
+        var: (*C, T, 1) real.
+    """
 
     r: Tensor
     var: Tensor
@@ -58,28 +71,34 @@ class Extrinsic(NamedTuple):
 
 @final
 class OAMP(IterativeDetector):
-    """Orthogonal AMP: LMMSE and symbol-wise denoising in turns, errors kept uncorrelated.
+    """Orthogonal AMP: LMMSE and symbol-wise denoising in turns, with uncorrelated errors.
 
-    Choose it for large systems with independent fading and Nr well above Nt, where it equals EP at
-    a fraction of the work per vector. It is OAMP-Net2 with its scalars untrained (1, 1, 1, 0).
+    Choose it for large systems with independent fading and Nr well above Nt, in which it equals EP
+    at a fraction of the work per vector. It is OAMP-Net2 with its scalars untrained (1, 1, 1, 0).
     Its tau^2 is a large-system value: in square or small systems the true error is up to four times
     that and LLRs are overconfident (GMI below LMMSE's at 2 x 2 and 8 x 8, bit errors fewer).
 
-    v^2 = (||y - H x||^2 - Nr sigma^2) / tr(H^H H), W = Nt / tr(What H) What with
-    What = (H^H H + sigma^2/v^2 I)^-1 H^H, r = x + W (y - H x),
-    tau^2 = [v^2 tr(C C^H) + sigma^2 tr(W W^H)] / Nt with C = I - W H, x = E[x | r, tau^2]
-    (Ma and Ping 2017; He et al. 2020). The output is r and tau^2 of the
-    last layer, not x. For BPSK the same in real numbers on [Re H; Im H] with sigma^2/2.
-    The papers write the real form of size 2Nt; for QAM the complex one above is the same thing.
-    Differs from their cost: one eigen-decomposition per channel makes every inverse and trace of
-    every layer diagonal.
+    v^2 = (||y - H x||^2 - Nr sigma^2) / tr(H^H H), W = Nt / tr(What H) What with What = (H^H H +
+    sigma^2/v^2 I)^-1 H^H, r = x + W (y - H x), tau^2 = [v^2 tr(C C^H) + sigma^2 tr(W W^H)] / Nt
+    with C = I - W H, x = E[x | r, tau^2] (Ma and Ping 2017; He et al. 2020). The output is r and
+    tau^2 of the last layer, not x. For BPSK the same in real numbers on [Re H; Im H] with
+    sigma^2/2. The papers write the real form of size 2Nt; for QAM the complex one above is the
+    same. Differs from their cost: one eigen-decomposition per channel makes every inverse and trace
+    of every layer diagonal.
 
-    Options: num_iter; damping in [0, 1], the share of the old x kept, default 0 as in the paper;
-    demapping "exact" or "max-log".
     One call on complex64 without gradients runs in compiled code, which inverts for every vector
-    and layer instead; prepared channels stay with the decomposition, which many vectors share.
+    and layer instead. Prepared channels keep the decomposition, which many vectors share.
     Cost: Gram and eigen-decomposition (about 9 N^3 multiplications) per channel; two products of
     Nt^2 per layer and vector.
+
+    Args:
+        constellation: of the symbols, or its name.
+        num_iter: number of layers; default 10.
+        damping: share of the old x that is kept, 0 to 1; default 0 as in the paper.
+        demapping: "exact" (default) or "max-log".
+
+    Raises:
+        InvalidInputError: for a value that is not allowed.
 
     >>> import torch
     >>> h, y = torch.eye(2, dtype=torch.complex64), torch.ones(1, 2, dtype=torch.complex64)
@@ -116,7 +135,7 @@ class OAMP(IterativeDetector):
         return GaussianDetection(self.constellation, as_complex(last.r), error_var, self.demapping)
 
     def iterates(self, prepared: Prepared, y: Tensor) -> list[Tensor]:
-        """r of every layer."""
+        """Return r of all layers."""
         return [as_complex(layer.r) for layer in self._layers(prepared, y)]
 
     def cost(self, num_rx_ant: int, num_tx_ant: int) -> Cost:
@@ -146,7 +165,7 @@ class OAMP(IterativeDetector):
 
 
 def prepare_oamp(h: Tensor, noise_var: Tensor, constellation: Constellation) -> Prepared:
-    """h: (*C, Nr, Nt) complex. noise_var: (*C)."""
+    """Decompose channels h (*C, Nr, Nt) complex with noise variances (*C)."""
     if constellation.is_real:
         h, noise_var = stack_real_columns(h), noise_var / 2
     # The squares of the Gram overflow in single precision long before the channel does.
@@ -174,7 +193,7 @@ def prepare_oamp(h: Tensor, noise_var: Tensor, constellation: Constellation) -> 
 
 
 def observe(prepared: Prepared, y: Tensor, constellation: Constellation) -> Observed:
-    """Per vector, once: y (*C, T, Nr) complex."""
+    """Compute, once a vector, what the layers read of y (*C, T, Nr) complex."""
     y = stack_real_vector(y) if constellation.is_real else y
     y = y / prepared.scale
     matched = matched_filter(prepared.h, y) @ prepared.basis.conj()
@@ -191,7 +210,15 @@ def extrinsic(
     gamma: Tensor | float = 1.0,
     theta: Tensor | float = 1.0,
 ) -> Extrinsic:
-    """The linear half of a layer (He et al. 2020); gamma and theta are OAMP-Net2's scalars."""
+    """Apply the linear half of a layer (He et al. 2020).
+
+    Args:
+        prepared: the decomposed channels.
+        observed: what the layers read of y.
+        x: (*C, T, N); the estimate of the layer before.
+        gamma: OAMP-Net2's scalar of the step; default 1.
+        theta: OAMP-Net2's scalar in C; default 1.
+    """
     eigenvalues, noise_var = prepared.eigenvalues, prepared.noise_var
     rows, n = prepared.h.shape[-2:]
     residual = observed.matched - eigenvalues * (x @ prepared.basis.conj())
@@ -212,7 +239,14 @@ def denoise(
     phi: Tensor | float = 1.0,
     xi: Tensor | float = 0.0,
 ) -> Tensor:
-    """The other half: phi (E[x | r, var] - xi r)."""
+    """Apply the other half: phi (E[x | r, var] - xi r).
+
+    Args:
+        layer: output of the linear half.
+        constellation: of the symbols.
+        phi: OAMP-Net2's factor; default 1.
+        xi: OAMP-Net2's share of r; default 0.
+    """
     if constellation.is_real:
         mean = constellation.axis_posterior(layer.r, layer.var)[0]
     else:

@@ -40,8 +40,12 @@ _LEAST_UNCERTAINTY = 1e-2
 class Prepared(NamedTuple):
     """What the layers read of a channel, in the layout (*C, n, T or 1, channels).
 
-    start: (*C, n, n), of the LMMSE estimate; uncertainty: its error variances, (*C, n, 1); energy:
-    g_i, (*C, n, 1, 1); squares: G_ij^2, zero on the diagonal, (*C, n, n).
+    Attributes:
+        equations: see ``normal_equations``.
+        start: (*C, n, n); the matrix of the LMMSE estimate.
+        uncertainty: (*C, n, 1); error variances of the LMMSE estimate.
+        energy: (*C, n, 1, 1); g_i.
+        squares: (*C, n, n); G_ij^2, zero on the diagonal.
     """
 
     equations: NormalEquations
@@ -52,7 +56,12 @@ class Prepared(NamedTuple):
 
 
 class State(NamedTuple):
-    """Between layers. channels: (*C, n, T, c), the first being x; uncertainty: u, (*C, n, T)."""
+    """What a layer passes to the next.
+
+    Attributes:
+        channels: (*C, n, T, c); the first channel is x.
+        uncertainty: (*C, n, T); u.
+    """
 
     channels: Tensor
     uncertainty: Tensor
@@ -60,24 +69,34 @@ class State(NamedTuple):
 
 @final
 class EquiNet(UnfoldedDetector):
-    """A network that treats all streams alike: any number of them, and a hundredth of DetNet.
+    """A network that treats all streams alike: any number of them, few parameters.
 
-    Choose it for a learned detector near ML whose weights serve other numbers of antennas too, and
-    whose depth may be set in use, ``at(num_layers=...)``. ``tap-net`` needs fewer multiplications.
+    Choose it for a learned detector near ML with a hundredth of DetNet's parameters, whose weights
+    also serve other numbers of antennas, and whose depth may be set in use, ``at(num_layers=...)``.
+    ``tap-net`` needs fewer multiplications.
 
     On the real system G x + noise = q (see ``normal_equations``), x in odd integers, each axis i
     has c channels a_i, the first being the estimate x_i, and a variance u_i. A layer forms G a and
     tau_i = (v + sum_j G_ij^2 u_j / g_i) / g_i, r_i = x_i + (q_i - (G x)_i) / g_i, j other than i,
-    with v the noise: were errors independent, r_i would be x_i + N(0, tau_i). Then
-    [d_i; a_i'] = W2 gelu(W1 f_i + b1) + b2, with f_i = (q_i, (G a)_i, a_i, g_i - 1, ln v, ln u_i,
-    and the logits of r_i), and x_i and u_i go a learned share of the way to the posterior mean and
-    variance under the logits of r_i plus d_i. It starts from LMMSE.
-    Permuting streams permutes outputs. Such a sharing of weights over interchangeable inputs is
-    that of Zaheer et al. (Deep Sets, 2017); this network is ours.
+    with v the noise: were errors independent, r_i would be x_i + N(0, tau_i). Then [d_i; a_i'] = W2
+    gelu(W1 f_i + b1) + b2, with f_i = (q_i, (G a)_i, a_i, g_i - 1, ln v, ln u_i, and the logits of
+    r_i). x_i and u_i go a learned share of the way to the posterior mean and variance under the
+    logits of r_i plus d_i. It starts from LMMSE. Permuting streams permutes outputs. Such a sharing
+    of weights over interchangeable inputs is that of Zaheer et al. (Deep Sets, 2017); this network
+    is ours.
 
-    Options: num_layers; channels c; hidden units; init_seed of the untrained weights.
     Cost: Gram matrix and an inverse per channel; (c + 1) n^2 + n (inputs + c) hidden real
     multiplications a layer per vector, n = Nt for BPSK, 2Nt for QAM. 1400 parameters a layer.
+
+    Args:
+        constellation: of the symbols, or its name.
+        num_layers: number of layers; default 10.
+        channels: c; default 8.
+        hidden: hidden units; default 48.
+        init_seed: of the weights before training; default 0.
+
+    Raises:
+        InvalidInputError: for a value that is not allowed.
 
     >>> import torch
     >>> h, y = torch.eye(2, dtype=torch.complex64), torch.ones(1, 2, dtype=torch.complex64)
@@ -137,7 +156,7 @@ class EquiNet(UnfoldedDetector):
         return torch.stack(list(self._unfold(prepared, y)))
 
     def _unfold(self, prepared: Prepared, y: Tensor) -> Iterator[Tensor]:
-        """(*C, T, n, P or 1) logits, one tensor a layer."""
+        """Yield the logits (*C, T, n, P or 1) of each layer."""
         q = right_side(self.constellation, prepared.equations, y)
         x = (q @ prepared.start).mT.unsqueeze(-1)
         empty = x.new_zeros(*x.shape[:-1], self.channels - 1)
@@ -167,7 +186,7 @@ class EquiNet(UnfoldedDetector):
     def _inputs(
         self, prepared: Prepared, q: Tensor, state: State
     ) -> tuple[tuple[Tensor, ...], Tensor]:
-        """(G a, a, ln u) and the logits of r, each (*C, n, T, .)."""
+        """Return (G a, a, ln u) and the logits of r, each (*C, n, T, .)."""
         a, u = state
         product = (prepared.equations.matrix @ a.flatten(-2)).unflatten(-1, a.shape[-2:])
         energy = prepared.energy
@@ -201,12 +220,19 @@ class EquiNet(UnfoldedDetector):
         return [(parameter, 0) for parameter in self.parameters()]
 
     def at(self, *, num_layers: int) -> Self:
-        """The first layers alone, as a network of its own."""
+        """Return the first layers alone, as a separate network.
+
+        Args:
+            num_layers: number of layers, at most this network's.
+
+        Raises:
+            InvalidInputError: for more layers.
+        """
         if check_positive_int("num_layers", num_layers) > self.num_layers:
             raise invalid("num_layers", num_layers, f"at most {self.num_layers}")
         smaller = type(self)(self.constellation, num_layers, self.channels, self.hidden)
-        own = {name: value[:num_layers] for name, value in self.state_dict().items()}
-        smaller.load_state_dict(own)
+        first = {name: value[:num_layers] for name, value in self.state_dict().items()}
+        smaller.load_state_dict(first)
         return smaller.eval().requires_grad_(False)
 
     def cost(self, num_rx_ant: int, num_tx_ant: int) -> Cost:

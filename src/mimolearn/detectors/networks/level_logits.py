@@ -16,25 +16,25 @@ _MOST_CERTAIN = 0.999
 
 
 def num_logits(constellation: Constellation) -> int:
-    """Outputs of a network for one real axis."""
+    """Return the number of outputs of a network for one real axis."""
     return 1 if constellation.num_levels == 2 else constellation.num_levels
 
 
 def odd_levels(constellation: Constellation, like: Tensor) -> Tensor:
-    """-3, -1, 1, 3 for four levels."""
+    """Return the levels as odd integers: -3, -1, 1, 3 for four levels."""
     top = constellation.num_levels - 1
     return torch.linspace(-top, top, constellation.num_levels, dtype=like.dtype, device=like.device)
 
 
 def level_mean(constellation: Constellation, logits: Tensor) -> Tensor:
-    """Posterior mean of x, (..., n), of logits (..., n, P) or (..., n, 1)."""
+    """Return the posterior mean of x, (..., n), of logits (..., n, P) or (..., n, 1)."""
     if constellation.num_levels == 2:
         return torch.tanh(logits.squeeze(-1) / 2)
     return torch.softmax(logits, -1) @ odd_levels(constellation, logits)
 
 
 def level_moments(constellation: Constellation, logits: Tensor) -> tuple[Tensor, Tensor]:
-    """Posterior mean and variance of x, (..., n) each."""
+    """Return posterior mean and variance of x, (..., n) each."""
     mean = level_mean(constellation, logits)
     if constellation.num_levels == 2:
         return mean, 1 - mean.square()
@@ -44,12 +44,12 @@ def level_moments(constellation: Constellation, logits: Tensor) -> tuple[Tensor,
 
 
 def logits_of_mean(x: Tensor) -> Tensor:
-    """The logits (..., n, 1) of two levels whose posterior mean is x, (..., n), within [-1, 1]."""
+    """Return the logits (..., n, 1) of two levels with posterior mean x, (..., n), in [-1, 1]."""
     return 2 * torch.atanh(x.clamp(-_MOST_CERTAIN, _MOST_CERTAIN)).unsqueeze(-1)
 
 
 def level_indices(constellation: Constellation, indices: Tensor) -> Tensor:
-    """Sent symbol indices (*C, T, Nt) to level numbers (*C, T, n), from the lowest level up."""
+    """Return the level numbers (*C, T, n), from the lowest up, of symbol indices (*C, T, Nt)."""
     axes = constellation.axes(constellation.map(indices, torch.complex128))
     half_distance = constellation.min_distance() / 2
     numbers = ((axes / half_distance + constellation.num_levels - 1) / 2).round().long()
@@ -57,7 +57,7 @@ def level_indices(constellation: Constellation, indices: Tensor) -> Tensor:
 
 
 def level_detection(constellation: Constellation, logits: Tensor) -> Detection:
-    """Logits (*C, T, n, P or 1) to a detection over (*C, T, Nt)."""
+    """Return a detection over (*C, T, Nt) of logits (*C, T, n, P or 1)."""
     if constellation.is_real:
         # One axis, and levels of +-1: a Gaussian of variance 2 whose LLRs are the logits.
         return AxisGaussianDetection(constellation, logits, logits.new_full((1,), 2.0))

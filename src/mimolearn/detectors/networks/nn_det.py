@@ -22,7 +22,13 @@ _MOST_WIDTH = 4096
 
 
 class Prepared(NamedTuple):
-    """h: (*C, Nr, Nt); energy: (*C, 1, 1), mean of ||h_k||^2; gram: H^H H over it, (*C, Nt, Nt)."""
+    """The channel and its scaled Gram matrix.
+
+    Attributes:
+        h: (*C, Nr, Nt) complex.
+        gram: (*C, Nt, Nt) complex; H^H H over energy.
+        energy: (*C, 1, 1) real; mean of ||h_k||^2.
+    """
 
     h: Tensor
     gram: Tensor
@@ -30,7 +36,7 @@ class Prepared(NamedTuple):
 
 
 class _Dropout(nn.Module):
-    """In training, a fifth of the entries become 0; a generator chooses them."""
+    """In training, sets a fifth of the entries to 0; a generator chooses them."""
 
     generator: Generator | None = None
     not_in_key = frozenset({"generator"})
@@ -43,7 +49,7 @@ class _Dropout(nn.Module):
 
 
 class _Block(nn.Module):
-    """Logits of all levels of all axes from x, H^H y and H^H H x; gates where a block follows."""
+    """Logits of all levels of all axes from x, H^H y and H^H H x; gates if a block follows."""
 
     def __init__(
         self,
@@ -73,18 +79,27 @@ class _Block(nn.Module):
 class NNDet(UnfoldedDetector):
     """Blocks of dense layers on (x, H^H y, H^H H x), each with a gated update of x.
 
-    Choose it as the published baseline that EQ-Net is compared with; it knows no noise variance and
-    has to be trained for one size and one SNR.
+    Choose it as the published baseline that EQ-Net is compared with. It does not know the noise
+    variance and has to be trained for one size and one SNR.
 
-    A block gives P(level) for each real axis; all but the last update x by sigmoid(W_T x) * x~ +
-    (1 - sigmoid(W_C x)) * x, x~ the mean level (Sholev, Permuter, Ben-Dror and Liang 2020, as
-    EQ-Net's authors have built it). Differs: x starts at zero, not at noise; H^H y and H^H H are
-    divided by the mean energy of a column, so that the unit of y does not matter.
+    A block gives P(level) for each real axis. All but the last update x by sigmoid(W_T x) * x~ + (1
+    - sigmoid(W_C x)) * x, x~ the mean level (Sholev, Permuter, Ben-Dror and Liang 2020, as built by
+    EQ-Net's authors). Differs: x starts at zero, not at noise; H^H y and H^H H are divided by the
+    mean energy of a column, so that the unit of y does not matter.
 
-    Options: num_layers, the blocks; num_tx_ant; first_width, second_width.
-    Cost: a Gram matrix per channel; the weights and a product with it per block and vector.
-    Parameters: 139 660 for 3 blocks at 2x2 64-QAM, 297 832 for 6 at 4x4 16-QAM.
-    Errors: InvalidInputError for BPSK, and for another Nt.
+    Cost: a Gram matrix per channel; the weights and a product with it per block and vector. 139 660
+    parameters for 3 blocks at 2x2 64-QAM, 297 832 for 6 at 4x4 16-QAM.
+
+    Args:
+        constellation: QPSK or larger, or its name.
+        num_layers: number of blocks; default 4.
+        num_tx_ant: number of streams Nt that the parameters are for; default 2.
+        first_width: units of the first layer of a block; default 250.
+        second_width: units of the second layer; default 150.
+
+    Raises:
+        InvalidInputError: for a value that is not allowed, and for a channel of other than Nt
+            streams.
 
     >>> sum(p.numel() for p in NNDet("64-qam", num_tx_ant=2, num_layers=3).parameters())
     139660
@@ -159,7 +174,7 @@ class NNDet(UnfoldedDetector):
         )
 
     def _logits(self, prepared: Prepared, y: Tensor) -> Iterator[Tensor]:
-        """(*C, T, Nt, 2, L) of each block."""
+        """Yield the logits (*C, T, Nt, 2, L) of each block."""
         matched = matched_filter(prepared.h, y) / prepared.energy
         x = torch.zeros_like(matched)
         for block in self.blocks:
@@ -186,7 +201,7 @@ class NNDet(UnfoldedDetector):
 
 
 def _in_dtype_of(module: nn.Module, x: Tensor) -> Tensor:
-    """module(x), its numbers taken in the precision of x."""
+    """Return module(x), with its numbers in the precision of x."""
     if x.dtype == torch.float32:
         return module(x)
     state = {k: v.to(x.dtype) if v.is_floating_point() else v for k, v in _state(module)}
@@ -199,5 +214,5 @@ def _state(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
 
 
 def _stacked(values: Tensor) -> Tensor:
-    """Complex (..., N) to real (..., 2N), axes in turns."""
+    """Return complex (..., N) as real (..., 2N), real and imaginary parts in turn."""
     return torch.view_as_real(values.resolve_conj()).flatten(-2)

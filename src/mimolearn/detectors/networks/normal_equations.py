@@ -27,11 +27,14 @@ from mimolearn.kernels.linear import calls as linear_kernels
 
 
 class NormalEquations(NamedTuple):
-    """n = Nt for BPSK, 2Nt for QAM.
+    """The equations q = G x + noise of n real unknowns, n = Nt for BPSK, 2Nt for QAM.
 
-    h: (*C, Nr, Nt) complex; matrix: G, (*C, n, n) real; scale: 1 / (g d), (*C, 1, 1);
-    noise: variance of the noise of a real axis in units of g d^2, (*C, 1, 1): q = G x + noise with
-    covariance noise G.
+    Attributes:
+        h: (*C, Nr, Nt) complex; the channel.
+        matrix: (*C, n, n) real; G.
+        scale: (*C, 1, 1) real; 1 / (g d).
+        noise: (*C, 1, 1) real; noise variance of a real axis in units of g d^2. The covariance of
+            the noise in q is noise G.
     """
 
     h: Tensor
@@ -41,7 +44,7 @@ class NormalEquations(NamedTuple):
 
 
 def normal_equations(constellation: Constellation, h: Tensor, noise_var: Tensor) -> NormalEquations:
-    """h: (*C, Nr, Nt) complex; noise_var: (*C) real."""
+    """Return the equations of h (*C, Nr, Nt) complex and noise_var (*C) real."""
     if constellation.is_real:
         matrix = linear_kernels.real_gram(h)
         if matrix is None:
@@ -57,30 +60,30 @@ def normal_equations(constellation: Constellation, h: Tensor, noise_var: Tensor)
 
 
 def right_side(constellation: Constellation, equations: NormalEquations, y: Tensor) -> Tensor:
-    """q, (*C, T, n)."""
+    """Return q, (*C, T, n)."""
     product = matched_filter(equations.h, y)
     stacked = product.real if constellation.is_real else stack_real_vector(product)
     return stacked * equations.scale
 
 
 def prior_variance(constellation: Constellation) -> float:
-    """Mean square of x: 1 for two levels, 5 for four, 21 for eight."""
+    """Return the mean square of x: 1 for two levels, 5 for four, 21 for eight."""
     return (constellation.num_levels**2 - 1) / 3
 
 
 def linear_start(constellation: Constellation, equations: NormalEquations) -> Tensor:
-    """(G + noise / E I)^-1, (*C, n, n): its product with q is the LMMSE estimate of x."""
+    """Return (G + noise / E I)^-1, (*C, n, n), whose product with q is the LMMSE estimate of x."""
     loading = (equations.noise / prior_variance(constellation)).squeeze(-1)
     return torch.cholesky_inverse(cholesky(add_diagonal(equations.matrix, loading)))
 
 
 def zero_forcing(equations: NormalEquations, q: Tensor) -> Tensor:
-    """G^-1 q, (*C, T, n)."""
+    """Return G^-1 q, (*C, T, n)."""
     return torch.cholesky_solve(q.mT, cholesky(equations.matrix)).mT
 
 
 def complex_symbols(constellation: Constellation, x: Tensor) -> Tensor:
-    """x (*C, T, n) in half distances to complex symbols (*C, T, Nt)."""
+    """Return x (*C, T, n) in half distances as complex symbols (*C, T, Nt)."""
     scaled = x * (constellation.min_distance() / 2)
     if constellation.is_real:
         return torch.complex(scaled, torch.zeros_like(scaled))

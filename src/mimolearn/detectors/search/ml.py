@@ -22,7 +22,12 @@ _CHUNK = 2**23
 
 
 class Prepared(NamedTuple):
-    """H = Q R over sigma, real for BPSK: q (*C, Nr or 2Nr, P), r (*C, P, Nt), P = min of H's."""
+    """H = Q R over sigma, real for BPSK; P = min(rows, columns) of H.
+
+    Attributes:
+        q: (*C, Nr, P) complex, or (*C, 2Nr, P) real.
+        r: (*C, P, Nt).
+    """
 
     q: Tensor
     r: Tensor
@@ -30,22 +35,27 @@ class Prepared(NamedTuple):
 
 @final
 class ML(Detector):
-    """Maximum likelihood: every one of the M^Nt vectors is compared.
+    """Maximum likelihood: compares every one of the M^Nt vectors.
 
-    Choose it as the exact reference, hard and soft, for small systems; ``sphere`` (hard) and
-    ``soft-sphere`` (max-log) go further.
+    Choose it as the exact reference, hard and soft, for small systems. ``sphere`` (hard) and
+    ``soft-sphere`` (max-log) serve larger ones.
 
-    L_b = ln(sum over x with b=1 of exp(-||y - H x||^2/sigma^2)) - the same for b=0, by
-    log-sum-exp throughout; "max-log" replaces the sums by their largest term. Decisions are the
-    joint ML vector in both. Distances grow row by row on R, so most of the work is in the last
-    row, and nothing large is subtracted. For BPSK on [Re H; Im H].
+    L_b = ln(sum over x with b=1 of exp(-||y - H x||^2/sigma^2)) - the same for b=0, by log-sum-exp
+    throughout; "max-log" replaces the sums by their largest term. Decisions are the joint ML vector
+    in both. Distances grow row by row on R, so most of the work is in the last row, and nothing
+    large is subtracted. BPSK runs on [Re H; Im H].
 
-    Options: demapping "exact" or "max-log".
-    One call on complex64 without gradients enumerates all streams but one in compiled code, on
-    the triangle of ``sphere``, and sums over the last stream axis by axis; distances are then off
-    by less than about 1e-3, and channels where it could be more take the general path.
+    One call on complex64 without gradients enumerates all streams but one in compiled code, on the
+    triangle of ``sphere``, and sums over the last stream axis by axis. Distances are then off by
+    less than about 1e-3; channels with a larger error take the general path.
     Cost: a QR per channel and the table of its M^Nt points; about 2 M^Nt per vector (real: 1).
-    Errors: InvalidInputError when M^Nt is above 2^20.
+
+    Args:
+        constellation: of the symbols, or its name.
+        demapping: "exact" (default) or "max-log".
+
+    Raises:
+        InvalidInputError: for a value that is not allowed, and for M^Nt above 2^20.
 
     >>> h, y = torch.eye(2, dtype=torch.complex64), torch.ones(1, 2, dtype=torch.complex64)
     >>> ML("bpsk")(y, h, 0.25).llr().round(decimals=3).flatten().tolist()
@@ -124,7 +134,7 @@ class ML(Detector):
         )
 
     def _tables(self, r: Tensor) -> list[Tensor]:
-        """Row i of R x for all values of the streams that it meets: (C, M^(Nt - i)), last first.
+        """Return row i of R x for all values of its streams, (C, M^(Nt - i)), the last row first.
 
         The first of these streams varies slowest.
         """
@@ -139,7 +149,7 @@ class ML(Detector):
         return tables
 
     def _marginals(self, metric: Tensor, num_streams: int) -> Tensor:
-        """(..., M^N) to (..., N, M), by halves: each reduction leaves a much smaller problem."""
+        """Reduce (..., M^N) to (..., N, M), by halves, each of which is a much smaller problem."""
         if num_streams == 1:
             return metric.unsqueeze(-2)
         reduce = torch.amax if self.demapping == "max-log" else torch.logsumexp
@@ -155,7 +165,7 @@ class ML(Detector):
         )
 
     def _unravel(self, vectors: Tensor, num_streams: int) -> Tensor:
-        """Numbers of vectors (...) to symbol indices (..., Nt)."""
+        """Return the symbol indices (..., Nt) of numbers of vectors (...)."""
         bits = self.constellation.bits_per_symbol
         shifts = bits * torch.arange(num_streams - 1, -1, -1, device=vectors.device)
         return (vectors.unsqueeze(-1) >> shifts) & (self.constellation.num_points - 1)
@@ -172,7 +182,7 @@ class ML(Detector):
 
 
 def _log_likelihoods(tables: list[Tensor], z: Tensor) -> Tensor:
-    """-||z - R x||^2 of every vector: tables as above, z (C, T, P) -> (C, T, M^Nt) real."""
+    """Return -||z - R x||^2 of every vector, (C, T, M^Nt) real, for tables and z (C, T, P)."""
     metric = torch.zeros((*z.shape[:2], 1), dtype=z.real.dtype, device=z.device)
     for table, value in zip(tables, z.flip(-1).unbind(-1), strict=True):
         axes = [(table, value)]

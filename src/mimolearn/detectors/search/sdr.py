@@ -27,9 +27,12 @@ from mimolearn.foundation.tensors.linalg import (
 class Prepared(NamedTuple):
     """The real model, float64 on the CPU; n = Nt for BPSK, 2 Nt for QPSK.
 
-    model: (*C, 2Nr, n); gram: (*C, n, n), over its largest entry; scale: (*C, 1, 1), what the
-    matched filter output is multiplied by to go with it;
-    start: (n + 1, rank), unit rows; directions: (num_roundings, rank).
+    Attributes:
+        model: (*C, 2Nr, n); the channel.
+        gram: (*C, n, n), over its largest entry.
+        scale: (*C, 1, 1); the same factor for the output of the matched filter.
+        start: (n + 1, rank), unit rows.
+        directions: (num_roundings, rank).
     """
 
     model: Tensor
@@ -47,18 +50,26 @@ class SDR(Detector):
     deep network. ``sphere`` gives exact decisions, and at high SNR sooner.
 
     min tr(Q X) over X >= 0 with unit diagonal, Q = [[G, -b], [-b^T, 0]], G = H^T H, b = H^T y of
-    the real model, solved at low rank by the mixing method (Wang, Chang and Kolter 2017, eq 3);
-    the rank, above sqrt(2 (n+1)), makes all local optima global. Then the best of ``num_roundings``
-    Gaussian roundings (Luo, Ma, So, Ye and Zhang 2010, section IV) and of the last column's signs.
-    All vectors share the start and the directions, which ``seed`` alone sets: the answer for a
-    vector does not depend on what else is in its batch.
+    the real model, solved at low rank by the mixing method (Wang, Chang and Kolter 2017, eq 3). The
+    rank is above sqrt(2 (n+1)), which makes all local optima global. The answer is the best of
+    ``num_roundings`` Gaussian roundings (Luo, Ma, So, Ye and Zhang 2010, section IV) and of the
+    signs of the last column. All vectors share the start and the directions, which ``seed`` alone
+    sets: the answer for a vector does not depend on the rest of its batch.
 
-    Options: num_roundings; tolerance, the relative decrease of the objective in one sweep that
-    ends the descent; max_sweeps, after which a vector is marked in ``Detection.incomplete``; seed.
-    Runs on the CPU in float64, without gradients; tensors on another device are copied there and
+    Runs on the CPU in float64, without gradients. Tensors on another device are copied there and
     the result back.
     Cost: a Gram matrix per channel; ``Detection.work`` per vector.
-    Errors: InvalidInputError for 16-QAM and above, whose levels have no equal modulus.
+
+    Args:
+        constellation: BPSK or QPSK, or its name; the levels of larger ones have no equal modulus.
+        num_roundings: number of Gaussian roundings; default 30.
+        tolerance: relative decrease of the objective in one sweep that ends the descent; default
+            1e-4.
+        max_sweeps: sweeps after which a vector is marked in ``Detection.incomplete``; default 1000.
+        seed: of the start and of the directions; default 0.
+
+    Raises:
+        InvalidInputError: for a value that is not allowed.
 
     >>> h, y = torch.eye(2, dtype=torch.complex64), torch.ones(1, 2, dtype=torch.complex64)
     >>> SDR("bpsk")(y, h, 0.1).indices().tolist()

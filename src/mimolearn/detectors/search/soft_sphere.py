@@ -31,24 +31,30 @@ from mimolearn.kernels.search import calls as search_kernels
 class SoftSphere(Detector):
     """Soft-output sphere decoder: exact max-log LLRs in a single tree search.
 
-    Choose it as the near-optimal soft reference where M^Nt is too large for ``ml``; clip its LLRs
-    to trade accuracy for time.
+    Choose it as the near-optimal soft reference if M^Nt is too large for ``ml``; clip its LLRs to
+    trade accuracy for time.
 
-    L_b = (min over b=0 of ||y - H x||^2 - min over b=1 of ||y - H x||^2) / sigma^2, both minima of
-    every bit found in one search (Studer and Boelcskei 2010, section III). The paper searches the
-    complex tree; this is the real one with nearest-first children, which has the same leaves.
-    For BPSK and QPSK the tree is that of the MMSE receiver, which shifts all distances alike.
-    Decisions are the nearest vector, whose bits are the signs of the LLRs where none is 0.
+    L_b = (min over b=0 of ||y - H x||^2 - min over b=1 of ||y - H x||^2) / sigma^2. One search
+    gives both minima of every bit (Studer and Boelcskei 2010, section III). The paper searches the
+    complex tree; this one is real, with the nearest child first, and has the same leaves. For BPSK
+    and QPSK the tree is that of the MMSE receiver, which shifts all distances alike. Decisions are
+    the nearest vector, whose bits are the signs of the LLRs that are not 0.
 
-    Options: llr_clip, the largest |LLR|, which also cuts the tree (None: exact); max_nodes, after
-    which the LLRs come from what was found and the vector is marked in ``Detection.incomplete``
-    (a bit that has met no counter-hypothesis by then takes the vector's largest known |LLR|).
-    Runs on the CPU, without gradients; tensors on another device are copied there and the result
-    back. One call on complex64 computes in float32, where an LLR is off by less than about 1e-3;
-    channels where it could be more (see ``k-best``), complex128 and the two halves apart compute
-    in float64.
+    Runs on the CPU, without gradients. Tensors on another device are copied there and the result
+    back. One call on complex64 computes in float32, in which an LLR is off by less than about 1e-3.
+    Channels with a larger error (see ``k-best``), complex128 and the two halves apart compute in
+    float64.
     Cost: a Gram matrix and its sorted Cholesky factor per channel; ``Detection.work`` per vector.
-    Errors: InvalidInputError for Nt > Nr with 16-QAM and above.
+
+    Args:
+        constellation: of the symbols, or its name.
+        llr_clip: largest magnitude of an LLR, which also cuts the tree; default None, exact LLRs.
+        max_nodes: nodes after which the LLRs come from the vectors seen so far and the vector is
+            marked in ``Detection.incomplete``; a bit without a counter-hypothesis by then takes the
+            vector's largest known magnitude; default 10,000,000.
+
+    Raises:
+        InvalidInputError: for a value that is not allowed, and for Nt > Nr with 16-QAM and above.
 
     >>> h, y = torch.eye(2, dtype=torch.complex64), torch.ones(1, 2, dtype=torch.complex64)
     >>> SoftSphere("bpsk")(y, h, 0.25).llr().round(decimals=3).flatten().tolist()
@@ -103,7 +109,7 @@ class SoftSphere(Detector):
         )
 
     def _search(self, prepared: RealTriangular, y: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """LLRs, decisions, incomplete and work, on the CPU."""
+        """Return LLRs, decisions, incomplete and work, on the CPU."""
         from mimolearn.kernels.search.soft_sphere import kernel
 
         z = rotate(prepared, y, self.constellation)

@@ -31,12 +31,13 @@ _WIDEN = 1.05
 class Prepared(NamedTuple):
     """All layers of a channel as one matrix.
 
-    h: (*C, Nr, Nt) complex, the channel.
-    system: (*C, Nt, Nt) complex, H^H H times inverse_diagonal.
-    inverse_diagonal: (*C, 1, 1) real, the scale of ``scaled_gram``.
-    filter: (*C, Nt, Nt) complex, the matrix that acts on H^H y, transposed.
-    scale: (*C, 1, Nt) real, factor that unbiases an estimate.
-    error_var: (*C, 1, Nt) real, error variance of the unbiased estimate.
+    Attributes:
+        h: (*C, Nr, Nt) complex; the channel.
+        system: (*C, Nt, Nt) complex; H^H H times inverse_diagonal.
+        inverse_diagonal: (*C, 1, 1) real; the scale of ``scaled_gram``.
+        filter: (*C, Nt, Nt) complex; the matrix that acts on H^H y, transposed.
+        scale: (*C, 1, Nt) real; factor that unbiases an estimate.
+        error_var: (*C, 1, Nt) real; error variance of the unbiased estimate.
     """
 
     h: Tensor
@@ -50,9 +51,10 @@ class Prepared(NamedTuple):
 class Parameters(NamedTuple):
     """Step sizes of L layers; a row broadcasts over (*C, T, Nt).
 
-    alpha: (L, ...), steps along the direction.
-    beta: (L - 1, ...), share of the old direction in the next one.
-    rho: (L, ...), what is added to the diagonal of A; None for zeros.
+    Attributes:
+        alpha: (L, ...); steps along the direction.
+        beta: (L - 1, ...); share of the old direction in the next one.
+        rho: (L, ...); what is added to the diagonal of A; None for zeros.
     """
 
     alpha: Tensor
@@ -65,9 +67,10 @@ class FilteredCG(Detector):
 
     A member gives the steps of a channel in ``_steps`` and sets these attributes.
 
-    num_layers: number of layers L.
-    load: Nt/Nr, for which the start is made.
-    demapping: "exact" or "max-log".
+    Attributes:
+        num_layers: number of layers L.
+        load: Nt/Nr, for which the start is made.
+        demapping: "exact" or "max-log".
     """
 
     revision = 2
@@ -77,7 +80,7 @@ class FilteredCG(Detector):
 
     @abstractmethod
     def _steps(self, h: Tensor, noise_var: Tensor) -> Parameters:
-        """Steps for channels h (*C, Nr, Nt) with noise variances (*C)."""
+        """Return the steps for channels h (*C, Nr, Nt) with noise variances (*C)."""
 
     def _prepare(self, h: Tensor, noise_var: Tensor) -> Prepared:
         steps = self._steps(h, noise_var)
@@ -103,31 +106,34 @@ class FilteredCG(Detector):
 
 @final
 class DeepCG(FilteredCG, UnfoldedDetector):
-    """Conjugate gradient on A^2 with learned fixed steps, trainable without knowing what was sent.
+    """Conjugate gradient on A^2 with learned fixed steps, trainable without knowing the symbols.
 
     Choose it to reproduce the paper; ``zf`` is its limit, and below some 1000 vectors a channel
     ``cg`` with 5 steps is as good and cheaper. 15 to 20 layers suffice at 20 users and 128
-    antennas, where the paper takes 120.
+    antennas, for which the paper takes 120.
 
     r = b, p = A r; x += alpha_l p, r -= alpha_l B_l p, p = B_l r + beta_l p with B_l = A + rho_l I,
-    A = H^H H and b = H^H y (Ouameur and Massicotte 2021, section 3.1), both scaled so that a bound
-    of A's largest eigenvalue comes to lie on the upper Marchenko-Pastur edge. The paper divides by
+    A = H^H H and b = H^H y (Ouameur and Massicotte 2021, section 3.1). Both are scaled so that a
+    bound of A's largest eigenvalue lies on the upper Marchenko-Pastur edge. The paper divides by
     Nr: then one channel in thousands has an eigenvalue beyond what the steps are made for, which
     many layers raise to a high power. Gradients come from autograd: the paper's eqs 6, 8 and 9 hold
-    for the last layer only. The start is not the paper's average of CG's own steps, which diverges,
-    but Chebyshev's steps on the squared Marchenko-Pastur spectrum. The blind loss is the true
-    residual |b - A x|^2 (``residual`` of a recipe): the recursion's own r can be driven to 0
-    through rho while x gets worse. Its optimum is zero forcing.
+    for the last layer only. The paper's start, the average of CG's own steps, diverges; this one is
+    Chebyshev's steps on the squared Marchenko-Pastur spectrum. The blind loss is the true residual
+    |b - A x|^2 (``residual`` of a recipe): the recursion's own r can be driven to 0 through rho
+    while x gets worse. Its optimum is zero forcing.
 
-    Options:
-    num_layers: number of layers L; 15.
-    load: Nt/Nr, for which the start is made; 0.2.
-    learn_rho: whether the layers have a rho; False.
-    demapping: "exact", the default, or "max-log".
-    Raises InvalidInputError for a value outside these.
-    Cost: per channel the Gram matrix, the bound, 24 Nt^3, and all layers as one matrix,
-    4 (2 num_layers - 1) Nt^3, whose gain and error variance are then exact; 4 (Nr Nt + Nt^2) per
-    vector.
+    Cost: per channel the Gram matrix, the bound, 24 Nt^3, and all layers as one matrix, 4 (2
+    num_layers - 1) Nt^3, whose gain and error variance are then exact; 4 (Nr Nt + Nt^2) per vector.
+
+    Args:
+        constellation: of the symbols, or its name.
+        num_layers: number of layers L; default 15.
+        load: Nt/Nr, for which the start is made; default 0.2.
+        learn_rho: whether the layers have a rho; default False.
+        demapping: "exact" (default) or "max-log".
+
+    Raises:
+        InvalidInputError: for a value that is not allowed.
 
     >>> import torch
     >>> h, y = torch.eye(2, dtype=torch.complex64), torch.ones(1, 2, dtype=torch.complex64)
@@ -188,23 +194,27 @@ class DeepCG(FilteredCG, UnfoldedDetector):
         return self._trained(h)
 
     def _trained(self, like: Tensor) -> Parameters:
-        """The steps in the real type and on the device of a complex tensor."""
+        """Return the steps in the real type and on the device of a complex tensor."""
         real = like.real
         rho = None if self.rho is None else self.rho.to(real)
         return Parameters(self.alpha.to(real), self.beta.to(real), rho)
 
 
 def squared_chebyshev_steps(load: float, num_layers: int) -> Steps:
-    """Chebyshev's steps for A^2, A with the slightly widened Marchenko-Pastur spectrum."""
+    """Return Chebyshev's steps for A^2, A with the slightly widened Marchenko-Pastur spectrum."""
     edges = marchenko_pastur_edges(load, num_layers, _WIDEN)
     return chebyshev_steps(Edges(edges.low**2, edges.high**2), num_layers)
 
 
 def scaled_gram(h: Tensor, load: float) -> tuple[Tensor, Tensor, Tensor]:
-    """H^H H, the same times a scale, and that scale, (*C, 1, 1).
+    """Return H^H H, the same times a scale, and that scale, (*C, 1, 1).
 
     Scaled, its largest eigenvalue is at most the upper edge of the Marchenko-Pastur spectrum of
     this load, and at most a few per cent below it.
+
+    Args:
+        h: (*C, Nr, Nt) complex.
+        load: Nt/Nr of the spectrum.
     """
     matrix = gram(h)
     high = marchenko_pastur_edges(load, 1).high
@@ -213,7 +223,13 @@ def scaled_gram(h: Tensor, load: float) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def unfold(system: Tensor, b: Tensor, parameters: Parameters) -> Iterator[Tensor]:
-    """x of every layer, (*C, T, Nt)."""
+    """Yield x of every layer, (*C, T, Nt).
+
+    Args:
+        system: (*C, Nt, Nt) complex; the scaled A.
+        b: (*C, T, Nt) complex; the scaled H^H y.
+        parameters: the step sizes.
+    """
     alpha, beta, rho = parameters
     transposed = system.mT
 

@@ -32,22 +32,26 @@ class DeepCGOnline(FilteredCG):
 
     Per channel, Adam minimises the blind loss mean |b - A x_L|^2 over the steps of ``deep-cg``,
     from Chebyshev's start, on num_symbols vectors b = A s + H^H n (Ouameur and Massicotte 2021,
-    section 4.1: 100). The paper takes received vectors; the loss depends on b alone and the channel
-    is known, so ``prepare`` draws them from its model, the same symbols for every channel.
-    Unlike other detectors its outputs have no gradient with respect to h through the training.
+    section 4.1: 100). The paper takes received vectors. The loss depends on b alone and the channel
+    is known, so ``prepare`` draws them from its model, the same symbols for every channel. Unlike
+    other detectors its outputs have no gradient with respect to h through the training.
 
-    Options:
-    num_layers: number of layers L; 15.
-    load: Nt/Nr, for which the start is made; 0.2.
-    num_symbols: vectors to train on, of each channel; 100.
-    num_steps: steps of Adam; 50.
-    learning_rate: of Adam; 0.003.
-    loss: "residual", which is blind, the default, or "mse", which knows the symbols and is better
-        if ZF is not the aim.
-    seed: of the symbols and of the noise; 0.
-    demapping: "exact", the default, or "max-log".
-    Raises InvalidInputError for a value outside these.
     Cost: per channel that of ``deep-cg`` and 3 num_steps num_symbols times all layers.
+
+    Args:
+        constellation: of the symbols, or its name.
+        num_layers: number of layers L; default 15.
+        load: Nt/Nr, for which the start is made; default 0.2.
+        num_symbols: vectors to train on, of each channel; default 100.
+        num_steps: steps of Adam; default 50.
+        learning_rate: of Adam; default 0.003.
+        loss: "residual" (default), which is blind, or "mse", which knows the symbols and is better
+            if ZF is not the aim.
+        seed: of the symbols and of the noise; default 0.
+        demapping: "exact" (default) or "max-log".
+
+    Raises:
+        InvalidInputError: for a value that is not allowed.
 
     >>> import torch
     >>> h, y = torch.eye(2, dtype=torch.complex64), torch.ones(1, 2, dtype=torch.complex64)
@@ -93,7 +97,7 @@ class DeepCGOnline(FilteredCG):
     @torch.inference_mode(False)
     @torch.enable_grad()
     def _train(self, h: Tensor, noise_var: Tensor) -> Parameters:
-        """Steps of every channel, alpha (L, *C, 1, 1) and beta (L - 1, *C, 1, 1)."""
+        """Return the steps of every channel, alpha (L, *C, 1, 1) and beta (L - 1, *C, 1, 1)."""
         # A copy of an inference tensor is an ordinary one.
         h, noise_var = h.clone(), noise_var.clone()
         _, system, inverse = scaled_gram(h, self.load)

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from mimolearn.constellation import Constellation
 from mimolearn.detection import GaussianDetection
 from mimolearn.detectors import counting
-from mimolearn.detectors.base import Cost
+from mimolearn.detectors.base import Cost, matching
 from mimolearn.detectors.learned import UnfoldedDetector, check_streams
 from mimolearn.detectors.linear.chebyshev import Steps, chebyshev_steps, marchenko_pastur_edges
 from mimolearn.detectors.linear.large_system import large_system_cost, large_system_unbiasing
@@ -40,11 +40,12 @@ _WIDEN = 1.05
 class Prepared(NamedTuple):
     """The system A x = b of a channel, and what unbiases its solution.
 
-    h: (*C, Nr, Nt) complex, the channel.
-    system: (*C, Nt, Nt) complex, A = H^H H + sigma^2 I over its mean diagonal.
-    inverse_diagonal: (*C, 1, 1) real, one over that mean.
-    scale: (*C, 1, Nt) real, factor that unbiases an estimate, see ``large_system``.
-    error_var: (*C, 1, Nt) real, error variance of the unbiased estimate, both axes together.
+    Attributes:
+        h: (*C, Nr, Nt) complex; the channel.
+        system: (*C, Nt, Nt) complex; A = H^H H + sigma^2 I over its mean diagonal.
+        inverse_diagonal: (*C, 1, 1) real; one over that mean.
+        scale: (*C, 1, Nt) real; factor that unbiases an estimate, see ``large_system``.
+        error_var: (*C, 1, Nt) real; error variance of the unbiased estimate, both axes together.
     """
 
     h: Tensor
@@ -55,11 +56,12 @@ class Prepared(NamedTuple):
 
 
 class Parameters(NamedTuple):
-    """Step sizes of L layers; D = 2Nt, or 1 where all entries share one number.
+    """Step sizes of L layers; D = 2Nt, or 1 if all entries share one number.
 
-    alpha: (L, D), steps along the direction.
-    beta: (L - 1, D), share of the old direction in the next one.
-    gamma: (D), mask on b; None for ones.
+    Attributes:
+        alpha: (L, D); steps along the direction.
+        beta: (L - 1, D); share of the old direction in the next one.
+        gamma: (D); mask on b; None for ones.
     """
 
     alpha: Tensor
@@ -67,7 +69,7 @@ class Parameters(NamedTuple):
     gamma: Tensor | None = None
 
     def to(self, like: Tensor) -> Parameters:
-        """The same in the dtype and on the device of a tensor."""
+        """Return the same in the dtype and on the device of a tensor."""
         gamma = None if self.gamma is None else self.gamma.to(like)
         return Parameters(self.alpha.to(like), self.beta.to(like), gamma)
 
@@ -76,12 +78,15 @@ class UnfoldedCG(UnfoldedDetector):
     """A conjugate-gradient network of fixed steps on the LMMSE system.
 
     A network gives the steps of its layers in ``steps``. This class prepares the system, runs the
-    layers on the path that suits the inputs, unbiases the last estimate and counts the cost.
+    layers, unbiases the last estimate and counts the cost.
 
-    constellation: of the symbols, or its name.
-    num_layers: number of layers L.
-    demapping: "exact" or "max-log".
-    Raises InvalidInputError for a value outside these.
+    Args:
+        constellation: of the symbols, or its name.
+        num_layers: number of layers L.
+        demapping: "exact" or "max-log".
+
+    Raises:
+        InvalidInputError: for a value that is not allowed.
     """
 
     rotation_invariant = True
@@ -93,10 +98,10 @@ class UnfoldedCG(UnfoldedDetector):
 
     @abstractmethod
     def steps(self) -> Parameters:
-        """The step sizes of all layers."""
+        """Return the step sizes of all layers."""
 
     def widely_linear(self) -> bool:
-        """Whether the layers end at the widely linear LMMSE, which sets the error variance."""
+        """Return whether the layers end at the widely linear LMMSE; it sets the error variance."""
         return False
 
     def _fuses(self, h: Tensor, y: Tensor) -> bool:
@@ -109,8 +114,8 @@ class UnfoldedCG(UnfoldedDetector):
 
     def _detects_compiled(self, prepared: Prepared, y: Tensor) -> bool:
         h, system, *_, scale, _ = prepared
-        fitting = y.shape[:-2] == h.shape[:-2] and y.shape[-1] == h.shape[-2]
-        return fitting and self._fuses(h, y) and usable(y, h, system, scale, *self._learned())
+        suits = matching(y.shape, h.shape) and self._fuses(h, y)
+        return suits and usable(y, h, system, scale, *self._learned())
 
     def _one_shot(self, y: Tensor, h: Tensor, noise_var: Tensor) -> GaussianDetection:
         steps, real = kernel_steps(self.steps()), self.constellation.is_real
@@ -144,7 +149,7 @@ class UnfoldedCG(UnfoldedDetector):
         return GaussianDetection(self.constellation, x_hat, prepared.error_var, self.demapping)
 
     def layers(self, prepared: Prepared, y: Tensor) -> Iterator[Tensor]:
-        """Raw estimates (*C, T, Nt), biased towards zero as LMMSE's are."""
+        """Yield the raw estimates (*C, T, Nt), biased towards zero as those of LMMSE."""
         system = stack_real_matrix(prepared.system)
         for x in unfold(system, right_side(prepared, y), self.steps()):
             yield unstack_real_vector(x)
@@ -170,8 +175,14 @@ class UnfoldedCG(UnfoldedDetector):
 class StreamwiseCG(UnfoldedCG):
     """An ``UnfoldedCG`` with step sizes for every stream, widely linear for real symbols.
 
-    num_tx_ant: number of streams Nt that the step sizes are for.
-    constellation, num_layers, demapping: as ``UnfoldedCG``.
+    Args:
+        constellation: of the symbols, or its name.
+        num_tx_ant: number of streams Nt that the step sizes are for.
+        num_layers: number of layers L.
+        demapping: "exact" or "max-log".
+
+    Raises:
+        InvalidInputError: for a value that is not allowed.
     """
 
     def __init__(
@@ -194,17 +205,20 @@ class StreamwiseCG(UnfoldedCG):
 
 
 def start_steps(load: float, num_layers: int) -> Steps:
-    """Chebyshev's steps on the slightly widened Marchenko-Pastur spectrum of a load Nt/Nr."""
+    """Return Chebyshev's steps on the slightly widened Marchenko-Pastur spectrum of a load."""
     return chebyshev_steps(marchenko_pastur_edges(load, num_layers, _WIDEN), num_layers)
 
 
 def prepare_in_torch(
     h: Tensor, noise_var: Tensor, num_layers: int, *, widely_linear: bool
 ) -> Prepared:
-    """The system of a channel for gradients, other types and devices.
+    """Prepare the system of a channel in torch.
 
-    h: (*C, Nr, Nt) complex. noise_var: (*C) real. widely_linear: whether gain and error variance
-    are those of the widely linear LMMSE.
+    Args:
+        h: (*C, Nr, Nt) complex.
+        noise_var: (*C) real.
+        num_layers: number of layers, which sets gain and error variance.
+        widely_linear: whether gain and error variance are those of the widely linear LMMSE.
     """
     matrix = gram(h)
     diagonal = add_diagonal(matrix, noise_var)
@@ -218,14 +232,17 @@ def prepare_in_torch(
 
 
 def right_side(prepared: Prepared, y: Tensor) -> Tensor:
-    """b, (*C, T, 2Nt) real."""
+    """Return b, (*C, T, 2Nt) real."""
     return stack_real_vector(matched_filter(prepared.h, y)) * prepared.inverse_diagonal
 
 
 def unfold(system: Tensor, b: Tensor, parameters: Parameters) -> Iterator[Tensor]:
-    """x of every layer, (*C, T, 2Nt): LcgNet's eqs 16 and 17, with a mask on b if there is one.
+    """Yield x of every layer, (*C, T, 2Nt): LcgNet's eqs 16 and 17, with any mask on b.
 
-    system: (*C, 2Nt, 2Nt) real.
+    Args:
+        system: (*C, 2Nt, 2Nt) real; A.
+        b: (*C, T, 2Nt) real.
+        parameters: the step sizes.
     """
     alpha, beta, gamma = parameters.to(b)
     x = torch.zeros_like(b)
@@ -241,10 +258,11 @@ def unfold(system: Tensor, b: Tensor, parameters: Parameters) -> Iterator[Tensor
 
 
 def solve(prepared: Prepared, y: Tensor, parameters: Parameters) -> Tensor:
-    """The last estimate (*C, T, Nt), by the cheaper of two equal ways.
+    """Return the last estimate (*C, T, Nt), by the cheaper of two equal ways.
 
-    With fixed parameters x = W b: from T = 2Nt L / (L - 1) vectors on, applying the layers to the
-    identity once and W to all vectors takes fewer multiplications than applying the layers to all.
+    With fixed parameters x = W b. From T = 2Nt L / (L - 1) vectors on, it takes fewer
+    multiplications to apply the layers to the identity once and W to all vectors than to apply the
+    layers to all.
     """
     b, system = right_side(prepared, y), stack_real_matrix(prepared.system)
     if network_kernels.as_matrix(y.shape[-2], prepared.system.shape[-1], len(parameters.alpha)):
@@ -256,6 +274,6 @@ def solve(prepared: Prepared, y: Tensor, parameters: Parameters) -> Tensor:
 
 
 def kernel_steps(parameters: Parameters) -> network_kernels.Steps:
-    """The parameters as kernels take them, a mask of ones where there is none."""
+    """Return the parameters as kernels take them, with a mask of ones if there is none."""
     alpha, beta, gamma = parameters
     return network_kernels.Steps(alpha, beta, torch.ones_like(alpha[0]) if gamma is None else gamma)

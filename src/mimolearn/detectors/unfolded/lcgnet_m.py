@@ -21,16 +21,21 @@ class LcgNetM(StreamwiseCG):
 
     ``lcgnet-v`` started from r = d = gamma o b. For BPSK gamma starts at 1 on real and 0 on
     imaginary entries, alpha at 0 on imaginary ones, and the steps are Chebyshev's on the spectrum
-    of Re(H^H H), which is a fixed-step solver of the widely linear system; with gamma = 1 it is
+    of Re(H^H H): a fixed-step solver of the widely linear system. With gamma = 1 it is
     ``lcgnet-v``. For QAM gamma starts at 1. Not published elsewhere.
 
-    Options:
-    num_tx_ant: number of streams Nt that the parameters are for; 32.
-    num_layers: number of layers L; 7.
-    load: Nt/Nr, for which the parameters before training are made; 0.5.
-    demapping: "exact", the default, or "max-log".
-    Raises InvalidInputError for a value outside these, and for a channel of other than Nt streams.
     Cost: as ``lcgnet-v`` and 2 Nt per vector for the mask.
+
+    Args:
+        constellation: of the symbols, or its name.
+        num_tx_ant: number of streams Nt that the parameters are for; default 32.
+        num_layers: number of layers L; default 7.
+        load: Nt/Nr, for which the parameters before training are made; default 0.5.
+        demapping: "exact" (default) or "max-log".
+
+    Raises:
+        InvalidInputError: for a value that is not allowed, and for a channel of other than Nt
+            streams.
 
     >>> import torch
     >>> h, y = torch.eye(2, dtype=torch.complex64), torch.ones(1, 2, dtype=torch.complex64)

@@ -15,20 +15,24 @@ from mimolearn.foundation.errors import check_one_of, check_real
 class LcgNetS(UnfoldedCG):
     """Unfolded conjugate gradient with two learned numbers a layer; it ends at LMMSE.
 
-    Choose it in place of ``cg`` if inner products are expensive: the steps are fixed. Two numbers a
-    layer serve any number of antennas of a similar load Nt/Nr.
+    Choose it over ``cg`` if inner products are expensive: the steps are fixed. Two numbers a layer
+    serve any number of antennas of a similar load Nt/Nr.
 
     x += alpha_l d, r -= alpha_l A d, d = r + beta_l d (Wei et al. 2020, eq. 16); see ``lcgnet-v``
-    for A, b and what differs from the paper.
+    for A, b and the differences from the paper.
 
-    Options:
-    num_layers: number of layers L; 15.
-    load: Nt/Nr, for which the numbers before training are made; 0.5.
-    start: the numbers before training, "zeros" (the paper's, which detects nothing) or
-        "chebyshev" (steps on the Marchenko-Pastur spectrum), the default.
-    demapping: "exact", the default, or "max-log".
-    Raises InvalidInputError for a value outside these.
     Cost: as ``lcgnet-v``.
+
+    Args:
+        constellation: of the symbols, or its name.
+        num_layers: number of layers L; default 15.
+        load: Nt/Nr, for which the numbers before training are made; default 0.5.
+        start: the numbers before training, "zeros" (the paper's, which detects nothing) or
+            "chebyshev" (default; steps on the Marchenko-Pastur spectrum).
+        demapping: "exact" (default) or "max-log".
+
+    Raises:
+        InvalidInputError: for a value that is not allowed.
 
     >>> import torch
     >>> h, y = torch.eye(2, dtype=torch.complex64), torch.ones(1, 2, dtype=torch.complex64)

@@ -22,23 +22,28 @@ class LcgNetV(StreamwiseCG):
 
     x += alpha_l o d, r -= alpha_l o A d, d = r + beta_l o d from r = d = b, on the 2Nt real
     unknowns of A = H^H H + sigma^2 I, b = H^H y (Wei et al. 2020, eq. 17). The paper calls this
-    non-linear; a product with a fixed vector is a diagonal matrix, and its gain over LMMSE at BPSK
-    is that training nulls the imaginary entries. Unlike the paper, A and b are divided by the mean
+    non-linear; but a product with a fixed vector is a diagonal matrix. It gains over LMMSE at BPSK
+    because training nulls the imaginary entries. Unlike the paper, A and b are divided by the mean
     diagonal of A, so that the scale of h does not matter, and decisions are unbiased (see ``cg``
     for how well), which matters from 16-QAM on.
 
-    Options:
-    num_tx_ant: number of streams Nt that the parameters are for; 32.
-    num_layers: number of layers L; 15.
-    load: Nt/Nr, for which the parameters before training are made; 0.5.
-    start: the parameters before training, "zeros" (the paper's, which detects nothing),
-        "chebyshev" (steps on the Marchenko-Pastur spectrum, near ``lmmse``), the default, or
-        "half-imaginary" (the same with half of alpha on imaginary entries, from which BPSK
-        training leaves LMMSE).
-    demapping: "exact", the default, or "max-log".
-    Raises InvalidInputError for a value outside these, and for a channel of other than Nt streams.
     Cost: the Gram matrix per channel; 4 Nr Nt + (num_layers - 1) (4 Nt^2 + 6 Nt) + 2 Nt per vector.
     More than 2Nt vectors a channel share one matrix made of all layers: then 4 Nr Nt + 4 Nt^2.
+
+    Args:
+        constellation: of the symbols, or its name.
+        num_tx_ant: number of streams Nt that the parameters are for; default 32.
+        num_layers: number of layers L; default 15.
+        load: Nt/Nr, for which the parameters before training are made; default 0.5.
+        start: the parameters before training, "zeros" (the paper's, which detects nothing),
+            "chebyshev" (default; steps on the Marchenko-Pastur spectrum, near ``lmmse``) or
+            "half-imaginary" (the same with half of alpha on imaginary entries, from which BPSK
+            training leaves LMMSE).
+        demapping: "exact" (default) or "max-log".
+
+    Raises:
+        InvalidInputError: for a value that is not allowed, and for a channel of other than Nt
+            streams.
 
     >>> import torch
     >>> h, y = torch.eye(2, dtype=torch.complex64), torch.ones(1, 2, dtype=torch.complex64)

@@ -29,17 +29,24 @@ from mimolearn.foundation.tensors.linalg import as_complex
 class OAMPNet2(UnfoldedDetector):
     """OAMP with trained step sizes: an unfolded ``oamp``, which it is before training.
 
-    Choose it as the published learned baseline of small square systems, where ``oamp`` itself fails
-    and ``ep`` does better without training.
+    Choose it as the published learned baseline of small square systems, in which ``oamp`` itself
+    fails and ``ep`` does better without training.
 
-    A layer is that of ``oamp`` with r = x + gamma W (y - H x), C = I - theta W H, and
-    x = phi (E[x | r, tau^2] - xi r) (He, Wen, Jin and Li 2020); gamma, theta, phi, xi start at 1,
-    1, 1, 0. Soft output is demapped from r and tau^2 of the last layer. v^2 is the current one and
-    the denoiser a softmax; published code has variants that divide 0 by 0.
-    It reads ||y - H x||^2 over Nr antennas: train it on channels of its own Nr.
+    A layer is that of ``oamp`` with r = x + gamma W (y - H x), C = I - theta W H, and x = phi (E[x
+    | r, tau^2] - xi r) (He, Wen, Jin and Li 2020); gamma, theta, phi, xi start at 1, 1, 1, 0. Soft
+    output is demapped from r and tau^2 of the last layer. v^2 is the current one and the denoiser a
+    softmax; published code has variants that divide 0 by 0. It reads ||y - H x||^2 over Nr
+    antennas: train it on channels of its own Nr.
 
-    Options: num_layers, 10 in the paper and 4 in EQ-Net's comparison; demapping.
     Cost: as ``oamp`` with as many iterations.
+
+    Args:
+        constellation: of the symbols, or its name.
+        num_layers: number of layers; 10 in the paper, 4 in EQ-Net's comparison; default 4.
+        demapping: "exact" (default) or "max-log".
+
+    Raises:
+        InvalidInputError: for a value that is not allowed.
 
     >>> h, y = torch.eye(2, dtype=torch.complex64), torch.ones(1, 2, dtype=torch.complex64)
     >>> OAMPNet2("bpsk")(y, h, 0.1).bits().flatten().tolist()

@@ -12,9 +12,10 @@ _MAX_ITER = 1000
 
 
 def uniform_levels(values: Tensor, num_levels: int) -> Tensor:
-    """Odd number of levels -l G, ..., 0, ..., l G over the full range, l G + G/2 = max |value|.
+    """Return an odd number of levels -l G, ..., 0, ..., l G over the full range, l G + G/2 = max
+    |value|.
 
-    Wei et al. 2020, eqs 19 to 21. Where a few values are far from the bulk, the bulk falls on 0.
+    Wei et al. 2020, eqs 19 to 21. If a few values are far from the bulk, the bulk falls on 0.
     """
     half = num_levels // 2
     step = float(values.abs().max()) / (half + 0.5)
@@ -22,11 +23,12 @@ def uniform_levels(values: Tensor, num_levels: int) -> Tensor:
 
 
 def lloyd_max_levels(values: Tensor, num_levels: int) -> Tensor:
-    """Levels of least mean-square error for these values, ascending (Lloyd 1982, Max 1960).
+    """Return the levels of least mean-square error for these values, ascending.
 
-    Means and midpoints in turn until nothing moves, once from equal shares of the values and once
-    from equal steps over their range; the better end counts, because either start alone misses it
-    for values in clusters. Fewer distinct values than levels give equal levels.
+    Lloyd 1982, Max 1960. Means and midpoints are computed in turn until nothing moves, once from
+    equal shares of the values and once from equal steps over their range. The better end counts,
+    because each start alone misses it for values in clusters. Fewer distinct values than levels
+    give equal levels.
     """
     ordered = values.double().flatten().sort().values
     middles = (torch.arange(num_levels, dtype=torch.float64) + 0.5) / num_levels
@@ -61,28 +63,28 @@ def _distortion(ordered: Tensor, levels: Tensor) -> float:
 
 
 def nearest_codes(values: Tensor, levels: Tensor) -> Tensor:
-    """Index of the nearest of ascending levels, int64, in the shape of values."""
+    """Return the index of the nearest of ascending levels, int64, in the shape of values."""
     midpoints = ((levels[1:] + levels[:-1]) / 2).to(values.dtype)
     return torch.searchsorted(midpoints, values.contiguous())
 
 
 def pack(codes: Tensor, bits: int) -> Tensor:
-    """Codes below 2^bits as uint8 without gaps: ceil(count bits / 8) bytes."""
+    """Pack codes below 2^bits as uint8 without gaps: ceil(count bits / 8) bytes."""
     flat = codes.flatten().numpy().astype(np.uint8)
     planes = (flat[:, None] >> np.arange(bits - 1, -1, -1, dtype=np.uint8)) & 1
     return torch.from_numpy(np.packbits(planes.flatten()))
 
 
 def unpack(packed: Tensor, bits: int, count: int) -> Tensor:
-    """Inverse of ``pack``: (count) int64."""
-    places = torch.arange(7, -1, -1, device=packed.device)
-    planes = (packed.to(torch.int64).unsqueeze(-1) >> places) & 1
+    """Return the codes that ``pack`` packed, (count) int64."""
+    shifts = torch.arange(7, -1, -1, device=packed.device)
+    planes = (packed.to(torch.int64).unsqueeze(-1) >> shifts) & 1
     planes = planes.flatten()[: count * bits].reshape(count, bits)
     return (planes << torch.arange(bits - 1, -1, -1, device=packed.device)).sum(-1)
 
 
 def check_bits(bits: object) -> int:
-    """1 to 8 bits a parameter."""
+    """Return a number of bits from 1 to 8, or raise InvalidInputError."""
     if check_positive_int("bits", bits) > 8:
         raise invalid("bits", bits, "at most 8")
     assert isinstance(bits, int)

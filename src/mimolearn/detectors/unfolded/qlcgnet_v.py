@@ -29,20 +29,25 @@ class QLcgNetV(StreamwiseCG):
     Choose it if memory is scarce. ``quantize_lcgnet`` makes it from a trained network; training
     ``qlcgnet-v-soft`` ends in one.
 
-    Wei et al. 2020, section IV. The paper has one table of levels for all step sizes; alpha and
+    Wei et al. 2020, section IV. The paper has one table of levels for all step sizes. Alpha and
     beta differ in range and in how much an error costs, so a table for each serves them better.
     Built by name it is ``lcgnet-v``'s Chebyshev start in Lloyd-Max levels; trained ones are in the
     zoo.
 
-    Options:
-    num_tx_ant: number of streams Nt that the step sizes are for; 32.
-    num_layers: number of layers L; 15.
-    bits: bits of a step size, 1 to 8; 4.
-    tables: 1 table for all step sizes, the default, or 2, one for alpha and one for beta.
-    load: Nt/Nr, for which the start is made; 0.5.
-    demapping: "exact", the default, or "max-log".
-    Raises InvalidInputError for a value outside these, and for a channel of other than Nt streams.
     Cost: as ``lcgnet-v``, after a look-up of every step size.
+
+    Args:
+        constellation: of the symbols, or its name.
+        num_tx_ant: number of streams Nt that the step sizes are for; default 32.
+        num_layers: number of layers L; default 15.
+        bits: bits of a step size, 1 to 8; default 4.
+        tables: 1 table for all step sizes (default), or 2, one for alpha and one for beta.
+        load: Nt/Nr, for which the start is made; default 0.5.
+        demapping: "exact" (default) or "max-log".
+
+    Raises:
+        InvalidInputError: for a value that is not allowed, and for a channel of other than Nt
+            streams.
 
     >>> import torch
     >>> h, y = torch.eye(2, dtype=torch.complex64), torch.ones(1, 2, dtype=torch.complex64)
@@ -80,9 +85,10 @@ class QLcgNetV(StreamwiseCG):
     def store(self, groups: Sequence[Tensor], levels: Sequence[Tensor]) -> None:
         """Replace each step size by the nearest level of its table.
 
-        groups: the step sizes of each table: (2L - 1, 2Nt), or alpha (L, 2Nt) and beta
-            (L - 1, 2Nt).
-        levels: the levels of each table, ascending, at most 2^bits.
+        Args:
+            groups: the step sizes of each table: (2L - 1, 2Nt), or alpha (L, 2Nt) and beta (L - 1,
+                2Nt).
+            levels: the levels of each table, ascending, at most 2^bits.
         """
         codes = []
         for table, group, ascending in zip(self.levels, groups, levels, strict=True):
@@ -94,7 +100,7 @@ class QLcgNetV(StreamwiseCG):
         self.codes.copy_(pack(torch.cat(codes), self.bits))
 
     def stored_bits(self) -> int:
-        """Bits of the packed codes and of the tables of levels."""
+        """Return the bits of the packed codes and of the tables of levels."""
         return 8 * self.codes.numel() + 32 * self.levels.numel()
 
     def steps(self) -> Parameters:
@@ -106,14 +112,17 @@ class QLcgNetV(StreamwiseCG):
 
 
 def quantize_lcgnet(network: LcgNetV, scheme: str, bits: int, tables: int = 2) -> QLcgNetV:
-    """A trained LcgNetV with its step sizes in a few bits, without further training.
+    """Return a trained LcgNetV with its step sizes in a few bits, without further training.
 
-    network: the trained network.
-    scheme: "uniform", the paper's hard quantiser over the full range (2^bits - 1 levels, Wei et
-        al. 2020, eqs 19 to 21), or "lloyd-max" (2^bits levels of least mean-square error).
-    bits: bits of a step size, 1 to 8.
-    tables: 1 table for all step sizes, or 2, one for alpha and one for beta.
-    Raises InvalidInputError for a value outside these.
+    Args:
+        network: the trained network.
+        scheme: "uniform", the paper's hard quantiser over the full range (2^bits - 1 levels, Wei et
+            al. 2020, eqs 19 to 21), or "lloyd-max" (2^bits levels of least mean-square error).
+        bits: bits of a step size, 1 to 8.
+        tables: 1 table for all step sizes, or 2 (default), one for alpha and one for beta.
+
+    Raises:
+        InvalidInputError: for a value that is not allowed.
     """
     check_one_of("scheme", scheme, ("uniform", "lloyd-max"))
     quantized = QLcgNetV(

@@ -25,22 +25,27 @@ class SoftQLcgNetV(StreamwiseCG):
 
     Q(x) = sum_t w1_t tanh(s (w2_t x + Gb - (t - 1) G + b1_t)) + b2_t, t = 1..2^bits - 2 (Wei et al.
     2020, eq. 24), on every step size, with s the sharpness that stages of a recipe raise. In
-    evaluation mode tanh is replaced by the sign: what is stored and measured is always the hard
-    staircase. The paper's start of w1 = 1 has wrong output levels; here w1 = G/2, thresholds
-    (t - l - 1/2) G and Gb the 99.5 % quantile of the step sizes ("uniform"), or thresholds and
-    levels of Lloyd-Max ("lloyd-max"). The step sizes stay as they are. A recipe's start_from names
-    the LcgNetV.
+    evaluation mode the sign replaces tanh: what is stored and measured is always the hard
+    staircase. The paper's start of w1 = 1 has wrong output levels. Here w1 = G/2, thresholds (t - l
+    - 1/2) G and Gb the 99.5 % quantile of the step sizes ("uniform"), or thresholds and levels of
+    Lloyd-Max ("lloyd-max"). The step sizes stay as they are. A recipe's start_from names the
+    LcgNetV.
 
-    Options:
-    num_tx_ant: number of streams Nt that the step sizes are for; 32.
-    num_layers: number of layers L; 15.
-    bits: bits of a step size, 2 to 8; 4.
-    quantizer_start: "lloyd-max", the default, or "uniform".
-    sharpness: s before a stage sets it, above 0; 10.
-    load: Nt/Nr, for which the start is made; 0.5.
-    demapping: "exact", the default, or "max-log".
-    Raises InvalidInputError for a value outside these, and for a channel of other than Nt streams.
     Cost: as ``lcgnet-v``, with the staircase once per call.
+
+    Args:
+        constellation: of the symbols, or its name.
+        num_tx_ant: number of streams Nt that the step sizes are for; default 32.
+        num_layers: number of layers L; default 15.
+        bits: bits of a step size, 2 to 8; default 4.
+        quantizer_start: "lloyd-max" (default) or "uniform".
+        sharpness: s before a stage sets it, above 0; default 10.
+        load: Nt/Nr, for which the start is made; default 0.5.
+        demapping: "exact" (default) or "max-log".
+
+    Raises:
+        InvalidInputError: for a value that is not allowed, and for a channel of other than Nt
+            streams.
 
     >>> import torch
     >>> h, y = torch.eye(2, dtype=torch.complex64), torch.ones(1, 2, dtype=torch.complex64)
@@ -87,7 +92,7 @@ class SoftQLcgNetV(StreamwiseCG):
         self.sharpness = sharpness
 
     def start_from(self, other: UnfoldedDetector) -> None:
-        """Take over the step sizes of an LcgNetV of the same size and place the staircase."""
+        """Take over the step sizes of an LcgNetV of the same size; the staircase follows them."""
         size = self.num_layers, 2 * self.num_tx_ant
         if not isinstance(other, LcgNetV) or other.alpha.shape != size:
             expected = f"an lcgnet-v of {self.num_layers} layers and Nt = {self.num_tx_ant}"
@@ -95,7 +100,7 @@ class SoftQLcgNetV(StreamwiseCG):
         self._adopt(other)
 
     def finished(self) -> QLcgNetV:
-        """The hard network with its codes packed."""
+        """Return the hard network with its codes packed."""
         with torch.no_grad():
             hard = self._quantize(hard=True)
             quantized = QLcgNetV(self.constellation, self.num_tx_ant, self.num_layers, self.bits)

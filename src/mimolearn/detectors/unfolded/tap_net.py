@@ -12,7 +12,7 @@ from torch import Tensor
 from mimolearn.constellation import Constellation
 from mimolearn.detection import AxisGaussianDetection
 from mimolearn.detectors import counting
-from mimolearn.detectors.base import Compiled, Cost
+from mimolearn.detectors.base import Compiled, Cost, matching
 from mimolearn.detectors.learned import UnfoldedDetector
 from mimolearn.detectors.unfolded.tap_scalars import (
     LayerScalars,
@@ -33,9 +33,11 @@ from mimolearn.kernels.networks import calls as network_kernels
 
 
 class Start(NamedTuple):
-    """Start L: what LMMSE says of every unknown before its prior is used.
+    """Start L: the LMMSE estimate of every unknown without its prior.
 
-    matrix: (*C, n, n), diag(1/mu) A^-1, transposed; var: (*C, 1, n), E (1 - mu) / mu.
+    Attributes:
+        matrix: (*C, n, n) real; diag(1/mu) A^-1, transposed.
+        var: (*C, 1, n) real; E (1 - mu) / mu.
     """
 
     matrix: Tensor
@@ -45,10 +47,15 @@ class Start(NamedTuple):
 class Prepared(NamedTuple):
     """The real model of a channel, n = Nt for BPSK, 2Nt for QAM; G and v over the mean of g.
 
-    h: (*C, Nr, Nt) complex; scale: (*C, 1, 1), one over that mean; coupling: (*C, n, n), G with a
-    zero diagonal; squares: (*C, n, n), S_ij / (g_i g_j), or in the scalar form (*C, 1, n),
-    sum_j S_ij / g_i; energy: g, (*C, 1, n); noise: v, (*C, 1, 1); start: for start "lmmse";
-    scalars: (L, 4) or (*C, L, 4), see ``tap_scalars``.
+    Attributes:
+        h: (*C, Nr, Nt) complex; the channel.
+        scale: (*C, 1, 1); one over the mean of g.
+        coupling: (*C, n, n); G with a zero diagonal.
+        squares: (*C, n, n); S_ij / (g_i g_j), or in the scalar form (*C, 1, n), sum_j S_ij / g_i.
+        energy: (*C, 1, n); g.
+        noise: (*C, 1, 1); v.
+        start: of start "lmmse", else None.
+        scalars: (L, 4) or (*C, L, 4); see ``tap_scalars``.
     """
 
     h: Tensor
@@ -64,9 +71,11 @@ class Prepared(NamedTuple):
 class Interleaved(NamedTuple):
     """State of the path "interleaved".
 
-    h: (*C, Nr, Nt) complex and noise_var: (*C) real, from which torch prepares if it has to.
-    interleaved: what the kernels keep of 16 channels at a time.
-    scalars: (L, 4) or (*C, L, 4), see ``tap_scalars``.
+    Attributes:
+        h: (*C, Nr, Nt) complex; torch prepares from it and from noise_var if it has to.
+        noise_var: (*C) real.
+        interleaved: what the kernels keep of 16 channels at a time.
+        scalars: (L, 4) or (*C, L, 4); see ``tap_scalars``.
     """
 
     h: Tensor
@@ -76,7 +85,13 @@ class Interleaved(NamedTuple):
 
 
 class Layer(NamedTuple):
-    """Output of a layer, (*C, T, n) each: r = x + N(0, var), and the mean of x given r."""
+    """Output of a layer: r = x + N(0, var), and the mean of x given r.
+
+    Attributes:
+        r: (*C, T, n) real.
+        var: (*C, T, n) real.
+        mean: (*C, T, n) real.
+    """
 
     r: Tensor
     var: Tensor
@@ -88,18 +103,18 @@ class TapNet(UnfoldedDetector):
     """Unfolded TAP detection: decisions of a tree search at the price of a few Gram products.
 
     Choose it for many streams, as the trained ``tap-net-8v`` (within 0.02 dB of ML at 32 x 64 and,
-    for BPSK, 32 x 32, BER 1e-3 and 1e-4) or, where channels are correlated or all kinds come,
+    for BPSK, 32 x 32, BER 1e-3 and 1e-4). For correlated channels or channels of all kinds choose
     ``tap-net-any``, or ``tap-net-any-12`` for BPSK and QPSK with calibrated soft output at low
     SNRs; scalars serve every size and constellation. Untrained it loses up to 0.3 dB, and under
     strong correlation it is worse than ``lmmse``. Correlation needs start "lmmse" and form
-    "vector". Behind ``guarded`` it holds at high QAM orders under correlation and in small square
-    systems too.
+    "vector". Behind ``guarded`` it also serves high QAM orders under correlation and small square
+    systems.
 
     The mean-field equations of Thouless, Anderson and Palmer (1977), which Kabashima (2003) brought
     to multi-user detection and Donoho, Maleki and Montanari (2009) to compressed sensing as AMP.
-    Damping, scalars, both starts and their training are ours. On the real model with G = H^T H,
-    b = H^T y, g_i = G_ii, S_ij = G_ij^2 off the diagonal, v the noise variance of a real axis, a
-    layer with scalars (delta, alpha, beta, o) does
+    Damping, scalars, both starts and their training are ours. On the real model with G = H^T H, b =
+    H^T y, g_i = G_ii, S_ij = G_ij^2 off the diagonal, v the noise variance of a real axis, a layer
+    with scalars (delta, alpha, beta, o) does
     u_i = b_i - (G x)_i + o (S c)_i / g_i u_i, with the old u and c;
     tau_i = (beta v + alpha (S nu)_i / g_i) / g_i; r_i = x_i + u_i / g_i;
     (m, w) = posterior mean and variance of a level given r_i = level + N(0, tau_i);
@@ -108,12 +123,21 @@ class TapNet(UnfoldedDetector):
     LMMSE, or from x = 0 and the prior's variance, with u = c = 0. The output is r, tau of the last
     layer, r = x + N(0, tau), on each real axis.
 
-    Options: num_layers; form "vector", or "scalar", which replaces S nu by its row sums times the
-    mean of nu and saves two of three products; start "lmmse" or "zero"; adaptive: scalars are a
-    quadratic function of the channel's statistics (see ``tap_scalars``), for one set of weights
-    over many scenarios; demapping "exact" or "max-log".
     Cost: a Gram matrix per channel, with start "lmmse" an inverse; 1 or 3 real n x n products a
-    layer per vector, which the starting product comes on top of.
+    layer per vector, and the starting product.
+
+    Args:
+        constellation: of the symbols, or its name.
+        num_layers: number of layers L; default 8.
+        form: "vector" (default), or "scalar", which replaces S nu by its row sums times the mean of
+            nu and saves two of three products.
+        start: "lmmse" (default) or "zero".
+        adaptive: whether scalars are a quadratic function of the channel's statistics (see
+            ``tap_scalars``), for one set of weights over many scenarios; default False.
+        demapping: "exact" (default) or "max-log".
+
+    Raises:
+        InvalidInputError: for a value that is not allowed.
 
     >>> import torch
     >>> h, y = torch.eye(2, dtype=torch.complex64), torch.ones(1, 2, dtype=torch.complex64)
@@ -149,7 +173,7 @@ class TapNet(UnfoldedDetector):
         return (self.scalars.base,)
 
     def _detects_compiled(self, prepared: Prepared, y: Tensor) -> bool:
-        fitting = y.shape[:-2] == prepared.h.shape[:-2] and y.shape[-1] == prepared.h.shape[-2]
+        fitting = matching(y.shape, prepared.h.shape)
         return fitting and usable(y, prepared.coupling, prepared.scalars)
 
     def _one_shot(self, y: Tensor, h: Tensor, noise_var: Tensor) -> AxisGaussianDetection:
@@ -158,7 +182,7 @@ class TapNet(UnfoldedDetector):
         parts, prepared = [], None
         # Some at a time: what is prepared of many would leave the cache before it is used.
         for some_y, some_h, some_noise in network_kernels.cache_fulls(*flat):
-            prepared = self._prepare_lanes(some_h, some_noise, prepared)
+            prepared = self._prepare_interleaved(some_h, some_noise, prepared)
             parts.append(self._detect_lanes(prepared, some_y))
         values, error_var = (
             torch.cat(part).unflatten(0, blocks) for part in zip(*parts, strict=True)
@@ -167,14 +191,11 @@ class TapNet(UnfoldedDetector):
         checked(finite, y, h, values, error_var)
         return AxisGaussianDetection(self.constellation, values, error_var, self.demapping)
 
-    def _prepare_interleaved(self, h: Tensor, noise_var: Tensor) -> Interleaved:
-        return self._prepare_lanes(h, noise_var)
-
     def _detect_interleaved(self, state: Interleaved, y: Tensor) -> AxisGaussianDetection:
         values, error_var = self._detect_lanes(state, y)
         return AxisGaussianDetection(self.constellation, values, error_var, self.demapping)
 
-    def _prepare_lanes(
+    def _prepare_interleaved(
         self, h: Tensor, noise_var: Tensor, before: Interleaved | None = None
     ) -> Interleaved:
         """Prepare in the memory of ``before``, a state of as many channels or more."""
@@ -232,7 +253,7 @@ class TapNet(UnfoldedDetector):
         )
 
     def _lmmse(self, matrix: Tensor, noise: Tensor) -> Start:
-        """Start L from the Gram matrix, complex for QAM, which makes the inverse cheaper."""
+        """Return start L from the Gram matrix, complex for QAM, which makes the inverse cheaper."""
         prior = self._prior()
         inverse = hermitian_inverse(add_diagonal(matrix, (noise / prior).squeeze(-1)))
         missing = inverse.diagonal(dim1=-2, dim2=-1).real.unsqueeze(-2) * (noise / prior)
@@ -259,7 +280,7 @@ class TapNet(UnfoldedDetector):
         )
 
     def layers(self, prepared: Prepared | Compiled, y: Tensor) -> Iterator[Tensor]:
-        """Posterior means of every layer."""
+        """Yield the posterior means of every layer."""
         ready: Prepared = self._in_torch(prepared)
         for layer in self._run(ready, self._matched(ready, y)):
             mean = self._by_axis(layer.mean)
@@ -317,7 +338,7 @@ class TapNet(UnfoldedDetector):
             gain = remaining / var
 
     def _spread(self, prepared: Prepared, nu: Tensor, gain: Tensor) -> tuple[Tensor, Tensor]:
-        """(S nu)_i / g_i and (S c)_i / g_i, c = gain / g."""
+        """Return (S nu)_i / g_i and (S c)_i / g_i, c = gain / g."""
         if self.form == "vector":
             both = torch.cat([nu * prepared.energy, gain], -2) @ prepared.squares
             interference, feedback = both.chunk(2, -2)
@@ -352,7 +373,7 @@ class TapNet(UnfoldedDetector):
         return self._detection(r, var)
 
     def _matched(self, prepared: Prepared, y: Tensor) -> Tensor:
-        """b over the mean of g, (*C, T, n)."""
+        """Return b over the mean of g, (*C, T, n)."""
         product = matched_filter(prepared.h, y)
         stacked = product.real if self.constellation.is_real else stack_real_vector(product)
         return stacked * prepared.scale
@@ -362,17 +383,15 @@ class TapNet(UnfoldedDetector):
         return AxisGaussianDetection(self.constellation, values, error_var, self.demapping)
 
     def _prior(self) -> float:
-        """E, the mean energy of a real axis."""
+        """Return E, the mean energy of a real axis."""
         return 1.0 if self.constellation.is_real else 0.5
 
     def _axes(self) -> int:
         return 1 if self.constellation.is_real else 2
 
     def _by_axis(self, x: Tensor) -> Tensor:
-        """(*C, T, n) to (*C, T, Nt, A)."""
-        if self.constellation.is_real:
-            return x.unsqueeze(-1)
-        return torch.stack(x.chunk(2, -1), -1)
+        """Reshape (*C, T, n) to (*C, T, Nt, A)."""
+        return torch.stack(x.chunk(self._axes(), -1), -1)
 
 
 def _array(tensor: Tensor, shape: tuple[int, ...]) -> np.ndarray:

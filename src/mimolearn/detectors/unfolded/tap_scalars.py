@@ -19,7 +19,14 @@ NUM_FEATURES = NUM_LINEAR * (NUM_LINEAR + 3) // 2
 
 
 class Scalars(NamedTuple):
-    """delta, alpha, beta and o of one layer: (*C, 1, 1) each, or (1, 1) for all channels."""
+    """Scalars of one layer: (*C, 1, 1) each, or (1, 1) for all channels.
+
+    Attributes:
+        delta: share of the new mean and variance.
+        alpha: factor of the interference.
+        beta: factor of the noise.
+        onsager: factor of the feedback, o.
+    """
 
     delta: Tensor
     alpha: Tensor
@@ -28,9 +35,14 @@ class Scalars(NamedTuple):
 
 
 class LayerScalars(nn.Module):
-    """delta = sigmoid, alpha = exp, beta = exp, o = as it is, of ``base`` (L, 4).
+    """The learned numbers of all layers, and the scalars that they stand for.
 
-    adaptive: ``slopes`` (L, 4, NUM_FEATURES) times the features of the channel are added to it.
+    delta = sigmoid, alpha = exp, beta = exp, o = as it is, of ``base`` (L, 4).
+
+    Args:
+        num_layers: number of layers L.
+        adaptive: whether ``slopes`` (L, 4, NUM_FEATURES) times the features of the channel are
+            added to ``base``.
     """
 
     def __init__(self, num_layers: int, adaptive: bool) -> None:
@@ -45,7 +57,15 @@ class LayerScalars(nn.Module):
             )
 
     def forward(self, features: Tensor | None, like: Tensor) -> Tensor:
-        """(L, 4), or (*C, L, 4) from features (*C, NUM_FEATURES), in the dtype of ``like``."""
+        """Return the scalars in the dtype of ``like``.
+
+        Args:
+            features: (*C, NUM_FEATURES), or None.
+            like: a real tensor.
+
+        Returns:
+            (L, 4), or (*C, L, 4) if there are features.
+        """
         raw = self.base.to(like)
         if self.slopes is not None and features is not None:
             slopes = self.slopes.to(like).flatten(0, 1)
@@ -55,21 +75,26 @@ class LayerScalars(nn.Module):
 
 
 def scalars_of_layer(scalars: Tensor, layer: int) -> Scalars:
-    """One layer's share of what ``LayerScalars`` returns."""
+    """Return the scalars of one layer from the result of ``LayerScalars``."""
     return Scalars(*(value[..., None, None] for value in scalars[..., layer, :].unbind(-1)))
 
 
 def channel_features(
     start_var: Tensor, noise: Tensor, row_sums: Tensor, level: float, num_levels: int
 ) -> Tensor:
-    """What the scalars may depend on, and the products of any two: (*C, NUM_FEATURES).
+    """Return what the scalars may depend on, and the products of any two: (*C, NUM_FEATURES).
 
-    All are natural logarithms, but for the last two: the LMMSE error variance and the matched
-    filter's noise variance over the squared half distance of two levels; the interference that a
-    unit variance makes, sum_j S_ij / g_i^2, which is n / rows for independent entries and more for
-    correlated ones; bits of a level; 1 / n.
+    All are natural logarithms, except the last two: the LMMSE error variance and the matched
+    filter's noise variance over the squared half distance of two levels; the interference of a unit
+    variance, sum_j S_ij / g_i^2, which is n / rows for independent entries and more for correlated
+    ones; bits of a level; 1 / n.
 
-    start_var, row_sums: (*C, 1, n), noise: (*C, 1, 1) over the mean of g. level: a half distance.
+    Args:
+        start_var: (*C, 1, n) real; the LMMSE error variance.
+        noise: (*C, 1, 1) real; noise variance over the mean of g.
+        row_sums: (*C, 1, n) real; sum_j S_ij / g_i^2.
+        level: half the distance of two levels.
+        num_levels: number of levels on an axis.
     """
     n = start_var.shape[-1]
     square = level * level

@@ -18,7 +18,13 @@ _LEAST_LLR = 1e-3
 
 
 class Prepared(NamedTuple):
-    """inner: what the inner detector prepared; h: (*C, Nr, Nt); noise_var: (*C)."""
+    """What the inner detector prepared, and the channel for the test and for the fallback.
+
+    Attributes:
+        inner: what the inner detector prepared.
+        h: (*C, Nr, Nt) complex.
+        noise_var: (*C) real.
+    """
 
     inner: Any
     h: Tensor
@@ -26,7 +32,12 @@ class Prepared(NamedTuple):
 
 
 class Soft(NamedTuple):
-    """An estimate of every real axis and its error variance: (*C, T, Nt, A) each."""
+    """A Gaussian estimate of every real axis.
+
+    Attributes:
+        values: (*C, T, Nt, A) real.
+        error_var: (*C, T, Nt, A) real.
+    """
 
     values: Tensor
     error_var: Tensor
@@ -34,28 +45,36 @@ class Soft(NamedTuple):
 
 @final
 class Guarded(Detector):
-    """A fast detector whose implausible answers a robust one is asked about.
+    """A fast detector whose implausible answers are compared with those of a robust one.
 
-    Choose it where a learned detector meets links that it does not hold on: as
+    Choose it if a learned detector meets links that it is not trained for. As
     ``guarded:inner=tap-net-any`` it has the error rate of the better of ``tap-net-any`` and ``ep``
     from 8 x 8 to 64 x 128, BPSK to 64-QAM and correlations to 0.7, nearly at the speed of the
     first. With a tree search for those few vectors, as
     ``guarded:inner=tap-net-any,fallback=k-best:k=64``, it is closer to ML than either.
 
     The right decision s leaves the noise: ||y - H s||^2 / noise_var is a Gamma variable of mean and
-    variance Nr. A vector whose inner decision leaves more than Nr + doubt sqrt(Nr) goes through the
-    fallback, and the answer that leaves less is kept, soft outputs and all. Doubt 2 asks needlessly
-    about 3 % of the vectors. An error along a direction that the channel hardly passes is not seen.
-    The test is old, the combination ours.
+    variance Nr. If the inner decision leaves more than Nr + doubt sqrt(Nr), the fallback detects
+    the vector too. The answer that leaves less is kept, with its soft outputs. Doubt 2 asks for
+    about 3 % of the vectors without need. The test does not see an error along a direction that the
+    channel hardly passes. The test is old, the combination ours.
 
-    Options: inner and fallback, each a detector, or as text a name ("oamp:damping=0.3") or trained
-    weights ("tap-net-any"), with soft outputs. doubt: in standard deviations. An imperfect channel
-    estimate leaves more than the noise: more vectors are asked about, which costs time alone.
-    Of a detector without a Gaussian estimate ("k-best") each axis keeps the decided level and the
-    smallest |LLR| of its bits, as the error variance that gives it to the next level.
-    Cost: the inner detector's and a product by H per vector; a fallback from its Gram matrix on for
-    each vector in doubt (``Detection.work`` says how much).
-    Errors: InvalidInputError for a detector of another constellation or of hard decisions alone.
+    If a detector has no Gaussian estimate ("k-best"), each axis keeps the decided level. Its error
+    variance is the one that gives the next level the smallest |LLR| of the bits of this axis.
+    Cost: the inner detector's and a product by H per vector; for each vector in doubt the whole
+    fallback, from its Gram matrix on (``Detection.work`` has the sum).
+
+    Args:
+        constellation: of the symbols, or its name.
+        inner: the fast detector, or as text its name ("oamp:damping=0.3") or trained weights
+            ("tap-net-any"); default "tap-net".
+        fallback: the robust detector, given likewise; default "ep".
+        doubt: in standard deviations; default 2. An imperfect channel estimate leaves more than the
+            noise: then more vectors are in doubt, which costs time alone.
+
+    Raises:
+        InvalidInputError: for a value that is not allowed, and for a detector of another
+            constellation or of hard decisions alone.
 
     >>> h, y = torch.eye(2, dtype=torch.complex64), torch.ones(1, 2, dtype=torch.complex64)
     >>> Guarded("bpsk", inner="mrc", fallback="lmmse")(y, h, 0.1).indices().tolist()
@@ -93,8 +112,8 @@ class Guarded(Detector):
         return Prepared(self.inner.prepare(h, noise_var), h, noise_var)
 
     def _detect(self, prepared: Prepared, y: Tensor) -> AxisGaussianDetection:
-        found = self.inner.detect(prepared.inner, y)
-        return self._guard(found, y, prepared.h, prepared.noise_var)
+        answer = self.inner.detect(prepared.inner, y)
+        return self._guard(answer, y, prepared.h, prepared.noise_var)
 
     def _path(self, h: Tensor, noise_var: Tensor, y: Tensor | None = None) -> str:
         # The inner detector chooses its path in one call too.
@@ -104,10 +123,10 @@ class Guarded(Detector):
         return self._guard(self.inner(y, h, noise_var), y, h, noise_var)
 
     def _guard(
-        self, found: Detection, y: Tensor, h: Tensor, noise_var: Tensor
+        self, answer: Detection, y: Tensor, h: Tensor, noise_var: Tensor
     ) -> AxisGaussianDetection:
-        first, incomplete = self._soft("inner", found), found.incomplete
-        left = self._left(found, y, h, noise_var.unsqueeze(-1))
+        first, incomplete = self._soft("inner", answer), answer.incomplete
+        left = self._left(answer, y, h, noise_var.unsqueeze(-1))
         num_rx, num_tx = h.shape[-2:]
         # What is not finite is in doubt too.
         asked = ~(left <= num_rx + self.doubt * math.sqrt(num_rx))
@@ -119,8 +138,8 @@ class Guarded(Detector):
             second = self.fallback(some_y, some_h, some_noise)
             other = self._left(second, some_y, some_h, some_noise.unsqueeze(-1)).squeeze(-1)
             # Two equal decisions leave the same, but for rounding, which must not choose.
-            differs = (found.indices()[asked] != second.indices().squeeze(-2)).any(-1)
-            better = (differs & ~(left[asked] <= other)) | ~found.finite()[asked]
+            differs = (answer.indices()[asked] != second.indices().squeeze(-2)).any(-1)
+            better = (differs & ~(left[asked] <= other)) | ~answer.finite()[asked]
             better &= second.finite().squeeze(-1)
             soft = self._soft("fallback", second)
             first = Soft(*(
@@ -130,39 +149,39 @@ class Guarded(Detector):
             incomplete = _incomplete(incomplete, asked, better, second.incomplete)
         detection = AxisGaussianDetection(self.constellation, *first)
         detection.incomplete = incomplete
-        detection.work = self._work(found, asked, num_rx, num_tx)
+        detection.work = self._work(answer, asked, num_rx, num_tx)
         return detection
 
-    def _left(self, found: Detection, y: Tensor, h: Tensor, noise_var: Tensor) -> Tensor:
-        """||y - H s||^2 / noise_var of the decided s, (*C, T); NaN where there is no decision."""
+    def _left(self, answer: Detection, y: Tensor, h: Tensor, noise_var: Tensor) -> Tensor:
+        """Return ||y - H s||^2 / noise_var of the decided s, (*C, T); NaN without a decision."""
         with torch.no_grad():
-            decided = self.constellation.map(found.indices(), y.dtype)
+            decided = self.constellation.map(answer.indices(), y.dtype)
             rest = torch.view_as_real(y - decided @ h.mT).square().sum((-2, -1)) / noise_var
-            return rest.where(found.finite(), math.nan)
+            return rest.where(answer.finite(), math.nan)
 
-    def _soft(self, field: str, found: Detection) -> Soft:
+    def _soft(self, field: str, answer: Detection) -> Soft:
         c = self.constellation
-        if isinstance(found, HardDetection):
+        if isinstance(answer, HardDetection):
             raise invalid(field, "<hard decisions>", "a detector with soft outputs")
-        if isinstance(found, AxisGaussianDetection):
-            values, error_var = found.values, found.error_var
-        elif isinstance(found, GaussianDetection):
-            values, error_var = c.axes(found.x_hat), found.error_var.unsqueeze(-1) / 2
+        if isinstance(answer, AxisGaussianDetection):
+            values, error_var = answer.values, answer.error_var
+        elif isinstance(answer, GaussianDetection):
+            values, error_var = c.axes(answer.x_hat), answer.error_var.unsqueeze(-1) / 2
         else:
-            values, error_var = self._from_llr(found)
+            values, error_var = self._from_llr(answer)
         return Soft(values, error_var.expand_as(values))
 
-    def _from_llr(self, found: Detection) -> tuple[Tensor, Tensor]:
-        """Decided levels, and variances of which the next level has the least certain bit's LLR."""
-        c, llr = self.constellation, found.llr()
-        values = c.axes(c.map(found.indices(), llr.dtype.to_complex()))
+    def _from_llr(self, answer: Detection) -> tuple[Tensor, Tensor]:
+        """Return levels, and variances that give the next level the least certain bit's LLR."""
+        c, llr = self.constellation, answer.llr()
+        values = c.axes(c.map(answer.indices(), llr.dtype.to_complex()))
         # Labels hold the bits of the real and the imaginary axis in turn.
         least = llr.abs().unflatten(-1, (c.bits_per_axis, -1)).amin(-2)
         return values, c.min_distance() ** 2 / 2 / least.clamp(min=_LEAST_LLR)
 
-    def _work(self, found: Detection, asked: Tensor, num_rx: int, num_tx: int) -> Tensor | None:
-        again, own = self.fallback.cost(num_rx, num_tx), self.inner.cost(num_rx, num_tx)
-        spent = found.work if own.per_vector is None else own.per_vector
+    def _work(self, answer: Detection, asked: Tensor, num_rx: int, num_tx: int) -> Tensor | None:
+        again, inner = self.fallback.cost(num_rx, num_tx), self.inner.cost(num_rx, num_tx)
+        spent = answer.work if inner.per_vector is None else inner.per_vector
         if spent is None or again.per_vector is None:
             return None
         test = counting.matvec(num_rx, num_tx)
@@ -173,7 +192,7 @@ class Guarded(Detector):
 
 
 def _with(mine: Tensor, asked: Tensor, better: Tensor, its: Tensor) -> Tensor:
-    """``mine`` (*C, T, Nt, A), and ``its`` (N, Nt, A) at those vectors asked about that gain."""
+    """Replace those vectors of ``mine`` (*C, T, Nt, A) that ``its`` (N, Nt, A) improves."""
     chosen = torch.where(better[:, None, None], its, mine[asked])
     return mine.masked_scatter(asked[..., None, None].expand_as(mine), chosen)
 
@@ -181,7 +200,7 @@ def _with(mine: Tensor, asked: Tensor, better: Tensor, its: Tensor) -> Tensor:
 def _incomplete(
     mine: Tensor | None, asked: Tensor, better: Tensor, its: Tensor | None
 ) -> Tensor | None:
-    """Which of the kept answers a search did not finish, (*C, T)."""
+    """Return which of the kept answers come from an incomplete search, (*C, T), or None."""
     if mine is None and its is None:
         return None
     out = torch.zeros_like(asked) if mine is None else mine.clone()

@@ -23,9 +23,13 @@ from mimolearn.foundation.tensors.linalg import (
 
 
 class Prepared(NamedTuple):
-    """inner: what the inner detector prepared. Float64 on the CPU, over the largest entry of H:
+    """What the inner detector prepared, and the scaled channel, float64 on the CPU.
 
-    h: (*C, Nr, Nt); gram: (*C, n, n), n = Nt for BPSK, 2Nt for QAM; scale: (*C, 1, 1).
+    Attributes:
+        inner: what the inner detector prepared.
+        h: (*C, Nr, Nt) complex, over the largest entry of H.
+        gram: (*C, n, n) real, of this h; n = Nt for BPSK, 2Nt for QAM.
+        scale: (*C, 1, 1) real; one over the largest entry of H.
     """
 
     inner: Any
@@ -38,21 +42,28 @@ class Prepared(NamedTuple):
 class Las(Detector):
     """Likelihood-ascent search: climbs from another detector's decisions to a local optimum.
 
-    Choose it behind ``wl-lmmse`` where decisions are all that is needed and streams are half of the
+    Choose it behind ``wl-lmmse`` if decisions are all that is needed and streams are half of the
     antennas: at 32 x 64 it is then within 0.05 dB of ML for BPSK and 0.12 dB for QPSK, BER 1e-3,
     for little more than one product. At 32 x 32 or under correlation it is not.
 
     Repeats the change of one unknown by one level that lowers ||y - H x||^2 most, on the real
     model, until none lowers it (Vardhan, Mohammed, Chockalingam and Rajan 2008, which flips the
     bits of BPSK in turn; here the best one, of any square QAM). The answer is never farther from y
-    than the inner detector's; not the ML vector unless that is the only local optimum near.
+    than that of the inner detector. It is the ML vector only if no other local optimum is near.
 
-    Options: inner, for the start, a detector, or as text a name ("k-best", "k-best:k=16") or
-    trained weights ("tap-net-8v"); max_steps, after which the vector so far is returned and marked
-    in ``Detection.incomplete``.
-    Runs on the CPU in float64; tensors on another device are copied there and the result back.
+    Runs on the CPU in float64. Tensors on another device are copied there and the result back.
     Cost: the inner detector's, and a Gram matrix per channel; ``Detection.work`` per vector.
-    Errors: InvalidInputError for an inner detector of another constellation.
+
+    Args:
+        constellation: of the symbols, or its name.
+        inner: the detector that gives the start, or as text its name ("k-best", "k-best:k=16") or
+            trained weights ("tap-net-8v"); default "wl-lmmse".
+        max_steps: steps after which the vector so far is returned and marked in
+            ``Detection.incomplete``; default 10,000.
+
+    Raises:
+        InvalidInputError: for a value that is not allowed, and for an inner detector of another
+            constellation.
 
     >>> h, y = torch.eye(2, dtype=torch.complex64), torch.ones(1, 2, dtype=torch.complex64)
     >>> Las("bpsk", inner="mrc")(y, h, 0.1).indices().tolist()
@@ -135,7 +146,7 @@ class Las(Detector):
         return Cost(self.inner.cost(num_rx_ant, num_tx_ant).per_channel + product, None)
 
     def _levels(self, indices: Tensor) -> Tensor:
-        """(*C, T, Nt) indices to (*C, T, n) int8 levels, real axes first."""
+        """Return the levels (*C, T, n) int8 of indices (*C, T, Nt), real axes first."""
         points = self.constellation.map(indices, torch.complex128)
         parts = points.real if self.constellation.is_real else stack_real_vector(points)
         low = float(self.constellation.axis(torch.float64).levels[0])

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from mimolearn.constellation import Constellation
 from mimolearn.detection import Detection
 from mimolearn.detectors import counting
-from mimolearn.detectors.base import Cost
+from mimolearn.detectors.base import Cost, matching
 from mimolearn.detectors.learned import UnfoldedDetector, check_streams
 from mimolearn.detectors.networks.fully_connected import detnet_latency
 from mimolearn.detectors.networks.fully_connected.detnet_fused import FusedLayers, can_fuse
@@ -57,8 +57,9 @@ _SHARED = ("w1", "b1", "w2", "b2", "w3", "b3")
 class Prepared(NamedTuple):
     """The normal equations of a channel of n real unknowns.
 
-    equations: see ``normal_equations``.
-    start: (*C, n, n) real, the matrix of start "lmmse"; None for start "zero".
+    Attributes:
+        equations: see ``normal_equations``.
+        start: (*C, n, n) real; the matrix of start "lmmse"; None for start "zero".
     """
 
     equations: NormalEquations
@@ -68,13 +69,14 @@ class Prepared(NamedTuple):
 class Form(NamedTuple):
     """How layers work, whatever their sizes; see ``DetNet`` for each of these.
 
-    version: 1 or 2.
-    output: "soft-sign", "one-hot" or "logits".
-    hidden_factor: hidden units for each real unknown.
-    state_factor: entries of the state for each real unknown.
-    residual: share of the last layer's output, 0 to 0.99.
-    activation: "relu" or "gelu".
-    start: "zero" or "lmmse".
+    Attributes:
+        version: 1 or 2.
+        output: "soft-sign", "one-hot" or "logits".
+        hidden_factor: hidden units for each real unknown.
+        state_factor: entries of the state for each real unknown.
+        residual: share of the last layer's output, 0 to 0.99.
+        activation: "relu" or "gelu".
+        start: "zero" or "lmmse".
     """
 
     version: int = 1
@@ -91,13 +93,17 @@ class FullyConnected(UnfoldedDetector):
 
     A member names its options in its constructor and passes them on as a ``Form`` and a ``Cut``.
 
-    constellation: of the symbols, or its name.
-    num_tx_ant: number of streams Nt that the parameters are for.
-    num_layers: number of layers L.
-    form: how layers work.
-    cut: which share of a layer there is; all of it by default.
-    init_seed: of the weights before training; 0.
-    Raises InvalidInputError for a value outside these, and for a channel of other than Nt streams.
+    Args:
+        constellation: of the symbols, or its name.
+        num_tx_ant: number of streams Nt that the parameters are for.
+        num_layers: number of layers L.
+        form: how layers work.
+        cut: which share of a layer there is; all of it by default.
+        init_seed: of the weights before training; default 0.
+
+    Raises:
+        InvalidInputError: for a value that is not allowed, and for a channel of other than Nt
+            streams.
     """
 
     def __init__(
@@ -127,7 +133,7 @@ class FullyConnected(UnfoldedDetector):
     not_in_key = frozenset({"_packed"})
 
     def full_shape(self) -> Shape:
-        """Sizes of a layer that nothing is cut from."""
+        """Return the sizes of a layer that nothing is cut from."""
         form = self.form
         return layer_shape(
             self.constellation,
@@ -139,33 +145,36 @@ class FullyConnected(UnfoldedDetector):
         )
 
     def beta(self) -> Tensor | None:
-        """(L or 1, hidden) factors of the hidden units; None for ones."""
+        """Return the factors of the hidden units, (L or 1, hidden); None for ones."""
         return self.factors
 
     def stack(self) -> Stack:
-        """The weights that are used, without the factors of the hidden units."""
+        """Return the weights that are used, without the factors of the hidden units."""
         stack = Stack(*(getattr(self, name) for name in Stack._fields))
         return weigh(stack, self.full_shape(), self.cut)
 
     def num_parameters(self) -> int:
-        """Numbers that are stored."""
+        """Return how many numbers are stored."""
         return sum(parameter.numel() for parameter in self.parameters())
 
     def at(self, *, width: float | None = None, num_layers: int | None = None) -> Self:
-        """A network of the first units and layers alone: nothing else is stored or computed.
+        """Return a network of the first units and layers alone, which stores nothing else.
 
-        width: share of the units of a full network, at most this network's; None keeps it.
-            Cutting a network that was not trained for it costs much more than the same width
-            trained: see ``slim-wesnet``.
-        num_layers: number of layers, at most this network's; None keeps it.
-        Raises InvalidInputError for a larger value, and for a width of a network that has none.
+        Args:
+            width: share of the units of a full network, at most this network's; default None keeps
+                it. Cutting a network that was not trained for it costs much more than the same
+                width trained: see ``slim-wesnet``.
+            num_layers: number of layers, at most this network's; default None keeps it.
+
+        Raises:
+            InvalidInputError: for a larger value, and for a width of a network that has none.
         """
         return self._part(width, num_layers)
 
     def _part(
         self, width: float | None, num_layers: int | None, from_the_end: bool = False
     ) -> Self:
-        """``at``; from_the_end: the last layers are kept, not the first."""
+        """Do the work of ``at``; from_the_end keeps the last layers, not the first."""
         if width is not None and "width" not in self.option_names():
             raise invalid("width", width, f"no width: {self.name!r} has all units")
         kept = self.num_layers
@@ -184,7 +193,7 @@ class FullyConnected(UnfoldedDetector):
         return smaller.eval().requires_grad_(False)
 
     def _options(self, cut: Cut, num_layers: int) -> dict[str, Any]:
-        """Options that make a network like this one of another cut and number of layers."""
+        """Return options that make a network like this one of another cut and number of layers."""
         values = {**self.form._asdict(), **cut._asdict()}
         values.update(num_tx_ant=self.num_tx_ant, num_layers=num_layers)
         return {name: values[name] for name in self.option_names() if name in values}
@@ -224,9 +233,9 @@ class FullyConnected(UnfoldedDetector):
         return () if weights is None else (weights,)
 
     def _detects_compiled(self, prepared: Prepared, y: Tensor) -> bool:
-        h, matrix = prepared.equations.h, prepared.equations.matrix
-        fitting = y.shape[:-2] == h.shape[:-2] and y.shape[-1] == h.shape[-2]
-        return fitting and self._has_kernel() and usable(matrix, y, *self._learned())
+        h, matrix, *_ = prepared.equations
+        suits = self._has_kernel() and matching(y.shape, h.shape)
+        return suits and usable(matrix, y, *self._learned())
 
     def _one_shot(self, y: Tensor, h: Tensor, noise_var: Tensor) -> Detection:
         return self._detection(self._compiled_output(detnet_latency.one_shot(self._pack(), h, y)))
@@ -297,7 +306,7 @@ class FullyConnected(UnfoldedDetector):
         return logits.reshape(self.num_layers, *q.shape, 1)
 
     def _right_side(self, prepared: Prepared, y: Tensor) -> tuple[Tensor, Tensor]:
-        """q and the first x, (*C, T, n)."""
+        """Return q and the first x, (*C, T, n)."""
         q = right_side(self.constellation, prepared.equations, y)
         return q, torch.zeros_like(q) if prepared.start is None else q @ prepared.start
 
@@ -330,7 +339,7 @@ class FullyConnected(UnfoldedDetector):
         self.load_state_dict(self._whole(weights.tensors))
 
     def _small(self) -> dict[str, Tensor]:
-        """The state, with the small layers of the first unknown in place of the weights."""
+        """Return the state with the small layers of the first unknown for its weights."""
         n = self.shape.unknowns
         return {
             name: small_part(tensor, n) if name in _SHARED else tensor
@@ -370,7 +379,7 @@ def _logits(layer: LayerOutput) -> Tensor:
 
 
 def check_form(form: Form, constellation: Constellation) -> Form:
-    """The options that all of the family have; two levels an axis where there is one output."""
+    """Return the form if its values are allowed, or raise InvalidInputError."""
     if form.version not in (1, 2):
         raise invalid("version", form.version, "1 or 2")
     check_one_of("output", form.output, ("soft-sign", "one-hot", "logits"))

@@ -1,8 +1,8 @@
 """The layers of a network with logits, forward and backward written out, for training.
 
 A step through autograd spends more on bookkeeping and conversions than on products: some eighty
-small operations a layer. Written out there are thirty, and gradients of weights go where they
-belong at once.
+small operations a layer. Written out there are thirty, and gradients of weights are written to
+their tensors at once.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def _forward(
 
 
 def _activate(compiled: bool, before: Tensor, hidden: Tensor, gelu: bool) -> None:
-    """Compiled, it puts the slope in the place of ``before``, as ``_through`` then takes it."""
+    """Compiled, it overwrites ``before`` with the slope, as ``_through`` then takes it."""
     if compiled:
         brief = hidden.dtype == torch.bfloat16
         _kernel("activation")(*_addresses((before, hidden)), hidden.numel(), gelu, brief)
@@ -127,9 +127,9 @@ def _kernel(name: str) -> Callable[..., None]:
 class FusedLayers(torch.autograd.Function):
     """Logits of all layers, (L, C, T, n), for two levels an axis and version 1's inputs.
 
-    w1: (L, hidden, 3n + state), b1: (L, hidden); w2, b2: of outputs and state together,
-    (L, n + state, hidden), (L, n + state). matrix: (C, n, n); q, x: (C, T, n), without gradients.
-    low: type of the products by w1 and w2.
+    Its arguments are w1 (L, hidden, 3n + state) and b1 (L, hidden); w2 (L, n + state, hidden) and
+    b2 (L, n + state) of outputs and state together; matrix (C, n, n), q and x (C, T, n), which have
+    no gradients; and low, the type of the products by w1 and w2.
     """
 
     @staticmethod
@@ -197,5 +197,9 @@ class FusedLayers(torch.autograd.Function):
 
 
 def can_fuse(*data: Tensor) -> bool:
-    """Whether weights alone are trained, on a processor; data: what is not to be differentiated."""
+    """Return whether weights alone are trained, on a processor.
+
+    Args:
+        data: tensors that need no gradients.
+    """
     return torch.is_grad_enabled() and not any(t.requires_grad or not t.is_cpu for t in data)

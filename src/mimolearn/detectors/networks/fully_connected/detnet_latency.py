@@ -17,8 +17,15 @@ from mimolearn.kernels.machine.launch import flat, plain, workspace
 
 
 class Packed(NamedTuple):
-    """weights, slope: as the kernel reads them, and where; sizes: those of the kernel's ``Sizes``;
-    state: of the parameters behind them.
+    """The network as the kernel reads it.
+
+    Attributes:
+        weights: of all layers.
+        slope: of the soft sign, one a layer.
+        addresses: of weights and slope.
+        residual: share of the last layer's output.
+        sizes: those of the kernel's ``Sizes``.
+        state: of the parameters, see ``state_of``.
     """
 
     weights: np.ndarray
@@ -30,7 +37,7 @@ class Packed(NamedTuple):
 
 
 def state_of(tensors: Iterable[Tensor | None]) -> tuple[int, ...]:
-    """Changes when a tensor is replaced, or changed in place as optimisers and loading do."""
+    """Return what changes when a tensor is replaced, or changed in place as by optimisers."""
     return tuple([n for t in tensors if t is not None for n in (t.data_ptr(), t._version)])
 
 
@@ -43,10 +50,10 @@ def pack(
     gelu: bool,
     state: tuple[int, ...],
 ) -> Packed:
-    """Weights of all layers in the order in which they are read; beta is multiplied in.
+    """Pack the weights of all layers in the order in which they are read, times beta.
 
-    Half precision where the machine reads it and no weight loses by it: to read the weights is
-    what one vector alone spends its time on.
+    They are in half precision if the machine reads it and no weight loses by it: one vector alone
+    spends its time on reading the weights.
     """
     from mimolearn.kernels.dense import packed_layers  # which bring a compiler
     from mimolearn.kernels.machine.compile import reads_halves
@@ -85,10 +92,18 @@ def _exact_in_halves(weights: np.ndarray) -> bool:
 
 
 def one_shot(packed: Packed, h: Tensor, y: Tensor) -> Tensor:
-    """x of the last layer, or its logits, (*C, T, n), from complex64 h (*C, Nr, n) and y
-    (*C, T, Nr) and real symbols, with nothing in between for Python.
+    """Run all from the channel to the output in one kernel, for real symbols.
 
-    Raises InvalidInputError for an h or y that is not finite.
+    Args:
+        packed: the network.
+        h: (*C, Nr, n) complex64.
+        y: (*C, T, Nr) complex64.
+
+    Returns:
+        x of the last layer, or its logits, (*C, T, n).
+
+    Raises:
+        InvalidInputError: for an h or y that is not finite.
     """
     rx, n = h.shape[-2:]
     vectors = y.shape[-2]
@@ -103,7 +118,7 @@ def one_shot(packed: Packed, h: Tensor, y: Tensor) -> Tensor:
 
 
 def run(packed: Packed, matrix: Tensor, q: Tensor, x: Tensor) -> Tensor:
-    """The same from float32 tensors as ``unfold`` takes."""
+    """Return the same from float32 tensors as ``unfold`` takes."""
     # Named, because an address does not keep a copy alive.
     matrix, q, x = plain(matrix), plain(q), plain(x)
     out = torch.empty_like(q)

@@ -20,10 +20,17 @@ _STEP = 0.5
 
 
 class Shape(NamedTuple):
-    """Sizes of a layer. unknowns: n; version: of the inputs; output: "soft-sign" or "logits".
+    """Sizes of a layer.
 
-    hidden: units of the first product; state: entries of v; fed: hidden units that v is made of;
-    inputs: entries that the first product takes, from the first.
+    Attributes:
+        unknowns: n.
+        version: of the inputs, 1 or 2.
+        output: "soft-sign", "one-hot" or "logits".
+        outputs: of the second product.
+        hidden: units of the first product.
+        state: entries of v.
+        fed: hidden units that v is made of.
+        inputs: entries that the first product takes, from the first.
     """
 
     unknowns: int
@@ -37,11 +44,11 @@ class Shape(NamedTuple):
 
     @property
     def all_inputs(self) -> int:
-        """Entries that there are: q, G x, x and v, or one gradient step and v."""
+        """Number of entries that there are: q, G x, x and v, or one gradient step and v."""
         return self.unknowns * (3 if self.version == 1 else 1) + self.state
 
     def multiplications(self) -> int:
-        """Real ones of a layer for one vector: G x, three products, and what is elementwise."""
+        """Count the real ones of a layer for one vector: G x, three products, elementwise work."""
         n = self.unknowns
         products = self.inputs * self.hidden + self.outputs * self.hidden + self.state * self.fed
         elementwise = 2 * self.state + (2 * n if self.version == 2 else 0)
@@ -56,7 +63,7 @@ def layer_shape(
     hidden_factor: int,
     state_factor: int,
 ) -> Shape:
-    """The sizes of a layer that nothing is cut from."""
+    """Return the sizes of a layer that nothing is cut from."""
     n = num_tx_ant if constellation.is_real else 2 * num_tx_ant
     outputs = n * (num_logits(constellation) if output == "logits" else 1)
     if output == "one-hot":
@@ -66,10 +73,17 @@ def layer_shape(
 
 
 class Stack(NamedTuple):
-    """Weights of L layers. w1: (L, hidden, inputs), b1: (L, hidden); w2: (L, outputs, hidden), b2;
+    """Weights of L layers.
 
-    w3: (L, state, fed), b3; shape_of_output: (L, 1), psi's t; steps: (L, 2), DetNet-v2's
-    d1 and d2. The last two are empty, (L, 0), where there is no use for them.
+    Attributes:
+        w1: (L, hidden, inputs).
+        b1: (L, hidden).
+        w2: (L, outputs, hidden).
+        b2: (L, outputs).
+        w3: (L, state, fed).
+        b3: (L, state).
+        slope: (L, 1), psi's t; (L, 0) for other outputs.
+        steps: (L, 2), DetNet-v2's d1 and d2; (L, 0) for version 1.
     """
 
     w1: Tensor
@@ -82,12 +96,12 @@ class Stack(NamedTuple):
     steps: Tensor
 
     def num_numbers(self) -> int:
-        """Parameters."""
+        """Return the number of parameters."""
         return sum(tensor.numel() for tensor in self)
 
 
 def new_stack(shape: Shape, num_layers: int, seed: int) -> Stack:
-    """Xavier's uniform weights and no biases."""
+    """Return Xavier's uniform weights and no biases."""
     generator = Generator().manual_seed(seed)
 
     def xavier(rows: int, columns: int, fan_in: int) -> Tensor:
@@ -112,14 +126,19 @@ def new_stack(shape: Shape, num_layers: int, seed: int) -> Stack:
 
 
 class LayerOutput(NamedTuple):
-    """x: (*C, T, n), within the constellation's range; logits: (*C, T, n, P or 1), or None."""
+    """Output of a layer.
+
+    Attributes:
+        x: (*C, T, n), within the constellation's range.
+        logits: (*C, T, n, P or 1), or None.
+    """
 
     x: Tensor
     logits: Tensor | None
 
 
 def soft_sign(a: Tensor, slope: Tensor) -> Tensor:
-    """psi_t(a): from -1 to 1 on |a| < |t|."""
+    """Return psi_t(a): from -1 to 1 on |a| < |t|."""
     width = slope.abs() + _SLOPE_FLOOR
     return -1 + (torch.relu(a + slope) - torch.relu(a - slope)) / width
 
@@ -137,10 +156,19 @@ def unfold(
     beta: Tensor | None = None,
     low: torch.dtype | None = None,
 ) -> Iterator[LayerOutput]:
-    """Every layer's output, from x. matrix: (*C, n, n); q, x: (*C, T, n).
+    """Yield every layer's output.
 
-    beta: (L or 1, hidden) factors of the hidden units. low: the type that W1, W2 and W3 are
-    multiplied in, by default that of q.
+    Args:
+        constellation: of the symbols.
+        shape: sizes of a layer.
+        stack: weights of all layers.
+        matrix: (*C, n, n); G.
+        q: (*C, T, n).
+        x: (*C, T, n); the start.
+        activation: "relu" or "gelu".
+        residual: share of the last layer's output.
+        beta: (L or 1, hidden) factors of the hidden units, or None.
+        low: type of the products by W1, W2 and W3; default that of q.
     """
     low = low or q.dtype
     layers = _by_layer(stack, beta, low)
@@ -173,10 +201,10 @@ def unfold(
 
 
 def _by_layer(stack: Stack, beta: Tensor | None, low: torch.dtype) -> Iterator[tuple]:
-    """The weights layer by layer, cast once for all.
+    """Yield the weights layer by layer, cast once for all.
 
-    ``unbind`` is taken rather than an index, whose gradient is as large as the stack for each
-    layer. W2 and W3 are one product where both take all hidden units; beta scales their columns.
+    ``unbind`` has a gradient of the size of one layer, an index one of the size of the stack. W2
+    and W3 are one product if both take all hidden units; beta scales their columns.
     """
     w2, w3 = stack.w2, stack.w3
     if beta is not None:

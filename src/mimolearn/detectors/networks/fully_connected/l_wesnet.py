@@ -23,12 +23,13 @@ class LWeSNet(FullyConnected):
     Choose it to reproduce the paper: beta can be multiplied into W2 and W3, so that it adds nothing
     that ``wesnet`` could not learn.
 
-    beta_j = sum_{i >= j} softplus(c_i), c learned, so that it falls from unit to unit whatever c is
-    (Mohammad et al. 2020, section IV-C, say that the shape of the starting function keeps it
-    monotone, which training does not respect). It starts from the profile, each step at least 1e-3.
+    beta_j = sum_{i >= j} softplus(c_i), c learned, so that it falls from unit to unit whatever c
+    is. (Mohammad et al. 2020, section IV-C, say that the shape of the starting function keeps it
+    monotone; training does not respect that.) It starts from the profile, each step at least 1e-3.
 
-    Options: as ``wesnet``, reading "hidden" alone.
     Cost: that of ``wesnet``.
+
+    The arguments and errors are those of ``wesnet``, with reading "hidden" alone.
 
     >>> beta = LWeSNet("bpsk", num_tx_ant=2, num_layers=1).beta()
     >>> bool((beta.diff() < 0).all())
@@ -57,12 +58,12 @@ class LWeSNet(FullyConnected):
         self.falls = nn.Parameter(self._start().expand(self.num_layers, -1).clone())
 
     def beta(self) -> Tensor:
-        """(L, hidden), falling along the units."""
+        """Return the factors (L, hidden), falling along the units."""
         steps = functional.softplus(self.falls)
         return steps.flip(-1).cumsum(-1).flip(-1)
 
     def at(self, *, width: float | None = None, num_layers: int | None = None) -> Self:
-        """As the other networks; beta of the last kept unit holds what was cut off."""
+        """Do as other networks do; beta of the last kept unit holds what was cut off."""
         smaller = super().at(width=width, num_layers=num_layers)
         with torch.no_grad():
             last = smaller.falls.shape[1] - 1

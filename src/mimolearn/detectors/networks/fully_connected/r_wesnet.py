@@ -25,8 +25,12 @@ class RWeSNet(FullyConnected):
     ``penalty`` of a recipe's loss. S_r is some thousands, so that the pull on a weight, 1 / S_r, is
     far too weak to empty a layer. ``at`` drops layers from the end, or by ``first`` from the start.
 
-    Options: penalised_from, a layer counted from 1; all others as ``wesnet``.
     Cost: that of ``wesnet``.
+
+    The other arguments and the errors are those of ``wesnet``; width is 1 by default.
+
+    Args:
+        penalised_from: a layer, counted from 1; default 1.
 
     >>> RWeSNet("bpsk", num_tx_ant=2, num_layers=4).at(num_layers=3).num_layers
     3
@@ -58,7 +62,7 @@ class RWeSNet(FullyConnected):
         self.penalised_from = first_penalised
 
     def penalty(self) -> Tensor:
-        """sum_r ln(1 + (r - 1) sum |beta W_r|), ()."""
+        """Return sum_r ln(1 + (r - 1) sum |beta W_r|), ()."""
         stack, beta = self.stack(), self.beta()
         w2, w3 = stack.w2.abs(), stack.w3.abs()
         if beta is not None:
@@ -70,7 +74,7 @@ class RWeSNet(FullyConnected):
     def at(
         self, *, width: float | None = None, num_layers: int | None = None, first: bool = False
     ) -> Self:
-        """As the other networks; first: the first layers are dropped, not the last."""
+        """Do as other networks do; first drops the first layers, not the last."""
         return self._part(width, num_layers, from_the_end=first)
 
     def _options(self, cut: Cut, num_layers: int) -> dict[str, Any]:

@@ -18,17 +18,22 @@ from mimolearn.foundation.errors import check_real
 
 @final
 class SlimWeSNet(FullyConnected):
-    """DetNet of which any leading share of units and of layers is a detector by itself.
+    """DetNet of which any leading share of units and of layers is a detector.
 
-    Choose it where the budget per vector is known only in use: ``at(width=0.2, num_layers=12)``.
+    Choose it if the budget per vector is known only in use: ``at(width=0.2, num_layers=12)``.
     ``equi-net`` is closer to ML and slims in depth alone.
 
     The hidden reading of ``wesnet`` with ones as profile. A training step adds up the losses of the
     full width, of ``least_width`` and of one width drawn between them (the sandwich rule of Yu and
-    Huang 2019); every layer is trained to detect, which makes any depth a detector.
+    Huang 2019). Every layer is trained to detect, which makes any depth a detector.
 
-    Options: width that is there at all; least_width that is trained; all others as ``wesnet``.
     Cost: that of ``wesnet`` of the same width.
+
+    The other arguments and the errors are those of ``wesnet``.
+
+    Args:
+        width: share of the units that there are; default 1.
+        least_width: least share that is trained; default 0.2.
 
     >>> full = SlimWeSNet("bpsk", num_tx_ant=2, num_layers=4)
     >>> full.at(width=0.25, num_layers=2).stack().w1.shape
@@ -71,7 +76,7 @@ class SlimWeSNet(FullyConnected):
         )
 
     def views(self, generator: Generator | None) -> Sequence[tuple[SlimWeSNet, int | None]]:
-        """Full, narrowest, and one between them: in the middle where there is no generator."""
+        """Return the full, the narrowest and one width between: the middle without a generator."""
         share = (
             0.5
             if generator is None
@@ -82,7 +87,7 @@ class SlimWeSNet(FullyConnected):
         return [(self._narrowed(width), None) for width in widths]
 
     def _narrowed(self, width: float) -> SlimWeSNet:
-        """A view that shares the parameters."""
+        """Return a view that shares the parameters."""
         view = copy.copy(self)
         view.shape = cut_shape(self.full_shape(), Cut(width))
         return view

@@ -16,7 +16,13 @@ READINGS = ("hidden", "output", "input")
 
 
 class Cut(NamedTuple):
-    """width: the share that is kept, in (0, 1]; profile, reading: see ``wesnet``."""
+    """Which part of a layer is kept.
+
+    Attributes:
+        width: the share that is kept, above 0, at most 1.
+        profile: see ``wesnet``.
+        reading: see ``wesnet``.
+    """
 
     width: float = 1.0
     profile: str = "uniform"
@@ -24,7 +30,7 @@ class Cut(NamedTuple):
 
 
 def check_cut(cut: Cut) -> Cut:
-    """A share within (0, 1], and known names."""
+    """Return the cut if its values are allowed, or raise InvalidInputError."""
     check_real("width", cut.width, above=0, at_most=1)
     check_one_of("profile", cut.profile, PROFILES)
     check_one_of("reading", cut.reading, READINGS)
@@ -32,7 +38,7 @@ def check_cut(cut: Cut) -> Cut:
 
 
 def narrower(cut: Cut, width: float | None) -> Cut:
-    """The same cut at a smaller width; InvalidInputError for a larger one."""
+    """Return the same cut at a smaller width; InvalidInputError for a larger one."""
     if width is None:
         return cut
     check_real("width", width, above=0, at_most=cut.width)
@@ -40,7 +46,7 @@ def narrower(cut: Cut, width: float | None) -> Cut:
 
 
 def profile(name: str, size: int, kept: int) -> Tensor:
-    """The first ``kept`` of ``size`` coefficients, (kept) float32, i counting from 1.
+    """Return the first ``kept`` of ``size`` coefficients, (kept) float32, i counting from 1.
 
     "linear": 1 - i / N (WeSNet, eq. 23). "half-exponential": 1 up to N / 2, then exp(N / 2 - i - 1)
     (eq. 24). "uniform": ones. The linear one ends in an exact 0: its last unit never acts.
@@ -57,13 +63,13 @@ def profile(name: str, size: int, kept: int) -> Tensor:
 
 
 def units_kept(width: float, size: int) -> int:
-    """How many of ``size`` units a share keeps, at least one."""
+    """Return how many of ``size`` units a share keeps, at least one."""
     # 0.55 * 240 is a little above 132 in binary.
     return max(1, math.ceil(width * size - 1e-9))
 
 
 def cut_shape(full: Shape, cut: Cut) -> Shape:
-    """Sizes of a layer of which a share is kept."""
+    """Return the sizes of a layer of which a share is kept."""
     hidden = units_kept(cut.width, full.hidden)
     if cut.reading == "input":
         return full._replace(inputs=units_kept(cut.width, full.inputs), fed=hidden)
@@ -75,7 +81,7 @@ def cut_shape(full: Shape, cut: Cut) -> Shape:
 
 
 def hidden_factors(full: Shape, cut: Cut) -> Tensor | None:
-    """(1, hidden) factors of the hidden units; None for ones, or where others are weighed."""
+    """Return the factors (1, hidden) of the hidden units; None for ones and for other readings."""
     if cut.reading != "hidden":
         return None
     beta = profile(cut.profile, full.hidden, units_kept(cut.width, full.hidden))
@@ -83,7 +89,7 @@ def hidden_factors(full: Shape, cut: Cut) -> Tensor | None:
 
 
 def weigh(stack: Stack, full: Shape, cut: Cut) -> Stack:
-    """Readings "output" and "input": the profile on rows, or on columns, of W1 and W3."""
+    """Apply the profile to rows or columns of W1 and W3, for readings "output" and "input"."""
     if cut.reading == "hidden" or cut.profile == "uniform":
         return stack
     if cut.reading == "output":

@@ -26,11 +26,16 @@ _MOST_LLR = 24.0
 
 
 class Prepared(NamedTuple):
-    """Streams in descending order of energy.
+    """A channel with its streams in descending order of energy.
 
-    order: (*C, Nt) int64, the stream at each place. h: (*C, Nr, Nt) in that order; energy:
-    (*C, 1, Nt), ||h_k||^2; noise_var: (*C, 1, 1); lmmse: of ``prepare_lmmse``; known: (*C, 1, F)
-    cues that need no y; ep: of expectation propagation, or None.
+    Attributes:
+        order: (*C, Nt) int64; the stream of each column.
+        h: (*C, Nr, Nt) complex, in that order.
+        energy: (*C, 1, Nt) real; ||h_k||^2.
+        noise_var: (*C, 1, 1) real.
+        lmmse: of ``prepare_lmmse``.
+        known: (*C, 1, F) real; cues that need no y.
+        ep: of expectation propagation, or None.
     """
 
     order: Tensor
@@ -43,7 +48,12 @@ class Prepared(NamedTuple):
 
 
 class Cues(NamedTuple):
-    """What the network reads, (*C, T, F), and the LLRs that it corrects, (*C, T, Nt, K)."""
+    """What the network reads, and what it corrects.
+
+    Attributes:
+        features: (*C, T, F) real.
+        base: (*C, T, Nt, K) real; LLRs.
+    """
 
     features: Tensor
     base: Tensor
@@ -53,25 +63,34 @@ class Cues(NamedTuple):
 class EQNetEstimator(Detector):
     """Soft bits near maximum likelihood by one small network on top of classical ones.
 
-    Choose it for small systems of a known size and constellation, where a channel serves few
-    vectors: at 2x2 64-QAM it is within a tenth of a dB of ``ml``, and its cost depends neither on
-    the data nor on the constellation's size. Without training it is ``lmmse``, or with cues "ep"
-    is ``ep``.
+    Choose it for small systems of a known size and constellation, if a channel serves few vectors:
+    at 2x2 64-QAM it is within a tenth of a dB of ``ml``, and its cost depends neither on the data
+    nor on the constellation's size. Without training it is ``lmmse``, or with cues "ep" it is
+    ``ep``.
 
     The streams are sorted by energy. The network reads the LMMSE estimate, its error variances and
     correlations, LMMSE's LLRs, those of each stream after the hard decisions of all others are
-    cancelled, and what each such decision leaves of y; with cues "ep" the decisions are those of
+    cancelled, and what each such decision leaves of y. With cues "ep" the decisions are those of
     expectation propagation, whose last cavity is read too. Its outputs, zero at first, scale the
-    LLRs of LMMSE (or EP) and add to them.
-    After EQ-Net (Arvinte, Vishwanath, Tewfik and Dimakis, EURASIP JWCN 2022). Differs: the paper's
-    encoder reads raw (y, H, sigma) and aims at the features of a quantiser, in vain where the
-    waterfall is steep; this one reads statistics, and trains on KL against exact soft bits.
+    LLRs of LMMSE (or EP) and add to them. After EQ-Net (Arvinte, Vishwanath, Tewfik and Dimakis,
+    EURASIP JWCN 2022). Differs: the paper's encoder reads raw (y, H, sigma) and aims at the
+    features of a quantiser, which fails on a steep waterfall; this one reads statistics, and trains
+    on KL against exact soft bits.
 
-    Options: num_tx_ant, Nt, which the network is made for; form, "L" (4 layers of 192) or "P" (6 of
-    384); cues, "sic" or "ep"; num_iter of EP.
     Up to 64 vectors a call are one compiled kernel (with "ep", two).
     Cost: that of LMMSE, of Nt cancellations, and of the network's weights a vector.
-    Errors: InvalidInputError for BPSK, and for another Nt.
+
+    Args:
+        constellation: QPSK or larger, or its name.
+        num_tx_ant: number of streams Nt that the network is for; default 2.
+        form: "L" (default; 4 layers of 192) or "P" (6 of 384).
+        cues: "sic" (default) or "ep".
+        num_iter: iterations of EP; default 3.
+        seed: of the initial weights; default 1.
+
+    Raises:
+        InvalidInputError: for a value that is not allowed, and for a channel of other than Nt
+            streams.
 
     >>> h, y = torch.eye(2, dtype=torch.complex64), torch.ones(1, 2, dtype=torch.complex64)
     >>> EQNetEstimator("qpsk")(y, h, 0.5).bits().flatten().tolist()
@@ -145,7 +164,7 @@ class EQNetEstimator(Detector):
         return Prepared(
             order,
             h,
-            # Of a stream that nobody can hear there is nothing, which a tiny divisor leaves so.
+            # The matched output of a stream that is not received is 0, and a tiny divisor keeps it.
             energy.gather(-1, order).unsqueeze(-2).clamp(min=torch.finfo(energy.dtype).tiny),
             noise_var[..., None, None],
             lmmse,
@@ -156,28 +175,28 @@ class EQNetEstimator(Detector):
     def _detect(self, prepared: Prepared, y: Tensor) -> LLRDetection:
         cues = self.read(prepared, y)
         llr = self.corrected(cues)
-        place = prepared.order[..., None, :, None].expand(llr.shape)
-        return LLRDetection(self.constellation, torch.empty_like(llr).scatter(-2, place, llr))
+        order = prepared.order[..., None, :, None].expand(llr.shape)
+        return LLRDetection(self.constellation, torch.empty_like(llr).scatter(-2, order, llr))
 
     def corrected(self, cues: Cues) -> Tensor:
-        """LLRs (*C, T, Nt, K) of the sorted streams."""
+        """Return the LLRs (*C, T, Nt, K) of the sorted streams."""
         change = self.network(cues.features).unflatten(-1, (2, *cues.base.shape[-2:]))
         return cues.base * (1 + change[..., 0, :, :]) + change[..., 1, :, :]
 
     def read(self, prepared: Prepared, y: Tensor) -> Cues:
-        """The cues of y (*C, T, Nr), streams in ``prepared.order``."""
+        """Return the cues of y (*C, T, Nr), streams in ``prepared.order``."""
         c = self.constellation
         x_hat = apply_lmmse(prepared.lmmse, y)
         base = lmmse_llr = c.llr(x_hat, prepared.lmmse.error_var)
         decided = c.map(c.nearest(x_hat), y.dtype)
         more: list[Tensor] = []
         if self.ep is not None:
-            found = self.ep.detect(prepared.ep, y)
-            assert isinstance(found, AxisGaussianDetection)
-            base = found.llr()
-            decided = c.map(found.indices(), y.dtype)
-            values = found.values.flatten(-2).clamp(-3, 3)
-            variance = torch.log(found.error_var.expand_as(found.values)).flatten(-2) / 3
+            last = self.ep.detect(prepared.ep, y)
+            assert isinstance(last, AxisGaussianDetection)
+            base = last.llr()
+            decided = c.map(last.indices(), y.dtype)
+            values = last.values.flatten(-2).clamp(-3, 3)
+            variance = torch.log(last.error_var.expand_as(last.values)).flatten(-2) / 3
             more = [values, variance, *_views(base)]
         # z_k: y less all others' decisions, matched to stream k.
         left = y - decided @ prepared.h.mT
@@ -211,7 +230,7 @@ class EQNetEstimator(Detector):
 
 
 def _channel_cues(inverse: Tensor, error_var: Tensor) -> Tensor:
-    """(*C, 1, Nt + Nt (Nt - 1)): log error variances, and correlations of the errors."""
+    """Return log error variances and correlations of the errors, (*C, 1, Nt + Nt (Nt - 1))."""
     n = inverse.shape[-1]
     scale = inverse.diagonal(dim1=-2, dim2=-1).real.rsqrt()
     correlation = inverse * scale.unsqueeze(-1) * scale.unsqueeze(-2)
@@ -222,6 +241,6 @@ def _channel_cues(inverse: Tensor, error_var: Tensor) -> Tensor:
 
 
 def _views(llr: Tensor) -> tuple[Tensor, Tensor]:
-    """The soft bits, and the LLRs clipped: one resolves doubt, the other certainty."""
+    """Return the soft bits, which resolve doubt, and the clipped LLRs, which resolve certainty."""
     flat = llr.flatten(-2)
     return torch.tanh(flat / 2), flat.clamp(-_MOST_LLR, _MOST_LLR) / 8

@@ -1,4 +1,4 @@
-"""The EQ-Net estimator's compiled way for few vectors: its network packed once."""
+"""The EQ-Net estimator's compiled path for few vectors: its network packed once."""
 
 from __future__ import annotations
 
@@ -21,7 +21,15 @@ MOST_VECTORS = 64
 
 
 class Packed(NamedTuple):
-    """weights, widths, levels, bits: as the kernel reads them; state: of the parameters behind."""
+    """The network as the kernel reads it.
+
+    Attributes:
+        weights: of all layers, in the order in which they are read.
+        widths: of all layers.
+        levels: of a real axis.
+        bits: of these levels.
+        state: of the parameters, see ``state_of``.
+    """
 
     weights: np.ndarray
     widths: np.ndarray
@@ -31,18 +39,18 @@ class Packed(NamedTuple):
 
 
 def parameters_of(network: ResidualLayers) -> list[Tensor]:
-    """As ``parameters``, which takes longer than the network does."""
+    """Return the parameters; ``parameters`` would take longer than the network does."""
     lists = network.weights, network.biases
     return [tensor for each in lists for tensor in each._parameters.values() if tensor is not None]
 
 
 def state_of(parameters: Iterable[Tensor]) -> tuple[int, ...]:
-    """Changes when a tensor is replaced, or changed in place as optimisers and loading do."""
+    """Return what changes when a tensor is replaced, or changed in place as by optimisers."""
     return tuple([n for t in parameters for n in (t.data_ptr(), t._version)])
 
 
 def pack(network: ResidualLayers, constellation: Constellation, state: tuple[int, ...]) -> Packed:
-    """Weights of all layers in the order in which they are read."""
+    """Pack the weights of all layers in the order in which they are read."""
     from mimolearn.kernels.dense import packed_layers  # brings a compiler, which not everyone needs
 
     parts = [
@@ -66,10 +74,21 @@ def run(
     noise_var: Tensor,
     cavity: tuple[Tensor, Tensor] | None,
 ) -> Tensor | None:
-    """LLRs (*C, T, Nt, K); None where they come out non-finite though h and y are finite.
+    """Run the kernel.
 
-    cavity: values and variances (*C, T, Nt, 2) of expectation propagation.
-    Raises InvalidInputError for an h or y that is not finite.
+    Args:
+        packed: the network.
+        constellation: of the symbols.
+        y: (*C, T, Nr) complex64.
+        h: (*C, Nr, Nt) complex64.
+        noise_var: (*C) float32.
+        cavity: values and variances, (*C, T, Nt, 2) each, of expectation propagation; or None.
+
+    Returns:
+        LLRs (*C, T, Nt, K); None if they are non-finite though h and y are finite.
+
+    Raises:
+        InvalidInputError: for an h or y that is not finite.
     """
     (vectors, rx), n = y.shape[-2:], h.shape[-1]
     shape = (*y.shape[:-1], n, constellation.bits_per_symbol)

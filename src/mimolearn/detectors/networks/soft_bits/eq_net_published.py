@@ -25,8 +25,10 @@ _BLOCK_LAYERS = 9
 class Prepared(NamedTuple):
     """What needs no y.
 
-    scale: (*C, 1, 1), what y is divided by; q: (*C, Nr, Nt) that y is turned by, or None where y is
-    read as it is; known: (*C, 1, 2h), the first layers of the channel and of the noise.
+    Attributes:
+        scale: (*C, 1, 1) real; divisor of y.
+        q: (*C, Nr, Nt) complex, which y is multiplied by; None if y is read as it is.
+        known: (*C, 1, 2h) real; the first layers of the channel and of the noise.
     """
 
     scale: Tensor
@@ -45,13 +47,23 @@ class EQNetPublishedEstimator(Detector):
     then 3 Nt features; g_Q: the decoder of the quantiser ``eq-net-published``, which gives soft
     bits, LLRs being 2 atanh of them (Arvinte et al., EURASIP JWCN 2022, figure 2). Differs: y, H
     and sigma are divided by the root mean square of H, so that the unit of y does not matter; more
-    than Nt antennas are first turned into Nt by Q of H = QR; soft bits are clipped at 1 - 1e-6.
+    than Nt antennas are first reduced to Nt by Q of H = QR; soft bits are clipped at 1 - 1e-6.
 
-    Options: num_tx_ant; form, "L" (1 block) or "P" (3); inputs, "raw" or "whitened" (Q^H y / sigma,
-    R / sigma and ln sigma^2); noise, "variance" as in the authors' code or "deviation" as in the
-    paper; num_latents, d, 0 for 3 Nt; hidden, layers of g_Q.
     Cost: as many multiplications as weights: 411 462 for f_E (L) at 2x2 64-QAM, 117 516 for g_Q.
-    Errors: InvalidInputError for BPSK, and for another Nt.
+
+    Args:
+        constellation: QPSK or larger, or its name.
+        num_tx_ant: number of streams Nt that the network is for; default 2.
+        form: "L" (default; 1 block) or "P" (3).
+        inputs: "raw" (default) or "whitened" (Q^H y / sigma, R / sigma and ln sigma^2).
+        noise: "variance" (default), as in the authors' code, or "deviation", as in the paper.
+        num_latents: d; default 0, which stands for 3 Nt.
+        hidden: layers of g_Q; default 5.
+        seed: of the initial weights; default 1.
+
+    Raises:
+        InvalidInputError: for a value that is not allowed, and for a channel of other than Nt
+            streams.
 
     >>> net = EQNetPublishedEstimator("64-qam")
     >>> sum(p.numel() for p in net.estimator_parameters())
@@ -97,7 +109,7 @@ class EQNetPublishedEstimator(Detector):
         self.decoder = Layers([self.num_latents, *inner, 1], seed + 1, branches=num_llr)
 
     def estimator_parameters(self) -> list[nn.Parameter]:
-        """Those of f_E; the others are of g_Q."""
+        """Return the parameters of f_E; the others are of g_Q."""
         return [*self.weights, *self.biases]
 
     def _check_size(self, num_rx_ant: int, num_tx_ant: int) -> None:
@@ -118,7 +130,7 @@ class EQNetPublishedEstimator(Detector):
         else:
             scale, noise = power.sqrt(), noise_var / power
             noise = noise.sqrt() if self.noise == "deviation" else noise
-        # Fewer antennas than streams are filled up by such as hear nothing.
+        # Antennas that receive nothing fill up fewer antennas than streams.
         h = nn.functional.pad(h, (0, 0, 0, n - h.shape[-2]))
         channel = torch.view_as_real((h / scale).resolve_conj()).flatten(-3).unsqueeze(-2)
         known = torch.cat([self._layer(1, channel), self._layer(2, noise)], -1)
@@ -130,7 +142,7 @@ class EQNetPublishedEstimator(Detector):
         return LLRDetection(self.constellation, 2 * torch.atanh(soft))
 
     def features(self, prepared: Prepared, y: Tensor) -> Tensor:
-        """f_E: (*C, T, d)."""
+        """Apply f_E: return (*C, T, d)."""
         if prepared.q is not None:
             y = y @ prepared.q.conj()
         y = nn.functional.pad(y / prepared.scale, (0, self.num_tx_ant - y.shape[-1]))
@@ -148,11 +160,11 @@ class EQNetPublishedEstimator(Detector):
         return u @ self.weights[-1].to(u.dtype) + self.biases[-1].to(u.dtype)
 
     def raw_llr_of(self, z: Tensor) -> Tensor:
-        """g_Q: (*C, T, d) features to (*C, T, Nt, K), twice what the soft bits are the tanh of."""
+        """Apply g_Q: return (*C, T, Nt, K) of features (*C, T, d); soft bits are tanh of half."""
         flat = z.reshape(1, -1, z.shape[-1]).expand(len(self.decoder.weights[0]), -1, -1)
-        found = 2 * self.decoder(flat).squeeze(-1).T
+        llr = 2 * self.decoder(flat).squeeze(-1).T
         bits = self.constellation.bits_per_symbol
-        return found.reshape(*z.shape[:-1], self.num_tx_ant, bits)
+        return llr.reshape(*z.shape[:-1], self.num_tx_ant, bits)
 
     def cost(self, num_rx_ant: int, num_tx_ant: int) -> Cost:
         num_llr = num_tx_ant * self.constellation.bits_per_symbol
@@ -174,7 +186,7 @@ class EQNetPublishedEstimator(Detector):
 
 
 def _shapes(num_tx_ant: int, width: int, blocks: int, num_latents: int) -> list[tuple[int, int]]:
-    """Inputs and outputs of the layers of f_E: of y, H and the noise, of the blocks, of the end."""
+    """Return inputs and outputs of the layers of f_E: of y, H and the noise, blocks, the last."""
     first = [(2 * num_tx_ant, width), (2 * num_tx_ant**2, width), (1, width)]
     inner = [(width, width)] * (blocks * _BLOCK_LAYERS - 1)
     return [*first, (3 * width, width), *inner, (width, num_latents)]
