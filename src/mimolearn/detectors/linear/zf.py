@@ -93,7 +93,8 @@ class ZeroForcing(Detector):
     def _in_torch(self, prepared: Any) -> Prepared:
         if not isinstance(prepared, Compiled):
             return prepared
-        return Prepared(*prepared.state.ordinary(prepared.shape[-2]), prepared.state.error_var)
+        h, inverse = prepared.state.ordinary(prepared.shape[-2])
+        return Prepared(h, inverse, prepared.state.error_var)
 
     def _prepare(self, h: Tensor, noise_var: Tensor) -> Prepared:
         matrix = gram(h)

@@ -142,9 +142,9 @@ class UnfoldedCG(UnfoldedDetector):
         return GaussianDetection(self.constellation, x_hat, prepared.error_var, self.demapping)
 
     def _detect_compiled(self, prepared: Prepared, y: Tensor) -> GaussianDetection:
-        h, *system, scale, error_var = prepared
+        h, matrix, inverse_diagonal, scale, error_var = prepared
         steps, real = kernel_steps(self.steps()), self.constellation.is_real
-        system = network_kernels.System(*system, error_var)
+        system = network_kernels.System(matrix, inverse_diagonal, error_var)
         x_hat = network_kernels.unfolded_cg_detect(y, h, system, scale, steps, real=real)
         return GaussianDetection(self.constellation, x_hat, prepared.error_var, self.demapping)
 
