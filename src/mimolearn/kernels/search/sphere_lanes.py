@@ -39,7 +39,7 @@ from mimolearn.kernels.machine.simd import (
     splat,
     splat_int,
 )
-from mimolearn.kernels.search.sphere_float32 import search
+from mimolearn.kernels.search.sphere import search_float32
 from mimolearn.kernels.search.triangle_float32 import DEPENDENT, INDEX_MASK, lanes_of, places
 
 _INFINITY = np.float32(np.inf)
@@ -249,7 +249,10 @@ def kernel() -> Callable[..., None]:
         low, high = np.empty(tx, np.int64), np.empty(tx, np.int64)
         chosen, best = np.empty(tx, np.int64), np.empty(tx, np.int64)
         center = np.empty(tx, np.float32)
-        residual, distances = width * width, 2 * width * width
+        size = tx * width
+        columns = a.tree[:size].reshape(tx, width)
+        residual = a.tree[size : 2 * size].reshape(tx, width)
+        distance = a.tree[2 * size : 2 * size + tx]
         # Down to the leaf, and the other child of each stream on the way back.
         nodes = 2 * tx - 1
         for group in range(first, last, 16):
@@ -275,9 +278,9 @@ def kernel() -> Callable[..., None]:
                             _columns_of(a.r, real_row(tx), lane, tx, a.tree)
                             in_tree = lane
                         for i in range(tx):
-                            a.tree[residual + (tx - 1) * width + i] = a.z[i * 16 + lane]
-                        incomplete[at], work[at] = search(
-                            a.tree, 0, residual, distances, tx, width, center, low, high, chosen,
+                            residual[tx - 1, i] = a.z[i * 16 + lane]
+                        incomplete[at], work[at] = search_float32(
+                            columns, residual, distance, center, low, high, chosen,
                             2, max_nodes, best,
                         )  # fmt: skip
                         for i in range(tx):
