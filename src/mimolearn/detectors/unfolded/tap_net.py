@@ -28,7 +28,7 @@ from mimolearn.foundation.tensors.linalg import (
     stack_real_matrix,
     stack_real_vector,
 )
-from mimolearn.kernels.machine.launch import checked, usable
+from mimolearn.kernels.machine.launch import checked, floats_of, usable, workspace
 from mimolearn.kernels.networks import calls as network_kernels
 
 
@@ -335,7 +335,7 @@ class TapNet(UnfoldedDetector):
 
     def _run_compiled(self, prepared: Prepared, matched: Tensor) -> tuple[Tensor, Tensor]:
         """r and var of the last layer, the vectors one by one."""
-        from mimolearn.kernels.networks.tap import kernel
+        from mimolearn.kernels.networks.tap import kernel, layout
 
         n, num_vectors = matched.shape[-1], matched.shape[-2]
         batch = matched.shape[:-2].numel()
@@ -356,6 +356,7 @@ class TapNet(UnfoldedDetector):
             _array(matched, (batch, num_vectors, n)),
             _array(r, (batch, num_vectors, n)),
             _array(var, (batch, num_vectors, n)),
+            workspace(floats_of(layout, n)),
         )
         return r, var
 
