@@ -212,8 +212,8 @@ def _by_sender(f, turn, phases, radial, f_bb, move_v, own_through, through, size
                 re, im = _madd(re, im, move_v[r, s].conjugate(), o_re, o_im)
             f_re, f_im = _row(f, n, half)
             # -Im(conj(by F) F) - radial a
-            found = fnma(re, f_im, im * f_re)
-            store(out_f, n, fnma(load(radial, n), load(phases, n), found))
+            turned = fnma(re, f_im, im * f_re)
+            store(out_f, n, fnma(load(radial, n), load(phases, n), turned))
 
 
 @uncounted

@@ -175,8 +175,8 @@ def _write_curves(bent_row, bent_column, crossed, p, q, margin, level, curve):
 def layout(space, p, q):
     """Rows of x; the sum of their tails, their slopes and their curves; then what sums are made of.
 
-    Of each of the 2^p low halves: its part of z, and sums of the two functions over its samples;
-    then 2^p values at once. The same of each of the 2^q high halves; then p signed sums for each.
+    Of the 2^p low and the 2^q high halves: their parts of z, then sums of the two functions over
+    their samples. Then p signed sums for each high half, and 2^p values at once.
     """
     size = 1 + p + q
     low, high = 16 << p, 16 << q
@@ -185,13 +185,13 @@ def layout(space, p, q):
     slope, at = cut(space, at, size * 16)
     curve, at = cut(space, at, size * (size + 1) // 2 * 16)
     low_part, at = cut(space, at, low)
-    by_row, at = cut(space, at, low)
-    bent_row, at = cut(space, at, low)
-    buffer, at = cut(space, at, low)
     high_part, at = cut(space, at, high)
+    by_row, at = cut(space, at, low)
     by_column, at = cut(space, at, high)
+    bent_row, at = cut(space, at, low)
     bent_column, at = cut(space, at, high)
     crossed, at = cut(space, at, p * high)
+    buffer, at = cut(space, at, low)
     sums = (by_row, by_column, bent_row, bent_column, crossed, buffer)
     return (rows_x, total, slope, curve), (low_part, high_part), sums, at
 

@@ -85,10 +85,10 @@ def _detect(method, h, y, noise_var, vectors, rx, tx, x, error_var, real_x, spac
         for i in range(real_x.size):
             x[2 * i], x[2 * i + 1] = real_x[i], np.float32(0.0)
         return finite
-    place = (0, 15, rx * tx * 2)
+    span = (0, 15, rx * tx * 2)
     matrix, u, gain, rest, _end = one_shot_layout(space, rx, tx)
-    prepared = prepare_group(h, place, noise, method, rx, tx, matrix, u, gain, rest, error_var)
-    return detect_group(matrix, u, gain, y, place, vectors, rx, tx, rest, x) & prepared
+    prepared = prepare_group(h, span, noise, method, rx, tx, matrix, u, gain, rest, error_var)
+    return detect_group(matrix, u, gain, y, span, vectors, rx, tx, rest, x) & prepared
 
 
 @functools.cache

@@ -198,23 +198,23 @@ def _layers(weights, slope, matrix, q, start, r, out, num, vectors, sizes, erf, 
         for t in range(sizes.layers):
             at = t * (first + second)
             for g in range(together):
-                own = g * stride
+                begin = g * stride
                 channel = (b + g) // vectors * n * n
-                times_symmetric(matrix, channel, n, space, own + part.x, space, own + n)
+                times_symmetric(matrix, channel, n, space, begin + part.x, space, begin + n)
             products(weights, at, hidden, inputs, space, 0, u, stride, together, sizes.halves)
             for g in range(together):
                 activate(space, g * stride + u, hidden, sizes.gelu > 0, erf)
             at += first
             products(weights, at, outputs, hidden, space, u, pushed, stride, together, sizes.halves)
             for g in range(together):
-                own = g * stride
-                _mix(space, own + part.v, own + pushed + n, state, r)
+                begin = g * stride
+                _mix(space, begin + part.v, begin + pushed + n, state, r)
                 if sizes.soft_sign:
-                    _soft_signs(space, own + pushed, n, slope[t])
-                    _mix(space, own + x, own + pushed, n, r)
+                    _soft_signs(space, begin + pushed, n, slope[t])
+                    _mix(space, begin + x, begin + pushed, n, r)
                 else:
-                    _mix(space, own + part.logits, own + pushed, n, r)
-                    _means(space, own + x, own + part.logits, n, tanh)
+                    _mix(space, begin + part.logits, begin + pushed, n, r)
+                    _means(space, begin + x, begin + part.logits, n, tanh)
         for g in range(together):
             last = g * stride + (x if sizes.soft_sign else part.logits)
             for i in range(n):

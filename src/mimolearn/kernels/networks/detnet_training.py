@@ -58,9 +58,9 @@ def _forward(out, state, logits, matrix, inputs, space, numbers, r, tanh, brief)
             mixed = fma(load_first(state, i * size + c, size - c), splat(r), fresh)
             store_first(state, i * size + c, mixed, size - c)
         for c in range(0, n, 16):
-            own = load_first(state, i * size + c, n - c)
-            store_first(logits, i * n + c, own, n - c)
-            store(x, c, odd(own * 0.5, tanh))
+            values = load_first(state, i * size + c, n - c)
+            store_first(logits, i * n + c, values, n - c)
+            store(x, c, odd(values * 0.5, tanh))
         if inputs.size > 0:
             times_symmetric(matrix, i // vectors * n * n, n, x, 0, product, 0)
             to = i * width + n
@@ -68,8 +68,8 @@ def _forward(out, state, logits, matrix, inputs, space, numbers, r, tanh, brief)
                 _store(inputs, to + c, load(product, c), n - c, brief)
                 _store(inputs, to + n + c, load(x, c), n - c, brief)
             for c in range(0, states, 16):
-                own = load_first(state, i * size + n + c, states - c)
-                _store(inputs, to + 2 * n + c, own, states - c, brief)
+                values = load_first(state, i * size + n + c, states - c)
+                _store(inputs, to + 2 * n + c, values, states - c, brief)
 
 
 @uncounted
@@ -79,7 +79,7 @@ def _backward(given, d_inputs, inputs, matrix, d_state, d_out, space, numbers, r
     added, kept = splat(np.float32(1.0) - r), splat(r)
     d_product, product, _end = layout(space, n)
     for i in range(rows):
-        own, fed = i * size, i * (size + n)
+        begin, fed = i * size, i * (size + n)
         if d_inputs.size > 0:
             for c in range(0, n, 16):
                 store(d_product, c, _load(d_inputs, fed + c, n - c, brief))
@@ -89,16 +89,16 @@ def _backward(given, d_inputs, inputs, matrix, d_state, d_out, space, numbers, r
                 x = _load(inputs, i * width + 2 * n + c, n - c, brief)
                 # d tanh(l / 2) = (1 - x^2) / 2
                 d_logits = fnma(d_x * x, x, d_x) * 0.5
-                store_first(d_state, own + c, load(d_state, own + c) + d_logits, n - c)
+                store_first(d_state, begin + c, load(d_state, begin + c) + d_logits, n - c)
             for c in range(n, size, 16):
                 left = size - c
                 d_v = _load(d_inputs, fed + n + c, left, brief)
-                store_first(d_state, own + c, load_first(d_state, own + c, left) + d_v, left)
+                store_first(d_state, begin + c, load_first(d_state, begin + c, left) + d_v, left)
         for c in range(0, size, 16):
             left = size - c
-            total = load_first(d_state, own + c, left) + load_first(given, i * n + c, n - c)
-            _store(d_out, own + c, total * added, left, brief)
-            store_first(d_state, own + c, total * kept, left)
+            total = load_first(d_state, begin + c, left) + load_first(given, i * n + c, n - c)
+            _store(d_out, begin + c, total * added, left, brief)
+            store_first(d_state, begin + c, total * kept, left)
 
 
 @uncounted
@@ -121,9 +121,9 @@ def _through(d_hidden, slope, d_bias, rows, units, brief):
     for i in range(rows):
         for c in range(0, units, 16):
             at, left = i * units + c, units - c
-            own = _load(d_hidden, at, left, brief) * _load(slope, at, left, brief)
-            _store(d_hidden, at, own, left, brief)
-            store_first(d_bias, c, load_first(d_bias, c, left) + own, left)
+            values = _load(d_hidden, at, left, brief) * _load(slope, at, left, brief)
+            _store(d_hidden, at, values, left, brief)
+            store_first(d_bias, c, load_first(d_bias, c, left) + values, left)
 
 
 @sizing

@@ -46,9 +46,9 @@ def _inverse(a, n):
 @uncounted
 def _nearest(value, levels):
     """The level nearest to a value; a NaN gets the first."""
-    place = np.rint((value - levels[0]) / (levels[1] - levels[0]))
+    number = np.rint((value - levels[0]) / (levels[1] - levels[0]))
     last = levels.size - 1
-    return levels[int(min(max(place, 0.0), last)) if place == place else 0]
+    return levels[int(min(max(number, 0.0), last)) if number == number else 0]
 
 
 @uncounted
@@ -101,11 +101,11 @@ def _read_channel(h, start, noise_var, rx, order, g, energy, a, scale, variance)
         for r in range(rx):
             at = start + 2 * (r * n + j)
             total += float(h[at]) ** 2 + float(h[at + 1]) ** 2
-        place = j
-        while place > 0 and energy[place - 1] < total:
-            energy[place], order[place] = energy[place - 1], order[place - 1]
-            place -= 1
-        energy[place], order[place] = total, j
+        to = j
+        while to > 0 and energy[to - 1] < total:
+            energy[to], order[to] = energy[to - 1], order[to - 1]
+            to -= 1
+        energy[to], order[to] = total, j
     for r in range(rx):
         for k in range(n):
             at = start + 2 * (r * n + order[k])
@@ -301,10 +301,10 @@ def kernel() -> Callable[..., bool]:
                 for k in range(n):
                     for i in range(num_bits):
                         j = k * num_bits + i
-                        own = _clipped(base[j], MOST_LLR)
-                        own = own * (1.0 + space[out + j]) + space[out + base.size + j]
-                        llr[(t * n + order[k]) * num_bits + i] = own
-                        checksum += own * 0.0
+                        value = _clipped(base[j], MOST_LLR)
+                        value = value * (1.0 + space[out + j]) + space[out + base.size + j]
+                        llr[(t * n + order[k]) * num_bits + i] = value
+                        checksum += value * 0.0
         return checksum == 0.0
 
     addresses = ", ".join(["int64"] * 6)

@@ -153,7 +153,7 @@ def float32_kernel() -> Callable[..., None]:
     ):  # fmt: skip
         vectors, tx, axes, max_nodes = numbers
         n, real, width = axes * tx, lanes_of(axes * tx), lanes_of(tx)
-        place, m = places(tx, vectors, axes), triangle_memory(tx, axes)
+        fields, m = places(tx, vectors, axes), triangle_memory(tx, axes)
         space[: m.end] = 0.0
         residual, distance = search_arrays(space, tx, axes)
         columns, z = space[m.columns : m.columns + n * real].reshape(n, real), residual[n - 1]
@@ -161,13 +161,13 @@ def float32_kernel() -> Callable[..., None]:
         chosen, best = np.empty(n, np.int64), np.empty(n, np.int64)
         center = np.empty(n, np.float32)
         for channel in range(first, last):
-            own = (channel - first) * place.stride
-            ok[channel] = factor(space, m, problems, own, place, tx, axes, order, settings[3])
+            start = (channel - first) * fields.stride
+            ok[channel] = factor(space, m, problems, start, fields, tx, axes, order, settings[3])
             if not ok[channel]:
                 continue
             order_columns(space, m, tx, axes, order, settings[2])
             for t in range(vectors):
-                b_re, b_im = own + place.b_re + t * width, own + place.b_im + t * width
+                b_re, b_im = start + fields.b_re + t * width, start + fields.b_im + t * width
                 energy = rotate(space, m, problems, b_re, b_im, tx, axes, order)
                 if not energy <= settings[4]:
                     ok[channel] = False
