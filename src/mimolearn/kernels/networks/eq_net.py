@@ -301,10 +301,10 @@ def kernel() -> Callable[..., bool]:
                 for k in range(n):
                     for i in range(num_bits):
                         j = k * num_bits + i
-                        value = _clipped(base[j], MOST_LLR)
-                        value = value * (1.0 + space[out + j]) + space[out + base.size + j]
-                        llr[(t * n + order[k]) * num_bits + i] = value
-                        checksum += value * 0.0
+                        corrected = _clipped(base[j], MOST_LLR)
+                        corrected = corrected * (1.0 + space[out + j]) + space[out + base.size + j]
+                        llr[(t * n + order[k]) * num_bits + i] = corrected
+                        checksum += corrected * 0.0
         return checksum == 0.0
 
     addresses = ", ".join(["int64"] * 6)
