@@ -5,12 +5,23 @@ import pytest
 import torch
 
 from mimolearn import make_detector
+from mimolearn.kernels.beams import curvature, error_sums, sign_sums
 from mimolearn.kernels.iterative import cg, ep, gauss_seidel, oamp
 from mimolearn.kernels.linear import linear, mrc, single, widely_linear
-from mimolearn.kernels.link import linear_simulation
+from mimolearn.kernels.link import correlate, linear_simulation, transmission, transmit
+from mimolearn.kernels.machine import compile as compiling
 from mimolearn.kernels.machine import launch
+from mimolearn.kernels.machine.addresses import floats_at
 from mimolearn.kernels.machine.launch import floats_of
-from mimolearn.kernels.networks import deep_cg, lcgnet, tap_lanes
+from mimolearn.kernels.networks import (
+    deep_cg,
+    detnet,
+    detnet_training,
+    eq_net,
+    lcgnet,
+    tap,
+    tap_lanes,
+)
 from mimolearn.kernels.search import sphere_lanes, triangle_front_end
 
 # Antennas: the smallest, no multiple of any block, and the largest that kernels are used for.
@@ -39,6 +50,15 @@ LAYOUTS = {
     "tap.detect": (tap_lanes.detect_layout, lambda rx, tx: [(rx, tx, 1, 1), (rx, tx, 2, 30)]),
     "sphere_lanes": (sphere_lanes.layout, lambda rx, tx: [(tx,)]),
     "triangles": (triangle_front_end.layout, lambda rx, tx: [(rx, tx)]),
+    "tap": (tap.layout, lambda rx, tx: [(tx,), (2 * tx,)]),
+    "detnet": (detnet.layout, lambda rx, tx: [(3, 2, rx, tx, 9, 5), (3, 2, 0, tx, 40, 2 * tx)]),
+    "detnet_training": (detnet_training.layout, lambda rx, tx: [(tx,)]),
+    "eq_net": (eq_net.layout, lambda rx, tx: [(rx, tx, 2, 20), (rx, tx, 6, 97)]),
+    "error_sums": (error_sums.layout, lambda rx, tx: [(tx, 0), (tx, rx)]),
+    "sign_sums": (sign_sums.layout, lambda rx, tx: [(tx % 9, rx % 9)]),
+    "curvature": (curvature.layout, lambda rx, tx: [(16 * rx, 3, 4, 2, tx, 2)]),
+    "transmit": (transmit.layout, lambda rx, tx: [(tx,)]),
+    "correlate": (correlate.layout, lambda rx, tx: [(rx, tx)]),
     "simulation": (linear_simulation.layout, lambda rx, tx: [(1, rx, tx), (14, rx, tx)]),
 }
 
@@ -78,19 +98,43 @@ CASES = [
 TREES = {"k-best": 32, "sphere": 4, "soft-sphere": 4, "ml": 4}
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: "-".join([case[0], *case[1]]))
-@pytest.mark.parametrize("constellation", ["bpsk", "16-qam"])
-def test_kernels_leave_what_follows_the_workspace(case, constellation, monkeypatch):
-    """Every workspace of a kernel is followed by numbers that have to be there afterwards."""
-    spaces, guard = [], np.float32(123.5)
+GUARD = np.float32(123.5)
+
+
+@pytest.fixture
+def spaces(monkeypatch):
+    """All workspaces that Python makes, each followed by numbers that have to be there afterwards.
+
+    Each is the memory and how many floats of it are the workspace.
+    """
+    made = []
 
     def guarded(floats):
-        memory = torch.full((floats + 4096,), float(guard), dtype=torch.float32).numpy()
-        spaces.append((memory, floats))
+        memory = torch.full((floats + 4096,), float(GUARD), dtype=torch.float32).numpy()
+        made.append((memory, floats))
         return memory[:floats]
 
     monkeypatch.setattr(launch, "workspace", guarded)
-    monkeypatch.setattr("mimolearn.kernels.search.calls.workspace", guarded)
+    for module in (
+        "search.calls.workspace",
+        "beams.curvature.workspace",
+        "link.transmission.workspace",
+    ):
+        monkeypatch.setattr(f"mimolearn.kernels.{module}", guarded)
+    monkeypatch.setattr("mimolearn.detectors.unfolded.tap_net.workspace", guarded)
+    return made
+
+
+def assert_guarded(spaces, sizes):
+    assert spaces, sizes
+    for memory, floats in spaces:
+        assert np.all(memory[floats:] == GUARD), sizes
+    spaces.clear()
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: "-".join([case[0], *case[1]]))
+@pytest.mark.parametrize("constellation", ["bpsk", "16-qam"])
+def test_kernels_leave_what_follows_the_workspace(case, constellation, spaces):
     name, options = case
     detector = make_detector(name, constellation, **options)
     generator = torch.Generator().manual_seed(1)
@@ -106,7 +150,82 @@ def test_kernels_leave_what_follows_the_workspace(case, constellation, monkeypat
             with torch.no_grad():
                 detector(y, h, noise_var).indices()
                 detector.detect(detector.prepare(h, noise_var), y).indices()
-            assert spaces, (rx, tx)
-            for memory, floats in spaces:
-                assert np.all(memory[floats:] == guard), (rx, tx, vectors)
-            spaces.clear()
+            assert_guarded(spaces, (rx, tx, vectors))
+
+
+@pytest.mark.parametrize(("form", "start"), [("vector", "lmmse"), ("scalar", "zero")])
+def test_tap_of_few_channels_leaves_what_follows_the_workspace(form, start, spaces):
+    detector = make_detector("tap-net", "16-qam", form=form, start=start)
+    for rx, tx in SIZES[:6]:
+        h = torch.ones(2, rx, tx, dtype=torch.complex64)
+        with torch.no_grad():
+            detector(torch.ones(2, 3, rx, dtype=torch.complex64), h, torch.ones(2)).indices()
+        assert_guarded(spaces, (rx, tx))
+
+
+def test_kernels_of_beams_leave_what_follows_the_workspace(spaces):
+    generator = torch.Generator().manual_seed(1)
+    for columns in (1, 2, 5, 8):
+        x = torch.randn(19, columns, generator=generator)
+        for order in (0, 1, 2):
+            sign_sums.sign_sums(x, 1.1, 0.7, order)
+            assert_guarded(spaces, (columns, order))
+        levels = torch.randn(12, columns, generator=generator)
+        for products in (None, torch.randn(12, columns * (columns + 1) // 2, generator=generator)):
+            error_sums.error_sums(x, levels, products)
+            assert_guarded(spaces, columns)
+
+
+def test_kernels_of_a_link_leave_what_follows_the_workspace(spaces):
+    constellation = make_detector("ml", "qpsk").constellation
+    for rx, tx in SIZES:
+        h, noise = (torch.ones(3, n, m, dtype=torch.complex64) for n, m in ((rx, tx), (2, rx)))
+        indices = torch.zeros(3, 2, tx, dtype=torch.int64)
+        transmission.transmit(h, indices, constellation, noise, torch.ones(3))
+        roots = (torch.ones(n, n, dtype=torch.complex64) for n in (rx, tx))
+        transmission.correlate(h, *roots)
+        assert_guarded(spaces, (rx, tx))
+
+
+@pytest.fixture
+def scratch(monkeypatch):
+    """The memory of kernels that make their workspace themselves, compiled for this test alone."""
+    memory = torch.full((2**17,), float(GUARD), dtype=torch.float32).numpy()
+    address, size = memory.ctypes.data, memory.size
+
+    @compiling.inlined
+    def guarded(count):
+        return floats_at(address, size)[:count]
+
+    monkeypatch.setattr(compiling, "keep_on_disk", lambda *_: None)
+    for module in (detnet, detnet_training):
+        monkeypatch.setattr(module, "scratch", guarded)
+    return memory
+
+
+def test_detnet_leaves_what_follows_its_workspace(scratch):
+    kernel = detnet.kernel.__wrapped__()
+    for num, vectors, rx, n, hidden, state in ((1, 1, 3, 2, 5, 3), (2, 5, 0, 7, 49, 20)):
+        sizes = detnet.Sizes(2, n, hidden, state, gelu=1, soft_sign=0, halves=0)
+        given = [torch.ones(2**14) for _ in range(8)]
+        numbers = (num, vectors, rx, *sizes)
+        assert kernel(*(tensor.data_ptr() for tensor in given), 0.5, numbers)
+        floats = floats_of(detnet.layout, num, vectors, rx, n, hidden, state)
+        assert np.any(scratch[:floats] != GUARD)
+        assert np.all(scratch[floats:] == GUARD), numbers
+        scratch[:] = GUARD
+
+
+def test_training_of_detnet_leaves_what_follows_its_workspace(scratch):
+    rows, vectors, n, state = 4, 2, 7, 3
+    for maker, arrays in (
+        (detnet_training.forward_kernel, 5),
+        (detnet_training.backward_kernel, 6),
+    ):
+        given = [torch.ones(2**12) for _ in range(arrays)]
+        addresses = (tensor.data_ptr() for tensor in given)
+        maker.__wrapped__()(*addresses, 0.5, (rows, vectors, n, state, 0))
+        floats = floats_of(detnet_training.layout, n)
+        assert np.any(scratch[:floats] != GUARD)
+        assert np.all(scratch[floats:] == GUARD)
+        scratch[:] = GUARD

@@ -169,13 +169,13 @@ def flat_product(c: Curvature, rows: Tensor) -> Callable[[Tensor], tuple[Tensor,
     """
     if serves(c):
         # Here, because compilers are slow to import.
-        from mimolearn.kernels.beams.curvature import as_place, product
+        from mimolearn.kernels.beams.curvature import as_shared, product
 
         beams, observed = c.beams, c.observed
         planes = rows, *(_as_planes(x) for x in (beams.f_rf, observed.e, c.through)), c.f_radial.mT
         small = beams.f_bb, beams.w_rf, beams.w_bb, observed.q, observed.received, c.by_gain, c.by_q
         real = c.w_radial, c.x, c.by_x, c.hessian, observed.noise, c.norms, c.lost, c.price
-        return functools.partial(product, as_place(*planes, *small, *real))
+        return functools.partial(product, as_shared(*planes, *small, *real))
 
     def in_torch(move: Tensor) -> tuple[Tensor, Tensor]:
         bent, gains = curvature_product(c, unflattened(move, c.beams))

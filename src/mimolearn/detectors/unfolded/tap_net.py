@@ -28,7 +28,7 @@ from mimolearn.foundation.tensors.linalg import (
     stack_real_matrix,
     stack_real_vector,
 )
-from mimolearn.kernels.machine.launch import FEW_CHANNELS, checked, usable
+from mimolearn.kernels.machine.launch import FEW_CHANNELS, checked, floats_of, usable, workspace
 from mimolearn.kernels.networks import calls as network_kernels
 
 
@@ -347,7 +347,7 @@ class TapNet(UnfoldedDetector):
         return prepared.squares * nu.mean(-1, keepdim=True), prepared.squares * mean_c
 
     def _detect_compiled(self, prepared: Prepared, y: Tensor) -> AxisGaussianDetection:
-        from mimolearn.kernels.networks.tap import kernel
+        from mimolearn.kernels.networks.tap import kernel, layout
 
         matched = self._matched(prepared, y)
         n, num_vectors = matched.shape[-1], matched.shape[-2]
@@ -369,6 +369,7 @@ class TapNet(UnfoldedDetector):
             _array(matched, (batch, num_vectors, n)),
             _array(r, (batch, num_vectors, n)),
             _array(var, (batch, num_vectors, n)),
+            workspace(floats_of(layout, n)),
         )
         return self._detection(r, var)
 

@@ -15,12 +15,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mimolearn.kernels.machine.compile import compiled, uncounted
-from mimolearn.kernels.machine.launch import LANES, in_threads, plain
+from mimolearn.kernels.dense.layout import cut
+from mimolearn.kernels.machine.compile import compiled, sizing, uncounted
+from mimolearn.kernels.machine.launch import LANES, floats_of, in_threads, plain, workspace
 from mimolearn.kernels.machine.memory import load, store
 from mimolearn.kernels.machine.simd import fma, fnma, lane_sum, splat
 
-# Fields of a ``Place`` that are rows of antennas.
+# Fields of ``Shared`` that are rows of antennas.
 _PLANES = 5
 
 
@@ -211,8 +212,8 @@ def _by_sender(f, turn, phases, radial, f_bb, move_v, own_through, through, size
                 re, im = _madd(re, im, move_v[r, s].conjugate(), o_re, o_im)
             f_re, f_im = _row(f, n, half)
             # -Im(conj(by F) F) - radial a
-            found = fnma(re, f_im, im * f_re)
-            store(out_f, n, fnma(load(radial, n), load(phases, n), found))
+            turned = fnma(re, f_im, im * f_re)
+            store(out_f, n, fnma(load(radial, n), load(phases, n), turned))
 
 
 @uncounted
@@ -246,15 +247,38 @@ def _by_receiver(c, q, received, grown_lost, by_gain, moves, out_w, out_u):
                     out_u[k, m, r] += by_u.imag * u.real - by_u.real * u.imag
 
 
+@sizing
+def layout(space, size, chains, streams, users, nr, d):
+    """Planes of antennas: j a F, P dV, H^H dq, and the derivative of T; then small matrices.
+
+    Complex: q (K, Nr, D), received (K, Nr, S) and by_gain (S, S). Real: grown and by_lost (S), a
+    row of the Hessian times the move (2S).
+    """
+    turn, at = cut(space, 0, 2 * chains * size)
+    sent, at = cut(space, at, 2 * streams * size)
+    moved, at = cut(space, at, 2 * streams * size)
+    through, at = cut(space, at, 2 * streams * size)
+    q, at = cut(space, at, 2 * users * nr * d)
+    received, at = cut(space, at, 2 * users * nr * streams)
+    by_gain, at = cut(space, at, 2 * streams * streams)
+    grown, at = cut(space, at, streams)
+    by_lost, at = cut(space, at, streams)
+    row, at = cut(space, at, 2 * streams)
+    return (turn, sent, moved, through), (q, received, by_gain), (grown, by_lost, row), at
+
+
 @functools.cache
 def kernel() -> Callable[..., None]:
-    """kernel(fields of ``Place``, move, bent, gains, first and last channel)."""
+    """kernel(fields of ``Shared``, move, bent, gains, first and last channel, space).
+
+    move, bent: (N, M) float32; gains: (N, S, 2S) float32, what the move does to x.
+    """
 
     def curvature_product(
         h, f, e, t, radial,
         f_bb, w_rf, w_bb, own_q, own_received, own_by_gain, own_by_q,
         w_radial, x, by_x, hessian, noise, norms, lost, price,
-        move, bent, gains, first, last,
+        move, bent, gains, first, last, space,
     ):  # fmt: skip
         users, nr, w_chains = w_rf.shape[1:]
         chains, streams = f_bb.shape[1:]
@@ -263,15 +287,12 @@ def kernel() -> Callable[..., None]:
         w_end = v_end + 2 * users * w_chains * d
         f_end = w_end + chains * size
         u_end = f_end + users * nr * w_chains
-        turn = np.empty(2 * chains * size, np.float32)
-        sent = np.empty(2 * streams * size, np.float32)
-        moved = np.empty(2 * streams * size, np.float32)
-        through = np.empty(2 * streams * size, np.float32)
-        q = np.empty((users, nr, d), np.complex64)
-        received = np.empty((users, nr, streams), np.complex64)
-        by_gain = np.empty((streams, streams), np.complex64)
-        grown, by_lost = np.empty(streams, np.float32), np.empty(streams, np.float32)
-        row = np.empty(2 * streams, np.float32)
+        planes, small, rows, _end = layout(space, size, chains, streams, users, nr, d)
+        turn, sent, moved, through = planes
+        q = small[0].view(np.complex64).reshape(users, nr, d)
+        received = small[1].view(np.complex64).reshape(users, nr, streams)
+        by_gain = small[2].view(np.complex64).reshape(streams, streams)
+        grown, by_lost, row = rows
         for c in range(first, min(last, len(move))):
             move_v = move[c, :v_end].view(np.complex64).reshape(chains, streams)
             move_w = move[c, v_end:w_end].view(np.complex64).reshape(users, w_chains, d)
@@ -309,12 +330,12 @@ def kernel() -> Callable[..., None]:
     planes = [rows] * _PLANES
     small = [narrow, wide, wide, wide, wide, narrow, wide]
     real = [four, three, three, four, rows, rows, rows, "float32[::1]"]
-    kinds = [*planes, *small, *real, rows, rows, three, "int64", "int64"]
+    kinds = [*planes, *small, *real, rows, rows, three, "int64", "int64", "float32[::1]"]
     return compiled(f"void({', '.join(kinds)})", curvature_product)
 
 
-class Place(NamedTuple):
-    """What products at one place share, each (N, ...) and laid out; see ``Curvature``.
+class Shared(NamedTuple):
+    """What all products at one point of the descent share, each (N, ...); see ``Curvature``.
 
     First planes: rows of Nt real parts, then as many of imaginary parts, of H (K Nr rows), of F
     (Rt), E and ``through`` (S); ``f_radial`` (Rt rows of reals). Then complex and real arrays.
@@ -342,24 +363,38 @@ class Place(NamedTuple):
     price: Tensor
 
 
-def as_place(*fields: Tensor) -> tuple[np.ndarray, ...]:
-    """The fields of a ``Place`` as arrays, planes flat."""
-    place = Place(*(plain(field) for field in fields))
-    planes, rest = place[:_PLANES], place[_PLANES:]
+def as_shared(*fields: Tensor) -> tuple[np.ndarray, ...]:
+    """The fields of ``Shared`` as arrays, planes flat."""
+    shared = Shared(*(plain(field) for field in fields))
+    planes, rest = shared[:_PLANES], shared[_PLANES:]
     return tuple(x.numpy() for x in (*(plane.flatten(1) for plane in planes), *rest))
 
 
-def product(place: tuple[np.ndarray, ...], move: Tensor) -> tuple[Tensor, Tensor]:
-    """The Hessian times a flat move, (N, M), and what the move does to x, (N, S, 2S)."""
-    move = plain(move)
+def product(shared: tuple[np.ndarray, ...], move: Tensor) -> tuple[Tensor, Tensor]:
+    """The Hessian times a move.
+
+    Args:
+        shared: arrays of ``as_shared``.
+        move: (N, M) float32, flat moves as ``newton.flattened`` makes them.
+
+    Returns:
+        bent: (N, M) float32, the product.
+        gains: (N, S, 2S) float32, what the move does to x.
+    """
+    move, fields = plain(move), Shared(*shared)
     bent, gains = (
         torch.empty_like(move),
-        torch.empty(place[Place._fields.index("x")].shape, dtype=torch.float32, device="cpu"),
+        torch.empty(fields.x.shape, dtype=torch.float32, device="cpu"),
     )
-    run = kernel()
+    run, outputs = kernel(), (bent.numpy(), gains.numpy())
+    chains, streams = fields.f_bb.shape[1:]
+    users, nr, _w_chains = fields.w_rf.shape[1:]
+    size, d = fields.f_radial.shape[1] // chains, fields.w_bb.shape[3]
+    floats = floats_of(layout, size, chains, streams, users, nr, d)
 
     def work(first: int, last: int) -> None:
-        run(*place, move.numpy(), bent.numpy(), gains.numpy(), first * LANES, last * LANES)
+        space = workspace(floats)
+        run(*shared, move.numpy(), *outputs, first * LANES, last * LANES, space)
 
     in_threads(work, len(move), 250.0 * move.shape[-1])
     return bent, gains

@@ -11,12 +11,12 @@ import functools
 from collections.abc import Callable
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from mimolearn.kernels.dense.interleave import deinterleave, interleave
-from mimolearn.kernels.machine.compile import compiled, inlined
-from mimolearn.kernels.machine.launch import SLACK, flat, in_threads, workspace
+from mimolearn.kernels.dense.layout import cut
+from mimolearn.kernels.machine.compile import compiled, group_signature, inlined, sizing
+from mimolearn.kernels.machine.launch import SLACK, floats_of, run_groups
 from mimolearn.kernels.machine.mathematics import exp_of_negative, reciprocal
 from mimolearn.kernels.machine.memory import load, store
 from mimolearn.kernels.machine.simd import absolute, fma, maximum, select, splat
@@ -81,24 +81,28 @@ def _bent(z, density):
     return maximum(z, splat(np.float32(0.0))) * density
 
 
+@sizing
+def layout(space, columns, pairs):
+    """Rows of x; the sum of their tails, their slopes and their curves."""
+    rows_x, at = cut(space, 0, columns * 16 + SLACK)
+    total, at = cut(space, at, 16)
+    slope, at = cut(space, at, columns * 16)
+    curve, at = cut(space, at, pairs * 16)
+    return rows_x, total, slope, curve, at
+
+
 @functools.cache
 def kernel() -> Callable[..., None]:
-    """kernel(x, levels, products, tails, slopes, curves, first, last, rows, samples, ..., space).
+    """kernel(x, levels, products, tails, slopes, curves, first, last,
+    (rows, J, C, P, slopes too), space).
 
     x, slopes (rows, C), tails (rows), curves (rows, P), levels (J, C), products (J, P), all flat;
-    J a multiple of 4. Integers: first and last group of 16 rows, rows, J, C, P (0: no curvature),
-    and whether slopes are wanted.
+    J a multiple of 4, P 0 where no curves are wanted. first and last: groups of 16 rows.
     """
 
-    def error_sums(
-        x, levels, products, tails, slopes, curves,
-        first, last, rows, samples, columns, pairs, slopes_too, space,
-    ):  # fmt: skip
-        rows_x = space[: columns * 16 + SLACK]
-        total = space[columns * 16 + SLACK : columns * 16 + SLACK + 16]
-        at = columns * 16 + SLACK + SLACK
-        slope = space[at : at + columns * 16 + SLACK]
-        curve = space[at + columns * 16 + SLACK :]
+    def error_sums(x, levels, products, tails, slopes, curves, first, last, numbers, space):
+        rows, samples, columns, pairs, slopes_too = numbers
+        rows_x, total, slope, curve, _end = layout(space, columns, pairs)
         for group in range(first, last):
             begin, end = group * 16, rows - 1
             interleave(x, (begin, end, columns), 0, 1, columns, rows_x, columns * 16)
@@ -125,33 +129,33 @@ def kernel() -> Callable[..., None]:
             if pairs > 0:
                 deinterleave(curve, pairs * 16, 1, pairs, curves, (begin, end, pairs), 0)
 
-    arguments = ", ".join(["float32[::1]"] * 6 + ["int64"] * 7 + ["float32[::1]"])
-    return compiled(f"void({arguments})", error_sums)
+    return compiled(group_signature(6, 1), error_sums)
 
 
 def error_sums(
     x: Tensor, levels: Tensor, products: Tensor | None, slopes_too: bool = True
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Tails (*N), slopes (*N, C) and curves (*N, P) for x (*N, C), all float32.
+    """Sums of Q(z) and its derivatives over all samples, for each row of x.
 
-    levels: (J, C), J a multiple of 4. products: (J, P) of pairs of levels, or None for P = 0.
-    Without slopes_too the slopes are zero.
+    Args:
+        x: (*N, C) float32.
+        levels: (J, C) float32, the samples; J a multiple of 4.
+        products: (J, P) float32, products of pairs of levels; None for P = 0.
+        slopes_too: whether slopes are wanted; without, they are zero.
+
+    Returns:
+        tails: (*N) float32, sums of Q(z).
+        slopes: (*N, C) float32, sums of e^(-z^2/2) times the levels.
+        curves: (*N, P) float32, sums of max(z, 0) e^(-z^2/2) times the products.
     """
     rows, columns = x.numel() // x.shape[-1], x.shape[-1]
     pairs = 0 if products is None else products.shape[-1]
-    tails, slopes = (
-        torch.empty(x.shape[:-1], dtype=torch.float32, device="cpu"),
-        torch.empty(x.shape, dtype=torch.float32, device="cpu"),
+    batch, samples = x.shape[:-1], levels.shape[0]
+    tails, slopes, curves = x.new_empty(batch), x.new_empty(x.shape), x.new_empty(*batch, pairs)
+    arrays = (x, levels, levels if products is None else products, tails, slopes, curves)
+    numbers, space = (
+        (rows, samples, columns, pairs, int(slopes_too)),
+        floats_of(layout, columns, pairs),
     )
-    curves = torch.empty(*x.shape[:-1], pairs, dtype=torch.float32, device="cpu")
-    arrays = flat(x), flat(levels), flat(levels if products is None else products)
-    outputs = flat(tails), flat(slopes), flat(curves) if pairs else flat(tails)
-    run = kernel()
-
-    def work(first: int, last: int) -> None:
-        space = workspace((2 * columns + pairs) * 16 + 4 * SLACK)
-        sizes = rows, levels.shape[0], columns, pairs, int(slopes_too)
-        run(*arrays, *outputs, first, last, *sizes, space)
-
-    in_threads(work, rows, float(levels.shape[0] * (3 * columns + 30 + pairs)))
+    run_groups(kernel(), arrays, numbers, space, float(samples * (3 * columns + 30 + pairs)))
     return tails, slopes, curves

@@ -13,13 +13,13 @@ import functools
 from collections.abc import Callable
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from mimolearn.kernels.beams.error_sums import tail_and_density
 from mimolearn.kernels.dense.interleave import deinterleave, interleave
-from mimolearn.kernels.machine.compile import compiled, inlined
-from mimolearn.kernels.machine.launch import SLACK, flat, in_threads, workspace
+from mimolearn.kernels.dense.layout import cut
+from mimolearn.kernels.machine.compile import compiled, group_signature, inlined, sizing
+from mimolearn.kernels.machine.launch import SLACK, floats_of, run_groups
 from mimolearn.kernels.machine.memory import load, store
 from mimolearn.kernels.machine.simd import fma, maximum, splat
 
@@ -171,53 +171,57 @@ def _write_curves(bent_row, bent_column, crossed, p, q, margin, level, curve):
         at = at + q - i
 
 
-def _floats(p: int, q: int) -> int:
-    """Workspace: rows of x, slopes, curves, one total, tables and sums."""
+@sizing
+def layout(space, p, q):
+    """Rows of x; the sum of their tails, their slopes and their curves; then what sums are made of.
+
+    Of the 2^p low and the 2^q high halves: their parts of z, then sums of the two functions over
+    their samples. Then p signed sums for each high half, and 2^p values at once.
+    """
     size = 1 + p + q
-    pairs = size * (size + 1) // 2
-    return 16 * (2 * size + pairs + 1 + 4 * 2**p + 3 * 2**q + p * 2**q) + 5 * SLACK
+    low, high = 16 << p, 16 << q
+    rows_x, at = cut(space, 0, size * 16 + SLACK)
+    total, at = cut(space, at, 16)
+    slope, at = cut(space, at, size * 16)
+    curve, at = cut(space, at, size * (size + 1) // 2 * 16)
+    low_part, at = cut(space, at, low)
+    high_part, at = cut(space, at, high)
+    by_row, at = cut(space, at, low)
+    by_column, at = cut(space, at, high)
+    bent_row, at = cut(space, at, low)
+    bent_column, at = cut(space, at, high)
+    crossed, at = cut(space, at, p * high)
+    buffer, at = cut(space, at, low)
+    sums = (by_row, by_column, bent_row, bent_column, crossed, buffer)
+    return (rows_x, total, slope, curve), (low_part, high_part), sums, at
 
 
 @functools.cache
 def kernel() -> Callable[..., None]:
-    """kernel(x, tails, slopes, curves, first, last, rows, p, q, order, margin, level, space).
+    """kernel(x, sizes, tails, slopes, curves, first, last, (rows, p, q, order), space).
 
-    x, slopes (rows, C), tails (rows), curves (rows, C (C + 1) / 2), all flat, C = 1 + p + q. first
-    and last group of 16 rows; order 0: tails alone, 1: slopes as well, 2: curves as well.
+    x, slopes (rows, C), tails (rows), curves (rows, C (C + 1) / 2), all flat, C = 1 + p + q.
+    sizes: margin and level. first and last: groups of 16 rows. order 0: tails alone, 1: slopes as
+    well, 2: curves as well.
     """
 
-    def sign_sums(x, tails, slopes, curves, first, last, rows, p, q, order, margin, level, space):
+    def sign_sums(x, sizes, tails, slopes, curves, first, last, numbers, space):
+        rows, p, q, order = numbers
         size = 1 + p + q
         pairs = size * (size + 1) // 2
-        own = space[: size * 16 + SLACK]
-        at = size * 16 + SLACK
-        total = space[at : at + SLACK]
-        at += SLACK
-        slope = space[at : at + size * 16 + SLACK]
-        at += size * 16 + SLACK
-        curve = space[at : at + pairs * 16 + SLACK]
-        at += pairs * 16 + SLACK
-        half, other = 16 << p, 16 << q
-        low, by_row = space[at : at + half], space[at + half : at + 2 * half]
-        bent_row, buffer = (
-            space[at + 2 * half : at + 3 * half],
-            space[at + 3 * half : at + 4 * half],
-        )
-        at += 4 * half
-        high, by_column = space[at : at + other], space[at + other : at + 2 * other]
-        bent_column, crossed = space[at + 2 * other : at + 3 * other], space[at + 3 * other :]
-        wide_margin, wide_level = splat(margin), splat(level)
+        (rows_x, total, slope, curve), (low, high), sums, _end = layout(space, p, q)
+        by_row, by_column, bent_row, bent_column, crossed, _buffer = sums
+        wide_margin, wide_level = splat(sizes[0]), splat(sizes[1])
         for group in range(first, last):
             begin, end = group * 16, rows - 1
-            interleave(x, (begin, end, size), 0, 1, size, own, size * 16)
-            _table(own, 1, p, load(own, 0) * wide_margin, wide_level, low)
-            _table(own, 1 + p, q, splat(np.float32(0.0)), wide_level, high)
+            interleave(x, (begin, end, size), 0, 1, size, rows_x, size * 16)
+            _table(rows_x, 1, p, load(rows_x, 0) * wide_margin, wide_level, low)
+            _table(rows_x, 1 + p, q, splat(np.float32(0.0)), wide_level, high)
             if order == 0:
                 tail = _only_tails(low, high, 1 << p, 1 << q)
             elif order == 1:
                 tail = _with_slopes(low, high, 1 << p, 1 << q, by_row, by_column)
             else:
-                sums = (by_row, by_column, bent_row, bent_column, crossed, buffer)
                 tail = _with_curves(low, high, p, q, sums)
             store(total, 0, tail)
             deinterleave(total, 16, 1, 1, tails, (begin, end, 1), 0)
@@ -228,43 +232,31 @@ def kernel() -> Callable[..., None]:
                 _write_curves(bent_row, bent_column, crossed, p, q, wide_margin, wide_level, curve)
                 deinterleave(curve, pairs * 16, 1, pairs, curves, (begin, end, pairs), 0)
 
-    arrays, sizes = ", ".join(["float32[::1]"] * 4), ", ".join(["int64"] * 6)
-    return compiled(f"void({arrays}, {sizes}, float32, float32, float32[::1])", sign_sums)
+    return compiled(group_signature(5), sign_sums)
 
 
 def sign_sums(x: Tensor, margin: float, level: float, order: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Tails (*N), slopes (*N, C) and curves (*N, C (C + 1) / 2) for x (*N, C), all float32.
+    """What ``error_sums`` gives for all samples (margin, +-level, ..., +-level).
 
-    What ``error_sums`` gives for all samples (margin, +-level, ...). order: 0 leaves slopes and
-    curves undefined and empty, 1 the curves.
+    Args:
+        x: (*N, C) float32.
+        margin: first entry of every sample.
+        level: size of the others.
+        order: 0 for tails alone, 1 for slopes as well, 2 for curves as well.
+
+    Returns:
+        tails: (*N) float32.
+        slopes: (*N, C) float32; (*N, 0) for order 0.
+        curves: (*N, C (C + 1) / 2) float32; (*N, 0) for orders 0 and 1.
     """
     rows, size = x.numel() // x.shape[-1], x.shape[-1]
     p = (size - 1) // 2
     q = size - 1 - p
     pairs = size * (size + 1) // 2 if order > 1 else 0
-    tails = torch.empty(x.shape[:-1], dtype=torch.float32, device="cpu")
-    slopes = torch.empty(
-        x.shape if order else (*x.shape[:-1], 0), dtype=torch.float32, device="cpu"
-    )
-    curves = torch.empty(*x.shape[:-1], pairs, dtype=torch.float32, device="cpu")
-    outputs = flat(tails), flat(slopes), flat(curves)
-    source = flat(x)
-    run = kernel()
-
-    def work(first: int, last: int) -> None:
-        run(
-            source,
-            *outputs,
-            first,
-            last,
-            rows,
-            p,
-            q,
-            order,
-            margin,
-            level,
-            workspace(_floats(p, q)),
-        )
-
-    in_threads(work, rows, float(2 ** (p + q) * (30 + 10 * order)))
+    batch = x.shape[:-1]
+    tails, curves = x.new_empty(batch), x.new_empty(*batch, pairs)
+    slopes = x.new_empty(*batch, size if order else 0)
+    arrays = (x, np.array([margin, level], np.float32), tails, slopes, curves)
+    cost = float(2 ** (p + q) * (30 + 10 * order))
+    run_groups(kernel(), arrays, (rows, p, q, order), floats_of(layout, p, q), cost)
     return tails, slopes, curves

@@ -17,14 +17,14 @@ _LARGE = 512
 
 
 @inlined
-def interleave(source, place, column, rows, width, out, out_row):
+def interleave(source, span, column, rows, width, out, out_row):
     """rows x width numbers of each of 16 problems, from ``column`` on, to out[r out_row + c 16].
 
-    place: (first problem, last problem, floats a problem). Rows lie one after the other in the
+    span: (first problem, last problem, floats a problem). Rows lie one after the other in the
     source. Padding: what lies between ``width`` and the next multiple of 16 is zero, unless the
     next row overwrites it.
     """
-    first, last, stride = place
+    first, last, stride = span
     if out_row == width * 16:
         width, rows = width * rows, 1
     for r in range(rows):
@@ -37,9 +37,9 @@ def interleave(source, place, column, rows, width, out, out_row):
 
 
 @inlined
-def deinterleave(source, source_row, rows, width, out, place, column):
+def deinterleave(source, source_row, rows, width, out, span, column):
     """The inverse of ``interleave``; lanes of problems beyond the last are dropped."""
-    first, last, stride = place
+    first, last, stride = span
     if source_row == width * 16:
         width, rows = width * rows, 1
     for r in range(rows):

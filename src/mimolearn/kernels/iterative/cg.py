@@ -124,12 +124,12 @@ def kernel() -> Callable[..., bool]:
                 variance = 1.0 / maximum(splat(EPSILON), load(sinr, i * 16))
                 store(sinr, i * 16, variance)
                 checksum = checksum + variance * 0.0
-            place = (lanes[0], lanes[1], tx)
-            deinterleave(sinr, tx * 16, 1, tx, error_var, place, 0)
+            span = (lanes[0], lanes[1], tx)
+            deinterleave(sinr, tx * 16, 1, tx, error_var, span, 0)
             scale = scaled_system(system, row, n, tx, noise, real == 1)
             for t in range(vectors):
-                place = (lanes[0], lanes[1], vectors * rx * 2)
-                interleave(y, place, t * rx * 2, 1, rx * 2, received, rx * 32)
+                span = (lanes[0], lanes[1], vectors * rx * 2)
+                interleave(y, span, t * rx * 2, 1, rx * 2, received, rx * 32)
                 correlate(matrix, row, rx, n, received, 0, 1, residual, 0)
                 left = _start(residual, n, scale, real == 1, estimate, direction)
                 for _step_number in range(steps):
@@ -140,8 +140,8 @@ def kernel() -> Callable[..., bool]:
                     checksum = checksum + (re + im) * 0.0
                     store(estimate, i * 32, re)
                     store(estimate, i * 32 + 16, im)
-                place = (lanes[0], lanes[1], vectors * tx * 2)
-                deinterleave(estimate, tx * 32, 1, tx * 2, x, place, t * tx * 2)
+                span = (lanes[0], lanes[1], vectors * tx * 2)
+                deinterleave(estimate, tx * 32, 1, tx * 2, x, span, t * tx * 2)
         return all_finite(checksum)
 
     return compiled(group_signature(5, 2, gives="boolean"), conjugate_gradient)

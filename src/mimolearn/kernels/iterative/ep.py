@@ -154,8 +154,8 @@ def kernel() -> Callable[..., bool]:
             gram(matrix, row, rx, padded(tx), complex_gram, row)
             real_from_complex(complex_gram, row, tx, axes, precision, system, real)
             for t in range(vectors):
-                place = (lanes[0], lanes[1], vectors * rx * 2)
-                interleave(y, place, t * rx * 2, 1, rx * 2, received, rx * 32)
+                span = (lanes[0], lanes[1], vectors * rx * 2)
+                interleave(y, span, t * rx * 2, 1, rx * 2, received, rx * 32)
                 correlate(matrix, row, rx, padded(tx), received, 0, 1, c, 0)
                 _matched(c, used, n, axes, precision, b)
                 _set_prior(lam, gam, used, n, prior)

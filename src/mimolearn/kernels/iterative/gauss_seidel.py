@@ -42,8 +42,8 @@ def layout(space, rx, tx):
 def _complete(system, row, n, used, noise, inverse_diagonal):
     """Both halves of conj(G), and one over the diagonal of A = G + noise I."""
     for i in range(n):
-        own = load(system, i * (row + 32)) + noise if i < used else splat(1.0)
-        store(inverse_diagonal, i * 16, 1.0 / own)
+        diagonal = load(system, i * (row + 32)) + noise if i < used else splat(1.0)
+        store(inverse_diagonal, i * 16, 1.0 / diagonal)
         for j in range(i):
             at, mirrored = i * row + j * 32, j * row + i * 32
             store(system, mirrored, load(system, at))
@@ -70,22 +70,22 @@ def _set_entry(x, at, one, re, im, scale):
 def _sweep(system, x, row, n, inverse_diagonal):
     """X = (D + L)^-1 (I - U X), in place, row by row. system: conj(A)."""
     for i in range(n):
-        scale, own, upper = load(inverse_diagonal, i * 16), i * row, i + 1
+        scale, begin, upper = load(inverse_diagonal, i * 16), i * row, i + 1
         for c in range(0, n - 2, 4):
-            s = complex_4x1(x, c * 32, 32, row, system, own, 0, 32, i)
+            s = complex_4x1(x, c * 32, 32, row, system, begin, 0, 32, i)
             at = upper * row + c * 32
-            t = complex_4x1(x, at, 32, row, system, own + upper * 32, 0, 32, n - upper)
+            t = complex_4x1(x, at, 32, row, system, begin + upper * 32, 0, 32, n - upper)
             for p in range(4):
-                one, to = 1.0 if c + p == i else 0.0, own + (c + p) * 32
+                one, to = 1.0 if c + p == i else 0.0, begin + (c + p) * 32
                 re, im = s[2 * p] + t[2 * p], s[2 * p + 1] + t[2 * p + 1]
                 _set_entry(x, to, one, re, im, scale)
         if n % 4 == 2:
             c = n - 2
-            v = complex_2x1(x, c * 32, 32, row, system, own, 0, 32, i)
+            v = complex_2x1(x, c * 32, 32, row, system, begin, 0, 32, i)
             at = upper * row + c * 32
-            w = complex_2x1(x, at, 32, row, system, own + upper * 32, 0, 32, n - upper)
+            w = complex_2x1(x, at, 32, row, system, begin + upper * 32, 0, 32, n - upper)
             for p in range(2):
-                one, to = 1.0 if c + p == i else 0.0, own + (c + p) * 32
+                one, to = 1.0 if c + p == i else 0.0, begin + (c + p) * 32
                 re, im = v[2 * p] + w[2 * p], v[2 * p + 1] + w[2 * p + 1]
                 _set_entry(x, to, one, re, im, scale)
 
@@ -106,8 +106,8 @@ def _respond(system, x, row, n, response):
 def _unbias(response, x, row, used, noise, real, gain_re, gain_im, error_var):
     """One over the gain R_ii, and the error variances that go with it, as ``unbiased.unbias``."""
     for i in range(used):
-        own = i * (row + 32)
-        gain = (load(response, own), load(response, own + 16))
+        begin = i * (row + 32)
+        gain = (load(response, begin), load(response, begin + 16))
         energy = fma(gain[0], gain[0], gain[1] * gain[1])
         # A stream that nobody can hear has gain 0: a huge error variance says so, not 0/0.
         heard = energy > EPSILON * EPSILON
@@ -116,7 +116,7 @@ def _unbias(response, x, row, used, noise, real, gain_re, gain_im, error_var):
         for at in range(i * row, i * row + used * 32, 32):
             re, im = load(response, at), load(response, at + 16)
             of_noise = fma(re, load(x, at), fma(im, load(x, at + 16), of_noise))
-            if at == own:
+            if at == begin:
                 continue
             if real:
                 # Of real symbols, what falls on the axis of R_ii, twice.
@@ -169,8 +169,8 @@ def kernel() -> Callable[..., bool]:
                 checksum = checksum + load(variance, i * 16) * 0.0
             deinterleave(variance, tx * 16, 1, tx, error_var, (lanes[0], lanes[1], tx), 0)
             for t in range(vectors):
-                place = (lanes[0], lanes[1], vectors * rx * 2)
-                interleave(y, place, t * rx * 2, 1, rx * 2, received, rx * 32)
+                span = (lanes[0], lanes[1], vectors * rx * 2)
+                interleave(y, span, t * rx * 2, 1, rx * 2, received, rx * 32)
                 correlate(matrix, row, rx, n, received, 0, 1, matched, 0)
                 _estimate(p, row, n, matched, estimate)
                 for i in range(tx):
@@ -180,8 +180,8 @@ def kernel() -> Callable[..., bool]:
                     checksum = checksum + (out_re + out_im) * 0.0
                     store(estimate, i * 32, out_re)
                     store(estimate, i * 32 + 16, out_im)
-                place = (lanes[0], lanes[1], vectors * tx * 2)
-                deinterleave(estimate, tx * 32, 1, tx * 2, x, place, t * tx * 2)
+                span = (lanes[0], lanes[1], vectors * tx * 2)
+                deinterleave(estimate, tx * 32, 1, tx * 2, x, span, t * tx * 2)
         return all_finite(checksum)
 
     return compiled(group_signature(5, 3, gives="boolean"), gauss_seidel)

@@ -229,8 +229,8 @@ def kernel() -> Callable[..., bool]:
             moments = (second, third, fourth, largest)
             noise = load(noise_var, group * 16) * unit
             for t in range(vectors):
-                place = (lanes[0], lanes[1], vectors * rx * 2)
-                interleave(y, place, t * rx * 2, 1, rx * 2, received, rx * 32)
+                span = (lanes[0], lanes[1], vectors * rx * 2)
+                interleave(y, span, t * rx * 2, 1, rx * 2, received, rx * 32)
                 for i in range(2 * n):
                     store(x, i * 16, splat(0.0))
                 error = splat(0.0)
@@ -258,10 +258,10 @@ def kernel() -> Callable[..., bool]:
                     checksum = checksum + (load(solved, i * 32) + load(solved, i * 32 + 16)) * 0.0
                     store(power, i * 16, total)
                 checksum = checksum + total * 0.0
-                place = (lanes[0], lanes[1], vectors * tx * 2)
-                deinterleave(solved, tx * 32, 1, tx * 2, out, place, t * tx * 2)
-                place = (lanes[0], lanes[1], vectors * tx)
-                deinterleave(power, tx * 16, 1, tx, error_var, place, t * tx)
+                span = (lanes[0], lanes[1], vectors * tx * 2)
+                deinterleave(solved, tx * 32, 1, tx * 2, out, span, t * tx * 2)
+                span = (lanes[0], lanes[1], vectors * tx)
+                deinterleave(power, tx * 16, 1, tx, error_var, span, t * tx)
         return all_finite(checksum)
 
     return compiled(group_signature(7, 2, gives="boolean"), oamp)

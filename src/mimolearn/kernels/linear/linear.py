@@ -98,14 +98,14 @@ def _add_improper(squares, n, gain, error_var):
 
 
 @inlined
-def prepare_group(h, place, noise_var, method, num_rx, num_tx, matrix, u, gain, space, out):
+def prepare_group(h, span, noise_var, method, num_rx, num_tx, matrix, u, gain, space, out):
     """16 channels: interleaved copy, triangular inverse and scaling; error variances to out.
 
     Returns whether these are all finite.
     """
     n, row = padded(num_tx), row_length(num_tx)
     r, scale, power, error_var, _end = prepare_layout(space, num_tx)
-    interleave(h, place, 0, num_rx, 2 * num_tx, matrix, row)
+    interleave(h, span, 0, num_rx, 2 * num_tx, matrix, row)
     gram(matrix, row, num_rx, n, r, row)
     add_to_diagonal(r, row, n, num_tx, splat(0.0) if method == ZF else noise_var)
     if method == ZF:
@@ -116,7 +116,7 @@ def prepare_group(h, place, noise_var, method, num_rx, num_tx, matrix, u, gain, 
     if method == REAL_LMMSE:
         improper(u, row, n, noise_var, power)
         _add_improper(power, n, gain, error_var)
-    deinterleave(error_var, n * 16, 1, num_tx, out, (place[0], place[1], num_tx), 0)
+    deinterleave(error_var, n * 16, 1, num_tx, out, (span[0], span[1], num_tx), 0)
     checksum = splat(0.0)
     for i in range(0, n * 16, 16):
         checksum = checksum + load(error_var, i) * 0.0
@@ -170,12 +170,12 @@ def one_shot_kernel() -> Callable[..., bool]:
         matrix, u, gain, rest, _end = one_shot_layout(space, rx, tx)
         finite = True
         for group in range(first, last):
-            place = (group * 16, num - 1, rx * tx * 2)
+            span = (group * 16, num - 1, rx * tx * 2)
             noise = load(noise_var, group * 16)
             finite &= prepare_group(
-                h, place, noise, method, rx, tx, matrix, u, gain, rest, error_var
+                h, span, noise, method, rx, tx, matrix, u, gain, rest, error_var
             )
-            finite &= detect_group(matrix, u, gain, y, place, vectors, rx, tx, rest, x)
+            finite &= detect_group(matrix, u, gain, y, span, vectors, rx, tx, rest, x)
         return finite
 
     return compiled(group_signature(5, 1, gives="boolean"), linear_one_shot)
@@ -202,11 +202,11 @@ def prepare_kernel() -> Callable[..., None]:
     def linear_prepare(h, noise_var, matrix, u, gain, error_var, first, last, numbers, space):
         num, _vectors, rx, tx, method = numbers
         for group in range(first, last):
-            place = (group * 16, num - 1, rx * tx * 2)
+            span = (group * 16, num - 1, rx * tx * 2)
             noise = load(noise_var, group * 16)
             channel, factor, scaling = _of_group(matrix, u, gain, group, rx, tx)
             prepare_group(
-                h, place, noise, method, rx, tx, channel, factor, scaling, space, error_var
+                h, span, noise, method, rx, tx, channel, factor, scaling, space, error_var
             )
 
     return compiled(group_signature(6, 1), linear_prepare)
@@ -219,8 +219,8 @@ def detect_kernel() -> Callable[..., None]:
     def linear_detect(matrix, u, gain, y, x, first, last, numbers, space):
         num, vectors, rx, tx = numbers
         for group in range(first, last):
-            place = (group * 16, num - 1, 0)
+            span = (group * 16, num - 1, 0)
             channel, factor, scaling = _of_group(matrix, u, gain, group, rx, tx)
-            detect_group(channel, factor, scaling, y, place, vectors, rx, tx, space, x)
+            detect_group(channel, factor, scaling, y, span, vectors, rx, tx, space, x)
 
     return compiled(group_signature(5), linear_detect)

@@ -79,8 +79,8 @@ def kernel() -> Callable[..., bool]:
             _scalings(product, row, tx, load(noise_var, start), axes, gain, variances)
             deinterleave(variances, tx * 16, 1, tx, error_var, (start, end, tx), 0)
             for t in range(vectors):
-                place = (start, end, vectors * rx * 2)
-                interleave(y, place, t * rx * 2, 1, rx * 2, received, rx * 32)
+                span = (start, end, vectors * rx * 2)
+                interleave(y, span, t * rx * 2, 1, rx * 2, received, rx * 32)
                 correlate(matrix, row, rx, n, received, 0, 1, matched, 0)
                 for i in range(tx):
                     scale = load(gain, i * 16)

@@ -95,8 +95,8 @@ def widely_linear_group(h, y, noise, x, error_var, lanes, vectors, rx, tx, space
     deinterleave(result, tx * 16, 1, tx, error_var, (start, end, tx), 0)
     checksum = splat(0.0)
     for t in range(vectors):
-        place = (start, end, vectors * rx * 2)
-        interleave(y, place, t * rx * 2, 1, rx * 2, received, rx * 32)
+        span = (start, end, vectors * rx * 2)
+        interleave(y, span, t * rx * 2, 1, rx * 2, received, rx * 32)
         correlate_real(matrix, row, rx, padded(tx), received, c)
         _real_parts(c, tx, n, b)
         real_solve(u, real, n, b, middle, result)

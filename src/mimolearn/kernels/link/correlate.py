@@ -11,7 +11,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from mimolearn.kernels.machine.compile import compiled, inlined, uncounted
+from mimolearn.kernels.dense.layout import cut
+from mimolearn.kernels.machine.compile import compiled, inlined, sizing, uncounted
 
 _MOST_SWEEPS = 60
 
@@ -79,20 +80,29 @@ def _add_row(re, im, x_re, x_im, y_re, y_im, is_real):
         y_im[j] += re * x_im[j] + im * x_re[j]
 
 
+@sizing
+def layout(space, rx, tx):
+    """Real and imaginary parts of U, of a row of A U, and of a row of A U B."""
+    given, at = cut(space, 0, 2 * rx * tx)
+    mixed, at = cut(space, at, 2 * tx)
+    row, at = cut(space, at, 2 * tx)
+    return given, mixed, row, at
+
+
 @functools.cache
 def correlate_kernel() -> Callable[..., None]:
-    """kernel(rx, tx, u, is_real): U <- A U B for every U.
+    """kernel(rx, tx, u, is_real, space): U <- A U B for every U.
 
     rx: (2, Nr, Nr) and tx: (2, Nt, Nt), real and imaginary parts of A and B. u: (N, Nr, 2 Nt),
     real and imaginary parts alternate; overwritten. is_real: A has no imaginary part, B has none.
     All but is_real (2) are float32.
     """
 
-    def correlate(rx, tx, u, is_real):
+    def correlate(rx, tx, u, is_real, space):
         num, num_rx, num_tx = u.shape[0], u.shape[1], u.shape[2] // 2
-        given = np.empty((2, num_rx, num_tx), np.float32)
-        mixed = np.empty((2, num_tx), np.float32)
-        row = np.empty((2, num_tx), np.float32)
+        parts = layout(space, num_rx, num_tx)
+        given, mixed = parts[0].reshape(2, num_rx, num_tx), parts[1].reshape(2, num_tx)
+        row = parts[2].reshape(2, num_tx)
         for c in range(num):
             for r in range(num_rx):
                 for j in range(num_tx):
@@ -121,4 +131,4 @@ def correlate_kernel() -> Callable[..., None]:
                     u[c, r, 2 * j + 1] = row[1, j]
 
     cubes = "float32[:, :, ::1], float32[:, :, ::1], float32[:, :, ::1]"
-    return compiled(f"void({cubes}, boolean[::1])", correlate)
+    return compiled(f"void({cubes}, boolean[::1], float32[::1])", correlate)

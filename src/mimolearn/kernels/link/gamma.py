@@ -74,16 +74,16 @@ def gammas(out, shapes, key, stream, start, scratch):
     ready = -1
     for i in range(out.size):
         number = start + i
-        group, place = number // _AT_ONCE, number % _AT_ONCE * _EACH
+        group, first = number // _AT_ONCE, number % _AT_ONCE * _EACH
         if group != ready:
             store_normals(first_try, 0, key, stream, np.uint64(group), np.float32(1.0))
             ready = group
         shape = shapes[i % shapes.size]
-        value, again = _try(shape, first_try, place), stream
+        value, again = _try(shape, first_try, first), stream
         while value < 0.0:
             again = np.uint64(again + _RETRY)
             store_normals(retries, 0, key, again, np.uint64(group), np.float32(1.0))
-            value = _try(shape, retries, place)
+            value = _try(shape, retries, first)
         out[i] = value
 
 

@@ -19,7 +19,8 @@ from mimolearn.kernels.linear.widely_linear import layout as real_layout
 from mimolearn.kernels.linear.widely_linear import widely_linear_group
 from mimolearn.kernels.link.bartlett import assemble
 from mimolearn.kernels.link.gamma import gammas
-from mimolearn.kernels.link.transmit import pattern_floats, transmit
+from mimolearn.kernels.link.transmit import layout as transmit_layout
+from mimolearn.kernels.link.transmit import transmit
 from mimolearn.kernels.machine.compile import compiled, inlined, sizing
 from mimolearn.kernels.machine.philox import integers, normals
 from mimolearn.kernels.machine.simd import splat
@@ -39,7 +40,7 @@ def layout(space, vectors, rx, tx):
     numbers before they are put together. energy: of a triangle's diagonal. y: received vectors.
     real_x: real estimates. error_var: of the estimates.
     """
-    patterns, at = cut(space, 0, pattern_floats(tx))
+    patterns, at = cut(space, 0, transmit_layout(space[:0], tx)[-1])
     scratch, at = cut(space, at, 128)
     h, at = cut(space, at, 16 * rx * tx * 2)
     packed, at = cut(space, at, 16 * rx * tx)
@@ -84,10 +85,10 @@ def _detect(method, h, y, noise_var, vectors, rx, tx, x, error_var, real_x, spac
         for i in range(real_x.size):
             x[2 * i], x[2 * i + 1] = real_x[i], np.float32(0.0)
         return finite
-    place = (0, 15, rx * tx * 2)
+    span = (0, 15, rx * tx * 2)
     matrix, u, gain, rest, _end = one_shot_layout(space, rx, tx)
-    prepared = prepare_group(h, place, noise, method, rx, tx, matrix, u, gain, rest, error_var)
-    return detect_group(matrix, u, gain, y, place, vectors, rx, tx, rest, x) & prepared
+    prepared = prepare_group(h, span, noise, method, rx, tx, matrix, u, gain, rest, error_var)
+    return detect_group(matrix, u, gain, y, span, vectors, rx, tx, rest, x) & prepared
 
 
 @functools.cache

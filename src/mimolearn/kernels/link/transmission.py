@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from mimolearn.constellation import Constellation
-from mimolearn.kernels.machine.launch import flat
+from mimolearn.kernels.machine.launch import flat, floats_of, workspace
 
 
 def noise_deviation(noise_var: Tensor) -> Tensor:
@@ -32,9 +32,8 @@ def transmit(
     from mimolearn.kernels.link import transmit as kernels
 
     num, vectors, rx = noise.shape
-    space = torch.zeros(
-        kernels.pattern_floats(h.shape[-1]), dtype=torch.float32, device="cpu"
-    ).numpy()
+    space = workspace(floats_of(kernels.layout, h.shape[-1]))
+    space[:] = 0
     arrays = (flat(h), indices.numpy().reshape(-1), flat(constellation.points_as(torch.complex64)))
     std = noise_std.contiguous().numpy()
     kernels.transmit_kernel()(*arrays, std, flat(noise), num, vectors, rx, h.shape[-1], space)
@@ -60,7 +59,8 @@ def correlate(u: Tensor, rx_root: Tensor, tx_root: Tensor) -> Tensor:
     roots = [torch.stack([root.real, root.imag]).to(torch.float32) for root in (rx_root, tx_root)]
     is_real = np.array([not bool(root[1].any()) for root in roots])
     numbers = torch.view_as_real(u).flatten(-2).numpy()
-    kernels.correlate_kernel()(*(root.numpy() for root in roots), numbers, is_real)
+    space = workspace(floats_of(kernels.layout, *u.shape[1:]))
+    kernels.correlate_kernel()(*(root.numpy() for root in roots), numbers, is_real, space)
     return u
 
 

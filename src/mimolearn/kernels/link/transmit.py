@@ -11,47 +11,50 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 
+from mimolearn.kernels.dense.layout import cut
 from mimolearn.kernels.machine.compile import compiled, inlined, sizing
 from mimolearn.kernels.machine.memory import load, load_first
 from mimolearn.kernels.machine.simd import lane_sum, splat
 
 
 @sizing
-def pattern_floats(tx):
-    """Floats of workspace, which must be zero before."""
-    return 2 * ((2 * tx + 15) // 16 * 16)
+def layout(space, tx):
+    """What the entries of a row are multiplied by, for Re y and for Im y; zeros before."""
+    for_re, at = cut(space, 0, (2 * tx + 15) // 16 * 16)
+    for_im, at = cut(space, at, (2 * tx + 15) // 16 * 16)
+    return for_re, for_im, at
 
 
 @inlined
-def _patterns(indices, first, num_tx, points, width, space):
-    """What the entries of a row are multiplied by, for Re y and, ``width`` floats on, for Im y."""
+def _patterns(indices, first, num_tx, points, for_re, for_im):
+    """What ``layout`` says, for one vector x."""
     for i in range(num_tx):
         at = 2 * indices[first + i]
         re, im = points[at], points[at + 1]
-        space[2 * i], space[2 * i + 1] = re, -im
-        space[width + 2 * i], space[width + 2 * i + 1] = im, re
+        for_re[2 * i], for_re[2 * i + 1] = re, -im
+        for_im[2 * i], for_im[2 * i + 1] = im, re
 
 
 @inlined
 def transmit(h, indices, points, noise_std, y, num, vectors, rx, tx, space):
     """What ``transmit_kernel`` does."""
-    length, width = 2 * tx, space.size // 2
+    length, (for_re, for_im, _end) = 2 * tx, layout(space, tx)
     whole = length // 16 * 16
     for v in range(num * vectors):
         channel = v // vectors
-        _patterns(indices, v * tx, tx, points, width, space)
+        _patterns(indices, v * tx, tx, points, for_re, for_im)
         std = noise_std[channel]
         for r in range(rx):
             row, to = (channel * rx + r) * length, (v * rx + r) * 2
             re, im = splat(0.0), splat(0.0)
             for c in range(0, whole, 16):
                 entries = load(h, row + c)
-                re = re + entries * load(space, c)
-                im = im + entries * load(space, width + c)
+                re = re + entries * load(for_re, c)
+                im = im + entries * load(for_im, c)
             if whole < length:
                 entries = load_first(h, row + whole, length - whole)
-                re = re + entries * load(space, whole)
-                im = im + entries * load(space, width + whole)
+                re = re + entries * load(for_re, whole)
+                im = im + entries * load(for_im, whole)
             y[to] = y[to] * std + lane_sum(re)
             y[to + 1] = y[to + 1] * std + lane_sum(im)
 

@@ -175,17 +175,17 @@ def tap_prepare(
             floats(kernels.sides_floats(groups, tx, axes)),
         )
     )
-    found = InterleavedTap(
+    kept = InterleavedTap(
         *matrices,
         floats(groups * LANES),
         floats(*h.shape[:-2], 1, tx * axes),
         floats(*h.shape[:-2], 1, tx * axes),
     )
-    arrays = (h, in_groups(noise_var, num), *found, np.array([prior], np.float32))
+    arrays = (h, in_groups(noise_var, num), *kept, np.array([prior], np.float32))
     space = floats_of(kernels.prepare_layout, rx, tx, axes)
     cost = 2 * channel_cost(rx, tx)
     run_groups(kernels.prepare_kernel(), arrays, (*sizes, axes), space, cost)
-    return found._replace(noise=found.noise[:num].reshape(*h.shape[:-2], 1, 1))
+    return kept._replace(noise=kept.noise[:num].reshape(*h.shape[:-2], 1, 1))
 
 
 def tap_detect(
@@ -244,8 +244,8 @@ def deep_cg(
     Shapes and errors as in ``unfolded_cg``.
     """
     nothing, x_hat = complexes(0), complexes(*y.shape[:-1], h.shape[-1])
-    finite, found = _deep_cg(y, h, noise_var, steps, real, nothing, nothing, x_hat)
-    return checked(finite, y, h, x_hat, found.error_var)
+    finite, kept = _deep_cg(y, h, noise_var, steps, real, nothing, nothing, x_hat)
+    return checked(finite, y, h, x_hat, kept.error_var)
 
 
 def deep_cg_prepare(

@@ -221,8 +221,8 @@ def kernel() -> Callable[..., bool]:
                 deinterleave(layers, row, tx, tx * 2, filters, (start, end, tx * tx * 2), 0)
             for t in range(0, vectors, _VECTORS):
                 count = min(_VECTORS, vectors - t)
-                place = (start, end, vectors * rx * 2)
-                interleave(y, place, t * rx * 2, count, rx * 2, received, rx * 32)
+                span = (start, end, vectors * rx * 2)
+                interleave(y, span, t * rx * 2, count, rx * 2, received, rx * 32)
                 correlate(matrix, row, rx, n, received, rx * 32, count, rest, row)
                 correlate(layers, row, n, n, rest, row, count, x, row)
                 for v in range(count):
@@ -233,8 +233,8 @@ def kernel() -> Callable[..., bool]:
                         checksum = checksum + (re + im) * 0.0
                         store(x, at, re)
                         store(x, at + 16, im)
-                place = (start, end, vectors * tx * 2)
-                deinterleave(x, row, count, tx * 2, out, place, t * tx * 2)
+                span = (start, end, vectors * tx * 2)
+                deinterleave(x, row, count, tx * 2, out, span, t * tx * 2)
             if systems.size > 0:
                 for i in range(tx):
                     for j in range(tx):

@@ -12,10 +12,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from mimolearn.kernels.dense.layout import cut
 from mimolearn.kernels.dense.packed_layers import ERF, TANH, activate, in_blocks, odd, products
 from mimolearn.kernels.dense.row_gram import gram_of_rows, split_rows
 from mimolearn.kernels.machine.addresses import floats_at, scratch
-from mimolearn.kernels.machine.compile import compiled, uncounted
+from mimolearn.kernels.machine.compile import compiled, sizing, uncounted
 from mimolearn.kernels.machine.memory import load, load_first, store_first
 from mimolearn.kernels.machine.simd import fma, splat
 
@@ -25,24 +26,27 @@ _SLOPE_FLOOR = 1e-5
 
 
 @uncounted
-def times_symmetric(matrix, start, n, space, x, at):
-    """G x: row k of G, which is its column, times x_k; four sums at once to hide their delay."""
+def times_symmetric(matrix, start, n, x, first, out, at):
+    """G x: row k of G, which is its column, times x_k; four sums at once to hide their delay.
+
+    x begins at ``first``; its product goes to ``out`` from ``at`` on.
+    """
     for i in range(0, n, 2 * _LANES):
         left, right = n - i, n - i - _LANES
         a, b, c, d = splat(0.0), splat(0.0), splat(0.0), splat(0.0)
         for k in range(0, n - 1, 2):
             row, below = start + k * n + i, start + (k + 1) * n + i
-            p, q = splat(space[x + k]), splat(space[x + k + 1])
+            p, q = splat(x[first + k]), splat(x[first + k + 1])
             a = fma(p, load_first(matrix, row, left), a)
             b = fma(p, load_first(matrix, row + _LANES, right), b)
             c = fma(q, load_first(matrix, below, left), c)
             d = fma(q, load_first(matrix, below + _LANES, right), d)
         if n % 2 > 0:
-            row, p = start + (n - 1) * n + i, splat(space[x + n - 1])
+            row, p = start + (n - 1) * n + i, splat(x[first + n - 1])
             a = fma(p, load_first(matrix, row, left), a)
             b = fma(p, load_first(matrix, row + _LANES, right), b)
-        store_first(space, at + i, a + c, left)
-        store_first(space, at + i + _LANES, b + d, right)
+        store_first(out, at + i, a + c, left)
+        store_first(out, at + i + _LANES, b + d, right)
 
 
 @uncounted
@@ -118,16 +122,12 @@ def _equations(h, y, matrix, q, space, num, vectors, rx, n):
     return checksum
 
 
-@uncounted
-def _equations_space(rx, n):
-    """Floats: the rows of [Re H; Im H], and of G."""
-    width = (n + 15) // 16 * 16
-    return (2 * rx + width) * width
-
-
 class Sizes(NamedTuple):
-    """Layers and their widths; gelu: 1, or 0 for ReLU; soft_sign: 1, or 0 for logits; halves: 1
-    where weights are stored in half precision, or 0.
+    """What a network is.
+
+    layers: how many. n, hidden, state: unknowns, hidden units and numbers of state of each. gelu:
+    1, or 0 for ReLU. soft_sign: 1, or 0 for logits. halves: 1 where weights are stored in half
+    precision, or 0.
     """
 
     layers: int
@@ -139,6 +139,44 @@ class Sizes(NamedTuple):
     halves: int
 
 
+class Vector(NamedTuple):
+    """Offsets in the memory of one vector, which begins with the inputs of a layer: q, G x, x, v.
+
+    Then hidden units, what the second product gives, and logits. Products write whole blocks: what
+    lies behind is written afterwards.
+    """
+
+    x: int
+    v: int
+    hidden: int
+    pushed: int
+    logits: int
+    end: int
+
+
+@sizing
+def vector_parts(n, hidden, state):
+    """``Vector`` of a network with n unknowns, and so many hidden units and numbers of state."""
+    units = 3 * n + state + 16
+    pushed = units + in_blocks(hidden)
+    logits = pushed + in_blocks(n + state)
+    return Vector(2 * n, 3 * n, units, pushed, logits, logits + in_blocks(n))
+
+
+@sizing
+def layout(space, num, vectors, rx, n, hidden, state):
+    """Four vectors; rows of [Re H; Im H] and of G; all Gram matrices and right sides.
+
+    rx: 0 where matrices and right sides come ready, which then take nothing.
+    """
+    width, given = (n + 15) // 16 * 16, min(rx, 1)
+    four, at = cut(space, 0, (4 * vector_parts(n, hidden, state).end + 15) // 16 * 16)
+    rows, at = cut(space, at, given * (2 * rx + width) * width)
+    grams, at = cut(space, at, given * (num * n * n + 15) // 16 * 16)
+    sides, at = cut(space, at, given * (num * vectors * n + 15) // 16 * 16)
+    return four, rows, grams, sides, at
+
+
 @uncounted
 def _layers(weights, slope, matrix, q, start, r, out, num, vectors, sizes, erf, tanh, space):
     """x of the last layer, or its logits, (num vectors n); start: as q, or empty for zeros."""
@@ -146,12 +184,8 @@ def _layers(weights, slope, matrix, q, start, r, out, num, vectors, sizes, erf, 
     inputs, outputs = 3 * n + state, n + state
     first = in_blocks(hidden) * (inputs + 1)
     second = in_blocks(outputs) * (hidden + 1)
-    # Whole vectors and blocks are written: what lies behind is written afterwards.
-    u = inputs + 16
-    pushed = u + in_blocks(hidden)
-    logits = pushed + in_blocks(outputs)
-    stride = logits + in_blocks(n)
-    x, v = 2 * n, 3 * n
+    part = vector_parts(n, hidden, state)
+    x, u, pushed, stride = part.x, part.hidden, part.pushed, part.end
     b, total = 0, num * vectors
     while b < total:
         together = 4 if total - b >= 4 else 1
@@ -164,75 +198,66 @@ def _layers(weights, slope, matrix, q, start, r, out, num, vectors, sizes, erf, 
         for t in range(sizes.layers):
             at = t * (first + second)
             for g in range(together):
-                own = g * stride
+                begin = g * stride
                 channel = (b + g) // vectors * n * n
-                times_symmetric(matrix, channel, n, space, own + x, own + n)
+                times_symmetric(matrix, channel, n, space, begin + part.x, space, begin + n)
             products(weights, at, hidden, inputs, space, 0, u, stride, together, sizes.halves)
             for g in range(together):
                 activate(space, g * stride + u, hidden, sizes.gelu > 0, erf)
             at += first
             products(weights, at, outputs, hidden, space, u, pushed, stride, together, sizes.halves)
             for g in range(together):
-                own = g * stride
-                _mix(space, own + v, own + pushed + n, state, r)
+                begin = g * stride
+                _mix(space, begin + part.v, begin + pushed + n, state, r)
                 if sizes.soft_sign:
-                    _soft_signs(space, own + pushed, n, slope[t])
-                    _mix(space, own + x, own + pushed, n, r)
+                    _soft_signs(space, begin + pushed, n, slope[t])
+                    _mix(space, begin + x, begin + pushed, n, r)
                 else:
-                    _mix(space, own + logits, own + pushed, n, r)
-                    _means(space, own + x, own + logits, n, tanh)
+                    _mix(space, begin + part.logits, begin + pushed, n, r)
+                    _means(space, begin + x, begin + part.logits, n, tanh)
         for g in range(together):
-            found = g * stride + (x if sizes.soft_sign else logits)
+            last = g * stride + (x if sizes.soft_sign else part.logits)
             for i in range(n):
-                out[(b + g) * n + i] = space[found + i]
+                out[(b + g) * n + i] = space[last + i]
         b += together
-
-
-@uncounted
-def _layers_space(n, hidden, state):
-    """Floats: of four vectors inputs, hidden units, what a product gives, and logits."""
-    blocks = in_blocks(hidden) + in_blocks(n + state) + in_blocks(n)
-    return 4 * (3 * n + state + 16 + blocks)
 
 
 @functools.cache
 def kernel() -> Callable[..., bool]:
-    """kernel(weights, slope, h, y, matrix, q, start, out, residual, num, vectors, rx, *sizes).
+    """kernel(weights, slope, h, y, matrix, q, start, out, residual, (num, vectors, rx, *Sizes)).
 
     The first eight: addresses. weights: of layer after layer W1 and [W2; W3], packed (see
     ``packed_layers.pack``); slope: (layers), of soft signs. With rx above 0 h: (num, rx, n, 2) and
     y: (num, vectors, rx, 2), and x begins at 0; else matrix: (num, n, n), q and start: (num,
-    vectors, n).
-    sizes: those of ``Sizes``. Out: x of the last layer, or its logits, (num, vectors, n). Returns
-    whether h, its squares and y are finite.
+    vectors, n). Out: x of the last layer, or its logits, (num, vectors, n). Returns whether h, its
+    squares and y are finite.
     """
     erf, tanh = (np.array(k, np.float32) for k in (ERF, TANH))
 
-    def detnet_layers(
-        weights, slope, h, y, matrix, q, start, out, residual,
-        num, vectors, rx, layers, n, hidden, state, gelu, soft_sign, halves,
-    ):  # fmt: skip
+    def detnet_layers(weights, slope, h, y, matrix, q, start, out, residual, numbers):
+        num, vectors, rx, layers, n, hidden, state, gelu, soft_sign, halves = numbers
         sizes = Sizes(layers, n, hidden, state, gelu, soft_sign, halves)
         inputs, outputs = 3 * n + state, n + state
         a_layer = in_blocks(hidden) * (inputs + 1) + in_blocks(outputs) * (hidden + 1)
         size = layers * a_layer // 2 if halves > 0 else layers * a_layer
         stored, slopes = floats_at(weights, size), floats_at(slope, layers)
-        found, space = floats_at(out, num * vectors * n), scratch(_layers_space(n, hidden, state))
+        answer = floats_at(out, num * vectors * n)
+        memory = scratch(layout(stored[:0], num, vectors, rx, n, hidden, state)[-1])
+        space, rows, grams, sides, _end = layout(memory, num, vectors, rx, n, hidden, state)
         if rx > 0:
-            grams, sides = scratch(num * n * n), scratch(num * vectors * n)
             checksum = _equations(
                 floats_at(h, num * rx * n * 2), floats_at(y, num * vectors * rx * 2), grams, sides,
-                scratch(_equations_space(rx, n)), num, vectors, rx, n,
+                rows, num, vectors, rx, n,
             )  # fmt: skip
             first = grams[:0]
         else:
             grams, sides = floats_at(matrix, num * n * n), floats_at(q, num * vectors * n)
             first, checksum = floats_at(start, num * vectors * n), np.float32(0.0)
         _layers(
-            stored, slopes, grams, sides, first, residual, found, num, vectors, sizes, erf, tanh,
+            stored, slopes, grams, sides, first, residual, answer, num, vectors, sizes, erf, tanh,
             space,
         )  # fmt: skip
         return checksum == np.float32(0.0)
 
-    integers = ", ".join(["int64"] * 10)
-    return compiled(f"boolean({', '.join(['int64'] * 8)}, float32, {integers})", detnet_layers)
+    addresses = ", ".join(["int64"] * 8)
+    return compiled(f"boolean({addresses}, float32, UniTuple(int64, 10))", detnet_layers)

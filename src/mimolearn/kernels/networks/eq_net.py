@@ -13,9 +13,10 @@ from collections.abc import Callable
 
 import numpy as np
 
+from mimolearn.kernels.dense.layout import cut
 from mimolearn.kernels.dense.packed_layers import ERF, activate, product
 from mimolearn.kernels.machine.addresses import floats_at, scratch
-from mimolearn.kernels.machine.compile import compiled, inlined, uncounted
+from mimolearn.kernels.machine.compile import compiled, inlined, sizing, uncounted
 from mimolearn.kernels.machine.memory import load, store
 
 # Complex numbers are multiplied by real reciprocals throughout: a complex division by zero raises,
@@ -45,9 +46,9 @@ def _inverse(a, n):
 @uncounted
 def _nearest(value, levels):
     """The level nearest to a value; a NaN gets the first."""
-    place = np.rint((value - levels[0]) / (levels[1] - levels[0]))
+    number = np.rint((value - levels[0]) / (levels[1] - levels[0]))
     last = levels.size - 1
-    return levels[int(min(max(place, 0.0), last)) if place == place else 0]
+    return levels[int(min(max(number, 0.0), last)) if number == number else 0]
 
 
 @uncounted
@@ -100,11 +101,11 @@ def _read_channel(h, start, noise_var, rx, order, g, energy, a, scale, variance)
         for r in range(rx):
             at = start + 2 * (r * n + j)
             total += float(h[at]) ** 2 + float(h[at + 1]) ** 2
-        place = j
-        while place > 0 and energy[place - 1] < total:
-            energy[place], order[place] = energy[place - 1], order[place - 1]
-            place -= 1
-        energy[place], order[place] = total, j
+        to = j
+        while to > 0 and energy[to - 1] < total:
+            energy[to], order[to] = energy[to - 1], order[to - 1]
+            to -= 1
+        energy[to], order[to] = total, j
     for r in range(rx):
         for k in range(n):
             at = start + 2 * (r * n + order[k])
@@ -195,36 +196,67 @@ def _run_network(weights, widths, space, erf):
     return x
 
 
+@sizing
+def layout(space, rx, n, num_bits, width):
+    """What a layer reads and gives, in two equal parts; numbers of one channel, of one vector.
+
+    num_bits: of a symbol. width: of the widest layer. Of a channel: G (Nr, Nt) and the inverse
+    (Nt, Nt), complex; energies, scalings, variances; the order, integers. Of a vector: y, H^H y,
+    the estimate and decisions, complex; LLRs linear, after cancellation, and to be corrected. All
+    but what layers take are of 64 bits.
+    """
+    activations, at = cut(space, 0, (width + 79) // 16 * 32)
+    g, at = cut(space, at, 4 * rx * n)
+    a, at = cut(space, at, 4 * n * n)
+    received, at = cut(space, at, 4 * rx)
+    middle, at = cut(space, at, 4 * n)
+    x, at = cut(space, at, 4 * n)
+    decided, at = cut(space, at, 4 * n)
+    energy, at = cut(space, at, 2 * n)
+    scale, at = cut(space, at, 2 * n)
+    variance, at = cut(space, at, 2 * n)
+    order, at = cut(space, at, 2 * n)
+    linear, at = cut(space, at, 2 * n * num_bits)
+    single, at = cut(space, at, 2 * n * num_bits)
+    base, at = cut(space, at, 2 * n * num_bits)
+    complexes, reals = (g, a, received, middle, x, decided), (energy, scale, variance)
+    return activations, complexes, reals, order, (linear, single, base), at
+
+
 @functools.cache
 def kernel() -> Callable[..., bool]:
-    """kernel(h, y, noise_var, values, spread, llr, weights, widths, levels, bits, num, ...).
+    """kernel(h, y, noise_var, values, spread, llr, weights, widths, levels, bits,
+    (B, T, Nr, Nt)).
 
     The first six: addresses of h (B, Nr, Nt, 2), y (B, T, Nr, 2), noise_var (B); of expectation
     propagation's last cavity, values and spread (B, T, Nt, 2), or 0; of llr (B, T, Nt, K), the
     output. weights: of each layer, as ``packed_layers.pack`` packs them; widths: of input, hidden
-    layers, output. levels (L) and their bits (L, Ka). Integers: B, T, Nr, Nt. Returns whether all
-    LLRs are finite.
+    layers, output. levels (L) and their bits (L, Ka). Returns whether all LLRs are finite.
     """
     erf = np.array(ERF, np.float32)
 
     def eq_net(
-        at_h, at_y, at_noise, at_values, at_spread, at_llr, weights, widths, levels, bits,
-        num, vectors, rx, n,
-    ):  # fmt: skip
+        at_h, at_y, at_noise, at_values, at_spread, at_llr, weights, widths, levels, bits, numbers
+    ):
+        num, vectors, rx, n = numbers
         num_bits, total = 2 * bits.shape[1], num * vectors
         h, y = floats_at(at_h, num * rx * n * 2), floats_at(at_y, total * rx * 2)
         noise_var, llr = floats_at(at_noise, num), floats_at(at_llr, total * n * num_bits)
         known = total * n * 2 if at_values else 0
         values, spread = floats_at(at_values, known), floats_at(at_spread, known)
-        # What a layer reads, and what it gives.
-        space = scratch((widths.max() + 79) // 16 * 32)
-        order, energy = np.empty(n, np.int64), np.empty(n)
-        scale, variance = np.empty(n), np.empty(n)
-        g, a = np.empty((rx, n), np.complex128), np.empty((n, n), np.complex128)
-        received, middle = np.empty(rx, np.complex128), np.empty(n, np.complex128)
-        x, decided = np.empty(n, np.complex128), np.empty(n, np.complex128)
-        linear, single = np.empty(n * num_bits), np.empty(n * num_bits)
-        base = np.empty(n * num_bits)
+        width = widths.max()
+        memory = scratch(layout(weights[:0], rx, n, num_bits, width)[-1])
+        space, complexes, reals, numbers_of_columns, llrs, _end = layout(
+            memory, rx, n, num_bits, width
+        )
+        g = complexes[0].view(np.complex128).reshape(rx, n)
+        a = complexes[1].view(np.complex128).reshape(n, n)
+        received, middle = complexes[2].view(np.complex128), complexes[3].view(np.complex128)
+        x, decided = complexes[4].view(np.complex128), complexes[5].view(np.complex128)
+        energy, scale = reals[0].view(np.float64), reals[1].view(np.float64)
+        variance, order = reals[2].view(np.float64), numbers_of_columns.view(np.int64)
+        linear, single = llrs[0].view(np.float64), llrs[1].view(np.float64)
+        base = llrs[2].view(np.float64)
         checksum = 0.0
         for b in range(num):
             noise = float(noise_var[b])
@@ -269,12 +301,12 @@ def kernel() -> Callable[..., bool]:
                 for k in range(n):
                     for i in range(num_bits):
                         j = k * num_bits + i
-                        own = _clipped(base[j], MOST_LLR)
-                        own = own * (1.0 + space[out + j]) + space[out + base.size + j]
-                        llr[(t * n + order[k]) * num_bits + i] = own
-                        checksum += own * 0.0
+                        corrected = _clipped(base[j], MOST_LLR)
+                        corrected = corrected * (1.0 + space[out + j]) + space[out + base.size + j]
+                        llr[(t * n + order[k]) * num_bits + i] = corrected
+                        checksum += corrected * 0.0
         return checksum == 0.0
 
-    addresses, integers = ", ".join(["int64"] * 6), ", ".join(["int64"] * 4)
+    addresses = ", ".join(["int64"] * 6)
     tables = "float32[::1], int64[::1], float64[::1], int8[:, ::1]"
-    return compiled(f"boolean({addresses}, {tables}, {integers})", eq_net)
+    return compiled(f"boolean({addresses}, {tables}, UniTuple(int64, 4))", eq_net)

@@ -93,14 +93,14 @@ def one_shot_layout(space, rx, tx, as_matrix):
 
 
 @inlined
-def _system(h, place, noise, rx, tx, stages, widely, matrix, system, space, error_var):
+def _system(h, span, noise, rx, tx, stages, widely, matrix, system, space, error_var):
     """Interleaved h, and A over its mean diagonal; returns one over that mean.
 
     error_var: (tx) vectors, of the unbiased output. widely: that of a widely linear receiver.
     """
     n, row, width = padded(tx), row_length(tx), padded_real(tx)
     power, energy, heard, sinr, _end = system_layout(space, tx)
-    interleave(h, place, 0, rx, 2 * tx, matrix, row)
+    interleave(h, span, 0, rx, 2 * tx, matrix, row)
     gram(matrix, row, rx, n, system, row)
     energies(system, row, tx, width, energy)
     correlations(system, row, tx, width, energy, heard, power, widely)
@@ -202,7 +202,7 @@ def _finish(x, count, tx, stride, gain, real):
 
 
 @inlined
-def _detect(y, place, steps, sizes, matrix, system, scale, gain, space, out):
+def _detect(y, span, steps, sizes, matrix, system, scale, gain, space, out):
     """All vectors of 16 channels; returns a sum that is 0 if all outputs are finite.
 
     steps: alpha, beta, gamma; sizes: vectors, rx, tx, whether symbols are real, whether the layers
@@ -221,7 +221,7 @@ def _detect(y, place, steps, sizes, matrix, system, scale, gain, space, out):
     checksum = splat(0.0)
     for t in range(0, vectors, _VECTORS):
         count = min(_VECTORS, vectors - t)
-        from_y = (place[0], place[1], vectors * rx * 2)
+        from_y = (span[0], span[1], vectors * rx * 2)
         interleave(y, from_y, t * rx * 2, count, rx * 2, received, rx * 32)
         correlate(matrix, row, rx, n, received, rx * 32, count, b, stride)
         if as_matrix == 1:
@@ -232,7 +232,7 @@ def _detect(y, place, steps, sizes, matrix, system, scale, gain, space, out):
             _start(b, count, 2 * n, stride, gamma, scale, residual, direction, x)
             _layers(system, row, n, stride, count, alpha, beta, image, residual, direction, x)
         checksum = checksum + _finish(x, count, tx, stride, gain, real == 1)
-        to_x = (place[0], place[1], vectors * tx * 2)
+        to_x = (span[0], span[1], vectors * tx * 2)
         deinterleave(x, stride, count, tx * 2, out, to_x, t * tx * 2)
     return checksum
 
@@ -256,9 +256,9 @@ def one_shot_kernel() -> Callable[..., bool]:
         stages = len(alpha) // (2 * n)
         checksum = splat(0.0)
         for group in range(first, last):
-            place, noise = (group * 16, num - 1, rx * tx * 2), load(noise_var, group * 16)
+            span, noise = (group * 16, num - 1, rx * tx * 2), load(noise_var, group * 16)
             scale = _system(
-                h, place, noise, rx, tx, stages, widely == 1, matrix, system, rest, variance
+                h, span, noise, rx, tx, stages, widely == 1, matrix, system, rest, variance
             )
             factor = 2.0 if widely == 1 else 1.0
             for i in range(0, tx * 16, 16):
@@ -266,9 +266,9 @@ def one_shot_kernel() -> Callable[..., bool]:
                 store(variance, i, load(variance, i) * factor)
             sizes = (vectors, rx, tx, real, as_matrix)
             checksum = checksum + _detect(
-                y, place, (alpha, beta, gamma), sizes, matrix, system, scale, gain, rest, x
+                y, span, (alpha, beta, gamma), sizes, matrix, system, scale, gain, rest, x
             )
-            deinterleave(variance, tx * 16, 1, tx, error_var, (place[0], place[1], tx), 0)
+            deinterleave(variance, tx * 16, 1, tx, error_var, (span[0], span[1], tx), 0)
         return all_finite(checksum)
 
     return compiled(group_signature(8, 3, gives="boolean"), lcgnet_one_shot)
@@ -290,18 +290,18 @@ def prepare_kernel() -> Callable[..., None]:
         row = row_length(tx)
         matrix, local, variance, rest, _end = prepare_layout(space, rx, tx)
         for group in range(first, last):
-            place, noise = (group * 16, num - 1, rx * tx * 2), load(noise_var, group * 16)
+            span, noise = (group * 16, num - 1, rx * tx * 2), load(noise_var, group * 16)
             scale = _system(
-                h, place, noise, rx, tx, stages, widely == 1, matrix, local, rest, variance
+                h, span, noise, rx, tx, stages, widely == 1, matrix, local, rest, variance
             )
             store(inverse_diagonal, group * 16, scale)
             for i in range(tx):
                 for j in range(tx):
                     at = i * row + j * 32 + 16
                     store(local, at, -load(local, at))
-            to = (place[0], place[1], tx * tx * 2)
+            to = (span[0], span[1], tx * tx * 2)
             deinterleave(local, row, tx, tx * 2, system, to, 0)
-            deinterleave(variance, tx * 16, 1, tx, error_var, (place[0], place[1], tx), 0)
+            deinterleave(variance, tx * 16, 1, tx, error_var, (span[0], span[1], tx), 0)
 
     return compiled(group_signature(5, 2), lcgnet_prepare)
 
@@ -323,22 +323,22 @@ def detect_kernel() -> Callable[..., bool]:
         matrix, local, scaling, rest, _end = detect_layout(space, rx, tx, as_matrix)
         checksum = splat(0.0)
         for group in range(first, last):
-            place = (group * 16, num - 1, rx * tx * 2)
-            interleave(h, place, 0, rx, 2 * tx, matrix, row)
-            place = (group * 16, num - 1, tx * tx * 2)
-            interleave(system, place, 0, tx, 2 * tx, local, row)
+            span = (group * 16, num - 1, rx * tx * 2)
+            interleave(h, span, 0, rx, 2 * tx, matrix, row)
+            span = (group * 16, num - 1, tx * tx * 2)
+            interleave(system, span, 0, tx, 2 * tx, local, row)
             for i in range(n):
                 for j in range(n):
                     at = i * row + j * 32
                     inside = i < tx and j < tx
                     store(local, at, load(local, at) if inside else splat(0.0))
                     store(local, at + 16, -load(local, at + 16) if inside else splat(0.0))
-            place = (group * 16, num - 1, tx)
-            interleave(gain, place, 0, 1, tx, scaling, tx * 16)
+            span = (group * 16, num - 1, tx)
+            interleave(gain, span, 0, 1, tx, scaling, tx * 16)
             scale = load(inverse_diagonal, group * 16)
             sizes = (vectors, rx, tx, real, as_matrix)
             checksum = checksum + _detect(
-                y, place, (alpha, beta, gamma), sizes, matrix, local, scale, scaling, rest, x
+                y, span, (alpha, beta, gamma), sizes, matrix, local, scale, scaling, rest, x
             )
         return all_finite(checksum)
 

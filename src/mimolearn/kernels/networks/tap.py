@@ -7,7 +7,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from mimolearn.kernels.machine.compile import compiled, inlined
+from mimolearn.kernels.dense.layout import cut
+from mimolearn.kernels.machine.compile import compiled, inlined, sizing
 
 
 @inlined
@@ -158,10 +159,18 @@ def exp_in_place(values, power):
         values[i] *= bits[i]
 
 
+@sizing
+def layout(space, n):
+    """Ten rows of n numbers; powers of two, n integers of 32 bits."""
+    rows, at = cut(space, 0, 10 * n)
+    power, at = cut(space, at, n)
+    return rows, power, at
+
+
 @functools.cache
 def kernel() -> Callable[..., None]:
     """kernel(coupling, squares, energy, noise, start, start_var, scalars, levels, prior, matched,
-    r, var): r and var of the last layer, for every vector.
+    r, var, space): r and var of the last layer, for every vector.
 
     coupling: (C, n, n); squares: (C, n, n), or (C, 1, n) for the scalar form; energy: (C, n);
     noise: (C); start: (C, n, n) and start_var: (C, n), or no rows for start "zero"; scalars:
@@ -170,11 +179,12 @@ def kernel() -> Callable[..., None]:
     """
 
     def tap(
-        coupling, squares, energy, noise, start, start_var, scalars, levels, prior, matched, r, var
-    ):
+        coupling, squares, energy, noise, start, start_var, scalars, levels, prior, matched,
+        r, var, workspace,
+    ):  # fmt: skip
         num_channels, num_vectors, n = matched.shape
-        space = np.zeros((10, n), np.float32)
-        power = np.zeros(n, np.int32)
+        parts = layout(workspace, n)
+        space, power = parts[0].reshape(10, n), parts[1].view(np.int32)
         for c in range(num_channels):
             rows = scalars[c if scalars.shape[0] > 1 else 0]
             for t in range(num_vectors):
@@ -192,5 +202,6 @@ def kernel() -> Callable[..., None]:
 
     rows, matrices = "float32[:, ::1]", "float32[:, :, ::1]"
     channel = f"{matrices}, {matrices}, {rows}, float32[::1], {matrices}, {rows}, {matrices}"
-    signature = f"void({channel}, float32[::1], float32, {matrices}, {matrices}, {matrices})"
+    signature = f"void({channel}, float32[::1], float32, {matrices}, {matrices}, {matrices}, "
+    signature += "float32[::1])"
     return compiled(signature, tap, contracted=True)

@@ -157,8 +157,8 @@ def prepare_kernel() -> Callable[..., None]:
         matrix, complex_gram, r, scaling, power, ratios, _end = parts
         side_floats = sides_layout(sides, tx, axes)[-1]
         for group in range(first, last):
-            place = (group * 16, num - 1, rx * tx * 2)
-            interleave(h, place, 0, rx, 2 * tx, matrix, row)
+            span = (group * 16, num - 1, rx * tx * 2)
+            interleave(h, span, 0, rx, 2 * tx, matrix, row)
             gram(matrix, row, rx, padded(tx), complex_gram, row)
             total = splat(0.0)
             for i in range(tx):
@@ -179,7 +179,7 @@ def prepare_kernel() -> Callable[..., None]:
                 _start(
                     r, real, used, n, noise, prior, factor, scaling, power, inverse_mu, start_var
                 )
-                to = (place[0], place[1], used)
+                to = (span[0], span[1], used)
                 deinterleave(start_var, used * 16, 1, used, start_vars, to, 0)
                 for i in range(n):
                     ratio = load(row_sum, i * 16) / load(energy, i * 16)
@@ -319,8 +319,8 @@ def detect_kernel() -> Callable[..., None]:
             energy, inverse_mu, row_sum, start_var, kept_noise, kept_scale, _end = kept
             noise, scale = load(kept_noise, 0), load(kept_scale, 0)
             for t in range(vectors):
-                place = (lanes[0], lanes[1], vectors * rx * 2)
-                interleave(y, place, t * rx * 2, 1, rx * 2, received, rx * 32)
+                span = (lanes[0], lanes[1], vectors * rx * 2)
+                interleave(y, span, t * rx * 2, 1, rx * 2, received, rx * 32)
                 correlate(matrix, row, rx, padded(tx), received, 0, 1, correlated, 0)
                 _matched(correlated, used, n, axes, scale, b)
                 _set(x, n, np.float32(0.0))

@@ -70,7 +70,9 @@ def sphere(
 
     As ``k_best``. The multiplications are those of the search alone.
     """
-    from mimolearn.kernels.search import sphere_float32, sphere_lanes
+    from mimolearn.kernels.search import sphere as kernels
+    from mimolearn.kernels.search import sphere_lanes
+    from mimolearn.kernels.search.triangle_float32 import search_memory
 
     tx, axes = h.shape[-1], 1 if constellation.is_real else 2
     indices = torch.empty(*y.shape[:-1], tx, dtype=torch.int64, device="cpu")
@@ -81,7 +83,7 @@ def sphere(
     if axes == 1 and constellation.num_levels == 2:
         space, kernel = floats_of(sphere_lanes.layout, tx), sphere_lanes.kernel()
     else:
-        space, kernel = sphere_float32.search_memory(tx, axes)[-1], sphere_float32.kernel()
+        space, kernel = search_memory(tx, axes)[-1], kernels.float32_kernel()
     out = to_index, flat(indices), flat(incomplete), flat(spent)
 
     def search(problems: ndarray, ok: ndarray, first: int, last: int, vectors: int) -> None:
@@ -99,14 +101,15 @@ def soft_sphere(
 
     nodes: the most that a search may visit. As ``sphere``.
     """
-    from mimolearn.kernels.search import soft_sphere_float32 as kernels
+    from mimolearn.kernels.search import soft_sphere as kernels
+    from mimolearn.kernels.search.triangle_float32 import search_memory
 
     tx, axes = h.shape[-1], 1 if constellation.is_real else 2
     llr = floats(*y.shape[:-1], tx, constellation.bits_per_symbol)
     incomplete = torch.empty(y.shape[:-1], dtype=torch.bool, device="cpu")
     spent = torch.empty(y.shape[:-1], dtype=torch.int64, device="cpu")
     settings, bits = _settings(constellation, clip)
-    kernel, space = kernels.kernel(), kernels.search_memory(tx, axes)[-1]
+    kernel, space = kernels.float32_kernel(), search_memory(tx, axes)[-1]
     decided = torch.empty(*y.shape[:-1], tx, dtype=torch.int64, device="cpu")
     to_index = constellation.axis(torch.float64).to_index.numpy()
     out = bits, to_index, flat(llr), flat(decided), flat(incomplete), flat(spent)

@@ -39,7 +39,7 @@ from mimolearn.kernels.machine.simd import (
     splat,
     splat_int,
 )
-from mimolearn.kernels.search.sphere_float32 import search
+from mimolearn.kernels.search.sphere import search_float32
 from mimolearn.kernels.search.triangle_float32 import DEPENDENT, INDEX_MASK, lanes_of, places
 
 _INFINITY = np.float32(np.inf)
@@ -94,9 +94,9 @@ def _trusted(diagonal, scale, num_tx, most_energy):
     """1 in the lanes whose energy is small and whose columns are independent enough, else 0."""
     energy, good = splat(0.0), splat(0.0) < 1.0
     for i in range(num_tx):
-        own, over_pivot = load(diagonal, i * 16), load(scale, i * 16)
-        energy = energy + own
-        good = good & (own * (over_pivot * over_pivot) * DEPENDENT < 1.0)
+        size, over_pivot = load(diagonal, i * 16), load(scale, i * 16)
+        energy = energy + size
+        good = good & (size * (over_pivot * over_pivot) * DEPENDENT < 1.0)
     return select(good & (energy <= most_energy), splat(1.0), splat(0.0))
 
 
@@ -116,9 +116,9 @@ def _shift(z, offset, num_tx):
     """z less the offset; gives the energy of z before."""
     energy = splat(0.0)
     for i in range(num_tx):
-        own = load(z, i * 16)
-        energy = energy + own * own
-        store(z, i * 16, own - load(offset, i * 16))
+        value = load(z, i * 16)
+        energy = energy + value * value
+        store(z, i * 16, value - load(offset, i * 16))
     return energy
 
 
@@ -132,10 +132,10 @@ def _feed_back(r, row, scale, z, num_tx, rest, u):
     for i in range(num_tx):
         store(rest, i * 16, load(z, i * 16))
     for k in range(num_tx - 1, -1, -1):
-        own, diagonal = load(rest, k * 16), load(r, k * row + k * 16)
-        level = select(own * load(scale, k * 16) < 0.5, splat(0.0), splat(1.0))
+        left, diagonal = load(rest, k * 16), load(r, k * row + k * 16)
+        level = select(left * load(scale, k * 16) < 0.5, splat(0.0), splat(1.0))
         store(u, k * 16, level)
-        gap, other = fnma(level, diagonal, own), fnma(1.0 - level, diagonal, own)
+        gap, other = fnma(level, diagonal, left), fnma(1.0 - level, diagonal, left)
         closest = minimum(fma(other, other, distance), closest)
         distance = fma(gap, gap, distance)
         for i in range(k):
@@ -200,11 +200,11 @@ def layout(space, num_tx):
 
 
 @inlined
-def _factor(a, problems, own, last, stride, at_diagonal, num_tx, ints, order, settings):
-    """16 channels from ``own`` on, or as many as there are up to ``last``, which is repeated."""
+def _factor(a, problems, begin, last, stride, at_diagonal, num_tx, ints, order, settings):
+    """16 channels from ``begin`` on, or as many as there are up to ``last``, which is repeated."""
     n, row, half = padded_real(num_tx), real_row(num_tx), num_tx * lanes_of(num_tx) + 16
     for lane in range(16):
-        start = min(own + lane * stride, last)
+        start = min(begin + lane * stride, last)
         _by_energy(problems, start + at_diagonal, num_tx, ints, order, lane * num_tx)
         _reorder(problems, start, num_tx, order, lane * num_tx, a.halves, lane * half)
     _into_lanes(a.halves, half, num_tx, a.r, row, a.diagonal)
@@ -243,25 +243,30 @@ def kernel() -> Callable[..., None]:
         first, last, numbers, space,
     ):  # fmt: skip
         vectors, tx, axes, max_nodes = numbers
-        a, place = layout(space, tx), places(tx, vectors, axes)
+        a, fields = layout(space, tx), places(tx, vectors, axes)
         width = lanes_of(tx)
         ints, order = np.empty(2 * width, np.uint32), np.empty(16 * tx, np.int64)
         low, high = np.empty(tx, np.int64), np.empty(tx, np.int64)
         chosen, best = np.empty(tx, np.int64), np.empty(tx, np.int64)
         center = np.empty(tx, np.float32)
-        residual, distances = width * width, 2 * width * width
+        size = tx * width
+        columns = a.tree[:size].reshape(tx, width)
+        residual = a.tree[size : 2 * size].reshape(tx, width)
+        distance = a.tree[2 * size : 2 * size + tx]
         # Down to the leaf, and the other child of each stream on the way back.
         nodes = 2 * tx - 1
         for group in range(first, last, 16):
-            lanes, own = min(16, last - group), (group - first) * place.stride
-            end = own + (lanes - 1) * place.stride
-            _factor(a, problems, own, end, place.stride, place.diagonal, tx, ints, order, settings)
+            lanes, begin = min(16, last - group), (group - first) * fields.stride
+            end = begin + (lanes - 1) * fields.stride
+            _factor(
+                a, problems, begin, end, fields.stride, fields.diagonal, tx, ints, order, settings
+            )
             for lane in range(lanes):
                 ok[group + lane] = a.flags[lane] > 0.0
             in_tree = -1
             for t in range(vectors):
-                to_b = place.b_re + t * width
-                _first_leaf(a, problems, own + to_b, end + to_b, place.stride, tx, order,
+                to_b = fields.b_re + t * width
+                _first_leaf(a, problems, begin + to_b, end + to_b, fields.stride, tx, order,
                             settings[4])  # fmt: skip
                 for lane in range(lanes):
                     channel = group + lane
@@ -275,9 +280,9 @@ def kernel() -> Callable[..., None]:
                             _columns_of(a.r, real_row(tx), lane, tx, a.tree)
                             in_tree = lane
                         for i in range(tx):
-                            a.tree[residual + (tx - 1) * width + i] = a.z[i * 16 + lane]
-                        incomplete[at], work[at] = search(
-                            a.tree, 0, residual, distances, tx, width, center, low, high, chosen,
+                            residual[tx - 1, i] = a.z[i * 16 + lane]
+                        incomplete[at], work[at] = search_float32(
+                            columns, residual, distance, center, low, high, chosen,
                             2, max_nodes, best,
                         )  # fmt: skip
                         for i in range(tx):

@@ -35,8 +35,9 @@ def _forward(
     rows, n = logits.shape
     if compiled:
         tensors = (out, state, logits, matrix, inputs)
-        sizes = rows, rows // len(matrix), n, state.shape[1] - n, out.dtype == torch.bfloat16
-        _kernel("forward")(*_addresses(tensors), residual, *sizes)
+        brief = int(out.dtype == torch.bfloat16)
+        sizes = rows, rows // len(matrix), n, state.shape[1] - n, brief
+        _kernel("forward")(*_addresses(tensors), residual, sizes)
         return
     state.mul_(residual).add_(out, alpha=1 - residual)
     logits.copy_(state[:, :n])
@@ -86,8 +87,9 @@ def _backward(
     rows, n = given.shape
     if compiled:
         tensors = (given, d_inputs, inputs, matrix, d_state, d_out)
-        sizes = rows, rows // len(matrix), n, d_state.shape[1] - n, d_out.dtype == torch.bfloat16
-        _kernel("backward")(*_addresses(tensors), residual, *sizes)
+        brief = int(d_out.dtype == torch.bfloat16)
+        sizes = rows, rows // len(matrix), n, d_state.shape[1] - n, brief
+        _kernel("backward")(*_addresses(tensors), residual, sizes)
         return
     if d_inputs is not None and inputs is not None:
         through = d_inputs[:, :n].to(given.dtype).reshape(len(matrix), -1, n)

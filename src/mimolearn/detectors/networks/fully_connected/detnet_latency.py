@@ -111,7 +111,8 @@ def one_shot(packed: Packed, h: Tensor, y: Tensor) -> Tensor:
     out = torch.empty((*y.shape[:-1], n), dtype=torch.float32, device="cpu")
     given = h.data_ptr(), y.data_ptr(), 0, 0, 0, out.data_ptr()
     num = math.prod(h.shape[:-2])
-    if not _kernel()(*packed.addresses, *given, packed.residual, num, vectors, rx, *packed.sizes):
+    numbers = (num, vectors, rx, *packed.sizes)
+    if not _kernel()(*packed.addresses, *given, packed.residual, numbers):
         check_finite("h", h)
         check_finite("y", y)
     return out
@@ -124,7 +125,7 @@ def run(packed: Packed, matrix: Tensor, q: Tensor, x: Tensor) -> Tensor:
     out = torch.empty_like(q)
     given = 0, 0, matrix.data_ptr(), q.data_ptr(), x.data_ptr(), out.data_ptr()
     num, vectors = math.prod(q.shape[:-2]), q.shape[-2]
-    _kernel()(*packed.addresses, *given, packed.residual, num, vectors, 0, *packed.sizes)
+    _kernel()(*packed.addresses, *given, packed.residual, (num, vectors, 0, *packed.sizes))
     return out
 
 

@@ -100,7 +100,7 @@ def run(
         addresses += [0, 0]
     tables = packed.weights, packed.widths, packed.levels, packed.bits
     num = math.prod(h.shape[:-2])
-    if _kernel()(*addresses, llr.data_ptr(), *tables, num, vectors, rx, n):
+    if _kernel()(*addresses, llr.data_ptr(), *tables, (num, vectors, rx, n)):
         return llr
     check_finite("h", h)
     check_finite("y", y)
