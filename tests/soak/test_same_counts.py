@@ -42,7 +42,7 @@ def test_company_path_and_order(scenario, monkeypatch, trials):
             assert fused == {name: plain[name] for name in LINEAR[1:]}
 
 
-@pytest.mark.soak
+@pytest.mark.soak(only=True)
 def test_workers_and_resumption(tmp_path, trials):
     num = trials("runs of 57 chunks and more, one worker and three, resumed", 0, 3)
     for i in range(num):
