@@ -16,6 +16,9 @@ from mimolearn import InvalidInputError, ResultsFileError, Scenario, load_result
 from mimolearn.link.channels import Recorded
 from mimolearn.studies import Contender, simulate
 
+# Part of the reliability tests, at whatever length.
+pytestmark = pytest.mark.soak
+
 NET = "tap-net-8v"
 LINK = Scenario(num_tx_ant=2, num_rx_ant=2, constellation="qpsk", channel_reuse=3)
 

@@ -24,6 +24,9 @@ from mimolearn.detectors import (
 from mimolearn.plans.fingerprint import fingerprint
 from mimolearn.studies import Contender, simulate
 
+# Part of the reliability tests, at whatever length.
+pytestmark = pytest.mark.soak
+
 LINK = Scenario(num_tx_ant=2, num_rx_ant=2, constellation="qpsk", channel_reuse=3)
 
 
@@ -94,18 +97,22 @@ def test_attributes_of_objects_are_in_the_key(what, one, other):
     assert own(**one) == own(**dict(reversed(one.items())))
 
 
-@settings(max_examples=30, deadline=None)
-@given(
-    st.recursive(
-        st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.binary(),
-        lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
-    )
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.binary(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
 )
-def test_equal_values_have_one_digest_and_a_change_is_seen(value):
-    again = eval(repr(value), {"nan": float("nan"), "inf": float("inf")})  # plain literals
-    assert fingerprint(value) == fingerprint(again)
-    assert fingerprint([value]) != fingerprint(value)
-    assert fingerprint((value, 0)) != fingerprint((value, 1))
+
+
+def test_equal_values_have_one_digest_and_a_change_is_seen(trials):
+    @settings(max_examples=trials("digests of nested values", 30, 3000), deadline=None)
+    @given(VALUES)
+    def check(value):
+        again = eval(repr(value), {"nan": float("nan"), "inf": float("inf")})  # plain literals
+        assert fingerprint(value) == fingerprint(again)
+        assert fingerprint([value]) != fingerprint(value)
+        assert fingerprint((value, 0)) != fingerprint((value, 1))
+
+    check()
 
 
 def test_shared_and_separate_parts_are_the_same():

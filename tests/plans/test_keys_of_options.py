@@ -16,6 +16,9 @@ from mimolearn.studies import Contender
 
 from .keys import key
 
+# Part of the reliability tests, at whatever length.
+pytestmark = pytest.mark.soak
+
 
 def test_every_detector_option_is_found():
     """What a built detector holds of detectors comes from options that say so."""
@@ -40,23 +43,27 @@ def test_every_option_and_the_revision_are_in_the_key(name, monkeypatch):
     assert Contender(name).key() != plain.key()
 
 
-@settings(max_examples=30, deadline=None)
-@given(
-    st.dictionaries(
-        st.sampled_from(["num_iter", "damping", "demapping"]),
-        st.sampled_from([3, 4, 0.25, 0.5, "exact", "max-log"]),
-    )
-)
-def test_keys_differ_exactly_where_options_do(options):
+def test_keys_differ_exactly_where_options_do(trials):
     valid = {"num_iter": int, "damping": float, "demapping": str}
-    options = {k: v for k, v in options.items() if type(v) is valid[k]}
-    filled = {"num_iter": 10, "damping": 0.9, "demapping": "exact", **options}
-    backwards = dict(reversed(options.items()))
-    contender = Contender("ep", options, label="x")
-    assert contender.key() == Contender("ep", backwards).key() == Contender("ep", filled).key()
-    for name, other in (("num_iter", 11), ("damping", 0.125), ("demapping", "max-log")):
-        same = filled[name] == other
-        assert (Contender("ep", options | {name: other}).key() == contender.key()) == same
+
+    @settings(max_examples=trials("keys of options of ep", 30, 3000), deadline=None)
+    @given(
+        st.dictionaries(
+            st.sampled_from(["num_iter", "damping", "demapping"]),
+            st.sampled_from([3, 4, 0.25, 0.5, "exact", "max-log"]),
+        )
+    )
+    def check(options):
+        options = {k: v for k, v in options.items() if type(v) is valid[k]}
+        filled = {"num_iter": 10, "damping": 0.9, "demapping": "exact", **options}
+        backwards = dict(reversed(options.items()))
+        contender = Contender("ep", options, label="x")
+        assert contender.key() == Contender("ep", backwards).key() == Contender("ep", filled).key()
+        for name, other in (("num_iter", 11), ("damping", 0.125), ("demapping", "max-log")):
+            same = filled[name] == other
+            assert (Contender("ep", options | {name: other}).key() == contender.key()) == same
+
+    check()
 
 
 def test_a_whole_number_is_one_however_it_is_written():

@@ -16,6 +16,9 @@ from mimolearn.weights import read_card
 
 from .keys import key, shipped
 
+# Part of the reliability tests, at whatever length.
+pytestmark = pytest.mark.soak
+
 NET = "tap-net-8v"
 DEEP = ("{}", "las:inner={}", "guarded:inner={}", "guarded:fallback={}")
 DEEPER = ("guarded:inner=guarded:inner={}", "las:inner=guarded:fallback=guarded:inner={}")
