@@ -17,6 +17,20 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--soak", action="store_true", help="run the tests marked soak at full length")
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what is marked ``soak(only=True)``, unless this is a soak run.
+
+    Beside such a test stands a short one that tries the same.
+    """
+    if config.getoption("--soak"):
+        return
+    marks = {item: item.get_closest_marker("soak") for item in items}
+    left_out = [item for item, mark in marks.items() if mark and mark.kwargs.get("only")]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in set(left_out)]
+
+
 @pytest.fixture
 def trials(
     request: pytest.FixtureRequest, record_property: Callable[[str, object], None]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -128,6 +129,11 @@ each_module = pytest.mark.parametrize(
 )
 
 
+@functools.cache
+def tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text("utf-8"))
+
+
 def room_of(path: Path) -> str:
     """First part of a module's name inside the package; "" for the package itself."""
     first = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
@@ -137,7 +143,7 @@ def room_of(path: Path) -> str:
 def imported_modules(path: Path) -> Iterator[str]:
     """Absolute names of all imports in a file, those inside functions included."""
     package = ["mimolearn", *path.relative_to(PACKAGE).parts[:-1]]
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+    for node in ast.walk(tree(path)):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -242,7 +248,7 @@ def test_families_stand_apart(path: Path) -> None:
 def test_nothing_is_unpickled(path: Path) -> None:
     roots = {name.split(".")[0] for name in imported_modules(path)}
     assert not roots & FORBIDDEN_MODULES
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+    for node in ast.walk(tree(path)):
         if not isinstance(node, ast.Call):
             continue
         call = ast.unparse(node.func)
@@ -258,7 +264,7 @@ def test_kernels_are_compiled_in_one_place() -> None:
     for path in (PACKAGE / "kernels").rglob("*.py"):
         names = {
             node.attr if isinstance(node, ast.Attribute) else node.id
-            for node in ast.walk(ast.parse(path.read_text("utf-8")))
+            for node in ast.walk(tree(path))
             if isinstance(node, ast.Attribute | ast.Name)
         }
         imported = {name.rpartition(".")[2] for name in imported_modules(path)}
@@ -274,7 +280,7 @@ WRITING_MODES = {"'w'", "'wb'", "'x'", "'xb'", "'w+'", "'r+b'"}
 def test_files_are_written_by_one_helper(path: Path) -> None:
     if path.name == "atomicfile.py":
         return
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+    for node in ast.walk(tree(path)):
         if not isinstance(node, ast.Call):
             continue
         name = ast.unparse(node.func).rpartition(".")[2]
@@ -287,11 +293,7 @@ def test_files_are_written_by_one_helper(path: Path) -> None:
 
 @each_module
 def test_global_random_state_is_left_alone(path: Path) -> None:
-    calls = {
-        ast.unparse(node.func)
-        for node in ast.walk(ast.parse(path.read_text("utf-8")))
-        if isinstance(node, ast.Call)
-    }
+    calls = {ast.unparse(node.func) for node in ast.walk(tree(path)) if isinstance(node, ast.Call)}
     seeds = {"torch.manual_seed", "torch.seed", "np.random.seed", "random.seed"}
     assert not calls & seeds
 
@@ -304,7 +306,7 @@ LAYERS = {"nn.Linear", "nn.Conv1d", "nn.Conv2d", "nn.BatchNorm1d", "nn.BatchNorm
 
 @each_module
 def test_new_tensors_name_their_dtype(path: Path) -> None:
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+    for node in ast.walk(tree(path)):
         if not isinstance(node, ast.Call):
             continue
         call = ast.unparse(node.func)
@@ -330,7 +332,7 @@ def test_new_tensors_name_their_dtype(path: Path) -> None:
 @each_module
 def test_tensors_are_kept_by_made_once_alone(path: Path) -> None:
     """lru_cache would keep what the first caller's mode has made of a tensor."""
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+    for node in ast.walk(tree(path)):
         if not isinstance(node, ast.FunctionDef) or node.returns is None:
             continue
         decorators = [ast.unparse(decorator) for decorator in node.decorator_list]

@@ -43,7 +43,7 @@ def check(name: str, kind: str, snr_db: float, dtype: torch.dtype) -> None:
 KINDS = ["plain", "rank one", "equal users", "rank one, equal users", "absent user", "ones"]
 
 
-@pytest.mark.soak
+@pytest.mark.soak(only=True)
 @pytest.mark.parametrize("dtype", [torch.complex64, torch.complex128])
 @pytest.mark.parametrize("snr_db", [-60, -20, 20, 80, 120])
 @pytest.mark.parametrize("kind", [*KINDS, "dead antennas"])

@@ -1,6 +1,7 @@
 """Odd tensors and modes of torch, over the table of every detector: right, or refused in one line.
 
-The rows are those of ``contract.table``. A case that is refused leaves the detector as it was.
+The rows are those of ``contract.table``, and weights that ship. A case that is refused leaves the
+detector as it was.
 """
 
 import contextlib
@@ -12,64 +13,55 @@ from torch import Tensor
 from torch._subclasses import FakeTensorMode
 
 from mimolearn.constellation import Constellation
-from mimolearn.detection import Detection
-from mimolearn.detectors import Detector, make_detector
 from mimolearn.foundation.tensors import made_once as constants
 
 from ..torch_modes import MODES, default_dtype, global_random_state, refused
-from .contract.table import CONTRACT, Draw, Row, draw, soft
+from .battery import (
+    ROWS,
+    SHIPPED,
+    Answer,
+    Case,
+    answers,
+    assert_equal,
+    build,
+    case_id,
+    drawn,
+    quick_rows,
+    quick_shipped,
+    size,
+)
+from .contract.table import Draw, soft
 
-# One constellation a row is enough: what is looked for does not depend on its size.
-CASES = [(row, row.constellations[-1]) for row in CONTRACT if not row.name.startswith("sionna")]
-
-# One detector for each way to prepare and detect: kernels of each family, searches in double
-# precision, wrappers, networks, training inside ``prepare``.
-QUICK = ["mrc", "lmmse", "cg", "gauss-seidel", "mmse-sic", "ml", "k-best", "soft-sphere", "sdr"]
-QUICK += ["ep", "oamp", "las", "guarded", "lcgnet-v", "deep-cg-online", "tap-net", "detnet"]
-QUICK += ["nn-det", "eq-net"]
-
-
-def case_id(case: tuple[Row, str]) -> str:
-    row, name = case
-    return "-".join([row.name, *(f"{k}={v}" for k, v in row.options.items()), name])
+# Shipped weights go through these by default, and through all with --soak.
+BY_DEFAULT = {
+    "test_the_answer_is_the_same_in_every_mode",
+    "test_tensors_without_values_are_refused_and_leave_nothing",
+    "test_answers_may_be_edited",
+    "test_strides_change_nothing",
+}
+# The tracer of torch takes seconds a detector.
+TRACED = ["lmmse", "ml", "k-best", "lcgnet-v", "nn-det"]
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """A row of each way to detect in single precision; with --soak all rows in both precisions."""
     soak = metafunc.config.getoption("--soak")
-    first = {row.name: (row, name) for row, name in reversed(CASES)}
     if "case" in metafunc.fixturenames:
-        quick = [first[name] for name in QUICK]
-        metafunc.parametrize("case", CASES if soak else quick, ids=case_id)
+        cases = quick_rows()
+        if metafunc.function.__name__ in BY_DEFAULT:
+            cases += quick_shipped()
+        if metafunc.function is test_a_trace_of_the_user_leaves_nothing_behind:
+            cases = [case for case in cases if case[0].name in TRACED]
+        metafunc.parametrize("case", [*ROWS, *SHIPPED] if soak else cases, ids=case_id)
     if "dtype" in metafunc.fixturenames:
         dtypes = [torch.complex64, torch.complex128]
         metafunc.parametrize("dtype", dtypes if soak else dtypes[:1], ids=str)
 
 
-def build(case: tuple[Row, str]) -> Detector:
-    return make_detector(case[0].name, case[1], **case[0].options).requires_grad_(False)
-
-
-def answers(detection: Detection) -> tuple[Tensor, ...]:
-    """All that a detection says."""
-    found = [detection.indices(), detection.bits(), detection.finite(), detection.soft_symbols()]
-    with contextlib.suppress(TypeError):
-        found.append(detection.llr())
-    return tuple(found)
-
-
-def assert_equal(found: Detection, expected: Detection, tol: float = 0.0) -> None:
-    for mine, other in zip(answers(found), answers(expected), strict=True):
-        assert mine.dtype == other.dtype
-        torch.testing.assert_close(mine, other, rtol=tol, atol=tol)
-
-
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.soak
-def test_the_answer_is_the_same_in_every_mode(
-    case: tuple[Row, str], mode: str, dtype: torch.dtype
-) -> None:
-    y, h, noise_var, _ = draw(Constellation(case[1]), dtype=dtype)
+def test_the_answer_is_the_same_in_every_mode(case: Case, mode: str, dtype: torch.dtype) -> None:
+    y, h, noise_var, _ = drawn(case, dtype)
     detector = build(case)
     plain = detector(y, h, noise_var)
     apart = detector.detect(detector.prepare(h, noise_var), y)
@@ -79,8 +71,8 @@ def test_the_answer_is_the_same_in_every_mode(
 
 
 @pytest.mark.soak
-def test_a_detector_made_under_another_default_dtype_is_the_same(case: tuple[Row, str]) -> None:
-    y, h, noise_var, _ = draw(Constellation(case[1]), dtype=torch.complex64)
+def test_a_detector_made_under_another_default_dtype_is_the_same(case: Case) -> None:
+    y, h, noise_var, _ = drawn(case)
     plain = build(case)
     with default_dtype(torch.float64):
         made = build(case)
@@ -91,8 +83,8 @@ def test_a_detector_made_under_another_default_dtype_is_the_same(case: tuple[Row
 
 
 @pytest.mark.soak
-def test_making_one_and_running_it_leaves_global_generators_alone(case: tuple[Row, str]) -> None:
-    y, h, noise_var, _ = draw(Constellation(case[1]), dtype=torch.complex64)
+def test_making_one_and_running_it_leaves_global_generators_alone(case: Case) -> None:
+    y, h, noise_var, _ = drawn(case)
 
     before = global_random_state()
     answers(build(case)(y, h, noise_var))
@@ -100,13 +92,12 @@ def test_making_one_and_running_it_leaves_global_generators_alone(case: tuple[Ro
 
 
 @pytest.mark.soak
-def test_gradients_after_a_first_use_in_inference_mode(case: tuple[Row, str]) -> None:
-    row, name = case
-    if not row.differentiable:
+def test_gradients_after_a_first_use_in_inference_mode(case: Case) -> None:
+    if not case[0].differentiable:
         return
-    y, h, noise_var, _ = draw(Constellation(name), (2,), 2)
+    y, h, noise_var, _ = drawn(case, torch.complex128, (2,), 2)
     constants.forget()
-    detector = make_detector(row.name, name, **row.options)
+    detector = build(case).requires_grad_()
     with torch.inference_mode():
         answers(detector(y, h, noise_var))
     h.requires_grad_()
@@ -116,11 +107,10 @@ def test_gradients_after_a_first_use_in_inference_mode(case: tuple[Row, str]) ->
 
 
 @pytest.mark.soak
-def test_autocast_does_not_reach_gradients(case: tuple[Row, str]) -> None:
-    row, name = case
-    if not row.differentiable:
+def test_autocast_does_not_reach_gradients(case: Case) -> None:
+    if not case[0].differentiable:
         return
-    y, h, noise_var, _ = draw(Constellation(name), (2,), 2, dtype=torch.complex64)
+    y, h, noise_var, _ = drawn(case, batch=(2,), num_vectors=2)
 
     def gradient(enabled: bool) -> Tensor:
         own = h.clone().requires_grad_()
@@ -137,9 +127,9 @@ def test_autocast_does_not_reach_gradients(case: tuple[Row, str]) -> None:
 
 @pytest.mark.soak
 def test_tensors_without_values_are_refused_and_leave_nothing(
-    case: tuple[Row, str], dtype: torch.dtype
+    case: Case, dtype: torch.dtype
 ) -> None:
-    y, h, noise_var, _ = draw(Constellation(case[1]), dtype=dtype)
+    y, h, noise_var, _ = drawn(case, dtype)
     detector = build(case)
     plain = detector(y, h, noise_var)
     prepared = detector.prepare(h, noise_var)
@@ -165,30 +155,19 @@ class Watched(Tensor):
 
 
 @pytest.mark.soak
-def test_own_tensor_classes_give_the_same_answers(case: tuple[Row, str]) -> None:
-    y, h, noise_var, _ = draw(Constellation(case[1]))
+def test_own_tensor_classes_give_the_same_answers(case: Case) -> None:
+    y, h, noise_var, _ = drawn(case, torch.complex128)
     detector = build(case)
     found = detector(y.as_subclass(Watched), h.as_subclass(Watched), noise_var)
     expected = detector(y, h, noise_var)
     assert torch.equal(found.indices().as_subclass(Tensor), expected.indices())
 
 
-class Answer(torch.nn.Module):
-    """A user's own module around a detector."""
-
-    def __init__(self, detector: Detector) -> None:
-        super().__init__()
-        self.detector = detector
-
-    def forward(self, y: Tensor, h: Tensor, noise_var: Tensor) -> tuple[Tensor, ...]:
-        return answers(self.detector(y, h, noise_var))
-
-
 # The compiler of torch warns of its own deprecated parts.
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 @pytest.mark.soak
-def test_a_trace_of_the_user_leaves_nothing_behind(case: tuple[Row, str]) -> None:
-    y, h, noise_var, _ = draw(Constellation(case[1]), dtype=torch.complex64)
+def test_a_trace_of_the_user_leaves_nothing_behind(case: Case) -> None:
+    y, h, noise_var, _ = drawn(case)
     detector = build(case)
     plain = detector(y, h, noise_var)
     before = {name: tensor.clone() for name, tensor in detector.state_dict().items()}
@@ -207,9 +186,9 @@ def test_a_trace_of_the_user_leaves_nothing_behind(case: tuple[Row, str]) -> Non
 
 
 @pytest.mark.soak
-def test_strides_change_nothing(case: tuple[Row, str], dtype: torch.dtype) -> None:
+def test_strides_change_nothing(case: Case, dtype: torch.dtype) -> None:
     c = Constellation(case[1])
-    y, h, noise_var, indices = draw(c, (2, 3), dtype=dtype)
+    y, h, noise_var, indices = drawn(case, dtype, (2, 3))
     detector = build(case)
     shared, x = h[:1, :1].expand_as(h).contiguous(), c.map(indices, dtype)
     same = Draw(y + x @ (shared - h).mT, shared, noise_var, indices)
@@ -237,16 +216,16 @@ def test_strides_change_nothing(case: tuple[Row, str], dtype: torch.dtype) -> No
 @pytest.mark.parametrize(("batch", "num_vectors"), [((3,), 0), ((0,), 4), ((2, 0), 4), ((), 0)])
 @pytest.mark.soak
 def test_an_axis_of_length_zero_gives_an_empty_answer(
-    case: tuple[Row, str], dtype: torch.dtype, batch: tuple[int, ...], num_vectors: int
+    case: Case, dtype: torch.dtype, batch: tuple[int, ...], num_vectors: int
 ) -> None:
     c = Constellation(case[1])
-    y, h, noise_var, _ = draw(c, batch, num_vectors, dtype=dtype)
+    y, h, noise_var, _ = drawn(case, dtype, batch, num_vectors)
     detector = build(case)
     for found in (
         detector(y, h, noise_var),
         detector.detect(detector.prepare(h, noise_var), y),
     ):
-        symbols = (*batch, num_vectors, 3)
+        symbols = (*batch, num_vectors, size(case)[1])
         assert found.indices().shape == found.soft_symbols().shape == symbols
         assert found.bits().shape == (*symbols, c.bits_per_symbol)
         assert found.finite().shape == symbols[:-1]
@@ -255,8 +234,8 @@ def test_an_axis_of_length_zero_gives_an_empty_answer(
 
 
 @pytest.mark.soak
-def test_answers_may_be_edited(case: tuple[Row, str], dtype: torch.dtype) -> None:
-    y, h, noise_var, _ = draw(Constellation(case[1]), dtype=dtype)
+def test_answers_may_be_edited(case: Case, dtype: torch.dtype) -> None:
+    y, h, noise_var, _ = drawn(case, dtype)
     detector = build(case)
     inputs = [tensor.clone() for tensor in (y, h, noise_var)]
     prepared = detector.prepare(h, noise_var)
@@ -281,9 +260,9 @@ def test_answers_may_be_edited(case: tuple[Row, str], dtype: torch.dtype) -> Non
 @pytest.mark.parametrize("batch", [(3,), (20,)])
 @pytest.mark.soak
 def test_inputs_may_be_edited_after_prepare(
-    case: tuple[Row, str], dtype: torch.dtype, batch: tuple[int, ...]
+    case: Case, dtype: torch.dtype, batch: tuple[int, ...]
 ) -> None:
-    y, h, noise_var, _ = draw(Constellation(case[1]), batch, dtype=dtype)
+    y, h, noise_var, _ = drawn(case, dtype, batch)
     detector = build(case)
     expected = answers(detector.detect(detector.prepare(h, noise_var), y))
     own_y, own_h, own_noise = y.clone(), h.clone(), noise_var.clone()
@@ -296,8 +275,8 @@ def test_inputs_may_be_edited_after_prepare(
 
 
 @pytest.mark.soak
-def test_a_noise_that_single_precision_cannot_hold_is_refused(case: tuple[Row, str]) -> None:
-    y, h, noise_var, _ = draw(Constellation(case[1]), dtype=torch.complex64)
+def test_a_noise_that_single_precision_cannot_hold_is_refused(case: Case) -> None:
+    y, h, noise_var, _ = drawn(case)
     detector = build(case)
     for value in (1e-60, 1e60):
         wide = noise_var.double()
@@ -309,9 +288,9 @@ def test_a_noise_that_single_precision_cannot_hold_is_refused(case: tuple[Row, s
 
 
 @pytest.mark.soak
-def test_an_edited_constellation_changes_no_result(case: tuple[Row, str]) -> None:
+def test_an_edited_constellation_changes_no_result(case: Case) -> None:
     mine = Constellation(case[1])
-    y, h, noise_var, _ = draw(mine, dtype=torch.complex64)
+    y, h, noise_var, _ = drawn(case, constellation=mine)
     expected = build(case)(y, h, noise_var)
     mine.points *= 2
     mine.labels ^= 1
@@ -319,15 +298,15 @@ def test_an_edited_constellation_changes_no_result(case: tuple[Row, str]) -> Non
         mine.points_as(dtype).zero_()
         for part in mine.axis(dtype.to_real()):
             part.zero_()
-    detector = make_detector(case[0].name, mine, **case[0].options).requires_grad_(False)
+    detector = build(case, mine)
     assert_equal(detector(y, h, noise_var), expected)
     detector.constellation.points *= 2
     assert_equal(build(case)(y, h, noise_var), expected)
 
 
 @pytest.mark.soak
-def test_a_copy_of_a_detector_is_a_detector_of_its_own(case: tuple[Row, str]) -> None:
-    y, h, noise_var, _ = draw(Constellation(case[1]), dtype=torch.complex64)
+def test_a_copy_of_a_detector_is_a_detector_of_its_own(case: Case) -> None:
+    y, h, noise_var, _ = drawn(case)
     detector = build(case)
     expected = detector(y, h, noise_var)
     other = copy.deepcopy(detector)

@@ -42,17 +42,27 @@ def test_company_path_and_order(scenario, monkeypatch, trials):
             assert fused == {name: plain[name] for name in LINEAR[1:]}
 
 
-@pytest.mark.soak
-def test_workers_and_resumption(tmp_path, trials):
-    num = trials("runs of 57 chunks and more, one worker and three, resumed", 0, 3)
+# Many chunks at one SNR, and a few at every whole one.
+RUNS = (
+    {"snr_db": [10], "max_vectors": 300_000},
+    {"snr_db": list(range(31)), "max_vectors": 20_000, "floor": 0},
+)
+
+
+@pytest.mark.soak(only=True)
+@pytest.mark.parametrize("run", RUNS, ids=["one SNR", "every SNR"])
+def test_workers_and_resumption(tmp_path, trials, run):
+    num = trials("runs of many chunks, one worker and three, resumed", 0, 3)
     for i in range(num):
         scenario = LINKS[i]
-        run = {"snr_db": [10], "min_errors": 10**9, "max_vectors": 300_000}
+        run = {**run, "min_errors": 10**9}
         alone = {name: simulate(scenario, [name], **run) for name in LINEAR}
         file = tmp_path / f"{i}.sqlite"
-        simulate(scenario, LINEAR[:2], store=file, **{**run, "max_vectors": 50_000})
+        some = {**run, "max_vectors": run["max_vectors"] // 6}
+        simulate(scenario, LINEAR[:2], store=file, **some)
         together = simulate(scenario, LINEAR, store=file, workers=3, **run)
         for name in LINEAR:
-            one, other = (r.curve(name).points[0] for r in (alone[name], together))
-            assert one.counts == other.counts
-            assert one.positions.to_bytes() == other.positions.to_bytes()
+            pairs = zip(alone[name].curve(name).points, together.curve(name).points, strict=True)
+            for one, other in pairs:
+                assert one.counts == other.counts
+                assert one.positions.to_bytes() == other.positions.to_bytes()

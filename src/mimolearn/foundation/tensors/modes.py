@@ -7,6 +7,8 @@ inference mode, function and          ``plain_mode`` switches them off as well w
 dispatch modes                        made that the process keeps
 FakeTensorMode, tensors without data  ``check_has_values`` refuses them in one line, unless a
                                       program is being traced
+torch.compile                         ``in_standard_mode`` runs the function eagerly, so that
+                                      compiled kernels give the answer that they always give
 other modes that watch operations,    ``is_watched`` is true: the torch path serves in place of
 torch.func, forward-mode derivatives  compiled kernels, whose operations no mode can see
 ====================================  =============================================================
@@ -69,20 +71,25 @@ def plain_mode() -> Iterator[None]:
 
 
 def in_standard_mode(method: _Method) -> _Method:
-    """Run a function in ``standard_mode``.
+    """Run a function in ``standard_mode``, and as it is inside ``torch.compile``.
 
     Half precision would change symbols without a warning. Another default device would hold only
-    some of the tensors that have to be on one device.
+    some of the tensors that have to be on one device. A program of ``torch.compile`` calls the
+    function between its own graphs: kernels that are compiled already give their usual answer.
     """
 
     @functools.wraps(method)
     def run(*args: Any, **options: Any) -> Any:
+        if torch.compiler.is_dynamo_compiling() and not torch.compiler.is_exporting():
+            return untraced(*args, **options)
         # torch implements a default device, and tracing, as a mode that looks at functions.
         if not _any_autocast() and (not _num_function_modes() or torch.compiler.is_compiling()):
             return method(*args, **options)
         with standard_mode():
             return method(*args, **options)
 
+    # Imports the compiler of torch when it is first called, not here.
+    untraced = torch._disable_dynamo(run)
     result: Any = run
     return result
 
