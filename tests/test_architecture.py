@@ -46,6 +46,7 @@ ROOMS: dict[str, list[str]] = {
     "link": ["randomness", "channels", "array", "scenario", "coding", "beam_scenario"],
     "detectors": [
         "counting",
+        "priors",
         "base",
         "nesting",
         "registry",

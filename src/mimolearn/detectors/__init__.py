@@ -16,6 +16,8 @@ from mimolearn.detectors.linear.wl_cg import WidelyLinearCG
 from mimolearn.detectors.linear.wl_lmmse import WidelyLinearLMMSE
 from mimolearn.detectors.linear.zf import ZeroForcing
 from mimolearn.detectors.message_passing.ep import ExpectationPropagation
+from mimolearn.detectors.message_passing.lama import LAMA
+from mimolearn.detectors.message_passing.mmse_pic import MMSEPIC
 from mimolearn.detectors.message_passing.oamp import OAMP
 from mimolearn.detectors.networks.equi_net import EquiNet
 from mimolearn.detectors.networks.fully_connected.detnet import DetNet
@@ -69,6 +71,8 @@ register(
     SDR,
     ExpectationPropagation,
     OAMP,
+    LAMA,
+    MMSEPIC,
     Las,
     Guarded,
     LcgNetS,
@@ -95,8 +99,10 @@ register(
 
 __all__ = [
     "CGNR",
+    "LAMA",
     "LMMSE",
     "ML",
+    "MMSEPIC",
     "MMSESIC",
     "MRC",
     "OAMP",

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from mimolearn.constellation import Constellation, as_constellation
 from mimolearn.detection import Detection
+from mimolearn.detectors.priors import check_prior
 from mimolearn.foundation.errors import check_finite, check_positive_int, check_shape, invalid
 from mimolearn.foundation.tensors.modes import check_has_values, in_standard_mode
 from mimolearn.foundation.tensors.ownership import copy_shared, copy_shared_parts
@@ -79,6 +80,8 @@ class Detector(nn.Module, ABC):
     # A part of the key of stored results: raise it when a change alters what is detected.
     revision: ClassVar[int] = 1
     soft: ClassVar[bool] = True
+    takes_prior: ClassVar[bool] = False
+    """Whether bits may have priors, the LLRs of a decoder: see ``detect``."""
     rotation_invariant: bool = False
     """True if h and y matter through H^H H and H^H y alone. A rotation of the antennas by Q^H,
     H = Q R, then leaves the output as it is, and simulations may draw (R, Q^H y) for (H, y)."""
@@ -132,34 +135,47 @@ class Detector(nn.Module, ABC):
         return copy_shared(state, h, given)
 
     @in_standard_mode
-    def detect(self, prepared: Any, y: Tensor) -> Detection:
+    def detect(self, prepared: Any, y: Tensor, prior_llr: Tensor | None = None) -> Detection:
         """Detect every vector of prepared channels.
 
         Args:
             prepared: what ``prepare`` returned for channels (*C, Nr, Nt).
             y: (*C, T, Nr) complex; T received vectors of each channel.
+            prior_llr: (*C, T, Nt, K) real; what is known of the bits beforehand. Default None,
+                nothing. The detection is that of the posterior; ``Detection.extrinsic_llr`` takes
+                the priors out.
 
         Returns:
             A detection over (*C, T, Nt).
 
         Raises:
-            InvalidInputError: for a wrong shape or type, and for a non-finite y.
+            InvalidInputError: for a wrong shape or type, for a non-finite y or prior_llr, and for
+                a prior_llr where ``takes_prior`` is False.
         """
         check_shape("y", y, "(*C, T, Nr)", isinstance(y, Tensor) and y.ndim >= 2)
         if not y.is_complex():
             raise invalid("y", f"<dtype {y.dtype}>", "a complex dtype")
         check_has_values(y=y)
         check_finite("y", y)
+        if prior_llr is not None:
+            return self._informed(prepared, y, prior_llr)
         return copy_shared_parts(self._detect_by_path(prepared, y), y, prepared)
 
     @in_standard_mode
-    def forward(self, y: Tensor, h: Tensor, noise_var: Tensor | float) -> Detection:
+    def forward(
+        self,
+        y: Tensor,
+        h: Tensor,
+        noise_var: Tensor | float,
+        prior_llr: Tensor | None = None,
+    ) -> Detection:
         """Prepare and detect in one call, in one kernel if there is one.
 
         Args:
             y: (*C, T, Nr) complex, of the dtype of h; the received vectors.
             h: (*C, Nr, Nt) complex; the channels.
             noise_var: (*C) real, or a number, above 0; as in ``prepare``.
+            prior_llr: (*C, T, Nt, K) real, or None, as in ``detect``.
 
         Returns:
             A detection over (*C, T, Nt).
@@ -176,10 +192,14 @@ class Detector(nn.Module, ABC):
             raise invalid("y", f"<dtype {y.dtype}>", f"the dtype of h, {h.dtype}")
         check_has_values(y=y, h=h, noise_var=noise_var)
         noise_var = self._check_noise_var(noise_var, h)
-        if self._path(h, noise_var, y) == "fused":
+        fused = self._path(h, noise_var, y) == "fused"
+        if fused and prior_llr is None:
             return self._one_shot(y, h, noise_var)
         check_finite("h", h)
         check_finite("y", y)
+        if prior_llr is not None:
+            channel = Compiled("fused", Channel(h, noise_var), h.shape) if fused else None
+            return self._informed(channel or self._prepare(h, noise_var), y, prior_llr)
         compiled = self._path(h, noise_var) == "compiled"
         prepared = (self._prepare_compiled if compiled else self._prepare)(h, noise_var)
         return copy_shared_parts(self._detect_by_path(prepared, y), y, h, noise_var)
@@ -220,6 +240,26 @@ class Detector(nn.Module, ABC):
             return self._detect_interleaved(state, y)
         return self._one_shot(y, state.h, state.noise_var)
 
+    def _informed(self, prepared: Any, y: Tensor, prior_llr: Tensor) -> Detection:
+        """Detect with priors, in one kernel or in torch."""
+        if not self.takes_prior:
+            expected = f"None: {self.name!r} takes no priors, 'mmse-pic', 'ep' and 'ml' do"
+            raise invalid("prior_llr", f"<shape {tuple(prior_llr.shape)}>", expected)
+        prior_llr = check_prior(prior_llr, y, self.constellation)
+        if isinstance(prepared, Compiled) and self._informs_compiled(prepared, y, prior_llr):
+            h, noise_var = prepared.state
+            detection = self._one_shot_informed(y, h, noise_var, prior_llr)
+        else:
+            detection = self._detect_informed(self._in_torch(prepared), y, prior_llr)
+        return copy_shared_parts(detection, y, prior_llr, prepared)
+
+    def _informs_compiled(self, prepared: Compiled, y: Tensor, prior_llr: Tensor) -> bool:
+        """Return whether ``_one_shot_informed`` takes these inputs."""
+        if type(self)._one_shot_informed is Detector._one_shot_informed:
+            return False
+        fitting = matching(y.shape, prepared.shape) and prior_llr.shape[-2] == prepared.shape[-1]
+        return prepared.path == "fused" and fitting and y.numel() > 0 and usable(y, prior_llr)
+
     def _detects_compiled(self, prepared: Any, y: Tensor) -> bool:
         """Return whether ``_detect_compiled`` takes this state of ``_prepare`` and this y."""
         return False
@@ -237,6 +277,16 @@ class Detector(nn.Module, ABC):
 
     def _one_shot(self, y: Tensor, h: Tensor, noise_var: Tensor) -> Any:
         """Run both halves in one kernel, which looks at the finiteness of h and y itself."""
+        raise NotImplementedError
+
+    def _one_shot_informed(
+        self, y: Tensor, h: Tensor, noise_var: Tensor, prior_llr: Tensor
+    ) -> Detection:
+        """Run both halves in one kernel with priors (*C, T, Nt, K), for the path "fused"."""
+        raise NotImplementedError
+
+    def _detect_informed(self, prepared: Any, y: Tensor, prior_llr: Tensor) -> Detection:
+        """Detect with priors (*C, T, N, K), of which N has yet to be compared with Nt."""
         raise NotImplementedError
 
     def _prepare_interleaved(self, h: Tensor, noise_var: Tensor) -> Any:

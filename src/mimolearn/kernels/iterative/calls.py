@@ -25,6 +25,7 @@ from mimolearn.kernels.machine.launch import (
 )
 
 _FEW_VECTORS = 16
+_NOTHING = floats(0)
 
 
 def conjugate_gradient(
@@ -62,12 +63,16 @@ def expectation_propagation(
     num_iter: int,
     damping: float,
     least_var: float,
+    prior_llr: Tensor | None = None,
+    least_prior_var: float = 0.0,
 ) -> tuple[Tensor, Tensor]:
     """EP in real form: mean and variance of the last cavities, (*C, T, Nt, axes) each.
 
     y: (*C, T, Nr), h: (*C, Nr, Nt), noise_var: (*C). least_var: floor of a posterior variance,
-    as a share of its cavity's. Raises InvalidInputError on a non-finite h or y.
+    as a share of its cavity's. prior_llr: (*C, T, Nt, K) or None; least_prior_var: floor of the
+    variance of a prior. Raises InvalidInputError on a non-finite h or y.
     """
+    known = _NOTHING if prior_llr is None else prior_llr
     from mimolearn.kernels.iterative import ep as kernels
 
     axes = 1 if constellation.is_real else 2
@@ -76,9 +81,12 @@ def expectation_propagation(
     sizes = Sizes.of(h, y)
     num, vectors, rx, tx = sizes
     levels = constellation.axis(torch.float32).levels.numpy()
-    settings = _ep_settings(axes, damping, least_var)
+    settings = _ep_settings(axes, damping, least_var, least_prior_var)
+    # Vectors that have become channels keep their order, and so do their priors.
     arrays = (h, y, in_groups(noise_var, num), mean, var, levels, settings)
-    numbers, space = (*sizes, axes, num_iter), floats_of(kernels.layout, rx, tx, axes)
+    arrays = (*arrays, known, _labels(constellation))
+    depth = levels.size if prior_llr is not None else 0
+    numbers, space = (*sizes, axes, num_iter), floats_of(kernels.layout, rx, tx, axes, depth)
     cost = vectors * num_iter * float(tx * axes) ** 3
     finite = run_groups(kernels.kernel(), arrays, numbers, space, cost)
     return checked(finite, y, h, mean, var)
@@ -114,6 +122,34 @@ def orthogonal_amp(
     return checked(finite, y, h, x_hat, error_var)
 
 
+def large_mimo_amp(
+    y: Tensor,
+    h: Tensor,
+    noise_var: Tensor,
+    constellation: Constellation,
+    num_iter: int,
+    damping: float,
+) -> tuple[Tensor, Tensor]:
+    """The last z and its error variance, of both axes, of ``lama``: (*C, T, Nt) each.
+
+    As ``orthogonal_amp``.
+    """
+    from mimolearn.kernels.iterative import lama as kernels
+
+    axes, tx = 1 if constellation.is_real else 2, h.shape[-1]
+    x_hat, error_var = complexes(*y.shape[:-1], tx), floats(*y.shape[:-1], tx)
+    full_h, full_y, noise_var = fill_lanes(h, y, noise_var)
+    sizes = Sizes.of(full_h, full_y)
+    num, vectors, rx, _tx = sizes
+    levels = constellation.axis(torch.float32).levels.numpy()
+    settings = np.array([damping], np.float32)
+    arrays = (full_h, full_y, in_groups(noise_var, num), x_hat, error_var, levels, settings)
+    numbers, space = (*sizes, axes, num_iter), floats_of(kernels.layout, rx, tx)
+    cost = channel_cost(rx, tx) + vectors * num_iter * vector_cost(0, tx)
+    finite = run_groups(kernels.kernel(), arrays, numbers, space, cost)
+    return checked(finite, y, h, x_hat, error_var)
+
+
 def gauss_seidel_suits(h: Tensor, y: Tensor) -> bool:
     """Whether ``gauss_seidel`` is faster than PyTorch, which works on all vectors at once."""
     return math.prod(h.shape[:-2]) >= FEW_CHANNELS or y.shape[-2] <= _FEW_VECTORS
@@ -140,6 +176,13 @@ def gauss_seidel(
 
 
 @functools.cache
-def _ep_settings(axes: int, damping: float, least_var: float) -> np.ndarray:
+def _ep_settings(axes: int, damping: float, least_var: float, least_prior_var: float) -> np.ndarray:
     """Precision of the prior of one real axis, and the rest."""
-    return np.array([axes, damping, least_var], np.float32)
+    return np.array([axes, damping, least_var, least_prior_var], np.float32)
+
+
+@functools.cache
+def _labels(constellation: Constellation) -> np.ndarray:
+    """The bits of every level, (L Ka) floats."""
+    bits = constellation.axis(torch.float32).bits
+    return bits.to(torch.float32).numpy().reshape(-1)
