@@ -106,17 +106,8 @@ FEW_CHANNELS = {
 }
 
 
-def pytest_generate_tests(metafunc):
-    """Some laws, and some numbers of bad channels; with --soak all."""
-    soak = metafunc.config.getoption("--soak")
-    if "name" in metafunc.fixturenames:
-        some = ("T 1000, 20 dB", "T 10 000, 27 dB", "200 channels, 27 dB")
-        metafunc.parametrize("name", FEW_CHANNELS if soak else some)
-    if "bad" in metafunc.fixturenames:
-        metafunc.parametrize("bad", (5, 7, 10, 18, 26, 30) if soak else (7, 26))
-
-
 @pytest.mark.soak
+@pytest.mark.parametrize("name", FEW_CHANNELS)
 def test_intervals_cover_where_few_channels_carry_the_errors(name, trials):
     """What the stop rule finishes holds what it says."""
     (law, rate), bits, chunk = FEW_CHANNELS[name]
@@ -139,6 +130,7 @@ def few(law, bits, bad):
 
 
 @pytest.mark.soak
+@pytest.mark.parametrize("bad", [5, 7, 10, 18, 26, 30])
 @pytest.mark.parametrize(
     ("law", "bits", "rate"),
     [

@@ -38,6 +38,7 @@ _Method = TypeVar("_Method", bound=Callable[..., Any])
 # The stubs of torch do not list these functions. Every call of a detector asks them, so each has a
 # name of its own: an attribute look-up costs as much as the answer.
 _C: Any = torch._C
+_disable_dynamo: Any = torch._disable_dynamo  # pyright: ignore[reportPrivateImportUsage]
 _any_autocast = _C._is_any_autocast_enabled
 _num_function_modes = _C._len_torch_function_stack
 _num_dispatch_modes = _C._len_torch_dispatch_stack
@@ -89,7 +90,7 @@ def in_standard_mode(method: _Method) -> _Method:
             return method(*args, **options)
 
     # Imports the compiler of torch when it is first called, not here.
-    untraced = torch._disable_dynamo(run)
+    untraced = _disable_dynamo(run)
     result: Any = run
     return result
 
