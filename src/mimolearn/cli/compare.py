@@ -217,7 +217,13 @@ def _made(folder: Path) -> Path:
 
 
 def run_progress(scenario: Scenario, plan: Any, quiet: bool) -> Any:
-    """A context that gives the progress callback of a run, None when quiet."""
+    """A context that gives the progress callback of a run; None when quiet.
+
+    Args:
+        scenario: of the run.
+        plan: of the run.
+        quiet: show nothing.
+    """
     from contextlib import nullcontext
 
     from mimolearn.report import live_progress

@@ -18,8 +18,11 @@ from mimolearn.plans.plan import adjust_plan, parse_snr_db, read_run_table
 class BeamPlan(PlainModel):
     """How a scenario is run: its ``[run]`` table.
 
-    snr_db: SNRs of the scenario. contenders: what is compared. channels: drawn once, the same for
-    all contenders and SNRs; rounded up to whole chunks of 64.
+    Attributes:
+        snr_db: SNRs in dB, of the scenario's own definition.
+        contenders: what is compared.
+        channels: drawn once, the same for all contenders and SNRs; rounded up to whole chunks of
+            64.
     """
 
     model_config = ConfigDict(arbitrary_types_allowed=True)

@@ -44,17 +44,23 @@ def check_metric(metric: str, scenario: Scenario) -> str:
 class RunPlan(PlainModel):
     """SNRs, contenders and stop rule of one run.
 
-    snr_db: SNRs in dB, of the scenario's own definition; kept sorted, unique, and rounded to
-    1e-6 dB. contenders: what is compared. metric: "ber", "ser" or "ver" (bit, symbol, vector
-    error rate of the receiver); on a coded link also "bler" or "info-ber" (block, information
-    bit error rate after decoding). target: the error rate that answers are given for ("SNR at
-    target").
     A point is finished once a contender has made ``min_errors`` errors of the metric's unit
     (bits, symbols, vectors) on at least ``min_channels`` channels, of which enough were bad, or has
     seen ``max_vectors`` vectors. Enough: the errors are worth those of 16 equally bad channels, or
     blocks after decoding (fewer in proportion where ``min_errors`` is less than 100).
-    Above an SNR where the rate is known (95 %) to lie under ``floor``, a contender is not
-    simulated; None means target / 10, and 0 turns this off.
+
+    Attributes:
+        snr_db: SNRs in dB, of the scenario's own definition; kept sorted, unique, and rounded to
+            1e-6 dB.
+        contenders: what is compared.
+        metric: "ber", "ser" or "ver" (bit, symbol, vector error rate of the receiver); on a coded
+            link also "bler" or "info-ber" (block, information bit error rate after decoding).
+        target: the error rate that answers are given for ("SNR at target").
+        min_errors: errors of the metric's unit that finish a point.
+        min_channels: channels that a point takes at least.
+        max_vectors: vectors at which a point is given up.
+        floor: above an SNR where the rate is known (95 %) to lie under it, a contender is not
+            simulated; None means target / 10, and 0 turns this off.
 
     >>> RunPlan(snr_db=[10, 0, 5], contenders=["lmmse"]).snr_db
     (0.0, 5.0, 10.0)

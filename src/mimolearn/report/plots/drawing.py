@@ -31,7 +31,7 @@ def new_figure(width: float, height: float) -> tuple[Figure, Axes]:
         width: in inches.
         height: in inches.
     """
-    # A Figure of its own, never pyplot's: nothing global, no display needed.
+    # Never pyplot: nothing global, no display needed.
     figure = Figure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)
     return figure, figure.add_subplot()

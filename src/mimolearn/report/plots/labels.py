@@ -14,7 +14,15 @@ _SIDES = (
 
 
 class Mark(NamedTuple):
-    """A point in pixels from the upper left: its middle, its size, and the ends of its bar."""
+    """A point, in pixels from the upper left.
+
+    Attributes:
+        x: of its middle.
+        y: of its middle.
+        radius: of the marker.
+        top: y of the upper end of its bar.
+        bottom: y of the lower end of its bar.
+    """
 
     x: float
     y: float
