@@ -6,7 +6,14 @@ from dataclasses import replace
 
 import pytest
 
-from mimolearn.report import Answers, notes, verdict
+from mimolearn.report import (
+    Answers,
+    answer_table,
+    notes,
+    rate_table,
+    verdict,
+    write_report,
+)
 from mimolearn.report.numbers import format_count, format_us
 from mimolearn.studies import Comparison, adjust_plan
 
@@ -95,3 +102,22 @@ def test_counts_read_well():
         "1.5M",
         "2G",
     ]
+
+
+def test_each_answer_is_derived_once(comparison, tmp_path, monkeypatch):
+    """A required SNR and a gap take interpolations and variances over all channels."""
+    asked: list[tuple[str, ...]] = []
+    for name in ("required_snr", "gap"):
+        derive = getattr(Comparison, name)
+
+        def spy(self, *labels, name=name, derive=derive):
+            asked.append((name, *labels))
+            return derive(self, *labels)
+
+        monkeypatch.setattr(Comparison, name, spy)
+    answers = Answers(with_times(comparison, TIMES))
+    write_report(answers, tmp_path)
+    for draw in (answer_table, rate_table, notes, verdict):
+        draw(answers)
+    assert len(asked) == len(set(asked))
+    assert {labels[0] for name, *labels in asked if name == "required_snr"} == set(TIMES)
