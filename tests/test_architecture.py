@@ -94,7 +94,7 @@ ROOMS: dict[str, list[str]] = {
         "plan",
         "beam_plan",
     ],
-    "results": ["statistics", "crossings", "comparison", "beam_comparison"],
+    "results": ["statistics", "crossings", "costs", "comparison", "beam_comparison"],
     "studies": [
         "progress",
         "kinds",

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from mimolearn.plans.counts import BLOCK_METRICS, GMI_SCALE, Counts, ErrorPositi
 from mimolearn.plans.plan import RunPlan, canonical_snr, check_metric, metrics
 from mimolearn.results import crossings as crossing
 from mimolearn.results import statistics
+from mimolearn.results.costs import CostReport, Timing
 from mimolearn.results.crossings import SnrEstimate, SnrGap
 from mimolearn.results.statistics import Interval, PairedDifference
 from mimolearn.snr import snr_label
@@ -159,52 +160,6 @@ class Curve:
         """The point at an SNR, None when it was never simulated."""
         wanted = canonical_snr(snr_db)
         return next((p for p in self.points if canonical_snr(p.snr_db) == wanted), None)
-
-
-class Timing(NamedTuple):
-    """Measured on one machine, single process.
-
-    Attributes:
-        threads: torch threads.
-        batch: channels per call.
-        channel_reuse: vectors per channel.
-        snr_db: at which it was taken, in dB; it matters to data-dependent searches.
-        vector_us: microseconds from y and h to indices, per vector of such a batch.
-        latency_us: the same for one channel alone with one vector.
-        prepare_us: microseconds of ``prepare`` alone, per channel.
-        detect_us: microseconds of ``detect`` and the indices alone, per vector; where both halves
-            are fused into one kernel, vector_us is less than their sum.
-        repeats: how many times prepare was taken; all are medians of CPU time.
-        machine: on which it was taken; empty when it was this one, and in older files.
-    """
-
-    threads: int
-    batch: int
-    channel_reuse: int
-    snr_db: float
-    prepare_us: float
-    detect_us: float
-    vector_us: float
-    latency_us: float
-    repeats: int
-    machine: str = ""
-
-
-class CostReport(NamedTuple):
-    """Work and storage of one contender in this scenario.
-
-    Attributes:
-        per_channel: real multiplications per channel.
-        per_vector: real multiplications per vector; None when it depends on the data, then
-            ``Point.work_per_vector`` has what was spent.
-        parameters: stored numbers of a learned detector.
-        parameter_bytes: their size.
-    """
-
-    per_channel: int
-    per_vector: int | None
-    parameters: int
-    parameter_bytes: int
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,8 @@ from mimolearn.foundation.signatures import takes_arguments_of
 from mimolearn.link.scenario import Scenario
 from mimolearn.plans.contender import Contender
 from mimolearn.plans.plan import RunPlan, adjust_plan, check_metric, load_comparison
-from mimolearn.results.comparison import Comparison, CostReport, Curve, Point, Timing
+from mimolearn.results.comparison import Comparison, Curve, Point
+from mimolearn.results.costs import CostReport, Timing
 from mimolearn.studies.execution.choice import ExecutorChoice
 from mimolearn.studies.kinds.chunk import ChunkResult
 from mimolearn.studies.kinds.counts import CodedErrorCounts, ErrorCounts, error_counts

@@ -10,7 +10,7 @@ from mimolearn.detectors import Detector
 from mimolearn.foundation.tensors.state import clean_torch, evaluating
 from mimolearn.link.scenario import Scenario
 from mimolearn.plans.plan import canonical_snr
-from mimolearn.results.comparison import CostReport, Timing
+from mimolearn.results.costs import CostReport, Timing
 from mimolearn.studies.kinds.chunk import batch_channels
 from mimolearn.studies.kinds.seeds import chunk_generator
 
