@@ -176,7 +176,7 @@ def test_ctrl_c_is_one_line(run, monkeypatch):
     def interrupted(*_args, **_kwargs):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(mimolearn.studies, "compare", interrupted)
+    monkeypatch.setattr(mimolearn.studies, "simulate", interrupted)
     code, _, err = run("compare", "small.toml")
     assert code == 130
     assert err == "error: stopped; what was finished is kept, and the same command goes on\n"

@@ -6,7 +6,7 @@ import pytest
 
 from mimolearn import InvalidInputError
 from mimolearn.link.scenario import Scenario
-from mimolearn.studies import forecast, simulate
+from mimolearn.studies import Contender, forecast, simulate
 
 FADING = Scenario(num_tx_ant=1, num_rx_ant=2, constellation="bpsk", snr_definition="per_stream")
 
@@ -68,3 +68,16 @@ def test_curve_that_does_not_fall_is_named():
 def test_bad_arguments(options, message):
     with pytest.raises(InvalidInputError, match=message):
         forecast(FADING, ["mrc"], [0], **options)
+
+
+def test_each_contender_is_built_once(monkeypatch):
+    built = []
+    build = Contender.build
+
+    def spy(self, *arguments):
+        built.append(self.label)
+        return build(self, *arguments)
+
+    monkeypatch.setattr(Contender, "build", spy)
+    forecast(FADING, ["mrc", "zf"], [0, 3], target_error=1e-2, pilot_s=0.05)
+    assert built == ["mrc", "zf"]

@@ -14,7 +14,7 @@ import typer
 
 from mimolearn.foundation import interrupt
 from mimolearn.foundation.errors import MimolearnError, is_out_of_memory, one_line
-from mimolearn.report.terminal import TerminalConsole, is_animated, safe_streams
+from mimolearn.report.text.terminal import TerminalConsole, is_animated, safe_streams
 
 app = typer.Typer(
     name="mimolearn",
@@ -110,8 +110,8 @@ def _message_and_status(error: Exception) -> tuple[str, int]:
         words = "fewer workers, antennas, vectors a channel or a smaller network need less"
         return f"out of memory ({words}): {error}", 1
     if isinstance(error, OSError):
-        where = f"{error.filename}: " if error.filename else ""
-        return f"{where}{error.strerror or error}", 1
+        file = f"{error.filename}: " if error.filename else ""
+        return f"{file}{error.strerror or error}", 1
     words = f"{type(error).__name__}: {error}"
     return f"not foreseen, please report it with the traceback that {_DEBUG} shows: {words}", 1
 

@@ -9,11 +9,17 @@ from typing import Any, NamedTuple
 from rich.progress import BarColumn, Progress, ProgressColumn, TaskProgressColumn, TextColumn
 from rich.table import Column
 
-from mimolearn.report.terminal import TerminalConsole, is_animated
+from mimolearn.report.text.terminal import TerminalConsole, is_animated
 
 
 class Shown(NamedTuple):
-    """What is shown of one event: its words, and how much of the whole is done."""
+    """What is shown of one event.
+
+    Attributes:
+        text: words beside the bar.
+        done: how much of the whole is done.
+        total: the whole, in the same unit.
+    """
 
     text: str
     done: float
@@ -29,10 +35,14 @@ def progress_bar(
     topic: Callable[[Any], Any] | None = None,
     plain: Callable[[Any], str] | None = None,
 ) -> Iterator[Callable[[Any], None] | None]:
-    """A callback for a run's events; None when quiet.
+    """A context that gives the callback for a run's events; None when quiet.
 
-    clock: a column of times beside the bar. topic: a log gets a line for every new one,
-    without it for every event. plain: the words of that line, by default those of the bar.
+    Args:
+        quiet: show nothing.
+        shown: what is shown of an event.
+        clock: a column of times beside the bar.
+        topic: a log gets a line for every new one, without it for every event.
+        plain: the words of that line, by default those of the bar.
     """
     if quiet:
         yield None

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from mimolearn.cli.app import emit, stdout
-from mimolearn.report.fitted import Column, FittedTable
-from mimolearn.report.terminal import TerminalConsole
+from mimolearn.report.text.fitted import Column, FittedTable
+from mimolearn.report.text.terminal import TerminalConsole
 
 
 def run_sweep(
@@ -21,7 +21,18 @@ def run_sweep(
     as_json: bool,
     quiet: bool,
 ) -> None:
-    """Train all members and print one table, or JSON, of what they measured."""
+    """Train all members of a sweep and print one table, or JSON, of what they measured.
+
+    Args:
+        recipe: a TOML file, or the name of one that ships.
+        texts: axes, as "seed=1,2,3".
+        out: folder for weights.
+        executor: "serial" or "ray".
+        workers: processors of a Ray cluster that starts here.
+        ray_address: of a running Ray cluster.
+        as_json: print the cards as JSON in place of a table.
+        quiet: show no progress.
+    """
     from mimolearn.training import parse_axis, sweep
 
     axes = [parse_axis(text) for text in texts]
@@ -73,5 +84,5 @@ def measured(card: Any) -> str:
 
 
 def _say(event: Any) -> None:
-    how = "there already" if event.kept else "trained"
-    TerminalConsole(stderr=True).print(f"{event.done}/{event.total} {event.name}: {how}")
+    outcome = "there already" if event.kept else "trained"
+    TerminalConsole(stderr=True).print(f"{event.done}/{event.total} {event.name}: {outcome}")

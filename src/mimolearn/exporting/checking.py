@@ -73,13 +73,24 @@ class Check(NamedTuple):
 
 
 def check_detector(subject: Subject, path: Path) -> Check:
-    """Run chunks of the scenario's simulation on both."""
+    """Run chunks of the scenario's simulation on both.
+
+    Args:
+        subject: the detector with its link and SNR.
+        path: of its ONNX file.
+    """
     assert isinstance(subject.part, Detector)
     return _check(subject, subject.part, OnnxDetector(path))
 
 
 def check_quantizer(subject: Subject, encoder: Path, decoder: Path) -> Check:
-    """Run chunks of the simulation with soft bits that pass encoder and decoder."""
+    """Run chunks of the simulation with soft bits that pass encoder and decoder.
+
+    Args:
+        subject: the quantiser with its link and SNR.
+        encoder: the ONNX file of its encoder.
+        decoder: the ONNX file of its decoder.
+    """
     assert isinstance(subject.part, Quantizer)
     teacher = detector_from_text(subject.teacher, subject.scenario.constellation)
     theirs = OnnxQuantized(teacher, subject.part, encoder, decoder)

@@ -36,9 +36,9 @@ def eigh(matrix: Part) -> tuple[Tensor, Part]:
             parts = _round(parts, order)[0]
     left, vectors = Pair(*parts[:2]), Pair(*parts[2:])
     values = left.real.diagonal(0, -2, -1)[..., :size]
-    values, places = torch.sort(values, -1)
-    places = places.unsqueeze(-2).expand(*values.shape[:-1], size, size)
-    gathered = part_of(vectors, lambda x: torch.gather(x[..., :size, :size], -1, places))
+    values, order = torch.sort(values, -1)
+    order = order.unsqueeze(-2).expand(*values.shape[:-1], size, size)
+    gathered = part_of(vectors, lambda x: torch.gather(x[..., :size, :size], -1, order))
     return values, gathered if isinstance(matrix, Pair) else as_pair(gathered).real
 
 
@@ -51,9 +51,9 @@ def _padded(x: Tensor, count: int) -> Tensor:
 
 
 def _next_round(half: int) -> Tensor:
-    """Which column comes to each place, so that column i and i + half have not met before.
+    """Which column comes to each position, so that column i and i + half have not met before.
 
-    The table of a tournament: the first stays, all others move on by one place in a circle.
+    The table of a tournament: the first stays, all others move on by one in a circle.
     """
     if half == 1:
         return torch.tensor([0, 1], dtype=torch.int64)

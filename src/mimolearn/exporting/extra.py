@@ -9,7 +9,15 @@ from mimolearn.exporting.pairs import ExportError
 
 
 def needed(name: str, purpose: str = "export") -> ModuleType:
-    """Import an optional package. Raises ExportError, one line, where it is not installed."""
+    """Import an optional package.
+
+    Args:
+        name: of the package.
+        purpose: what an error says it is needed for.
+
+    Raises:
+        ExportError: one line; it is not installed.
+    """
     try:
         return importlib.import_module(name)
     except ImportError:

@@ -14,7 +14,10 @@ from mimolearn.exporting.pairs import Pair, Part, adjoint, join, matmul, part_of
 def cholesky(matrix: Part) -> Part:
     """Lower factor L of L L^H = A, a column after another; NaN from the first bad pivot on.
 
-    matrix: (*B, N, N) Hermitian. N steps, each with a rank-one update of what is left.
+    It takes N steps, each with a rank-one update of what is left.
+
+    Args:
+        matrix: (*B, N, N) Hermitian.
     """
     size = matrix.shape[-1]
     left, columns = matrix, []
@@ -62,14 +65,29 @@ def cholesky_solve(right: Part, factor: Part) -> Part:
 
 
 def searchsorted(boundaries: Tensor, values: Tensor, *, right: bool) -> Tensor:
-    """How many ascending boundaries (*D, n) each value (*D, N) lies above, or not below: int64."""
+    """How many boundaries each value lies above, or not below.
+
+    Args:
+        boundaries: (*D, n) ascending.
+        values: (*D, N) real.
+        right: a value that equals a boundary is not below it, and counts.
+
+    Returns:
+        (*D, N) int64 counts.
+    """
     values, boundaries = values.unsqueeze(-1), boundaries.unsqueeze(-2)
     above = values >= boundaries if right else values > boundaries
     return above.to(torch.int64).sum(-1)
 
 
 def chunk(x: Tensor, chunks: int, dim: int = 0) -> list[Tensor]:
-    """Equal slices: ONNX's split wants sizes that are known beforehand."""
+    """Equal slices: ONNX's split wants sizes that are known beforehand.
+
+    Args:
+        x: of any shape.
+        chunks: how many slices.
+        dim: the axis that is cut.
+    """
     step = (x.shape[dim] + chunks - 1) // chunks
     return [x.narrow(dim, i * step, step) for i in range(chunks)]
 

@@ -44,7 +44,17 @@ class Subject(NamedTuple):
 def find_subject(
     part: str | Path | Detector | Quantizer, scenario: Scenario | None, snr_db: float | None
 ) -> Subject:
-    """Load the part, and choose the link and SNR of its check; InvalidInputError, ExportError."""
+    """Load the part, and choose the link and SNR of its check.
+
+    Args:
+        part: trained weights or a detector, by name or as an object.
+        scenario: the link; None for that of the training.
+        snr_db: of the check, in dB; None for one of the training.
+
+    Raises:
+        InvalidInputError: a part or a scenario that does not exist or fit.
+        ExportError: a part that ONNX has no operators for.
+    """
     card = None
     if isinstance(part, str | Path):
         name = str(part)

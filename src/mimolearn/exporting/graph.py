@@ -24,7 +24,16 @@ OPSET = 20
 
 
 def write_graph(program: Program, path: Path, metadata: Mapping[str, str]) -> None:
-    """Write a checked ONNX file. Raises ExportError for what ONNX has no operator for."""
+    """Write a checked ONNX file.
+
+    Args:
+        program: what is written.
+        path: of the file.
+        metadata: text by key, which the file carries.
+
+    Raises:
+        ExportError: ONNX has no operator for a step.
+    """
     onnx = needed("onnx")
     needed("onnxscript")
     with _quiet():

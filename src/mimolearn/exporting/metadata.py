@@ -26,7 +26,14 @@ _DETECTOR_OUTPUTS = {
 def detector_metadata(
     detector: Detector, weights: str, sha256: str, scenario: Scenario
 ) -> dict[str, str]:
-    """weights, sha256: empty where there are none."""
+    """What the ONNX file of a detector says of itself, as text by key.
+
+    Args:
+        detector: what was exported.
+        weights: name of its weights; "" where it has none.
+        sha256: of the weights' file; "" where it has none.
+        scenario: the link that it was exported for.
+    """
     cost = detector.cost(scenario.num_rx_ant, scenario.num_tx_ant)
     return {
         **_common("detector", detector.name, weights, sha256, detector.constellation),
@@ -44,7 +51,15 @@ def detector_metadata(
 def quantizer_metadata(
     quantizer: Quantizer, half: str, weights: str, sha256: str, scenario: Scenario
 ) -> dict[str, str]:
-    """half: "encoder" or "decoder"."""
+    """What the ONNX file of one half of a quantiser says of itself, as text by key.
+
+    Args:
+        quantizer: what was exported.
+        half: "encoder" or "decoder".
+        weights: name of its weights; "" where it has none.
+        sha256: of the weights' file; "" where it has none.
+        scenario: the link that it was checked on.
+    """
     streams, bits = quantizer.streams_per_group(), quantizer.constellation.bits_per_symbol
     levels = list(quantizer.word_levels())
     llr = f"(batch, {streams}, {bits}) float32: ln P(b=1)/P(b=0) of {streams} streams"

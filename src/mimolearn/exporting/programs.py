@@ -23,9 +23,14 @@ _OUTSIDE_SIGNS = (".numpy()", "data_ptr", "data pointer", "numpy")
 
 
 class Program(NamedTuple):
-    """real: the module to write, on real tensors; example: its inputs; names of inputs and outputs;
+    """What is written as a graph.
 
-    free: for each input, names of the leading axes that may have any size.
+    Attributes:
+        real: the module, on real tensors.
+        example: its inputs.
+        inputs: their names.
+        outputs: names of the outputs.
+        free: for each input, names of the leading axes that may have any size.
     """
 
     real: nn.Module
@@ -65,9 +70,15 @@ class _Decode(nn.Module):
 
 
 def detector_program(detector: Detector, num_rx_ant: int, num_tx_ant: int) -> Program:
-    """llr and indices of y (batch, vectors, Nr, 2), h (batch, Nr, Nt, 2) and noise_var (batch).
+    """A detector as a program from y, h and noise_var to llr and indices.
 
-    Raises ExportError where the detector's steps depend on its data.
+    Args:
+        detector: what is exported.
+        num_rx_ant: Nr of y (batch, vectors, Nr, 2).
+        num_tx_ant: Nt of h (batch, Nr, Nt, 2).
+
+    Raises:
+        ExportError: the detector's steps depend on its data.
     """
     if not detector.soft:
         raise ExportError(

@@ -20,6 +20,9 @@ class RealForm(nn.Module):
     """The program with real inputs: a complex one comes as (..., 2), real and imaginary part.
 
     Complex outputs are given in the same way.
+
+    Args:
+        program: as PyTorch has traced it.
     """
 
     def __init__(self, program: fx.GraphModule) -> None:

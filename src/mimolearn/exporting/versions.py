@@ -11,7 +11,9 @@ if TYPE_CHECKING:
 class Release(NamedTuple):
     """The first ONNX Runtime that was built with an ONNX release, and what that release defines.
 
-    ir: version of the file's form. opset: of the standard operators.
+    Attributes:
+        ir: version of the file's form.
+        opset: of the standard operators.
     """
 
     runtime: str

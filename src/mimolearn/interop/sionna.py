@@ -109,7 +109,16 @@ def _axis_metric(constellation: Constellation, values: Tensor, variance: Tensor)
 
 
 def whiten(y: Tensor, h: Tensor, s: Tensor) -> White:
-    """Compute L^-1 y and L^-1 h for noise of covariance s = L L^H, as ``SionnaDetector`` does."""
+    """Compute L^-1 y and L^-1 h for noise of covariance s = L L^H, as ``SionnaDetector`` does.
+
+    Args:
+        y: (*C, M) complex; received.
+        h: (*C, M, S) complex; the channels.
+        s: (*C, M, M) complex; covariance of the noise.
+
+    Raises:
+        InvalidInputError: shapes that do not fit, or a matrix that is no covariance.
+    """
     for field, tensor, least in (("y", y, 1), ("h", h, 2), ("s", s, 2)):
         check_shape(field, tensor, "(*C, M, ...)", tensor.ndim >= least)
         if not tensor.is_complex():

@@ -21,7 +21,12 @@ _METHODS = {"exact": "app", "max-log": "maxlog"}
 
 
 class Prepared(NamedTuple):
-    """h: (*C, Nr, Nt) over the noise's standard deviation, (*C, 1, 1): theirs keep nothing more."""
+    """What a peer keeps of a channel; Sionna's blocks keep nothing more.
+
+    Attributes:
+        h: (*C, Nr, Nt) complex, over the noise's standard deviation.
+        deviation: (*C, 1, 1) standard deviation of the noise.
+    """
 
     h: Tensor
     deviation: Tensor
@@ -64,8 +69,12 @@ class SionnaLMMSE(_Peer):
     """Sionna's linear MMSE detector.
 
     Choose it to see this library's ``lmmse`` beside another implementation.
-    Same equations; the channel is inverted again for every vector. Options: demapping.
-    Cost: that of ``lmmse``. Needs sionna-no-rt.
+    Same equations; the channel is inverted again for every vector. Cost: that of ``lmmse``. Needs
+    sionna-no-rt.
+
+    Args:
+        constellation: points, or their name.
+        demapping: "exact" or "max-log".
     """
 
     name = "sionna-lmmse"
@@ -86,8 +95,16 @@ class SionnaEP(_Peer):
     """Sionna's expectation propagation, on real axes.
 
     Choose it to see ``ep`` beside another implementation.
-    The same equations; decisions are the signs of its LLRs. Options: num_iter; damping.
-    Cost: that of ``ep``. Errors: InvalidInputError for BPSK. Needs sionna-no-rt.
+    The same equations; its bits are the signs of its LLRs. Cost: that of ``ep``. Needs
+    sionna-no-rt.
+
+    Args:
+        constellation: points, or their name.
+        num_iter: iterations.
+        damping: from 0 to 1.
+
+    Raises:
+        InvalidInputError: for BPSK.
     """
 
     name = "sionna-ep"
@@ -114,8 +131,11 @@ class SionnaKBest(_Peer):
 
     Choose it to see ``k-best``, which searches axis by axis, beside another implementation.
     Theirs can do that too, but then leaves the order of axes of equal norm to rounding.
-    Options: k, at most all points. Cost: that of ``k-best``. Errors: InvalidInputError for more
-    streams than antennas. Needs sionna-no-rt.
+    Cost: that of ``k-best``. It refuses more streams than antennas. Needs sionna-no-rt.
+
+    Args:
+        constellation: points, or their name.
+        k: survivors, at most all points.
     """
 
     name = "sionna-k-best"
@@ -140,9 +160,13 @@ class SionnaKBest(_Peer):
 class SionnaMMSEPIC(_Peer):
     """Sionna's MMSE detector with parallel interference cancellation, without prior knowledge.
 
-    Choose it as an iterative soft receiver that this library has none of its own of.
-    Options: num_iter, self-iterations; demapping. Cost: a Gram matrix a channel, and an inverse
-    with two products an iteration and vector. Needs sionna-no-rt.
+    Choose it as an iterative soft receiver, of which this library has none. Cost: a Gram matrix a
+    channel, and an inverse with two products an iteration and vector. Needs sionna-no-rt.
+
+    Args:
+        constellation: points, or their name.
+        num_iter: self-iterations.
+        demapping: "exact" or "max-log".
     """
 
     name = "sionna-mmse-pic"

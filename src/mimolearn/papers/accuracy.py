@@ -11,7 +11,7 @@ from typing import NamedTuple
 from mimolearn.link.scenario import Scenario
 from mimolearn.papers.panels import AccuracyCurve, AccuracyPanel, CurvePoint
 from mimolearn.studies import Contender
-from mimolearn.studies.execution.choice import Where
+from mimolearn.studies.execution.choice import ExecutorChoice
 from mimolearn.studies.kinds.accuracy import EstimateAccuracy, Estimator, SquareSums, Sums
 from mimolearn.studies.progress import Progress
 from mimolearn.studies.schedule import Schedule
@@ -33,7 +33,11 @@ def accuracy_sessions(
 ) -> list[Session]:
     """Sessions that measure a scenario; detector objects, which no worker can run, get one apart.
 
-    num_channels: rounded up to whole chunks.
+    Args:
+        scenario: the link.
+        estimators: contenders whose estimates are measured.
+        snr_db: SNRs in dB.
+        num_channels: rounded up to whole chunks.
     """
     by_key = {estimator.key(): estimator for estimator in estimators}.values()
     groups = ([e for e in by_key if e.is_object == is_object] for is_object in (False, True))
@@ -48,11 +52,21 @@ def accuracy_sessions(
 def run_accuracy(
     session: Session, store: Path, workers: int, progress: Progress
 ) -> dict[tuple[str, str, float], Measured]:
-    """Measure what the file does not have; returns all, by scenario key, contender key and SNR."""
+    """Measure what the results file does not have.
+
+    Args:
+        session: what is measured.
+        store: path of the results file.
+        workers: processes.
+        progress: called after every chunk.
+
+    Returns:
+        all that was measured, by scenario key, contender key and SNR in dB.
+    """
     kind, schedule = session.kind, session.schedule
     assert isinstance(kind, EstimateAccuracy)
     here = any(contender.is_object for contender in kind.contenders)
-    session.run(store, Where(workers=1 if here else workers), progress, costs={})
+    session.run(store, ExecutorChoice(workers=1 if here else workers), progress, costs={})
     return {
         (kind.scenario.key(), key, known.snr_db): Measured(known.result, not kind.has_iterates(i))
         for i, key in enumerate(kind.keys)
@@ -60,24 +74,38 @@ def run_accuracy(
     }
 
 
-class Place(NamedTuple):
-    """Where on the axis a measurement stands: x, the sums, and whether there are no iterates."""
+class Measurement(NamedTuple):
+    """A point of a curve.
+
+    Attributes:
+        x: on the axis of the panel; not used on a layer axis.
+        sums: over channels.
+        flat: the detector has no iterates.
+    """
 
     x: float
     sums: SquareSums
     flat: bool
 
 
-def accuracy_curve(panel: AccuracyPanel, label: str, places: Sequence[Place]) -> AccuracyCurve:
-    """The curve of one receiver; x of a place counts except on a layer axis."""
+def accuracy_curve(
+    panel: AccuracyPanel, label: str, measurements: Sequence[Measurement]
+) -> AccuracyCurve:
+    """The curve of one receiver.
+
+    Args:
+        panel: on which it is shown.
+        label: the receiver's.
+        measurements: one for each x, or the only one on a layer axis.
+    """
     points = []
-    for place in places:
-        num_layers = len(place.sums.of(panel.metric).n)
+    for measurement in measurements:
+        num_layers = len(measurement.sums.of(panel.metric).n)
         if panel.axis == "layer":
-            points += [_point(panel, i + 1, place.sums, i) for i in range(num_layers)]
+            points += [_point(panel, i + 1, measurement.sums, i) for i in range(num_layers)]
         else:
-            points.append(_point(panel, place.x, place.sums, num_layers - 1))
-    flat = panel.axis == "layer" and all(place.flat for place in places)
+            points.append(_point(panel, measurement.x, measurement.sums, num_layers - 1))
+    flat = panel.axis == "layer" and all(each.flat for each in measurements)
     return AccuracyCurve(label, tuple(points), flat)
 
 
@@ -85,17 +113,24 @@ def add_curve(
     curves: dict[str, AccuracyCurve],
     panel: AccuracyPanel,
     contender: Contender,
-    places: Sequence[Place],
+    measurements: Sequence[Measurement],
 ) -> None:
-    """Add a receiver's curve, or, on an option axis, its point to the curve of its name."""
+    """Add a receiver's curve, or, on an option axis, its point to the curve of its name.
+
+    Args:
+        curves: by label; the receiver's is added.
+        panel: on which they are shown.
+        contender: the receiver.
+        measurements: as for ``accuracy_curve``.
+    """
     if panel.axis != "option":
-        curves[contender.label] = accuracy_curve(panel, contender.label, places)
+        curves[contender.label] = accuracy_curve(panel, contender.label, measurements)
     elif panel.option not in contender.options:
-        curve = accuracy_curve(panel, contender.label, places)
+        curve = accuracy_curve(panel, contender.label, measurements)
         curves[contender.label] = replace(curve, flat=True)
     else:
         before = curves.get(contender.name, AccuracyCurve(contender.name, ()))
-        added = accuracy_curve(panel, contender.name, places)
+        added = accuracy_curve(panel, contender.name, measurements)
         curves[contender.name] = replace(before, points=before.points + added.points)
 
 

@@ -24,8 +24,14 @@ _CHANNELS = Effort(64, 128, 2048)
 class BeamPanel:
     """Exact error rates of beamformers over SNR, on common channels.
 
-    beams: contenders as text, as in ``mimolearn beamform``. channels: how many are drawn.
-    quick_snr_db: SNRs of a quick run.
+    Attributes:
+        name: of the panel within its figure.
+        title: above the plot.
+        link: arrays, channels and constellation.
+        beams: contenders as text, as in ``mimolearn beamform``.
+        snr_db: SNRs in dB.
+        quick_snr_db: those of a quick run.
+        channels: how many are drawn.
     """
 
     name: str
@@ -51,8 +57,8 @@ def beam_label(entry: str) -> str:
     >>> beam_label("mser-gd:num_iter=500,label=GD"), beam_label("fd-mmse")
     ('GD', 'fd-mmse')
     """
-    name, found, label = entry.partition("label=")
-    return label.partition(",")[0].strip() if found else name.partition(":")[0].strip()
+    name, separator, label = entry.partition("label=")
+    return label.partition(",")[0].strip() if separator else name.partition(":")[0].strip()
 
 
 def run_beam_panel(
@@ -63,7 +69,7 @@ def run_beam_panel(
     workers: int = 1,
 ) -> tuple[BeamComparison, dict[str, str]]:
     """The comparison, and why contenders that could not be built are not in it."""
-    found, missing = [], {}
+    contenders, missing = [], {}
     for entry in panel.beams:
         try:
             contender = BeamContender.parse(entry)
@@ -71,9 +77,10 @@ def run_beam_panel(
         except InvalidInputError as error:
             missing[beam_label(entry)] = str(error)
         else:
-            found.append(BeamContender(contender.name, contender.options, beam_label(entry)))
+            label = beam_label(entry)
+            contenders.append(BeamContender(contender.name, contender.options, label))
     plan = BeamPlan(
-        snr_db=panel.snrs(budget), contenders=tuple(found), channels=panel.channels.of(budget)
+        snr_db=panel.snrs(budget), contenders=tuple(contenders), channels=panel.channels.of(budget)
     )
     result = compare_beams(
         panel.link, plan, store=store, progress=progress, timing=False, workers=workers

@@ -19,8 +19,11 @@ from mimolearn.weights import shipped_weights
 class Network:
     """A trained network, by the name of its weights.
 
-    label: what the figure calls it. weights: a name of the zoo. recipe: how to train it where the
-    zoo does not have it; ``quick`` runs do not train. needs: weights that the recipe starts from.
+    Attributes:
+        label: what the figure calls it.
+        weights: a name of the zoo.
+        recipe: how to train it where the zoo does not have it; ``quick`` runs do not train.
+        needs: weights that the recipe starts from.
     """
 
     label: str
@@ -31,9 +34,14 @@ class Network:
 
 @dataclass(frozen=True)
 class Quantized:
-    """A detector whose soft bits go through a trained quantiser; the rest as in ``Network``.
+    """A detector whose soft bits go through a trained quantiser.
 
-    detector: as a contender's text.
+    Attributes:
+        label: what the figure calls it.
+        weights: of the quantiser, a name of the zoo.
+        detector: as a contender's text.
+        recipe: as in ``Network``.
+        needs: as in ``Network``.
     """
 
     label: str
@@ -45,7 +53,13 @@ class Quantized:
 
 @dataclass(frozen=True)
 class Derived:
-    """A detector made from trained weights without training; needs: their names."""
+    """A detector made from trained weights without training.
+
+    Attributes:
+        label: what the figure calls it.
+        needs: names of the weights.
+        make: makes it.
+    """
 
     label: str
     needs: tuple[str, ...]
@@ -54,7 +68,12 @@ class Derived:
 
 @dataclass(frozen=True)
 class PerScenario:
-    """A receiver that is made for each scenario of a panel; entry: what competes in one."""
+    """A receiver that is made for each scenario of a panel.
+
+    Attributes:
+        label: what the figure calls it.
+        entry: what competes in a scenario.
+    """
 
     label: str
     entry: Callable[[Scenario], Entry]
@@ -64,7 +83,12 @@ Entry = str | Mapping[str, Any] | Network | Quantized | Derived
 
 
 class Resolved(NamedTuple):
-    """The contenders that can compete, and why the others cannot, by label."""
+    """What became of the entries of a panel.
+
+    Attributes:
+        contenders: those that can compete.
+        missing: why the others cannot, by label.
+    """
 
     contenders: tuple[Contender, ...]
     missing: dict[str, str]
@@ -79,8 +103,8 @@ def entry_label(entry: Entry | PerScenario) -> str:
     if isinstance(entry, Network | Quantized | Derived | PerScenario):
         return entry.label
     if isinstance(entry, str):
-        _, found, label = entry.partition("label=")
-        if found:
+        _, separator, label = entry.partition("label=")
+        if separator:
             return label.partition(",")[0].strip()
         if entry.partition(":")[0] not in detector_names():
             return entry.partition(":")[0]
@@ -94,11 +118,11 @@ def resolve(entries: tuple[Entry, ...], folder: Path, *, may_train: bool) -> Res
     contenders: list[Contender] = []
     missing: dict[str, str] = {}
     for entry in entries:
-        found = _resolve(entry, folder, may_train)
-        if isinstance(found, Contender):
-            contenders.append(found)
+        resolved = _resolve(entry, folder, may_train)
+        if isinstance(resolved, Contender):
+            contenders.append(resolved)
         else:
-            missing[entry_label(entry)] = found
+            missing[entry_label(entry)] = resolved
     return Resolved(tuple(contenders), missing)
 
 

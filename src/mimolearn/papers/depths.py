@@ -15,7 +15,13 @@ def logged_curve(panel: AccuracyPanel, log: TrainingLog) -> AccuracyCurve:
     """NMSE in dB of every depth at the panel's SNR, on the validation set of the training.
 
     The card holds mean squares over noise variances, which the panel's scenario turns back.
-    Raises InvalidInputError for weights that were trained otherwise.
+
+    Args:
+        panel: on which the curve is shown.
+        log: the weights.
+
+    Raises:
+        InvalidInputError: the weights were trained otherwise.
     """
     card, snr_db = read_card(log.weights), panel.snr_db[0]
     losses = next((d.losses for d in card.depths if d.snr_db == snr_db), ())

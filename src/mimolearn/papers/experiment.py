@@ -16,7 +16,14 @@ Quantity = Callable[[Findings], Measured]
 
 @dataclass(frozen=True)
 class Paper:
-    """A publication. key: the first half of its experiments' names."""
+    """A publication.
+
+    Attributes:
+        key: the first half of its experiments' names.
+        title: in full.
+        authors: as they are cited.
+        year: of publication.
+    """
 
     key: str
     title: str
@@ -28,8 +35,11 @@ class Paper:
 class Statement:
     """Something that is claimed, and how it is checked.
 
-    claim: in our words. source: where the paper says it. of: "paper", or "library" for a target
-    that this library has set itself.
+    Attributes:
+        claim: in our words.
+        source: the section, figure or table that says it.
+        check: judges the claim by the findings.
+        of: "paper", or "library" for a target that this library has set itself.
     """
 
     claim: str
@@ -42,7 +52,13 @@ class Statement:
 class Reference:
     """A point that the paper gives in its text: value at x of a panel's curve.
 
-    tolerance: how far off, in the axis' unit, still counts as the same.
+    Attributes:
+        panel: its name.
+        label: of the curve.
+        x: on the axis of the panel.
+        value: in the unit of the panel.
+        tolerance: how far off, in the axis' unit, still counts as the same.
+        source: the section, figure or table that says it.
     """
 
     panel: str
@@ -57,8 +73,15 @@ class Reference:
 class Experiment:
     """One figure or table.
 
-    name: "lcgnet/fig10". shows: what the paper shows, in our words. notes: what a reader has to
-    know of conventions and differences.
+    Attributes:
+        name: as "lcgnet/fig10".
+        paper: that it is from.
+        title: in a few words.
+        panels: what is run.
+        statements: what is claimed.
+        references: points that the text of the paper gives.
+        shows: what the paper shows, in our words.
+        notes: what a reader has to know of conventions and differences.
     """
 
     name: str
@@ -82,9 +105,9 @@ def _of_reference(experiment: Experiment, point: Reference) -> Statement:
     claim = f"{panel.title}: {point.label} is at {point.value:g} {unit} at {point.x:g}"
 
     def check(findings: Findings) -> Verdict:
-        found = findings.level(point.panel, point.label, point.x)
+        level = findings.level(point.panel, point.label, point.x)
         low, high = point.value - point.tolerance, point.value + point.tolerance
-        return judge(found, at_least=low, at_most=high)
+        return judge(level, at_least=low, at_most=high)
 
     return Statement(claim, point.source, check)
 
@@ -96,7 +119,14 @@ def within(
     at_most: float | None = None,
     words: str = "",
 ) -> Check:
-    """The claim holds when the quantity's whole interval lies within the bounds."""
+    """The claim holds when the quantity's whole interval lies within the bounds.
+
+    Args:
+        quantity: what is measured, from the findings.
+        at_least: lower bound; None for none.
+        at_most: upper bound; None for none.
+        words: what stands before the number.
+    """
     return lambda findings: judge(quantity(findings), at_least, at_most, words)
 
 
@@ -104,13 +134,13 @@ def contradicted(check: Check, reason: str) -> Check:
     """The claim is wrong, for this reason, when the check holds; it stands when the check fails."""
 
     def invert(findings: Findings) -> Verdict:
-        found = check(findings)
-        if found.outcome is Outcome.REPRODUCED:
-            return Verdict(Outcome.PAPER_IS_WRONG, found.measured, reason)
-        if found.outcome is Outcome.NOT_REPRODUCED:
+        verdict = check(findings)
+        if verdict.outcome is Outcome.REPRODUCED:
+            return Verdict(Outcome.PAPER_IS_WRONG, verdict.measured, reason)
+        if verdict.outcome is Outcome.NOT_REPRODUCED:
             words = "the objection to it was not confirmed by this run"
-            return Verdict(Outcome.REPRODUCED, found.measured, words)
-        return found
+            return Verdict(Outcome.REPRODUCED, verdict.measured, words)
+        return verdict
 
     return invert
 

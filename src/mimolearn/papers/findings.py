@@ -19,9 +19,14 @@ Finding = Comparison | BeamComparison | Accuracy | Table
 
 @dataclass(frozen=True)
 class Findings:
-    """Findings by panel name; missing: by panel, why a receiver could not compete, by its label.
+    """What the panels of an experiment have given.
 
-    Every method raises NotMeasuredError, with the reason, for a number that is not there.
+    Every method raises NotMeasuredError, with the reason, for a number that is not there. Its
+    ``panel`` is the name of a panel, its labels are those of receivers.
+
+    Attributes:
+        panels: by name of the panel.
+        missing: by panel, why a receiver could not compete, by its label.
     """
 
     panels: Mapping[str, Finding]
@@ -57,8 +62,8 @@ class Findings:
         return Measured.exact(float(paired.only_a + paired.only_b), "vectors")
 
     def level(self, panel: str, label: str, x: float | None = None) -> Measured:
-        """A mean square at a place of the axis; the last one where none is given."""
-        point = self._place(panel, label, x)
+        """A mean square at an x of the axis; the last one where none is given."""
+        point = self._point(panel, label, x)
         return Measured(point.value, point.low, point.high, self._accuracy(panel).panel.unit())
 
     def difference(
@@ -67,11 +72,11 @@ class Findings:
         first: tuple[str, float | None],
         second: tuple[str, float | None],
     ) -> Measured:
-        """Mean square of one receiver less that of another, each given as (label, place).
+        """Mean square of one receiver less that of another, each given as (label, x).
 
         Both saw the same channels, so that their difference is known better than either.
         """
-        a, b = (self._place(panel, *where) for where in (first, second))
+        a, b = (self._point(panel, *end) for end in (first, second))
         unit = self._accuracy(panel).panel.unit()
         value = a.value - b.value
         if len(a.batches) < _FEW_BATCHES or len(a.batches) != len(b.batches):
@@ -113,7 +118,7 @@ class Findings:
             raise NotMeasuredError(f"{label} was not run at {snr_db:g} dB in this run")
         return comparison
 
-    def _place(self, panel: str, label: str, x: float | None) -> CurvePoint:
+    def _point(self, panel: str, label: str, x: float | None) -> CurvePoint:
         curve = next((c for c in self._accuracy(panel).curves if c.label == label), None)
         if curve is None:
             raise NotMeasuredError(self._why(panel, label))
@@ -144,7 +149,7 @@ class Findings:
         return self.missing.get(panel, {}).get(label, f"{label} was not measured in this run")
 
 
-def _measured(found: SnrEstimate | SnrGap, what: str) -> Measured:
-    if found.value_db is None or found.low_db is None or found.high_db is None:
-        raise NotMeasuredError(f"{what}: {found.note or 'no crossing in this run'}")
-    return Measured(found.value_db, found.low_db, found.high_db, "dB")
+def _measured(estimate: SnrEstimate | SnrGap, what: str) -> Measured:
+    if estimate.value_db is None or estimate.low_db is None or estimate.high_db is None:
+        raise NotMeasuredError(f"{what}: {estimate.note or 'no crossing in this run'}")
+    return Measured(estimate.value_db, estimate.low_db, estimate.high_db, "dB")

@@ -31,9 +31,18 @@ def budgets() -> tuple[str, ...]:
 class ErrorRatePanel:
     """Error rates over SNR, counted by the simulation engine.
 
-    snr_db: SNRs of the scenario's definition; quick_snr_db: those of a quick run. target: the rate
-    at which receivers are compared. vectors: the most per point, and min_errors to stop at before.
-    from_snr_db: labels of receivers that are too slow below an SNR, with that SNR.
+    Attributes:
+        name: of the panel within its figure.
+        title: above the plot.
+        scenario: the link.
+        contenders: what competes.
+        snr_db: SNRs in dB, of the scenario's definition.
+        quick_snr_db: those of a quick run.
+        metric: the error rate that is drawn.
+        target: the rate at which receivers are compared.
+        vectors: the most at a point.
+        min_errors: errors that finish a point before.
+        from_snr_db: the SNR in dB below which a receiver is too slow to run, by its label.
     """
 
     name: str
@@ -54,8 +63,13 @@ class ErrorRatePanel:
 
 
 class TrainingLog(NamedTuple):
-    """A curve over layers from the card of weights that were trained layer by layer: what each
-    depth had reached on the validation set when it was the last.
+    """A curve over layers from the card of weights that were trained layer by layer.
+
+    It shows what each depth had reached on the validation set when it was the last.
+
+    Attributes:
+        label: of the curve.
+        weights: their name.
     """
 
     label: str
@@ -64,16 +78,24 @@ class TrainingLog(NamedTuple):
 
 @dataclass(frozen=True)
 class AccuracyPanel:
-    """Mean squares of the estimates, before any decision.
+    """Mean squares of the estimates, before bits are decided.
 
-    axis: "layer" (the iterates, one scenario and SNR), "snr" or "streams" (the last estimate; one
-    scenario per number of streams) or "option" (the last estimate over ``option`` of the receivers
-    that have it, one curve per receiver).
-    metric: "nmse" (E||x_hat - x||^2 / E||x||^2 in dB), "evm" (its root in per cent) or "residual"
-    (E||H^H (y - H x_hat)||^2 / E||H^H y||^2 in dB).
-    channels: how many are drawn. shrunk: labels of unbiased receivers that are compared in mean
-    square and therefore shrunk back to the estimate of least mean square. logged: curves that are
-    shown beside, without intervals.
+    Attributes:
+        name: of the panel within its figure.
+        title: above the plot.
+        scenarios: the links.
+        contenders: what competes.
+        snr_db: SNRs in dB, of the scenarios' definition.
+        axis: "layer" (the iterates, one scenario and SNR), "snr" or "streams" (the last estimate;
+            one scenario per number of streams) or "option" (the last estimate over ``option`` of
+            the receivers that have it, one curve per receiver).
+        option: of the receivers, on an axis of that kind.
+        metric: "nmse" (E||x_hat - x||^2 / E||x||^2 in dB), "evm" (its root in per cent) or
+            "residual" (E||H^H (y - H x_hat)||^2 / E||H^H y||^2 in dB).
+        channels: how many are drawn.
+        shrunk: labels of unbiased receivers that are compared in mean square and therefore shrunk
+            back to the estimate of least mean square.
+        logged: curves that are shown beside, without intervals.
     """
 
     name: str
@@ -96,8 +118,14 @@ class AccuracyPanel:
             return self.option.replace("num_", "number of ").replace("_", " ").capitalize()
         return {"layer": "Layers or iterations", "streams": "Users (streams)"}[self.axis]
 
-    def place(self, scenario: Scenario, snr_db: float, contender: Contender) -> float:
-        """Where on the axis a measurement stands; not used on a layer axis."""
+    def axis_value(self, scenario: Scenario, snr_db: float, contender: Contender) -> float:
+        """The x of a measurement; not used on a layer axis.
+
+        Args:
+            scenario: the link.
+            snr_db: in dB.
+            contender: what was measured.
+        """
         if self.axis == "option":
             return float(contender.options.get(self.option, 0))
         return float(scenario.num_tx_ant) if self.axis == "streams" else snr_db
@@ -110,8 +138,12 @@ class AccuracyPanel:
 class Table(NamedTuple):
     """Counted or computed numbers.
 
-    columns, rows: what is shown. values: numbers by name, which statements read. note: how to
-    read it. missing: why a number is not there, by its name.
+    Attributes:
+        columns: headings.
+        rows: cells of each row.
+        values: numbers by name, which statements read.
+        note: how to read it.
+        missing: why a number is not there, by its name.
     """
 
     columns: tuple[str, ...]
@@ -123,7 +155,13 @@ class Table(NamedTuple):
 
 @dataclass(frozen=True)
 class TablePanel:
-    """A table that is counted or computed in a moment; it is made anew by every run."""
+    """A table that is counted or computed in a moment; it is made anew by every run.
+
+    Attributes:
+        name: of the panel within its figure.
+        title: above the table.
+        compute: makes it.
+    """
 
     name: str
     title: str
@@ -132,7 +170,15 @@ class TablePanel:
 
 @dataclass(frozen=True)
 class CurvePoint:
-    """x, and the value there with its 95 % interval; batches: the values of equal parts of it."""
+    """A value on a curve.
+
+    Attributes:
+        x: on the axis of the panel.
+        value: in the unit of the panel.
+        low: lower end of the 95 % interval.
+        high: upper end of the same.
+        batches: the values of equal parts of the channels.
+    """
 
     x: float
     value: float
@@ -143,7 +189,13 @@ class CurvePoint:
 
 @dataclass(frozen=True)
 class AccuracyCurve:
-    """One receiver; flat: it has no iterates, so that its one value holds at every layer."""
+    """The curve of one receiver.
+
+    Attributes:
+        label: the receiver's.
+        points: its values.
+        flat: it has no iterates, so that its one value holds at every layer.
+    """
 
     label: str
     points: tuple[CurvePoint, ...]

@@ -21,6 +21,14 @@ def run_error_rates(
     """Simulate a panel; receivers that are too slow below an SNR are run above it alone.
 
     Detector objects run in this process, all others in the workers: draws depend on neither.
+
+    Args:
+        panel: what is drawn.
+        contenders: what competes.
+        budget: "quick", "default" or "full".
+        store: path of the results file.
+        workers: processes.
+        progress: called after every chunk.
     """
     snrs = panel.snrs(budget)
     plan = RunPlan(
@@ -33,11 +41,11 @@ def run_error_rates(
         max_vectors=panel.vectors.of(budget),
         floor=panel.target / 4,
     )
-    found = []
+    parts = []
     for group in _groups(panel, contenders, snrs):
         first = group[0].label
         allowed = [snr for snr in snrs if snr >= panel.from_snr_db.get(first, snr)]
-        found.append(
+        parts.append(
             simulate(
                 panel.scenario,
                 group,
@@ -49,16 +57,16 @@ def run_error_rates(
                 progress=progress,
             )
         )
-    curves = {curve.label: curve for comparison in found for curve in comparison.curves}
-    costs = {label: cost for comparison in found for label, cost in comparison.costs.items()}
+    curves = {curve.label: curve for comparison in parts for curve in comparison.curves}
+    costs = {label: cost for comparison in parts for label, cost in comparison.costs.items()}
     ordered = tuple(curves[c.label] for c in contenders if c.label in curves)
-    return replace(found[0], plan=plan, curves=ordered, costs=costs)
+    return replace(parts[0], plan=plan, curves=ordered, costs=costs)
 
 
 def _groups(
     panel: ErrorRatePanel, contenders: tuple[Contender, ...], snrs: tuple[float, ...]
 ) -> list[list[Contender]]:
-    """Contenders that run at the same SNRs and in the same place; what runs nowhere is left out."""
+    """Contenders that run at the same SNRs, objects apart; what runs nowhere is left out."""
     groups: dict[tuple[tuple[float, ...], bool], list[Contender]] = {}
     for contender in contenders:
         lowest = panel.from_snr_db.get(contender.label)

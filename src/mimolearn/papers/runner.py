@@ -20,7 +20,7 @@ from mimolearn.foundation.errors import (
 from mimolearn.link.scenario import Scenario
 from mimolearn.papers.accuracy import (
     Measured,
-    Place,
+    Measurement,
     accuracy_sessions,
     add_curve,
     run_accuracy,
@@ -51,9 +51,14 @@ RESULTS_NAME = "results.sqlite"
 
 
 class Step(NamedTuple):
-    """Sent after every chunk or table: done of total, the total being an estimate.
+    """What a run tells after every chunk or table.
 
-    fresh: False for what an earlier run had left.
+    Attributes:
+        experiment: its name.
+        panel: its name.
+        done: chunks or tables of the panel.
+        total: of the panel, estimated.
+        fresh: False for what an earlier run had left.
     """
 
     experiment: str
@@ -76,10 +81,17 @@ class Judged:
 
 @dataclass(frozen=True)
 class ExperimentResult:
-    """Everything that one run of an experiment found.
+    """The results of one run of an experiment.
 
-    findings: by panel. judged: the statements. fresh: chunks and batches that this run computed.
-    finished: the day.
+    Attributes:
+        experiment: what was run.
+        budget: "quick", "default" or "full".
+        findings: by panel.
+        judged: the statements.
+        fresh: chunks and batches that this run computed.
+        seconds: that it took.
+        versions: of the libraries, by name.
+        finished: the day.
     """
 
     experiment: Experiment
@@ -108,7 +120,7 @@ class ExperimentResult:
                 for item in self.judged
             ],
             "missing": {name: dict(why) for name, why in self.findings.missing.items() if why},
-            "panels": {name: _plain(found) for name, found in self.findings.panels.items()},
+            "panels": {name: _plain(finding) for name, finding in self.findings.panels.items()},
             "versions": self.versions,
         }
 
@@ -121,12 +133,19 @@ def run_experiment(
     workers: int = 1,
     progress: Progress | None = None,
 ) -> ExperimentResult:
-    """Run every panel and check every statement.
+    """Run every panel and check every statement. Ctrl-C loses nothing that was finished.
 
-    folder: holds what was measured (``results.sqlite``), networks trained here (``weights/``) and
-    the result as JSON; experiments share it, and what is there is not computed again. budget:
-    "quick", "default" or "full". Ctrl-C loses nothing that was finished.
-    Raises InvalidInputError for bad arguments, ResultsFileError for a damaged file.
+    Args:
+        experiment: what is run.
+        folder: holds what was measured (``results.sqlite``), networks trained here (``weights/``)
+            and the result as JSON; experiments share it, and what is there is not computed again.
+        budget: "quick", "default" or "full".
+        workers: as for ``simulate``.
+        progress: called after every chunk or table.
+
+    Raises:
+        InvalidInputError: a bad argument.
+        ResultsFileError: a results file that is damaged or of another version.
     """
     check_one_of("budget", budget, budgets())
     check_positive_int("workers", workers, 4096)
@@ -196,9 +215,9 @@ class _Run:
 
     def _beams(self, panel: BeamPanel) -> BeamComparison:
         forward = self._forward(panel)
-        found, missing = run_beam_panel(panel, self._budget, self._store, forward, self._workers)
+        result, missing = run_beam_panel(panel, self._budget, self._store, forward, self._workers)
         self._missing[panel.name] = missing
-        return found
+        return result
 
     def _forward(self, panel: Panel) -> Callable[[ProgressEvent], None]:
         return lambda event: self._step(panel, event.done_chunks, event.total_chunks, True)
@@ -220,17 +239,17 @@ class _Run:
         measured = self._measured(panel, sessions)
         curves: dict[str, AccuracyCurve] = {}
         for row in rows:
-            places = [
-                Place(panel.place(scenario, snr, row[scenario.key()]), *measured[key])
+            measurements = [
+                Measurement(panel.axis_value(scenario, snr, row[scenario.key()]), *measured[key])
                 for scenario in panel.scenarios
                 for snr in panel.snr_db
                 for key in [(scenario.key(), estimator(row, scenario).key(), snr)]
             ]
-            add_curve(curves, panel, next(iter(row.values())), places)
+            add_curve(curves, panel, next(iter(row.values())), measurements)
         for log in panel.logged:
             if log.weights in shipped_weights():
                 curves[log.label] = logged_curve(panel, log)
-        drawn = min((found.sums.channels for found in measured.values()), default=0)
+        drawn = min((each.sums.channels for each in measured.values()), default=0)
         return Accuracy(panel, tuple(curves.values()), drawn)
 
     def _measured(
@@ -255,8 +274,8 @@ class _Run:
         for entry in panel.contenders:
             row = {}
             for scenario in panel.scenarios:
-                own = entry.entry(scenario) if isinstance(entry, PerScenario) else entry
-                row |= {scenario.key(): c for c in self._resolve(panel, (own,))}
+                built = entry.entry(scenario) if isinstance(entry, PerScenario) else entry
+                row |= {scenario.key(): c for c in self._resolve(panel, (built,))}
             if len(row) == len(panel.scenarios):
                 rows.append(row)
         return rows
@@ -266,14 +285,14 @@ class _Run:
         self._progress(Step(self._experiment.name, panel.name, done, total, fresh))
 
 
-def _plain(found: Finding) -> dict[str, Any]:
-    if isinstance(found, Comparison | BeamComparison):
-        return found.to_dict()
-    if isinstance(found, Table):
-        return {**found._asdict(), "missing": dict(found.missing)}
+def _plain(finding: Finding) -> dict[str, Any]:
+    if isinstance(finding, Comparison | BeamComparison):
+        return finding.to_dict()
+    if isinstance(finding, Table):
+        return {**finding._asdict(), "missing": dict(finding.missing)}
     return {
-        "metric": found.panel.metric,
-        "axis": found.panel.axis,
-        "channels": found.channels,
-        "curves": [asdict(curve) for curve in found.curves],
+        "metric": finding.panel.metric,
+        "axis": finding.panel.axis,
+        "channels": finding.channels,
+        "curves": [asdict(curve) for curve in finding.curves],
     }

@@ -18,7 +18,13 @@ class Outcome(StrEnum):
 
 
 class Verdict(NamedTuple):
-    """outcome; measured: numbers and intervals in words; reason: why, where that is not plain."""
+    """How a statement was judged.
+
+    Attributes:
+        outcome: what became of it.
+        measured: numbers and intervals in words.
+        reason: why, unless that is plain.
+    """
 
     outcome: Outcome
     measured: str
@@ -74,6 +80,12 @@ def judge(
     """REPRODUCED when the whole interval is inside the bounds, NOT_REPRODUCED when it is outside.
 
     Where the interval crosses a bound the run cannot tell, and the outcome is NOT_YET.
+
+    Args:
+        measured: a number with its interval.
+        at_least: lower bound; None for none.
+        at_most: upper bound; None for none.
+        words: what stands before the number.
 
     >>> judge(Measured(7.0, 6.9, 7.1, "dB"), at_least=6.5).outcome.value
     'reproduced'

@@ -24,9 +24,12 @@ BEAM_CONTENDER_SCHEMA = 2
 class BeamContender:
     """A beamformer as a comparison names it: plain values.
 
-    name: a method's, or that of trained weights (shipped, or a .safetensors file), which take no
-    options. label: what people read, unique in a comparison and not part of the key. identity: what
-    the key is made of; found when left out, and compared when the beamformer is built.
+    Attributes:
+        name: a method's, or that of trained weights (shipped, or a .safetensors file), which take
+            no options.
+        label: what people read, unique in a comparison and not part of the key.
+        identity: what the key is made of; derived when left out, and compared when the beamformer
+            is built.
 
     >>> BeamContender.parse("mser-gd:num_iter=500").label
     'mser-gd(num_iter=500)'
@@ -73,11 +76,11 @@ class BeamContender:
     @clean_torch()
     def build(self, scenario: BeamScenario) -> Beamformer:
         """The beamformer itself, for the scenario's array and constellation."""
-        place = difference(self._identify(), self.identity)
-        if place:
+        path = difference(self._identify(), self.identity)
+        if path:
             raise InvalidInputError(
                 f"contender {self.label!r}: {self.name} is no longer what the results are of: "
-                f"{place} is another"
+                f"{path} is another"
             )
         try:
             if not self._is_method():
@@ -129,11 +132,11 @@ def unique_beam_contenders(values: object) -> tuple[BeamContender, ...]:
     """Parse a list of contenders; labels and keys must be unique."""
     if not isinstance(values, list | tuple) or not values:
         raise invalid("contenders", values, "a list of at least one contender")
-    found = tuple(BeamContender.parse(value) for value in values)
+    contenders = tuple(BeamContender.parse(value) for value in values)
     for attribute in (lambda c: c.label, lambda c: c.key()):
         seen: set[str] = set()
-        for contender in found:
+        for contender in contenders:
             if attribute(contender) in seen:
                 raise invalid("contenders", contender.label, "each contender once")
             seen.add(attribute(contender))
-    return found
+    return contenders

@@ -37,13 +37,19 @@ _TRIAL_CONSTELLATIONS = ("qpsk", "bpsk", "16-qam")
 class Contender:
     """A detector as a comparison names it: plain values, so that it can be stored and sent.
 
-    name: a detector's name, that of trained weights (shipped, or a .safetensors file), or the class
-    name of an object. options: plain JSON values for ``make_detector``; weights take none. label:
-    what people read; "k-best(k=16)" unless given. It must be unique in a comparison and is not part
-    of the key. quantizer: name of trained weights of a quantiser that the soft bits go through, an
-    option too in text and tables. identity: what the key is made of, see ``simulation.identity``;
-    found when left out, and compared when the detector is built.
-    Raises InvalidInputError at once for an unknown name, an unknown option or a bad value.
+    Attributes:
+        name: a detector's name, that of trained weights (shipped, or a .safetensors file), or the
+            class name of an object.
+        options: plain JSON values for ``make_detector``; weights take none.
+        label: what people read; "k-best(k=16)" unless given. It must be unique in a comparison and
+            is not part of the key.
+        quantizer: name of trained weights of a quantiser that the soft bits go through, an option
+            too in text and tables.
+        identity: what the key is made of, see ``plans.identity``; derived when left out, and
+            compared when the detector is built.
+
+    Raises:
+        InvalidInputError: at once for an unknown name, an unknown option or a bad value.
 
     >>> Contender("lmmse", {"demapping": "max-log"}).label
     'lmmse(demapping=max-log)'
@@ -125,8 +131,8 @@ class Contender:
         """
         if self.is_object and self.detector is None:
             return
-        place = difference(self._identify(), self.identity)
-        if not place:
+        path = difference(self._identify(), self.identity)
+        if not path:
             return
         if self.is_object:
             raise InvalidInputError(
@@ -136,7 +142,7 @@ class Contender:
         named = default_label(self.name, self.options, self.quantizer)
         raise InvalidInputError(
             f"contender {self.label!r}: {named} are no longer those that the results are of: "
-            f"{place} is another"
+            f"{path} is another"
         )
 
     @clean_torch()
@@ -145,7 +151,9 @@ class Contender:
     ) -> Detector:
         """The detector itself, with its quantiser behind it.
 
-        shared: detectors by key, so that those that differ in the quantiser alone have one.
+        Args:
+            constellation: that of the scenario.
+            shared: detectors by key, so that those that differ in the quantiser alone have one.
         """
         if not self.is_object:
             self.check_unchanged()

@@ -28,13 +28,24 @@ GMI_SCALE = 2**20
 class Counts:
     """What was counted at one SNR for one contender, over a contiguous prefix of chunks.
 
-    chunks, channels, vectors, symbols, bits: how much was simulated. bit_errors, symbol_errors,
-    vector_errors: wrong ones; a vector is wrong when any of its symbols is. nonfinite: vectors
-    whose output was NaN or infinite (all their bits count as errors). incomplete: vectors whose
-    search hit its limit (their decisions stand). work: real multiplications that a
-    data-dependent search spent, None for others.
-    Of a coded link also blocks, info_bits and the wrong ones after decoding; gmi_loss, gmi_squares:
-    sums over blocks of the fixed-point GMI loss and of its square (see ``gmi_of``); else 0.
+    Attributes:
+        chunks: that were simulated.
+        channels: that were drawn.
+        vectors: that were transmitted.
+        symbols: in these vectors.
+        bits: in these vectors.
+        bit_errors: wrong bits.
+        symbol_errors: wrong symbols.
+        vector_errors: vectors with a wrong symbol.
+        nonfinite: vectors whose output was NaN or infinite (all their bits count as errors).
+        incomplete: vectors whose search hit its limit (what it decided counts).
+        work: real multiplications that a data-dependent search spent, None for others.
+        blocks: of a coded link; 0 on an uncoded one, as all that follow.
+        info_bits: information bits in these blocks.
+        block_errors: blocks that are wrong after decoding.
+        info_bit_errors: information bits that are wrong after decoding.
+        gmi_loss: sum over blocks of the fixed-point GMI loss (see ``gmi_of``).
+        gmi_squares: sum over blocks of its square.
     """
 
     chunks: int
@@ -56,8 +67,12 @@ class Counts:
     gmi_squares: int = 0
 
     def errors(self, metric: str) -> int:
-        """Errors of the metric's unit: "ber" bits, "ser" symbols, "ver" vectors, "bler" blocks,
-        "info-ber" information bits; the first three are the receiver's own, before decoding."""
+        """Errors of a metric's unit. Bits, symbols and vectors are counted before decoding.
+
+        Args:
+            metric: "ber" counts bits, "ser" symbols, "ver" vectors, "bler" blocks, "info-ber"
+                information bits.
+        """
         return int(getattr(self, _unit(metric) + "_errors"))
 
     def trials(self, metric: str) -> int:
@@ -65,8 +80,13 @@ class Counts:
         return int(getattr(self, _unit(metric) + "s"))
 
     def gmi_of(self) -> float:
-        """Generalised mutual information a bit, 1 - mean log2(1 + e^(-L)) with L the LLR of the bit
-        that was sent (positive when right), over blocks; InvalidInputError on an uncoded link."""
+        """Generalised mutual information a bit, over blocks: 1 - mean log2(1 + e^(-L)).
+
+        L is the LLR of the transmitted bit, positive where it is right.
+
+        Raises:
+            InvalidInputError: on an uncoded link.
+        """
         if not self.blocks:
             raise invalid("metric", "gmi", "a scenario with coding")
         return 1 - self.gmi_loss / (GMI_SCALE * self.blocks)
@@ -87,9 +107,10 @@ class ErrorPositions:
 
     The same serves wrong blocks: vector is then the block, bit_errors its information bits.
 
-    vector: (E) ascending positions, channel-major (channel = vector // channel_reuse).
-    bit_errors, symbol_errors: (E) how many bits and symbols of each were wrong, above 0.
-    All are int64 arrays.
+    Attributes:
+        vector: (E) int64 ascending positions, channel-major (channel = vector // channel_reuse).
+        bit_errors: (E) int64 wrong bits of each, above 0.
+        symbol_errors: (E) int64 wrong symbols of each, above 0.
     """
 
     vector: np.ndarray
@@ -104,7 +125,16 @@ class ErrorPositions:
         return self.symbol_errors if unit == "symbol" else self.bit_errors
 
     def per_channel(self, metric: str, num_channels: int, channel_reuse: int) -> np.ndarray:
-        """(num_channels) int64 errors of each channel; later channels are left out."""
+        """Errors of each channel; later channels are left out.
+
+        Args:
+            metric: as for ``Counts.errors``.
+            num_channels: how many channels are wanted.
+            channel_reuse: vectors per channel.
+
+        Returns:
+            (num_channels,) int64 errors of the metric's unit.
+        """
         channel = self.vector // channel_reuse
         inside = channel < num_channels
         sums = np.bincount(

@@ -48,8 +48,14 @@ def fingerprint(value: object, name: str = "detector") -> str:
     Of code outside this library and outside installed packages the compiled instructions count,
     with the globals that they read; of all other code its name and ``revision``. An object with a
     method ``result_key()`` is told by the text that it returns. An object's ``not_in_key`` names
-    attributes that are left out. name: what an error calls the object.
-    Raises InvalidInputError, one line, for what cannot be digested.
+    attributes that are left out.
+
+    Args:
+        value: the object.
+        name: what an error calls the object.
+
+    Raises:
+        InvalidInputError: one line, for what cannot be digested.
     """
     digest = _Digest({})
     try:

@@ -28,16 +28,30 @@ _Part = type[Detector] | type[Quantizer] | type[Beamformer]
 
 
 def key_of(kind: str, schema: int, tree: Mapping[str, Any]) -> str:
-    """16 hex digits of SHA-256 over canonical JSON."""
+    """The key of a tree.
+
+    Args:
+        kind: what the key is of.
+        schema: version of the tree's form.
+        tree: plain JSON values.
+
+    Returns:
+        16 hex digits of SHA-256 over canonical JSON.
+    """
     content = {"kind": kind, "schema": schema, "identity": tree}
     text = json.dumps(content, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def detector_tree(name: str, options: Mapping[str, Any]) -> Tree:
-    """Of a detector by name, or of trained weights, which take no options.
+    """The tree of a detector by name, or of trained weights.
 
-    Raises InvalidInputError, one line, for what does not exist and for a detector inside itself.
+    Args:
+        name: of a detector or of weights.
+        options: of the detector; weights take none.
+
+    Raises:
+        InvalidInputError: one line, for what does not exist and for a detector inside itself.
     """
     if is_weights_name(name):
         return weights_tree(name)
@@ -63,13 +77,22 @@ def weights_tree(name: str) -> Tree:
 
 
 def difference(ours: Mapping[str, Any], theirs: Mapping[str, Any], path: str = "") -> str:
-    """The first place, in alphabetical order, where two trees differ: "options.inner.weights"."""
+    """The first entry, in alphabetical order, in which two trees differ: "options.inner.weights".
+
+    Args:
+        ours: a tree.
+        theirs: another one.
+        path: of both within larger trees.
+
+    Returns:
+        its path; "" where the trees are equal.
+    """
     for name in sorted(set(ours) | set(theirs)):
         a, b, here = ours.get(name), theirs.get(name), f"{path}.{name}".lstrip(".")
         if isinstance(a, Mapping) and isinstance(b, Mapping):
-            found = difference(a, b, here)
-            if found:
-                return found
+            inside_path = difference(a, b, here)
+            if inside_path:
+                return inside_path
         elif a != b or type(a) is not type(b) or (name in ours) != (name in theirs):
             return here
     return ""

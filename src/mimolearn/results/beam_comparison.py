@@ -26,14 +26,19 @@ _RESAMPLES = 2000
 
 @dataclass(frozen=True)
 class BeamPoint:
-    """One contender at one SNR. rates: (channels,) exact error rates, mean over streams."""
+    """One contender at one SNR.
+
+    Attributes:
+        snr_db: in dB, of the scenario's definition.
+        rates: (channels,) exact error rates, mean over streams.
+    """
 
     snr_db: float
     rates: np.ndarray
 
     @property
     def mean(self) -> float:
-        """Mean over channels: a few bad ones own it."""
+        """Mean over channels; a few bad ones make most of it."""
         return float(self.rates.mean())
 
     @property
@@ -55,7 +60,7 @@ class BeamPoint:
         return effective_clusters(self.rates)
 
     def is_unsure(self) -> bool:
-        """True when so few channels own the mean that its interval may be too narrow."""
+        """True when so few channels make the mean that its interval may be too narrow."""
         return self.effective_channels() < ENOUGH_CLUSTERS
 
     def geometric_interval(self) -> Interval:
@@ -72,7 +77,15 @@ class BeamPoint:
 
 @dataclass(frozen=True)
 class BeamCurve:
-    """One contender. design_ms: time of a design in a batch, on one thread; None: not measured."""
+    """The points of one contender, ascending in SNR.
+
+    Attributes:
+        contender: what was run.
+        points: one for each SNR.
+        parameters: learned numbers.
+        design_ms: time of a design in a batch, in milliseconds a channel on one thread; None where
+            not measured.
+    """
 
     contender: BeamContender
     points: tuple[BeamPoint, ...]
@@ -91,7 +104,14 @@ class BeamCurve:
 
 @dataclass(frozen=True)
 class BeamComparison:
-    """All contenders on the same channels."""
+    """All contenders on the same channels.
+
+    Attributes:
+        scenario: arrays, channels and constellation.
+        curves: one per contender, in the plan's order.
+        channels: how many were drawn.
+        provenance: where and when.
+    """
 
     scenario: BeamScenario
     curves: tuple[BeamCurve, ...]
@@ -115,7 +135,16 @@ class BeamComparison:
         return next(curve for curve in self.curves if curve.label == label)
 
     def ratio(self, over: str, under: str, snr_db: float) -> tuple[float, Interval]:
-        """Mean error rate of one over that of another, 95 % by bootstrap of common channels."""
+        """Mean error rate of one contender over that of another.
+
+        Args:
+            over: label of the numerator.
+            under: label of the denominator.
+            snr_db: an SNR that was run, in dB.
+
+        Returns:
+            the ratio, and its 95 % interval by bootstrap of common channels.
+        """
         a, b = (self.curve(label).at(snr_db).rates for label in (over, under))
         generator = np.random.Generator(np.random.PCG64(0))
         picks = generator.integers(0, len(a), (_RESAMPLES, len(a)))
@@ -129,12 +158,12 @@ class BeamComparison:
         """Labels that no other contender beats in both time and mean error rate."""
         timed = [c for c in self.curves if c.design_ms is not None]
         order = sorted(timed, key=lambda c: (c.design_ms or 0.0, c.at(snr_db).mean))
-        best, found = math.inf, []
+        best, labels = math.inf, []
         for curve in order:
             if curve.at(snr_db).mean < best:
                 best = curve.at(snr_db).mean
-                found.append(curve.label)
-        return tuple(found)
+                labels.append(curve.label)
+        return tuple(labels)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values."""

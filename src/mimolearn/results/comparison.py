@@ -1,4 +1,4 @@
-"""What a simulation found: error rates with honest intervals, and answers drawn from them.
+"""The results of a simulation: error rates with honest intervals, and answers drawn from them.
 
 Only counts are stored; rates, intervals, gaps and tests are derived when asked for.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from mimolearn.plans.counts import BLOCK_METRICS, GMI_SCALE, Counts, ErrorPositi
 from mimolearn.plans.plan import RunPlan, canonical_snr, check_metric, metrics
 from mimolearn.results import crossings as crossing
 from mimolearn.results import statistics
+from mimolearn.results.costs import CostReport, Timing
 from mimolearn.results.crossings import SnrEstimate, SnrGap
 from mimolearn.results.statistics import Interval, PairedDifference
 from mimolearn.snr import snr_label
@@ -29,11 +30,15 @@ UPPER_LIMIT_ERRORS = 100
 class Point:
     """One contender at one SNR.
 
-    snr_db: in dB, of the scenario's definition. counts: integers, over the prefix of chunks that
-    the stop rule picked. positions: where the errors lay. channel_reuse: vectors per channel.
-    finished: the stop rule was met; False for a run that was interrupted. blocks: wrong blocks of
-    a coded link.
     A point that was never simulated does not exist.
+
+    Attributes:
+        snr_db: in dB, of the scenario's definition.
+        counts: integers, over the prefix of chunks that the stop rule picked.
+        positions: of the wrong vectors.
+        channel_reuse: vectors per channel.
+        finished: the stop rule was met; False for a run that was interrupted.
+        blocks: wrong blocks of a coded link.
     """
 
     snr_db: float
@@ -96,9 +101,14 @@ class Point:
         return self.counts.trials(metric) // clusters
 
     def channel_errors(self, metric: str = "ber", num_channels: int | None = None) -> np.ndarray:
-        """(clusters) int64 errors of each simulated cluster, or of the first num_channels.
+        """Errors of each cluster: a channel, or a block for the metrics of blocks.
 
-        A cluster is a channel, or a block for the metrics of blocks.
+        Args:
+            metric: as for ``RunPlan``.
+            num_channels: the first clusters; None for all that were simulated.
+
+        Returns:
+            (clusters,) int64 errors of the metric's unit.
         """
         count = self.clusters(metric) if num_channels is None else num_channels
         positions, reuse = self._wrong(metric)
@@ -130,8 +140,11 @@ class Point:
 class Curve:
     """The points of one contender, ascending in SNR.
 
-    skipped_db: SNRs of the plan that were left out, being above one where the rate was already
-    under the plan's floor.
+    Attributes:
+        contender: what was run.
+        points: those that were simulated.
+        skipped_db: SNRs of the plan that were left out, being above one where the rate was already
+            under the plan's floor.
     """
 
     contender: Contender
@@ -149,50 +162,15 @@ class Curve:
         return next((p for p in self.points if canonical_snr(p.snr_db) == wanted), None)
 
 
-class Timing(NamedTuple):
-    """Measured on one machine, single process.
-
-    threads: torch threads. batch: channels per call. channel_reuse: vectors per channel. snr_db:
-    where it was taken, which matters to data-dependent searches.
-    vector_us: microseconds from y and h to decisions, per vector of such a batch. latency_us: the
-    same for one channel alone with one vector. prepare_us: of ``prepare`` alone, per channel;
-    detect_us: of ``detect`` and the decisions alone, per vector; where both halves are fused into
-    one kernel, vector_us is less than their sum. repeats: how many times prepare was taken; all
-    are medians of CPU time. machine: where; empty when it was this one, and in older files.
-    """
-
-    threads: int
-    batch: int
-    channel_reuse: int
-    snr_db: float
-    prepare_us: float
-    detect_us: float
-    vector_us: float
-    latency_us: float
-    repeats: int
-    machine: str = ""
-
-
-class CostReport(NamedTuple):
-    """Work and storage of one contender in this scenario.
-
-    per_channel, per_vector: real multiplications; per_vector is None when it depends on the data,
-    then ``Point.work_per_vector`` has what was spent. parameters: stored numbers of a learned
-    detector; parameter_bytes: their size.
-    """
-
-    per_channel: int
-    per_vector: int | None
-    parameters: int
-    parameter_bytes: int
-
-
 @dataclass(frozen=True)
 class Provenance:
     """Where and when a chunk was simulated last.
 
-    versions: of the libraries. machine: its processor and system. date: UTC, ISO 8601. earlier:
-    other machines that simulated chunks before.
+    Attributes:
+        versions: of the libraries, by name.
+        machine: its processor and system.
+        date: UTC, ISO 8601.
+        earlier: other machines that simulated chunks before.
     """
 
     versions: dict[str, str]
@@ -203,10 +181,17 @@ class Provenance:
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
-    """Everything that one run found, and answers to the questions people ask of it.
+    """The results of one run, and answers to the questions people ask of it.
 
-    curves: one per contender, in the plan's order. timings, costs: by label; empty where not
-    measured. ``target`` and ``metric`` default to the plan's everywhere.
+    ``target`` and ``metric`` default to the plan's everywhere.
+
+    Attributes:
+        scenario: the link.
+        plan: by which it was run.
+        curves: one per contender, in the plan's order.
+        provenance: where and when.
+        timings: by label; empty where not measured.
+        costs: by label; empty where not counted.
     """
 
     scenario: Scenario
@@ -241,7 +226,13 @@ class Comparison:
         target: float | None = None,
         metric: str | None = None,
     ) -> SnrEstimate:
-        """SNR in dB at which a contender reaches the target rate; never extrapolated."""
+        """SNR in dB at which a contender reaches the target rate; never extrapolated.
+
+        Args:
+            contender: its label.
+            target: an error rate.
+            metric: as for ``RunPlan``.
+        """
         samples = self._samples(self.curve(contender), self._metric(metric))
         return crossing.required_snr(samples, self._target(target))
 
@@ -255,6 +246,12 @@ class Comparison:
         """How many dB more SNR b needs than a at the target rate: positive when a is better.
 
         The interval uses that both saw the same draws.
+
+        Args:
+            a: label of a contender.
+            b: label of another one.
+            target: an error rate.
+            metric: as for ``RunPlan``.
         """
         metric = self._metric(metric)
         first = self._samples(self.curve(a), metric)
@@ -270,7 +267,14 @@ class Comparison:
     ) -> PairedDifference:
         """Rate of a minus rate of b at one SNR, over the channels that both were run on.
 
-        Raises InvalidInputError when one of them was not simulated there.
+        Args:
+            a: label of a contender.
+            b: label of another one.
+            snr_db: in dB.
+            metric: as for ``RunPlan``.
+
+        Raises:
+            InvalidInputError: one of them was not simulated there.
         """
         metric = self._metric(metric)
         first, second = (self._point(contender, snr_db) for contender in (a, b))

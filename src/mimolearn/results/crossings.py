@@ -20,7 +20,13 @@ _LN10 = math.log(10)
 
 
 class Sample(NamedTuple):
-    """One point of a curve: snr_db, errors per channel (channels,), units sent per channel."""
+    """One point of a curve.
+
+    Attributes:
+        snr_db: in dB.
+        errors: (channels,) int64 errors per channel.
+        trials_per_channel: units of the metric in a channel.
+    """
 
     snr_db: float
     errors: np.ndarray
@@ -35,8 +41,12 @@ class Sample(NamedTuple):
 class SnrEstimate(NamedTuple):
     """SNR in dB at which a rate is reached.
 
-    value_db: None when it is not known; ``note`` says why. low_db, high_db: 95 % interval of the
-    Monte Carlo error, or the bracket when only that is known, or None.
+    Attributes:
+        value_db: in dB; None when it is not known.
+        low_db: lower end of the 95 % interval of the Monte Carlo error, or of the bracket when
+            only that is known, or None.
+        high_db: upper end of the same.
+        note: why it is not known, or what it rests on; else "".
     """
 
     value_db: float | None
@@ -46,9 +56,13 @@ class SnrEstimate(NamedTuple):
 
 
 class SnrGap(NamedTuple):
-    """How many dB more the second contender needs than the first, with a 95 % interval.
+    """How many dB more the second contender needs than the first.
 
-    value_db is None when it is not known; ``note`` says why.
+    Attributes:
+        value_db: in dB; None when it is not known.
+        low_db: lower end of the 95 % interval; None when it is not known.
+        high_db: upper end of the same.
+        note: why it is not known, or what it rests on; else "".
     """
 
     value_db: float | None
@@ -72,6 +86,11 @@ def required_snr(samples: list[Sample], target: float, confidence: float = 0.95)
     points about the crossing; the interval is the delta method's, from the clustered variances.
     It is of the Monte Carlo error alone: where the points lie too far apart for the interpolation,
     the note says so.
+
+    Args:
+        samples: the curve, ascending in SNR.
+        target: an error rate.
+        confidence: of the interval.
     """
     return _crossing(samples, target, confidence).estimate
 
@@ -83,6 +102,12 @@ def snr_gap(
 
     At SNRs where both were run they saw the same channels, so that their errors go together and
     the gap is known better than either SNR; the covariance over common channels accounts for it.
+
+    Args:
+        first: a curve, ascending in SNR.
+        second: another curve, on the same draws.
+        target: an error rate.
+        confidence: of the interval.
     """
     a, b = _crossing(first, target, confidence), _crossing(second, target, confidence)
     notes = [

@@ -32,11 +32,17 @@ class Interval(NamedTuple):
 class PairedDifference(NamedTuple):
     """Error rate of a minus that of b over the same draws.
 
-    low, high: 95 % interval. channels: how many both have seen. only_a, only_b: vectors that a
-    alone, b alone got wrong. p_value: two-sided exact sign test over the channels where the two
-    made unequal numbers of errors (McNemar's test for vector errors, one vector a channel).
-    note: says so where so few channels tell the two apart that the interval may be too narrow;
-    p_value holds all the same.
+    Attributes:
+        difference: of the rates.
+        low: lower end of its 95 % interval.
+        high: upper end of the same.
+        channels: how many both have seen.
+        only_a: vectors that a alone got wrong.
+        only_b: vectors that b alone got wrong.
+        p_value: two-sided exact sign test over the channels where the two made unequal numbers of
+            errors (McNemar's test for vector errors, one vector a channel).
+        note: says so where so few channels tell the two apart that the interval may be too narrow;
+            p_value holds all the same.
     """
 
     difference: float
@@ -51,6 +57,14 @@ class PairedDifference(NamedTuple):
 
 def clopper_pearson(errors: float, trials: float, confidence: float = 0.95) -> Interval:
     """Exact binomial interval (Clopper and Pearson 1934), also for fractional effective counts.
+
+    Args:
+        errors: from 0 to trials.
+        trials: how many there were.
+        confidence: of the interval.
+
+    Raises:
+        InvalidInputError: a confidence outside (0, 1).
 
     >>> low, high = clopper_pearson(0, 100)
     >>> (round(low, 4), round(high, 4))
@@ -70,6 +84,14 @@ def jeffreys(errors: float, trials: float, confidence: float = 0.95) -> Interval
     Where Clopper-Pearson covers at least the confidence, this one does on average (Brown, Cai and
     DasGupta 2001); counts may be fractional.
 
+    Args:
+        errors: from 0 to trials.
+        trials: how many there were.
+        confidence: of the interval.
+
+    Raises:
+        InvalidInputError: a confidence outside (0, 1).
+
     >>> low, high = jeffreys(10, 1000)
     >>> (round(low, 4), round(high, 4))
     (0.0052, 0.0177)
@@ -83,6 +105,11 @@ def jeffreys(errors: float, trials: float, confidence: float = 0.95) -> Interval
 
 def normal_interval(value: float, variance: float, confidence: float = 0.95) -> Interval:
     """value -+ z sqrt(variance): for means over many independent clusters.
+
+    Args:
+        value: the mean.
+        variance: of the mean.
+        confidence: of the interval.
 
     >>> normal_interval(1.0, 0.0)
     Interval(low=1.0, high=1.0)
@@ -121,11 +148,17 @@ def clustered_interval(
     are taken with half a cluster more, of the largest size seen (Fay and Feuer 1997 take a whole
     one), because the clusters that would raise the rate most are those too rare to have come up.
     Halves, because with whole ones 96 to 97 % of such intervals hold the rate. With one trial a
-    channel both ends are Jeffreys' own. Without errors the bound is Clopper-Pearson's on channels
-    with errors, times ``largest`` errors in each (all trials of a channel, unless it is known to be
-    less).
+    channel both ends are those of Jeffreys. Without errors the bound is Clopper-Pearson's on
+    channels with errors, times ``largest`` errors in each (all trials of a channel, unless it is
+    known to be less).
     It holds the rate as often as it should where ``effective_clusters`` is ``ENOUGH_CLUSTERS`` or
     more; with fewer the upper end is too low, because the worst clusters may not have come up yet.
+
+    Args:
+        errors: (channels,) errors of each channel.
+        trials_per_channel: units of the metric in a channel.
+        confidence: of the interval.
+        largest: the most errors that a channel can have; None for all its trials.
     """
     channels = len(errors)
     trials = channels * trials_per_channel
@@ -162,10 +195,17 @@ def paired_difference(
 ) -> PairedDifference:
     """Compare two contenders on the same channels.
 
-    errors_a, errors_b: (channels) errors of each. wrong_a, wrong_b: positions of wrong vectors.
     The interval joins those of the two one-sided parts, where a is worse and where b is worse, by
     the square-and-add rule with their correlation (Zou and Donner 2008, MOVER): it stays honest
     when few channels tell the two apart.
+
+    Args:
+        errors_a: (channels,) int64 errors of a.
+        errors_b: (channels,) int64 errors of b.
+        trials_per_channel: units of the metric in a channel.
+        wrong_a: int64 positions of the vectors that a got wrong.
+        wrong_b: int64 positions of the vectors that b got wrong.
+        confidence: of the interval.
     """
     difference = errors_a - errors_b
     a_worse, b_worse = np.maximum(difference, 0), np.maximum(-difference, 0)
@@ -215,7 +255,14 @@ def sign_test(more: int, fewer: int) -> float:
 def rate_covariance(
     errors_a: np.ndarray, trials_a: int, errors_b: np.ndarray, trials_b: int
 ) -> float:
-    """Covariance of two error rates whose channels agree on the shorter one's length."""
+    """Covariance of two error rates over the channels that both have, which are the first ones.
+
+    Args:
+        errors_a: (channels of a,) errors of each channel.
+        trials_a: units of the metric in a channel.
+        errors_b: (channels of b,) errors of each channel.
+        trials_b: units of the metric in a channel.
+    """
     common = min(len(errors_a), len(errors_b))
     a, b = errors_a[:common] / trials_a, errors_b[:common] / trials_b
     covariance = float(np.mean(a * b) - np.mean(a) * np.mean(b))

@@ -10,12 +10,12 @@ from mimolearn.plans.plan import (
     RunPlan,
     adjust_plan,
     load_comparison,
-    load_shipped_comparison,
     metrics,
     parse_snr_db,
 )
 from mimolearn.results.beam_comparison import BeamComparison, BeamCurve, BeamPoint
-from mimolearn.results.comparison import Comparison, CostReport, Curve, Point, Provenance, Timing
+from mimolearn.results.comparison import Comparison, Curve, Point, Provenance
+from mimolearn.results.costs import CostReport, Timing
 from mimolearn.results.crossings import SnrEstimate, SnrGap
 from mimolearn.results.statistics import Interval, PairedDifference
 from mimolearn.studies.beam_run import compare_beams, load_beam_results
@@ -62,7 +62,6 @@ __all__ = [
     "load_beam_results",
     "load_comparison",
     "load_results",
-    "load_shipped_comparison",
     "measure_timing",
     "metrics",
     "parse_snr_db",

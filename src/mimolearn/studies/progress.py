@@ -8,10 +8,16 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class ContenderProgress:
-    """A contender at one SNR: errors of the plan's metric, and what was simulated so far.
+    """A contender at one SNR.
 
-    trials: the units that the errors are of (bits, symbols, vectors, blocks). Where rates or mean
-    squares are measured, there are no errors, and channels count as vectors.
+    Where rates or mean squares are measured, there are no errors, and channels count as vectors.
+
+    Attributes:
+        label: the contender's.
+        errors: of the plan's metric, so far.
+        vectors: simulated so far.
+        trials: the units that the errors are of (bits, symbols, vectors, blocks).
+        finished: whether the point is.
     """
 
     label: str
@@ -23,13 +29,18 @@ class ContenderProgress:
 
 @dataclass(frozen=True)
 class ProgressEvent:
-    """Sent after every chunk.
+    """What a run tells after every chunk.
 
-    snr_db: the point that moved, and its contenders. measured: labels of those that the chunk is
-    of. done_chunks, total_chunks: over all points,
-    the total estimated from the errors so far. vectors_per_s: drawn by this run, counted once for
-    all contenders. elapsed_s: since the start. eta_s: seconds left, by that estimate and the pace
-    of the last chunks; None until the first chunks, which also compile, are over.
+    Attributes:
+        snr_db: the point that moved, in dB.
+        contenders: all of them at that point.
+        done_chunks: over all points.
+        total_chunks: over all points, estimated from the errors so far.
+        vectors_per_s: drawn by this run, counted once for all contenders.
+        elapsed_s: since the start.
+        eta_s: seconds left, by that estimate and the pace of the last chunks; None until the first
+            chunks, which also compile, are over.
+        measured: labels of the contenders that the chunk is of.
     """
 
     snr_db: float

@@ -1,4 +1,4 @@
-"""Where and when results were made, as a results file remembers it."""
+"""The machine, versions and date of results, as a results file remembers them."""
 
 from __future__ import annotations
 
@@ -35,7 +35,13 @@ def run_here(saved: dict[str, Any]) -> dict[str, Any]:
 
 
 def merged(saved: dict[str, Any], name: str, items: dict[str, Any]) -> dict[str, Any]:
-    """What is remembered of a run, with more items (by contender) in one of its tables."""
+    """What is remembered of a run, with more items in one of its tables.
+
+    Args:
+        saved: what was remembered.
+        name: of the table.
+        items: by contender.
+    """
     return {**saved, name: {**saved.get(name, {}), **items}}
 
 

@@ -12,7 +12,13 @@ from mimolearn.studies.stopping import PointState, Rule
 
 
 class Known(NamedTuple):
-    """One contender at one SNR: the result over the chunks so far, and whether it is finished."""
+    """One contender at one SNR.
+
+    Attributes:
+        snr_db: in dB.
+        result: over the chunks so far.
+        finished: whether the stop rule holds.
+    """
 
     snr_db: float
     result: Any
@@ -25,8 +31,13 @@ class Schedule:
     Contenders share draws where they need the same chunk, if the kind does so; low chunks go first
     and SNRs take turns, so that the low SNRs, which finish soon, tell early which high ones can be
     left out.
-    kind, snr_db: what is run. rule: when a point is finished. leaves_out: from (SNR in dB, result)
-    of a finished point, whether the contender is left out at all higher SNRs.
+
+    Args:
+        kind: contenders on a scenario.
+        snr_db: SNRs in dB, ascending.
+        rule: when a point is finished.
+        leaves_out: from (SNR in dB, result) of a finished point, whether the contender is left out
+            at all higher SNRs.
     """
 
     def __init__(
@@ -57,7 +68,14 @@ class Schedule:
                 yield i, snr
 
     def add(self, contender: int, snr: str, chunk: int, result: Any) -> None:
-        """Take in a chunk of one contender."""
+        """Take in a chunk of one contender.
+
+        Args:
+            contender: its position.
+            snr: canonical.
+            chunk: its number.
+            result: of the contender on the chunk.
+        """
         position = self._position[snr]
         state = self._states[contender][position]
         known = state.finished

@@ -1,4 +1,4 @@
-"""When a point is finished: decided on the longest contiguous prefix of its chunks, alone."""
+"""When a point is finished: that follows from the longest contiguous prefix of its chunks alone."""
 
 from __future__ import annotations
 
@@ -14,7 +14,12 @@ _USUAL_ERRORS = 100
 class Seen(NamedTuple):
     """Sums over a prefix of chunks.
 
-    squares: of the errors of each cluster. trials: the units that the errors are of.
+    Attributes:
+        errors: of the metric's unit.
+        squares: of the errors of each cluster.
+        channels: that were simulated.
+        vectors: that were simulated.
+        trials: the units that the errors are of.
     """
 
     errors: int = 0
@@ -25,11 +30,17 @@ class Seen(NamedTuple):
 
 
 class StopRule(NamedTuple):
-    """min_errors of the metric's unit on min_channels channels, or max_vectors vectors.
+    """When the errors of a point are enough.
 
     The errors must also be those of ``ENOUGH_CLUSTERS`` effective clusters: a hundred errors of
     three bad channels say little. Whoever asks for fewer than 100 errors is content with as much
     fewer clusters.
+
+    Attributes:
+        metric: whose unit the errors are of.
+        min_errors: how many are enough.
+        min_channels: on at least so many channels.
+        max_vectors: vectors that are enough whatever the errors.
     """
 
     metric: str
@@ -114,8 +125,9 @@ Rule = StopRule | FixedChannels
 class PointState:
     """Chunks of one contender at one SNR, in whatever order they arrive.
 
-    length: the shortest prefix 0..length-1 of finished chunks on which the rule holds, or the
-    longest one there is while it does not. Chunks beyond it wait and are not counted.
+    Attributes:
+        length: the shortest prefix 0..length-1 of finished chunks on which the rule holds, or the
+            longest one there is while it does not. Chunks beyond it wait and are not counted.
     """
 
     def __init__(self, rule: Rule) -> None:

@@ -10,7 +10,7 @@ from mimolearn.detectors import Detector
 from mimolearn.foundation.tensors.state import clean_torch, evaluating
 from mimolearn.link.scenario import Scenario
 from mimolearn.plans.plan import canonical_snr
-from mimolearn.results.comparison import CostReport, Timing
+from mimolearn.results.costs import CostReport, Timing
 from mimolearn.studies.kinds.chunk import batch_channels
 from mimolearn.studies.kinds.seeds import chunk_generator
 
@@ -23,9 +23,14 @@ def measure_timing(
 ) -> Timing:
     """Time one detector on this machine: one thread, no gradients, medians after a warm-up.
 
-    Batches are those of the simulation (``Timing.batch``). budget_s: seconds for each of the four
-    measurements, at least five repeats each. Time is the CPU's on this thread: what else runs on
-    the machine disturbs it little.
+    Batches are those of the simulation (``Timing.batch``). Time is the CPU's on this thread: what
+    else runs on the machine disturbs it little.
+
+    Args:
+        scenario: the link.
+        detector: what is timed.
+        snr_db: in dB.
+        budget_s: seconds for each of the four measurements, at least five repeats each.
     """
     # A receiver works on all Nr antennas, whatever a simulation makes of them.
     scenario = scenario.model_copy(update={"draws": "full"})

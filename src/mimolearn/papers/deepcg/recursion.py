@@ -17,7 +17,13 @@ from mimolearn.link.scenario import Scenario
 
 
 class Steps(NamedTuple):
-    """alpha, rho: (L); beta: (L - 1)."""
+    """Step sizes of L layers.
+
+    Attributes:
+        alpha: (L) of the estimate.
+        beta: (L - 1) of the direction.
+        rho: (L) of the residual.
+    """
 
     alpha: Tensor
     beta: Tensor
@@ -25,7 +31,14 @@ class Steps(NamedTuple):
 
 
 class Trace(NamedTuple):
-    """s: the estimate; r: residuals 0..L; p: directions 0..L-1; q: their images. (*C, 2K) each."""
+    """What the recursion went through.
+
+    Attributes:
+        s: (*C, 2K) the estimate.
+        r: residuals 0..L, (*C, 2K) each.
+        p: directions 0..L-1, (*C, 2K) each.
+        q: their images, (*C, 2K) each.
+    """
 
     s: Tensor
     r: list[Tensor]
@@ -34,7 +47,13 @@ class Trace(NamedTuple):
 
 
 class System(NamedTuple):
-    """matrix (C, 2K, 2K) and right side (C, 2K), over A's mean diagonal; x: (C, 2K), as sent."""
+    """Normal equations over the mean diagonal of their matrix.
+
+    Attributes:
+        matrix: (C, 2K, 2K).
+        right: (C, 2K) right sides.
+        x: (C, 2K) transmitted symbols.
+    """
 
     matrix: Tensor
     right: Tensor
@@ -42,7 +61,14 @@ class System(NamedTuple):
 
 
 def draw_systems(scenario: Scenario, snr_db: float, count: int, seed: int) -> System:
-    """Normal equations of independent channels, in float64."""
+    """Normal equations of independent channels, in float64.
+
+    Args:
+        scenario: the link.
+        snr_db: in dB.
+        count: how many channels.
+        seed: of the draws.
+    """
     generator = torch.Generator().manual_seed(seed)
     block = scenario.draw(snr_db, count, generator, torch.complex128)
     matrix = stack_real_matrix(gram(block.h))

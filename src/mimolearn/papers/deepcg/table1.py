@@ -64,12 +64,12 @@ def _fixed_steps() -> Table:
         edges = marchenko_pastur_edges(20 / 128, layers, widen=1.05)
         alpha, beta = chebyshev_steps(Edges(edges.low**2, edges.high**2), layers)
         chebyshev = Steps(alpha, beta, torch.zeros(layers, dtype=torch.float32).double())
-        found = []
+        percents = []
         for name, steps in (("average", average), ("chebyshev", chebyshev)):
             error = (run_fixed(system, steps).s - system.x).square().sum()
-            found.append(100 * float((error / system.x.square().sum()).sqrt()))
-            values[f"{name} {layers}"] = found[-1]
-        rows.append((str(layers), *(f"{value:.4g}" for value in found)))
+            percents.append(100 * float((error / system.x.square().sum()).sqrt()))
+            values[f"{name} {layers}"] = percents[-1]
+        rows.append((str(layers), *(f"{value:.4g}" for value in percents)))
     columns = ("layers", "EVM %, averages of CG's steps", "EVM %, Chebyshev's steps")
     return Table(columns, tuple(rows), values)
 

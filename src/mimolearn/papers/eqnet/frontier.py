@@ -23,20 +23,20 @@ _KINDS = {4: 7.0, 8: 5.0, 16: 2.0}
 
 
 def _receivers(size: int) -> tuple[Entry, ...]:
-    own = f"{size}x{size}-16qam"
+    link = f"{size}x{size}-16qam"
     receivers: list[Entry] = [
         "lmmse",
         TUNED_SIC,
         "ep",
         "k-best:k=16,label=k-best",
         Network("tap-net", "tap-net-any"),
-        Network("oamp-net2", f"oamp-net2-{own}"),
+        Network("oamp-net2", f"oamp-net2-{link}"),
     ]
     if size == 4:
-        # Beyond, exact posteriors are out of reach and the networks have no size of their own.
+        # Beyond, exact posteriors are out of reach and the networks are made for no such size.
         receivers.append("ml")
-        receivers.append(Network("eq-net", f"eq-net-estimator-{own}"))
-        receivers.append(Network("nn-det", f"nn-det-{own}"))
+        receivers.append(Network("eq-net", f"eq-net-estimator-{link}"))
+        receivers.append(Network("nn-det", f"nn-det-{link}"))
     return tuple(receivers)
 
 
@@ -57,19 +57,19 @@ def _built(entry: Entry, constellation: str) -> tuple[str, Detector] | None:
 
 
 def _costs() -> Table:
-    """Microseconds of the LLRs of a vector with a channel of its own, in batches of 512."""
+    """Microseconds of the LLRs of a vector, each on another channel, in batches of 512."""
     values: dict[str, float] = {}
     missing: dict[str, str] = {}
     cells: dict[str, list[str]] = {}
     for size, snr_db in _KINDS.items():
         for entry in _receivers(size):
             scenario = square(size)
-            found = _built(entry, scenario.constellation)
-            if found is None:
+            built = _built(entry, scenario.constellation)
+            if built is None:
                 assert isinstance(entry, Network)
                 missing[f"{entry.label} {size}x{size}"] = f"weight {entry.weights} is missing"
                 continue
-            label, detector = found
+            label, detector = built
             spent = 1e3 * milliseconds(scenario, detector, _BATCH, snr_db) / _BATCH
             values[f"{label} {size}x{size}"] = spent
             work = cost_report(scenario, detector)
@@ -77,8 +77,8 @@ def _costs() -> Table:
             if work.per_vector is not None:
                 counted = f"{(work.per_channel + work.per_vector) / 1e3:,.1f}"
             row = cells.setdefault(label, ["-", "-"] * len(_KINDS))
-            place = 2 * list(_KINDS).index(size)
-            row[place : place + 2] = [f"{spent:.1f}", counted]
+            column = 2 * list(_KINDS).index(size)
+            row[column : column + 2] = [f"{spent:.1f}", counted]
     columns = ["receiver"]
     for size in _KINDS:
         columns += [f"{size} x {size} [us]", "multiplications [k]"]

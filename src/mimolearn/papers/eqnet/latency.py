@@ -19,7 +19,14 @@ _BUDGET_S, _LEAST, _MOST = 0.3, 3, 300
 
 
 def milliseconds(scenario: Scenario, detector: Detector, batch: int, snr_db: float) -> float:
-    """Median time of the LLRs of a batch of channel uses, each with a channel of its own."""
+    """Median time in milliseconds of the LLRs of a batch of channel uses, each on another channel.
+
+    Args:
+        scenario: the link.
+        detector: what is timed.
+        batch: channel uses.
+        snr_db: in dB.
+    """
     block = scenario.draw(snr_db, batch, torch.Generator().manual_seed(1))
     one_use = block.y[:, :1], block.h_hat, block.noise_var
     with clean_torch():
@@ -29,7 +36,7 @@ def milliseconds(scenario: Scenario, detector: Detector, batch: int, snr_db: flo
         while len(times) < _LEAST or (
             time.perf_counter() - start < _BUDGET_S and len(times) < _MOST
         ):
-            # The thread's own time: what else runs on the machine disturbs it little.
+            # The time of this thread: what else runs on the machine disturbs it little.
             begin = time.thread_time()
             detector(*one_use).llr()
             times.append(time.thread_time() - begin)

@@ -92,7 +92,17 @@ def blocks(
     quick_snr_db: tuple[float, ...],
     at_most: Effort = _BLOCKS,
 ) -> ErrorRatePanel:
-    """A panel of block error rates, compared at 1e-2; at_most: blocks a point."""
+    """A panel of block error rates, compared at 1e-2.
+
+    Args:
+        name: of the panel within its figure.
+        title: above the plot.
+        scenario: a coded link.
+        contenders: what competes.
+        snr_db: SNRs in dB.
+        quick_snr_db: those of a quick run.
+        at_most: blocks a point.
+    """
     vectors = Effort(*(scenario.uses_per_block * count for count in at_most))
     return ErrorRatePanel(
         name=name,
@@ -112,8 +122,8 @@ def fewer_errors(panel: str, snr_db: float, worse: str, better: str) -> Check:
     """At an SNR one has more block errors than the other: also where one has a floor."""
 
     def quantity(findings: Findings) -> Measured:
-        found = findings.rate(panel, worse, snr_db)
-        return found.minus(findings.rate(panel, better, snr_db))
+        more = findings.rate(panel, worse, snr_db)
+        return more.minus(findings.rate(panel, better, snr_db))
 
     return within(quantity, at_least=0.0, words=f"BLER at {snr_db:g} dB, {worse} less {better}: ")
 

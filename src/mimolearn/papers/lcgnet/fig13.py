@@ -20,7 +20,7 @@ def _tuned(weights: str, scenario: Scenario, name: str) -> Network:
 
 
 def _panel(
-    name: str, scenario: Scenario, own: str, other: str, snr_db: tuple[float, ...]
+    name: str, scenario: Scenario, same: str, other: str, snr_db: tuple[float, ...]
 ) -> ErrorRatePanel:
     return ErrorRatePanel(
         name=name,
@@ -30,7 +30,7 @@ def _panel(
             "lmmse",
             "wl-lmmse",
             "wl-cg",
-            Network("lcgnet-v", own),
+            Network("lcgnet-v", same),
             Network("lcgnet-v(M)", other),
             _tuned(other, scenario, f"lcgnet-v-32x64-bpsk-tuned-to-{name.lower()}"),
             "sphere",

@@ -17,7 +17,7 @@ _WEIGHTS = {
 
 def _quantizers() -> tuple[dict[str, QLcgNetV], dict[str, str]]:
     """Networks by label, and why others are missing."""
-    found: dict[str, QLcgNetV] = {}
+    networks: dict[str, QLcgNetV] = {}
     missing: dict[str, str] = {}
     for scheme, pattern in _WEIGHTS.items():
         for bits in (3, 4):
@@ -31,8 +31,8 @@ def _quantizers() -> tuple[dict[str, QLcgNetV], dict[str, str]]:
                 missing[label] = str(error)
                 continue
             assert isinstance(network, QLcgNetV)
-            found[label] = network
-    return found, missing
+            networks[label] = network
+    return networks, missing
 
 
 def _table() -> Table:

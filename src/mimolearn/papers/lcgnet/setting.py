@@ -68,7 +68,18 @@ def trained_here(
     start: str = "zeros",
     stage: Stage = _STAGE,
 ) -> Network:
-    """A network of a figure alone, trained in seconds by whoever runs it; snr_db: from and to."""
+    """A network of a figure alone, trained in seconds by whoever runs it.
+
+    Args:
+        label: what the figure calls it.
+        weights: name of its weights.
+        scenario: on which it is trained.
+        snr_db: SNRs of the training in dB, from and to.
+        num_layers: learned layers.
+        network: name of the detector.
+        start: what the layers start from; "" for the default of the network.
+        stage: of the training.
+    """
 
     options: dict[str, PlainValue] = {"num_layers": num_layers}
     if start:

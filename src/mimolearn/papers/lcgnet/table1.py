@@ -72,10 +72,10 @@ def _memory() -> Table:
 def _times() -> Table:
     """Measured on this machine, one thread, one vector a channel; training from the cards."""
     names = ("lmmse", "wl-lmmse", "lcgnet-v")
-    found = {n: measure_timing(_SCENARIO, make_detector(n, "bpsk"), 5.0) for n in names}
-    values = {f"{n} vector": t.vector_us for n, t in found.items()}
-    values |= {f"{n} latency": t.latency_us for n, t in found.items()}
-    rows = tuple((n, f"{t.vector_us:.1f}", f"{t.latency_us:.0f}") for n, t in found.items())
+    timings = {n: measure_timing(_SCENARIO, make_detector(n, "bpsk"), 5.0) for n in names}
+    values = {f"{n} vector": t.vector_us for n, t in timings.items()}
+    values |= {f"{n} latency": t.latency_us for n, t in timings.items()}
+    rows = tuple((n, f"{t.vector_us:.1f}", f"{t.latency_us:.0f}") for n, t in timings.items())
     if "lcgnet-v-32x64-bpsk" in shipped_weights():
         values["training"] = float(read_card("lcgnet-v-32x64-bpsk").seconds)
         rows += (("training of lcgnet-v-32x64-bpsk [CPU s]", f"{values['training']:.0f}", "-"),)
@@ -92,7 +92,7 @@ def _times() -> Table:
             ),
         )
     columns = ("receiver", "us a vector, in batches", "us alone, from y and h to bits")
-    note = f"{found['lmmse'].batch} channels a call, one thread. Trainings run on one thread too."
+    note = f"{timings['lmmse'].batch} channels a call, one thread. Trainings run on one thread too."
     return Table(columns, rows, values, note)
 
 

@@ -9,8 +9,8 @@ _BATCHES = (5, 20, 50)
 
 
 def _table() -> Table:
-    found = {f"batch {b}": trained_small(b, 500, 0.04, 5) for b in _BATCHES}
-    return training_table("batch size", found)
+    losses = {f"batch {b}": trained_small(b, 500, 0.04, 5) for b in _BATCHES}
+    return training_table("batch size", losses)
 
 
 EXPERIMENT = Experiment(

@@ -9,8 +9,8 @@ _RATES = (0.005, 0.02, 0.08)
 
 
 def _table() -> Table:
-    found = {f"rate {r:g}": trained_small(20, 500, r, 5) for r in _RATES}
-    return training_table("learning rate", found)
+    losses = {f"rate {r:g}": trained_small(20, 500, r, 5) for r in _RATES}
+    return training_table("learning rate", losses)
 
 
 EXPERIMENT = Experiment(

@@ -9,8 +9,8 @@ _LAYERS = (2, 5, 8, 12)
 
 
 def _table() -> Table:
-    found = {f"{n} layers": trained_small(20, 500, 0.04, n) for n in _LAYERS}
-    return training_table("layers", found)
+    losses = {f"{n} layers": trained_small(20, 500, 0.04, n) for n in _LAYERS}
+    return training_table("layers", losses)
 
 
 EXPERIMENT = Experiment(

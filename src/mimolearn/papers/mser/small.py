@@ -22,7 +22,14 @@ _STEPS, _EVERY = 60, 10
 
 @functools.cache
 def trained_small(batch: int, bank: int, rate: float, layers: int) -> tuple[float, ...]:
-    """Validation losses at 10, 20, ... steps: ln of the error rate relative to the start."""
+    """Validation losses at 10, 20, ... steps: ln of the error rate relative to the start.
+
+    Args:
+        batch: channels a step.
+        bank: channels that the training draws from.
+        rate: learning rate.
+        layers: of the network.
+    """
     recipe = BeamRecipe(
         name="small",
         options={"num_layers": layers, "steps": "scalar"},
@@ -36,12 +43,18 @@ def trained_small(batch: int, bank: int, rate: float, layers: int) -> tuple[floa
     return tuple(line["validation_loss"] for line in train(recipe).history)
 
 
-def training_table(what: str, found: dict[str, tuple[float, ...]], note: str = "") -> Table:
-    """Losses by step; values "NAME first" (at 10 steps) and "NAME last"."""
-    count = len(next(iter(found.values())))
-    rows = tuple((name, *(f"{v:.3f}" for v in losses)) for name, losses in found.items())
-    values = {f"{name} first": losses[0] for name, losses in found.items()}
-    values |= {f"{name} last": losses[-1] for name, losses in found.items()}
+def training_table(what: str, losses: dict[str, tuple[float, ...]], note: str = "") -> Table:
+    """Losses by step; values "NAME first" (at 10 steps) and "NAME last".
+
+    Args:
+        what: heading of the column of names.
+        losses: of each training, by its name.
+        note: how to read it.
+    """
+    count = len(next(iter(losses.values())))
+    rows = tuple((name, *(f"{v:.3f}" for v in line)) for name, line in losses.items())
+    values = {f"{name} first": line[0] for name, line in losses.items()}
+    values |= {f"{name} last": line[-1] for name, line in losses.items()}
     columns = (what, *(f"{(i + 1) * _EVERY} steps" for i in range(count)))
     return Table(columns, rows, values, note or NOTE)
 

@@ -9,8 +9,8 @@ _BANKS = (20, 100, 500)
 
 
 def _table() -> Table:
-    found = {f"{n} channels": trained_small(20, n, 0.04, 5) for n in _BANKS}
-    return training_table("training channels", found)
+    losses = {f"{n} channels": trained_small(20, n, 0.04, 5) for n in _BANKS}
+    return training_table("training channels", losses)
 
 
 EXPERIMENT = Experiment(

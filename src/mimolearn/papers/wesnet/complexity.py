@@ -21,15 +21,15 @@ def _over_antennas() -> Table:
     values: dict[str, float] = {}
     rows = []
     for nt in (10, 20, 30, 40, 50, 60):
-        found = {
+        counted = {
             "detnet": table_ii("detnet", nt),
             "wesnet-50": table_ii("wesnet", nt, beta=0.5),
             "wesnet-20": table_ii("wesnet", nt, beta=0.2),
             "zf": table_ii("zf", nt),
             "zf counted": 2.0 * _multiplications(make_detector("wl-lmmse", "bpsk"), nt),
         }
-        values |= {f"{name} {nt}": flops for name, flops in found.items()}
-        rows.append((str(nt), *(f"{flops / 1e6:,.3f}" for flops in found.values())))
+        values |= {f"{name} {nt}": flops for name, flops in counted.items()}
+        rows.append((str(nt), *(f"{flops / 1e6:,.3f}" for flops in counted.values())))
     columns = ("Nt", "DetNet", "WeSNet-50", "WeSNet-20", "ZF (Table II)", "real MMSE, counted")
     return Table(columns, tuple(rows), values, "MFLOP a vector, 90 layers, Nr = 2 Nt.")
 
@@ -46,8 +46,8 @@ def _layers() -> Table:
     rows = []
     full = network(_NT, 1)
     for width in _WIDTHS:
-        own, percent = network(_NT, 1, width), f"{width:.0%}"
-        flops, numbers = counted_flops(own.shape, 1), own.num_parameters()
+        scaled, percent = network(_NT, 1, width), f"{width:.0%}"
+        flops, numbers = counted_flops(scaled.shape, 1), scaled.num_parameters()
         values[f"flops {percent}"] = flops
         values[f"parameters {percent}"] = numbers
         values[f"saved flops {percent}"] = 100 * (1 - flops / counted_flops(full.shape, 1))
@@ -93,12 +93,12 @@ def _times() -> Table:
     for name, detector in named.items():
         # In half precision, as weights are stored, and as the compiled network reads them.
         detector.load_state_dict({key: v.half() for key, v in detector.state_dict().items()})
-        found = measure_timing(LINK, detector, _SNR_DB, budget_s=0.2)
+        timing = measure_timing(LINK, detector, _SNR_DB, budget_s=0.2)
         report = cost_report(LINK, detector)
-        values[f"{name} vector"] = found.vector_us
-        values[f"{name} latency"] = found.latency_us
+        values[f"{name} vector"] = timing.vector_us
+        values[f"{name} latency"] = timing.latency_us
         work = "depends" if report.per_vector is None else f"{report.per_vector:,}"
-        rows.append((name, f"{found.vector_us:.1f}", f"{found.latency_us:.0f}", work))
+        rows.append((name, f"{timing.vector_us:.1f}", f"{timing.latency_us:.0f}", work))
     for slow, fast in _RATIOS:
         values[f"{slow} over {fast}"] = values[f"{slow} vector"] / values[f"{fast} vector"]
     columns = ("receiver", "us a vector, in batches", "us alone", "multiplications a vector")

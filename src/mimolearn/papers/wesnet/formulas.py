@@ -23,7 +23,14 @@ def table_i(expression: str, m: int, n: int = 0, length: int = 0) -> int:
 
 
 def table_ii(detector: str, nt: int, layers: int = 90, beta: float = 1.0) -> float:
-    """FLOPs of Table II. detector: "zf", "mmse", "detnet" or "wesnet", at Nr = 2Nt."""
+    """FLOPs of Table II.
+
+    Args:
+        detector: "zf", "mmse", "detnet" or "wesnet", at Nr = 2Nt.
+        nt: Nt.
+        layers: of a network.
+        beta: share of the weights that a network keeps.
+    """
     if detector == "zf":
         return 56 / 3 * nt**3 + 38 * nt**2 + 28 / 3 * nt
     if detector == "mmse":
@@ -35,9 +42,9 @@ def table_ii(detector: str, nt: int, layers: int = 90, beta: float = 1.0) -> flo
 
 def network(nt: int, layers: int, width: float = 1.0) -> FullyConnected:
     """The paper's network: soft sign, ReLU, half-exponential profile on hidden units."""
-    found = make_detector("wesnet", "bpsk", num_tx_ant=nt, num_layers=layers, width=width)
-    assert isinstance(found, FullyConnected)
-    return found
+    detector = make_detector("wesnet", "bpsk", num_tx_ant=nt, num_layers=layers, width=width)
+    assert isinstance(detector, FullyConnected)
+    return detector
 
 
 def counted_flops(shape: Shape, layers: int) -> int:

@@ -54,7 +54,14 @@ def l_wesnet(percent: int) -> Network:
 
 
 def variant(label: str, weights: str, steps: int = 0, **options: PlainValue) -> Network:
-    """WeSNet with other options, trained by whoever runs the figure; steps: a shorter schedule."""
+    """WeSNet with other options, trained by whoever runs the figure.
+
+    Args:
+        label: what the figure calls it.
+        weights: name of its weights.
+        steps: of a shorter schedule; 0 for that of the recipe.
+        **options: of the network.
+    """
 
     def recipe() -> Recipe:
         base = Recipe.shipped("wesnet-30x60-bpsk-50")
@@ -62,8 +69,8 @@ def variant(label: str, weights: str, steps: int = 0, **options: PlainValue) -> 
         if steps:
             stage = stage.model_copy(update={"steps": steps, "warm_up": steps // 10})
         kept = {key: getattr(base, key) for key in Recipe.model_fields}
-        own = {"name": weights, "options": {**base.options, **options}, "stage": (stage,)}
-        return Recipe(**{**kept, **own})
+        changed = {"name": weights, "options": {**base.options, **options}, "stage": (stage,)}
+        return Recipe(**{**kept, **changed})
 
     return Network(label, weights, recipe)
 

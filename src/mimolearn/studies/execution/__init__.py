@@ -1,1 +1,1 @@
-"""Where chunks run: in this process, in worker processes, on a Ray cluster."""
+"""What runs chunks: this process, worker processes, or a Ray cluster."""

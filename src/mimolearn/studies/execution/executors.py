@@ -1,4 +1,4 @@
-"""Where chunks run: in this process, or in worker processes. Neither changes any result."""
+"""What runs chunks: this process, or worker processes. Neither changes any result."""
 
 from __future__ import annotations
 
@@ -12,7 +12,11 @@ from mimolearn.studies.kinds.registry import kind_from_text
 
 
 class Executor(ABC):
-    """Runs tasks. capacity: how many are worth having under way at once."""
+    """Runs tasks.
+
+    Attributes:
+        capacity: how many are worth having under way at once.
+    """
 
     capacity: int
 

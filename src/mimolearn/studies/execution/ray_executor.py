@@ -23,12 +23,19 @@ _PATIENCE_S = 1.0
 class RayExecutor(Executor):
     """On every processor of a Ray cluster, one thread a task.
 
-    address: of a running cluster ("auto" for the one that this machine belongs to, or
-    "ray://host:10001"), or None: a cluster of num_workers processors is started here, with its
-    files in a temporary directory, and taken down at the end. The cluster's machines need the
-    same version of mimolearn; trained weights that do not ship must lie where this machine has
-    them. Both are checked: a worker whose contenders have another key ends the run.
-    Raises InvalidInputError where Ray is not installed, MimolearnError where no cluster answers.
+    Args:
+        kind: the study whose tasks it measures.
+        num_workers: processors of a cluster that is started here.
+        address: of a running cluster ("auto" for the one that this machine belongs to, or
+            "ray://host:10001"), or None: a cluster of num_workers processors is started here, with
+            its files in a temporary directory, and taken down at the end. The cluster's machines
+            need the same version of mimolearn; trained weights that do not ship must lie where this
+            machine has them. Both are checked: a worker whose contenders have another key ends the
+            run.
+
+    Raises:
+        InvalidInputError: Ray is not installed.
+        MimolearnError: no cluster answers.
     """
 
     def __init__(self, kind: Kind, num_workers: int, address: str | None = None) -> None:

@@ -28,7 +28,12 @@ class Sums(NamedTuple):
     """Of one quantity over channels c: n_c squared errors of each layer, d_c the energy they are
     relative to.
 
-    n, nn, nd: sums of n_c, n_c^2, n_c d_c, one a layer. d, dd: sums of d_c, d_c^2.
+    Attributes:
+        n: sums of n_c, one a layer.
+        nn: sums of n_c^2, one a layer.
+        nd: sums of n_c d_c, one a layer.
+        d: sum of d_c.
+        dd: sum of d_c^2.
     """
 
     n: list[float]
@@ -39,7 +44,14 @@ class Sums(NamedTuple):
 
 
 class SquareSums(NamedTuple):
-    """Channels, and the sums of "error" and "residual"; parts: the same of every chunk."""
+    """What one contender gave on one chunk, or on several.
+
+    Attributes:
+        channels: how many were measured.
+        error: sums of the errors of estimates.
+        residual: sums of the residuals.
+        parts: the same of every chunk.
+    """
 
     channels: int
     error: Sums
@@ -80,7 +92,8 @@ class SquareSums(NamedTuple):
 class Estimator(NamedTuple):
     """A contender whose estimates are measured.
 
-    shrunk: True where unbiased estimates are shrunk back to those of least mean square.
+    Attributes:
+        shrunk: True where unbiased estimates are shrunk back to those of least mean square.
     """
 
     contender: Contender

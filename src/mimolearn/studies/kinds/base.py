@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -12,7 +13,13 @@ from mimolearn.foundation.errors import InvalidInputError
 
 
 class Task(NamedTuple):
-    """One chunk: canonical SNR, its number, and which contenders (by position) still need it."""
+    """One chunk.
+
+    Attributes:
+        snr: canonical.
+        chunk: its number.
+        contenders: positions of those that still need it.
+    """
 
     snr: str
     chunk: int
@@ -71,11 +78,18 @@ class Competitor(Protocol):
 class Kind(ABC):
     """Contenders on a scenario, and how they are measured there.
 
-    name: what a results file and a worker know the kind by. words: what messages call its results.
-    result: the class of its results. shares_draws: True where one task serves all contenders,
-    because drawing costs as much as measuring; else every contender has tasks of its own.
-    scenario, contenders: what is measured. keys: of the contenders. study_key: what all results
-    are stored under.
+    Args:
+        scenario: the link.
+        contenders: what is measured on it.
+
+    Attributes:
+        name: what a results file and a worker know the kind by.
+        words: what messages call its results.
+        result: the class of its results.
+        shares_draws: True where one task serves all contenders, because drawing costs as much as
+            measuring; else every task is of one contender.
+        keys: of the contenders.
+        study_key: what all results are stored under.
     """
 
     name: ClassVar[str]
@@ -93,9 +107,21 @@ class Kind(ABC):
     def built(self) -> list[Any]:
         """What the contenders stand for, each built and checked once.
 
-        Raises InvalidInputError, one line, for one that cannot run here.
+        Raises:
+            InvalidInputError: one line, for one that cannot run here.
         """
         return self._build()
+
+    def alone(self, contender: int) -> Self:
+        """The same study with one of its contenders, which is not built again.
+
+        Args:
+            contender: its position.
+        """
+        kind = copy.copy(self)
+        kind.contenders, kind.keys = (self.contenders[contender],), (self.keys[contender],)
+        kind.built = [self.built[contender]]
+        return kind
 
     @property
     @abstractmethod
@@ -131,7 +157,8 @@ class Kind(ABC):
     def to_text(self) -> tuple[str, str, str]:
         """(name, scenario, contenders): plain text, from which workers make the kind again.
 
-        Raises InvalidInputError for a contender that cannot be built from text.
+        Raises:
+            InvalidInputError: for a contender that cannot be built from text.
         """
         for contender in self.contenders:
             if contender.is_object:

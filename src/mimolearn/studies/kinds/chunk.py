@@ -4,7 +4,7 @@ Contenders are paired, so all see the same (h, y). A chunk goes one of two ways,
 integers: linear detectors on independent Gaussian channels take the fused pass (see ``fused``),
 everything else is drawn whole, then detected batch by batch. Triangles of H = Q R in place of H are
 cheaper still, but the same experiment only to some receivers: who asks for them by
-``Scenario.draws`` has another scenario with a key of its own.
+``Scenario.draws`` has another scenario with another key.
 """
 
 from __future__ import annotations
@@ -35,13 +35,20 @@ from mimolearn.studies.kinds.seeds import chunk_seed
 _CHUNK_BYTES = 8 * 2**20
 _MAX_CHANNELS = 2048
 _BATCHES = 2
-# The fused kernel takes longer to compile, once, than it saves in fewer chunks than these.
+# The fused kernel takes 20 s to compile, once, and saves milliseconds a chunk: what does not have
+# it yet waits for it in long runs alone.
 _LONG_RUN = 256
 _MAX_BLOCKS = 64
 
 
 class ChunkResult(NamedTuple):
-    """What one contender did on one chunk; blocks: of a coded link, the wrong ones."""
+    """What one contender gave on one chunk, or on several.
+
+    Attributes:
+        counts: integers.
+        positions: of the wrong vectors.
+        blocks: of the wrong blocks of a coded link, else None.
+    """
 
     counts: Counts
     positions: ErrorPositions
@@ -162,7 +169,18 @@ def run_plainly(
     generator: CounterGenerator,
     detectors: Sequence[tuple[str, Detector]],
 ) -> list[ChunkResult]:
-    """The path that serves every scenario and every detector."""
+    """The path that serves every scenario and every detector.
+
+    Args:
+        scenario: the link.
+        snr_db: in dB.
+        num_channels: to draw.
+        generator: randomness of the chunk.
+        detectors: (label, detector) of each contender.
+
+    Returns:
+        one result for each, in their order.
+    """
     block, bad = replace_nonfinite(scenario.draw(snr_db, num_channels, generator))
     results = []
     for label, detector in detectors:

@@ -39,9 +39,18 @@ def answer_fused(
     seed: int,
     detectors: Sequence[Detector],
 ) -> tuple[Tensor, list[Tensor]] | None:
-    """Sent indices (N, T, Nt) of a chunk and each detector's decisions, or None: not served.
+    """What the fused kernel gives on a chunk.
 
-    batch: channels that the plain path gives a detector at once. seed: of the chunk's generator.
+    Args:
+        scenario: the link.
+        snr_db: in dB.
+        num_channels: in the chunk.
+        batch: channels that the plain path gives a detector at once.
+        seed: of the chunk's generator.
+        detectors: of the contenders.
+
+    Returns:
+        transmitted indices (N, T, Nt) and those of each detector, or None: it does not serve them.
     """
     methods = tuple(filter(None, (_method(detector, scenario) for detector in detectors)))
     if len(methods) < len(detectors) or not _serves(scenario, num_channels, batch):

@@ -19,7 +19,11 @@ CHUNK_CHANNELS = 64
 
 
 class ChannelRates(NamedTuple):
-    """values: (N,) float64 error rate of each channel."""
+    """What one beamformer gave on one chunk, or on several.
+
+    Attributes:
+        values: (N,) float64 error rate of each channel.
+    """
 
     values: np.ndarray
 
@@ -97,7 +101,14 @@ def draw_chunk(scenario: BeamScenario, chunk: int) -> BeamBlock:
 def channel_rates(
     scenario: BeamScenario, beamformer: Beamformer, snr_db: float, block: BeamBlock
 ) -> ChannelRates:
-    """Exact error rates, mean over streams; a design that is not finite counts as 1."""
+    """Exact error rates, mean over streams; a design that is not finite counts as 1.
+
+    Args:
+        scenario: constellation and noise.
+        beamformer: makes the designs.
+        snr_db: in dB.
+        block: N channels, and what is known of them.
+    """
     h, h_hat = block
     noise_var = torch.full((len(h),), scenario.noise_var(snr_db), dtype=torch.float32)
     beams = beamformer(h_hat, noise_var)

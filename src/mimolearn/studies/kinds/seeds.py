@@ -1,4 +1,4 @@
-"""Which random stream a chunk draws from: decided by what it is, not by when or where it runs."""
+"""The random stream of a chunk, which follows from what the chunk is and from nothing else."""
 
 from __future__ import annotations
 
@@ -8,7 +8,12 @@ from mimolearn.link.randomness import CounterGenerator
 
 
 def chunk_seed(scenario_key: str, snr: str, chunk: int) -> int:
-    """Seed of one chunk: the first 64 bits of SHA-256 over scenario key, canonical SNR and number.
+    """Seed of one chunk: the first 64 bits of SHA-256 over its three arguments.
+
+    Args:
+        scenario_key: of the scenario.
+        snr: canonical.
+        chunk: its number.
 
     >>> chunk_seed("a", "10.000000", 0) == chunk_seed("a", "10.000000", 1)
     False
@@ -18,5 +23,11 @@ def chunk_seed(scenario_key: str, snr: str, chunk: int) -> int:
 
 
 def chunk_generator(scenario_key: str, snr: str, chunk: int) -> CounterGenerator:
-    """The stream of one chunk."""
+    """The stream of one chunk.
+
+    Args:
+        scenario_key: of the scenario.
+        snr: canonical.
+        chunk: its number.
+    """
     return CounterGenerator(chunk_seed(scenario_key, snr, chunk))

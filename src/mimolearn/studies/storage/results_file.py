@@ -49,7 +49,13 @@ _NOTHING = bytes(16)
 
 
 class PointKey(NamedTuple):
-    """Where chunks belong: key of the scenario, key of the contender, canonical SNR."""
+    """What chunks belong to.
+
+    Attributes:
+        scenario: key of the scenario.
+        contender: key of the contender.
+        snr_db: canonical SNR.
+    """
 
     scenario: str
     contender: str
@@ -68,8 +74,11 @@ class ResultsFile:
     second writes nothing, and a chunk that differs is an error. Every change is a transaction: a
     killed process loses only what it had not finished. The folder of a file that is written to is
     made when it is not there.
-    Raises ResultsFileError, one line naming the file, for a file of another schema, a damaged one,
-    one that cannot be written, and a full disk; InvalidInputError for what names no file.
+
+    Raises:
+        ResultsFileError: one line naming the file, for a file of another schema, a damaged one, one
+            that cannot be written, and a full disk.
+        InvalidInputError: for what names no file.
     """
 
     def __init__(self, path: str | Path | None = None, *, read_only: bool = False) -> None:
@@ -201,8 +210,8 @@ class ResultsFile:
 
     def _accounted(self, name: str, rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
         """The rows that a tally accounts for: each verified, none missing, none too many."""
-        found = self._db.execute("SELECT * FROM tallies WHERE name=?", (name,)).fetchone()
-        expected = self._verified(found)[1:3] if found else (0, _NOTHING)
+        tally = self._db.execute("SELECT * FROM tallies WHERE name=?", (name,)).fetchone()
+        expected = self._verified(tally)[1:3] if tally else (0, _NOTHING)
         digest = functools.reduce(_xor, (self._verified(row)[-1] for row in rows), _NOTHING)
         if (len(rows), digest) != expected:
             raise self._damaged(f"it holds {len(rows)} rows of {name}, {expected[0]} were written")
@@ -215,8 +224,8 @@ class ResultsFile:
         self._accounted(_RECORDS, self._db.execute("SELECT * FROM records").fetchall())
         expected = {row[0]: row[1] for row in tallies if row[0] != _RECORDS}
         query = "SELECT scenario, contender, snr_db, count(*) FROM chunks GROUP BY 1, 2, 3"
-        found = {PointKey(*row[:3]): row[3] for row in self._db.execute(query)}
-        if {"/".join(map(str, point)): number for point, number in found.items()} != expected:
+        counted = {PointKey(*row[:3]): row[3] for row in self._db.execute(query)}
+        if {"/".join(map(str, point)): number for point, number in counted.items()} != expected:
             raise self._damaged("chunks are missing, or stand in a wrong place")
 
     # Opening.

@@ -74,14 +74,19 @@ def _why_not_opened(name: str) -> str:
         return error.strerror or ""
 
 
-def check_sound(name: str, found: str) -> None:
-    """found: the first line of SQLite's own check of a file; raise unless it is "ok"."""
-    if found == "ok":
+def check_sound(name: str, verdict: str) -> None:
+    """Raise ResultsFileError unless SQLite's check of a file was passed.
+
+    Args:
+        name: of the file.
+        verdict: first line of what the check says.
+    """
+    if verdict == "ok":
         return
-    code = _PAGE_ERROR.search(found)
+    code = _PAGE_ERROR.search(verdict)
     if code is not None and int(code[1]) & 0xFF in _CAUSES:
-        raise _refusal(name, int(code[1]), _one_line(found))
-    raise damaged(name, found)
+        raise _refusal(name, int(code[1]), _one_line(verdict))
+    raise damaged(name, verdict)
 
 
 def damaged(name: str, detail: str) -> ResultsFileError:

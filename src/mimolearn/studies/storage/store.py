@@ -15,9 +15,13 @@ STORE_SCHEMA = SCHEMA
 
 
 class StoredScenario(NamedTuple):
-    """One scenario of a results file, the contenders run on it, and their SNRs (canonical).
+    """One scenario of a results file.
 
-    kind: "counts" or "coded" (receivers), "rates" (beamformers), "accuracy" (mean squares).
+    Attributes:
+        scenario: the link.
+        contenders: those that have results on it.
+        snr_db: their SNRs in dB.
+        kind: "counts" or "coded" (receivers), "rates" (beamformers), "accuracy" (mean squares).
     """
 
     scenario: Any
@@ -44,13 +48,29 @@ class Store(ResultsFile):
                 self._put_record("contender", key, text)
 
     def add(self, study_key: str, snr: str, chunk: int, results: dict[str, Result]) -> None:
-        """Store one chunk of several contenders (by key), at once or not at all."""
+        """Store one chunk of several contenders, at once or not at all.
+
+        Args:
+            study_key: of the study.
+            snr: canonical.
+            chunk: its number.
+            results: by contender key.
+        """
         with self._errors(), self._transaction():
             for key, result in results.items():
                 self._put_chunk(PointKey(study_key, key, snr), chunk, result.pack())
 
     def chunks(self, study_key: str, contender_key: str, snr: str) -> dict[int, Any]:
-        """All chunks of one contender at one SNR, each verified and none missing."""
+        """All chunks of one contender at one SNR, each verified and none missing.
+
+        Args:
+            study_key: of the study.
+            contender_key: of the contender.
+            snr: canonical.
+
+        Returns:
+            results by number of the chunk.
+        """
         point = PointKey(study_key, contender_key, snr)
         with self._errors(), self._transaction("DEFERRED"):
             payloads = self._payloads(point)
@@ -62,10 +82,14 @@ class Store(ResultsFile):
     def update_run(
         self, study_key: str, change: Callable[[dict[str, Any]], dict[str, Any]]
     ) -> dict[str, Any]:
-        """Change what is remembered of a scenario's runs, plain JSON values; returns the new ones.
+        """Change what is remembered of a scenario's runs, plain JSON values.
 
-        change: from what is stored at this moment (at first nothing) to what is to be stored. No
-        other process comes between.
+        Args:
+            change: from what is stored at this moment (at first nothing) to what is to be stored.
+                No other process comes between.
+
+        Returns:
+            the new ones.
         """
         with self._errors(), self._transaction():
             content = change(self._load_run(study_key))

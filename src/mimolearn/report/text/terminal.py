@@ -83,8 +83,11 @@ codecs.register_error(ASCII_FALLBACK, _fall_back)
 class TerminalConsole(Console):
     """A console on which every string is plain text: no markup, no emoji codes, no highlighting.
 
-    stderr: for progress; else for results. Under ``TERM=dumb``, ``NO_COLOR`` and in a pipe it
-    writes no escape codes."""
+    Under ``TERM=dumb``, ``NO_COLOR`` and in a pipe it writes no escape codes.
+
+    Args:
+        stderr: for progress; else for results.
+    """
 
     def __init__(self, *, stderr: bool = False) -> None:
         stream = sys.stderr if stderr else sys.stdout
@@ -100,7 +103,7 @@ class TerminalConsole(Console):
 
     @property
     def encoding(self) -> str:
-        """That of the stream; rich knows it of a stream of its own only."""
+        """That of the stream; rich knows it only of a stream that it was given."""
         return (getattr(self.file, "encoding", None) or "utf-8").lower()
 
     def render_str(self, text: str, **style: Any) -> Text:
@@ -179,7 +182,7 @@ def _width(stream: IO[str] | None, plain: bool) -> int | None:
     except ValueError:
         is_terminal = False
     if not is_terminal:
-        # A pipe has no width of its own.
+        # A pipe has no width.
         return _PIPE_WIDTH
     if not plain or stream is None:
         return None

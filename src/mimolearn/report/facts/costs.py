@@ -12,7 +12,7 @@ from mimolearn.detectors.trained import load_detector
 from mimolearn.foundation.errors import InvalidInputError, MimolearnError
 from mimolearn.foundation.tensors.state import clean_torch, evaluating
 from mimolearn.link.scenario import Scenario
-from mimolearn.report.fitted import Column, FittedTable
+from mimolearn.report.text.fitted import Column, FittedTable
 from mimolearn.studies import cost_report
 from mimolearn.weights import is_weights_name
 
@@ -24,10 +24,16 @@ _SEED = 1
 class DetectorCost:
     """Counted work and storage of one detector.
 
-    per_channel, per_vector: real multiplications, a complex one counted as four; measured: whether
-    the second is a mean over random vectors, of a search whose work depends on them. flops: of one
-    channel with ``vectors`` vectors, each multiplication with one addition, which matrix products
-    come close to. parameters, parameter_bytes: what is stored, as float32.
+    Attributes:
+        name: of the detector, or of trained weights.
+        per_channel: real multiplications per channel, a complex one counted as four.
+        per_vector: real multiplications per vector.
+        measured: per_vector is a mean over random vectors, of a search whose work depends on them.
+        vectors: per channel.
+        flops: of one channel with ``vectors`` vectors, each multiplication with one addition, which
+            matrix products come close to.
+        parameters: stored numbers, as float32.
+        parameter_bytes: their size.
     """
 
     name: str
@@ -46,7 +52,14 @@ class DetectorCost:
 
 @dataclass(frozen=True)
 class Costs:
-    """costs: in the order asked for. missing: why a detector is not among them, by its name."""
+    """What detectors cost in a scenario.
+
+    Attributes:
+        scenario: the link.
+        snr_db: of the vectors over which searches are averaged, in dB.
+        costs: in the order asked for.
+        missing: why a detector is not among them, by its name.
+    """
 
     scenario: Scenario
     snr_db: float
@@ -64,11 +77,18 @@ class Costs:
 
 
 def detector_costs(scenario: Scenario, names: tuple[str, ...] = (), snr_db: float = 10.0) -> Costs:
-    """Count detectors (all by default) and weights by name, with the scenario's sizes.
+    """Count detectors and weights by name, with the scenario's sizes.
 
     Networks that are made for a number of streams or a load are built for the scenario's.
-    snr_db: of the vectors over which searches are averaged. A detector that does not serve the
-    scenario is named with the reason; asked for by name, it is an InvalidInputError.
+
+    Args:
+        scenario: the link.
+        names: of detectors and weights; none for all detectors, of which those that do not serve
+            the scenario are named with the reason.
+        snr_db: of the vectors over which searches are averaged, in dB.
+
+    Raises:
+        InvalidInputError: a detector that was asked for by name does not serve the scenario.
 
     >>> s = Scenario(num_tx_ant=30, num_rx_ant=60, constellation="bpsk")
     >>> detector_costs(s, ("detnet",)).costs[0].parameters == 20 * 57931

@@ -12,16 +12,19 @@ from rich.table import Table
 from rich.text import Text
 
 from mimolearn.foundation.errors import printable
-from mimolearn.report.terminal import encodable
+from mimolearn.report.text.terminal import encodable
 
 # Columns that hold words are not made narrower than these, while there is another way.
 _LEAST_NAME, _LEAST_WORDS = 16, 20
 
 
 class Column(NamedTuple):
-    """kind: "name" stands at the left of every block, and "words" wrap; a "number" is never cut.
+    """A column of a table.
 
-    rank: 0 for a column that is always shown; the highest is left out first.
+    Attributes:
+        heading: above it.
+        kind: "name" stands at the left of every block, and "words" wrap; a "number" is never cut.
+        rank: 0 for a column that is always shown; the highest is left out first.
     """
 
     heading: str
@@ -46,6 +49,12 @@ class FittedTable:
     Where the width does not suffice, words wrap; then columns of a rank are left out, the highest
     first, which a line below says; then the columns are shown in several blocks, one below the
     other. Cells are strings or Texts of one style; nothing in them is markup.
+
+    Args:
+        *columns: from left to right.
+        title: above the table.
+        caption: below it.
+        show_header: whether headings are shown.
     """
 
     def __init__(

@@ -1,0 +1,51 @@
+"""What a contender costs: measured times, counted work and storage."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Timing(NamedTuple):
+    """Measured on one machine, single process.
+
+    Attributes:
+        threads: torch threads.
+        batch: channels per call.
+        channel_reuse: vectors per channel.
+        snr_db: at which it was taken, in dB; it matters to data-dependent searches.
+        vector_us: microseconds from y and h to indices, per vector of such a batch.
+        latency_us: the same for one channel alone with one vector.
+        prepare_us: microseconds of ``prepare`` alone, per channel.
+        detect_us: microseconds of ``detect`` and the indices alone, per vector; where both halves
+            are fused into one kernel, vector_us is less than their sum.
+        repeats: how many times prepare was taken; all are medians of CPU time.
+        machine: on which it was taken; empty when it was this one, and in older files.
+    """
+
+    threads: int
+    batch: int
+    channel_reuse: int
+    snr_db: float
+    prepare_us: float
+    detect_us: float
+    vector_us: float
+    latency_us: float
+    repeats: int
+    machine: str = ""
+
+
+class CostReport(NamedTuple):
+    """Work and storage of one contender in this scenario.
+
+    Attributes:
+        per_channel: real multiplications per channel.
+        per_vector: real multiplications per vector; None when it depends on the data, then
+            ``Point.work_per_vector`` has what was spent.
+        parameters: stored numbers of a learned detector.
+        parameter_bytes: their size.
+    """
+
+    per_channel: int
+    per_vector: int | None
+    parameters: int
+    parameter_bytes: int
