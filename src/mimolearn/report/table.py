@@ -80,10 +80,13 @@ def notes(comparison: Comparison) -> list[str]:
 
 
 def rate_notes(comparison: Comparison) -> list[str]:
-    """How to read the marks of ``rate_table``; nothing where it has none."""
-    if not has_unsure(comparison):
-        return []
-    return [f"{UNSURE_MARK}: {unsure_words(comparison.plan.metric)}."]
+    """How to read the marks of ``rate_table``, and which decoder counted blocks."""
+    lines = []
+    if has_unsure(comparison):
+        lines.append(f"{UNSURE_MARK}: {unsure_words(comparison.plan.metric)}.")
+    if comparison.scenario.coding is not None:
+        lines.append(f"Decoder: {comparison.scenario.coding.decoder_words()}.")
+    return lines
 
 
 def rate_table(comparison: Comparison) -> FittedTable:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from fractions import Fraction
-from typing import NamedTuple
 
 from mimolearn.foundation.errors import check_positive_int, invalid
 
@@ -48,7 +48,8 @@ _SMALL = _small_sizes()
 _MOST_ELEMENTS = 156
 
 
-class Mcs(NamedTuple):
+@dataclass(frozen=True)
+class Mcs:
     """A modulation and coding scheme.
 
     Attributes:
@@ -94,7 +95,9 @@ def mcs(index: int, table: int = 1) -> Mcs:
     """
     rows = [(bits, rate) for bits, rates in _of_table(table).items() for rate in rates]
     if isinstance(index, bool) or not isinstance(index, int) or not 0 <= index < len(rows):
-        raise invalid("mcs", index, f"an integer from 0 to {len(rows) - 1}, the rows of table {table}")
+        raise invalid(
+            "mcs", index, f"an integer from 0 to {len(rows) - 1}, the rows of table {table}"
+        )
     bits, rate = rows[index]
     return Mcs(index, table, bits, Fraction(rate) / 1024)
 
