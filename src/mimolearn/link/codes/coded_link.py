@@ -63,7 +63,7 @@ class CodedLink:
             : self.num_sent
         ]
         # Where each coded bit is among those that are sent; a punctured one is behind them.
-        self._position = torch.full((self.coding.num_coded_bits,), self.num_sent)
+        self._position = torch.full((self.coding.num_coded_bits,), self.num_sent, dtype=torch.int64)
         self._position[self.order] = torch.arange(self.num_sent)
 
     @property
@@ -107,7 +107,9 @@ class CodedLink:
         nothing = torch.zeros(len(sent_llr), 1, dtype=torch.float32)
         known = torch.cat([sent_llr.detach().to("cpu", torch.float32), nothing], 1)
         llr = known.index_select(1, self._position)
-        return self.code.decode(llr, self.coding.num_iter, self.coding.llr_bits)
+        return self.code.decode(
+            llr, self.coding.num_iter, self.coding.llr_bits, self.coding.decoder == "two-stage"
+        )
 
     def _check_length(self, field: str, block: Tensor) -> None:
         fits = isinstance(block, Tensor) and block.ndim == 2 and block.shape[1] == self.num_sent
