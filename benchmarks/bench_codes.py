@@ -99,7 +99,7 @@ def transport(words: int, rounds: int) -> None:
     print("\ntransport block, MCS   bits  wrong  us  Sionna's wrong   us   ratio  encoder's ratio")
     from sionna.phy.nr import TBDecoder, TBEncoder
 
-    for index, noise_var in ((4, 1.9), (14, 0.66), (19, 0.72)):
+    for index, noise_var in ((4, 1.5), (14, 0.66), (19, 0.72)):
         scheme = mcs(index)
         coded = 1152 * scheme.bits_per_symbol
         block = TransportBlock(coded, scheme, rule="code-block")

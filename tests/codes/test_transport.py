@@ -225,6 +225,18 @@ def test_a_block_does_not_see_its_companions() -> None:
             assert torch.equal(some.extrinsic[row], together.extrinsic[slot, user])
 
 
+def test_the_largest_llrs_do_no_harm() -> None:
+    """Their sums over repeated bits would be infinite, or no number at all."""
+    block = transport((0, 3, 1152, 1))
+    info = drawn(block, 2)
+    llr = 3e38 * (2.0 * block.encode(info) - 1)
+    llr[..., ::9] *= -1
+    decoded = block.decode(llr, feedback=True)
+    assert torch.equal(decoded.info, info)
+    assert decoded.extrinsic is not None
+    assert bool(torch.isfinite(decoded.soft).all() & torch.isfinite(decoded.extrinsic).all())
+
+
 def test_extrinsic_llrs_are_the_posterior_less_the_input() -> None:
     """Erased bits get LLRs of the right sign from the others; sure blocks stay as they are."""
     block = transport((4, 1, 288, 1))

@@ -13,6 +13,8 @@ import numpy as np
 
 from mimolearn.kernels.machine.compile import compiled
 
+# Sums of so large LLRs stay finite.
+_MOST = np.float32(1e30)
 _TABLES = "int64[::1], uint8[:, ::1], int64[::1]"
 
 
@@ -40,7 +42,7 @@ def combine_kernel() -> Callable[..., None]:
         for row in range(llr.shape[0]):
             stream = streams[row]
             for i in range(take.size):
-                value = llr[row, i]
+                value = min(max(llr[row, i], -_MOST), _MOST)
                 soft[row, take[i]] += -value if flips[stream, i] else value
 
     return compiled(f"void(float32[:, ::1], {_TABLES}, float32[:, ::1])", combine)
