@@ -41,10 +41,11 @@ ROOMS: dict[str, list[str]] = {
         "search",
         "networks",
         "link",
+        "codes",
         "beams",
     ],
     "detection": [],
-    "link": ["randomness", "channels", "array", "scenario", "coding", "beam_scenario"],
+    "link": ["randomness", "channels", "array", "scenario", "codes", "beam_scenario"],
     "detectors": [
         "counting",
         "priors",
