@@ -165,7 +165,8 @@ def test_limits_go_with_flat_statistics_alone() -> None:
     with pytest.raises(InvalidInputError, match="max_delay_s: got 1e-06, expected nothing with"):
         Wiener(max_delay_s=1e-6)
     with pytest.raises(InvalidInputError, match="covariance: got 'pink', expected one of"):
-        Wiener(**{"covariance": "pink"})
+        fields: dict[str, Any] = {"covariance": "pink"}
+        Wiener(**fields)
 
 
 def test_a_setting_is_of_noise_and_interference() -> None:

@@ -108,9 +108,7 @@ class SlotLink:
         self.interference = interference
         self._channel = channel
         self._layers_per_user = num_tx_ant // frame.num_ues
-        channel.check_size(num_rx_ant, self._layers_per_user)
-        channel.check_users(frame.num_ues)
-        channel.check_raster(self.grid.raster)
+        channel.check_grid(self.grid.raster, num_rx_ant, frame.num_ues, self._layers_per_user)
         self._entry_var = channel.entry_var(num_rx_ant, num_tx_ant)
         self.powers = tuple(float(power) * self._entry_var for power in self.grid.powers)
 
