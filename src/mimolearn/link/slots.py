@@ -12,7 +12,7 @@ from torch import Tensor
 from mimolearn.foundation.errors import check_positive_int, check_real
 from mimolearn.kernels.link.reception import whiten
 from mimolearn.kernels.link.transmission import receive_grid
-from mimolearn.link.channels import AnyChannel
+from mimolearn.link.channels import ChannelModel
 from mimolearn.link.estimators.base import Estimate, Estimator, Setting
 from mimolearn.link.estimators.residual import pilot_residuals, shrunk_covariance
 from mimolearn.link.estimators.reuse import block_members, reused
@@ -98,7 +98,7 @@ class SlotLink:
         self,
         frame: NrPusch | PlainGrid,
         pilots: DmrsPilots | CombPilots,
-        channel: AnyChannel,
+        channel: ChannelModel,
         num_rx_ant: int,
         num_tx_ant: int,
         interference: Interference | None = None,
