@@ -13,7 +13,7 @@ from mimolearn.constellation import as_constellation
 from mimolearn.foundation.errors import InvalidInputError
 from mimolearn.kernels.link.reception import whiten
 from mimolearn.link.channels import TDLProcess
-from mimolearn.link.estimators import Estimator, LsLinear, Perfect, Wiener
+from mimolearn.link.estimators import Estimator, LsLinear, Perfect, Wiener, WienerEstimated
 from mimolearn.link.frames import DmrsPilots, Interference, NrPusch
 from mimolearn.link.randomness import CounterGenerator, complex_normal, integers
 from mimolearn.link.slots import Received, SlotLink, SlotReceiver
@@ -115,6 +115,26 @@ def test_residual_covariance_of_white_noise_costs_little() -> None:
     white = errors(link, Wiener(), 1.0)
     residual = errors(link, Wiener(covariance="residual"), 1.0)
     assert 0 < white < residual < 1.6 * white
+
+
+@pytest.mark.parametrize("estimator", [Perfect, Wiener, WienerEstimated])
+@pytest.mark.parametrize("snr_db", [0, 20])
+def test_residuals_are_scaled_to_noise_and_errors(estimator: type[Estimator], snr_db: int) -> None:
+    """Whitened noise of an element, errors of the estimate included, has variance 1."""
+    link, noise_var = make_link(num_rx=8), 10 ** (-snr_db / 10)
+    slots, indices = receive(link, noise_var, 12)
+    observed = SlotReceiver(link, estimator(covariance="residual"), noise_var).observe(slots)
+    x = as_constellation("qpsk").map(indices, torch.complex64).flatten(0, 1)
+    left = observed.y[:, 0] - (observed.h_hat @ x.unsqueeze(-1))[..., 0]
+    # Inverting an estimated covariance adds to it.
+    assert 0.9 < float(left.abs().square().mean()) < 1.35
+
+
+def test_least_squares_leaves_nothing_of_a_full_load() -> None:
+    with pytest.raises(InvalidInputError, match="leaves nothing of the pilots of 4 layers"):
+        SlotReceiver(make_link(), LsLinear(covariance="residual"), 0.1)
+    half = SlotLink(NrPusch(num_prb=4, num_ues=2), DmrsPilots(), CHANNEL, 4, 2)
+    SlotReceiver(half, LsLinear(covariance="residual"), 0.1)
 
 
 def test_noise_is_the_mean_of_errors_too() -> None:

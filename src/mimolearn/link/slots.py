@@ -14,7 +14,7 @@ from mimolearn.kernels.link.reception import whiten
 from mimolearn.kernels.link.transmission import receive_grid
 from mimolearn.link.channels import ChannelModel
 from mimolearn.link.estimators.base import Estimate, Estimator, Setting
-from mimolearn.link.estimators.residual import pilot_residuals, shrunk_covariance
+from mimolearn.link.estimators.residual import pilot_residuals, residual_scale, shrunk_covariance
 from mimolearn.link.estimators.reuse import block_members, reused
 from mimolearn.link.frames import (
     CombPilots,
@@ -173,6 +173,9 @@ class SlotReceiver:
         if covariance == "known" and link.interference is None:
             covariance = "white"
         self._covariance = covariance
+        self._scale = 1.0
+        if covariance == "residual":
+            self._scale = residual_scale(self._setting, self._prepared)
         self._members = None
         if estimator.reuse_subcarriers * estimator.reuse_symbols > 1:
             size = estimator.reuse_symbols, estimator.reuse_subcarriers
@@ -237,7 +240,7 @@ class SlotReceiver:
     def _residual(self, y: Tensor, h_hat: Tensor) -> Tensor:
         block = self._blocks(self._grid.pilot_elements)
         residuals = pilot_residuals(self._grid, y, h_hat)
-        return shrunk_covariance(residuals, block, int(block.max()) + 1)
+        return self._scale * shrunk_covariance(residuals, block, int(block.max()) + 1)
 
     def _known(self, interference: Tensor, errors: Tensor) -> Tensor:
         """Covariance (N, D, Nr, Nr) at data elements, with the estimation errors (., D)."""
