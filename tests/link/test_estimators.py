@@ -116,7 +116,7 @@ def test_estimated_statistics_serve_nearly_as_true_ones(
             claimed_and_true(link, other, noise_var, 40)[1] for other in (Wiener(), LsLinear())
         )
         assert true.mean() < 1.8 * best.mean(), snr_db
-        assert true.mean() < 0.7 * simple.mean(), snr_db
+        assert true.mean() < 0.8 * simple.mean(), snr_db
 
 
 def test_one_comb_over_frequency_is_the_textbook_filter() -> None:

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from mimolearn.foundation.errors import InvalidInputError
-from mimolearn.link.channels import Kronecker, Rayleigh, TDLProcess
+from mimolearn.link.channels import CDL, TDL, Kronecker, Rayleigh, TDLProcess
 from mimolearn.link.channels.fading.raster import Moments, Raster, at_lags, low_rank_factor
 from mimolearn.link.randomness import CounterGenerator
 
@@ -112,3 +112,9 @@ def test_models_without_fading_are_constant_over_a_grid(model: Any) -> None:
     assert (h == h[:, :1, :1]).all()
     assert model.moments(RASTER).time.tolist() == [[1.0] * 14]
     assert torch.isfinite(h).all()
+
+
+@pytest.mark.parametrize(("model", "message"), [(TDL(), "'tdl-process'"), (CDL(), "another")])
+def test_models_of_one_subcarrier_are_refused_over_a_grid(model: Any, message: str) -> None:
+    with pytest.raises(InvalidInputError, match=f"channel.model: got .*, expected {message}"):
+        model.check_grid(RASTER, 4, 1, 2)

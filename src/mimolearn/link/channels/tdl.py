@@ -9,9 +9,11 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from mimolearn.foundation.errors import invalid
 from mimolearn.foundation.plainmodel import Count, Real
 from mimolearn.link.channels.base import ChannelModel, chunk_lengths
 from mimolearn.link.channels.correlation import exponential_correlation
+from mimolearn.link.channels.fading.raster import Raster
 from mimolearn.link.channels.profiles import power_delay_profile
 from mimolearn.link.channels.tr38901 import SpecVersion
 from mimolearn.link.randomness import RandomSource, uniform
@@ -57,6 +59,13 @@ class TDL(ChannelModel):
     rx_correlation: Correlation = 0.5
     tx_correlation: Correlation = 0.5
     spec_version: SpecVersion = "19.2"
+
+    def check_grid(
+        self, raster: Raster, num_rx_ant: int, num_users: int, layers_per_user: int
+    ) -> None:
+        """Refuse every grid: the model knows neither other subcarriers nor other instants."""
+        expected = "'tdl-process', which fades over a frame; 'tdl' is one subcarrier at one instant"
+        raise invalid("channel.model", self.model, expected)
 
     def draw(
         self,

@@ -176,8 +176,12 @@ class CombPilots(PlainModel):
 
 def _pattern(table: Any) -> str:
     """Which pilots a table describes: those of NR where it does not say."""
-    known = table.get("pattern", "dmrs") if isinstance(table, dict) else table.pattern
-    return known if isinstance(known, str) else "dmrs"
+    if not isinstance(table, dict):
+        return getattr(table, "pattern", "dmrs")
+    known = table.get("pattern", "dmrs")
+    if known not in ("dmrs", "comb"):
+        raise invalid("pilots.pattern", known, "one of dmrs, comb")
+    return known
 
 
 AnyPilots = Annotated[
