@@ -73,6 +73,9 @@ def _describe(problem: Any, model: type[BaseModel] | None, name: str) -> str:
             return str(invalid(field, context["tag"], f"one of {_words(context['tag'], tags)}"))
         case "literal_error":
             words = re.findall(r"'([^']*)'", str(context["expected"]))
+            if not words:
+                # Numbers, which pydantic lists without quotes.
+                return str(invalid(field, problem["input"], str(context["expected"])))
             return str(
                 invalid(field, problem["input"], f"one of {_words(problem['input'], words)}")
             )

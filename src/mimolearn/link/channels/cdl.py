@@ -10,6 +10,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from mimolearn.foundation.errors import invalid
 from mimolearn.foundation.plainmodel import Real
 from mimolearn.link.channels.base import (
     ChannelModel,
@@ -17,6 +18,7 @@ from mimolearn.link.channels.base import (
     chunk_lengths,
     unit_power_per_draw,
 )
+from mimolearn.link.channels.fading.raster import Raster
 from mimolearn.link.channels.tr38901 import (
     SpecVersion,
     sionna_draws_from,
@@ -70,6 +72,13 @@ class CDL(ChannelModel):
     tx_spacing_wavelengths: Spacing = 0.5
     normalise: PowerNormalisation = "mean"
     spec_version: SpecVersion = "19.2"
+
+    def check_grid(
+        self, raster: Raster, num_rx_ant: int, num_users: int, layers_per_user: int
+    ) -> None:
+        """Refuse every grid: the model knows neither other subcarriers nor other instants."""
+        expected = "another channel over a frame; 'cdl' is one subcarrier at one instant"
+        raise invalid("channel.model", self.model, expected)
 
     def draw(
         self,
