@@ -21,6 +21,7 @@ from mimolearn.foundation.tensors.linalg import (
     stack_real_columns,
     stack_real_vector,
 )
+from mimolearn.kernels.search.bias import prior_precision
 
 
 class RealTriangular(NamedTuple):
@@ -45,7 +46,9 @@ def has_constant_energy(constellation: Constellation) -> bool:
     return constellation.num_levels == 2
 
 
-def real_triangular(h: Tensor, noise_var: Tensor, constellation: Constellation) -> RealTriangular:
+def real_triangular(
+    h: Tensor, noise_var: Tensor, constellation: Constellation, mmse: bool = False
+) -> RealTriangular:
     """The triangle of the sorted QR of the real model: h (*C, Nr, Nt) complex, noise_var (*C) real.
 
     R comes from the Gram matrix, which is several times cheaper than a QR. Squaring costs no
@@ -54,6 +57,8 @@ def real_triangular(h: Tensor, noise_var: Tensor, constellation: Constellation) 
     BPSK uses Re(H^H H), as its symbols are real. Where ||x|| is the same for all x (BPSK and
     QPSK), the regularisation of the MMSE receiver is added, which makes the triangle better
     conditioned: every distance then grows by the same constant, so that the ranking stays exact.
+    ``mmse`` adds it for all constellations; distances then grow by ||x||^2 ``prior_precision``,
+    which the caller has to take out.
     """
     from mimolearn.kernels.search.sorted_cholesky import kernel
 
@@ -63,9 +68,8 @@ def real_triangular(h: Tensor, noise_var: Tensor, constellation: Constellation) 
     precision = noise_var.detach().to("cpu", torch.float64).reciprocal()[..., None, None]
     product = gram(model) * precision
     levels = constellation.axis(torch.float64).levels
-    if has_constant_energy(constellation):
-        # noise variance over symbol energy, both per real axis, with noise_var = 1
-        product.diagonal(dim1=-2, dim2=-1).add_(0.5 / levels[1] ** 2)
+    if mmse or has_constant_energy(constellation):
+        product.diagonal(dim1=-2, dim2=-1).add_(prior_precision(constellation))
     real = flat_blocks(product.real).contiguous()
     imag = real.new_empty(0, 0, 0)
     n = num_streams
@@ -147,7 +151,7 @@ def check_determined(
     raise invalid(
         "h",
         f"<{num_tx_ant} streams on {num_rx_ant} antennas>",
-        f"Nt <= Nr for {name!r} with {constellation.name}; use 'ml' or 'lmmse'",
+        f"Nt <= Nr for {name!r} with {constellation.name}; use 'k-best' or 'sphere'",
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -27,6 +28,7 @@ from mimolearn.kernels.machine.launch import (
     serves,
     workspace,
 )
+from mimolearn.kernels.search.bias import penalties, prior_precision
 
 # A part of the second-level cache: rows of a Gram matrix are read in the order of the pivots.
 _CACHE_FLOATS = 2**16
@@ -36,16 +38,35 @@ _FEW_COLUMNS = 12
 _MOST_VECTORS = 4096
 
 
+class Leaves(NamedTuple):
+    """The leaves of a K-best search, in no order.
+
+    metrics: (*C, T, k), with the penalties of all levels in them. levels: (*C, T, k, Nt, A) int8.
+    log_diagonal: (*C, T), the logarithm of the product of the triangle's diagonal.
+    """
+
+    metrics: Tensor
+    levels: Tensor
+    log_diagonal: Tensor
+
+
 def _serves(y: Tensor, h: Tensor, noise_var: Tensor) -> bool:
     return serves(y, h, noise_var) and y.shape[-2] <= _MOST_VECTORS
 
 
 def k_best(
-    y: Tensor, h: Tensor, noise_var: Tensor, constellation: Constellation, k: int, clip: float
-) -> tuple[Tensor, Tensor, Tensor] | None:
+    y: Tensor,
+    h: Tensor,
+    noise_var: Tensor,
+    constellation: Constellation,
+    k: int,
+    clip: float,
+    listed: bool = False,
+) -> tuple[Tensor, Tensor, Leaves | None, Tensor] | None:
     """LLRs (*C, T, Nt, K) and decisions (*C, T, Nt) of a K-best search; where they are valid, (*C).
 
-    y: (*C, T, Nr), h: (*C, Nr, Nt), noise_var: (*C). None where only double precision will do.
+    y: (*C, T, Nr), h: (*C, Nr, Nt), noise_var: (*C). listed: whether the leaves are wanted too.
+    None where only double precision will do.
     """
     if not _serves(y, h, noise_var):
         return None
@@ -57,17 +78,23 @@ def k_best(
         return None
     llr = floats(*y.shape[:-1], tx, constellation.bits_per_symbol)
     decided = torch.empty(*y.shape[:-1], tx, dtype=torch.int64, device="cpu")
-    settings, bits = _settings(constellation, clip)
+    size = k if listed else 0
+    leaves = Leaves(
+        floats(*y.shape[:-1], size),
+        torch.empty(*y.shape[:-1], size, tx, axes, dtype=torch.int8, device="cpu"),
+        floats(*y.shape[:-1]),
+    )
+    settings, bits = _settings(constellation, clip, mmse=True)
     to_index = constellation.axis(torch.float64).to_index.numpy()
     space = kernels.lists_of(tx, axes, k, levels).end
-    kernel, out = kernels.kernel(), (bits, to_index, flat(llr), flat(decided))
+    kernel, out = kernels.kernel(), (bits, to_index, flat(llr), flat(decided), *map(flat, leaves))
 
     def search(problems: ndarray, ok: ndarray, first: int, last: int, vectors: int) -> None:
-        numbers = (vectors, tx, axes, k)
+        numbers = (vectors, tx, axes, k, int(listed))
         kernel(problems, settings, *out, ok, first, last, numbers, workspace(space))
 
     ok = _on_triangles(y, h, noise_var, axes, settings, search, k * float(axes * tx) ** 2)
-    return llr, decided, ok
+    return llr, decided, leaves if listed else None, ok
 
 
 def sphere(
@@ -207,13 +234,21 @@ def _on_triangles(
 
 
 @functools.cache
-def _settings(constellation: Constellation, last: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
-    """Numbers that the kernels take, ``last`` at their end, and the bits of the levels."""
+def _settings(
+    constellation: Constellation, last: float = 0.0, mmse: bool = False
+) -> tuple[np.ndarray, np.ndarray]:
+    """Numbers that the kernels take, ``last`` after those for all, and the bits of the levels.
+
+    mmse: whether the triangle is that of the MMSE receiver for every constellation; the penalties
+    of the levels then follow.
+    """
     from mimolearn.kernels.search.triangle_float32 import MOST_ENERGY
 
     axis = constellation.axis(torch.float64)
     spacing, lowest = constellation.min_distance(), float(axis.levels[0])
     # As in the double-precision triangle: where ||x|| is constant, that of the MMSE receiver.
-    loading = 0.5 / lowest**2 if constellation.num_levels == 2 else 0.0
+    mmse = mmse or constellation.num_levels == 2
+    loading = prior_precision(constellation) if mmse else 0.0
     numbers = [spacing, loading, lowest / spacing, MOST_ENERGY * spacing**2, MOST_ENERGY, last]
+    numbers += penalties(constellation).tolist()
     return np.array(numbers, np.float32), axis.bits.to(torch.int8).contiguous().numpy()
