@@ -11,7 +11,7 @@ from mimolearn.kernels.link import linear_simulation
 from mimolearn.kernels.machine import launch
 from mimolearn.kernels.machine.launch import floats_of
 from mimolearn.kernels.networks import deep_cg, lcgnet, tap_lanes
-from mimolearn.kernels.search import sphere_lanes, triangle_front_end
+from mimolearn.kernels.search import ordered_triangles, sphere_lanes, triangle_front_end
 
 # Antennas: the smallest, no multiple of any block, and the largest that kernels are used for.
 SIZES = [(1, 1), (2, 1), (4, 4), (7, 5), (16, 16), (33, 17), (64, 32), (79, 63), (79, 64)]
@@ -39,6 +39,7 @@ LAYOUTS = {
     "tap.detect": (tap_lanes.detect_layout, lambda rx, tx: [(rx, tx, 1, 1), (rx, tx, 2, 30)]),
     "sphere_lanes": (sphere_lanes.layout, lambda rx, tx: [(tx,)]),
     "triangles": (triangle_front_end.layout, lambda rx, tx: [(rx, tx)]),
+    "ordered_triangles": (ordered_triangles.layout, lambda rx, tx: [(rx, tx)]),
     "simulation": (linear_simulation.layout, lambda rx, tx: [(1, rx, tx), (14, rx, tx)]),
 }
 

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from mimolearn.constellation import Constellation
 from mimolearn.detection import LLRDetection
+from mimolearn.detectors import counting
 from mimolearn.detectors.base import Cost, Detector
 from mimolearn.detectors.search.real_triangular import (
     RealTriangular,
@@ -25,8 +26,8 @@ from mimolearn.foundation.errors import check_finite, check_positive_int, check_
 from mimolearn.foundation.tensors.linalg import flat_blocks
 from mimolearn.foundation.tensors.modes import in_standard_mode
 from mimolearn.kernels.search import calls as search_kernels
-from mimolearn.kernels.search.bias import penalties, prior_precision
 from mimolearn.kernels.search.calls import Leaves
+from mimolearn.kernels.search.mmse_tree import ordered_by_variance, penalties, prior_precision
 
 
 class Survivors(NamedTuple):
@@ -50,8 +51,8 @@ class KBest(Detector):
     Choose it for near-ML decisions at a fixed cost, as hardware does, up to about 32 streams; it
     serves more streams than antennas too. Its LLRs need a clip.
 
-    The tree is that of the MMSE receiver without its bias, one real axis a row (sorted as by
-    Wuebben et al. 2001; all children of every survivor compared, Guo and Nilsson 2006):
+    The tree is that of the MMSE receiver without its bias, one real axis a row; all children of
+    every survivor are compared (Guo and Nilsson 2006):
 
         R^T R = P^T (H^T H / noise_var + I / (2 E)) P,   z = R^-T P^T H^T y / noise_var
         D <- D + (z_i - sum_{j>i} r_ij x_j - r_ii x_i)^2 - x_i^2 / (2 E)
@@ -63,6 +64,8 @@ class KBest(Detector):
     of a real axis, noise_var / 2, D is twice as much: I/E, and x_i^2 / E. For BPSK and QPSK all
     levels have one energy, and nothing is to be taken out. The plain triangle needs 4 to 8 times
     the k for as few errors.
+    Up to 16 streams of QAM the smallest posterior variance comes first (Foschini et al. 1999), else
+    the rows are those of sorted QR (Wuebben et al. 2001), which is as good there.
 
     LLRs are max-log over the final list. Where the list holds only one value of a bit, |LLR| is
     set to ``llr_clip``; all others are clipped to it as well. Decisions are the nearest vector of
@@ -73,8 +76,8 @@ class KBest(Detector):
     back. One call on complex64 computes in float32, where a distance is off by less than about
     1e-3; channels where it could be more (energy above 2e4 noise_var), complex128 and the two
     halves apart compute in float64.
-    Cost: a Gram matrix and its sorted Cholesky factor per channel; per vector about
-    k n (n/2 + 2 L), with n real unknowns of L levels.
+    Cost: a Gram matrix and its sorted Cholesky factor per channel, and what orders its streams; per
+    vector about k n (n/2 + 2 L), with n real unknowns of L levels.
 
     >>> h, y = torch.eye(2, dtype=torch.complex64), torch.ones(1, 2, dtype=torch.complex64)
     >>> KBest("bpsk", k=4)(y, h, 0.25).llr().round().flatten().tolist()
@@ -209,6 +212,9 @@ class KBest(Detector):
 
     def cost(self, num_rx_ant: int, num_tx_ant: int) -> Cost:
         prepare, detect = triangle_cost(self.constellation, num_rx_ant, num_tx_ant)
+        if ordered_by_variance(self.constellation, num_tx_ant):
+            # The inverse, and its factor, which orders the streams.
+            prepare += counting.hermitian_inverse(num_tx_ant) + counting.cholesky(num_tx_ant)
         n = num_tx_ant * (1 if self.constellation.is_real else 2)
         survivors = 1
         for row in range(n - 1, -1, -1):

@@ -28,7 +28,7 @@ from mimolearn.kernels.machine.launch import (
     serves,
     workspace,
 )
-from mimolearn.kernels.search.bias import penalties, prior_precision
+from mimolearn.kernels.search.mmse_tree import ordered_by_variance, penalties, prior_precision
 
 # A part of the second-level cache: rows of a Gram matrix are read in the order of the pivots.
 _CACHE_FLOATS = 2**16
@@ -73,6 +73,7 @@ def k_best(
     from mimolearn.kernels.search import k_best_float32 as kernels
 
     tx, axes, levels = h.shape[-1], 1 if constellation.is_real else 2, constellation.num_levels
+    in_order = ordered_by_variance(constellation, tx)
     k = min(k, levels ** (axes * tx))
     if k > kernels.MOST_SURVIVORS:
         return None
@@ -90,10 +91,11 @@ def k_best(
     kernel, out = kernels.kernel(), (bits, to_index, flat(llr), flat(decided), *map(flat, leaves))
 
     def search(problems: ndarray, ok: ndarray, first: int, last: int, vectors: int) -> None:
-        numbers = (vectors, tx, axes, k, int(listed))
+        numbers = (vectors, tx, axes, k, int(listed), int(in_order))
         kernel(problems, settings, *out, ok, first, last, numbers, workspace(space))
 
-    ok = _on_triangles(y, h, noise_var, axes, settings, search, k * float(axes * tx) ** 2)
+    cost = k * float(axes * tx) ** 2
+    ok = _on_triangles(y, h, noise_var, axes, settings, search, cost, in_order)
     return llr, decided, leaves if listed else None, ok
 
 
@@ -198,16 +200,21 @@ def _on_triangles(
     settings: np.ndarray,
     search: Callable[[ndarray, ndarray, int, int, int], None],
     cost: float,
+    in_order: bool = False,
 ) -> Tensor:
     """Run ``search(problems, ok, first channel, last, vectors)`` on all; returns ok (*C).
 
     The front end fills ``problems`` for as many channels as stay in the cache. cost: real
-    multiplications of a vector's search, about.
+    multiplications of a vector's search, about. in_order: whether the search takes triangles that
+    are factored and in order.
     """
+    from mimolearn.kernels.search import ordered_triangles
     from mimolearn.kernels.search import triangle_front_end as kernels
 
     blocks, (rx, tx) = h.shape[:-2], h.shape[-2:]
-    if axes == 1 and tx > _FEW_COLUMNS:
+    if in_order:
+        front_end, size = ordered_triangles.kernel(), floats_of(ordered_triangles.layout, rx, tx)
+    elif axes == 1 and tx > _FEW_COLUMNS:
         front_end, size = kernels.rows_front_end(), kernels.rows_starts(rx, tx)[-1]
     else:
         front_end, size = kernels.front_end(), floats_of(kernels.layout, rx, tx)
@@ -218,6 +225,8 @@ def _on_triangles(
     arrays, flat_ok = (flat(h), flat(y), in_groups(noise_var, num), settings), flat(ok)
     width = (tx + 15) // 16 * 16
     stride = axes * width * (tx + vectors) + width
+    if in_order:
+        stride = ordered_triangles.ordered(tx, vectors).stride
     most = max(1, _CACHE_FLOATS // (16 * stride))
 
     def work(first: int, last: int) -> None:

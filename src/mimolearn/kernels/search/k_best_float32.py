@@ -33,6 +33,7 @@ from mimolearn.kernels.machine.simd import (
     splat_int,
 )
 from mimolearn.kernels.search.k_best_lists import lists_of, rows_of_block
+from mimolearn.kernels.search.ordered_triangles import ordered
 from mimolearn.kernels.search.selection_float32 import first_lanes, threshold_of
 from mimolearn.kernels.search.triangle_float32 import (
     factor,
@@ -307,19 +308,30 @@ def _codes(bits, to_index):
 
 
 @uncounted
-def _log_diagonal(space, m, num_tx, axes):
+def _log_diagonal(space, columns, n, real):
     total = np.float32(0.0)
-    for k in range(num_tx):
-        total -= np.log(space[m.inverse + k])
-    return total * np.float32(axes)
+    for k in range(n):
+        total += np.log(space[columns + k * (real + 1)])
+    return total
+
+
+@uncounted
+def _take_triangle(space, m, problems, own, place, order, n, real):
+    """Columns and order of a channel that ``ordered_triangles`` has left."""
+    for k in range(n):
+        for c in range(0, k + 1, 16):
+            store(space, m.columns + k * real + c, load(problems, own + k * real + c))
+    for j in range(order.size):
+        order[j] = np.int64(problems[own + place.order + j])
 
 
 @functools.cache
 def kernel() -> Callable[..., None]:
     """kernel(problems, settings, bits, to_index, llr, decided, metrics, levels, log_diagonal, ok,
-    first, last, (vectors, Nt, axes, k, listed), space).
+    first, last, (vectors, Nt, axes, k, listed, in order), space).
 
-    problems: channels first ... last - 1 as the front end leaves them, overwritten. settings:
+    problems: channels first ... last - 1 as ``ordered_triangles`` leaves them where they are in
+    order, else as ``triangle_front_end`` does; overwritten. settings:
     level spacing, diagonal loading, lowest level over spacing, largest energy of the Gram matrix
     and of z, clip, then the penalty of each level. bits (L, Ka) of the levels; to_index (L): what
     a level adds to the index of a symbol. Out, flat: llr (B, T, Nt, K), decided (B, T, Nt), and
@@ -332,10 +344,10 @@ def kernel() -> Callable[..., None]:
         problems, settings, bits, to_index, llr, decided, metrics, levels, log_diagonal, ok,
         first, last, numbers, space,
     ):  # fmt: skip
-        vectors, tx, axes, k, listed = numbers
+        vectors, tx, axes, k, listed, in_order = numbers
         num_levels, num_bits = bits.shape
         n, real, width = axes * tx, lanes_of(axes * tx), lanes_of(tx)
-        place, m = places(tx, vectors, axes), triangle_memory(tx, axes)
+        place, m, made = places(tx, vectors, axes), triangle_memory(tx, axes), ordered(tx, vectors)
         space[: m.end] = 0.0
         lists = lists_of(tx, axes, k, num_levels)
         blocks = n // rows_of_block(num_bits) + 1
@@ -343,16 +355,25 @@ def kernel() -> Callable[..., None]:
         code, level_of, index_of = _codes(bits, to_index)
         order = np.empty(tx, np.int64)
         for channel in range(first, last):
-            own = (channel - first) * place.stride
-            ok[channel] = factor(space, m, problems, own, place, tx, axes, order, settings[3])
-            if not ok[channel]:
-                continue
-            order_columns(space, m, tx, axes, order, settings[2])
+            own = (channel - first) * (made.stride if in_order else place.stride)
+            ok[channel] = True
+            if in_order:
+                _take_triangle(space, m, problems, own, made, order, n, real)
+            else:
+                ok[channel] = factor(space, m, problems, own, place, tx, axes, order, settings[3])
+                if not ok[channel]:
+                    continue
+                order_columns(space, m, tx, axes, order, settings[2])
             for t in range(vectors):
-                b_re, b_im = own + place.b_re + t * width, own + place.b_im + t * width
-                energy = rotate(space, m, problems, b_re, b_im, tx, axes, order)
-                if not energy <= settings[4]:
-                    ok[channel] = False
+                if in_order:
+                    ok[channel] &= problems[own + made.trusted + t] > 0.0
+                    for c in range(0, real, 16):
+                        store(space, m.z + c, load(problems, own + made.z + t * real + c))
+                else:
+                    b_re, b_im = own + place.b_re + t * width, own + place.b_im + t * width
+                    energy = rotate(space, m, problems, b_re, b_im, tx, axes, order)
+                    ok[channel] = energy <= settings[4]
+                if not ok[channel]:
                     break
                 leaves = _search(
                     space, ints, lists, settings, code, level_of, num_bits, m.columns, m.z, n,
@@ -366,11 +387,11 @@ def kernel() -> Callable[..., None]:
                     index_of, llr, decided, levels, at, k, listed,
                 )  # fmt: skip
                 if listed:
-                    log_diagonal[vector] = _log_diagonal(space, m, tx, axes)
+                    log_diagonal[vector] = _log_diagonal(space, m.columns, n, real)
                     for leaf in range(leaves):
                         metrics[vector * k + leaf] = space[lists.distance + leaf]
 
     arrays = "float32[::1], float32[::1], int8[:, ::1], int64[::1], float32[::1], int64[::1]"
     listed = "float32[::1], int8[::1], float32[::1]"
-    numbers = "boolean[::1], int64, int64, UniTuple(int64, 5)"
+    numbers = "boolean[::1], int64, int64, UniTuple(int64, 6)"
     return compiled(f"void({arrays}, {listed}, {numbers}, float32[::1])", k_best_float32)

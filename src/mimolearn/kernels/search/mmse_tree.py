@@ -1,4 +1,4 @@
-"""What the Gaussian prior of the MMSE triangle adds to distances; cheap to import.
+"""The tree of the MMSE receiver without its bias: its metric and its order; cheap to import.
 
 (*) ||z - R x||^2 = ||y - H x||^2 / noise_var + sum_i x_i^2 / (2 E_i) + const, where R^T R is the
 real form of H^H H / noise_var + diag(1 / (2 E_i)), and E_i is the mean energy of real axis i: half
@@ -13,6 +13,18 @@ import torch
 from torch import Tensor
 
 from mimolearn.constellation import Constellation
+
+_MOST_BY_VARIANCE = 16
+
+
+def ordered_by_variance(constellation: Constellation, num_tx_ant: int) -> bool:
+    """Whether the stream of the smallest posterior variance comes first, or rows of sorted QR.
+
+    Against sorted QR, at equal k: 10 to 25 % fewer errors with k of 8 or less up to 16 streams of
+    QAM (4x4, 8x8, 16x16, 6 on 4 antennas); no difference at 32, iid or correlated, where it takes
+    a sixth more time.
+    """
+    return not constellation.is_real and num_tx_ant <= _MOST_BY_VARIANCE
 
 
 def prior_precision(constellation: Constellation) -> float:
