@@ -22,7 +22,7 @@ from mimolearn.kernels.networks import (
     tap,
     tap_lanes,
 )
-from mimolearn.kernels.search import sphere_lanes, triangle_front_end
+from mimolearn.kernels.search import ordered_triangles, sphere_lanes, triangle_front_end
 
 # Antennas: the smallest, no multiple of any block, and the largest that kernels are used for.
 SIZES = [(1, 1), (2, 1), (4, 4), (7, 5), (16, 16), (33, 17), (64, 32), (79, 63), (79, 64)]
@@ -60,6 +60,7 @@ LAYOUTS = {
     "curvature": (curvature.layout, lambda rx, tx: [(16 * rx, 3, 4, 2, tx, 2)]),
     "transmit": (transmit.layout, lambda rx, tx: [(tx,)]),
     "correlate": (correlate.layout, lambda rx, tx: [(rx, tx)]),
+    "ordered_triangles": (ordered_triangles.layout, lambda rx, tx: [(rx, tx)]),
     "simulation": (linear_simulation.layout, lambda rx, tx: [(1, rx, tx), (14, rx, tx)]),
 }
 

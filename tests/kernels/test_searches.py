@@ -13,7 +13,9 @@ SYSTEMS = [
     ("qpsk", 3, 2, 0.5, 300),
     ("qpsk", 4, 4, 0.5, 300),
     ("16-qam", 3, 4, 0.2, 300),
+    ("16-qam", 3, 2, 0.1, 300),
     ("64-qam", 2, 3, 0.05, 100),
+    ("64-qam", 2, 1, 0.02, 100),
 ]
 
 
@@ -54,14 +56,15 @@ def test_all_searches_agree_with_enumeration(name, tx, rx, noise_var, channels):
     means = expected.soft_symbols()
     torch.testing.assert_close(fast.soft_symbols().to(means), means, rtol=0, atol=1e-3)
     assert torch.equal(fast.indices(), expected.indices())
-    if tx > rx and name not in ("bpsk", "qpsk"):
-        return
     sphere = make_detector("sphere", name)
     assert torch.equal(sphere(*inputs).indices(), expected.indices())
-    soft = make_detector("soft-sphere", name)(*inputs)
-    torch.testing.assert_close(soft.llr().double(), expected.llr(), rtol=1e-5, atol=2e-3)
     wide = make_detector("k-best", name, k=4096, llr_clip=1e9)(*inputs)
     torch.testing.assert_close(wide.llr().double(), expected.llr(), rtol=1e-5, atol=2e-3)
+    assert torch.equal(wide.indices(), expected.indices())
+    if tx > rx and name not in ("bpsk", "qpsk"):
+        return
+    soft = make_detector("soft-sphere", name)(*inputs)
+    torch.testing.assert_close(soft.llr().double(), expected.llr(), rtol=1e-5, atol=2e-3)
 
 
 @pytest.mark.parametrize(
@@ -116,7 +119,9 @@ def test_what_single_precision_cannot_be_trusted_with():
         ),
         search_kernels.ml(y, h, noise_var, make_detector("ml", "16-qam").constellation, "exact"),
     ):
-        assert found[-1].tolist() == [False] * 5 + [True] * 35
+        # The triangle of the MMSE receiver has no pivot near 0.
+        dependent = len(found) == 4 and found[2] is None
+        assert found[-1].tolist() == [dependent] * 2 + [False] * 3 + [True] * 35
     kept = [0, 1, 2, 3, *range(5, 40)]
     inputs = y[kept], h[kept], noise_var[kept]
     for name, options in (
@@ -127,7 +132,9 @@ def test_what_single_precision_cannot_be_trusted_with():
     ):
         detector = make_detector(name, "16-qam", **options)
         alone = detector.detect(detector.prepare(inputs[1][:4], inputs[2][:4]), inputs[0][:4])
-        assert torch.equal(detector(*inputs).indices()[:4], alone.indices())
+        # The first two channels have ties, which the two precisions need not break alike.
+        first = 2 if name == "k-best" else 0
+        assert torch.equal(detector(*inputs).indices()[first:4], alone.indices()[first:])
 
 
 def test_clipped_and_cut_soft_searches_agree_with_double_precision():

@@ -2,53 +2,82 @@
 
 from __future__ import annotations
 
-from typing import final
+import math
+from typing import NamedTuple, cast, final
 
 import torch
 from torch import Tensor
 
 from mimolearn.constellation import Constellation
 from mimolearn.detection import LLRDetection
+from mimolearn.detectors import counting
 from mimolearn.detectors.base import Cost, Detector
 from mimolearn.detectors.search.real_triangular import (
     RealTriangular,
     axis_labels,
     axis_llr_to_llr,
-    check_determined,
     levels_to_indices,
     real_triangular,
     restore_order,
     rotate,
     triangle_cost,
 )
-from mimolearn.foundation.errors import check_finite, check_positive_int, check_real
+from mimolearn.foundation.errors import check_finite, check_positive_int, check_real, check_shape
 from mimolearn.foundation.tensors.linalg import flat_blocks
+from mimolearn.foundation.tensors.modes import in_standard_mode
 from mimolearn.kernels.search import calls as search_kernels
+from mimolearn.kernels.search.calls import Leaves
+from mimolearn.kernels.search.mmse_tree import ordered_by_variance, penalties, prior_precision
+
+
+class Survivors(NamedTuple):
+    """The final list of a K-best search, in no order, k vectors or all there are.
+
+    metrics: (*C, T, k), ||y - H x||^2 / noise_var less what all vectors x have in common:
+    ||y||^2 / noise_var - ||z||^2, see ``KBest``. levels: (*C, T, k, Nt, A) int8, level of each
+    real axis, 0 .. L-1. log_evidence: (*C, T), ln of the sum of exp(-metric) over all vectors
+    that the Gaussian prior of the axes' mean energy has in place of the levels.
+    """
+
+    metrics: Tensor
+    levels: Tensor
+    log_evidence: Tensor
 
 
 @final
 class KBest(Detector):
-    """K-best: keeps the k nearest partial vectors on every level of the tree.
+    """K-best: keeps the k best partial vectors on every level of the tree.
 
-    Choose it for near-ML decisions at a fixed cost, as hardware does; its LLRs need a clip.
+    Choose it for near-ML decisions at a fixed cost, as hardware does, up to about 32 streams; it
+    serves more streams than antennas too. Its LLRs need a clip.
 
-    The triangle of the sorted QR of the real model, one PAM axis a level (Guo and Nilsson 2006,
-    with all children of every survivor compared). Each axis carries half of the symbol energy, so
-    its levels are those of the constellation itself, +-1/sqrt(2) for QPSK; a unit-energy PAM would
-    stretch the grid by sqrt(2). For BPSK and QPSK the triangle is that of the MMSE receiver, which
-    shifts all full distances alike and makes early decisions safer.
+    The tree is that of the MMSE receiver without its bias, one real axis a row; all children of
+    every survivor are compared (Guo and Nilsson 2006):
+
+        R^T R = P^T (H^T H / noise_var + I / (2 E)) P,   z = R^-T P^T H^T y / noise_var
+        D <- D + (z_i - sum_{j>i} r_ij x_j - r_ii x_i)^2 - x_i^2 / (2 E)
+
+    in real form, with E the mean energy of an axis: 1/2 for QAM and 1 for BPSK, which has one axis
+    a stream. (Were the energies unequal, 1 / (2 E_i) would stand on the diagonal and in row i.)
+    The Gaussian prior makes early choices safe; what it adds belongs to one row each and is taken
+    out there, so that a leaf has ||y - H x||^2 / noise_var + const exactly. In units of the noise
+    of a real axis, noise_var / 2, D is twice as much: I/E, and x_i^2 / E. For BPSK and QPSK all
+    levels have one energy, and nothing is to be taken out. The plain triangle needs 4 to 8 times
+    the k for as few errors.
+    Up to 16 streams of QAM the smallest posterior variance comes first (Foschini et al. 1999), else
+    the rows are those of sorted QR (Wuebben et al. 2001), which is as good there.
+
     LLRs are max-log over the final list. Where the list holds only one value of a bit, |LLR| is
     set to ``llr_clip``; all others are clipped to it as well. Decisions are the nearest vector of
-    that list, whose bits are the signs of the LLRs where none is 0.
+    that list, whose bits are the signs of the LLRs where none is 0. ``survivors`` gives the list.
 
     Options: k; llr_clip, tune it on the SNR range of a coded link.
     Runs on the CPU, without gradients; tensors on another device are copied there and the result
     back. One call on complex64 computes in float32, where a distance is off by less than about
-    1e-3; channels where it could be more (energy above 2e4 noise_var, nearly dependent columns),
-    complex128 and the two halves apart compute in float64.
-    Cost: a Gram matrix and its sorted Cholesky factor per channel; per vector about
-    k n (n/2 + 2 L), with n real unknowns of L levels.
-    Errors: InvalidInputError for Nt > Nr with 16-QAM and above.
+    1e-3; channels where it could be more (energy above 2e4 noise_var), complex128 and the two
+    halves apart compute in float64.
+    Cost: a Gram matrix and its sorted Cholesky factor per channel, and what orders its streams; per
+    vector about k n (n/2 + 2 L), with n real unknowns of L levels.
 
     >>> h, y = torch.eye(2, dtype=torch.complex64), torch.ones(1, 2, dtype=torch.complex64)
     >>> KBest("bpsk", k=4)(y, h, 0.25).llr().round().flatten().tolist()
@@ -56,7 +85,7 @@ class KBest(Detector):
     """
 
     name = "k-best"
-    revision = 2
+    revision = 3
     rotation_invariant = True
 
     def __init__(
@@ -66,54 +95,122 @@ class KBest(Detector):
         self.k = check_positive_int("k", k, 2**18)
         self.llr_clip = check_real("llr_clip", llr_clip, above=0)
 
-    def _check_size(self, num_rx_ant: int, num_tx_ant: int) -> None:
-        check_determined(self.name, self.constellation, num_rx_ant, num_tx_ant)
+    @in_standard_mode
+    def survivors(self, y: Tensor, h: Tensor, noise_var: Tensor | float) -> Survivors:
+        """The final list of every vector, and the evidence of the Gaussian model beside it.
 
-    def _one_shot(self, y: Tensor, h: Tensor, noise_var: Tensor) -> LLRDetection | None:
-        found = search_kernels.k_best(y, h, noise_var, self.constellation, self.k, self.llr_clip)
-        if found is None:
-            return None
-        llr, decided, ok = found
+        Sums of exp(-metric) over the list are masses of hypotheses; with the Gaussian evidence in
+        the same unit, exp(log_evidence), they say how much mass the list does not hold.
+
+        Args:
+            y: (*C, T, Nr) complex, of the dtype of h.
+            h: (*C, Nr, Nt) complex.
+            noise_var: (*C) real or a number, above 0.
+
+        Returns:
+            ``Survivors``, on the CPU: float32 for complex64, else float64.
+
+        Raises:
+            InvalidInputError: as the detector itself.
+        """
+        self._check_channel(h)
+        check_shape("y", y, "(*C, T, Nr)", isinstance(y, Tensor) and y.ndim >= 2)
+        if y.shape[-1] != h.shape[-2] or y.shape[:-2] != h.shape[:-2]:
+            expected = f"(*C, T, Nr) with *C = {tuple(h.shape[:-2])} and Nr = {h.shape[-2]} as in h"
+            check_shape("y", y, expected, False)
+        noise_var = self._check_noise_var(noise_var, h)
+        if self._path(h, noise_var, y) == "fused":
+            _, _, leaves = self._fast(y, h, noise_var, listed=True)
+        else:
+            check_finite("h", h)
+            check_finite("y", y)
+            _, _, leaves = self._search(self._prepare(h, noise_var), y, listed=True)
+        assert leaves is not None
+        return self._survivors(leaves, y.real.dtype)
+
+    def _survivors(self, leaves: Leaves, dtype: torch.dtype) -> Survivors:
+        c = self.constellation
+        axis, precision = c.axis(torch.float64), prior_precision(c)
+        n = leaves.levels.shape[-2:].numel()
+        shift = n * precision * float(axis.levels[0]) ** 2
+        volume = n * math.log(c.num_levels * c.min_distance() * math.sqrt(precision))
+        metrics = (leaves.metrics - shift).to(dtype)
+        return Survivors(metrics, leaves.levels, (volume - leaves.log_diagonal).to(dtype))
+
+    def _one_shot(self, y: Tensor, h: Tensor, noise_var: Tensor) -> LLRDetection:
+        llr, decided, _ = self._fast(y, h, noise_var)
+        return LLRDetection(self.constellation, llr, decided=decided)
+
+    def _fast(
+        self, y: Tensor, h: Tensor, noise_var: Tensor, listed: bool = False
+    ) -> tuple[Tensor, Tensor, Leaves | None]:
+        """What ``_search`` gives, in single precision wherever that can be trusted."""
+        llr, decided, leaves, ok = search_kernels.k_best(
+            y, h, noise_var, self.constellation, self.k, self.llr_clip, listed
+        )
         if not ok.all():
             check_finite("h", h)
             check_finite("y", y)
             rest = ~ok
-            others, vectors = self._search(self._prepare(h[rest], noise_var[rest]), y[rest])
-            llr[rest], decided[rest] = others.to(llr.dtype), vectors
-        return LLRDetection(self.constellation, llr, decided=decided)
+            others = self._search(self._prepare(h[rest], noise_var[rest]), y[rest], listed)
+            mine = llr, decided, *(leaves or ())
+            for part, of_rest in zip(mine, (*others[:2], *(others[2] or ())), strict=True):
+                part[rest] = of_rest.to(part.dtype)
+        return llr, decided, leaves
 
     def _prepare(self, h: Tensor, noise_var: Tensor) -> RealTriangular:
-        return real_triangular(h, noise_var, self.constellation)
+        return real_triangular(h, noise_var, self.constellation, mmse=True)
 
     def _detect(self, prepared: RealTriangular, y: Tensor) -> LLRDetection:
-        llr, decided = self._search(prepared, y)
+        llr, decided, _ = self._search(prepared, y)
         llr = llr.to(y.device, y.real.dtype)
         return LLRDetection(self.constellation, llr, decided=decided.to(y.device))
 
-    def _search(self, prepared: RealTriangular, y: Tensor) -> tuple[Tensor, Tensor]:
-        """LLRs and decisions, on the CPU."""
+    def _search(
+        self, prepared: RealTriangular, y: Tensor, listed: bool = False
+    ) -> tuple[Tensor, Tensor, Leaves | None]:
+        """LLRs and decisions, on the CPU, and the leaves where they are wanted."""
         from mimolearn.kernels.search.k_best import kernel
 
-        z = rotate(prepared, y, self.constellation)
-        bits = axis_labels(self.constellation)
+        c = self.constellation
+        z = rotate(prepared, y, c)
+        bits = axis_labels(c)
         n = z.shape[-1]
+        k = min(self.k, c.num_levels**n)
         llr = torch.empty(*z.shape, bits.shape[1], dtype=torch.float64, device="cpu")
         levels = torch.empty(z.shape, dtype=torch.int8, device="cpu")
+        vectors = z.shape[:-1] if listed else torch.Size((0, 0))
+        metrics = torch.empty(*vectors, k, dtype=torch.float64, device="cpu")
+        points = torch.empty(*vectors, k, n, dtype=torch.int8, device="cpu")
         kernel()(
             flat_blocks(prepared.columns).contiguous().numpy(),
             flat_blocks(z).contiguous().numpy(),
             bits.numpy(),
-            min(self.k, self.constellation.num_levels**n),
+            penalties(c).numpy(),
+            k,
             self.llr_clip,
             flat_blocks(llr, 3).numpy(),
             flat_blocks(levels).numpy(),
+            flat_blocks(metrics).numpy(),
+            flat_blocks(points, 3).numpy(),
         )
-        llr = axis_llr_to_llr(restore_order(prepared, llr, self.constellation))
-        levels = restore_order(prepared, levels, self.constellation)
-        return llr, levels_to_indices(levels, self.constellation)
+        llr = axis_llr_to_llr(restore_order(prepared, llr, c))
+        decided = levels_to_indices(restore_order(prepared, levels, c), c)
+        if not listed:
+            return llr, decided, None
+        points = restore_order(prepared, points.transpose(-1, -2), c).movedim(-1, -3)
+        # A row of zeros stands for the least pivot that the MMSE triangle can have.
+        diagonal = prepared.columns.diagonal(dim1=-2, dim2=-1)
+        least = c.min_distance() * math.sqrt(prior_precision(c))
+        diagonal = diagonal.where(diagonal > 0, torch.full_like(diagonal, least))
+        log_diagonal = diagonal.log().sum(-1, keepdim=True).expand(z.shape[:-1])
+        return llr, decided, Leaves(metrics, points, log_diagonal)
 
     def cost(self, num_rx_ant: int, num_tx_ant: int) -> Cost:
         prepare, detect = triangle_cost(self.constellation, num_rx_ant, num_tx_ant)
+        if ordered_by_variance(self.constellation, num_tx_ant):
+            # The inverse, and its factor, which orders the streams.
+            prepare += counting.hermitian_inverse(num_tx_ant) + counting.cholesky(num_tx_ant)
         n = num_tx_ant * (1 if self.constellation.is_real else 2)
         survivors = 1
         for row in range(n - 1, -1, -1):

@@ -21,6 +21,7 @@ from mimolearn.foundation.tensors.linalg import (
     stack_real_columns,
     stack_real_vector,
 )
+from mimolearn.kernels.search.mmse_tree import ordered_by_variance, prior_precision
 
 
 class RealTriangular(NamedTuple):
@@ -45,7 +46,9 @@ def has_constant_energy(constellation: Constellation) -> bool:
     return constellation.num_levels == 2
 
 
-def real_triangular(h: Tensor, noise_var: Tensor, constellation: Constellation) -> RealTriangular:
+def real_triangular(
+    h: Tensor, noise_var: Tensor, constellation: Constellation, mmse: bool = False
+) -> RealTriangular:
     """The triangle of the sorted QR of the real model: h (*C, Nr, Nt) complex, noise_var (*C) real.
 
     R comes from the Gram matrix, which is several times cheaper than a QR. Squaring costs no
@@ -54,37 +57,57 @@ def real_triangular(h: Tensor, noise_var: Tensor, constellation: Constellation) 
     BPSK uses Re(H^H H), as its symbols are real. Where ||x|| is the same for all x (BPSK and
     QPSK), the regularisation of the MMSE receiver is added, which makes the triangle better
     conditioned: every distance then grows by the same constant, so that the ranking stays exact.
+    ``mmse`` adds it for all constellations; distances then grow by ||x||^2 ``prior_precision``,
+    which the caller has to take out. Up to 16 streams of QAM then have the order of their posterior
+    variance, smallest in the last row (Foschini et al. 1999, with the MMSE).
     """
-    from mimolearn.kernels.search.sorted_cholesky import kernel
-
     batch, num_streams = h.shape[:-2], h.shape[-1]
     model = stack_real_columns(h) if constellation.is_real else h
     model = model.detach().to("cpu", torch.float64 if constellation.is_real else torch.complex128)
     precision = noise_var.detach().to("cpu", torch.float64).reciprocal()[..., None, None]
     product = gram(model) * precision
     levels = constellation.axis(torch.float64).levels
-    if has_constant_energy(constellation):
-        # noise variance over symbol energy, both per real axis, with noise_var = 1
-        product.diagonal(dim1=-2, dim2=-1).add_(0.5 / levels[1] ** 2)
-    real = flat_blocks(product.real).contiguous()
-    imag = real.new_empty(0, 0, 0)
-    n = num_streams
-    if not constellation.is_real:
-        imag = product.imag.reshape(real.shape).contiguous()
-        n = 2 * num_streams
-    columns = real.new_zeros(real.shape[0], n, n)
-    order = torch.empty(real.shape[0], num_streams, dtype=torch.int64, device="cpu")
-    kernel()(real.numpy(), imag.numpy(), columns.numpy(), order.numpy())
+    if mmse or has_constant_energy(constellation):
+        product.diagonal(dim1=-2, dim2=-1).add_(prior_precision(constellation))
+    if mmse and ordered_by_variance(constellation, num_streams):
+        # The pivots of the inverse, smallest first, are the variances in the order of decisions.
+        inverse = torch.linalg.inv_ex(product).inverse
+        order = _factor(inverse, constellation, is_sorted=False)[1].flip(-1)
+        rows = order.unsqueeze(-1).expand(product.shape)
+        product = product.gather(-2, rows).gather(-1, rows.mT)
+        columns, _ = _factor(product, constellation, is_sorted=True)
+    else:
+        columns, order = _factor(product, constellation, is_sorted=False)
+    n = columns.shape[-1]
     offset = (columns.sum(-2) * levels[0]).reshape(*batch, 1, n)
-    columns = columns.mul_(constellation.min_distance()).reshape(*batch, n, n)
+    columns = columns.mul_(constellation.min_distance())
     return RealTriangular(
         model,
         precision * constellation.min_distance(),
         columns,
         _invertible(columns),
         offset,
-        order.reshape(*batch, num_streams),
+        order,
     )
+
+
+def _factor(
+    product: Tensor, constellation: Constellation, is_sorted: bool
+) -> tuple[Tensor, Tensor]:
+    """Columns of the real triangle (*C, n, n) and the order of streams (*C, Nt)."""
+    from mimolearn.kernels.search.sorted_cholesky import kernel
+
+    batch, num_streams = product.shape[:-2], product.shape[-1]
+    real = flat_blocks(product.real).contiguous()
+    imag = real.new_empty(0, 0, 0)
+    n = num_streams
+    if not constellation.is_real:
+        imag = flat_blocks(product.imag).contiguous()
+        n = 2 * num_streams
+    columns = real.new_zeros(real.shape[0], n, n)
+    order = torch.empty(real.shape[0], num_streams, dtype=torch.int64, device="cpu")
+    kernel()(real.numpy(), imag.numpy(), is_sorted, columns.numpy(), order.numpy())
+    return columns.reshape(*batch, n, n), order.reshape(*batch, num_streams)
 
 
 def _invertible(columns: Tensor) -> Tensor:
@@ -147,7 +170,7 @@ def check_determined(
     raise invalid(
         "h",
         f"<{num_tx_ant} streams on {num_rx_ant} antennas>",
-        f"Nt <= Nr for {name!r} with {constellation.name}; use 'ml' or 'lmmse'",
+        f"Nt <= Nr for {name!r} with {constellation.name}; use 'k-best' or 'sphere'",
     )
 
 

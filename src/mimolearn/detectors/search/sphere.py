@@ -10,9 +10,10 @@ from torch import Tensor
 from mimolearn.constellation import Constellation
 from mimolearn.detection import HardDetection
 from mimolearn.detectors.base import Cost, Detector
+from mimolearn.detectors.search.binary_streams import QPSK, joined_indices, split_channel
 from mimolearn.detectors.search.real_triangular import (
     RealTriangular,
-    check_determined,
+    has_constant_energy,
     levels_to_indices,
     real_triangular,
     restore_order,
@@ -35,8 +36,9 @@ class Sphere(Detector):
     argmin ||y - H x||^2 over all x, on the triangle of the sorted QR of the real model (Agrell,
     Eriksson, Vardy and Zeger 2002, algorithm Decode, after Schnorr and Euchner 1994). BPSK
     searches Nt unknowns of [Re H; Im H], QAM 2 Nt. For BPSK and QPSK the triangle is that of the
-    MMSE receiver, which shrinks the tree and changes no decision, since ||x|| is constant; these
-    two also take more streams than antennas.
+    MMSE receiver, which shrinks the tree and changes no decision, since ||x|| is constant. More
+    streams than antennas need that: where they have 16-QAM or above, each stream is searched as
+    the sum of log2(M) / 2 streams of QPSK, whose energy is constant (Cui and Tellambura 2005).
 
     Options: max_nodes, after which the best vector found so far is returned and marked in
     ``Detection.incomplete``: such a vector need not be the ML one.
@@ -45,7 +47,6 @@ class Sphere(Detector):
     1e-3; channels where it could be more (energy above 2e4 noise_var, nearly dependent columns),
     complex128 and the two halves apart compute in float64.
     Cost: a Gram matrix and its sorted Cholesky factor per channel; ``Detection.work`` per vector.
-    Errors: InvalidInputError for Nt > Nr with 16-QAM and above.
 
     >>> h, y = torch.eye(2, dtype=torch.complex64), torch.ones(1, 2, dtype=torch.complex64)
     >>> Sphere("bpsk")(y, h, 0.1).indices().tolist()
@@ -60,50 +61,67 @@ class Sphere(Detector):
         super().__init__(constellation)
         self.max_nodes = check_positive_int("max_nodes", max_nodes, 10**9)
 
-    def _check_size(self, num_rx_ant: int, num_tx_ant: int) -> None:
-        check_determined(self.name, self.constellation, num_rx_ant, num_tx_ant)
-
-    def _one_shot(self, y: Tensor, h: Tensor, noise_var: Tensor) -> HardDetection | None:
-        found = search_kernels.sphere(y, h, noise_var, self.constellation, self.max_nodes)
-        if found is None:
-            return None
-        indices, incomplete, work, ok = found
-        work += triangle_cost(self.constellation, *h.shape[-2:])[1]
+    def _one_shot(self, y: Tensor, h: Tensor, noise_var: Tensor) -> HardDetection:
+        c, h = self._searched(h)
+        indices, incomplete, work, ok = search_kernels.sphere(y, h, noise_var, c, self.max_nodes)
+        work += triangle_cost(c, *h.shape[-2:])[1]
         if not ok.all():
             check_finite("h", h)
             check_finite("y", y)
             rest = ~ok
-            prepared = self._prepare(h[rest], noise_var[rest])
-            indices[rest], incomplete[rest], work[rest] = self._search(prepared, y[rest])
-        return HardDetection(self.constellation, indices, incomplete, work)
+            prepared = real_triangular(h[rest], noise_var[rest], c)
+            indices[rest], incomplete[rest], work[rest] = self._search(c, prepared, y[rest])
+        return HardDetection(self.constellation, self._joined(c, indices), incomplete, work)
+
+    def _searched(self, h: Tensor) -> tuple[Constellation, Tensor]:
+        """Constellation and channel of the streams that are searched, see ``binary_streams``."""
+        c = self.constellation
+        if h.shape[-1] <= h.shape[-2] or has_constant_energy(c):
+            return c, h
+        return QPSK, split_channel(h, c)
+
+    def _joined(self, searched: Constellation, indices: Tensor) -> Tensor:
+        if searched == self.constellation:
+            return indices
+        return joined_indices(indices, self.constellation)
 
     def _prepare(self, h: Tensor, noise_var: Tensor) -> RealTriangular:
-        return real_triangular(h, noise_var, self.constellation)
+        c, h = self._searched(h)
+        return real_triangular(h, noise_var, c)
 
     def _detect(self, prepared: RealTriangular, y: Tensor) -> HardDetection:
-        found = (part.to(y.device) for part in self._search(prepared, y))
-        return HardDetection(self.constellation, *found)
+        c = self.constellation
+        # Only streams that are split are more than antennas in spite of changing energy.
+        if not has_constant_energy(c) and prepared.order.shape[-1] > y.shape[-1]:
+            c = QPSK
+        indices, incomplete, work = (part.to(y.device) for part in self._search(c, prepared, y))
+        return HardDetection(self.constellation, self._joined(c, indices), incomplete, work)
 
-    def _search(self, prepared: RealTriangular, y: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def _search(
+        self, c: Constellation, prepared: RealTriangular, y: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
         """Indices, incomplete and work, on the CPU."""
         from mimolearn.kernels.search.sphere import kernel
 
-        z = rotate(prepared, y, self.constellation)
+        z = rotate(prepared, y, c)
         levels = torch.empty(z.shape, dtype=torch.int8, device="cpu")
         incomplete = torch.empty(z.shape[:-1], dtype=torch.bool, device="cpu")
         work = torch.empty(z.shape[:-1], dtype=torch.int64, device="cpu")
         kernel()(
             flat_blocks(prepared.columns).contiguous().numpy(),
             flat_blocks(z).contiguous().numpy(),
-            self.constellation.num_levels,
+            c.num_levels,
             self.max_nodes,
             flat_blocks(levels).numpy(),
             flat_blocks(incomplete, 1).numpy(),
             flat_blocks(work, 1).numpy(),
         )
-        levels = restore_order(prepared, levels, self.constellation)
-        rotation = triangle_cost(self.constellation, y.shape[-1], prepared.order.shape[-1])[1]
-        return levels_to_indices(levels, self.constellation), incomplete, work + rotation
+        levels = restore_order(prepared, levels, c)
+        rotation = triangle_cost(c, y.shape[-1], prepared.order.shape[-1])[1]
+        return levels_to_indices(levels, c), incomplete, work + rotation
 
     def cost(self, num_rx_ant: int, num_tx_ant: int) -> Cost:
-        return Cost(triangle_cost(self.constellation, num_rx_ant, num_tx_ant)[0], None)
+        c = self.constellation
+        if num_tx_ant > num_rx_ant and not has_constant_energy(c):
+            c, num_tx_ant = QPSK, num_tx_ant * c.bits_per_axis
+        return Cost(triangle_cost(c, num_rx_ant, num_tx_ant)[0], None)

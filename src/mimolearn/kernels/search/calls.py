@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -26,6 +27,7 @@ from mimolearn.kernels.machine.launch import (
     in_threads,
     workspace,
 )
+from mimolearn.kernels.search.mmse_tree import ordered_by_variance, penalties, prior_precision
 
 # A part of the second-level cache: rows of a Gram matrix are read in the order of the pivots.
 _CACHE_FLOATS = 2**16
@@ -35,32 +37,59 @@ _FEW_COLUMNS = 12
 _MOST_VECTORS = 4096
 
 
+class Leaves(NamedTuple):
+    """The leaves of a K-best search, in no order.
+
+    metrics: (*C, T, k), with the penalties of all levels in them. levels: (*C, T, k, Nt, A) int8.
+    log_diagonal: (*C, T), the logarithm of the product of the triangle's diagonal.
+    """
+
+    metrics: Tensor
+    levels: Tensor
+    log_diagonal: Tensor
+
+
 def k_best(
-    y: Tensor, h: Tensor, noise_var: Tensor, constellation: Constellation, k: int, clip: float
-) -> tuple[Tensor, Tensor, Tensor]:
+    y: Tensor,
+    h: Tensor,
+    noise_var: Tensor,
+    constellation: Constellation,
+    k: int,
+    clip: float,
+    listed: bool = False,
+) -> tuple[Tensor, Tensor, Leaves | None, Tensor]:
     """LLRs (*C, T, Nt, K) and decisions (*C, T, Nt) of a K-best search; where they are valid, (*C).
 
-    y: (*C, T, Nr), h: (*C, Nr, Nt), noise_var: (*C).
+    y: (*C, T, Nr), h: (*C, Nr, Nt), noise_var: (*C). listed: whether the leaves are wanted too.
     """
     from mimolearn.kernels.search import k_best_float32 as kernels
 
     tx, axes, levels = h.shape[-1], 1 if constellation.is_real else 2, constellation.num_levels
+    in_order = ordered_by_variance(constellation, tx)
     k = min(k, levels ** (axes * tx))
     llr = floats(*y.shape[:-1], tx, constellation.bits_per_symbol)
     decided = torch.empty(*y.shape[:-1], tx, dtype=torch.int64, device="cpu")
+    size = k if listed else 0
+    leaves = Leaves(
+        floats(*y.shape[:-1], size),
+        torch.empty(*y.shape[:-1], size, tx, axes, dtype=torch.int8, device="cpu"),
+        floats(*y.shape[:-1]),
+    )
     if k > kernels.MOST_SURVIVORS:
-        return llr, decided, torch.zeros(h.shape[:-2], dtype=torch.bool, device="cpu")
-    settings, bits = _settings(constellation, clip)
+        nowhere = torch.zeros(h.shape[:-2], dtype=torch.bool, device="cpu")
+        return llr, decided, leaves if listed else None, nowhere
+    settings, bits = _settings(constellation, clip, mmse=True)
     to_index = constellation.axis(torch.float64).to_index.numpy()
     space = kernels.lists_of(tx, axes, k, levels).end
-    kernel, out = kernels.kernel(), (bits, to_index, flat(llr), flat(decided))
+    kernel, out = kernels.kernel(), (bits, to_index, flat(llr), flat(decided), *map(flat, leaves))
 
     def search(problems: ndarray, ok: ndarray, first: int, last: int, vectors: int) -> None:
-        numbers = (vectors, tx, axes, k)
+        numbers = (vectors, tx, axes, k, int(listed), int(in_order))
         kernel(problems, settings, *out, ok, first, last, numbers, workspace(space))
 
-    ok = _on_triangles(y, h, noise_var, axes, settings, search, k * float(axes * tx) ** 2)
-    return llr, decided, ok
+    cost = k * float(axes * tx) ** 2
+    ok = _on_triangles(y, h, noise_var, axes, settings, search, cost, in_order)
+    return llr, decided, leaves if listed else None, ok
 
 
 def sphere(
@@ -161,18 +190,23 @@ def _on_triangles(
     settings: np.ndarray,
     search: Callable[[ndarray, ndarray, int, int, int], None],
     cost: float,
+    in_order: bool = False,
 ) -> Tensor:
     """Run ``search(problems, ok, first channel, last, vectors)`` on all; returns ok (*C).
 
     The front end fills ``problems`` for as many channels as stay in the cache. cost: real
-    multiplications of a vector's search, about.
+    multiplications of a vector's search, about. in_order: whether the search takes triangles that
+    are factored and in order.
     """
+    from mimolearn.kernels.search import ordered_triangles
     from mimolearn.kernels.search import triangle_front_end as kernels
 
     blocks, (rx, tx) = h.shape[:-2], h.shape[-2:]
     if y.shape[-2] > _MOST_VECTORS:
         return torch.zeros(blocks, dtype=torch.bool, device="cpu")
-    if axes == 1 and tx > _FEW_COLUMNS:
+    if in_order:
+        front_end, size = ordered_triangles.kernel(), floats_of(ordered_triangles.layout, rx, tx)
+    elif axes == 1 and tx > _FEW_COLUMNS:
         front_end, size = kernels.rows_front_end(), kernels.rows_starts(rx, tx)[-1]
     else:
         front_end, size = kernels.front_end(), floats_of(kernels.layout, rx, tx)
@@ -183,6 +217,8 @@ def _on_triangles(
     arrays, flat_ok = (flat(h), flat(y), in_groups(noise_var, num), settings), flat(ok)
     width = (tx + 15) // 16 * 16
     stride = axes * width * (tx + vectors) + width
+    if in_order:
+        stride = ordered_triangles.ordered(tx, vectors).stride
     most = max(1, _CACHE_FLOATS // (16 * stride))
 
     def work(first: int, last: int) -> None:
@@ -199,13 +235,21 @@ def _on_triangles(
 
 
 @functools.cache
-def _settings(constellation: Constellation, last: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
-    """Numbers that the kernels take, ``last`` at their end, and the bits of the levels."""
+def _settings(
+    constellation: Constellation, last: float = 0.0, mmse: bool = False
+) -> tuple[np.ndarray, np.ndarray]:
+    """Numbers that the kernels take, ``last`` after those for all, and the bits of the levels.
+
+    mmse: whether the triangle is that of the MMSE receiver for every constellation; the penalties
+    of the levels then follow.
+    """
     from mimolearn.kernels.search.triangle_float32 import MOST_ENERGY
 
     axis = constellation.axis(torch.float64)
     spacing, lowest = constellation.min_distance(), float(axis.levels[0])
     # As in the double-precision triangle: where ||x|| is constant, that of the MMSE receiver.
-    loading = 0.5 / lowest**2 if constellation.num_levels == 2 else 0.0
+    mmse = mmse or constellation.num_levels == 2
+    loading = prior_precision(constellation) if mmse else 0.0
     numbers = [spacing, loading, lowest / spacing, MOST_ENERGY * spacing**2, MOST_ENERGY, last]
+    numbers += penalties(constellation).tolist()
     return np.array(numbers, np.float32), axis.bits.to(torch.int8).contiguous().numpy()

@@ -11,16 +11,17 @@ from mimolearn.kernels.machine.compile import compiled, inlined
 
 
 @inlined
-def _grow(diagonal, k, residual, distance, children):
-    """Distances of every survivor extended by every level of row k."""
-    num_levels = children.size // distance.size
+def _grow(diagonal, k, residual, distance, penalty, children):
+    """Metrics of every survivor extended by every level of row k."""
+    # A row of zeros has no bias: where its pivot was not rounded away, it cancels the penalty.
+    share = 1.0 if diagonal > 0.0 else 0.0
     i = 0
     for s in range(distance.size):
         rest = residual[s, k]
         total = distance[s]
-        for u in range(num_levels):
+        for u in range(penalty.size):
             gap = rest - diagonal * u
-            children[i] = total + gap * gap
+            children[i] = (total + share * penalty[u]) + gap * gap
             i += 1
 
 
@@ -104,19 +105,34 @@ def _fill_llr(distance, parent, chosen, bits, clip, least, llr):
             llr[k, b] = min(max(least[0, k, b] - least[1, k, b], -clip), clip)
 
 
+@inlined
+def _write_leaves(distance, parent, chosen, metrics, levels):
+    for leaf in range(distance.size):
+        metrics[leaf] = distance[leaf]
+        s = leaf
+        for k in range(levels.shape[1]):
+            levels[leaf, k] = chosen[k, s]
+            s = parent[k, s]
+
+
 @functools.cache
 def kernel() -> Callable[..., None]:
-    """kernel(columns, z, bits, num_survivors, clip, llr, decided).
+    """kernel(columns, z, bits, penalty, num_survivors, clip, llr, decided, metrics, levels).
 
-    Max-log LLRs over the num_survivors best leaves that a breadth-first search reaches.
+    Max-log LLRs over the num_survivors best leaves that a breadth-first search reaches. The metric
+    of u is ||z - R u||^2 + sum_k penalty[u_k].
 
     columns: (C, n, n), row k holds column k of R; z: (C, T, n), both float64; bits: (L, Ka) int8;
-    clip: largest |LLR|, and the value where the list holds one side only.
-    Out: llr (C, T, n, Ka) float64, NaN where no distance is finite; decided (C, T, n) int8, the
-    levels of the nearest leaf, -1 there.
+    penalty: (L) float64, none below 0; clip: largest |LLR|, and the value where the list holds one
+    side only.
+    Out: llr (C, T, n, Ka) float64, NaN where no metric is finite; decided (C, T, n) int8, the
+    levels of the nearest leaf, -1 there; the leaves themselves where they are wanted, else arrays
+    without channels: metrics (C, T, num_survivors) float64 and levels (C, T, num_survivors, n)
+    int8, NaN and -1 there.
     """
 
-    def k_best(columns, z, bits, num_survivors, clip, llr, decided):
+    def k_best(columns, z, bits, penalty, num_survivors, clip, llr, decided, metrics, levels):
+        listed = metrics.shape[0] > 0
         num_channels, num_vectors, n = z.shape
         num_levels, num_bits = bits.shape
         residual = np.zeros((2, num_survivors, n))
@@ -131,6 +147,9 @@ def kernel() -> Callable[..., None]:
             for t in range(num_vectors):
                 llr[c, t] = np.nan
                 decided[c, t] = -1
+                if listed:
+                    metrics[c, t] = np.nan
+                    levels[c, t] = -1
                 if not (channel_ok and np.isfinite(z[c, t].sum())):
                     continue
                 residual[0, 0] = z[c, t]
@@ -139,7 +158,9 @@ def kernel() -> Callable[..., None]:
                 now = 0
                 for k in range(n - 1, -1, -1):
                     children = child[: count * num_levels]
-                    _grow(columns[c, k, k], k, residual[now], distance[now, :count], children)
+                    _grow(
+                        columns[c, k, k], k, residual[now], distance[now, :count], penalty, children
+                    )
                     count = _nearest(children, num_survivors, kept)
                     _keep(
                         columns[c, k], k, num_levels, kept[:count], children, residual[now],
@@ -148,10 +169,15 @@ def kernel() -> Callable[..., None]:
                     now = 1 - now
                 if np.isfinite(distance[now, :count].sum()):
                     _fill_llr(distance[now, :count], parent, chosen, bits, clip, least, llr[c, t])
+                    if listed:
+                        _write_leaves(
+                            distance[now, :count], parent, chosen, metrics[c, t], levels[c, t]
+                        )
                     leaf = np.argmin(distance[now, :count])
                     for k in range(n):
                         decided[c, t, k] = chosen[k, leaf]
                         leaf = parent[k, leaf]
 
-    arrays = "float64[:, :, ::1], float64[:, :, ::1], int8[:, ::1], int64, float64"
-    return compiled(f"void({arrays}, float64[:, :, :, ::1], int8[:, :, ::1])", k_best)
+    arrays = "float64[:, :, ::1], float64[:, :, ::1], int8[:, ::1], float64[::1], int64, float64"
+    out = "float64[:, :, :, ::1], int8[:, :, ::1], float64[:, :, ::1], int8[:, :, :, ::1]"
+    return compiled(f"void({arrays}, {out})", k_best)

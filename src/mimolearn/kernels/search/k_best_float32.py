@@ -33,6 +33,7 @@ from mimolearn.kernels.machine.simd import (
     splat_int,
 )
 from mimolearn.kernels.search.k_best_lists import lists_of, rows_of_block
+from mimolearn.kernels.search.ordered_triangles import ordered
 from mimolearn.kernels.search.selection_float32 import first_lanes, threshold_of
 from mimolearn.kernels.search.triangle_float32 import (
     factor,
@@ -47,25 +48,31 @@ _INFINITY = np.float32(np.inf)
 _INFINITY_BITS = 0x7F800000
 MOST_SURVIVORS = 2**16
 """Whose number fits beside 16 bits in a word."""
+PENALTIES = 6
+"""Where in the settings the penalties of the levels begin."""
 # Of each of four steps in which a residual takes a path.
 _SUMS = 16
 
 
 @uncounted
-def _grow(space, lists, width, diagonal, num_levels):
-    """Distances of every survivor extended by every level; their smallest and largest patterns."""
+def _grow(space, lists, width, diagonal, settings, num_levels):
+    """Metrics of every survivor extended by every level; their smallest and largest patterns."""
     least, largest = splat_int(0x7FFFFFFF), splat_int(0)
     for s in range(0, width, 16):
-        rest, total = load(space, lists.rest + s), load(space, lists.distance + s)
-        for u in range(num_levels):
-            gap = rest - diagonal * np.float32(u)
-            child = fma(gap, gap, total)
-            store(space, lists.child + u * width + s, child)
-            bits = as_int_bits(child)
-            least = select_int(bits < least, bits, least)
-            # An absent survivor's children are infinite, and never chosen.
-            present = select_int(bits < _INFINITY_BITS, bits, splat_int(0))
-            largest = select_int(present > largest, present, largest)
+        rest, before = load(space, lists.rest + s), load(space, lists.distance + s)
+        for pair in range(num_levels >> 1):
+            # Two levels of one energy share a penalty.
+            total = before + settings[PENALTIES + pair]
+            for side in range(2):
+                u = num_levels - 1 - pair if side else pair
+                gap = rest - diagonal * np.float32(u)
+                child = fma(gap, gap, total)
+                store(space, lists.child + u * width + s, child)
+                bits = as_int_bits(child)
+                least = select_int(bits < least, bits, least)
+                # An absent survivor's children are infinite, and never chosen.
+                present = select_int(bits < _INFINITY_BITS, bits, splat_int(0))
+                largest = select_int(present > largest, present, largest)
     return np.int64(lane_min_int(least)), np.int64(lane_max_int(largest))
 
 
@@ -175,7 +182,7 @@ def _begin(space, lists, z, n, real):
 
 
 @uncounted
-def _search(space, ints, lists, code, level_of, num_bits, columns, z, n, real, k):
+def _search(space, ints, lists, settings, code, level_of, num_bits, columns, z, n, real, k):
     """From the last row of R up; returns how many leaves there are."""
     _begin(space, lists, z, n, real)
     near, new_near = lists.near, lists.near + lists.capacity * 16
@@ -185,7 +192,7 @@ def _search(space, ints, lists, code, level_of, num_bits, columns, z, n, real, k
     present, num_levels, block = 1, code.size, rows_of_block(num_bits)
     for row in range(n - 1, -1, -1):
         width, column = lanes_of(present), columns + row * real
-        low, high = _grow(space, lists, width, space[column + row], num_levels)
+        low, high = _grow(space, lists, width, space[column + row], settings, num_levels)
         threshold, ties, children = np.int64(_INFINITY_BITS), 0, present * num_levels
         if children > k:
             count = num_levels * width
@@ -238,10 +245,25 @@ def _nearest_with(space, ints, lists, leaves, best, count):
 
 
 @uncounted
+def _write_levels(ints, lists, leaves, num_bits, first, rows, axes, order, level_of, levels, at):
+    """Levels of all leaves in a block of rows, by streams and their axes."""
+    n, mask = axes * order.size, (1 << num_bits) - 1
+    for i in range(rows):
+        to = at + order[(first + i) // axes] * axes + (first + i) % axes
+        for leaf in range(leaves):
+            bits = np.int64(ints[lists.size + leaf]) >> (i * num_bits) & mask
+            levels[to + leaf * n] = np.int8(level_of[bits])
+
+
+@uncounted
 def _write_answer(
-    space, ints, lists, leaves, num_bits, clip, axes, order, index_of, llr, decided, at
+    space, ints, lists, leaves, num_bits, clip, axes, order, level_of, index_of, llr, decided,
+    levels, at, k, listed,
 ):  # fmt: skip
-    """LLRs of one vector, by streams and alternating between the axes, and its nearest leaf."""
+    """LLRs of one vector, by streams and alternating between the axes, and its nearest leaf.
+
+    Levels of all leaves too where they are ``listed``.
+    """
     own, best = splat(_INFINITY), 0
     for s in range(0, lists.capacity, 16):
         store_int(ints, s, lane_numbers() + s)
@@ -253,6 +275,9 @@ def _write_answer(
     for first in range(0, n, block):
         rows = min(block, n - first)
         _gather_paths(ints, lists, leaves, first // block, block * num_bits)
+        if listed:
+            _write_levels(ints, lists, leaves, num_bits, first, rows, axes, order, level_of,
+                          levels, at * axes * k)  # fmt: skip
         path = ints[lists.size + best]
         other = _nearest_with(space, ints, lists, leaves, path, rows * num_bits)
         # inf - finite = inf where one side is missing, which the clip then bounds.
@@ -282,25 +307,47 @@ def _codes(bits, to_index):
     return code, level_of, index_of
 
 
+@uncounted
+def _log_diagonal(space, columns, n, real):
+    total = np.float32(0.0)
+    for k in range(n):
+        total += np.log(space[columns + k * (real + 1)])
+    return total
+
+
+@uncounted
+def _take_triangle(space, m, problems, own, place, order, n, real):
+    """Columns and order of a channel that ``ordered_triangles`` has left."""
+    for k in range(n):
+        for c in range(0, k + 1, 16):
+            store(space, m.columns + k * real + c, load(problems, own + k * real + c))
+    for j in range(order.size):
+        order[j] = np.int64(problems[own + place.order + j])
+
+
 @functools.cache
 def kernel() -> Callable[..., None]:
-    """kernel(problems, settings, bits, to_index, llr, decided, ok, first, last,
-    (vectors, Nt, axes, k), space).
+    """kernel(problems, settings, bits, to_index, llr, decided, metrics, levels, log_diagonal, ok,
+    first, last, (vectors, Nt, axes, k, listed, in order), space).
 
-    problems: channels first ... last - 1 as the front end leaves them, overwritten. settings:
+    problems: channels first ... last - 1 as ``ordered_triangles`` leaves them where they are in
+    order, else as ``triangle_front_end`` does; overwritten. settings:
     level spacing, diagonal loading, lowest level over spacing, largest energy of the Gram matrix
-    and of z, clip. bits (L, Ka) of the levels; to_index (L): what a level adds to the index of a
-    symbol. Out, flat: llr (B, T, Nt, K), decided (B, T, Nt), and ok (B): where they are valid.
+    and of z, clip, then the penalty of each level. bits (L, Ka) of the levels; to_index (L): what
+    a level adds to the index of a symbol. Out, flat: llr (B, T, Nt, K), decided (B, T, Nt), and
+    ok (B): where they are valid. Where ``listed`` is 1, also the leaves, which have to be k:
+    metrics (B, T, k), levels (B, T, k, Nt, axes) and log_diagonal (B, T), the logarithm of the
+    product of R's diagonal.
     """
 
     def k_best_float32(
-        problems, settings, bits, to_index, llr, decided, ok,
+        problems, settings, bits, to_index, llr, decided, metrics, levels, log_diagonal, ok,
         first, last, numbers, space,
     ):  # fmt: skip
-        vectors, tx, axes, k = numbers
+        vectors, tx, axes, k, listed, in_order = numbers
         num_levels, num_bits = bits.shape
         n, real, width = axes * tx, lanes_of(axes * tx), lanes_of(tx)
-        place, m = places(tx, vectors, axes), triangle_memory(tx, axes)
+        place, m, made = places(tx, vectors, axes), triangle_memory(tx, axes), ordered(tx, vectors)
         space[: m.end] = 0.0
         lists = lists_of(tx, axes, k, num_levels)
         blocks = n // rows_of_block(num_bits) + 1
@@ -308,27 +355,43 @@ def kernel() -> Callable[..., None]:
         code, level_of, index_of = _codes(bits, to_index)
         order = np.empty(tx, np.int64)
         for channel in range(first, last):
-            own = (channel - first) * place.stride
-            ok[channel] = factor(space, m, problems, own, place, tx, axes, order, settings[3])
-            if not ok[channel]:
-                continue
-            order_columns(space, m, tx, axes, order, settings[2])
+            own = (channel - first) * (made.stride if in_order else place.stride)
+            ok[channel] = True
+            if in_order:
+                _take_triangle(space, m, problems, own, made, order, n, real)
+            else:
+                ok[channel] = factor(space, m, problems, own, place, tx, axes, order, settings[3])
+                if not ok[channel]:
+                    continue
+                order_columns(space, m, tx, axes, order, settings[2])
             for t in range(vectors):
-                b_re, b_im = own + place.b_re + t * width, own + place.b_im + t * width
-                energy = rotate(space, m, problems, b_re, b_im, tx, axes, order)
-                if not energy <= settings[4]:
-                    ok[channel] = False
+                if in_order:
+                    ok[channel] &= problems[own + made.trusted + t] > 0.0
+                    for c in range(0, real, 16):
+                        store(space, m.z + c, load(problems, own + made.z + t * real + c))
+                else:
+                    b_re, b_im = own + place.b_re + t * width, own + place.b_im + t * width
+                    energy = rotate(space, m, problems, b_re, b_im, tx, axes, order)
+                    ok[channel] = energy <= settings[4]
+                if not ok[channel]:
                     break
                 leaves = _search(
-                    space, ints, lists, code, level_of, num_bits, m.columns, m.z, n, real, k
-                )
-                at = (channel * vectors + t) * tx
+                    space, ints, lists, settings, code, level_of, num_bits, m.columns, m.z, n,
+                    real, k,
+                )  # fmt: skip
+                vector = channel * vectors + t
+                at = vector * tx
                 decided[at : at + tx] = 0
                 _write_answer(
-                    space, ints, lists, leaves, num_bits, settings[5], axes, order, index_of, llr,
-                    decided, at,
+                    space, ints, lists, leaves, num_bits, settings[5], axes, order, level_of,
+                    index_of, llr, decided, levels, at, k, listed,
                 )  # fmt: skip
+                if listed:
+                    log_diagonal[vector] = _log_diagonal(space, m.columns, n, real)
+                    for leaf in range(leaves):
+                        metrics[vector * k + leaf] = space[lists.distance + leaf]
 
     arrays = "float32[::1], float32[::1], int8[:, ::1], int64[::1], float32[::1], int64[::1]"
-    numbers = "boolean[::1], int64, int64, UniTuple(int64, 4)"
-    return compiled(f"void({arrays}, {numbers}, float32[::1])", k_best_float32)
+    listed = "float32[::1], int8[::1], float32[::1]"
+    numbers = "boolean[::1], int64, int64, UniTuple(int64, 6)"
+    return compiled(f"void({arrays}, {listed}, {numbers}, float32[::1])", k_best_float32)

@@ -88,9 +88,10 @@ def _interleave(a, b, columns):
 
 @functools.cache
 def kernel() -> Callable[..., None]:
-    """kernel(real, imag, columns, order).
+    """kernel(real, imag, is_sorted, columns, order).
 
-    G[order, order] = R^H R with the weakest remaining column first.
+    G[order, order] = R^H R with the weakest remaining column first, or as G is where that is
+    sorted already.
 
     The R of the sorted QR decomposition (Wuebben et al. 2001), from the Gram matrix: the strong
     columns end up last, where a search begins. A complex R with real diagonal is a real triangle
@@ -102,7 +103,7 @@ def kernel() -> Callable[..., None]:
     order (C, N) int64.
     """
 
-    def sorted_cholesky(real, imag, columns, order):
+    def sorted_cholesky(real, imag, is_sorted, columns, order):
         num_channels, size = real.shape[:2]
         is_real = imag.shape[0] == 0
         energy = np.empty(size)
@@ -113,7 +114,8 @@ def kernel() -> Callable[..., None]:
                 order[c, j] = j
                 energy[j] = a[j, j]
             for k in range(size):
-                _pivot(a, b, is_real, order[c], energy, k)
+                if not is_sorted:
+                    _pivot(a, b, is_real, order[c], energy, k)
                 _eliminate(a, b, is_real, energy[k], k)
             if is_real:
                 for k in range(size):
@@ -122,5 +124,6 @@ def kernel() -> Callable[..., None]:
             else:
                 _interleave(a, b, columns[c])
 
-    cubes = "float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1]"
-    return compiled(f"void({cubes}, int64[:, ::1])", sorted_cholesky)
+    cube = "float64[:, :, ::1]"
+    signature = f"void({cube}, {cube}, boolean, {cube}, int64[:, ::1])"
+    return compiled(signature, sorted_cholesky)
