@@ -42,7 +42,17 @@ ROOMS: dict[str, list[str]] = {
         "beams",
     ],
     "detection": [],
-    "link": ["randomness", "channels", "array", "scenario", "coding", "beam_scenario"],
+    "link": [
+        "randomness",
+        "channels",
+        "array",
+        "frames",
+        "estimators",
+        "slots",
+        "scenario",
+        "coding",
+        "beam_scenario",
+    ],
     "detectors": [
         "counting",
         "base",

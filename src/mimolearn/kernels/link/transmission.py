@@ -77,3 +77,33 @@ def assemble_triangle(energy: Tensor, above: Tensor, real: bool, scale: float) -
     arrays = (energy.numpy().reshape(-1), above.numpy().reshape(-1), flat(out))
     bartlett.assemble_kernel()(*arrays, num, size, 1 if real else 2, scale)
     return out
+
+
+def fade(time: np.ndarray, frequency: np.ndarray, g: Tensor) -> Tensor:
+    """h(t, f) = sum of time[t, a] frequency[f, b] g_ab over a and b, (N, T, F, Nr, Nt) complex64.
+
+    time: (T, A) real. frequency: (F, B) complex. g: (N, A, B, Nr, Nt) complex64, contiguous, on a
+    CPU.
+    """
+    from mimolearn.kernels.link import grid_fading as kernels
+
+    num, _, _, rx, tx = g.shape
+    shape = (num, len(time), len(frequency), rx, tx)
+    h = torch.empty(shape, dtype=torch.complex64, device="cpu")
+    parts = np.stack([frequency.real, frequency.imag]).astype(np.float32)
+    numbers = [torch.view_as_real(tensor).flatten(-3).numpy() for tensor in (g, h)]
+    kernels.fading_kernel()(np.ascontiguousarray(time, np.float32), parts, *numbers)
+    return h
+
+
+def receive_grid(h: Tensor, x: Tensor, noise_std: float, noise: Tensor) -> Tensor:
+    """y = H x + noise_std n at every element, (..., Nr), in the place of n.
+
+    h: (..., Nr, S), x: (..., S), noise: (..., Nr), all complex64, contiguous, on a CPU.
+    """
+    from mimolearn.kernels.link import grid_fading as kernels
+
+    rx, layers = h.shape[-2:]
+    arrays = (flat(h).reshape(-1, rx, 2 * layers), flat(x).reshape(-1, 2 * layers))
+    kernels.receive_kernel()(*arrays, noise_std, flat(noise).reshape(-1, 2 * rx))
+    return noise

@@ -10,13 +10,14 @@ from mimolearn.link.channels.base import ChannelModel
 from mimolearn.link.channels.cdl import CDL
 from mimolearn.link.channels.clustered import Clustered
 from mimolearn.link.channels.correlation import exponential_correlation
+from mimolearn.link.channels.fading.process import TDLProcess
 from mimolearn.link.channels.kronecker import Kronecker
 from mimolearn.link.channels.rayleigh import Rayleigh, RealGaussian
 from mimolearn.link.channels.recorded import Recorded, with_paths_from
 from mimolearn.link.channels.tdl import TDL
 
 AnyChannel = Annotated[
-    Rayleigh | RealGaussian | Kronecker | TDL | CDL | Clustered | Recorded,
+    Rayleigh | RealGaussian | Kronecker | TDL | TDLProcess | CDL | Clustered | Recorded,
     Field(discriminator="model"),
 ]
 
@@ -30,6 +31,7 @@ __all__ = [
     "Rayleigh",
     "RealGaussian",
     "Recorded",
+    "TDLProcess",
     "exponential_correlation",
     "with_paths_from",
 ]

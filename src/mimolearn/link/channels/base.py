@@ -5,10 +5,12 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import ClassVar, Literal
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from mimolearn.foundation.plainmodel import PlainModel
+from mimolearn.link.channels.fading.raster import Moments, Raster
 from mimolearn.link.randomness import RandomSource
 
 EntryVariance = Literal["1", "1/Nr", "1/Nt"]
@@ -78,6 +80,41 @@ class ChannelModel(PlainModel, ABC):
         num_channels = num_drops * num_users
         h = self.draw(num_channels, num_rx_ant, num_tx_ant, generator, dtype)
         return h.unflatten(0, (num_drops, num_users))
+
+    def draw_grid(
+        self,
+        num_slots: int,
+        raster: Raster,
+        num_rx_ant: int,
+        num_users: int,
+        layers_per_user: int,
+        generator: RandomSource,
+    ) -> Tensor:
+        """Draw the channels of all users over a resource grid, constant over it by default.
+
+        Args:
+            num_slots: N.
+            raster: times and frequencies of the grid, T symbols and F subcarriers.
+            num_rx_ant: Nr.
+            num_users: U.
+            layers_per_user: L; S = U L.
+            generator: the only source of randomness.
+
+        Returns:
+            (N, T, F, Nr, S) complex64. The layers of a user are neighbours.
+        """
+        size = num_slots, num_users, num_rx_ant, layers_per_user
+        h = self.draw_users(*size, generator).transpose(1, 2).flatten(2)
+        grid = (-1, raster.num_symbols, raster.num_subcarriers, -1, -1)
+        return h[:, None, None].expand(grid).contiguous()
+
+    def moments(self, raster: Raster) -> Moments:
+        """Return the second moments over a resource grid, those of a constant by default."""
+        shapes = (1, raster.num_symbols), (1, raster.num_subcarriers)
+        return Moments(*(np.ones(shape, np.complex128) for shape in shapes))
+
+    def check_raster(self, raster: Raster) -> None:
+        """Raise InvalidInputError if the model cannot be simulated over this grid."""
 
     def check_users(self, num_users: int) -> None:
         """Raise InvalidInputError if the model has fewer channels than a drop has users."""

@@ -10,10 +10,10 @@ from pydantic import Field
 from torch import Tensor
 
 from mimolearn.foundation.plainmodel import Count, Real
-from mimolearn.foundation.tensors.made_once import made_once
 from mimolearn.link.channels.base import ChannelModel, chunk_lengths
 from mimolearn.link.channels.correlation import exponential_correlation
-from mimolearn.link.channels.tr38901 import SpecVersion, sionna_tr38901
+from mimolearn.link.channels.profiles import power_delay_profile
+from mimolearn.link.channels.tr38901 import SpecVersion
 from mimolearn.link.randomness import RandomSource, uniform
 
 # |r| = 1 would make the correlation matrix singular, and it would have no Cholesky factor.
@@ -66,7 +66,7 @@ class TDL(ChannelModel):
         generator: RandomSource,
         dtype: torch.dtype = torch.complex64,
     ) -> Tensor:
-        delays, powers = _power_delay_profile(self.profile, self.spec_version)
+        delays, powers, _ = power_delay_profile(self.profile, self.spec_version)
         turns = -2 * math.pi * self.frequency_offset_hz * self.delay_spread_s * delays
         response = torch.polar((powers / self.num_sinusoids).sqrt(), turns)
         response = response.to(generator.device, dtype)
@@ -87,17 +87,3 @@ def _waves(shape: tuple[int, ...], generator: RandomSource, dtype: torch.dtype) 
     phase = uniform(shape, generator, dtype.to_real())
     phase = phase.mul_(2 * math.pi).sub_(math.pi)
     return torch.complex(phase.cos().sum(-1), phase.sin().sum(-1))
-
-
-@made_once(maxsize=8)
-def _power_delay_profile(profile: str, spec_version: str) -> tuple[Tensor, Tensor]:
-    """Return (P) delays in units of the RMS delay spread and (P) powers of sum 1, float64."""
-    tdl = sionna_tr38901().TDL(
-        profile,
-        delay_spread=1.0,
-        carrier_frequency=1e9,
-        precision="double",
-        device="cpu",
-        spec_version=spec_version,
-    )
-    return tdl.delays, tdl.mean_powers

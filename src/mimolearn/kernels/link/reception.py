@@ -1,0 +1,51 @@
+"""How the library calls the kernels of a receiver on a resource grid; cheap to import."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from mimolearn.kernels.machine.launch import flat
+
+
+def observe_pilots(
+    y: Tensor, symbols: np.ndarray, subcarriers: np.ndarray, weights: np.ndarray
+) -> Tensor:
+    """One observation a group of pilots, (S, P, N, Td, Nr) complex64: a weighted sum of y.
+
+    y: (N, T, F, Nr) complex64. symbols: (Td, length) and subcarriers: (S, P, pair), int64. weights:
+    (S, Td, P, length * pair) complex64.
+    """
+    from mimolearn.kernels.link import pilots as kernels
+
+    layers, groups = subcarriers.shape[:2]
+    shape = (layers, groups, y.shape[0], len(symbols), y.shape[-1])
+    z = torch.empty(shape, dtype=torch.complex64, device="cpu")
+    given = flat(y).reshape(*y.shape[:-1], -1)
+    parts = weights.view(np.float32).reshape(*weights.shape, 2)
+    out = flat(z).reshape(*shape[:-1], -1)
+    kernels.observe_kernel()(given, symbols, subcarriers, parts, out)
+    return z
+
+
+def interpolate_channels(
+    u: Tensor, time: np.ndarray, position: np.ndarray, num_elements: int
+) -> Tensor:
+    """Channels (N, E, Nr, S) complex64 of elements, from estimates at the symbols with pilots.
+
+    u: (S, F, N, Td, Nr) complex64. time: (T, Td, S) complex. position: (T, F) int64, the row of an
+    element among the E, negative for none.
+    """
+    from mimolearn.kernels.link import pilots as kernels
+
+    layers, _, num, _, rx = u.shape
+    h = torch.empty((num, num_elements, rx, layers), dtype=torch.complex64, device="cpu")
+    patterns = [
+        np.ascontiguousarray(np.tile(np.repeat(part, 2, -1), (1, 1, rx)), np.float32)
+        for part in (time.real, time.imag)
+    ]
+    is_real = not patterns[1].any()
+    arrays = (flat(u).reshape(*u.shape[:-1], -1), *patterns, np.ascontiguousarray(position))
+    kernels.interpolate_kernel()(*arrays, is_real, flat(h).reshape(num, num_elements, -1))
+    return h

@@ -1,0 +1,1 @@
+"""Channels that fade over the symbols and subcarriers of a resource grid."""

@@ -1,0 +1,168 @@
+"""Tapped delay lines of 3GPP over a resource grid, as a Gaussian process of few numbers."""
+
+from __future__ import annotations
+
+import functools
+import math
+import warnings
+from typing import Annotated, Literal
+
+import numpy as np
+import torch
+from pydantic import Field
+from scipy.special import j0
+from torch import Tensor
+
+from mimolearn.foundation.errors import invalid
+from mimolearn.foundation.plainmodel import Real
+from mimolearn.kernels.link.transmission import correlate, fade
+from mimolearn.link.channels.base import ChannelModel
+from mimolearn.link.channels.correlation import exponential_root
+from mimolearn.link.channels.fading.raster import Moments, Raster, low_rank_factor
+from mimolearn.link.channels.profiles import power_delay_profile
+from mimolearn.link.channels.tr38901 import SpecVersion
+from mimolearn.link.randomness import RandomSource, complex_normal
+
+Correlation = Annotated[Real, Field(ge=-1, le=1)]
+_LIGHT_M_S = 299_792_458.0
+# TR 38.901, section 7.7.2: the line of sight has this share of the largest Doppler shift.
+_LINE_OF_SIGHT_SHIFT = 0.7
+# Above this share of the subcarrier spacing, subcarriers disturb each other noticeably.
+_MOST_DOPPLER = 0.02
+# One element: the grid of a link without one.
+_ONE_ELEMENT = Raster(1, 1, 0.0, 0.0, math.inf)
+
+
+class TDLProcess(ChannelModel):
+    """TDL-A to -E with Doppler over a resource grid: fading in time and frequency.
+
+    Choose it for links over a frame. h(t, f) is Gaussian with the second moments of the delay line,
+    J0(2 pi f_d dt) in time and sum over taps P_p e^(-j 2 pi df tau_p) in frequency (TR 38.901,
+    section 7.7.2, Jakes' spectrum). It is drawn as L_t G L_f^T from a few independent numbers G;
+    the factors lack 1e-7 of the power. Profiles D and E add a line of sight of constant magnitude,
+    whose phase is random for each pair of antennas and which has 0.7 of the largest Doppler shift.
+    Subcarriers do not disturb each other: delays beyond the cyclic prefix are refused, and a
+    Doppler shift above 2 % of the subcarrier spacing is warned of.
+
+    Without a grid (one element) profiles A to C are correlated Rayleigh fading.
+
+    Attributes:
+        model: "tdl-process".
+        entry_variance: mean E|h_ij|^2: "1" (default), "1/Nr" or "1/Nt".
+        profile: "A" (default) to "E".
+        delay_spread_s: RMS delay spread, s; default 100e-9.
+        speed_m_s: speed of the users, m/s; default 3.
+        carrier_hz: carrier frequency, Hz; default 3.5e9.
+        rx_correlation: correlation of neighbouring receive antennas; default 0. It does not
+            concern the line of sight.
+        tx_correlation: the same of the transmit antennas of one user; default 0.
+        spec_version: release of the tables, "16.1" or "19.2" (default).
+
+    >>> TDLProcess(speed_m_s=30.0).doppler_hz
+    350.242...
+    """
+
+    model: Literal["tdl-process"] = "tdl-process"
+    profile: Literal["A", "B", "C", "D", "E"] = "A"
+    delay_spread_s: Annotated[Real, Field(ge=0, le=1e-3)] = 100e-9
+    speed_m_s: Annotated[Real, Field(ge=0, le=10_000)] = 3.0
+    carrier_hz: Annotated[Real, Field(gt=0, le=1e13)] = 3.5e9
+    rx_correlation: Correlation = 0.0
+    tx_correlation: Correlation = 0.0
+    spec_version: SpecVersion = "19.2"
+
+    @property
+    def doppler_hz(self) -> float:
+        """The largest Doppler shift, Hz."""
+        return self.speed_m_s / _LIGHT_M_S * self.carrier_hz
+
+    def check_raster(self, raster: Raster) -> None:
+        delays = power_delay_profile(self.profile, self.spec_version).delays
+        longest, prefix = float(delays.max()), raster.cyclic_prefix_s
+        if longest * self.delay_spread_s > prefix:
+            expected = (
+                f"at most {prefix / longest:.3g}: the longest delay of profile {self.profile} is "
+                f"{longest:.3g} times as long, and the cyclic prefix lasts {prefix:.3g} s"
+            )
+            raise invalid("channel.delay_spread_s", self.delay_spread_s, expected)
+        share = self.doppler_hz / raster.subcarrier_spacing_hz
+        if share > _MOST_DOPPLER:
+            text = (
+                f"channel.speed_m_s: the Doppler shift of {self.doppler_hz:.0f} Hz is "
+                f"{100 * share:.1f} % of the subcarrier spacing; above 2 % subcarriers disturb "
+                "each other, which is not simulated"
+            )
+            warnings.warn(text, stacklevel=2)
+
+    def moments(self, raster: Raster) -> Moments:
+        time, frequency, share = _lags(self, raster)
+        if share == 0:
+            return Moments(time[None].astype(complex), frequency[None])
+        constant = np.full(raster.num_subcarriers, share, complex)
+        turning = self._line_of_sight(raster)
+        return Moments(np.stack([time.astype(complex), turning]), np.stack([frequency, constant]))
+
+    def draw(
+        self,
+        num_channels: int,
+        num_rx_ant: int,
+        num_tx_ant: int,
+        generator: RandomSource,
+        dtype: torch.dtype = torch.complex64,
+    ) -> Tensor:
+        h = self.draw_grid(num_channels, _ONE_ELEMENT, num_rx_ant, 1, num_tx_ant, generator)
+        return h[:, 0, 0].to(dtype)
+
+    def draw_grid(
+        self,
+        num_slots: int,
+        raster: Raster,
+        num_rx_ant: int,
+        num_users: int,
+        layers_per_user: int,
+        generator: RandomSource,
+    ) -> Tensor:
+        time, frequency, share = _factors(self, raster)
+        num_tx = num_users * layers_per_user
+        var = self.entry_var(num_rx_ant, num_tx)
+        shape = (num_slots, time.shape[1], frequency.shape[1], num_rx_ant, num_tx)
+        g = complex_normal(shape, generator, var=var)
+        if self.rx_correlation or (self.tx_correlation and layers_per_user > 1):
+            rx = exponential_root(num_rx_ant, self.rx_correlation)
+            one_user = exponential_root(layers_per_user, self.tx_correlation)
+            tx = torch.block_diag(*[one_user] * num_users)
+            correlate(g.view(-1, num_rx_ant, num_tx), rx, tx)
+        h = fade(time, frequency, g)
+        if share > 0:
+            phase = complex_normal((num_slots, 1, 1, num_rx_ant, num_tx), generator)
+            phase = phase / phase.abs().clamp_min(1e-20) * math.sqrt(share * var)
+            turns = torch.from_numpy(self._line_of_sight(raster)).to(h)
+            h = h + turns[None, :, None, None, None] * phase
+        return h
+
+    def _line_of_sight(self, raster: Raster) -> np.ndarray:
+        """e^(j 2 pi 0.7 f_d t), (T) complex128."""
+        seconds = np.arange(raster.num_symbols) * raster.symbol_duration_s
+        return np.exp(2j * math.pi * _LINE_OF_SIGHT_SHIFT * self.doppler_hz * seconds)
+
+
+@functools.lru_cache(maxsize=16)
+def _lags(model: TDLProcess, raster: Raster) -> tuple[np.ndarray, np.ndarray, float]:
+    """Moments of the scattered part, time (T) and frequency (F), and the line of sight's power."""
+    delays, powers, share = (
+        part.numpy() for part in power_delay_profile(model.profile, model.spec_version)
+    )
+    scattered = powers.copy()
+    scattered[0] -= share
+    seconds = np.arange(raster.num_symbols) * raster.symbol_duration_s
+    hertz = np.arange(raster.num_subcarriers) * raster.subcarrier_spacing_hz
+    turns = hertz[:, None] * (delays * model.delay_spread_s)[None, :]
+    frequency = (scattered * np.exp(-2j * math.pi * turns)).sum(1)
+    return j0(2 * math.pi * model.doppler_hz * seconds), frequency, float(share)
+
+
+@functools.lru_cache(maxsize=16)
+def _factors(model: TDLProcess, raster: Raster) -> tuple[np.ndarray, np.ndarray, float]:
+    """Factors of time (T, A) and frequency (F, B), and the power of the line of sight."""
+    time, frequency, share = _lags(model, raster)
+    return low_rank_factor(time.astype(complex)).real, low_rank_factor(frequency), share
