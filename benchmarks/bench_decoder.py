@@ -19,7 +19,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from mimolearn.link.coding import BlockCode, make_code
+from mimolearn.link.codes import BlockCode, make_code
 from mimolearn.link.scenario import Coding
 from mimolearn.results.statistics import sign_test
 

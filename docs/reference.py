@@ -24,7 +24,7 @@ from mimolearn.training import BeamRecipe, Recipe, SoftBitRecipe
 # Modules with a page, in the order of the reference.
 ROOMS = (
     *("foundation.errors", "constellation", "snr", "foundation.tensors.linalg"),
-    *("link.randomness", "link.channels", "link.scenario", "link.coding"),
+    *("link.randomness", "link.channels", "link.scenario", "link.codes"),
     *("detection", "detectors", "quantizers", "beamformers", "link.beam_scenario", "training"),
     *("studies", "zoo", "papers", "report", "exporting", "interop"),
 )

@@ -39,6 +39,7 @@ ROOMS: dict[str, list[str]] = {
         "search",
         "networks",
         "link",
+        "codes",
         "beams",
     ],
     "detection": [],
@@ -50,7 +51,9 @@ ROOMS: dict[str, list[str]] = {
         "estimators",
         "slots",
         "scenario",
-        "coding",
+        "codes",
+        "slot_codes",
+        "grid_scenario",
         "beam_scenario",
     ],
     "detectors": [

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from mimolearn.foundation.errors import InvalidInputError
-from mimolearn.link.coding import BlockCode, CodedLink, make_code
+from mimolearn.link.codes import BlockCode, CodedLink, make_code
 from mimolearn.link.randomness import CounterGenerator
 from mimolearn.link.scenario import Coding, Scenario
 from mimolearn.results.statistics import sign_test

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from mimolearn import InvalidInputError, Scenario
-from mimolearn.link.coding import CodedLink
+from mimolearn.link.codes import CodedLink
 from mimolearn.link.scenario import Block
 from mimolearn.snr import noise_variance, snr_definitions, snr_label
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from mimolearn import InvalidInputError, make_detector
-from mimolearn.link.coding import CodedLink
+from mimolearn.link.codes import CodedLink
 from mimolearn.link.scenario import Coding, Scenario
 from mimolearn.plans.quantized import QuantizedDetector
 from mimolearn.quantizers import make_quantizer

@@ -18,7 +18,7 @@ from mimolearn.detectors import Detector
 from mimolearn.foundation.errors import InvalidInputError, MimolearnError
 from mimolearn.foundation.tensors.state import clean_torch, evaluating
 from mimolearn.kernels.link import symbol_errors
-from mimolearn.link.coding import CodedLink, CodedSymbols
+from mimolearn.link.codes import CodedLink, CodedSymbols
 from mimolearn.link.scenario import Block, Scenario
 from mimolearn.plans.counts import GMI_SCALE, Counts, ErrorPositions
 from mimolearn.plans.quantized import QuantizedDetector

@@ -87,17 +87,18 @@ def _enter(lane, word, llr, totals, messages):
 
 @functools.cache
 def kernel() -> Callable[..., None]:
-    """kernel(llr, starts, columns, most, decided, spent, space).
+    """kernel(llr, starts, columns, most, decided, spent, posterior, space).
 
     llr: (W, n) float32, ln P(1)/P(0), finite. Check c is over bits columns[starts[c] :
     starts[c + 1]]. most: iterations. Out: decided (W, n) uint8; spent (W) int32, iterations, or -1
-    where no codeword was found. space: ``workspace`` floats.
+    where no codeword was found; posterior (W, n) float32, the LLRs that were decided by, or
+    (0, n) where they are not wanted. space: ``workspace`` floats.
     The schedule is serial: a check sees what the one before has found, which takes about half the
     iterations of updating all at once (Hocevar 2004). A lane whose word is done takes the next one;
     no word sees the others.
     """
 
-    def decode(llr, starts, columns, most, decided, spent, space):
+    def decode(llr, starts, columns, most, decided, spent, posterior, space):
         num_words, num_bits = llr.shape
         edges = columns.size
         totals, messages = space[: num_bits * 16], space[num_bits * 16 : (num_bits + edges) * 16]
@@ -129,6 +130,9 @@ def kernel() -> Callable[..., None]:
                     spent[word] = count[lane] if done else -1
                     for i in range(num_bits):
                         decided[word, i] = totals[i * 16 + lane] < 0
+                    if posterior.shape[0] > 0:
+                        for i in range(num_bits):
+                            posterior[word, i] = np.float32(0.0) - totals[i * 16 + lane]
                     left -= 1
                     words[lane] = -1
                     if following < num_words:
@@ -145,7 +149,8 @@ def kernel() -> Callable[..., None]:
                 count[lane] += 1
 
     arrays = "float32[:, ::1], int64[::1], int64[::1], int64"
-    return compiled(f"void({arrays}, uint8[:, ::1], int32[::1], float32[::1])", decode)
+    results = "uint8[:, ::1], int32[::1], float32[:, ::1]"
+    return compiled(f"void({arrays}, {results}, float32[::1])", decode)
 
 
 def workspace(num_bits: int, num_edges: int, most_in_check: int) -> int:

@@ -1,0 +1,1 @@
+"""Encoding, decoding, CRC and rate matching of block codes."""

@@ -1,0 +1,132 @@
+"""The mapping of coded blocks onto the channel uses of a scenario, and back."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from mimolearn.foundation.errors import check_shape, invalid
+from mimolearn.foundation.tensors.made_once import made_once
+from mimolearn.link.codes.block import Decoded
+from mimolearn.link.codes.standards import make_code
+from mimolearn.link.randomness import CounterGenerator, RandomSource, integers, normal
+from mimolearn.link.scenario import Block, Scenario
+
+# The seed of the interleaver that all coded links share.
+_INTERLEAVER_SEED = 2022
+
+
+class CodedSymbols(NamedTuple):
+    """W encoded blocks.
+
+    Attributes:
+        info: (W, k) uint8; information bits.
+        sent: (W, S) uint8; interleaved bits that are transmitted.
+        indices: (W uses / T, T, Nt) int64; symbol indices.
+    """
+
+    info: Tensor
+    sent: Tensor
+    indices: Tensor
+
+
+class CodedLink:
+    """The mapping of coded blocks onto the channel uses of a scenario, and back.
+
+    Interleaved bit i goes to channel use i // (K Nt), stream (i mod K Nt) // K and bit i mod K of
+    its symbol. Bits beyond the last whole use are punctured.
+
+    Args:
+        scenario: one with a block code.
+
+    Raises:
+        InvalidInputError: for an uncoded scenario.
+
+    >>> link = CodedLink(Scenario(num_tx_ant=4, num_rx_ant=4, constellation="16-qam",
+    ...                           coding=Coding()))
+    >>> link.num_sent, link.num_punctured
+    (640, 8)
+    """
+
+    def __init__(self, scenario: Scenario) -> None:
+        if scenario.coding is None:
+            raise invalid("coding", None, "a scenario with a block code")
+        self.scenario = scenario
+        self.coding = scenario.coding
+        self.code = make_code(scenario.coding)
+        per_use = scenario.num_tx_ant * scenario.points().bits_per_symbol
+        self.num_sent = scenario.uses_per_block * per_use
+        self.num_punctured = self.coding.num_coded_bits - self.num_sent
+        self.order = _interleaver(self.coding.interleaver, self.coding.num_coded_bits)[
+            : self.num_sent
+        ]
+
+    @property
+    def channels_per_block(self) -> int:
+        """Independent channels of one transmission of a block."""
+        return self.scenario.uses_per_block // self.scenario.channel_reuse
+
+    def draw(self, num_blocks: int, generator: RandomSource) -> CodedSymbols:
+        """Draw random information, and encode, interleave and map it."""
+        info = integers((num_blocks, self.coding.num_info_bits), 2, generator).to(torch.uint8)
+        sent = self.code.encode(info)[:, self.order]
+        return CodedSymbols(info, sent, self.map(sent))
+
+    def map(self, sent: Tensor) -> Tensor:
+        """Map bits to symbols.
+
+        Args:
+            sent: (W, S) of any integer dtype; interleaved bits.
+
+        Returns:
+            (W uses / T, T, Nt) int64; symbol indices.
+
+        Raises:
+            InvalidInputError: for blocks of another length.
+        """
+        self._check_length("sent", sent)
+        scenario, points = self.scenario, self.scenario.points()
+        shape = (-1, scenario.channel_reuse, scenario.num_tx_ant, points.bits_per_symbol)
+        return points.bits_to_indices(sent.reshape(shape))
+
+    def decode(self, sent_llr: Tensor) -> Decoded:
+        """Decode blocks; punctured bits have LLR 0.
+
+        Args:
+            sent_llr: (W, S) real; LLRs of the transmitted bits.
+
+        Raises:
+            InvalidInputError: for blocks of another length, and for NaN or infinite LLRs.
+        """
+        self._check_length("sent_llr", sent_llr)
+        llr = torch.zeros(len(sent_llr), self.coding.num_coded_bits, dtype=torch.float32)
+        llr[:, self.order] = sent_llr.to("cpu", torch.float32)
+        return self.code.decode(llr, self.coding.num_iter)
+
+    def _check_length(self, field: str, block: Tensor) -> None:
+        fits = isinstance(block, Tensor) and block.ndim == 2 and block.shape[1] == self.num_sent
+        check_shape(field, block, f"(W, {self.num_sent}), the bits of a block that are sent", fits)
+
+    def transmit(self, symbols: CodedSymbols, snr_db: float, generator: RandomSource) -> Block:
+        """Transmit blocks over fresh channels.
+
+        Args:
+            symbols: encoded blocks.
+            snr_db: the SNR, dB.
+            generator: the only source of randomness.
+        """
+        scenario = self.scenario
+        num_channels = len(symbols.indices)
+        size = scenario.num_rx_ant, scenario.num_tx_ant
+        h = scenario.channel.draw(num_channels, *size, generator)
+        return scenario.send(symbols.indices, h, scenario.noise_var(snr_db, h), generator)
+
+
+@made_once(maxsize=8)
+def _interleaver(kind: str, num_bits: int) -> Tensor:
+    """Return (n) int64: the coded bit at each position of the interleaved block."""
+    if kind == "none":
+        return torch.arange(num_bits)
+    return torch.argsort(normal((num_bits,), CounterGenerator(_INTERLEAVER_SEED)), stable=True)
