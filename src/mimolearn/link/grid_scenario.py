@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -20,6 +19,8 @@ from mimolearn.link.estimators import AnyEstimator, Wiener
 from mimolearn.link.frames import AnyFrame, AnyPilots, CombPilots, DmrsPilots, Interference, NrPusch, build_grid
 from mimolearn.link.frames.grid import Grid
 from mimolearn.link.scenario import Coding, read_shipped
+from mimolearn.link.slot_codes import BlockStream, SlotCode, TransportCode, Uncoded
+from mimolearn.link.slots import SlotLink
 from mimolearn.snr import SnrDefinition, noise_variance
 
 GRID_SCHEMA = 1
@@ -124,7 +125,8 @@ class GridScenario(PlainModel):
         per_user = grid.num_data * self.num_tx_ant // self.frame.num_ues
         num_bits = per_user * self.points().bits_per_symbol
         if isinstance(self.frame, NrPusch):
-            return TransportCode(self.frame, grid, num_bits, self.num_tx_ant, self.decoder_iterations)
+            layers = self.num_tx_ant // self.frame.num_ues
+            return TransportCode(self.frame, grid, num_bits, layers, self.decoder_iterations)
         if self.coding is None:
             return Uncoded(self.frame.num_ues, num_bits)
         return BlockStream(self.coding, self.frame.num_ues, num_bits)
