@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from tests.link.sionna_pusch import pilots_and_mask, pusch_transmitter
 
 from mimolearn.foundation.errors import InvalidInputError
 from mimolearn.link.frames import CombPilots, DmrsPilots, NrPusch, PlainGrid, build_grid
 from mimolearn.link.frames.gold import gold_bits
-from tests.link.sionna_pusch import pilots_and_mask, pusch_transmitter
 
 CASES = [
     # num_ues, layers, prb, symbols, cell, slot, type, length, additional, first, groups

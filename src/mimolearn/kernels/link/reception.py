@@ -43,9 +43,23 @@ def interpolate_channels(
     h = torch.empty((num, num_elements, rx, layers), dtype=torch.complex64, device="cpu")
     patterns = [
         np.ascontiguousarray(np.tile(np.repeat(part, 2, -1), (1, 1, rx)), np.float32)
-        for part in (time.real, time.imag)
+        for part in (np.real(time), np.imag(time))
     ]
     is_real = not patterns[1].any()
     arrays = (flat(u).reshape(*u.shape[:-1], -1), *patterns, np.ascontiguousarray(position))
     kernels.interpolate_kernel()(*arrays, is_real, flat(h).reshape(num, num_elements, -1))
     return h
+
+
+def whiten(covariance: Tensor, block: np.ndarray, h: Tensor, y: Tensor) -> None:
+    """Multiply h and y by L^-1, where C = L L^H, in their places.
+
+    covariance: (N, B, Nr, Nr) complex64. block: (E) int64, the block of each element, best in
+    order. h: (N, E, Nr, S) and y: (N, E, Nr), complex64, contiguous, on a CPU.
+    """
+    from mimolearn.kernels.link import whitening as kernels
+
+    given = covariance.resolve_conj().contiguous().numpy()
+    channels = torch.view_as_real(h).flatten(-2).numpy()
+    vectors = torch.view_as_real(y).numpy()
+    kernels.whiten_kernel()(given, np.ascontiguousarray(block), channels, vectors)

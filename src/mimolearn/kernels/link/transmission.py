@@ -90,7 +90,7 @@ def fade(time: np.ndarray, frequency: np.ndarray, g: Tensor) -> Tensor:
     num, _, _, rx, tx = g.shape
     shape = (num, len(time), len(frequency), rx, tx)
     h = torch.empty(shape, dtype=torch.complex64, device="cpu")
-    parts = np.stack([frequency.real, frequency.imag]).astype(np.float32)
+    parts = np.stack([np.real(frequency), np.imag(frequency)]).astype(np.float32)
     numbers = [torch.view_as_real(tensor).flatten(-3).numpy() for tensor in (g, h)]
     kernels.fading_kernel()(np.ascontiguousarray(time, np.float32), parts, *numbers)
     return h

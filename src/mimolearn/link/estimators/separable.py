@@ -19,7 +19,7 @@ from mimolearn.link.channels.fading.raster import ComplexArray, IntArray, at_lag
 from mimolearn.link.estimators.base import Estimate, PreparedEstimator, Setting
 from mimolearn.link.frames.grid import Grid
 
-RealArray = np.ndarray[Any, np.dtype[np.float64]]
+RealArray = np.ndarray[Any, Any]
 
 
 class Filter(NamedTuple):
@@ -104,7 +104,7 @@ def error_variance(view: LayerView, given: Filter, setting: Setting) -> RealArra
             (time * view.time.cross(in_time).conj()).sum(1),
             (frequency * view.frequency.cross(in_frequency).conj()).sum(1),
         )
-        error -= 2 * power * np.outer(*reached).real
+        error -= 2 * power * np.real(np.outer(*reached))
         for other, over_symbols, over_subcarriers in view.terms:
             sides = (
                 _quadratic(time, view.time.spread(in_time, over_symbols)),

@@ -17,6 +17,7 @@ from mimolearn.link.estimators.separable import Filter, LayerView
 from mimolearn.link.estimators.shared import prepared
 
 _LEAST_NOISE = 1e-10
+_DOPPLER_SHARE = 0.01
 
 
 class Wiener(Estimator):
@@ -35,7 +36,7 @@ class Wiener(Estimator):
             channel; "flat" spreads power evenly over delays from 0 to max_delay_s and over Doppler
             shifts up to max_doppler_hz.
         max_delay_s: of "flat", s; default the cyclic prefix.
-        max_doppler_hz: of "flat", Hz; default 300.
+        max_doppler_hz: of "flat", Hz; default 0.01 of the subcarrier spacing.
     """
 
     name: Literal["wiener"] = "wiener"
@@ -56,7 +57,9 @@ class Wiener(Estimator):
         if self.statistics == "flat":
             raster = setting.grid.raster
             delay = raster.cyclic_prefix_s if self.max_delay_s is None else self.max_delay_s
-            doppler = 300.0 if self.max_doppler_hz is None else self.max_doppler_hz
+            doppler = self.max_doppler_hz
+            if doppler is None:
+                doppler = _DOPPLER_SHARE * raster.subcarrier_spacing_hz
             moments = flat_moments(raster, delay, doppler)
         assumed = moments.separated()
         return prepared(setting, lambda view, _: wiener_filter(view, assumed))

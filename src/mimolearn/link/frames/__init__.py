@@ -9,6 +9,7 @@ from mimolearn.link.frames.tables import (
     AnyPilots,
     CombPilots,
     DmrsPilots,
+    Interference,
     NrPusch,
     PlainGrid,
 )
@@ -19,6 +20,7 @@ __all__ = [
     "CombPilots",
     "DmrsPilots",
     "Grid",
+    "Interference",
     "NrPusch",
     "PlainGrid",
     "build_grid",

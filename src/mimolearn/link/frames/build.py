@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import functools
-
 import numpy as np
 
 from mimolearn.foundation.errors import invalid
@@ -31,7 +29,6 @@ _NR_PREFIX = 144 / 2048
 _PLAIN_PREFIX = 0.07
 
 
-@functools.lru_cache(maxsize=16)
 def build_grid(
     frame: NrPusch | PlainGrid, pilots: DmrsPilots | CombPilots, num_layers: int
 ) -> Grid:

@@ -12,7 +12,7 @@ from torch import Tensor
 from mimolearn.foundation.errors import check_shape
 from mimolearn.link.channels.fading.raster import IntArray, Raster
 
-PilotArray = np.ndarray[Any, np.dtype[np.complex64]]
+PilotArray = np.ndarray[Any, Any]
 
 
 @dataclass(frozen=True, eq=False)

@@ -184,3 +184,22 @@ AnyPilots = Annotated[
     Annotated[DmrsPilots, Tag("dmrs")] | Annotated[CombPilots, Tag("comb")],
     Field(discriminator=Discriminator(_pattern)),
 ]
+
+
+class Interference(PlainModel):
+    """Users of other cells, each with one antenna, that send Gaussian symbols on every element.
+
+    Their channels are drawn like those of the link, independent of them.
+
+    Attributes:
+        num: their number, which is the rank of their covariance; default 1.
+        inr_db: power of all of them at a receive antenna relative to the noise, dB; default 10.
+    """
+
+    num: Annotated[Count, Field(le=64)] = 1
+    inr_db: Annotated[Real, Field(ge=-100, le=100)] = 10.0
+
+    @property
+    def inr(self) -> float:
+        """Interference to noise ratio, linear."""
+        return 10 ** (self.inr_db / 10)

@@ -95,7 +95,7 @@ class TDLProcess(ChannelModel):
             warnings.warn(text, stacklevel=2)
 
     def moments(self, raster: Raster) -> Moments:
-        time, frequency, share = _lags(self, raster)
+        time, frequency, share = _lags(*self._key(), raster)
         if share == 0:
             return Moments(time[None].astype(complex), frequency[None])
         constant = np.full(raster.num_subcarriers, share, complex)
@@ -122,7 +122,7 @@ class TDLProcess(ChannelModel):
         layers_per_user: int,
         generator: RandomSource,
     ) -> Tensor:
-        time, frequency, share = _factors(self, raster)
+        time, frequency, share = _factors(*self._key(), raster)
         num_tx = num_users * layers_per_user
         var = self.entry_var(num_rx_ant, num_tx)
         shape = (num_slots, time.shape[1], frequency.shape[1], num_rx_ant, num_tx)
@@ -140,6 +140,10 @@ class TDLProcess(ChannelModel):
             h = h + turns[None, :, None, None, None] * phase
         return h
 
+    def _key(self) -> tuple[str, str, float, float]:
+        """What the moments depend on."""
+        return self.profile, self.spec_version, self.delay_spread_s, self.doppler_hz
+
     def _line_of_sight(self, raster: Raster) -> np.ndarray:
         """e^(j 2 pi 0.7 f_d t), (T) complex128."""
         seconds = np.arange(raster.num_symbols) * raster.symbol_duration_s
@@ -147,22 +151,24 @@ class TDLProcess(ChannelModel):
 
 
 @functools.lru_cache(maxsize=16)
-def _lags(model: TDLProcess, raster: Raster) -> tuple[np.ndarray, np.ndarray, float]:
+def _lags(
+    profile: str, spec_version: str, delay_spread_s: float, doppler_hz: float, raster: Raster
+) -> tuple[np.ndarray, np.ndarray, float]:
     """Moments of the scattered part, time (T) and frequency (F), and the line of sight's power."""
-    delays, powers, share = (
-        part.numpy() for part in power_delay_profile(model.profile, model.spec_version)
-    )
+    delays, powers, share = (part.numpy() for part in power_delay_profile(profile, spec_version))
     scattered = powers.copy()
     scattered[0] -= share
     seconds = np.arange(raster.num_symbols) * raster.symbol_duration_s
     hertz = np.arange(raster.num_subcarriers) * raster.subcarrier_spacing_hz
-    turns = hertz[:, None] * (delays * model.delay_spread_s)[None, :]
+    turns = hertz[:, None] * (delays * delay_spread_s)[None, :]
     frequency = (scattered * np.exp(-2j * math.pi * turns)).sum(1)
-    return j0(2 * math.pi * model.doppler_hz * seconds), frequency, float(share)
+    return j0(2 * math.pi * doppler_hz * seconds), frequency, float(share)
 
 
 @functools.lru_cache(maxsize=16)
-def _factors(model: TDLProcess, raster: Raster) -> tuple[np.ndarray, np.ndarray, float]:
+def _factors(
+    profile: str, spec_version: str, delay_spread_s: float, doppler_hz: float, raster: Raster
+) -> tuple[np.ndarray, np.ndarray, float]:
     """Factors of time (T, A) and frequency (F, B), and the power of the line of sight."""
-    time, frequency, share = _lags(model, raster)
-    return low_rank_factor(time.astype(complex)).real, low_rank_factor(frequency), share
+    time, frequency, share = _lags(profile, spec_version, delay_spread_s, doppler_hz, raster)
+    return np.real(low_rank_factor(time.astype(complex))), low_rank_factor(frequency), share

@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-ComplexArray = np.ndarray[Any, np.dtype[np.complex128]]
-IntArray = np.ndarray[Any, np.dtype[np.int64]]
+ComplexArray = np.ndarray[Any, Any]
+IntArray = np.ndarray[Any, Any]
 
 
 class Raster(NamedTuple):
@@ -57,7 +57,7 @@ def at_lags(lags: ComplexArray, rows: IntArray, columns: IntArray) -> ComplexArr
     array([1.+0.j , 0.-0.5j])
     """
     lag = rows[:, None] - columns[None, :]
-    values = lags[abs(lag)]
+    values = lags[np.abs(lag)]
     return np.where(lag < 0, values.conj(), values)
 
 
