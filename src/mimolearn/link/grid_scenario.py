@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -16,8 +17,14 @@ from mimolearn.foundation.tomlfile import read_toml, write_toml
 from mimolearn.link.channels import AnyChannel, TDLProcess, with_paths_from
 from mimolearn.link.codes.mcs import Mcs, mcs
 from mimolearn.link.estimators import AnyEstimator, Wiener
-from mimolearn.link.frames import AnyFrame, AnyPilots, CombPilots, DmrsPilots, Interference, NrPusch, build_grid
-from mimolearn.link.frames.grid import Grid
+from mimolearn.link.frames import (
+    AnyFrame,
+    AnyPilots,
+    CombPilots,
+    DmrsPilots,
+    Interference,
+    NrPusch,
+)
 from mimolearn.link.scenario import Coding, read_shipped
 from mimolearn.link.slot_codes import BlockStream, SlotCode, TransportCode, Uncoded
 from mimolearn.link.slots import SlotLink
@@ -42,7 +49,7 @@ class GridScenario(PlainModel):
         pilots: the table [pilots]; default DMRS of type 1 for NR, and combs for a plain grid.
         interference: the table [interference]; default None, white noise.
         estimator: the estimator of receivers that name none; default ``Wiener()``.
-        coding: a block code of a plain grid; default None, an uncoded link. NR has transport blocks.
+        coding: a block code of a plain grid; default None, an uncoded link.
         decoder_iterations: largest number of decoder iterations for a transport block; default 20.
 
     >>> s = GridScenario(num_tx_ant=4, num_rx_ant=4, frame=NrPusch(num_prb=8, num_ues=4))
@@ -53,7 +60,7 @@ class GridScenario(PlainModel):
     name: Annotated[str, Field(max_length=80)] = ""
     num_tx_ant: Annotated[Count, Field(le=4096)]
     num_rx_ant: Annotated[Count, Field(le=4096)]
-    constellation: Literal["bpsk", "qpsk", "16-qam", "64-qam", "256-qam", ""] = ""
+    constellation: Literal["bpsk", "qpsk", "16-qam", "64-qam", "256-qam"] | None = None
     channel: AnyChannel = TDLProcess()
     snr_definition: SnrDefinition = "per_stream"
     frame: AnyFrame
@@ -69,7 +76,8 @@ class GridScenario(PlainModel):
         if not isinstance(fields, dict) or "pilots" in fields:
             return fields
         frame = fields.get("frame")
-        standard = frame.get("standard") if isinstance(frame, dict) else getattr(frame, "standard", "")
+        table = frame if isinstance(frame, dict) else dict(frame or {})
+        standard = table.get("standard")
         return {**fields, "pilots": CombPilots() if standard == "grid" else DmrsPilots()}
 
     @model_validator(mode="after")
@@ -87,8 +95,8 @@ class GridScenario(PlainModel):
             expected = "a constellation such as '16-qam' with standard = 'grid'"
             raise invalid("constellation", self.constellation, expected)
         # Both refuse parts that do not fit each other.
-        self.link()
-        self.slot_code()
+        assert self.link.grid.num_data
+        assert self.slot_code.num_bits
         return self
 
     @property
@@ -112,16 +120,18 @@ class GridScenario(PlainModel):
     def points(self) -> Constellation:
         """Return the Constellation."""
         scheme = self.mcs
-        return as_constellation(scheme.constellation if scheme else self.constellation)
+        return as_constellation(scheme.constellation if scheme else self.constellation or "")
 
+    @cached_property
     def link(self) -> SlotLink:
-        """Return the link that draws and receives slots."""
+        """The link that draws and receives slots."""
         tables = self.frame, self.pilots, self.channel
         return SlotLink(*tables, self.num_rx_ant, self.num_tx_ant, self.interference)
 
+    @cached_property
     def slot_code(self) -> SlotCode:
-        """Return what encodes and decodes the bits of a slot."""
-        grid = self.link().grid
+        """What encodes and decodes the bits of a slot."""
+        grid = self.link.grid
         per_user = grid.num_data * self.num_tx_ant // self.frame.num_ues
         num_bits = per_user * self.points().bits_per_symbol
         if isinstance(self.frame, NrPusch):
@@ -140,7 +150,7 @@ class GridScenario(PlainModel):
         if self.snr_definition == "per_realisation":
             expected = "another definition: that one is of a single matrix, not of a grid"
             raise invalid("snr_definition", self.snr_definition, expected)
-        code = self.slot_code()
+        code = self.slot_code
         sent = self.frame.num_ues * code.num_bits
         var = noise_variance(
             self.snr_definition,
@@ -156,13 +166,13 @@ class GridScenario(PlainModel):
     @property
     def slot_duration_s(self) -> float:
         """Duration of a slot, s."""
-        raster = self.link().grid.raster
+        raster = self.link.grid.raster
         return raster.num_symbols * raster.symbol_duration_s
 
     @property
     def bandwidth_hz(self) -> float:
         """Bandwidth of all subcarriers, Hz."""
-        raster = self.link().grid.raster
+        raster = self.link.grid.raster
         return raster.num_subcarriers * raster.subcarrier_spacing_hz
 
     def key(self) -> str:

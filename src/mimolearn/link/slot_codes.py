@@ -155,7 +155,9 @@ class BlockStream(SlotCode):
         self._coding = coding
         size = self._code.num_coded_bits
         if size > num_bits:
-            raise invalid("coding.num_coded_bits", size, f"at most {num_bits}, a user's bits of a slot")
+            raise invalid(
+                "coding.num_coded_bits", size, f"at most {num_bits}, a user's bits of a slot"
+            )
         if coding.transmissions > 1:
             raise invalid("coding.transmissions", coding.transmissions, "1 over a resource grid")
         self._order = interleaver(coding.interleaver, size)

@@ -204,7 +204,7 @@ class Contender:
         return ()
 
     def _default_label(self) -> str:
-        options = {**self.options, **self.receiver.stated()}
+        options = {**self.options, **self.receiver.words()}
         return default_label(self.name, options, self.quantizer)
 
     def _check_exists(self) -> None:

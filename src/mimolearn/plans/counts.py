@@ -22,6 +22,8 @@ _UNITS = {
 }
 # A block's GMI loss is counted in units of 2^-20 bit: sums of integers have no order.
 GMI_SCALE = 2**20
+# Relative errors of channel estimates likewise, in units of 2^-30.
+ESTIMATE_SCALE = 2**30
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,10 @@ class Counts:
     data-dependent search spent, None for others.
     Of a coded link also blocks, info_bits and the wrong ones after decoding; gmi_loss, gmi_squares:
     sums over blocks of the fixed-point GMI loss and of its square (see ``gmi_of``); else 0.
+    Over a resource grid a channel is a slot, and there are also decoder_runs and
+    decoder_iterations of them, and estimate_error and estimate_claim: sums over slots of the mean
+    square error of the estimated channels relative to their power, as it was and as the estimator
+    claimed, in fixed point (see ``estimate_errors``).
     """
 
     chunks: int
@@ -54,6 +60,10 @@ class Counts:
     info_bit_errors: int = 0
     gmi_loss: int = 0
     gmi_squares: int = 0
+    decoder_runs: int = 0
+    decoder_iterations: int = 0
+    estimate_error: int = 0
+    estimate_claim: int = 0
 
     def errors(self, metric: str) -> int:
         """Errors of the metric's unit: "ber" bits, "ser" symbols, "ver" vectors, "bler" blocks,
@@ -70,6 +80,14 @@ class Counts:
         if not self.blocks:
             raise invalid("metric", "gmi", "a scenario with coding")
         return 1 - self.gmi_loss / (GMI_SCALE * self.blocks)
+
+    def estimate_errors(self) -> tuple[float, float]:
+        """Mean square error of the estimated channels relative to their power: measured, claimed.
+
+        Both are 0 for channels that are known.
+        """
+        whole = ESTIMATE_SCALE * self.channels
+        return self.estimate_error / whole, self.estimate_claim / whole
 
     @classmethod
     def total(cls, counts: Iterable[Counts]) -> Counts:

@@ -59,7 +59,7 @@ class CodedLink:
         per_use = scenario.num_tx_ant * scenario.points().bits_per_symbol
         self.num_sent = scenario.uses_per_block * per_use
         self.num_punctured = self.coding.num_coded_bits - self.num_sent
-        self.order = _interleaver(self.coding.interleaver, self.coding.num_coded_bits)[
+        self.order = interleaver(self.coding.interleaver, self.coding.num_coded_bits)[
             : self.num_sent
         ]
 
@@ -125,7 +125,7 @@ class CodedLink:
 
 
 @made_once(maxsize=8)
-def _interleaver(kind: str, num_bits: int) -> Tensor:
+def interleaver(kind: str, num_bits: int) -> Tensor:
     """Return (n) int64: the coded bit at each position of the interleaved block."""
     if kind == "none":
         return torch.arange(num_bits)

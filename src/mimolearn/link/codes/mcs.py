@@ -94,7 +94,9 @@ def mcs(index: int, table: int = 1) -> Mcs:
     """
     rows = [(bits, rate) for bits, rates in _of_table(table).items() for rate in rates]
     if isinstance(index, bool) or not isinstance(index, int) or not 0 <= index < len(rows):
-        raise invalid("mcs", index, f"an integer from 0 to {len(rows) - 1}, the rows of table {table}")
+        raise invalid(
+            "mcs", index, f"an integer from 0 to {len(rows) - 1}, the rows of table {table}"
+        )
     bits, rate = rows[index]
     return Mcs(index, table, bits, Fraction(rate) / 1024)
 

@@ -111,9 +111,7 @@ def sum_of_checks(checks: ParityChecks, num_blocks: int) -> ParityChecks:
         num_blocks: how many.
     """
     lifting = checks.num_checks // num_blocks
-    return from_entries(
-        checks.check_of_edge % lifting, checks.columns, (lifting, checks.num_bits)
-    )
+    return from_entries(checks.check_of_edge % lifting, checks.columns, (lifting, checks.num_bits))
 
 
 def by_substitution(

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mimolearn.foundation.errors import check_positive_int, check_shape, invalid
+from mimolearn.foundation.errors import check_shape, invalid
 from mimolearn.link.codes.block import check_llrs
 from mimolearn.link.codes.crc import gold_sequence, scrambling_start
 from mimolearn.link.codes.mcs import Mcs, transport_block_size
