@@ -114,7 +114,7 @@ class GridScenario(PlainModel):
         """
         if not isinstance(self.frame, NrPusch):
             raise invalid("mcs", index, "a frame with standard = 'nr-pusch'")
-        content = self.model_dump(exclude_unset=True)
+        content = self.model_dump(exclude_none=True)
         return GridScenario(**content | {"frame": {**content["frame"], "mcs": index}})
 
     def points(self) -> Constellation:

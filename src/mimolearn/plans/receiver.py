@@ -74,7 +74,7 @@ class Receiver(PlainModel):
             usual: the scenario's. What it states of covariance and reuse holds for another
                 estimator too, unless that one states it.
         """
-        stated = _stated(usual)
+        stated = usual.model_dump(mode="json", exclude_none=True)
         fields = dict(self.estimator or stated)
         if fields["name"] != stated["name"]:
             stated = {name: value for name, value in stated.items() if name in _SHARED}
