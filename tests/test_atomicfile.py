@@ -107,7 +107,7 @@ def test_names_as_long_as_a_file_system_takes(tmp_path):
 
 @pytest.mark.parametrize("suffix", ["png", "svg", "pdf"])
 def test_figures_keep_what_was_there_when_drawing_fails(tmp_path, monkeypatch, suffix):
-    from mimolearn.report.drawing import new_figure, save_figure
+    from mimolearn.report.plots.drawing import new_figure, save_figure
 
     figure, path = new_figure(1, 1)[0], tmp_path / f"curve.{suffix}"
     save_figure(figure, tmp_path, "curve", [suffix], dpi=20)

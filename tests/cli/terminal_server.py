@@ -78,8 +78,8 @@ def _serve() -> None:
     import torch
 
     import mimolearn.cli
-    import mimolearn.report.figures
-    import mimolearn.report.page  # noqa: F401
+    import mimolearn.report.page.comparison
+    import mimolearn.report.plots.figures  # noqa: F401
 
     torch.set_num_threads(1)
     for line in sys.stdin:

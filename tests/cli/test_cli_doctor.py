@@ -46,7 +46,7 @@ def test_the_table_names_every_kernel_and_path(doctor):
 
 def test_a_machine_without_a_cache_or_a_package_is_told_so(doctor, monkeypatch):
     monkeypatch.setattr("mimolearn.kernels.machine.compile.cache_folder", lambda *_: None)
-    monkeypatch.setattr("mimolearn.report.machine._PACKAGES", ("no-such-package",))
+    monkeypatch.setattr("mimolearn.report.facts.machine._PACKAGES", ("no-such-package",))
     found = json.loads(doctor("--json"))
     assert found["kernel_cache"] == {"folder": None, "writable": False}
     assert found["packages"] == {"no-such-package": None}

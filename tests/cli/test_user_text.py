@@ -17,14 +17,14 @@ from rich.text import Text
 from mimolearn import InvalidInputError
 from mimolearn.foundation.errors import one_line, printable
 from mimolearn.link.scenario import Scenario
-from mimolearn.report import answer_table, rate_table, write_report
-from mimolearn.report.drawing import add_legend, new_figure, plotly_text
-from mimolearn.report.figures import error_rate_figure, frontier_figure
-from mimolearn.report.fitted import Column, FittedTable
-from mimolearn.report.frontier import frontier_plot
-from mimolearn.report.page import error_rate_plot
-from mimolearn.report.style import styles
-from mimolearn.report.terminal import TerminalConsole, encodable, to_ascii
+from mimolearn.report import Answers, answer_table, rate_table, write_report
+from mimolearn.report.plots.curves import error_rate_plot
+from mimolearn.report.plots.drawing import add_legend, new_figure
+from mimolearn.report.plots.figures import error_rate_figure, frontier_figure
+from mimolearn.report.plots.frontier import frontier_plot
+from mimolearn.report.plots.interactive import plotly_text
+from mimolearn.report.text.fitted import Column, FittedTable
+from mimolearn.report.text.terminal import TerminalConsole, encodable, to_ascii
 from mimolearn.studies import Contender, compare
 
 HOSTILE = [
@@ -61,14 +61,14 @@ def _shown(renderable, width=200):
 
 
 def test_tables_hold_labels_as_they_are(comparison):
-    for table in (rate_table(comparison), answer_table(comparison)):
+    for table in (rate_table(Answers(comparison)), answer_table(Answers(comparison))):
         text = _shown(table)
         for label in HOSTILE:
             assert label in text
 
 
 def test_figures_hold_labels_as_they_are(comparison, tmp_path):
-    write_report(comparison, tmp_path)
+    write_report(Answers(comparison), tmp_path)
     for name in ("error-rate", "frontier"):
         drawn = html.unescape((tmp_path / f"{name}.svg").read_text("utf-8"))
         for curve in comparison.curves:
@@ -83,8 +83,8 @@ def test_figures_hold_labels_as_they_are(comparison, tmp_path):
 
 
 def test_plotly_gets_entities_for_what_it_would_read(comparison):
-    look = styles([(c.label, c.contender.name) for c in comparison.curves])
-    plots = [error_rate_plot(comparison, look), frontier_plot(comparison, look)]
+    answers = Answers(comparison)
+    plots = [error_rate_plot(answers), frontier_plot(answers)]
     for plot in plots:
         names = [trace.name for trace in plot.data if trace.name is not None]
         assert set(map(html.unescape, names)) <= set(HOSTILE)
@@ -189,9 +189,10 @@ def test_a_label_of_control_characters_is_refused(label):
 
 
 def test_names_of_figures_are_kept(comparison):
-    figure = error_rate_figure(comparison)
+    answers = Answers(comparison)
+    figure = error_rate_figure(answers)
     names = [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
     assert set(names) == set(HOSTILE)
-    assert frontier_figure(comparison) is not None
+    assert frontier_figure(answers) is not None
     assert json.loads(comparison.to_json())["curves"][0]["label"] in HOSTILE
     assert replace(comparison).curves == comparison.curves

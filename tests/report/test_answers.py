@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from mimolearn.report import frontier_labels, notes, rows, verdict
-from mimolearn.report.answers import cost_of, format_count, format_us
+from mimolearn.report import Answers, notes, verdict
+from mimolearn.report.numbers import format_count, format_us
 from mimolearn.studies import Comparison, adjust_plan
 
 
@@ -23,7 +23,7 @@ TIMES = {"mrc": 1.0, "zf": 2.0, "lmmse": 3.0, "<b>biased</b>": 4.0}
 
 
 def test_rows_are_sorted_by_what_they_need_and_say_what_is_not_reached(comparison):
-    table = rows(comparison)
+    table = Answers(comparison).rows
     assert table[-1].label == "mrc"
     assert table[-1].required.value_db is None
     assert table[-1].on_frontier is None
@@ -33,38 +33,38 @@ def test_rows_are_sorted_by_what_they_need_and_say_what_is_not_reached(compariso
 
 def test_frontier_holds_the_cheapest_and_drops_a_dearer_one_that_is_no_better(comparison):
     timed = with_times(comparison, TIMES)
-    assert frontier_labels(timed, "vector_us") == ["zf", "lmmse"]
+    assert Answers(timed).frontier("vector_us") == ("zf", "lmmse")
     # QPSK decisions do not see the bias, so the biased twin ties and the cheaper of both stays.
     timed = with_times(comparison, {**TIMES, "lmmse": 5.0})
-    assert frontier_labels(timed, "vector_us") == ["zf", "<b>biased</b>"]
+    assert Answers(timed).frontier("vector_us") == ("zf", "<b>biased</b>")
     timed = with_times(comparison, {**TIMES, "lmmse": 1.5})
-    assert frontier_labels(timed, "vector_us") == ["lmmse"]
+    assert Answers(timed).frontier("vector_us") == ("lmmse",)
 
 
 def test_a_learned_receiver_is_told_what_is_as_good_and_faster(comparison):
     timed = with_times(comparison, TIMES)
-    assert not any("training" in line for line in notes(timed))
+    assert not any("training" in line for line in notes(Answers(timed)))
     learned = {
         label: cost._replace(parameters=7 if label == "<b>biased</b>" else 0)
         for label, cost in timed.costs.items()
     }
-    lines = [line for line in notes(replace(timed, costs=learned)) if "training" in line]
+    lines = [line for line in notes(Answers(replace(timed, costs=learned))) if "training" in line]
     assert lines == [
         "<b>biased</b>: lmmse is as good and faster; training buys nothing at this target."
     ]
     slow = replace(with_times(comparison, {**TIMES, "lmmse": 5.0}), costs=learned)
-    assert not any("training" in line for line in notes(slow))
+    assert not any("training" in line for line in notes(Answers(slow)))
 
 
 def test_frontier_leaves_out_what_was_not_timed(comparison):
-    assert frontier_labels(replace(comparison, timings={}), "vector_us") == []
-    assert cost_of(comparison, "zf", "multiplications") == comparison.costs["zf"].per_channel + (
-        comparison.costs["zf"].per_vector or 0
-    )
+    assert Answers(replace(comparison, timings={})).frontier("vector_us") == ()
+    assert Answers(comparison).cost("zf", "multiplications") == comparison.costs[
+        "zf"
+    ].per_channel + (comparison.costs["zf"].per_vector or 0)
 
 
 def test_verdict_names_the_cheapest_of_the_tied(comparison):
-    lines = verdict(with_times(comparison, TIMES))
+    lines = verdict(Answers(with_times(comparison, TIMES)))
     assert lines[0].startswith("Run lmmse: it needs ")
     assert "at 3 µs a vector" in lines[0]
     assert lines[1].startswith("<b>biased</b> cannot be told from it")
@@ -74,7 +74,9 @@ def test_verdict_names_the_cheapest_of_the_tied(comparison):
 
 def test_verdict_when_nothing_reaches_the_target(comparison):
     hopeless = replace(comparison, plan=adjust_plan(comparison.plan, target=1e-7))
-    assert verdict(hopeless) == ["No receiver crosses BER 1e-07 within the simulated SNRs."]
+    assert verdict(Answers(hopeless)) == [
+        "No receiver crosses BER 1e-07 within the simulated SNRs."
+    ]
 
 
 @pytest.mark.parametrize(

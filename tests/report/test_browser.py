@@ -28,7 +28,7 @@ from mimolearn.papers import (
 )
 from mimolearn.papers.experiment import within
 from mimolearn.papers.panels import AccuracyPanel, Effort, ErrorRatePanel
-from mimolearn.report import write_report, write_reproduction
+from mimolearn.report import Answers, write_report, write_reproduction
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "chrome"))), None)
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")
@@ -133,7 +133,7 @@ def check_names_apart(texts: list[list[Any]]) -> None:
 
 @pytest.mark.parametrize(("phone", "width"), [(False, 1280), (True, 390)])
 def test_report_is_alive_at_any_width(comparison, tmp_path, phone, width):
-    page = write_report(comparison, tmp_path)
+    page = write_report(Answers(comparison), tmp_path)
     seen = seen_in(page, tmp_path, phone)
     check(seen, width)
     frontier, curves = seen["plots"]
@@ -147,7 +147,7 @@ def test_report_is_alive_at_any_width(comparison, tmp_path, phone, width):
 
 
 def test_report_prints(comparison, tmp_path):
-    page, pdf = write_report(comparison, tmp_path), tmp_path / "report.pdf"
+    page, pdf = write_report(Answers(comparison), tmp_path), tmp_path / "report.pdf"
     chromium("--no-pdf-header-footer", f"--print-to-pdf={pdf}", f"file://{page}")
     pages = len(re.findall(rb"/Type\s*/Page\b", pdf.read_bytes()))
     assert 2 <= pages <= 5

@@ -2,7 +2,7 @@
 
 from random import Random
 
-from mimolearn.report.labels import Mark, place_labels
+from mimolearn.report.plots.labels import Mark, label_sides
 
 WIDTH, HEIGHT = 880, 410
 
@@ -27,7 +27,7 @@ def test_names_never_meet_and_those_off_the_frontier_may_be_missing():
         for i in range(14):
             x, y = random.uniform(40, WIDTH - 40), random.uniform(40, HEIGHT - 40)
             marks[f"receiver-{i}"] = Mark(x, y, 5, y - 12, y + 12)
-        sides = place_labels(marks, [], [], WIDTH, HEIGHT)
+        sides = label_sides(marks, [], [], WIDTH, HEIGHT)
         boxes = [box_of(n, marks[n], side, 6.2) for n, side in sides.items() if side is not None]
         for i, box in enumerate(boxes):
             assert min(box) >= 0
@@ -40,6 +40,6 @@ def test_names_never_meet_and_those_off_the_frontier_may_be_missing():
 
 def test_a_name_on_the_frontier_is_written_in_any_case():
     crowd = {f"receiver-{i}": Mark(100 + i, 100, 5, 90, 110) for i in range(30)}
-    sides = place_labels(crowd, ["receiver-7"], [], 200, 200)
+    sides = label_sides(crowd, ["receiver-7"], [], 200, 200)
     assert sides["receiver-7"] is not None
     assert sum(side is None for side in sides.values()) > 20

@@ -8,12 +8,12 @@ from dataclasses import replace
 
 from rich.console import Console
 
-from mimolearn.report import answer_table, notes, rate_table, write_report
+from mimolearn.report import Answers, answer_table, notes, rate_table, write_report
 from mimolearn.report.style import styles
 
 
 def page_of(comparison, folder) -> str:
-    return write_report(comparison, folder).read_text("utf-8")
+    return write_report(Answers(comparison), folder).read_text("utf-8")
 
 
 def test_report_is_self_contained_and_complete(comparison, tmp_path):
@@ -49,13 +49,14 @@ def test_flags_are_shown(comparison, tmp_path):
     text = page_of(marked, tmp_path)
     assert "7 of" in text
     assert "no finite output" in text
-    assert any(line.startswith("zf: 9 of") for line in notes(marked))
+    assert any(line.startswith("zf: 9 of") for line in notes(Answers(marked)))
 
 
 def test_tables_print_every_receiver(comparison):
+    answers = Answers(comparison)
     console = Console(width=200, record=True, file=io.StringIO())
-    console.print(rate_table(comparison))
-    console.print(answer_table(comparison))
+    console.print(rate_table(answers))
+    console.print(answer_table(answers))
     text = console.export_text()
     assert text.count("lmmse") >= 2
     assert "not reached" in text

@@ -11,10 +11,10 @@ from rich.console import Console
 
 from mimolearn.link.beam_scenario import BeamScenario
 from mimolearn.link.scenario import Scenario
-from mimolearn.report import beam_notes, beam_table, notes, rate_table
-from mimolearn.report.figures import error_rate_figure
-from mimolearn.report.page import error_rate_plot, write_page
-from mimolearn.report.style import styles
+from mimolearn.report import Answers, BeamAnswers, beam_notes, beam_table, notes, rate_table
+from mimolearn.report.page.comparison import write_page
+from mimolearn.report.plots.curves import error_rate_plot
+from mimolearn.report.plots.figures import error_rate_figure
 from mimolearn.studies import (
     BeamComparison,
     BeamContender,
@@ -61,28 +61,29 @@ def test_thousands_of_errors_of_few_channels_are_unsure(deep_fades):
 
 
 def test_table_figure_and_page_mark_it(deep_fades, tmp_path):
-    rates = text(rate_table(deep_fades))
+    answers = Answers(deep_fades)
+    rates = text(rate_table(answers))
     assert rates.count("?") == 1
     assert "?: fewer than 100 errors, or errors worth those of fewer than 16" in text(
-        *notes(deep_fades)
+        *notes(answers)
     )
     markers = [
         line.get_markerfacecolor()
-        for line in error_rate_figure(deep_fades).axes[0].lines
+        for line in error_rate_figure(answers).axes[0].lines
         if line.get_marker() not in ("None", None, "")
     ]
     assert markers.count("white") == 1
-    look = styles([("mrc", "mrc")])
-    symbols = error_rate_plot(deep_fades, look).data[0].marker.symbol
+    symbols = error_rate_plot(answers).data[0].marker.symbol
     assert [symbol.endswith("-open") for symbol in symbols] == [False, True]
-    page = write_page(deep_fades, tmp_path / "page.html").read_text("utf-8")
+    page = write_page(answers, tmp_path / "page.html").read_text("utf-8")
     assert "equally bad channels: unsure" in page
     assert "Hollow markers are unsure: fewer than 100 errors" in page
 
 
 def test_the_answer_says_what_it_rests_on(deep_fades, tmp_path):
-    assert "effective channels at 20 dB" in text(*notes(deep_fades))
-    page = write_page(deep_fades, tmp_path / "page.html").read_text("utf-8")
+    answers = Answers(deep_fades)
+    assert "effective channels at 20 dB" in text(*notes(answers))
+    page = write_page(answers, tmp_path / "page.html").read_text("utf-8")
     assert "effective channels at 20 dB" in page
 
 
@@ -95,8 +96,9 @@ def test_means_of_beams_that_few_channels_own_are_marked():
     result = BeamComparison(
         BeamScenario.shipped("mser-qpsk"), (curve,), 64, Provenance({}, "a machine", "2026-01-01")
     )
-    assert text(beam_table(result)).count("?") == 1
-    assert "fewer than 16 equally bad channels" in text(*beam_notes(result))
+    answers = BeamAnswers(result)
+    assert text(beam_table(answers)).count("?") == 1
+    assert "fewer than 16 equally bad channels" in text(*beam_notes(answers))
 
 
 def test_recorded_channels_are_the_population(deep_fades, tmp_path):
@@ -106,5 +108,5 @@ def test_recorded_channels_are_the_population(deep_fades, tmp_path):
     fields = {**deep_fades.scenario.model_dump(), "channel": channel}
     recorded = replace(deep_fades, scenario=Scenario(**fields))
     words = "no interval speaks of channels that were not recorded"
-    assert words in text(*notes(recorded))
-    assert words not in text(*notes(deep_fades))
+    assert words in text(*notes(Answers(recorded)))
+    assert words not in text(*notes(Answers(deep_fades)))

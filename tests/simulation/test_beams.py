@@ -16,6 +16,7 @@ from mimolearn.plans.plan import canonical_snr
 from mimolearn.results.beam_comparison import BeamPoint
 from mimolearn.studies import (
     BeamContender,
+    adjust_plan,
     compare_beams,
     load_beam_comparison,
     load_beam_results,
@@ -60,7 +61,7 @@ def test_a_run_goes_on_where_it_was_stopped(tmp_path):
 
 def test_workers_change_no_rate_and_a_killed_one_is_replaced(tmp_path):
     store, killed = tmp_path / "beams.sqlite", []
-    few = PLAN.adjusted(channels=64)
+    few = adjust_plan(PLAN, channels=64)
     compare_beams(LINK, few, store=store, timing=False)
 
     def kill_one(event):
@@ -81,7 +82,7 @@ def test_workers_change_no_rate_and_a_killed_one_is_replaced(tmp_path):
 
 
 def test_more_channels_keep_those_that_were_there(tmp_path):
-    few = compare_beams(LINK, PLAN.adjusted(channels=64), timing=False)
+    few = compare_beams(LINK, adjust_plan(PLAN, channels=64), timing=False)
     many = compare_beams(LINK, PLAN, timing=False)
     first = many.curve("fd-mmse").at(-3.0).rates[:64]
     assert np.array_equal(few.curve("fd-mmse").at(-3.0).rates, first)
@@ -167,7 +168,7 @@ def test_weights_that_changed_are_refused_when_built(tmp_path):
 
 def test_two_runs_that_disagree_are_told(tmp_path):
     """One finds its chunk stored by another meanwhile, with other rates."""
-    path, few = tmp_path / "beams.sqlite", PLAN.adjusted(channels=64, contenders=("svd-phase",))
+    path, few = tmp_path / "beams.sqlite", adjust_plan(PLAN, channels=64, contenders=("svd-phase",))
 
     def meanwhile(event):
         if event.done_chunks == 1:

@@ -14,7 +14,7 @@ import typer
 
 from mimolearn.foundation import interrupt
 from mimolearn.foundation.errors import MimolearnError, is_out_of_memory, one_line
-from mimolearn.report.terminal import TerminalConsole, is_animated, safe_streams
+from mimolearn.report.text.terminal import TerminalConsole, is_animated, safe_streams
 
 app = typer.Typer(
     name="mimolearn",

@@ -2,30 +2,29 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from mimolearn.cli.app import AsJson, app
-from mimolearn.cli.compare import (
+from mimolearn.cli.arguments import (
     RESULTS_NAME,
     Executor,
+    Out,
+    Quiet,
     RayAddress,
+    ScenarioFile,
     chosen_executor,
-    finish_beams,
     one_scenario,
+    results_folder,
 )
+from mimolearn.cli.compare import finish_beams
 from mimolearn.cli.progress import Shown, progress_bar
-from mimolearn.foundation.errors import user_path
 
 
 @app.command()
 def beamform(
-    file: Annotated[
-        Path | None,
-        typer.Argument(metavar="[SCENARIO]", help="A TOML file, or a name as for --scenario."),
-    ] = None,
+    file: ScenarioFile = None,
     scenario: Annotated[
         str | None, typer.Option("--scenario", "-s", help="One that ships, or a TOML file.")
     ] = None,
@@ -44,12 +43,9 @@ def beamform(
     ] = 1,
     executor: Executor = None,
     ray_address: RayAddress = None,
-    out: Annotated[
-        Path | None,
-        typer.Option("--out", "-o", help="Folder for results and report (mimolearn-results/NAME)."),
-    ] = None,
+    out: Out = None,
     as_json: AsJson = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
+    quiet: Quiet = False,
 ) -> None:
     """Compare hybrid beamformers: exact error rates, time, parameters, and an HTML report.
 
@@ -60,12 +56,13 @@ def beamform(
     from mimolearn.studies import compare_beams, load_beam_comparison
 
     source = one_scenario(file, scenario)
-    found, plan = load_beam_comparison(source)
-    plan = plan.adjusted(contenders=contender, snr_db=snr_db, channels=channels)
-    folder = user_path(out or Path("mimolearn-results") / Path(source).stem)
+    link, plan = load_beam_comparison(
+        source, contenders=contender, snr_db=snr_db, channels=channels
+    )
+    folder = results_folder(out, source)
     with progress_bar(quiet, _shown, topic=lambda event: event.measured) as progress:
         result = compare_beams(
-            found,
+            link,
             plan,
             store=folder / RESULTS_NAME,
             progress=progress,

@@ -4,75 +4,68 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import typer
 
 from mimolearn.cli.app import AsJson, app, emit, stdout
-from mimolearn.cli.words import complete_contenders, complete_scenarios
+from mimolearn.cli.arguments import (
+    RESULTS_NAME,
+    Contenders,
+    Draws,
+    Executor,
+    MaxVectors,
+    Metric,
+    MinErrors,
+    Out,
+    Quiet,
+    RayAddress,
+    ScenarioFile,
+    ScenarioName,
+    SnrDb,
+    Target,
+    Workers,
+    chosen_executor,
+    one_scenario,
+    results_folder,
+)
 from mimolearn.foundation.errors import InvalidInputError, ResultsFileError, invalid, user_path
+from mimolearn.foundation.signatures import takes_arguments_of
 from mimolearn.link.scenario import Scenario
-from mimolearn.report.terminal import TerminalConsole
-
-RESULTS_NAME = "results.sqlite"
-
-ScenarioFile = Annotated[
-    Path | None,
-    typer.Argument(metavar="[SCENARIO]", help="A TOML file, or a name as for --scenario."),
-]
-ScenarioName = Annotated[
-    str | None,
-    typer.Option(
-        "--scenario",
-        "-s",
-        help="A scenario that ships, see `list scenarios`, or a TOML file.",
-        autocompletion=complete_scenarios,
-    ),
-]
-Contenders = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--contender",
-        "-c",
-        help="A receiver, as lmmse or k-best:k=32. Repeat it.",
-        autocompletion=complete_contenders,
-    ),
-]
-SnrDb = Annotated[
-    str | None, typer.Option("--snr-db", help="SNRs in dB: 0,5,10 or first:last:step.")
-]
-Metric = Annotated[
-    str | None, typer.Option("--metric", help="ber, ser, ver; coded: bler, info-ber.")
-]
-Target = Annotated[float | None, typer.Option("--target", help="Error rate to answer for.")]
-MinErrors = Annotated[int | None, typer.Option("--min-errors", help="Errors to count at a point.")]
-MaxVectors = Annotated[
-    int | None, typer.Option("--max-vectors", help="Vectors at which to give a point up.")
-]
-Workers = Annotated[
-    int, typer.Option("--workers", "-w", help="Processes; counts do not depend on it.")
-]
-Draws = Annotated[
-    str | None,
-    typer.Option("--draws", help="full, or reduced: triangles of H, as exact and faster."),
-]
-Executor = Annotated[
-    str | None,
-    typer.Option("--executor", help="serial, processes or ray; counts do not depend on it."),
-]
-RayAddress = Annotated[
-    str | None,
-    typer.Option("--ray-address", help="A running Ray cluster: auto or host:port."),
-]
-Out = Annotated[
-    Path | None,
-    typer.Option("--out", "-o", help="Folder for results and report (mimolearn-results/NAME)."),
-]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")]
+from mimolearn.report.text.terminal import TerminalConsole
 
 
-@app.command()
-def compare(
+class _Run(NamedTuple):
+    """What a command line asks for.
+
+    link, plan: the scenario, and the plan by which it is run. folder: of the results. options: of
+    ``studies.simulate`` besides. as_json, quiet: as given.
+    """
+
+    link: Scenario
+    plan: Any
+    folder: Path
+    options: dict[str, Any]
+    as_json: bool
+    quiet: bool
+
+    def simulate(self, *, timing: bool) -> Any:
+        """Run it with its progress on standard error; returns the comparison."""
+        from mimolearn.studies import simulate as run_simulate
+
+        store = self.folder / RESULTS_NAME
+        with run_progress(self.link, self.plan, self.quiet) as progress:
+            return run_simulate(
+                self.link,
+                plan=self.plan,
+                store=store,
+                progress=progress,
+                timing=timing,
+                **self.options,
+            )
+
+
+def _run(
     file: ScenarioFile = None,
     scenario: ScenarioName = None,
     contender: Contenders = None,
@@ -88,82 +81,63 @@ def compare(
     out: Out = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
-) -> None:
+) -> _Run:
+    """The arguments of `compare` and `simulate`, and what they ask for."""
+    from mimolearn.studies import load_comparison
+
+    source = one_scenario(file, scenario)
+    link, plan = load_comparison(
+        source,
+        contenders=contender,
+        snr_db=snr_db,
+        metric=metric,
+        target=target,
+        min_errors=min_errors,
+        max_vectors=max_vectors,
+    )
+    if draws is not None:
+        link = Scenario(**{**link.model_dump(), "draws": draws})
+    options = {
+        "workers": workers,
+        "executor": chosen_executor(executor, ray_address),
+        "ray_address": ray_address,
+    }
+    return _Run(link, plan, results_folder(out, source), options, as_json, quiet)
+
+
+@app.command()
+@takes_arguments_of(_run)
+def compare(**arguments: Any) -> None:
     """Compare receivers on a link and say which to run: a table, plots and an HTML report.
 
     Interrupted, it loses nothing that was finished; the same command goes on.
 
     Example: mimolearn compare --scenario lcgnet-32x64-bpsk --workers 2
     """
-    from mimolearn.studies import compare as run_compare
-
-    found, plan = load_run(
-        file, scenario, contender, snr_db, metric, target, min_errors, max_vectors
-    )
-    found = _with_draws(found, draws)
-    folder = _folder(out, found, one_scenario(file, scenario))
-    with run_progress(found, plan, quiet) as progress:
-        result = run_compare(
-            found,
-            plan=plan,
-            store=folder / RESULTS_NAME,
-            workers=workers,
-            executor=chosen_executor(executor, ray_address),
-            ray_address=ray_address,
-            progress=progress,
-        )
-    _finish(result, folder, as_json)
+    run = _run(**arguments)
+    _finish(run.simulate(timing=True), run.folder, run.as_json)
 
 
 @app.command()
-def simulate(
-    file: ScenarioFile = None,
-    scenario: ScenarioName = None,
-    contender: Contenders = None,
-    snr_db: SnrDb = None,
-    metric: Metric = None,
-    target: Target = None,
-    min_errors: MinErrors = None,
-    max_vectors: MaxVectors = None,
-    workers: Workers = 1,
-    draws: Draws = None,
-    executor: Executor = None,
-    ray_address: RayAddress = None,
-    out: Out = None,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
-) -> None:
+@takes_arguments_of(_run)
+def simulate(**arguments: Any) -> None:
     """Count errors only: no timing, no plots. `mimolearn report` makes them later.
 
     Example: mimolearn simulate --scenario oamp-4x4-16qam -c lmmse -c ep --snr-db 0:20:2
     """
-    from mimolearn.report import gmi_table, rate_notes, rate_table
-    from mimolearn.studies import simulate as run_simulate
+    from mimolearn.report import Answers, gmi_table, rate_notes, rate_table
 
-    found, plan = load_run(
-        file, scenario, contender, snr_db, metric, target, min_errors, max_vectors
-    )
-    found = _with_draws(found, draws)
-    folder = _folder(out, found, one_scenario(file, scenario))
-    with run_progress(found, plan, quiet) as progress:
-        result = run_simulate(
-            found,
-            plan=plan,
-            store=folder / RESULTS_NAME,
-            workers=workers,
-            executor=chosen_executor(executor, ray_address),
-            ray_address=ray_address,
-            progress=progress,
-        )
-    if as_json:
+    run = _run(**arguments)
+    result = run.simulate(timing=False)
+    if run.as_json:
         emit(result.to_json())
         return
-    console = stdout()
-    console.print(rate_table(result))
-    for line in rate_notes(result):
+    console, answers = stdout(), Answers(result)
+    console.print(rate_table(answers))
+    for line in rate_notes(answers):
         console.print(line, style="dim", highlight=False, markup=False)
-    _print_gmi(console, gmi_table(result))
-    console.print(f"Counts: {folder / RESULTS_NAME}", soft_wrap=True)
+    _print_gmi(console, gmi_table(answers))
+    console.print(f"Counts: {run.folder / RESULTS_NAME}", soft_wrap=True)
 
 
 @app.command()
@@ -233,64 +207,6 @@ def _report_beams(
     finish_beams(load_beam_results(path, scenario), _made(folder), as_json)
 
 
-def load_run(
-    file: Path | None,
-    scenario: str | None,
-    contender: list[str] | None,
-    snr_db: str | None,
-    metric: str | None,
-    target: float | None,
-    min_errors: int | None,
-    max_vectors: int | None,
-) -> tuple[Scenario, Any]:
-    """The scenario and plan that a command line names."""
-    from mimolearn.studies import adjust_plan, load_comparison, load_shipped_comparison
-
-    source = one_scenario(file, scenario)
-    found, plan = (load_comparison if _is_file(source) else load_shipped_comparison)(source)
-    return found, adjust_plan(
-        plan,
-        contenders=contender,
-        snr_db=snr_db,
-        metric=metric,
-        target=target,
-        min_errors=min_errors,
-        max_vectors=max_vectors,
-    )
-
-
-def one_scenario(file: Path | None, scenario: str | None) -> str:
-    """The file or the name that a command line gives, in either place."""
-    if file is not None and scenario is not None:
-        raise InvalidInputError(f"scenario: got both {str(file)!r} and {scenario!r}, expected one")
-    if file is None and scenario is None:
-        raise InvalidInputError(
-            "scenario: give a SCENARIO.toml or --scenario NAME, see `mimolearn list scenarios`"
-        )
-    return str(file) if file is not None else str(scenario)
-
-
-def _is_file(source: str) -> bool:
-    return source.endswith(".toml") or user_path(source).is_file()
-
-
-def _with_draws(scenario: Scenario, draws: str | None) -> Scenario:
-    return scenario if draws is None else Scenario(**{**scenario.model_dump(), "draws": draws})
-
-
-def chosen_executor(executor: str | None, ray_address: str | None) -> str:
-    """The executor that a command line names, by itself or by a cluster's address."""
-    if executor is None:
-        return "auto" if ray_address is None else "ray"
-    return executor
-
-
-def _folder(out: Path | None, scenario: Scenario, source: str) -> Path:
-    name = Path(source).stem if _is_file(source) else scenario.name or scenario.key()
-    # Made by the store, once all arguments have been checked.
-    return out or Path("mimolearn-results") / name
-
-
 def _made(folder: Path) -> Path:
     folder = user_path(folder)
     try:
@@ -310,35 +226,43 @@ def run_progress(scenario: Scenario, plan: Any, quiet: bool) -> Any:
 
 
 def _finish(result: Any, folder: Path, as_json: bool) -> None:
-    from mimolearn.report import answer_table, gmi_table, notes, rate_table, verdict, write_report
+    from mimolearn import report as reports
 
-    page = write_report(result, folder)
+    answers = reports.Answers(result)
+    page = reports.write_report(answers, folder)
     if as_json:
         emit(result.to_json())
         return
     console = stdout()
-    console.print(rate_table(result))
-    _print_gmi(console, gmi_table(result))
-    console.print(answer_table(result))
-    for line in notes(result):
+    console.print(reports.rate_table(answers))
+    _print_gmi(console, reports.gmi_table(answers))
+    console.print(reports.answer_table(answers))
+    for line in reports.notes(answers):
         console.print(line, style="dim")
     console.print()
-    for line in verdict(result):
+    for line in reports.verdict(answers):
         console.print(line, style="bold")
     console.print(f"\nReport: {page}", soft_wrap=True)
 
 
 def finish_beams(result: Any, folder: Path, as_json: bool) -> None:
-    """Write the report of a comparison of beamformers, and print what it says."""
-    from mimolearn.report import beam_notes, beam_table, write_beam_report
+    """Write the report of a comparison of beamformers, and print what it says.
 
-    page = write_beam_report(result, folder)
+    Args:
+        result: the comparison.
+        folder: for page and figures; it exists.
+        as_json: print the comparison as JSON in place of tables.
+    """
+    from mimolearn.report import BeamAnswers, beam_notes, beam_table, write_beam_report
+
+    answers = BeamAnswers(result)
+    page = write_beam_report(answers, folder)
     if as_json:
         emit(result.to_json())
         return
     console = stdout()
-    console.print(beam_table(result))
-    for line in beam_notes(result):
+    console.print(beam_table(answers))
+    for line in beam_notes(answers):
         console.print(line, style="dim")
     console.print(f"\nReport: {page}", soft_wrap=True)
 

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from mimolearn.cli.app import AsJson, app, emit, stdout
+from mimolearn.cli.arguments import link_of
 from mimolearn.cli.words import complete_contenders, complete_scenarios
 
 
@@ -39,12 +40,9 @@ def cost(
 
     Example: mimolearn cost detnet equi-net lmmse --scenario detnet-30x60-bpsk
     """
-    from mimolearn.link.scenario import Scenario
     from mimolearn.report import cost_table, detector_costs
 
-    is_file = scenario.endswith(".toml")
-    chosen = Scenario.from_toml(scenario) if is_file else Scenario.shipped(scenario)
-    costs = detector_costs(chosen, tuple(names or ()), snr_db)
+    costs = detector_costs(link_of(scenario), tuple(names or ()), snr_db)
     if as_json:
         emit(json.dumps(costs.to_dict(), indent=2))
         return

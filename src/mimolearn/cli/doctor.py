@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from mimolearn.cli.app import AsJson, app, emit, stdout
-from mimolearn.report.fitted import Column, FittedTable
+from mimolearn.report.text.fitted import Column, FittedTable
 
 
 @app.command()
@@ -15,7 +15,7 @@ def doctor(as_json: AsJson = False) -> None:
 
     Example: mimolearn doctor --json
     """
-    from mimolearn.report.machine import machine
+    from mimolearn.report.facts.machine import machine
 
     report = machine()
     if as_json:

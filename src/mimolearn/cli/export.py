@@ -9,8 +9,9 @@ from typing import Annotated, Any
 import typer
 
 from mimolearn.cli.app import AsJson, app, complain, emit, stdout
+from mimolearn.cli.arguments import link_of
 from mimolearn.cli.words import complete_parts, complete_scenarios
-from mimolearn.report.fitted import Column, FittedTable
+from mimolearn.report.text.fitted import Column, FittedTable
 
 
 @app.command()
@@ -45,12 +46,8 @@ def export(
     Example: mimolearn export tap-net-any out.onnx --scenario lcgnet-32x64-qpsk --snr-db 7
     """
     from mimolearn.exporting import export as run_export
-    from mimolearn.link.scenario import Scenario
 
-    link = None
-    if scenario is not None:
-        is_file = scenario.endswith(".toml")
-        link = Scenario.from_toml(scenario) if is_file else Scenario.shipped(scenario)
+    link = None if scenario is None else link_of(scenario)
     exported = run_export(name, file, scenario=link, snr_db=snr_db)
     if as_json:
         content = {**exported.check._asdict(), "same": exported.check.same}

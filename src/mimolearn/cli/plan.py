@@ -13,7 +13,7 @@ import typer
 from rich.text import Text
 
 from mimolearn.cli.app import AsJson, app, emit, stdout
-from mimolearn.cli.compare import (
+from mimolearn.cli.arguments import (
     Contenders,
     Metric,
     MinErrors,
@@ -21,10 +21,10 @@ from mimolearn.cli.compare import (
     ScenarioFile,
     ScenarioName,
     SnrDb,
-    load_run,
+    one_scenario,
 )
-from mimolearn.report.fitted import Column, FittedTable
-from mimolearn.report.terminal import TerminalConsole, is_animated
+from mimolearn.report.text.fitted import Column, FittedTable
+from mimolearn.report.text.terminal import TerminalConsole, is_animated
 
 
 @app.command()
@@ -54,11 +54,18 @@ def plan(
     """
     from mimolearn.studies import forecast
 
-    link, run = load_run(file, scenario, contender, snr_db, metric, None, min_errors, None)
+    source = one_scenario(file, scenario)
     processors = processors or os.cpu_count() or 1
     with _progress(quiet) as progress:
         result = forecast(
-            link, plan=run, target_error=target_error, pilot_s=pilot_s, progress=progress
+            source,
+            contender,
+            snr_db,
+            target_error=target_error,
+            metric=metric,
+            min_errors=min_errors,
+            pilot_s=pilot_s,
+            progress=progress,
         )
     machines = result.machines(hours, processors) if result.snr_db else None
     if as_json:

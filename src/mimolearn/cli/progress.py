@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from rich.progress import BarColumn, Progress, ProgressColumn, TaskProgressColumn, TextColumn
 from rich.table import Column
 
-from mimolearn.report.terminal import TerminalConsole, is_animated
+from mimolearn.report.text.terminal import TerminalConsole, is_animated
 
 
 class Shown(NamedTuple):

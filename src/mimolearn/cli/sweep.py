@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from mimolearn.cli.app import emit, stdout
-from mimolearn.report.fitted import Column, FittedTable
-from mimolearn.report.terminal import TerminalConsole
+from mimolearn.report.text.fitted import Column, FittedTable
+from mimolearn.report.text.terminal import TerminalConsole
 
 
 def run_sweep(

@@ -10,10 +10,11 @@ import typer
 from rich.progress import TimeRemainingColumn
 
 from mimolearn.cli.app import AsJson, app, emit, stdout
+from mimolearn.cli.arguments import link_of
 from mimolearn.cli.progress import Shown, progress_bar
 from mimolearn.cli.sweep import run_sweep
 from mimolearn.cli.words import complete_recipes, complete_scenarios, complete_weights
-from mimolearn.report.fitted import Column, FittedTable
+from mimolearn.report.text.fitted import Column, FittedTable
 
 Out = Annotated[
     Path, typer.Option("--out", "-o", help="Folder for weights, card, log and checkpoint.")
@@ -97,11 +98,9 @@ def fine_tune(
 
     Example: mimolearn fine-tune lcgnet-v-32x64-bpsk --scenario lcgnet-32x64-bpsk-correlated
     """
-    from mimolearn.link.scenario import Scenario
     from mimolearn.training import fine_tune_recipe
 
-    is_file = scenario.endswith(".toml")
-    link = Scenario.from_toml(scenario) if is_file else Scenario.shipped(scenario)
+    link = link_of(scenario)
     recipe = fine_tune_recipe(weights, link, name=name, steps=steps, learning_rate=learning_rate)
     _train(recipe, out, as_json, quiet)
 

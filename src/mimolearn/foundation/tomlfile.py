@@ -30,6 +30,16 @@ def read_toml(path: str | Path) -> dict[str, Any]:
     return parse_toml(_decoded(data, str(path)), str(path))
 
 
+def is_toml_file(source: str | Path) -> bool:
+    """Whether a text names a TOML file, be it there or not, and no thing that ships.
+
+    >>> is_toml_file("link.toml"), is_toml_file("lcgnet-32x64-bpsk")
+    (True, False)
+    """
+    is_path = isinstance(source, Path) or source.endswith(".toml")
+    return is_path or user_path(source).is_file()
+
+
 def parse_toml(text: str, name: str) -> dict[str, Any]:
     """Parse TOML text; ``name`` is what the error calls it."""
     try:

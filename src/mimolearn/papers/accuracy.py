@@ -11,7 +11,7 @@ from typing import NamedTuple
 from mimolearn.link.scenario import Scenario
 from mimolearn.papers.panels import AccuracyCurve, AccuracyPanel, CurvePoint
 from mimolearn.studies import Contender
-from mimolearn.studies.execution.choice import Where
+from mimolearn.studies.execution.choice import ExecutorChoice
 from mimolearn.studies.kinds.accuracy import EstimateAccuracy, Estimator, SquareSums, Sums
 from mimolearn.studies.progress import Progress
 from mimolearn.studies.schedule import Schedule
@@ -52,7 +52,7 @@ def run_accuracy(
     kind, schedule = session.kind, session.schedule
     assert isinstance(kind, EstimateAccuracy)
     here = any(contender.is_object for contender in kind.contenders)
-    session.run(store, Where(workers=1 if here else workers), progress, costs={})
+    session.run(store, ExecutorChoice(workers=1 if here else workers), progress, costs={})
     return {
         (kind.scenario.key(), key, known.snr_db): Measured(known.result, not kind.has_iterates(i))
         for i, key in enumerate(kind.keys)

@@ -7,11 +7,12 @@ from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field, field_validator
 
+from mimolearn.foundation.errors import user_path
 from mimolearn.foundation.plainmodel import Count, PlainModel
-from mimolearn.foundation.tomlfile import read_toml
+from mimolearn.foundation.tomlfile import is_toml_file, read_toml
 from mimolearn.link.beam_scenario import BeamScenario, read_shipped_beams
 from mimolearn.plans.beam_contender import BeamContender, unique_beam_contenders
-from mimolearn.plans.plan import parse_snr_db, read_run_table
+from mimolearn.plans.plan import adjust_plan, parse_snr_db, read_run_table
 
 
 class BeamPlan(PlainModel):
@@ -48,18 +49,21 @@ class BeamPlan(PlainModel):
         contenders = [BeamContender.from_dict(item) for item in content["contenders"]]
         return cls(**{**content, "contenders": contenders})
 
-    def adjusted(self, **fields: Any) -> BeamPlan:
-        """With fields replaced; None leaves a field as it is."""
-        kept = {name: getattr(self, name) for name in type(self).model_fields}
-        return BeamPlan(**kept | {k: v for k, v in fields.items() if v is not None})
 
+def load_beam_comparison(source: str | Path, **fields: Any) -> tuple[BeamScenario, BeamPlan]:
+    """A scenario of beamformers, and the one plan by which it is run.
 
-def load_beam_comparison(source: str | Path) -> tuple[BeamScenario, BeamPlan]:
-    """A scenario file with its ``[run]`` table, or one that ships, by name.
+    Args:
+        source: a TOML file with a ``[run]`` table (optional), or the name of one that ships.
+        **fields: new values of the plan, by field; None leaves a field as it is.
 
-    Raises InvalidInputError, one line naming the file and the field.
+    Returns:
+        (scenario, plan).
+
+    Raises:
+        InvalidInputError: one line that names the file and the field.
     """
     name = str(source)
-    content = read_toml(source) if name.endswith(".toml") else read_shipped_beams(name)
-    scenario = BeamScenario.from_content(content, name, Path(source).parent)
-    return scenario, read_run_table(BeamPlan, content, name)
+    content = read_toml(source) if is_toml_file(source) else read_shipped_beams(name)
+    scenario = BeamScenario.from_content(content, name, user_path(source).parent)
+    return scenario, adjust_plan(read_run_table(BeamPlan, content, name), **fields)

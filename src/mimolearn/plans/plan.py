@@ -10,7 +10,7 @@ from pydantic import ConfigDict, Field, field_validator
 
 from mimolearn.foundation.errors import InvalidInputError, check_one_of, invalid, user_path
 from mimolearn.foundation.plainmodel import PlainModel
-from mimolearn.foundation.tomlfile import read_toml
+from mimolearn.foundation.tomlfile import is_toml_file, read_toml
 from mimolearn.link.scenario import Scenario, read_shipped
 from mimolearn.plans.contender import Contender, unique_contenders
 from mimolearn.plans.counts import BLOCK_METRICS
@@ -65,11 +65,11 @@ class RunPlan(PlainModel):
     snr_db: tuple[float, ...] = tuple(float(snr) for snr in range(0, 21, 2))
     contenders: tuple[Contender, ...] = tuple(map(Contender, ("lmmse", "mmse-sic", "ep", "oamp")))
     metric: Metric = "ber"
-    target: float = Field(1e-3, gt=0, lt=1)
-    min_errors: int = Field(100, ge=1, le=10**9, strict=True)
-    min_channels: int = Field(200, ge=1, le=10**9, strict=True)
-    max_vectors: int = Field(2_000_000, ge=1, le=10**12, strict=True)
-    floor: float | None = Field(None, ge=0, lt=1)
+    target: float = Field(default=1e-3, gt=0, lt=1)
+    min_errors: int = Field(default=100, ge=1, le=10**9, strict=True)
+    min_channels: int = Field(default=200, ge=1, le=10**9, strict=True)
+    max_vectors: int = Field(default=2_000_000, ge=1, le=10**12, strict=True)
+    floor: float | None = Field(default=None, ge=0, lt=1)
 
     @field_validator("snr_db", mode="before")
     @classmethod
@@ -98,17 +98,25 @@ class RunPlan(PlainModel):
         return cls(**{**content, "contenders": contenders})
 
 
-def adjust_plan(plan: RunPlan | None, **fields: Any) -> RunPlan:
-    """A plan with fields replaced; None leaves a field as it is, or at its default.
+def adjust_plan(plan: Plan, **fields: Any) -> Plan:
+    """A plan with some fields replaced.
+
+    Args:
+        plan: a RunPlan or a BeamPlan.
+        **fields: new values by the name of the field; None leaves a field as it is.
+
+    Returns:
+        the plan itself where no field is given, else a new one of the same class.
+
+    Raises:
+        InvalidInputError: a value that the field refuses.
 
     >>> adjust_plan(RunPlan(snr_db=[3]), target=1e-2, metric=None).target
     0.01
     """
     given = {name: value for name, value in fields.items() if value is not None}
-    if plan is None:
-        return RunPlan(**given)
-    kept = {name: getattr(plan, name) for name in RunPlan.model_fields}
-    return RunPlan(**kept | given) if given else plan
+    kept = {name: getattr(plan, name) for name in type(plan).model_fields}
+    return type(plan)(**kept | given) if given else plan
 
 
 def canonical_snr(snr_db: float) -> str:
@@ -163,28 +171,54 @@ def _parse_snr_text(text: str, expected: str) -> list[float]:
     return [first + i * step for i in range(count)]
 
 
-def load_comparison(path: str | Path) -> tuple[Scenario, RunPlan]:
-    """Read a comparison file: the fields of a scenario, and a ``[run]`` table (optional).
+def load_comparison(
+    source: Scenario | str | Path, plan: RunPlan | None = None, **fields: Any
+) -> tuple[Scenario, RunPlan]:
+    """A scenario, and the one plan by which it is run.
 
-    Raises InvalidInputError, one line naming the file and the field.
+    Args:
+        source: a Scenario; a TOML file with the fields of one and a ``[run]`` table (optional); or
+            the name of a scenario that ships, with the plan that it ships with.
+        plan: what is used in place of the file's ``[run]`` table.
+        **fields: new values of the plan, by field; None leaves a field as it is.
+
+    Returns:
+        (scenario, plan). A Scenario without a plan gets the fields over ``RunPlan()``.
+
+    Raises:
+        InvalidInputError: one line that names the file and the field.
+
+    >>> load_comparison("lcgnet-32x64-bpsk", target=1e-4)[1].target
+    0.0001
     """
-    content, name = read_toml(path), str(path)
-    scenario = Scenario.from_content(content, name, user_path(path).parent)
+    scenario, plan_of_source = _read_comparison(source)
+    return scenario, adjust_plan(plan or plan_of_source, **fields)
+
+
+def _read_comparison(source: Scenario | str | Path) -> tuple[Scenario, RunPlan]:
+    if isinstance(source, Scenario):
+        return source, RunPlan()
+    name, is_file = str(source), is_toml_file(source)
+    content = read_toml(source) if is_file else read_shipped(name)
+    folder = user_path(source).parent if is_file else Path()
+    scenario = Scenario.from_content(content, name, folder)
     return scenario, read_run_table(RunPlan, content, name)
 
 
-def load_shipped_comparison(name: str) -> tuple[Scenario, RunPlan]:
-    """A scenario that ships, with the plan it ships with.
-
-    >>> load_shipped_comparison("lcgnet-32x64-bpsk")[1].metric
-    'ber'
-    """
-    content = read_shipped(name)
-    return Scenario.from_content(content, name), read_run_table(RunPlan, content, name)
-
-
 def read_run_table(plan: type[Plan], content: dict[str, Any], source: str) -> Plan:
-    """The plan of a parsed file, its ``[run]`` table; ``source`` is what errors call the file."""
+    """The plan of a parsed file: its ``[run]`` table.
+
+    Args:
+        plan: the class of the plan.
+        content: of the whole file.
+        source: what errors call the file.
+
+    Returns:
+        the plan; of a file without the table, the plan of all defaults.
+
+    Raises:
+        InvalidInputError: one line that names the file and the field.
+    """
     table = content.get("run", {})
     if not isinstance(table, dict):
         raise InvalidInputError(f"{source}: {invalid('run', table, 'a table: [run]')}")

@@ -2,44 +2,99 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from mimolearn.foundation.errors import user_path
-from mimolearn.report.answers import Row, frontier_labels, rows, verdict
-from mimolearn.report.beams import beam_notes, beam_table, write_beam_report
-from mimolearn.report.costs import Costs, DetectorCost, cost_table, detector_costs
-from mimolearn.report.inventory import inventory, inventory_tables
-from mimolearn.report.live import format_duration, format_left, live_progress
-from mimolearn.report.reproduction import (
-    experiment_table,
-    outcome_counts,
-    verdict_table,
-    write_reproduction,
-)
-from mimolearn.report.reproduction_text import write_reproduction_text
-from mimolearn.report.table import answer_table, gmi_table, notes, rate_notes, rate_table
-from mimolearn.studies import Comparison
+from mimolearn.papers import ExperimentResult
+from mimolearn.report.answers import Answers, CostPoint, Loss, Rate, Row
+from mimolearn.report.beam_answers import BeamAnswers, BeamRate, BeamRow
+from mimolearn.report.facts.costs import Costs, DetectorCost, cost_table, detector_costs
+from mimolearn.report.facts.inventory import inventory, inventory_tables
+from mimolearn.report.numbers import format_duration, format_left
+from mimolearn.report.text.live import live_progress
+from mimolearn.report.text.markdown import write_reproduction_text
+from mimolearn.report.text.sentences import beam_notes, notes, rate_notes, verdict
+from mimolearn.report.text.tables import answer_table, beam_table, gmi_table, rate_table
+from mimolearn.report.text.verdicts import experiment_table, outcome_counts, verdict_table
 
 REPORT_NAME = "report.html"
 
 
-def write_report(comparison: Comparison, folder: str | Path) -> Path:
-    """Write ``report.html`` and the figures (PNG, SVG, PDF) into a folder; returns the page's path.
+# Plotting libraries are slow to import; what writes no page does not wait for them.
 
-    The folder must exist. Raises OSError when it cannot be written.
+
+def write_report(answers: Answers, folder: str | Path) -> Path:
+    """Write ``report.html`` and the figures (PNG, SVG, PDF) into a folder.
+
+    Args:
+        answers: what they show.
+        folder: must exist.
+
+    Returns:
+        the path of the page.
+
+    Raises:
+        OSError: the folder cannot be written.
     """
-    # Plotting libraries are slow to import; a simulation does not wait for them.
-    from mimolearn.report.figures import save_figures
-    from mimolearn.report.page import write_page
+    from mimolearn.report.page.comparison import write_page
+    from mimolearn.report.plots.figures import save_figures
 
     folder = user_path(folder)
-    save_figures(comparison, folder)
-    return write_page(comparison, folder / REPORT_NAME)
+    save_figures(answers, folder)
+    return write_page(answers, folder / REPORT_NAME)
+
+
+def write_beam_report(answers: BeamAnswers, folder: str | Path) -> Path:
+    """Write ``report.html`` and the figures (PNG, SVG, PDF) into a folder.
+
+    Args:
+        answers: what they show.
+        folder: must exist.
+
+    Returns:
+        the path of the page.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    from mimolearn.report.page.beams import write_beam_page
+    from mimolearn.report.plots.beams import save_beam_figures
+
+    folder = user_path(folder)
+    save_beam_figures(answers, folder)
+    return write_beam_page(answers, folder / REPORT_NAME)
+
+
+def write_reproduction(results: Sequence[ExperimentResult], folder: str | Path, name: str) -> Path:
+    """Write NAME.html and the plots (PNG, SVG) into a folder, which is made if need be.
+
+    Args:
+        results: in the order of the page.
+        folder: for page and plots.
+        name: of the page, without its suffix.
+
+    Returns:
+        the path of the page.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    from mimolearn.report.page.reproduction import write_reproduction_page
+
+    return write_reproduction_page(results, user_path(folder), name)
 
 
 __all__ = [
+    "Answers",
+    "BeamAnswers",
+    "BeamRate",
+    "BeamRow",
+    "CostPoint",
     "Costs",
     "DetectorCost",
+    "Loss",
+    "Rate",
     "Row",
     "answer_table",
     "beam_notes",
@@ -49,7 +104,6 @@ __all__ = [
     "experiment_table",
     "format_duration",
     "format_left",
-    "frontier_labels",
     "gmi_table",
     "inventory",
     "inventory_tables",
@@ -58,7 +112,6 @@ __all__ = [
     "outcome_counts",
     "rate_notes",
     "rate_table",
-    "rows",
     "verdict",
     "verdict_table",
     "write_beam_report",

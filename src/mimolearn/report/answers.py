@@ -1,33 +1,93 @@
-"""The answers that table, plots and page all show: one row per receiver, and the frontier."""
+"""What a comparison answers; terminal, plots and page are drawn from it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache, cached_property
+from typing import NamedTuple
 
-from mimolearn.plans.counts import BLOCK_METRICS
-from mimolearn.results.comparison import UPPER_LIMIT_ERRORS
-from mimolearn.results.statistics import ENOUGH_CLUSTERS
-from mimolearn.studies import Comparison, Curve, SnrEstimate
+from mimolearn.report.style import Style, styles
+from mimolearn.results.comparison import Comparison, Curve, Point
+from mimolearn.results.crossings import SnrEstimate, SnrGap
 
-WORTH_NAMING = 1.25
+COSTS = ("vector_us", "latency_us", "multiplications")
+
+
+class Rate(NamedTuple):
+    """An error rate that is drawn.
+
+    Attributes:
+        snr_db: in dB.
+        value: errors over trials; 0 means that no error was seen.
+        low: lower end of the 95 % interval.
+        high: upper end of it.
+        errors: of the metric's unit.
+        is_unsure: the interval may be too narrow (``Point.is_unsure``).
+        point: the counts behind it.
+    """
+
+    snr_db: float
+    value: float
+    low: float
+    high: float
+    errors: int
+    is_unsure: bool
+    point: Point
+
+
+class Loss(NamedTuple):
+    """How much more SNR a receiver needs than the best, with a paired 95 % interval, in dB."""
+
+    value_db: float
+    low_db: float
+    high_db: float
+
+
+class CostPoint(NamedTuple):
+    """A receiver that reaches the target, by its cost and by the SNR that it needs.
+
+    Attributes:
+        label: the receiver's.
+        cost: per vector.
+        snr_db: the SNR needed, in dB.
+        low_db: lower end of its interval; the SNR itself where it has none.
+        high_db: upper end of its interval; the SNR itself where it has none.
+        on_frontier: no cheaper receiver is as good.
+    """
+
+    label: str
+    cost: float
+    snr_db: float
+    low_db: float
+    high_db: float
+    on_frontier: bool
 
 
 @dataclass(frozen=True)
 class Row:
     """What is known of one receiver at the target error rate.
 
-    required: SNR needed. loss_db: how much more than the best receiver, with a paired 95 %
-    interval (low, high); None where one of the two does not reach the target.
-    vector_us, latency_us: measured microseconds per vector in a batch, and for one vector alone;
-    None where not measured. multiplications: real ones per vector, the channel's share included.
-    estimated_at_db: SNR at which a data-dependent search's work was counted, else None.
-    parameters: stored numbers. nonfinite, incomplete: flagged vectors over all SNRs.
-    on_frontier: no cheaper receiver is as good; None where it cannot be said.
+    Attributes:
+        label: the receiver's.
+        required: the SNR needed.
+        loss: to the best receiver; None where one of the two does not reach the target.
+        vector_us: measured microseconds per vector in a batch; None where not measured.
+        latency_us: measured microseconds of one vector alone; None where not measured.
+        multiplications: real ones per vector, the channel's share included; None where unknown.
+        estimated_at_db: the SNR at which a data-dependent search's work was counted, else None.
+        parameters: stored numbers.
+        parameter_bytes: their size.
+        nonfinite: vectors without a finite output, over all SNRs.
+        incomplete: searches that hit their limit, over all SNRs.
+        vectors: over all SNRs.
+        on_frontier: no faster receiver is as good; None where it cannot be said.
+        outdone_by: the fastest receiver that this slower one does not beat; None where there is
+            none such.
     """
 
     label: str
     required: SnrEstimate
-    loss_db: tuple[float, float, float] | None
+    loss: Loss | None
     vector_us: float | None
     latency_us: float | None
     multiplications: float | None
@@ -38,242 +98,218 @@ class Row:
     incomplete: int
     vectors: int
     on_frontier: bool | None
+    outdone_by: str | None
 
 
-def rows(comparison: Comparison) -> list[Row]:
-    """One row per receiver: those that reach the target first, best first."""
-    best = best_label(comparison)
-    frontier = frontier_labels(comparison, "vector_us")
-    answers = [_row(comparison, curve, best, frontier) for curve in comparison.curves]
-    return sorted(
-        answers,
-        key=lambda row: (
-            row.required.value_db is None,
-            row.required.value_db or 0.0,
-            row.vector_us or 0.0,
-        ),
-    )
+class Answers:
+    """The answers of a comparison at its plan's metric and target. Each is derived once.
 
+    Args:
+        comparison: stored results.
 
-def best_label(comparison: Comparison) -> str | None:
-    """The receiver that needs the least SNR for the target, None when none reaches it."""
-    needed = {
-        curve.label: comparison.required_snr(curve.label).value_db for curve in comparison.curves
-    }
-    reached = {label: value for label, value in needed.items() if value is not None}
-    return min(reached, key=lambda label: reached[label]) if reached else None
-
-
-def cost_of(comparison: Comparison, label: str, cost: str) -> float | None:
-    """A receiver's cost per vector: "vector_us", "latency_us" or "multiplications"."""
-    if cost == "multiplications":
-        return _multiplications(comparison, comparison.curve(label))[0]
-    timing = comparison.timings.get(label)
-    if timing is None:
-        return None
-    return timing.vector_us if cost == "vector_us" else timing.latency_us
-
-
-def frontier_labels(comparison: Comparison, cost: str) -> list[str]:
-    """Receivers that no cheaper one equals, cheapest first.
-
-    A receiver falls behind when a cheaper one exists that it does not beat significantly: the
-    paired 95 % interval of the gap reaches zero.
+    Attributes:
+        comparison: as given.
+        metric: of the plan.
+        target: error rate of the plan.
+        goal: both, as "BER 0.001".
+        title: the link in a few words.
+        look: how each receiver is drawn, by label.
     """
-    placed = [
-        (label, value)
-        for label in (curve.label for curve in comparison.curves)
-        if (value := cost_of(comparison, label, cost)) is not None
-        and comparison.required_snr(label).value_db is not None
-    ]
-    placed.sort(key=lambda item: item[1])
-    frontier: list[str] = []
-    for label, _ in placed:
-        if all(_beats(comparison, label, cheaper) for cheaper in frontier):
-            frontier.append(label)
-    return frontier
 
-
-def outdone_by(comparison: Comparison, row: Row) -> str | None:
-    """The fastest receiver that a slower one does not beat; None where there is none such."""
-    if row.on_frontier is not False or row.vector_us is None:
-        return None
-    for other in frontier_labels(comparison, "vector_us"):
-        time = cost_of(comparison, other, "vector_us")
-        if time is not None and time < row.vector_us and not _beats(comparison, row.label, other):
-            return other
-    return None
-
-
-def verdict(comparison: Comparison) -> list[str]:
-    """The main answers, as sentences: who needs least, what is nearly as good and faster."""
-    table = rows(comparison)
-    reached = [row for row in table if row.required.value_db is not None]
-    metric, target = comparison.plan.metric.upper(), f"{comparison.plan.target:g}"
-    if not reached:
-        return [f"No receiver crosses {metric} {target} within the simulated SNRs."]
-    tied = [row for row in reached if row.loss_db is not None and row.loss_db[1] <= 0]
-    best = min(tied, key=_time)
-    others = [row.label for row in tied if row is not best]
-    lines = [f"Run {best.label}: it needs {_needs(best)} for {metric} {target}{_at_speed(best)}."]
-    if others:
-        lines.append(f"{_words(others)} cannot be told from it at this many errors{_dearer(best)}.")
-    elif len(reached) > 1:
-        lines.append(f"Next comes {reached[1].label}, {_loss(reached[1])}.")
-    faster = [row for row in reached if _time(row) * WORTH_NAMING < _time(best)]
-    if faster:
-        row = faster[0]
-        lines.append(
-            f"If that is too slow, {row.label} needs {_needs(row)}, {_loss(row)}, "
-            f"at {format_us(row.vector_us)} a vector ({_time(best) / _time(row):.1f} times faster)."
+    def __init__(self, comparison: Comparison) -> None:
+        self.comparison = comparison
+        self.metric, self.target = comparison.plan.metric, comparison.plan.target
+        self.goal = f"{self.metric.upper()} {self.target:g}"
+        link = comparison.scenario
+        size = f"{link.num_tx_ant} × {link.num_rx_ant} {link.constellation.upper()}"
+        self.title = f"{size} over {link.channel.model}"
+        self.look: dict[str, Style] = styles(
+            [(curve.label, curve.contender.name) for curve in comparison.curves]
         )
-    return lines
+        self._gap = cache(comparison.gap)
 
+    @cached_property
+    def rates(self) -> dict[str, tuple[Rate, ...]]:
+        """Error rates by label, ascending in SNR."""
+        return {
+            curve.label: tuple(_rate(point, self.metric) for point in curve.points)
+            for curve in self.comparison.curves
+        }
 
-UNSURE_MARK = "?"
+    @cached_property
+    def has_unsure(self) -> bool:
+        """Whether a point with errors is drawn as unsure."""
+        return any(rate.errors and rate.is_unsure for line in self.rates.values() for rate in line)
 
+    @cached_property
+    def required(self) -> dict[str, SnrEstimate]:
+        """The SNR that each receiver needs for the target, by label."""
+        return {
+            curve.label: self.comparison.required_snr(curve.label)
+            for curve in self.comparison.curves
+        }
 
-def cautions(comparison: Comparison) -> list[str]:
-    """What the answers rest on, where that is little: sentences for below a table."""
-    lines = [
-        f"{curve.label}: {estimate.note}."
-        for curve in comparison.curves
-        if (estimate := comparison.required_snr(curve.label)).value_db is not None and estimate.note
-    ]
-    if comparison.scenario.channel.model == "recorded":
-        lines.append(
-            "Rates are means over the recorded channels, drawn at random; "
-            "no interval speaks of channels that were not recorded."
+    @cached_property
+    def best(self) -> str | None:
+        """The receiver that needs the least SNR for the target; None when none reaches it."""
+        needed = {label: estimate.value_db for label, estimate in self.required.items()}
+        reached = {label: value for label, value in needed.items() if value is not None}
+        return min(reached, key=lambda label: reached[label]) if reached else None
+
+    @cached_property
+    def rows(self) -> tuple[Row, ...]:
+        """One row per receiver: those that reach the target first, best first."""
+        rows = [self._row(curve) for curve in self.comparison.curves]
+        return tuple(
+            sorted(
+                rows,
+                key=lambda row: (
+                    row.required.value_db is None,
+                    row.required.value_db or 0.0,
+                    row.vector_us or 0.0,
+                ),
+            )
         )
-    return lines
 
+    def cost(self, label: str, cost: str) -> float | None:
+        """A receiver's cost per vector; None where it is not known.
 
-def unsure_words(metric: str) -> str:
-    """When a point is drawn as unsure, for legends."""
-    cluster = "blocks" if metric in BLOCK_METRICS else "channels"
-    return (
-        f"fewer than {UPPER_LIMIT_ERRORS} errors, or errors worth those of fewer than "
-        f"{ENOUGH_CLUSTERS} equally bad {cluster}: the interval may be too narrow"
-    )
+        Args:
+            label: the receiver's.
+            cost: one of COSTS: measured time in a batch, of one vector alone (both in
+                microseconds), or real multiplications.
+        """
+        if cost == "multiplications":
+            return self._multiplications[label][0]
+        timing = self.comparison.timings.get(label)
+        if timing is None:
+            return None
+        return timing.vector_us if cost == "vector_us" else timing.latency_us
 
+    def frontier(self, cost: str) -> tuple[str, ...]:
+        """Receivers that no cheaper one equals, cheapest first.
 
-def has_unsure(comparison: Comparison) -> bool:
-    """True when a point with errors is drawn as unsure."""
-    metric = comparison.plan.metric
-    return any(
-        point.counts.errors(metric) and point.is_unsure(metric)
-        for curve in comparison.curves
-        for point in curve.points
-    )
+        A receiver falls behind when a cheaper one exists that it does not beat significantly: the
+        paired 95 % interval of the gap reaches zero.
 
+        Args:
+            cost: one of COSTS.
+        """
+        return self._frontiers[cost]
 
-def format_us(value: float | None) -> str:
-    """Microseconds in three significant digits, in µs or ms."""
-    if value is None:
-        return "–"
-    return f"{value / 1000:.3g} ms" if value >= 1000 else f"{value:.3g} µs"
+    def cost_points(self, cost: str) -> tuple[CostPoint, ...]:
+        """Every receiver that has such a cost and reaches the target, in the plan's order.
 
+        Args:
+            cost: one of COSTS.
+        """
+        points = []
+        for label, estimate in self.required.items():
+            value = self.cost(label, cost)
+            if value is None or estimate.value_db is None:
+                continue
+            low = estimate.value_db if estimate.low_db is None else estimate.low_db
+            high = estimate.value_db if estimate.high_db is None else estimate.high_db
+            on_frontier = label in self.frontier(cost)
+            points.append(CostPoint(label, value, estimate.value_db, low, high, on_frontier))
+        return tuple(points)
 
-def format_count(value: float | None) -> str:
-    """A count in three significant digits with k, M or G."""
-    if value is None:
-        return "–"
-    for limit, suffix in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
-        if value >= limit:
-            return f"{value / limit:.3g}{suffix}"
-    return f"{value:.3g}"
+    @cached_property
+    def _frontiers(self) -> dict[str, tuple[str, ...]]:
+        return {cost: self._frontier(cost) for cost in COSTS}
 
+    def _frontier(self, cost: str) -> tuple[str, ...]:
+        costs = [
+            (label, value)
+            for label, estimate in self.required.items()
+            if estimate.value_db is not None and (value := self.cost(label, cost)) is not None
+        ]
+        costs.sort(key=lambda item: item[1])
+        frontier: list[str] = []
+        for label, _ in costs:
+            if all(self._beats(label, cheaper) for cheaper in frontier):
+                frontier.append(label)
+        return tuple(frontier)
 
-def format_required(estimate: SnrEstimate) -> str:
-    """The SNR needed with its interval, or why it is not known."""
-    if estimate.value_db is None:
-        return estimate.note or "not reached"
-    if estimate.low_db is None or estimate.high_db is None:
-        return f"{estimate.value_db:.2f} dB"
-    return f"{estimate.value_db:.2f} dB [{estimate.low_db:.2f}, {estimate.high_db:.2f}]"
+    def _beats(self, label: str, other: str) -> bool:
+        """Whether a receiver needs significantly less SNR than another."""
+        gap: SnrGap = self._gap(label, other)
+        return gap.value_db is not None and gap.low_db is not None and gap.low_db > 0
 
+    def _row(self, curve: Curve) -> Row:
+        label = curve.label
+        required = self.required[label]
+        multiplications, at_db = self._multiplications[label]
+        timing = self.comparison.timings.get(label)
+        cost = self.comparison.costs.get(label)
+        on_frontier = None
+        if required.value_db is not None and timing is not None:
+            on_frontier = label in self.frontier("vector_us")
+        return Row(
+            label=label,
+            required=required,
+            loss=self._loss(label),
+            vector_us=timing.vector_us if timing else None,
+            latency_us=timing.latency_us if timing else None,
+            multiplications=multiplications,
+            estimated_at_db=at_db,
+            parameters=cost.parameters if cost else 0,
+            parameter_bytes=cost.parameter_bytes if cost else 0,
+            nonfinite=sum(point.counts.nonfinite for point in curve.points),
+            incomplete=sum(point.counts.incomplete for point in curve.points),
+            vectors=sum(point.counts.vectors for point in curve.points),
+            on_frontier=on_frontier,
+            outdone_by=self._outdone_by(label) if on_frontier is False else None,
+        )
 
-def _row(comparison: Comparison, curve: Curve, best: str | None, frontier: list[str]) -> Row:
-    label = curve.label
-    required = comparison.required_snr(label)
-    multiplications, at_db = _multiplications(comparison, curve)
-    timing, cost = comparison.timings.get(label), comparison.costs.get(label)
-    rated = required.value_db is not None and timing is not None
-    return Row(
-        label=label,
-        required=required,
-        loss_db=_loss_interval(comparison, best, label),
-        vector_us=timing.vector_us if timing else None,
-        latency_us=timing.latency_us if timing else None,
-        multiplications=multiplications,
-        estimated_at_db=at_db,
-        parameters=cost.parameters if cost else 0,
-        parameter_bytes=cost.parameter_bytes if cost else 0,
-        nonfinite=sum(point.counts.nonfinite for point in curve.points),
-        incomplete=sum(point.counts.incomplete for point in curve.points),
-        vectors=sum(point.counts.vectors for point in curve.points),
-        on_frontier=label in frontier if rated else None,
-    )
+    def _loss(self, label: str) -> Loss | None:
+        if self.best is None or self.required[label].value_db is None:
+            return None
+        if self.best == label:
+            return Loss(0.0, 0.0, 0.0)
+        gap: SnrGap = self._gap(self.best, label)
+        if gap.value_db is None or gap.low_db is None or gap.high_db is None:
+            return None
+        return Loss(gap.value_db, gap.low_db, gap.high_db)
 
-
-def _loss_interval(
-    comparison: Comparison, best: str | None, label: str
-) -> tuple[float, float, float] | None:
-    if best is None or comparison.required_snr(label).value_db is None:
+    def _outdone_by(self, label: str) -> str | None:
+        time = self.cost(label, "vector_us")
+        for other in self.frontier("vector_us"):
+            other_time = self.cost(other, "vector_us")
+            faster = time is not None and other_time is not None and other_time < time
+            if faster and not self._beats(label, other):
+                return other
         return None
-    if best == label:
-        return (0.0, 0.0, 0.0)
-    gap = comparison.gap(best, label)
-    if gap.value_db is None or gap.low_db is None or gap.high_db is None:
-        return None
-    return (gap.value_db, gap.low_db, gap.high_db)
+
+    @cached_property
+    def _multiplications(self) -> dict[str, tuple[float | None, float | None]]:
+        """Real multiplications per vector, and the SNR at which a search's work was taken."""
+        return {curve.label: self._work(curve) for curve in self.comparison.curves}
+
+    def _work(self, curve: Curve) -> tuple[float | None, float | None]:
+        cost = self.comparison.costs.get(curve.label)
+        if cost is None:
+            return None, None
+        share = cost.per_channel / self.comparison.scenario.channel_reuse
+        if cost.per_vector is not None:
+            return share + cost.per_vector, None
+        searched = [point for point in curve.points if point.work_per_vector() is not None]
+        if not searched:
+            return None, None
+        wanted = self.required[curve.label].value_db
+        centre = wanted if wanted is not None else searched[len(searched) // 2].snr_db
+        nearest = min(searched, key=lambda point: abs(point.snr_db - centre))
+        return share + (nearest.work_per_vector() or 0.0), nearest.snr_db
 
 
-def _multiplications(comparison: Comparison, curve: Curve) -> tuple[float | None, float | None]:
-    """Real multiplications per vector, and the SNR a search's work was taken at."""
-    cost = comparison.costs.get(curve.label)
-    if cost is None:
-        return None, None
-    share = cost.per_channel / comparison.scenario.channel_reuse
-    if cost.per_vector is not None:
-        return share + cost.per_vector, None
-    searched = [point for point in curve.points if point.work_per_vector() is not None]
-    if not searched:
-        return None, None
-    wanted = comparison.required_snr(curve.label).value_db
-    centre = wanted if wanted is not None else searched[len(searched) // 2].snr_db
-    nearest = min(searched, key=lambda point: abs(point.snr_db - centre))
-    return share + (nearest.work_per_vector() or 0.0), nearest.snr_db
-
-
-def _beats(comparison: Comparison, label: str, other: str) -> bool:
-    """True when label needs significantly less SNR than other."""
-    gap = comparison.gap(label, other)
-    return gap.value_db is not None and gap.low_db is not None and gap.low_db > 0
-
-
-def _time(row: Row) -> float:
-    return float("inf") if row.vector_us is None else row.vector_us
-
-
-def _needs(row: Row) -> str:
-    return f"{row.required.value_db:.2f} dB"
-
-
-def _at_speed(row: Row) -> str:
-    return "" if row.vector_us is None else f" at {format_us(row.vector_us)} a vector"
-
-
-def _dearer(row: Row) -> str:
-    return "" if row.vector_us is None else ", and cost more time"
-
-
-def _loss(row: Row) -> str:
-    if row.loss_db is None:
-        return "at an unknown distance"
-    value, low, high = row.loss_db
-    return f"{value:.2f} dB behind the best (95 % interval {low:.2f} to {high:.2f})"
-
-
-def _words(labels: list[str]) -> str:
-    return labels[0] if len(labels) == 1 else f"{', '.join(labels[:-1])} and {labels[-1]}"
+def _rate(point: Point, metric: str) -> Rate:
+    bounds = point.interval(metric)
+    return Rate(
+        point.snr_db,
+        point.rate(metric),
+        bounds.low,
+        bounds.high,
+        point.counts.errors(metric),
+        point.is_unsure(metric),
+        point,
+    )

@@ -6,7 +6,13 @@ from typing import NamedTuple
 
 
 class Style(NamedTuple):
-    """colour: hex. marker: matplotlib's letter. dash: "solid", "dash" or "dot"."""
+    """How a receiver is drawn.
+
+    Attributes:
+        colour: as "#RRGGBB".
+        marker: matplotlib's letter.
+        dash: "solid", "dash" or "dot".
+    """
 
     colour: str
     marker: str
@@ -59,11 +65,22 @@ _PLOTLY_SYMBOLS = {
     "X": "x", "h": "hexagon", "H": "hexagon2", "p": "pentagon", "8": "octagon",
 }  # fmt: skip
 
+# Axes of costs, by the name of the cost.
+COST_LABELS = {
+    "vector_us": "Measured time per vector [µs]",
+    "latency_us": "Measured latency of a single vector [µs]",
+    "multiplications": "Real multiplications per vector",
+}
+
 
 def styles(contenders: list[tuple[str, str]]) -> dict[str, Style]:
-    """Styles by label for (label, detector name) pairs; a second variant of a name gets its own.
+    """Styles by label; a second variant of a detector gets a style of no other.
 
-    A label that is itself the name of a known receiver decides: trained weights have other names.
+    A label that is itself the name of a known receiver is drawn as that one, because trained
+    weights have other names.
+
+    Args:
+        contenders: (label, name of the detector) of each.
     """
     chosen: dict[str, Style] = {}
     for label, name in contenders:

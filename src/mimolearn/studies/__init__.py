@@ -10,7 +10,6 @@ from mimolearn.plans.plan import (
     RunPlan,
     adjust_plan,
     load_comparison,
-    load_shipped_comparison,
     metrics,
     parse_snr_db,
 )
@@ -62,7 +61,6 @@ __all__ = [
     "load_beam_results",
     "load_comparison",
     "load_results",
-    "load_shipped_comparison",
     "measure_timing",
     "metrics",
     "parse_snr_db",

@@ -15,8 +15,9 @@ from mimolearn.foundation.errors import ResultsFileError, invalid
 from mimolearn.foundation.tensors.state import clean_torch
 from mimolearn.link.beam_scenario import BeamScenario
 from mimolearn.plans.beam_plan import BeamPlan
+from mimolearn.plans.plan import adjust_plan
 from mimolearn.results.beam_comparison import BeamComparison, BeamCurve, BeamPoint
-from mimolearn.studies.execution.choice import Where
+from mimolearn.studies.execution.choice import ExecutorChoice
 from mimolearn.studies.kinds.rates import BeamRates
 from mimolearn.studies.kinds.seeds import chunk_generator
 from mimolearn.studies.progress import Progress
@@ -42,15 +43,29 @@ def compare_beams(
 ) -> BeamComparison:
     """Design on every channel, and the exact error rate of each design.
 
-    store: a results file; what is there is not computed again, and Ctrl-C loses nothing that was
-    finished. progress: called after every chunk. timing: also measure the time of a design.
-    workers, executor, ray_address: as for ``simulate``; no rate depends on them.
-    Raises InvalidInputError before anything is run, ResultsFileError for a damaged store.
+    Ctrl-C loses nothing that was finished.
+
+    Args:
+        scenario: arrays, channels and constellation.
+        plan: contenders, SNRs and the number of channels.
+        store: a results file, which is taken up where it was left; None keeps all in memory.
+        progress: called after every chunk.
+        timing: also measure the time of a design.
+        workers: as for ``simulate``; no rate depends on it.
+        executor: as for ``simulate``; no rate depends on it.
+        ray_address: as for ``simulate``.
+
+    Returns:
+        the comparison.
+
+    Raises:
+        InvalidInputError: a bad argument, before anything is run.
+        ResultsFileError: a results file that is damaged or of another version.
     """
     if not plan.contenders:
         raise invalid("contenders", (), "at least one contender")
-    where = Where(executor, workers, ray_address)
-    where.check()
+    choice = ExecutorChoice(executor, workers, ray_address)
+    choice.check()
     kind = BeamRates(scenario, plan.contenders)
     session = Session(_schedule(kind, plan), plan.to_dict())
     costs = {
@@ -58,15 +73,22 @@ def compare_beams(
         for key, built in zip(kind.keys, kind.built, strict=True)
     }
     timings = (lambda: _timings(kind, plan)) if timing else None
-    saved = session.run(store, where, progress, costs=costs, timings=timings)
+    saved = session.run(store, choice, progress, costs=costs, timings=timings)
     return _comparison(session.schedule, plan, saved)
 
 
 def load_beam_results(path: str | Path, scenario: BeamScenario | None = None) -> BeamComparison:
     """A comparison of beamformers from a results file alone: that of the last run's plan.
 
-    scenario: which one; needed when the file holds several. Of a run that was stopped, what all
-    contenders have at every SNR; contenders that lack an SNR are left out.
+    Of a run that was stopped it has the channels that all contenders have at every SNR;
+    contenders that lack an SNR are left out.
+
+    Args:
+        path: of the results file.
+        scenario: one of those that the file holds; needed where it holds several.
+
+    Raises:
+        ResultsFileError: a file that is not there, damaged, or without such results.
     """
     with closing(Store(path, read_only=True)) as store:
         stored = store.find(scenario, (BeamRates.name,))
@@ -82,7 +104,7 @@ def load_beam_results(path: str | Path, scenario: BeamScenario | None = None) ->
         others = tuple(c for c in plan.contenders if c is not contender)
         if not others:
             raise ResultsFileError(f"{path}: no beamformer is there at every SNR; run it again")
-        plan = plan.adjusted(contenders=others)
+        plan = adjust_plan(plan, contenders=others)
     return _comparison(schedule, plan, saved)
 
 

@@ -8,11 +8,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from mimolearn.foundation.signatures import takes_arguments_of
 from mimolearn.link.scenario import Scenario
 from mimolearn.plans.contender import Contender
 from mimolearn.plans.plan import RunPlan, adjust_plan, check_metric, load_comparison
 from mimolearn.results.comparison import Comparison, CostReport, Curve, Point, Timing
-from mimolearn.studies.execution.choice import Where
+from mimolearn.studies.execution.choice import ExecutorChoice
 from mimolearn.studies.kinds.chunk import ChunkResult
 from mimolearn.studies.kinds.counts import CodedErrorCounts, ErrorCounts, error_counts
 from mimolearn.studies.progress import Progress
@@ -24,6 +25,30 @@ from mimolearn.studies.storage.store import Store, StoredScenario
 from mimolearn.studies.timing import cost_report, measure_timing
 
 COUNTING = (ErrorCounts.name, CodedErrorCounts.name)
+
+
+class ReceiverSession(Session):
+    """Receivers on a scenario, by one plan.
+
+    Args:
+        scenario: the link.
+        plan: contenders, SNRs and stop rule.
+
+    Attributes:
+        scenario: as given.
+        plan: as given.
+
+    Raises:
+        InvalidInputError: one line, for a contender or a metric that the scenario does not serve.
+    """
+
+    kind: ErrorCounts
+
+    def __init__(self, scenario: Scenario, plan: RunPlan) -> None:
+        self.scenario, self.plan = scenario, plan
+        schedule = _schedule(error_counts(scenario, plan.contenders), plan)
+        super().__init__(schedule, plan.to_dict())
+        check_metric(plan.metric, scenario)
 
 
 def simulate(
@@ -43,78 +68,91 @@ def simulate(
     executor: str = "auto",
     ray_address: str | None = None,
     progress: Progress | None = None,
+    timing: bool = False,
 ) -> Comparison:
     """Count the errors of every contender on the same draws, until each point is known well enough.
 
-    scenario: a Scenario, or a comparison file whose ``[run]`` table is the plan.
-    contenders: names such as "lmmse" or "k-best:k=16", tables, Contenders, detector objects.
-    snr_db: SNRs in dB, a list or "0:20:2". plan: a RunPlan; what is given besides it replaces its
-    fields (see RunPlan for them). store: a results file, which is taken up where it was left, or
-    None for memory. workers: 1 runs here; more run in as many processes (a script then needs the
-    usual ``if __name__ == "__main__":``). executor: "serial" or "processes" in place of that
-    choice, or "ray": the cluster at ray_address, or one of ``workers`` processors that is started
-    for the run. progress: called after every chunk.
     The counts do not depend on workers, on interruptions, or on who else competes.
     Ctrl-C leaves the file consistent: ``load_results`` reads what there is, a second call goes on.
-    Raises InvalidInputError for bad arguments, ResultsFileError for a bad file.
+
+    Args:
+        scenario: a Scenario; a TOML file whose ``[run]`` table is the plan; or the name of a
+            scenario that ships.
+        contenders: names such as "lmmse" or "k-best:k=16", tables, Contenders, detector objects.
+        snr_db: SNRs in dB, a list or "0:20:2".
+        plan: a RunPlan; each argument besides it replaces its field of that name.
+        metric: "ber", "ser" or "ver"; on a coded link also "bler" or "info-ber".
+        target: the error rate that answers are given for.
+        min_errors: errors of the metric's unit that finish a point.
+        min_channels: channels that a point takes at least.
+        max_vectors: vectors at which a point is given up.
+        floor: the error rate under which a contender is not simulated at higher SNRs.
+        store: a results file, which is taken up where it was left; None keeps all in memory.
+        workers: 1 runs in this process; more run in as many processes (a script then needs the
+            usual ``if __name__ == "__main__":``).
+        executor: "serial" or "processes" in place of that choice; or "ray": the cluster at
+            ray_address, or one of ``workers`` processors that is started for the run.
+        ray_address: of a running Ray cluster, as "auto" or "host:port".
+        progress: called after every chunk.
+        timing: also measure how long each contender takes on this machine, at the plan's middle
+            SNR, one contender after the other, when nothing else of this run is under way.
+
+    Returns:
+        the comparison; its points are finished.
+
+    Raises:
+        InvalidInputError: a bad argument, before anything is simulated.
+        ResultsFileError: a results file that is damaged or of another version.
 
     >>> s = Scenario(num_tx_ant=1, num_rx_ant=2, constellation="bpsk")
     >>> simulate(s, ["lmmse"], [0], min_errors=50).curve("lmmse").points[0].finished
     True
     """
-    fields = {
-        "contenders": contenders,
-        "snr_db": snr_db,
-        "metric": metric,
-        "target": target,
-        "min_errors": min_errors,
-        "min_channels": min_channels,
-        "max_vectors": max_vectors,
-        "floor": floor,
-    }
-    where = Where(executor, workers, ray_address)
-    return _run(scenario, plan, fields, store, where, progress, measure=False)
+    scenario, plan = load_comparison(
+        scenario,
+        plan,
+        contenders=contenders,
+        snr_db=snr_db,
+        metric=metric,
+        target=target,
+        min_errors=min_errors,
+        min_channels=min_channels,
+        max_vectors=max_vectors,
+        floor=floor,
+    )
+    choice = ExecutorChoice(executor, workers, ray_address)
+    choice.check()
+    session = ReceiverSession(scenario, plan)
+    saved = session.run(
+        store,
+        choice,
+        progress,
+        costs=_costs(session.kind),
+        timings=(lambda: _timings(session.kind, session.plan)) if timing else None,
+    )
+    return _comparison(session.schedule, plan, saved)
 
 
-def compare(
-    scenario: Scenario | str | Path,
-    contenders: Any = None,
-    snr_db: Any = None,
-    *,
-    plan: RunPlan | None = None,
-    metric: str | None = None,
-    target: float | None = None,
-    min_errors: int | None = None,
-    min_channels: int | None = None,
-    max_vectors: int | None = None,
-    floor: float | None = None,
-    store: str | Path | None = None,
-    workers: int = 1,
-    executor: str = "auto",
-    ray_address: str | None = None,
-    progress: Progress | None = None,
-) -> Comparison:
-    """``simulate``, and measure how long each contender takes on this machine.
+@takes_arguments_of(simulate)
+def compare(*arguments: Any, **options: Any) -> Comparison:
+    """``simulate`` with ``timing=True``: error rates, and how long each contender takes.
 
-    All arguments are those of ``simulate``. Times are taken at the plan's middle SNR, one contender
-    after the other, when nothing else of this run is under way.
+    Args:
+        *arguments: those of ``simulate``.
+        **options: those of ``simulate``.
+
+    Returns:
+        the comparison, with times.
+
+    Raises:
+        InvalidInputError: a bad argument, before anything is simulated.
+        ResultsFileError: a results file that is damaged or of another version.
 
     >>> s = Scenario(num_tx_ant=1, num_rx_ant=2, constellation="bpsk")
     >>> compare(s, ["lmmse"], [0], min_errors=50).timings["lmmse"].threads
     1
     """
-    fields = {
-        "contenders": contenders,
-        "snr_db": snr_db,
-        "metric": metric,
-        "target": target,
-        "min_errors": min_errors,
-        "min_channels": min_channels,
-        "max_vectors": max_vectors,
-        "floor": floor,
-    }
-    where = Where(executor, workers, ray_address)
-    return _run(scenario, plan, fields, store, where, progress, measure=True)
+    return simulate(*arguments, **{"timing": True, **options})
 
 
 def load_results(
@@ -122,8 +160,17 @@ def load_results(
 ) -> Comparison:
     """A comparison from a results file alone; nothing is simulated, points may be unfinished.
 
-    scenario: which one; needed when the file holds several. plan: by which rule and target to
-    read it; otherwise the last run's, with every contender and SNR that the file has.
+    Args:
+        path: of the results file.
+        scenario: one of those that the file holds; needed where it holds several.
+        plan: the rule and target by which it is read; otherwise those of the last run, with every
+            contender and SNR that the file has.
+
+    Returns:
+        the comparison.
+
+    Raises:
+        ResultsFileError: a file that is not there, damaged, or without such results.
     """
     with closing(Store(path, read_only=True)) as store:
         stored = store.find(scenario, COUNTING)
@@ -136,38 +183,16 @@ def load_results(
 
 
 def list_results(path: str | Path) -> list[StoredScenario]:
-    """The scenarios that a results file holds, with their contenders and SNRs."""
+    """The scenarios that a results file holds, with their contenders and SNRs.
+
+    Args:
+        path: of the results file.
+
+    Raises:
+        ResultsFileError: a file that is not there or damaged.
+    """
     with closing(Store(path, read_only=True)) as store:
         return store.scenarios()
-
-
-def _run(
-    scenario: Scenario | str | Path,
-    plan: RunPlan | None,
-    fields: dict[str, Any],
-    path: str | Path | None,
-    where: Where,
-    progress: Progress | None,
-    *,
-    measure: bool,
-) -> Comparison:
-    """Adjust the plan by the fields that are given, run it, and measure times if that is wanted."""
-    if not isinstance(scenario, Scenario):
-        scenario, plan_of_file = load_comparison(scenario)
-        plan = plan or plan_of_file
-    plan = adjust_plan(plan, **fields)
-    where.check()
-    kind = error_counts(scenario, plan.contenders)
-    session = Session(_schedule(kind, plan), plan.to_dict())
-    check_metric(plan.metric, scenario)
-    saved = session.run(
-        path,
-        where,
-        progress,
-        costs=_costs(kind),
-        timings=(lambda: _timings(kind, plan)) if measure else None,
-    )
-    return _comparison(session.schedule, plan, saved)
 
 
 def _schedule(kind: ErrorCounts, plan: RunPlan) -> Schedule:
@@ -235,7 +260,7 @@ def _full_plan(plan: RunPlan | None, stored: StoredScenario) -> RunPlan:
     """The last run's plan, and everything that other runs have left in the file."""
     contenders = _distinct(plan.contenders if plan else (), stored.contenders)
     snr_db = (*(plan.snr_db if plan else ()), *stored.snr_db)
-    return adjust_plan(plan, contenders=contenders or None, snr_db=snr_db or None)
+    return adjust_plan(plan or RunPlan(), contenders=contenders or None, snr_db=snr_db or None)
 
 
 def _distinct(first: tuple[Contender, ...], more: tuple[Contender, ...]) -> tuple[Contender, ...]:

@@ -5,19 +5,22 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from mimolearn.foundation.errors import check_positive_int, check_real
 from mimolearn.link.scenario import Scenario
-from mimolearn.plans.contender import Contender
-from mimolearn.plans.plan import RunPlan, adjust_plan, canonical_snr
+from mimolearn.plans.plan import RunPlan, canonical_snr, load_comparison
 from mimolearn.results.comparison import Point
-from mimolearn.studies.engine import simulate
-from mimolearn.studies.kinds.chunk import chunk_channels
-from mimolearn.studies.kinds.run_chunk import run_chunk
+from mimolearn.studies.engine import ReceiverSession
+from mimolearn.studies.engine import curves as curves_of
+from mimolearn.studies.execution.choice import ExecutorChoice
+from mimolearn.studies.kinds.base import Task
 from mimolearn.studies.progress import Progress
+from mimolearn.studies.schedule import Schedule
+from mimolearn.studies.session import Session
 from mimolearn.studies.stopping import StopRule
 
 # Points with fewer errors than this bend the continuation more than they support it.
@@ -34,12 +37,16 @@ class Range(NamedTuple):
 
 
 class CurveForecast(NamedTuple):
-    """One contender.
+    """What one contender needs.
 
-    measured_rate: the lowest that the pilot knows from 20 errors or more, at measured_snr_db.
-    required_snr_db: where the curve reaches the target, in dB. vectors: over all points. cpu_s:
-    seconds of one processor, its share of the drawing included if it ran alone.
-    note: why nothing is known, else "".
+    Attributes:
+        label: the contender's.
+        measured_snr_db: the SNR of measured_rate, in dB.
+        measured_rate: the lowest error rate that the pilot knows from 20 errors or more.
+        required_snr_db: the SNR at which the curve reaches the target, in dB.
+        vectors: over all points.
+        cpu_s: seconds of one processor, drawing included as if it ran alone.
+        note: why nothing is known, else "".
     """
 
     label: str
@@ -54,9 +61,15 @@ class CurveForecast(NamedTuple):
 class Forecast(NamedTuple):
     """What a comparison down to target_error needs.
 
-    metric: of target_error. min_errors: at each point. cpu_s: seconds of one processor for all
-    contenders on common draws. max_vectors: where a point may be given up. snr_db: SNRs worth
-    simulating. unknown: labels that no number could be given for; they are not in the sums.
+    Attributes:
+        metric: of target_error.
+        target_error: the error rate that the curves should reach.
+        min_errors: errors at each point.
+        curves: one for each contender.
+        cpu_s: seconds of one processor for all contenders on common draws.
+        max_vectors: vectors at which a point may be given up.
+        snr_db: SNRs worth simulating, in dB.
+        unknown: labels of contenders that no number could be given for; they are not in the sums.
     """
 
     metric: str
@@ -69,14 +82,22 @@ class Forecast(NamedTuple):
     unknown: tuple[str, ...]
 
     def machines(self, hours: float, processors: int) -> int:
-        """Machines of so many processors that finish within so many hours, by the larger figure."""
+        """How many machines are needed, by the larger figure of processor time.
+
+        Args:
+            hours: within which they should finish.
+            processors: of each machine.
+
+        Raises:
+            InvalidInputError: a number that is not positive.
+        """
         hours = check_real("hours", hours, above=0)
         processors = check_positive_int("processors", processors)
         return max(math.ceil(self.cpu_s.high / 3600 / hours / processors), 1)
 
 
 def forecast(
-    scenario: Scenario,
+    scenario: Scenario | str | Path,
     contenders: Any = None,
     snr_db: Any = None,
     *,
@@ -89,8 +110,6 @@ def forecast(
 ) -> Forecast:
     """Estimate vectors and processor time for curves down to target_error, from a short pilot.
 
-    contenders, snr_db, plan, metric, min_errors: as for ``simulate``; the grid of SNRs is continued
-    at its own last step. pilot_s: seconds, about, for each contender.
     Below what the pilot has seen, the curve is continued once as a straight line of log rate over
     dB (a fading channel at high SNR: no curve is flatter for long) and once as Gaussian noise
     around a fixed distance would (none is steeper); figures are given for both. What a point costs
@@ -98,20 +117,44 @@ def forecast(
     in time. Points take at most the vectors that the stop rule needs at the target
     (``max_vectors``): those of min_errors, and more where few channels make the errors.
     Pilot times are of this machine, one thread.
-    Raises InvalidInputError for bad arguments.
+
+    Args:
+        scenario: as for ``simulate``.
+        contenders: as for ``simulate``.
+        snr_db: SNRs in dB; the grid is continued at its last step.
+        target_error: the error rate that the curves should reach; it takes the place of the
+            plan's target.
+        plan: as for ``simulate``.
+        metric: as for ``simulate``.
+        min_errors: as for ``simulate``.
+        pilot_s: seconds, about, for each contender.
+        progress: called after every chunk of the pilot.
+
+    Returns:
+        the forecast.
+
+    Raises:
+        InvalidInputError: a bad argument.
     """
     check_real("target_error", target_error, above=0, at_most=0.5)
     check_real("pilot_s", pilot_s, above=0, at_most=86_400)
-    plan = adjust_plan(
-        plan, contenders=contenders, snr_db=snr_db, metric=metric, min_errors=min_errors
+    scenario, plan = load_comparison(
+        scenario,
+        plan,
+        contenders=contenders,
+        snr_db=snr_db,
+        metric=metric,
+        min_errors=min_errors,
+        target=target_error,
     )
-    plan = adjust_plan(plan, target=target_error)
-    draw_s = _seconds_per_vector(scenario, plan, None)
-    detect_s = [_seconds_per_vector(scenario, plan, c) - draw_s for c in plan.contenders]
+    session = ReceiverSession(scenario, plan)
+    draw_s = _seconds_per_vector(session, ())
+    positions = range(len(plan.contenders))
+    detect_s = [_seconds_per_vector(session, (i,)) - draw_s for i in positions]
     curves, per_point, most = [], [], 0
-    for contender, own_s in zip(plan.contenders, detect_s, strict=True):
-        vector_s = draw_s + max(own_s, 0.0)
-        pilot = _pilot(scenario, plan, contender, pilot_s / vector_s, progress)
+    for i, contender in enumerate(plan.contenders):
+        vector_s = draw_s + max(detect_s[i], 0.0)
+        pilot = _pilot(session, i, pilot_s / vector_s, progress)
         counts, errors = pilot[0].counts, _errors_wanted(plan, pilot)
         limit = math.ceil(errors * counts.vectors / (target_error * counts.trials(plan.metric)))
         most = max(most, limit)
@@ -135,40 +178,33 @@ def forecast(
     )
 
 
-def _seconds_per_vector(scenario: Scenario, plan: RunPlan, contender: Contender | None) -> float:
-    """Processor seconds of drawing, detecting and counting; of drawing alone without contender."""
-    built = (
-        [] if contender is None else [(contender.label, contender.build(scenario.constellation))]
-    )
-    snr = canonical_snr(plan.snr_db[len(plan.snr_db) // 2])
-    run_chunk(scenario, snr, 0, built)
+def _seconds_per_vector(session: ReceiverSession, contenders: tuple[int, ...]) -> float:
+    """Processor seconds of drawing, detecting and counting; of drawing alone without contenders."""
+    snr_db, kind = session.plan.snr_db, session.kind
+    snr = canonical_snr(snr_db[len(snr_db) // 2])
+    kind.measure(Task(snr, 0, contenders))
     begin = time.thread_time()
-    run_chunk(scenario, snr, 1, built)
+    kind.measure(Task(snr, 1, contenders))
     seconds = time.thread_time() - begin
-    return max(seconds, 1e-9) / (chunk_channels(scenario) * scenario.channel_reuse)
+    return max(seconds, 1e-9) / kind.chunk_vectors
 
 
 def _pilot(
-    scenario: Scenario,
-    plan: RunPlan,
-    contender: Contender,
-    vectors: float,
-    progress: Progress | None,
+    session: ReceiverSession, contender: int, vectors: float, progress: Progress | None
 ) -> list[Point]:
     """The curve from its lowest SNR up, as far as so many vectors in all can see."""
+    plan, kind = session.plan, session.kind.alone(contender)
     points: list[Point] = []
-    for snr in plan.snr_db:
-        small = adjust_plan(
-            plan,
-            contenders=[contender],
-            snr_db=[snr],
-            min_errors=min(plan.min_errors, 100),
-            max_vectors=max(round(vectors), 1),
+    for snr_db in plan.snr_db:
+        rule = StopRule.of(plan)._replace(
+            min_errors=min(plan.min_errors, 100), max_vectors=max(round(vectors), 1)
         )
-        point = simulate(scenario, plan=small, progress=progress).curves[0].points[0]
-        points.append(point)
-        vectors -= point.counts.vectors
-        if vectors <= 0 or point.rate(plan.metric) < plan.target:
+        pilot = Session(Schedule(kind, [snr_db], rule), plan.to_dict())
+        pilot.run(None, ExecutorChoice(), progress, costs={})
+        (curve,) = curves_of(pilot.schedule, [plan.contenders[contender]])
+        points += curve.points
+        vectors -= points[-1].counts.vectors
+        if vectors <= 0 or points[-1].rate(plan.metric) < plan.target:
             break
     return points
 
@@ -208,7 +244,7 @@ def _continue(
         crossings.append(crossing)
     sums = [sum(vectors.values()) for vectors in ends]
     note = "" if all(map(math.isfinite, crossings)) else "the target lies beyond 100 dB"
-    found = CurveForecast(
+    curve = CurveForecast(
         label,
         float(snr[-1]),
         float(rate[-1]),
@@ -217,7 +253,7 @@ def _continue(
         Range(min(sums) * vector_s, max(sums) * vector_s),
         note,
     )
-    return found, (ends[0], ends[1])
+    return curve, (ends[0], ends[1])
 
 
 def _errors_wanted(plan: RunPlan, points: list[Point]) -> float:
@@ -265,6 +301,7 @@ def _common_seconds(
     snrs = {snr for each in vectors for snr in each}
     drawing = sum(max(each.get(snr, 0.0) for each in vectors) for snr in snrs) * draw_s
     detecting = (
-        sum(each.values()) * max(own, 0.0) for each, own in zip(vectors, detect_s, strict=True)
+        sum(each.values()) * max(seconds, 0.0)
+        for each, seconds in zip(vectors, detect_s, strict=True)
     )
     return drawing + sum(detecting)

@@ -1,7 +1,7 @@
 """The one run of all kinds of studies: chunks are handed out, kept, and counted until all is known.
 
-A Session holds what a run is of: contenders that are built and checked once, keys that are computed
-once, and what is known of every point.
+A Session holds contenders that are built and checked once, keys that are computed once, and what is
+known of every point.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from mimolearn.foundation.pace import Pace
-from mimolearn.studies.execution.choice import Where
+from mimolearn.studies.execution.choice import ExecutorChoice
 from mimolearn.studies.execution.executors import Executor
 from mimolearn.studies.kinds.base import Task
 from mimolearn.studies.progress import Progress, ProgressEvent
@@ -25,9 +25,17 @@ from mimolearn.studies.storage.store import Store
 class Session:
     """A study that is ready to run: every contender of its schedule is built and checked, once.
 
-    schedule: contenders on a scenario at SNRs, and when each point is finished. plan: plain JSON
-    values, which the results file remembers.
-    Raises InvalidInputError, one line, for a contender that cannot run on the scenario.
+    Args:
+        schedule: contenders on a scenario at SNRs, and when each point is finished.
+        plan: plain JSON values, which the results file remembers.
+
+    Attributes:
+        schedule: as given; it holds what is known of every point.
+        kind: that of the schedule.
+        built: what the contenders stand for, in their order.
+
+    Raises:
+        InvalidInputError: one line, for a contender that cannot run on the scenario.
     """
 
     def __init__(self, schedule: Schedule, plan: dict[str, Any]) -> None:
@@ -37,16 +45,26 @@ class Session:
     def run(
         self,
         path: str | Path | None,
-        where: Where,
+        executor: ExecutorChoice,
         progress: Progress | None = None,
         *,
         costs: dict[str, Any],
         timings: Callable[[], dict[str, Any]] | None = None,
     ) -> dict[str, Any]:
-        """Take up what the file at ``path`` has and run the rest; returns what is remembered.
+        """Take up what a results file has, and run the rest.
 
-        costs: plain values by contender key. timings: gives such values, and is called when
-        nothing of this run is under way any more.
+        Args:
+            path: of the results file; None keeps the results in memory.
+            executor: what measures the chunks.
+            progress: called after every chunk.
+            costs: plain values by contender key.
+            timings: gives such values; called when nothing of this run is under way any more.
+
+        Returns:
+            what the file remembers of the run besides its chunks.
+
+        Raises:
+            ResultsFileError: a file that is damaged or of another version.
         """
         key = self.kind.study_key
         with closing(Store(path)) as store:
@@ -56,9 +74,8 @@ class Session:
             )
             restore(self.schedule, store)
             if not self.schedule.done:
-                executor = where.start(self.kind)
                 run_schedule(
-                    executor,
+                    executor.start(self.kind),
                     self.schedule,
                     store,
                     progress,
@@ -77,10 +94,16 @@ def run_schedule(
     progress: Progress | None = None,
     begun: Callable[[], object] | None = None,
 ) -> None:
-    """Hand out chunks until the schedule is done, keeping each before it is counted.
+    """Hand out chunks until the schedule is done; each is stored before it is counted.
 
-    begun: called once, when the first chunk has been measured. The executor is shut down at the
-    end, however that comes.
+    The executor is shut down at the end, whatever ends the run.
+
+    Args:
+        executor: what measures the chunks.
+        schedule: what is run; it takes in the results.
+        store: where the results are kept.
+        progress: called after every chunk.
+        begun: called once, when the first chunk has been measured.
     """
     kind = schedule.kind
     start, chunks, pace = time.monotonic(), 0, Pace(executor.capacity)
@@ -106,7 +129,12 @@ def run_schedule(
 
 
 def restore(schedule: Schedule, store: Store) -> None:
-    """Take in all chunks that a store has of a schedule's points."""
+    """Take in all chunks that a store has of a schedule's points.
+
+    Args:
+        schedule: takes them in.
+        store: an open store.
+    """
     kind = schedule.kind
     for i, snr in schedule.points():
         for chunk, result in store.chunks(kind.study_key, kind.keys[i], snr).items():

@@ -1,4 +1,4 @@
-"""Which executor a run gets."""
+"""The executor that a run gets."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ from mimolearn.studies.kinds.base import Kind
 EXECUTORS = ("auto", "serial", "processes", "ray")
 
 
-class Where(NamedTuple):
-    """A choice of executor as a caller words it; results do not depend on it.
+class ExecutorChoice(NamedTuple):
+    """An executor as a caller names it. Results do not depend on it.
 
-    executor: one of EXECUTORS; "auto" is "serial" for one worker and "processes" for more.
-    workers: processes, or processors of a Ray cluster that is started for the run.
-    ray_address: of a running Ray cluster.
+    Attributes:
+        executor: one of EXECUTORS; "auto" is "serial" for one worker and "processes" for more.
+        workers: processes, or processors of a Ray cluster that is started for the run.
+        ray_address: of a running Ray cluster, as "auto" or "host:port"; None for none.
     """
 
     executor: str = "auto"
@@ -25,7 +26,11 @@ class Where(NamedTuple):
     ray_address: str | None = None
 
     def check(self) -> None:
-        """Refuse what does not fit together."""
+        """Refuse what does not fit together.
+
+        Raises:
+            InvalidInputError: one line that names the field.
+        """
         check_one_of("executor", self.executor, EXECUTORS)
         check_positive_int("workers", self.workers, 4096)
         if self.ray_address is not None and self.executor != "ray":
@@ -36,7 +41,11 @@ class Where(NamedTuple):
             import_ray()
 
     def start(self, kind: Kind) -> Executor:
-        """The executor itself."""
+        """Start the executor.
+
+        Args:
+            kind: the study whose tasks it measures.
+        """
         if self.executor == "ray":
             from mimolearn.studies.execution.ray_executor import RayExecutor
 

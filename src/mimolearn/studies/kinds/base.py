@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -96,6 +97,17 @@ class Kind(ABC):
         Raises InvalidInputError, one line, for one that cannot run here.
         """
         return self._build()
+
+    def alone(self, contender: int) -> Self:
+        """The same study with one of its contenders, which is not built again.
+
+        Args:
+            contender: its position.
+        """
+        kind = copy.copy(self)
+        kind.contenders, kind.keys = (self.contenders[contender],), (self.keys[contender],)
+        kind.built = [self.built[contender]]
+        return kind
 
     @property
     @abstractmethod

@@ -14,7 +14,7 @@ from mimolearn.link.beam_scenario import BeamScenario, shipped_beam_scenarios
 from mimolearn.link.channels import AnyChannel, ChannelModel
 from mimolearn.link.scenario import Scenario, shipped_scenarios
 from mimolearn.quantizers import quantizer_class, quantizer_names
-from mimolearn.report.fitted import Column, FittedTable
+from mimolearn.report.text.fitted import Column, FittedTable
 from mimolearn.snr import snr_definitions, snr_label
 from mimolearn.zoo import zoo_names
 

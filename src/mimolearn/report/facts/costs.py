@@ -12,7 +12,7 @@ from mimolearn.detectors.trained import load_detector
 from mimolearn.foundation.errors import InvalidInputError, MimolearnError
 from mimolearn.foundation.tensors.state import clean_torch, evaluating
 from mimolearn.link.scenario import Scenario
-from mimolearn.report.fitted import Column, FittedTable
+from mimolearn.report.text.fitted import Column, FittedTable
 from mimolearn.studies import cost_report
 from mimolearn.weights import is_weights_name
 

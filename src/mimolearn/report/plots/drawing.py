@@ -1,4 +1,4 @@
-"""Names of receivers in figures, character for character: neither mathtext nor HTML."""
+"""What all static figures share. Names are shown character for character, never as mathtext."""
 
 from __future__ import annotations
 
@@ -21,12 +21,16 @@ FONT: dict[Any, Any] = {
     "svg.fonttype": "none",
     "pdf.fonttype": 42,
 }
-# What plotly's text would read as a tag, an entity, a formula or a placeholder.
-_PLOTLY_MARKUP = {ord(letter): f"&#{ord(letter)};" for letter in "&<>$%"}
+DASHES = {"solid": "-", "dash": "--", "dot": ":"}
 
 
 def new_figure(width: float, height: float) -> tuple[Figure, Axes]:
-    """An empty figure with one plot."""
+    """An empty figure with one plot.
+
+    Args:
+        width: in inches.
+        height: in inches.
+    """
     # A Figure of its own, never pyplot's: nothing global, no display needed.
     figure = Figure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)
@@ -36,7 +40,21 @@ def new_figure(width: float, height: float) -> tuple[Figure, Axes]:
 def save_figure(
     figure: Figure, folder: Path, name: str, suffixes: Sequence[str], dpi: int
 ) -> list[Path]:
-    """Write a figure as NAME.SUFFIX in every format, each file whole; returns the paths."""
+    """Write a figure as NAME.SUFFIX in every format, each file whole.
+
+    Args:
+        figure: what is drawn.
+        folder: for the files.
+        name: of the files, without suffix.
+        suffixes: formats, as "png", "svg" and "pdf".
+        dpi: dots an inch of formats that have them.
+
+    Returns:
+        the paths.
+
+    Raises:
+        OSError: a file cannot be written.
+    """
     paths = [folder / f"{name}.{suffix}" for suffix in suffixes]
     for path in paths:
         with matplotlib.rc_context(FONT), warnings.catch_warnings():
@@ -49,21 +67,17 @@ def save_figure(
 
 
 def add_legend(axes: Axes, drawn: Mapping[str, Any], **options: Any) -> None:
-    """A legend of artists by label, each label as it is.
+    """A legend that shows each label as it is.
 
-    matplotlib leaves out a label that begins with "_", and reads "$" as mathtext.
+    matplotlib itself leaves out a label that begins with "_", and reads "$" as mathtext.
+
+    Args:
+        axes: the plot.
+        drawn: artists by label.
+        **options: of ``Axes.legend``.
     """
     settings = {"fontsize": 7.5, "edgecolor": "#D8DCE2", "ncols": 2, **options}
     legend = axes.legend([*drawn.values()], [str(i) for i in range(len(drawn))], **settings)
     for text, label in zip(legend.get_texts(), drawn, strict=True):
         text.set_parse_math(False)
         text.set_text(label)
-
-
-def plotly_text(text: str) -> str:
-    """A text that plotly shows as it is, in a legend, beside a point and in a hover template.
-
-    >>> plotly_text("<b>")
-    '&#60;b&#62;'
-    """
-    return text.translate(_PLOTLY_MARKUP)

@@ -1,4 +1,4 @@
-"""Where names of points are written: beside them, and over nothing else."""
+"""On which side of its point a name is written: over nothing else."""
 
 from __future__ import annotations
 
@@ -36,19 +36,27 @@ class Box(NamedTuple):
         return across and self.top < other.bottom and other.top < self.bottom
 
 
-def place_labels(
+def label_sides(
     marks: dict[str, Mark],
     first: Collection[str],
     lines: Sequence[Box],
     width: float,
     height: float,
 ) -> dict[str, str | None]:
-    """A side for each name, or None where no side is free.
+    """A side for each name.
 
-    first: names that are placed before the others, and are written in any case, if need be over
-    one of the lines.
+    Args:
+        marks: the points by name.
+        first: names that choose before the others. They are written in any case, if need be over
+            one of the lines.
+        lines: what other names must not cover.
+        width: of the plot in pixels.
+        height: of the plot in pixels.
 
-    >>> place_labels({"a": Mark(50, 50, 5, 45, 55)}, ["a"], [], 200, 100)
+    Returns:
+        the side by name, as plotly calls it; None where none is free.
+
+    >>> label_sides({"a": Mark(50, 50, 5, 45, 55)}, ["a"], [], 200, 100)
     {'a': 'top right'}
     """
     boxes = {name: _of_mark(mark) for name, mark in marks.items()}

@@ -11,8 +11,7 @@ from typing import Any
 from mimolearn.foundation.atomicfile import write_atomically
 from mimolearn.foundation.errors import ResultsFileError, user_path
 from mimolearn.papers import Experiment, Outcome, file_stem
-
-_LIBRARY_WORDS = {"reproduced": "holds", "not reproduced": "does not hold"}
+from mimolearn.report.text.verdicts import outcome_words
 
 
 def write_reproduction_text(
@@ -20,8 +19,18 @@ def write_reproduction_text(
 ) -> Path:
     """Write the page; nothing is run.
 
-    folder: that of earlier runs. command: what made them, for the reader. Experiments without a
-    result there are named as not run. Raises ResultsFileError for a damaged result.
+    Args:
+        experiments: in the order of the page; one without a result is named as not run.
+        folder: of the results of earlier runs.
+        path: of the Markdown file.
+        command: what gathers the results, for the reader.
+
+    Returns:
+        the path of the file.
+
+    Raises:
+        ResultsFileError: a result that is damaged or of another version.
+        OSError: the file cannot be written.
     """
     results_of = [(experiment, _read(user_path(folder), experiment)) for experiment in experiments]
     path = user_path(path)
@@ -35,7 +44,9 @@ def _read(folder: Path, experiment: Experiment) -> dict[str, Any] | None:
         return None
     try:
         content = json.loads(path.read_text("utf-8"))
-        if content["experiment"] == experiment.name and isinstance(content["finished"], str):
+        known = [Outcome(statement["outcome"]) for statement in content["statements"]]
+        finished = isinstance(content["finished"], str)
+        if content["experiment"] == experiment.name and finished and known:
             return content
     except (ValueError, KeyError, TypeError):
         pass
@@ -74,12 +85,8 @@ def _counts(results: Sequence[dict[str, Any]], of: str) -> str:
         for statement in result["statements"]
         if statement["of"] == of
     )
-    shown = [f"{counts[o.value]} {_words(of, o.value)}" for o in Outcome if counts[o.value]]
+    shown = [f"{counts[o.value]} {outcome_words(o, of)}" for o in Outcome if counts[o.value]]
     return ", ".join(shown) or "none"
-
-
-def _words(of: str, outcome: str) -> str:
-    return _LIBRARY_WORDS.get(outcome, outcome) if of == "library" else outcome
 
 
 def _section(experiment: Experiment, result: dict[str, Any] | None) -> list[str]:
@@ -94,7 +101,7 @@ def _section(experiment: Experiment, result: dict[str, Any] | None) -> list[str]
     ]
     reasons = []
     for statement in result["statements"]:
-        outcome = _words(statement["of"], statement["outcome"])
+        outcome = outcome_words(Outcome(statement["outcome"]), statement["of"])
         cells = statement["claim"], statement["source"], outcome, statement["measured"] or "–"
         lines.append(f"| {' | '.join(_cell(cell) for cell in cells)} |")
         if statement["reason"]:

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from mimolearn.foundation.errors import printable
-from mimolearn.report.terminal import encodable
+from mimolearn.report.text.terminal import encodable
 
 # Columns that hold words are not made narrower than these, while there is another way.
 _LEAST_NAME, _LEAST_WORDS = 16, 20

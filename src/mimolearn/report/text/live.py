@@ -14,9 +14,10 @@ from rich.table import Table
 from rich.text import Text
 
 from mimolearn.link.scenario import Scenario
-from mimolearn.report.fitted import FittedTable
-from mimolearn.report.table import over_snr
-from mimolearn.report.terminal import is_animated
+from mimolearn.report.numbers import format_left
+from mimolearn.report.text.fitted import FittedTable
+from mimolearn.report.text.tables import over_snr
+from mimolearn.report.text.terminal import is_animated
 from mimolearn.studies import METRIC_LABELS, ContenderProgress, ProgressEvent, RunPlan
 
 _PLAIN_INTERVAL_S = 10.0
@@ -26,7 +27,13 @@ _PLAIN_INTERVAL_S = 10.0
 def live_progress(
     console: Console, scenario: Scenario, plan: RunPlan
 ) -> Iterator[Callable[[ProgressEvent], None]]:
-    """A callback for ``simulate``: a live table on a terminal, else a line every ten seconds."""
+    """A callback for ``simulate``: a live table on a terminal, else a line every ten seconds.
+
+    Args:
+        console: where it is written.
+        scenario: that of the run.
+        plan: that of the run.
+    """
     if not is_animated(console):
         yield _PlainProgress(console)
         return
@@ -38,23 +45,6 @@ def live_progress(
             live.update(view)
 
         yield update
-
-
-def format_duration(seconds: float) -> str:
-    """Seconds as 42 s, 3 min 05 s or 2 h 10 min."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60:02d} s"
-    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
-
-
-def format_left(seconds: float | None) -> str:
-    """The time left in words; None where it is not known yet."""
-    return (
-        "time left not known yet" if seconds is None else f"about {format_duration(seconds)} left"
-    )
 
 
 class _LiveTable:

@@ -1,4 +1,4 @@
-"""Plots of mean squares over layers, SNR or users: for the page, and as files."""
+"""Plots of the panels of published figures: for the page, and as files."""
 
 from __future__ import annotations
 
@@ -12,10 +12,13 @@ from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, StrMethodF
 
 from mimolearn.papers import Accuracy, ExperimentResult, Reference, Table, file_stem
 from mimolearn.papers.panels import AccuracyCurve
-from mimolearn.report.beams import beam_figure, beam_plot
-from mimolearn.report.drawing import FONT, add_legend, new_figure, plotly_text, save_figure
-from mimolearn.report.figures import DASHES, error_rate_figure
-from mimolearn.report.page import error_rate_plot, finish_plot
+from mimolearn.report.answers import Answers
+from mimolearn.report.beam_answers import BeamAnswers
+from mimolearn.report.plots.beams import beam_figure, beam_plot
+from mimolearn.report.plots.curves import error_rate_plot
+from mimolearn.report.plots.drawing import DASHES, FONT, add_legend, new_figure, save_figure
+from mimolearn.report.plots.figures import error_rate_figure
+from mimolearn.report.plots.interactive import finish_plot, plotly_text
 from mimolearn.report.style import Style, plotly_symbol, styles
 from mimolearn.studies import BeamComparison, Comparison
 
@@ -23,13 +26,17 @@ _METRICS = {"nmse": "NMSE [dB]", "evm": "RMS EVM [%]", "residual": "Residual, re
 
 
 def panel_plot(result: ExperimentResult, panel: str) -> go.Figure | None:
-    """The interactive plot of one panel; None for a table."""
+    """The interactive plot of one panel; None for a table.
+
+    Args:
+        result: of the experiment.
+        panel: its name.
+    """
     content = result.findings.panels[panel]
     if isinstance(content, Comparison):
-        line_styles = styles([(curve.label, curve.contender.name) for curve in content.curves])
-        return error_rate_plot(content, line_styles)
+        return error_rate_plot(Answers(content))
     if isinstance(content, BeamComparison):
-        return beam_plot(content, _beam_styles(content), geometric=False)
+        return beam_plot(BeamAnswers(content), geometric=False)
     return (
         None if isinstance(content, Table) else _accuracy_plot(content, _references(result, panel))
     )
@@ -38,24 +45,32 @@ def panel_plot(result: ExperimentResult, panel: str) -> go.Figure | None:
 def save_panels(
     result: ExperimentResult, folder: Path, formats: Sequence[str] = ("png", "svg")
 ) -> list[Path]:
-    """Write the plots of all panels as EXPERIMENT-PANEL.*; returns their paths."""
+    """Write the plots of all panels as EXPERIMENT-PANEL.*.
+
+    Args:
+        result: of the experiment.
+        folder: for the files.
+        formats: suffixes of files that matplotlib writes.
+
+    Returns:
+        the paths.
+
+    Raises:
+        OSError: a file cannot be written.
+    """
     paths: list[Path] = []
     for panel, content in result.findings.panels.items():
         if isinstance(content, Table):
             continue
         if isinstance(content, Comparison):
-            figure = error_rate_figure(content)
+            figure = error_rate_figure(Answers(content))
         elif isinstance(content, BeamComparison):
-            figure = beam_figure(content, _beam_styles(content))
+            figure = beam_figure(BeamAnswers(content))
         else:
             figure = _accuracy_figure(content, _references(result, panel))
         name = f"{file_stem(result.experiment)}-{panel}"
         paths += save_figure(figure, folder, name, formats, dpi=160)
     return paths
-
-
-def _beam_styles(content: BeamComparison) -> dict[str, Style]:
-    return styles([(curve.label, curve.contender.name) for curve in content.curves])
 
 
 def _references(result: ExperimentResult, panel: str) -> list[Reference]:
@@ -154,7 +169,7 @@ def _line_styles(content: Accuracy) -> dict[str, Style]:
 
 
 def _span(content: Accuracy) -> tuple[float, float]:
-    """First and last place of the curves that are not flat."""
+    """First and last x of the curves that are not flat."""
     positions = [p.x for curve in content.curves if not curve.flat for p in curve.points]
     return (min(positions), max(positions)) if positions else (0.0, 1.0)
 

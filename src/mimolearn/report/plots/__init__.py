@@ -1,0 +1,1 @@
+"""Plots: static ones by matplotlib, interactive ones by plotly. Imported only when one is drawn."""

@@ -1,0 +1,203 @@
+"""Figures for a paper or a slide: error-rate curves and the frontier, as PNG, SVG and PDF."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import matplotlib
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
+
+from mimolearn.report.answers import Answers, CostPoint, Rate
+from mimolearn.report.plots.drawing import DASHES, FONT, add_legend, new_figure, save_figure
+from mimolearn.report.style import COST_LABELS, Style
+from mimolearn.studies import METRIC_LABELS
+
+
+def save_figures(
+    answers: Answers, folder: Path, formats: Sequence[str] = ("png", "svg", "pdf")
+) -> list[Path]:
+    """Write ``error-rate.*`` and, where timings exist, ``frontier.*``.
+
+    Args:
+        answers: what is drawn.
+        folder: for the files.
+        formats: suffixes of files that matplotlib writes.
+
+    Returns:
+        the paths.
+
+    Raises:
+        OSError: a file cannot be written.
+    """
+    drawn = {"error-rate": error_rate_figure(answers)}
+    if answers.frontier("vector_us"):
+        drawn["frontier"] = frontier_figure(answers)
+    paths: list[Path] = []
+    for name, figure in drawn.items():
+        paths += save_figure(figure, folder, name, formats, dpi=200)
+    return paths
+
+
+def error_rate_figure(answers: Answers) -> Figure:
+    """Error rate over SNR with 95 % intervals; hollow markers are unsure (``Point.is_unsure``)."""
+    with matplotlib.rc_context(FONT):
+        figure, axes = new_figure(6.4, 4.8)
+        drawn = {}
+        for label, rates in answers.rates.items():
+            line = _draw_curve(axes, rates, answers.look[label])
+            if line is not None:
+                drawn[label] = line
+        axes.set_yscale("log")
+        axes.set_xlabel(answers.comparison.snr_label)
+        axes.set_ylabel(METRIC_LABELS[answers.metric])
+        axes.axhline(answers.target, color="#555B66", lw=0.9, ls=(0, (4, 3)), zorder=1)
+        axes.grid(which="major", color="#E2E5EA", lw=0.7)
+        axes.grid(which="minor", color="#F1F3F6", lw=0.5)
+        add_legend(axes, drawn, loc="lower left", frameon=True)
+        axes.set_title(_title(answers), fontsize=9.5, loc="left")
+    return figure
+
+
+def frontier_figure(answers: Answers, cost: str = "vector_us") -> Figure:
+    """SNR needed for the target against cost per vector: lower left is better.
+
+    Args:
+        answers: what is drawn.
+        cost: one of ``answers.COSTS``.
+    """
+    points = answers.cost_points(cost)
+    with matplotlib.rc_context(FONT):
+        figure, axes = new_figure(6.4, 4.6)
+        for point in points:
+            style = answers.look[point.label]
+            axes.errorbar(
+                point.cost,
+                point.snr_db,
+                yerr=[[point.snr_db - point.low_db], [point.high_db - point.snr_db]],
+                fmt=style.marker,
+                color=style.colour,
+                ms=7 if point.on_frontier else 5,
+                capsize=2,
+                alpha=1.0 if point.on_frontier else 0.75,
+            )
+        axes.set_xscale("log")
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+        axes.xaxis.set_minor_formatter(NullFormatter())
+        _draw_frontier(axes, [point for point in points if point.on_frontier])
+        _label_points(axes, points, answers.look)
+        axes.set_xlabel(COST_LABELS[cost])
+        axes.set_ylabel(f"SNR needed for {answers.goal} [dB]")
+        axes.grid(which="major", color="#E2E5EA", lw=0.7)
+        axes.set_title(_title(answers), fontsize=9.5, loc="left")
+    return figure
+
+
+def _title(answers: Answers) -> str:
+    link = answers.comparison.scenario
+    size = f"{link.num_tx_ant} × {link.num_rx_ant} {link.constellation.upper()}"
+    vectors = f"{link.channel_reuse} vector{'s' if link.channel_reuse > 1 else ''} per channel"
+    return f"{size}, {link.channel.model}, {vectors}"
+
+
+def _draw_curve(axes: Axes, rates: Sequence[Rate], style: Style) -> Line2D | None:
+    """Returns the line for the legend; None where there was no error to draw it through."""
+    line = None
+    seen = [rate for rate in rates if rate.errors > 0]
+    if seen:
+        snr_db = [rate.snr_db for rate in seen]
+        values = [rate.value for rate in seen]
+        axes.errorbar(
+            snr_db,
+            values,
+            yerr=[[rate.value - rate.low for rate in seen], [r.high - r.value for r in seen]],
+            fmt="none",
+            ecolor=style.colour,
+            elinewidth=0.8,
+            capsize=1.5,
+            alpha=0.6,
+        )
+        (line,) = axes.plot(snr_db, values, color=style.colour, ls=DASHES[style.dash], lw=1.4)
+        for rate in seen:
+            axes.plot(
+                rate.snr_db,
+                rate.value,
+                style.marker,
+                ms=4.5,
+                mec=style.colour,
+                mfc="white" if rate.is_unsure else style.colour,
+            )
+    for rate in rates:
+        if rate.errors == 0:
+            axes.plot(rate.snr_db, rate.high, marker="$↓$", ms=8, color=style.colour, ls="none")
+    return line
+
+
+def _draw_frontier(axes: Axes, points: Sequence[CostPoint]) -> None:
+    line = sorted((point.cost, point.snr_db) for point in points)
+    if len(line) < 2:
+        return
+    axes.plot(
+        [cost for cost, _ in line],
+        [snr_db for _, snr_db in line],
+        color="#444444",
+        lw=1.0,
+        ls=(0, (5, 2)),
+        zorder=0,
+        drawstyle="steps-post",
+    )
+
+
+def _label_points(axes: Axes, points: Sequence[CostPoint], look: dict[str, Style]) -> None:
+    """Names beside the points; each takes the first of several offsets that meets nothing else."""
+    from matplotlib.transforms import Bbox
+
+    figure = axes.figure
+    renderer = figure.canvas.get_renderer()  # type: ignore[attr-defined]  # FigureCanvasAgg has it
+    figure.draw_without_rendering()  # type: ignore[union-attr]  # a Figure, never a SubFigure
+    offsets = [
+        (7, 4),
+        (7, -10),
+        (-7, 5),
+        (-7, -11),
+        (0, 9),
+        (0, -15),
+        (12, 14),
+        (12, -20),
+        (-12, 16),
+        (12, 24),
+        (12, -30),
+        (-12, -24),
+        (0, 20),
+        (0, -26),
+    ]
+    taken = []
+    for point in points:
+        ends = [(point.cost, point.low_db), (point.cost, point.high_db)]
+        taken.append(Bbox(axes.transData.transform(ends)).padded(4))
+    frame = axes.get_window_extent(renderer)
+    for point in sorted(points, key=lambda point: not point.on_frontier):
+        for dx, dy in offsets:
+            text = axes.annotate(
+                point.label,
+                (point.cost, point.snr_db),
+                xytext=(dx, dy),
+                textcoords="offset points",
+                ha="left" if dx > 0 else "right" if dx < 0 else "center",
+                fontsize=8,
+                fontweight="bold" if point.on_frontier else "normal",
+                color=look[point.label].colour if point.on_frontier else "#666666",
+                parse_math=False,
+            )
+            box = text.get_window_extent(renderer).padded(1.5)
+            fits = frame.x0 <= box.x0 and box.x1 <= frame.x1
+            fits = fits and frame.y0 <= box.y0 and box.y1 <= frame.y1
+            clear = not any(box.overlaps(other) for other in taken)
+            if (fits and clear) or (dx, dy) == offsets[-1]:
+                taken.append(box)
+                break
+            text.remove()

@@ -1,0 +1,1 @@
+"""Tables, sentences and progress for a terminal; verdicts as Markdown."""

@@ -1,0 +1,155 @@
+"""The answers as sentences, for below a table and for the page."""
+
+from __future__ import annotations
+
+from mimolearn.plans.counts import BLOCK_METRICS
+from mimolearn.report.answers import Answers, Row
+from mimolearn.report.beam_answers import BeamAnswers
+from mimolearn.report.numbers import format_names, format_us
+from mimolearn.results.comparison import UPPER_LIMIT_ERRORS
+from mimolearn.results.statistics import ENOUGH_CLUSTERS
+
+# What a number is followed by where its interval may be too narrow.
+UNSURE_MARK = "?"
+# A receiver that is slightly faster is not worth a sentence.
+_WORTH_NAMING = 1.25
+
+
+def verdict(answers: Answers) -> list[str]:
+    """The main answers: who needs least, and what is nearly as good and faster."""
+    reached = [row for row in answers.rows if row.required.value_db is not None]
+    if not reached:
+        return [f"No receiver crosses {answers.goal} within the simulated SNRs."]
+    tied = [row for row in reached if row.loss is not None and row.loss.low_db <= 0]
+    best = min(tied, key=_time)
+    others = [row.label for row in tied if row is not best]
+    lines = [f"Run {best.label}: it needs {_needs(best)} for {answers.goal}{_at_speed(best)}."]
+    if others:
+        names = format_names(others)
+        lines.append(f"{names} cannot be told from it at this many errors{_dearer(best)}.")
+    elif len(reached) > 1:
+        lines.append(f"Next comes {reached[1].label}, {_loss(reached[1])}.")
+    faster = [row for row in reached if _time(row) * _WORTH_NAMING < _time(best)]
+    if faster:
+        row = faster[0]
+        lines.append(
+            f"If that is too slow, {row.label} needs {_needs(row)}, {_loss(row)}, "
+            f"at {format_us(row.vector_us)} a vector ({_time(best) / _time(row):.1f} times faster)."
+        )
+    return lines
+
+
+def notes(answers: Answers) -> list[str]:
+    """How to read the tables, and what the answers rest on."""
+    lines = ["Bold: on the frontier, no cheaper receiver is as good (paired 95 % interval)."]
+    lines += rate_notes(answers)
+    lines += cautions(answers)
+    counted = {row.estimated_at_db for row in answers.rows if row.estimated_at_db is not None}
+    if counted:
+        snrs = ", ".join(f"{snr:g}" for snr in sorted(counted))
+        lines.append(f"*: a search's work depends on the data; counted at {snrs} dB.")
+    contenders = answers.comparison.plan.contenders
+    # A quantiser's parameters buy storage, not speed.
+    storing = {contender.label for contender in contenders if contender.quantizer}
+    for row in answers.rows:
+        if row.parameters and row.label not in storing and row.outdone_by is not None:
+            lines.append(
+                f"{row.label}: {row.outdone_by} is as good and faster; training buys nothing at "
+                "this target."
+            )
+        lines += flags(row)
+    return lines
+
+
+def rate_notes(answers: Answers) -> list[str]:
+    """How to read the marks of ``rate_table``; nothing where it has none."""
+    if not answers.has_unsure:
+        return []
+    return [f"{UNSURE_MARK}: {unsure_words(answers.metric)}."]
+
+
+def cautions(answers: Answers) -> list[str]:
+    """What the answers rest on, where that is little."""
+    lines = [
+        f"{label}: {estimate.note}."
+        for label, estimate in answers.required.items()
+        if estimate.value_db is not None and estimate.note
+    ]
+    if answers.comparison.scenario.channel.model == "recorded":
+        lines.append(
+            "Rates are means over the recorded channels, drawn at random; "
+            "no interval speaks of channels that were not recorded."
+        )
+    return lines
+
+
+def flags(row: Row) -> list[str]:
+    """Vectors of a receiver that were flagged."""
+    lines = []
+    if row.incomplete:
+        lines.append(
+            f"{row.label}: {row.incomplete:,} of {row.vectors:,} searches hit their node "
+            "limit; their decisions count, but are not guaranteed to be the best."
+        )
+    if row.nonfinite:
+        lines.append(
+            f"{row.label}: {row.nonfinite:,} of {row.vectors:,} vectors had no finite output "
+            "and were counted as wrong."
+        )
+    return lines
+
+
+def unsure_words(metric: str) -> str:
+    """When a point is drawn as unsure, for legends."""
+    cluster = "blocks" if metric in BLOCK_METRICS else "channels"
+    return (
+        f"fewer than {UPPER_LIMIT_ERRORS} errors, or errors worth those of fewer than "
+        f"{ENOUGH_CLUSTERS} equally bad {cluster}: the interval may be too narrow"
+    )
+
+
+def beam_notes(answers: BeamAnswers) -> list[str]:
+    """How to read ``beam_table``, and which designs no other beats in time and error rate."""
+    lines = [
+        f"Exact symbol-error rates, mean over {answers.comparison.channels} channels, in brackets "
+        "the geometric mean; the same channels for all. Means have heavy tails: a few channels "
+        "own them."
+    ]
+    last = answers.rows[-1]
+    rate = last.rates[-1]
+    interval = f"[{rate.interval.low:.1e}, {rate.interval.high:.1e}]"
+    lines.append(
+        f"Width of a 95 % interval, for one: {last.label} at {rate.snr_db:g} dB {interval}."
+    )
+    if answers.has_unsure:
+        lines.append(
+            f"{UNSURE_MARK}, and hollow markers: the mean is worth that of fewer than "
+            f"{ENOUGH_CLUSTERS} equally bad channels, its interval may be too narrow."
+        )
+    if answers.frontier:
+        names = ", ".join(answers.frontier)
+        lines.append(f"Best at their speed, at {answers.middle_db:g} dB: {names}.")
+    return lines
+
+
+def _time(row: Row) -> float:
+    return float("inf") if row.vector_us is None else row.vector_us
+
+
+def _needs(row: Row) -> str:
+    return f"{row.required.value_db:.2f} dB"
+
+
+def _at_speed(row: Row) -> str:
+    return "" if row.vector_us is None else f" at {format_us(row.vector_us)} a vector"
+
+
+def _dearer(row: Row) -> str:
+    return "" if row.vector_us is None else ", and cost more time"
+
+
+def _loss(row: Row) -> str:
+    if row.loss is None:
+        return "at an unknown distance"
+    value, low, high = row.loss
+    return f"{value:.2f} dB behind the best (95 % interval {low:.2f} to {high:.2f})"
