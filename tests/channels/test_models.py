@@ -22,6 +22,7 @@ from mimolearn.link.channels import (
     Rayleigh,
     RealGaussian,
     Recorded,
+    TDLProcess,
 )
 
 NR, NT = 4, 3
@@ -39,13 +40,23 @@ def make(name: str, tmp_path: Path, **fields) -> ChannelModel:
         "real-gaussian": RealGaussian,
         "kronecker": Kronecker,
         "tdl": TDL,
+        "tdl-process": TDLProcess,
         "cdl": CDL,
         "clustered": Clustered,
     }
     return kinds[name](**fields)
 
 
-NAMES = ["rayleigh", "real-gaussian", "kronecker", "tdl", "cdl", "clustered", "recorded"]
+NAMES = [
+    "rayleigh",
+    "real-gaussian",
+    "kronecker",
+    "tdl",
+    "tdl-process",
+    "cdl",
+    "clustered",
+    "recorded",
+]
 each_model = pytest.mark.parametrize("name", NAMES)
 
 

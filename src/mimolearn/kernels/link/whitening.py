@@ -30,20 +30,19 @@ def _factor(given, factor):
 
 
 @inlined
-def _invert(factor, re, im):
-    """Lower half of the inverse of a lower triangular matrix, into its two parts."""
+def _invert(factor, inverse):
+    """Lower half of the inverse of a lower triangular matrix."""
     n = factor.shape[0]
     for j in range(n):
         for i in range(j, n):
             total = np.complex128(1.0) if i == j else np.complex128(0.0)
             for k in range(j, i):
-                total -= factor[i, k] * np.complex128(re[k, j], im[k, j])
-            total /= factor[i, i].real
-            re[i, j], im[i, j] = total.real, total.imag
+                total -= factor[i, k] * inverse[k, j]
+            inverse[i, j] = total / factor[i, i].real
 
 
 @inlined
-def _multiply(re, im, rows, other):
+def _multiply(inverse, rows, other):
     """rows (n, 2 m) <- inverse rows; real and imaginary parts alternate. other: scratch."""
     n, width = rows.shape
     for i in range(n):
@@ -52,12 +51,12 @@ def _multiply(re, im, rows, other):
     # Row i of the product needs rows up to i alone.
     for i in range(n - 1, -1, -1):
         out = rows[i]
-        scale, turn = np.float32(re[i, i]), np.float32(im[i, i])
+        scale, turn = np.float32(inverse[i, i].real), np.float32(inverse[i, i].imag)
         for m in range(width):
             out[m] = scale * out[m] + turn * other[i, m]
         for k in range(i):
             row, turned = rows[k], other[k]
-            scale, turn = np.float32(re[i, k]), np.float32(im[i, k])
+            scale, turn = np.float32(inverse[i, k].real), np.float32(inverse[i, k].imag)
             for m in range(width):
                 out[m] += scale * row[m] + turn * turned[m]
 
@@ -74,7 +73,7 @@ def whiten_kernel() -> Callable[..., None]:
         num, _, rx, _ = covariance.shape
         width = h.shape[3]
         factor = np.zeros((rx, rx), np.complex128)
-        re, im = np.zeros((rx, rx)), np.zeros((rx, rx))
+        inverse = np.zeros((rx, rx), np.complex128)
         other_h = np.empty((rx, width), np.float32)
         other_y = np.empty((rx, 2), np.float32)
         for n in range(num):
@@ -83,9 +82,9 @@ def whiten_kernel() -> Callable[..., None]:
                 if block[e] != last:
                     last = block[e]
                     _factor(covariance[n, last], factor)
-                    _invert(factor, re, im)
-                _multiply(re, im, h[n, e], other_h)
-                _multiply(re, im, y[n, e], other_y)
+                    _invert(factor, inverse)
+                _multiply(inverse, h[n, e], other_h)
+                _multiply(inverse, y[n, e], other_y)
 
     four = "float32[:, :, :, ::1]"
     signature = f"void(complex64[:, :, :, ::1], int64[::1], {four}, {four})"

@@ -11,9 +11,10 @@ from mimolearn.link.estimators.ls_linear import LsLinear
 from mimolearn.link.estimators.ls_nearest import LsNearest
 from mimolearn.link.estimators.perfect import Perfect
 from mimolearn.link.estimators.wiener import Wiener
+from mimolearn.link.estimators.wiener_estimated import WienerEstimated
 
 AnyEstimator = Annotated[
-    Perfect | LsNearest | LsLinear | Wiener,
+    Perfect | LsNearest | LsLinear | Wiener | WienerEstimated,
     Field(discriminator="name"),
 ]
 
@@ -27,4 +28,5 @@ __all__ = [
     "PreparedEstimator",
     "Setting",
     "Wiener",
+    "WienerEstimated",
 ]
