@@ -88,6 +88,7 @@ OWN_CASES = (
     Case("ep", "qpsk", 64, 32, 8, 14, "exact"),
     Case("oamp", "qpsk", 64, 32, 256, 1, rate=58_900),
     Case("oamp", "16-qam", 4, 4, 2048, 1, rate=3_800_000),
+    Case("lama", "16-qam", 64, 64, 128, 1, "exact"),
     Case("gauss-seidel", "qpsk", 64, 32, 512, 1),
     Case("soft-sphere", "16-qam", 4, 4, 1024, 1),
     Case("soft-sphere", "qpsk", 8, 8, 256, 1),

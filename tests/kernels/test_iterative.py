@@ -64,9 +64,9 @@ def test_paths_of_gauss_seidel_agree(name, rx, tx):
 
 @pytest.mark.parametrize(("rx", "tx"), [(1, 1), (6, 3), (8, 6), (5, 7), (33, 16), (64, 32)])
 @pytest.mark.parametrize("name", ["bpsk", "qpsk", "16-qam"])
-@pytest.mark.parametrize("damping", [0.0, 0.3])
-def test_paths_of_oamp_agree(name, damping, rx, tx):
-    detector = make_detector("oamp", name, damping=damping, num_iter=6)
+@pytest.mark.parametrize(("method", "damping"), [("oamp", 0.0), ("oamp", 0.3), ("lama", 0.5)])
+def test_paths_of_message_passing_agree(method, name, damping, rx, tx):
+    detector = make_detector(method, name, damping=damping, num_iter=6)
     generator = torch.Generator().manual_seed(3)
     for batch, vectors, noise in (((3,), 7, 0.1), ((35,), 2, 0.01), ((20,), 1, 3.0)):
         h, _, _ = _problem(batch, rx, tx, vectors)
@@ -85,11 +85,11 @@ def test_paths_of_oamp_agree(name, damping, rx, tx):
         assert ((ratio - 1).abs() < 5e-3).double().mean() > 0.99
 
 
-@pytest.mark.parametrize("name", ["cg", "wl-cg", "ep"])
+@pytest.mark.parametrize("name", ["cg", "wl-cg", "ep", "lama"])
 @pytest.mark.parametrize("constellation", ["bpsk", "16-qam"])
 @pytest.mark.parametrize(("batch", "vectors"), [((), 3), ((2,), 40), ((20,), 2)])
 def test_halves_apart_use_the_kernel_of_both(name, constellation, batch, vectors):
-    detector = make_detector(name, constellation)
+    detector = make_detector(name, constellation, num_iter=4)
     h, y, noise_var = _problem(batch, 8, 4, vectors)
     prepared = detector.prepare(h, noise_var)
     assert isinstance(prepared, Compiled)
@@ -105,9 +105,9 @@ def test_halves_apart_use_the_kernel_of_both(name, constellation, batch, vectors
 
 
 @pytest.mark.parametrize("scale", [1e-12, 1e12])
-@pytest.mark.parametrize("name", ["cg", "gauss-seidel", "oamp"])
+@pytest.mark.parametrize("name", ["cg", "gauss-seidel", "oamp", "lama"])
 def test_the_scale_of_the_channel_changes_nothing(name, scale):
-    detector = make_detector(name, "qpsk")
+    detector = make_detector(name, "qpsk", num_iter=4)
     h, y, noise_var = _problem((20,), 8, 4, 1)
     plain = _fused(detector, y, h, noise_var)
     scaled = _fused(detector, y * scale, h * scale, noise_var * scale**2)
@@ -116,7 +116,7 @@ def test_the_scale_of_the_channel_changes_nothing(name, scale):
 
 
 @pytest.mark.parametrize("field", ["h", "y"])
-@pytest.mark.parametrize("name", ["cg", "wl-cg", "gauss-seidel", "oamp"])
+@pytest.mark.parametrize("name", ["cg", "wl-cg", "gauss-seidel", "oamp", "lama"])
 def test_bad_inputs_are_refused(name, field):
     h, y, noise_var = _problem((20,), 6, 3, 2)
     {"h": h, "y": y}[field][1, 1, 2] = float("nan")

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from mimolearn import make_detector
-from mimolearn.kernels.iterative import cg, ep, gauss_seidel, oamp
+from mimolearn.kernels.iterative import cg, ep, gauss_seidel, lama, oamp
 from mimolearn.kernels.linear import linear, mrc, single, widely_linear
 from mimolearn.kernels.link import linear_simulation
 from mimolearn.kernels.machine import launch
@@ -26,6 +26,7 @@ LAYOUTS = {
     "cg": (cg.layout, lambda rx, tx: [(rx, tx)]),
     "ep": (ep.layout, lambda rx, tx: [(rx, tx, 1), (rx, tx, 2)]),
     "oamp": (oamp.layout, lambda rx, tx: [(rx, tx)]),
+    "lama": (lama.layout, lambda rx, tx: [(rx, tx)]),
     "gauss_seidel": (gauss_seidel.layout, lambda rx, tx: [(rx, tx)]),
     "lcgnet.system": (lcgnet.system_layout, lambda rx, tx: [(tx,)]),
     "lcgnet.prepare": (lcgnet.prepare_layout, lambda rx, tx: [(rx, tx)]),
@@ -70,7 +71,7 @@ def test_parts_lie_one_after_the_other(name):
 
 CASES = [
     *((name, {}) for name in ("mrc", "lmmse", "zf", "wl-lmmse", "cg", "wl-cg", "gauss-seidel")),
-    *((name, {}) for name in ("ep", "oamp", "lcgnet-s", "tap-net", "deep-cg")),
+    *((name, {}) for name in ("ep", "oamp", "lama", "lcgnet-s", "tap-net", "deep-cg")),
     ("tap-net", {"form": "scalar", "start": "zero"}),
     ("k-best", {"k": 16}),
     *((name, {}) for name in ("sphere", "soft-sphere", "ml")),

@@ -16,6 +16,7 @@ from mimolearn.detectors.linear.wl_cg import WidelyLinearCG
 from mimolearn.detectors.linear.wl_lmmse import WidelyLinearLMMSE
 from mimolearn.detectors.linear.zf import ZeroForcing
 from mimolearn.detectors.message_passing.ep import ExpectationPropagation
+from mimolearn.detectors.message_passing.lama import LAMA
 from mimolearn.detectors.message_passing.oamp import OAMP
 from mimolearn.detectors.networks.equi_net import EquiNet
 from mimolearn.detectors.networks.fully_connected.detnet import DetNet
@@ -69,6 +70,7 @@ register(
     SDR,
     ExpectationPropagation,
     OAMP,
+    LAMA,
     Las,
     Guarded,
     LcgNetS,
@@ -95,6 +97,7 @@ register(
 
 __all__ = [
     "CGNR",
+    "LAMA",
     "LMMSE",
     "ML",
     "MMSESIC",

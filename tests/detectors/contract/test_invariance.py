@@ -39,9 +39,13 @@ def test_rotated_antennas_change_nothing_where_promised(
     assert_same(rotated, plain, detector, tol)
 
 
-@pytest.mark.parametrize("name", ["oamp", "deep-cg-online"])
-def test_who_looks_at_all_antennas_does_not_promise_that_they_may_be_rotated(name: str) -> None:
-    detector = make_detector(name, "qpsk")
+@pytest.mark.parametrize(
+    ("name", "options"), [("oamp", {}), ("lama", {"num_iter": 3}), ("deep-cg-online", {})]
+)
+def test_who_looks_at_all_antennas_does_not_promise_that_they_may_be_rotated(
+    name: str, options: dict[str, int]
+) -> None:
+    detector = make_detector(name, "qpsk", **options)
     y, h, noise_var, _ = draw(detector.constellation, size=(16, 3))
     q, r = torch.linalg.qr(h)
     plain, rotated = detector(y, h, noise_var).llr(), detector(y @ q.conj(), r, noise_var).llr()

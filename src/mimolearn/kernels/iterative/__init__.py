@@ -1,1 +1,1 @@
-"""Iterative detection: conjugate gradients, Gauss-Seidel, EP and OAMP."""
+"""Iterative detection: conjugate gradients, Gauss-Seidel, EP, OAMP and LAMA."""

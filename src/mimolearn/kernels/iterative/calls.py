@@ -120,6 +120,36 @@ def orthogonal_amp(
     return checked(finite, y, h, x_hat, error_var)
 
 
+def large_mimo_amp(
+    y: Tensor,
+    h: Tensor,
+    noise_var: Tensor,
+    constellation: Constellation,
+    num_iter: int,
+    damping: float,
+) -> tuple[Tensor, Tensor] | None:
+    """The last z and its error variance, of both axes, of ``lama``: (*C, T, Nt) each.
+
+    As ``orthogonal_amp``.
+    """
+    if not serves(y, h, noise_var):
+        return None
+    from mimolearn.kernels.iterative import lama as kernels
+
+    axes, tx = 1 if constellation.is_real else 2, h.shape[-1]
+    x_hat, error_var = complexes(*y.shape[:-1], tx), floats(*y.shape[:-1], tx)
+    full_h, full_y, noise_var = fill_lanes(h, y, noise_var)
+    sizes = Sizes.of(full_h, full_y)
+    num, vectors, rx, _tx = sizes
+    levels = constellation.axis(torch.float32).levels.numpy()
+    settings = np.array([damping], np.float32)
+    arrays = (full_h, full_y, in_groups(noise_var, num), x_hat, error_var, levels, settings)
+    numbers, space = (*sizes, axes, num_iter), floats_of(kernels.layout, rx, tx)
+    cost = channel_cost(rx, tx) + vectors * num_iter * vector_cost(0, tx)
+    finite = run_groups(kernels.kernel(), arrays, numbers, space, cost)
+    return checked(finite, y, h, x_hat, error_var)
+
+
 def gauss_seidel(
     y: Tensor, h: Tensor, noise_var: Tensor, num_iter: int, *, from_zero: bool, real_symbols: bool
 ) -> tuple[Tensor, Tensor] | None:
