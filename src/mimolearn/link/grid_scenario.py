@@ -164,6 +164,26 @@ class GridScenario(PlainModel):
         return float(var)
 
     @property
+    def has_blocks(self) -> bool:
+        """Whether bits are coded."""
+        return self.slot_code.num_blocks > 0
+
+    @property
+    def channel_reuse(self) -> int:
+        """Vectors that share one channel: 1, each element has its own."""
+        return 1
+
+    @property
+    def vectors_per_cluster(self) -> int:
+        """Vectors of a slot, which are not independent."""
+        return self.link.grid.num_data
+
+    @property
+    def blocks_per_cluster(self) -> int:
+        """Blocks of a slot, which are not independent."""
+        return self.slot_code.num_blocks
+
+    @property
     def slot_duration_s(self) -> float:
         """Duration of a slot, s."""
         raster = self.link.grid.raster

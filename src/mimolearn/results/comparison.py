@@ -42,6 +42,7 @@ class Point:
     channel_reuse: int
     finished: bool
     blocks: ErrorPositions | None = None
+    blocks_per_cluster: int = 1
 
     def rate(self, metric: str = "ber") -> float:
         """Errors over trials; 0.0 means no error was seen, read the interval then."""
@@ -61,7 +62,8 @@ class Point:
         counts = self.counts
         value = self.gmi()
         mean_square = counts.gmi_squares / (counts.blocks * GMI_SCALE**2)
-        variance = max(mean_square - (1 - value) ** 2, 0.0) / counts.blocks
+        clusters = counts.blocks / self.blocks_per_cluster
+        variance = max(mean_square - (1 - value) ** 2, 0.0) / clusters
         return statistics.normal_interval(value, variance, confidence)
 
     def is_upper_limit(self, metric: str = "ber") -> bool:
@@ -86,7 +88,9 @@ class Point:
 
     def clusters(self, metric: str = "ber") -> int:
         """Independent ones: blocks for what is decoded, channels for the rest."""
-        return self.counts.blocks if metric in BLOCK_METRICS else self.counts.channels
+        if metric not in BLOCK_METRICS:
+            return self.counts.channels
+        return self.counts.blocks // self.blocks_per_cluster
 
     def trials_each(self, metric: str = "ber") -> int:
         """Units of the metric in a cluster."""
@@ -118,7 +122,7 @@ class Point:
             return self.positions, self.channel_reuse
         if self.blocks is None:
             raise invalid("metric", metric, "ber, ser or ver: the scenario has no coding")
-        return self.blocks, 1
+        return self.blocks, self.blocks_per_cluster
 
     def work_per_vector(self) -> float | None:
         """Real multiplications per vector that a data-dependent search spent, else None."""
@@ -159,6 +163,9 @@ class Timing(NamedTuple):
     detect_us: of ``detect`` and the decisions alone, per vector; where both halves are fused into
     one kernel, vector_us is less than their sum. repeats: how many times prepare was taken; all
     are medians of CPU time. machine: where; empty when it was this one, and in older files.
+    Over a resource grid also microseconds a slot, else 0: estimate_us of channel estimation and
+    whitening, soft_us of detection to LLRs, decode_us of decoding; the last two with all passes of
+    decoder feedback that the slots needed at snr_db.
     """
 
     threads: int
@@ -171,6 +178,14 @@ class Timing(NamedTuple):
     latency_us: float
     repeats: int
     machine: str = ""
+    estimate_us: float = 0.0
+    soft_us: float = 0.0
+    decode_us: float = 0.0
+
+    @property
+    def slot_us(self) -> float:
+        """Microseconds of the whole receiver for a slot; 0 without a resource grid."""
+        return self.estimate_us + self.soft_us + self.decode_us
 
 
 class CostReport(NamedTuple):

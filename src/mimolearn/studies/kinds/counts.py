@@ -56,7 +56,7 @@ class CodedErrorCounts(ErrorCounts):
 
 
 def error_counts(scenario: Scenario, contenders: Sequence[Contender]) -> ErrorCounts:
-    """The kind that counts the errors of a scenario."""
+    """The kind that counts the errors of a scenario without a grid."""
     cls = ErrorCounts if scenario.coding is None else CodedErrorCounts
     return cls(scenario, contenders)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -61,6 +63,14 @@ class Outcome(NamedTuple):
     extrinsic: Tensor | None
 
 
+class Spent(NamedTuple):
+    """Processor time of receivers on a chunk, s."""
+
+    estimate: float = 0.0
+    detect: float = 0.0
+    decode: float = 0.0
+
+
 class SlotChunk:
     """Slots that were sent, and what receivers make of them.
 
@@ -71,6 +81,9 @@ class SlotChunk:
         bits: what was sent.
         received: what arrived.
         front: makes the receiver of an estimator, kept over chunks of one SNR.
+
+    Attributes:
+        spent: processor time of all that was computed, on this thread.
     """
 
     def __init__(
@@ -87,13 +100,27 @@ class SlotChunk:
         self._observed: dict[str, tuple[SlotReceiver, Observed]] = {}
         self._soft: dict[tuple[str, int], SoftBits] = {}
         self._outcomes: dict[tuple[str, int, str], list[Outcome]] = {}
+        self.spent = Spent()
+
+    def again(self) -> SlotChunk:
+        """The same slots, of which nothing has been computed."""
+        parts = self.link, self.code, self._points, self.bits, self.received, self._front
+        return SlotChunk(*parts)
+
+    @contextmanager
+    def _timed(self, part: str) -> Iterator[None]:
+        begin = time.thread_time()
+        yield
+        spent = getattr(self.spent, part) + time.thread_time() - begin
+        self.spent = self.spent._replace(**{part: spent})
 
     def observed(self, estimator: Estimator) -> tuple[SlotReceiver, Observed]:
         """What an estimator hands to detectors."""
         key = estimator.model_dump_json()
         if key not in self._observed:
             front = self._front(estimator)
-            self._observed[key] = front, front.observe(self.received)
+            with self._timed("estimate"):
+                self._observed[key] = front, front.observe(self.received)
         return self._observed[key]
 
     def soft_bits(self, label: str, detector: Detector, estimator: Estimator) -> SoftBits:
@@ -101,7 +128,7 @@ class SlotChunk:
         key = estimator.model_dump_json(), id(detector)
         if key not in self._soft:
             front, observed = self.observed(estimator)
-            with evaluating(detector):
+            with evaluating(detector), self._timed("detect"):
                 call = _detection(detector, observed.y, observed.h_hat, observed.noise_var)
                 self._soft[key] = self._heard(label, front, call)
         return self._soft[key]
@@ -126,7 +153,8 @@ class SlotChunk:
         streams = self._streams(llr)
         num, users = streams.shape[:2]
         rows = torch.arange(users).repeat(num)
-        decoded = self.code.decode(streams.flatten(0, 1), rows, feedback=feedback)
+        with self._timed("decode"):
+            decoded = self.code.decode(streams.flatten(0, 1), rows, feedback=feedback)
         shape = (num, users)
         extrinsic = decoded.extrinsic
         return Outcome(
@@ -156,13 +184,15 @@ class SlotChunk:
         parts = [tensor.unflatten(0, (num, -1))[slots].flatten(0, 1) for tensor in observed[:3]]
         prior = self._layers(before.extrinsic[slots])
         prior_llr = front.from_data(prior)
-        with evaluating(detector):
+        with evaluating(detector), self._timed("detect"):
             call = _detection(detector, *parts, prior_llr)
             soft = self._heard(label, front, call)
         # What the detector adds to its priors is what the decoder gets.
         streams = self._streams(receiver.adjusted(_clipped(soft.llr - prior)))
         rows = failed[slots].nonzero()
-        decoded = self.code.decode(streams[rows[:, 0], rows[:, 1]], rows[:, 1], feedback=True)
+        failing = streams[rows[:, 0], rows[:, 1]]
+        with self._timed("decode"):
+            decoded = self.code.decode(failing, rows[:, 1], feedback=True)
         assert decoded.extrinsic is not None
         return _replaced(before, slots[rows[:, 0]], rows[:, 1], decoded, self.code.code_blocks)
 
@@ -199,7 +229,7 @@ def _detection(
 ) -> Callable[[], Any]:
     if prior_llr is None:
         return lambda: detector(y, h_hat, noise_var)
-    return lambda: detector.detect(detector.prepare(h_hat, noise_var), y, prior_llr)
+    return lambda: detector(y, h_hat, noise_var, prior_llr)
 
 
 def _clipped(llr: Tensor) -> Tensor:

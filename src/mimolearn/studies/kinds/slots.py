@@ -22,7 +22,7 @@ from mimolearn.link.grid_scenario import GridScenario
 from mimolearn.link.slots import SlotReceiver
 from mimolearn.plans.chain import ReceiverChain
 from mimolearn.plans.contender import Contender
-from mimolearn.plans.counts import ESTIMATE_SCALE, Counts, ErrorPositions
+from mimolearn.plans.counts import BLOCK_METRICS, ESTIMATE_SCALE, Counts, ErrorPositions
 from mimolearn.plans.quantized import QuantizedDetector
 from mimolearn.plans.receiver import Receiver
 from mimolearn.studies.kinds.base import Kind, Task
@@ -38,12 +38,24 @@ _MAX_SLOTS = 16
 _KEPT_SNRS = 4
 
 
+class SlotResult(ChunkResult):
+    """What one contender did on a chunk of slots; all errors of a slot are of one cluster."""
+
+    def cluster_errors(self, metric: str) -> np.ndarray:
+        counts, wrong = self.counts, self.positions
+        size = counts.vectors // counts.channels
+        if metric in BLOCK_METRICS and self.blocks is not None:
+            wrong, size = self.blocks, counts.blocks // counts.channels
+        errors = wrong.per_channel(metric, counts.channels, size)
+        return errors[errors > 0]
+
+
 class SlotCounts(Kind):
     """Wrong blocks, bits and symbols of receivers over a resource grid; the unit is the slot."""
 
     name: ClassVar[str] = "slots"
     words: ClassVar[str] = "counts"
-    result = ChunkResult
+    result = SlotResult
 
     def __init__(self, scenario: GridScenario, contenders: Sequence[Any]) -> None:
         super().__init__(scenario, contenders)
@@ -63,11 +75,11 @@ class SlotCounts(Kind):
 
     def measure(self, task: Task) -> list[ChunkResult]:
         with clean_torch():
-            chunk, indices = self._draw(task.snr, task.chunk)
+            chunk, indices = self.draw(task.snr, task.chunk)
             return [self._measured(chunk, indices, *self.built[i]) for i in task.contenders]
 
-    def _draw(self, snr: str, number: int) -> tuple[SlotChunk, Tensor]:
-        """A chunk, and the indices (N, D, S) of what was sent."""
+    def draw(self, snr: str, number: int) -> tuple[SlotChunk, Tensor]:
+        """Draw a chunk; with the indices (N, D, S) of what was sent."""
         scenario, num = self.scenario, self.chunk_channels
         noise_var = scenario.noise_var(float(snr))
         # The same channels, noise and interference for every MCS.
@@ -204,6 +216,6 @@ def _counted(
     )
     positions = ErrorPositions(wrong.astype(np.int64), bits[wrong], symbols[wrong])
     wrong_info = wrong_bits[blocks].astype(np.int64)
-    return ChunkResult(
+    return SlotResult(
         counts, positions, ErrorPositions(blocks.astype(np.int64), wrong_info, wrong_info)
     )
