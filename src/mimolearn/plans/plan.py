@@ -179,8 +179,8 @@ def load_comparison(
     """A scenario, and the one plan by which it is run.
 
     Args:
-        source: a Scenario or GridScenario; a TOML file with the fields of one and a ``[run]`` table (optional); or
-            the name of a scenario that ships, with the plan that it ships with.
+        source: a Scenario or GridScenario; a TOML file with the fields of one and a ``[run]``
+            table (optional); or the name of a scenario that ships, with the plan that it ships with.
         plan: what is used in place of the file's ``[run]`` table.
         **fields: new values of the plan, by field; None leaves a field as it is.
 

@@ -11,7 +11,6 @@ from typing import Any
 from mimolearn.detectors import Detector
 from mimolearn.foundation.signatures import takes_arguments_of
 from mimolearn.link.grid_scenario import GridScenario
-from mimolearn.link.scenario import Scenario
 from mimolearn.plans.contender import Contender
 from mimolearn.plans.plan import AnyScenario, RunPlan, adjust_plan, check_metric, load_comparison
 from mimolearn.results.comparison import Comparison, CostReport, Curve, Point, Timing
@@ -79,8 +78,8 @@ def simulate(
     Ctrl-C leaves the file consistent: ``load_results`` reads what there is, a second call goes on.
 
     Args:
-        scenario: a Scenario or GridScenario; a TOML file whose ``[run]`` table is the plan; or the name of a
-            scenario that ships.
+        scenario: a Scenario or GridScenario; a TOML file whose ``[run]`` table is the plan; or the
+            name of a scenario that ships.
         contenders: names such as "lmmse" or "k-best:k=16", tables, Contenders, detector objects.
         snr_db: SNRs in dB, a list or "0:20:2".
         plan: a RunPlan; each argument besides it replaces its field of that name.
@@ -219,9 +218,7 @@ def _floor(scenario: AnyScenario, plan: RunPlan) -> Any:
     return leaves_out
 
 
-def _point(
-    scenario: AnyScenario, snr_db: float, result: ChunkResult, *, finished: bool
-) -> Point:
+def _point(scenario: AnyScenario, snr_db: float, result: ChunkResult, *, finished: bool) -> Point:
     return Point(
         snr_db,
         result.counts,

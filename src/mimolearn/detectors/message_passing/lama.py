@@ -21,7 +21,6 @@ from mimolearn.foundation.tensors.linalg import (
 )
 from mimolearn.kernels.iterative import calls as iterative_kernels
 
-
 # What a column of zeros, which no antenna hears, is taken to have in place of its energy; a unit
 # is the largest entry of the channel.
 _LEAST_ENERGY = 1e-12

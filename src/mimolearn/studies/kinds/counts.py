@@ -61,7 +61,9 @@ def error_counts(scenario: Scenario, contenders: Sequence[Contender]) -> ErrorCo
     return cls(scenario, contenders)
 
 
-def build_detectors(scenario: Scenario | GridScenario, contenders: Sequence[Any]) -> list[tuple[str, Detector]]:
+def build_detectors(
+    scenario: Scenario | GridScenario, contenders: Sequence[Any]
+) -> list[tuple[str, Detector]]:
     """(label, detector) of each contender; those that differ in the quantiser alone share one."""
     shared: dict[str, Detector] = {}
     built = []
