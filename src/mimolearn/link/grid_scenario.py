@@ -15,7 +15,7 @@ from mimolearn.foundation.errors import InvalidInputError, invalid, user_path
 from mimolearn.foundation.plainmodel import Count, PlainModel
 from mimolearn.foundation.tomlfile import read_toml, write_toml
 from mimolearn.link.channels import AnyChannel, TDLProcess, with_paths_from
-from mimolearn.link.codes.mcs import Mcs, mcs
+from mimolearn.link.codes.schemes import Mcs, mcs
 from mimolearn.link.estimators import AnyEstimator, Wiener
 from mimolearn.link.frames import (
     AnyFrame,

@@ -39,8 +39,11 @@ class ChannelKnowledge(PlainModel):
     noise: Literal["thermal", "with-error"] = "thermal"
 
 
+_USUAL_DECODER_BITS = 6
+
+
 class Coding(PlainModel):
-    """A block code over the link: LDPC, a fixed interleaver, and sum-product decoding.
+    """A block code over the link: LDPC, a fixed interleaver, and its decoder.
 
     A block fills whole channel uses. Interleaved bits that do not fill another one are punctured:
     they are not transmitted, and the decoder starts with LLR 0 for them.
@@ -52,6 +55,9 @@ class Coding(PlainModel):
         num_coded_bits: coded bits of a block; default 648.
         interleaver: "random" (default), one fixed permutation for all blocks, or "none".
         num_iter: largest number of decoder iterations; default 50. It stops at a codeword.
+        decoder: "sum-product" (default), in floating point, or "min-sum", offset min-sum on
+            integers as deployed receivers have it: many times as fast, and up to 0.2 dB worse.
+        decoder_bits: bits that "min-sum" stores an LLR in, 4 to 8; default 6.
         transmissions: default 1. With 2, a block whose decoding failed is transmitted again over
             fresh channels, and the receiver adds the LLRs of both (chase combining).
     """
@@ -61,6 +67,8 @@ class Coding(PlainModel):
     num_coded_bits: Annotated[Count, Field(le=25344)] = 648
     interleaver: Literal["random", "none"] = "random"
     num_iter: Annotated[Count, Field(le=1000)] = 50
+    decoder: Literal["sum-product", "min-sum"] = "sum-product"
+    decoder_bits: Annotated[Count, Field(ge=4, le=8)] = _USUAL_DECODER_BITS
     transmissions: Literal[1, 2] = 1
 
     @model_validator(mode="after")
@@ -79,6 +87,24 @@ class Coding(PlainModel):
             )
             raise invalid("num_info_bits and num_coded_bits", (k, n), expected)
         return self
+
+    @model_validator(mode="after")
+    def _bits_have_a_use(self) -> Coding:
+        if self.decoder == "sum-product" and self.decoder_bits != _USUAL_DECODER_BITS:
+            raise invalid("decoder_bits", self.decoder_bits, "decoder = 'min-sum' beside it")
+        return self
+
+    @property
+    def llr_bits(self) -> int | None:
+        """Bits of an LLR in the decoder; None in floating point."""
+        return self.decoder_bits if self.decoder == "min-sum" else None
+
+    def decoder_words(self) -> str:
+        """Say which decoder it is: "min-sum on LLRs of 6 bits, up to 50 iterations"."""
+        numbers = (
+            "in floating point" if self.llr_bits is None else f"on LLRs of {self.llr_bits} bits"
+        )
+        return f"{self.decoder} {numbers}, up to {self.num_iter} iterations"
 
     @property
     def rate(self) -> float:
@@ -221,6 +247,9 @@ class Scenario(PlainModel):
         if self.coding is None:
             # Older keys of uncoded links do not have this field.
             not_in_key["coding"] = True
+        elif self.coding.decoder == "sum-product":
+            # Older keys of coded links do not have these.
+            not_in_key["coding"] = {"decoder", "decoder_bits"}
         content = {"schema": SCENARIO_SCHEMA, **self.model_dump(mode="json", exclude=not_in_key)}
         if self.snr_definition == "ebn0" and self.coding and self.code_rate != self.coding.rate:
             # Older results counted the energy of punctured bits, so their noise was another one.

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from mimolearn.foundation.errors import invalid
 from mimolearn.link.codes.coded_link import interleaver
-from mimolearn.link.codes.mcs import counted_bits, mcs, transport_block_size
+from mimolearn.link.codes.schemes import counted_bits, mcs, transport_block_size
 from mimolearn.link.codes.standards import make_code
 from mimolearn.link.codes.transport import TransportBlock
 from mimolearn.link.frames.grid import Grid
@@ -179,7 +179,8 @@ class BlockStream(SlotCode):
         ordered = llr[:, :used].reshape(-1, size)
         given = torch.empty_like(ordered)
         given[:, self._order] = ordered
-        decoded = self._code.decode(given, self._coding.num_iter, feedback=feedback)
+        coding = self._coding
+        decoded = self._code.decode(given, coding.num_iter, coding.llr_bits, feedback=feedback)
         shape = (len(llr), self.blocks_per_user)
         extrinsic = None
         if decoded.extrinsic is not None:

@@ -18,7 +18,7 @@ _TABLES = "int64[::1], uint8[:, ::1], int64[::1]"
 
 @functools.cache
 def match_kernel() -> Callable[..., None]:
-    """kernel(words, take, flips, streams, sent): words (W, S) uint8, sent (W, G)."""
+    """kernel(words, take, flips, streams, sent): words (W, S) uint8; out: sent (W, G) uint8."""
 
     def match(words, take, flips, streams, sent):
         for row in range(words.shape[0]):
@@ -31,7 +31,10 @@ def match_kernel() -> Callable[..., None]:
 
 @functools.cache
 def combine_kernel() -> Callable[..., None]:
-    """kernel(llr, take, flips, streams, soft): add the LLRs (W, G) of transmitted bits to soft (W, S)."""
+    """kernel(llr, take, flips, streams, soft).
+
+    Adds the LLRs (W, G) of transmitted bits to soft (W, S).
+    """
 
     def combine(llr, take, flips, streams, soft):
         for row in range(llr.shape[0]):
@@ -45,8 +48,9 @@ def combine_kernel() -> Callable[..., None]:
 
 @functools.cache
 def extrinsic_kernel() -> Callable[..., None]:
-    """kernel(posterior, take, flips, streams, llr, extrinsic): posteriors (W, S) of words less the LLRs
-    (W, G) of transmitted bits, as transmitted.
+    """kernel(posterior, take, flips, streams, llr, extrinsic).
+
+    Out: the posteriors (W, S) of transmitted bits less their LLRs (W, G).
     """
 
     def subtract(posterior, take, flips, streams, llr, extrinsic):

@@ -76,30 +76,34 @@ def _unsatisfied(starts, columns, totals, failed):
 
 
 @inlined
-def _enter(lane, word, llr, totals, messages):
+def _enter(lane, word, llr, start, totals, messages):
     """Put a word into a lane: positive means 1 outside, and 0 in here."""
-    num_bits = totals.size // 16
-    for i in range(num_bits):
-        totals[i * 16 + lane] = np.float32(0.0) - llr[word, i]
+    for i in range(start):
+        totals[i * 16 + lane] = np.float32(0.0)
+    for i in range(llr.shape[1]):
+        totals[(start + i) * 16 + lane] = np.float32(0.0) - llr[word, i]
+    for i in range(start + llr.shape[1], totals.size // 16):
+        totals[i * 16 + lane] = np.float32(0.0)
     for edge in range(messages.size // 16):
         messages[edge * 16 + lane] = np.float32(0.0)
 
 
 @functools.cache
 def kernel() -> Callable[..., None]:
-    """kernel(llr, starts, columns, most, decided, spent, posterior, space).
+    """kernel(llr, start, starts, columns, most, decided, spent, posterior, space).
 
-    llr: (W, n) float32, ln P(1)/P(0), finite. Check c is over bits columns[starts[c] :
-    starts[c + 1]]. most: iterations. Out: decided (W, n) uint8; spent (W) int32, iterations, or -1
-    where no codeword was found; posterior (W, n) float32, the LLRs that were decided by, or
-    (0, n) where they are not wanted. space: ``workspace`` floats.
+    llr: (W, n) float32, ln P(1)/P(0), finite, of the bits from start on, the others having none.
+    Check c is over bits columns[starts[c] : starts[c + 1]]. most: iterations. Out: decided
+    (W, bits) uint8; spent (W) int32, iterations, or -1 where no codeword was found; posterior
+    (W, bits) float32, the LLRs that were decided by, or (0, bits) where they are not wanted.
+    space: ``workspace`` floats.
     The schedule is serial: a check sees what the one before has found, which takes about half the
     iterations of updating all at once (Hocevar 2004). A lane whose word is done takes the next one;
     no word sees the others.
     """
 
-    def decode(llr, starts, columns, most, decided, spent, posterior, space):
-        num_words, num_bits = llr.shape
+    def decode(llr, start, starts, columns, most, decided, spent, posterior, space):
+        num_words, num_bits = decided.shape
         edges = columns.size
         totals, messages = space[: num_bits * 16], space[num_bits * 16 : (num_bits + edges) * 16]
         values = space[(num_bits + edges) * 16 :]
@@ -111,7 +115,7 @@ def kernel() -> Callable[..., None]:
         messages[:] = 0.0
         following = 0
         for lane in range(min(16, num_words)):
-            _enter(lane, following, llr, totals, messages)
+            _enter(lane, following, llr, start, totals, messages)
             words[lane] = following
             following += 1
         left = num_words
@@ -136,7 +140,7 @@ def kernel() -> Callable[..., None]:
                     left -= 1
                     words[lane] = -1
                     if following < num_words:
-                        _enter(lane, following, llr, totals, messages)
+                        _enter(lane, following, llr, start, totals, messages)
                         words[lane] = following
                         count[lane] = 0
                         following += 1
@@ -148,7 +152,7 @@ def kernel() -> Callable[..., None]:
             for lane in range(16):
                 count[lane] += 1
 
-    arrays = "float32[:, ::1], int64[::1], int64[::1], int64"
+    arrays = "float32[:, ::1], int64, int64[::1], int64[::1], int64"
     results = "uint8[:, ::1], int32[::1], float32[:, ::1]"
     return compiled(f"void({arrays}, {results}, float32[::1])", decode)
 

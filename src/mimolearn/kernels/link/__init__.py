@@ -1,1 +1,1 @@
-"""Drawing channels, transmitting symbols, nearest points, counted errors, decoding."""
+"""Drawing channels, transmitting symbols, nearest points, counted errors."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -9,7 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mimolearn.foundation.errors import check_positive_int, check_shape, invalid
+from mimolearn.foundation.errors import all_finite, check_positive_int, check_shape, invalid
+from mimolearn.link.codes.min_sum import fixed_point
 from mimolearn.link.codes.parity import Encoder, ParityChecks
 
 
@@ -20,16 +22,19 @@ class Decoded(NamedTuple):
         info: (W, k) uint8; information bits.
         found: (W) bool; whether the decoder ended in a codeword.
         iterations: (W) int32; iterations it took, num_iter if it did not end in one.
+        extrinsic: (W, n) float32; LLRs of the coded bits after decoding, less those that were
+            given; None unless asked for.
     """
 
     info: Tensor
     found: Tensor
     iterations: Tensor
+    extrinsic: Tensor | None = None
 
 
 @dataclass(frozen=True, eq=False)
 class BlockCode:
-    """A systematic binary block code with a sum-product decoder.
+    """A systematic binary block code with its decoders.
 
     A word is all bits that parity checks are over, the information bits first. Those that are not
     transmitted (5G leaves out the first 2Z) start at LLR 0 in the decoder.
@@ -55,6 +60,11 @@ class BlockCode:
     def num_bits(self) -> int:
         """Bits of a word."""
         return self.checks.num_bits
+
+    @functools.cached_property
+    def _in_a_row(self) -> bool:
+        """Whether the coded bits are a row of bits of the word, in its order."""
+        return bool((self.sent_at.diff() == 1).all())
 
     def encode(self, info: Tensor) -> Tensor:
         """Encode blocks.
@@ -96,15 +106,25 @@ class BlockCode:
         )
         return coded.reshape(*info.shape[:-1], len(take)).to(info.device)
 
-    def decode(self, llr: Tensor, num_iter: int = 50) -> Decoded:
-        """Decode blocks by the sum-product algorithm, and stop each at its first codeword.
+    def decode(
+        self,
+        llr: Tensor,
+        num_iter: int = 50,
+        bits: int | None = None,
+        *,
+        feedback: bool = False,
+    ) -> Decoded:
+        """Decode blocks, and stop each at its first codeword.
 
-        The kernel runs on the CPU in single precision. The result of a block does not depend on
-        the other blocks.
+        The result of a block does not depend on the other blocks. Kernels run on the CPU: the
+        sum-product algorithm in single precision, or offset min-sum on integers, see
+        ``FixedPoint``.
 
         Args:
             llr: (W, n) real; finite LLRs.
             num_iter: largest number of iterations; default 50.
+            bits: 4 to 8, what min-sum stores an LLR in; default None, sum-product.
+            feedback: whether to return extrinsic LLRs; default False.
 
         Raises:
             InvalidInputError: for another shape, or LLRs that are not finite.
@@ -114,33 +134,62 @@ class BlockCode:
             "llr", llr, f"(W, {n})", isinstance(llr, Tensor) and llr.ndim == 2 and llr.shape[1] == n
         )
         check_llrs(llr)
-        channel = torch.zeros(len(llr), self.num_bits, dtype=torch.float32)
-        channel[:, self.sent_at] = llr.detach().to("cpu", torch.float32)
-        return self.decode_words(channel, num_iter)
+        given = llr.detach().to("cpu", torch.float32).contiguous()
+        first = int(self.sent_at[0])
+        if not self._in_a_row:
+            channel = torch.zeros(len(llr), self.num_bits, dtype=torch.float32)
+            channel[:, self.sent_at] = given
+            given, first = channel, 0
+        if not feedback:
+            return self.decode_words(given, num_iter, bits, start=first)
+        posterior = torch.empty(len(llr), self.num_bits, dtype=torch.float32)
+        decoded = self.decode_words(given, num_iter, bits, posterior, first)
+        return decoded._replace(extrinsic=posterior[:, self.sent_at] - llr.to(posterior))
 
     def decode_words(
-        self, channel: Tensor, num_iter: int, posterior: Tensor | None = None
+        self,
+        channel: Tensor,
+        num_iter: int,
+        bits: int | None = None,
+        posterior: Tensor | None = None,
+        start: int = 0,
     ) -> Decoded:
-        """Do the same as ``decode`` with LLRs of all bits of the words.
+        """Do the same as ``decode`` with LLRs of a row of bits of the words.
 
         Args:
-            channel: (W, num_bits) float32, contiguous and finite; 0 for bits that are not
-                transmitted.
+            channel: (W, S) float32, contiguous and finite; 0 for bits that are not transmitted,
+                as are those before and behind.
             num_iter: largest number of iterations.
+            bits: as in ``decode``.
             posterior: (W, num_bits) float32, contiguous; filled with the LLRs that the decoder
                 ended with, unless None.
+            start: the bit of the first LLR; default 0.
         """
         check_positive_int("num_iter", num_iter, 10_000)
+        if posterior is None:
+            posterior = torch.empty(0, self.num_bits, dtype=torch.float32)
+        if bits is None:
+            info, spent = self._sum_product(channel, start, num_iter, posterior)
+        else:
+            point = fixed_point(bits)
+            info, spent = point.decode(
+                self.checks, channel, start, self.num_info_bits, num_iter, posterior
+            )
+        found = spent >= 0
+        return Decoded(info, found, torch.where(found, spent, num_iter))
+
+    def _sum_product(
+        self, channel: Tensor, start: int, num_iter: int, posterior: Tensor
+    ) -> tuple[Tensor, Tensor]:
         from mimolearn.kernels.codes import sum_product
 
         starts, columns, num_bits = self.checks
         decided = torch.empty(len(channel), num_bits, dtype=torch.uint8)
         spent = torch.empty(len(channel), dtype=torch.int32)
-        if posterior is None:
-            posterior = torch.empty(0, num_bits, dtype=torch.float32)
         space = sum_product.workspace(num_bits, columns.size, int(np.diff(starts).max()))
         sum_product.kernel()(
             channel.numpy(),
+            start,
             starts,
             columns,
             num_iter,
@@ -149,13 +198,11 @@ class BlockCode:
             posterior.numpy(),
             np.empty(space, np.float32),
         )
-        found = spent >= 0
-        info = decided[:, : self.num_info_bits].clone()
-        return Decoded(info, found, torch.where(found, spent, num_iter))
+        return decided[:, : self.num_info_bits].clone(), spent
 
 
 def check_llrs(llr: Tensor) -> None:
     """Refuse LLRs that are NaN or infinite."""
-    bad = int((~torch.isfinite(llr)).sum())
-    if bad:
+    if not all_finite(llr):
+        bad = int((~torch.isfinite(llr)).sum())
         raise invalid("llr", f"<{bad} of {llr.numel()} entries NaN or infinite>", "finite LLRs")

@@ -62,6 +62,9 @@ class CodedLink:
         self.order = interleaver(self.coding.interleaver, self.coding.num_coded_bits)[
             : self.num_sent
         ]
+        # Where each coded bit is among those that are sent; a punctured one is behind them.
+        self._position = torch.full((self.coding.num_coded_bits,), self.num_sent)
+        self._position[self.order] = torch.arange(self.num_sent)
 
     @property
     def channels_per_block(self) -> int:
@@ -91,19 +94,26 @@ class CodedLink:
         shape = (-1, scenario.channel_reuse, scenario.num_tx_ant, points.bits_per_symbol)
         return points.bits_to_indices(sent.reshape(shape))
 
-    def decode(self, sent_llr: Tensor) -> Decoded:
+    def decode(self, sent_llr: Tensor, *, feedback: bool = False) -> Decoded:
         """Decode blocks; punctured bits have LLR 0.
 
         Args:
             sent_llr: (W, S) real; LLRs of the transmitted bits.
+            feedback: whether to return extrinsic LLRs (W, S) of the transmitted bits.
 
         Raises:
             InvalidInputError: for blocks of another length, and for NaN or infinite LLRs.
         """
         self._check_length("sent_llr", sent_llr)
-        llr = torch.zeros(len(sent_llr), self.coding.num_coded_bits, dtype=torch.float32)
-        llr[:, self.order] = sent_llr.to("cpu", torch.float32)
-        return self.code.decode(llr, self.coding.num_iter)
+        nothing = torch.zeros(len(sent_llr), 1, dtype=torch.float32)
+        known = torch.cat([sent_llr.detach().to("cpu", torch.float32), nothing], 1)
+        llr = known.index_select(1, self._position)
+        decoded = self.code.decode(
+            llr, self.coding.num_iter, self.coding.llr_bits, feedback=feedback
+        )
+        if decoded.extrinsic is None:
+            return decoded
+        return decoded._replace(extrinsic=decoded.extrinsic[:, self.order])
 
     def _check_length(self, field: str, block: Tensor) -> None:
         fits = isinstance(block, Tensor) and block.ndim == 2 and block.shape[1] == self.num_sent

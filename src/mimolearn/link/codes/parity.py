@@ -115,7 +115,10 @@ def sum_of_checks(checks: ParityChecks, num_blocks: int) -> ParityChecks:
 
 
 def by_substitution(
-    checks: ParityChecks, num_known: int, sums: ParityChecks | None = None
+    checks: ParityChecks,
+    num_known: int,
+    sums: ParityChecks | None = None,
+    solved: np.ndarray | None = None,
 ) -> Encoder:
     """Order checks so that each gives one more bit from those that are known.
 
@@ -123,31 +126,37 @@ def by_substitution(
         checks: of the code.
         num_known: the first bits of a word, which are given.
         sums: sums of checks, which start the substitution.
+        solved: (other bits, num_known) bool; the sum of given bits that each other bit is. It
+            serves where no check has exactly one unknown bit: dense, so as seldom as possible.
 
     Raises:
-        InvalidInputError: where no check has exactly one unknown bit, before all are known.
+        InvalidInputError: where neither a check nor ``solved`` helps.
     """
     if sums is not None:
         starts = np.concatenate([sums.starts, checks.starts[1:] + sums.starts[-1]])
         columns = np.concatenate([sums.columns, checks.columns])
         checks = ParityChecks(starts, columns, checks.num_bits)
     rows, columns = checks.check_of_edge, checks.columns
+    degrees = np.bincount(columns, minlength=checks.num_bits)
     known = np.arange(checks.num_bits) < num_known
-    order: list[np.ndarray] = []
-    made: list[np.ndarray] = []
+    steps: list[np.ndarray] = []
+    made: list[int] = []
     while not known.all():
         unknown = ~known[columns]
         count = np.bincount(rows[unknown], minlength=checks.num_checks)
         one = unknown & (count[rows] == 1)
         bits, first = np.unique(columns[one], return_index=True)
-        if not len(bits):
+        if len(bits):
+            edges = (columns[checks.starts[s] : checks.starts[s + 1]] for s in rows[one][first])
+            steps += [edge[edge != bit] for edge, bit in zip(edges, bits, strict=True)]
+        elif solved is not None:
+            bits = np.array([np.argmax(np.where(known, -1, degrees))])
+            steps.append(np.flatnonzero(solved[bits[0] - num_known]))
+        else:
             expected = "a matrix that substitution solves"
             raise invalid("checks", f"<{int((~known).sum())} bits unknown>", expected)
-        order.append(rows[one][first])
-        made.append(bits)
+        made += bits.tolist()
         known[bits] = True
-    steps, bits = np.concatenate(order), np.concatenate(made)
-    edges = [columns[checks.starts[s] : checks.starts[s + 1]] for s in steps]
-    kept = [edge[edge != bit] for edge, bit in zip(edges, bits, strict=True)]
-    degrees = np.array([len(edge) for edge in kept])
-    return Encoder(*_of_degrees(degrees, np.concatenate(kept), 0)[:2], bits)
+    lengths = np.array([len(step) for step in steps], np.int64)
+    starts, edges, _ = _of_degrees(lengths, np.concatenate([np.empty(0, np.int64), *steps]), 0)
+    return Encoder(starts, edges, np.array(made, np.int64))

@@ -90,9 +90,10 @@ class Segmentation(NamedTuple):
         size = whole // blocks + (CRC24B.length if blocks > 1 else 0)
         symbols, extra = divmod(coded_bits // step, blocks)
         lengths = tuple(step * (symbols + (r >= blocks - extra)) for r in range(blocks))
-        if size > _HIGHEST_RATE * lengths[0]:
-            expected = f"at most {float(_HIGHEST_RATE):.2f} of a code block's {lengths[0]} bits"
-            raise invalid("payload", payload, f"{expected}, CRC included, got {size}")
+        room = blocks * (int(_HIGHEST_RATE * lengths[0]) - size + whole // blocks) - crc.length
+        if payload > room:
+            expected = f"at most {room} bits, {float(_HIGHEST_RATE)} of the coded bits with CRC"
+            raise invalid("payload", payload, expected)
         if rule == "code-block":
             graph = graph_of_block(size, size / lengths[-1])
         return cls(

@@ -12,7 +12,7 @@ from torch import Tensor
 from mimolearn.foundation.errors import check_shape, invalid
 from mimolearn.link.codes.block import check_llrs
 from mimolearn.link.codes.crc import gold_sequence, scrambling_start
-from mimolearn.link.codes.mcs import Mcs, transport_block_size
+from mimolearn.link.codes.schemes import Mcs, transport_block_size
 from mimolearn.link.codes.segmentation import GraphRule, Segmentation
 
 VERSIONS = (0, 2, 3, 1)
@@ -64,7 +64,7 @@ class TransportBlock:
     Raises:
         InvalidInputError: for bits that do not fit together, see ``Segmentation``.
 
-    >>> from mimolearn.link.codes.mcs import mcs
+    >>> from mimolearn.link.codes.schemes import mcs
     >>> block = TransportBlock(4608, mcs(14))
     >>> info = torch.zeros(3, 1, block.payload)
     >>> block.decode(4.0 * block.encode(info) - 2).passed.all()
@@ -170,6 +170,7 @@ class TransportBlock:
         users: Tensor | None = None,
         soft: Tensor | None = None,
         num_iter: int = 20,
+        bits: int | None = None,
         feedback: bool = False,
     ) -> DecodedTransport:
         """Decode transport blocks.
@@ -184,6 +185,7 @@ class TransportBlock:
             soft: ``DecodedTransport.soft`` of earlier transmissions of the same blocks, which is
                 added; default None.
             num_iter: largest number of decoder iterations; default 20.
+            bits: 4 to 8, what min-sum stores an LLR in; default None, sum-product.
             feedback: whether to return extrinsic LLRs; default False.
 
         Raises:
@@ -206,7 +208,7 @@ class TransportBlock:
         rate_matching.combine_kernel()(given.numpy(), *tables, rows.numpy())
         words = rows.reshape(-1, width)
         posterior = torch.empty(words.shape, dtype=torch.float32) if feedback else None
-        decoded = self.code.decode_words(words, num_iter, posterior)
+        decoded = self.code.decode_words(words, num_iter, bits, posterior)
         extrinsic = None
         if posterior is not None:
             extrinsic = torch.empty(given.shape, dtype=torch.float32)

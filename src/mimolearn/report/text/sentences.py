@@ -62,10 +62,14 @@ def notes(answers: Answers) -> list[str]:
 
 
 def rate_notes(answers: Answers) -> list[str]:
-    """How to read the marks of ``rate_table``; nothing where it has none."""
-    if not answers.has_unsure:
-        return []
-    return [f"{UNSURE_MARK}: {unsure_words(answers.metric)}."]
+    """How to read the marks of ``rate_table``, and which decoder counted blocks."""
+    lines = [f"{UNSURE_MARK}: {unsure_words(answers.metric)}."] if answers.has_unsure else []
+    scenario = answers.comparison.scenario
+    return (
+        lines
+        if scenario.coding is None
+        else [*lines, f"Decoder: {scenario.coding.decoder_words()}."]
+    )
 
 
 def cautions(answers: Answers) -> list[str]:

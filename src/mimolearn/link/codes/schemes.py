@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from fractions import Fraction
-from typing import NamedTuple
 
 from mimolearn.foundation.errors import check_positive_int, invalid
 
@@ -48,7 +48,8 @@ _SMALL = _small_sizes()
 _MOST_ELEMENTS = 156
 
 
-class Mcs(NamedTuple):
+@dataclass(frozen=True)
+class Mcs:
     """A modulation and coding scheme.
 
     Attributes:
