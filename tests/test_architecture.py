@@ -59,6 +59,7 @@ ROOMS: dict[str, list[str]] = {
     ],
     "detectors": [
         "counting",
+        "priors",
         "base",
         "nesting",
         "registry",

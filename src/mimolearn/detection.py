@@ -79,6 +79,8 @@ class Detection(ABC):
     def llr(self) -> Tensor:
         """Return the LLRs of all bits, (*C, T, Nt, K) real.
 
+        Where the detector was given priors they are in it: it is that of the posterior.
+
         Raises:
             NotSoftError: if the detector makes hard decisions only.
         """
@@ -90,6 +92,17 @@ class Detection(ABC):
     @abstractmethod
     def finite(self) -> Tensor:
         """Return (*C, T) bool: False where the output is NaN or infinite."""
+
+    def extrinsic_llr(self, prior_llr: Tensor) -> Tensor:
+        """Return what the received vectors add to priors that the detector was given.
+
+        Args:
+            prior_llr: (*C, T, Nt, K) real; the LLRs that were given to the detector.
+
+        Returns:
+            ``llr() - prior_llr``, (*C, T, Nt, K) real: the input of a decoder.
+        """
+        return self.llr() - prior_llr
 
     def bits(self) -> Tensor:
         """Return the bits of the detected points, (*C, T, Nt, K) uint8."""

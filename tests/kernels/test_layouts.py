@@ -24,7 +24,7 @@ LAYOUTS = {
     "mrc": (mrc.layout, lambda rx, tx: [(rx, tx)]),
     "widely_linear": (widely_linear.layout, lambda rx, tx: [(rx, tx)]),
     "cg": (cg.layout, lambda rx, tx: [(rx, tx)]),
-    "ep": (ep.layout, lambda rx, tx: [(rx, tx, 1), (rx, tx, 2)]),
+    "ep": (ep.layout, lambda rx, tx: [(rx, tx, 1, 0), (rx, tx, 2, 16)]),
     "oamp": (oamp.layout, lambda rx, tx: [(rx, tx)]),
     "lama": (lama.layout, lambda rx, tx: [(rx, tx)]),
     "gauss_seidel": (gauss_seidel.layout, lambda rx, tx: [(rx, tx)]),
@@ -71,7 +71,7 @@ def test_parts_lie_one_after_the_other(name):
 
 CASES = [
     *((name, {}) for name in ("mrc", "lmmse", "zf", "wl-lmmse", "cg", "wl-cg", "gauss-seidel")),
-    *((name, {}) for name in ("ep", "oamp", "lama", "lcgnet-s", "tap-net", "deep-cg")),
+    *((name, {}) for name in ("ep", "oamp", "lama", "mmse-pic", "lcgnet-s", "tap-net", "deep-cg")),
     ("tap-net", {"form": "scalar", "start": "zero"}),
     ("k-best", {"k": 16}),
     *((name, {}) for name in ("sphere", "soft-sphere", "ml")),

@@ -21,6 +21,7 @@ from mimolearn.kernels.machine.memory import (
     store_int,
     store_tile,
     transpose,
+    unzip_pairs,
     zip_lanes,
     zip_pairs,
 )
@@ -259,6 +260,20 @@ def test_lanes_take_turns(operation, together):
     kernel(out, a)
     expected = np.stack([half.reshape(-1, together) for half in (a[:16], a[16:])], 1).reshape(-1)
     np.testing.assert_array_equal(out, expected)
+
+
+def test_pairs_are_taken_apart_again():
+    @numba.njit
+    def kernel(out, a):
+        zipped = zip_pairs(load(a, 0), load(a, 16))
+        apart = unzip_pairs(zipped[0], zipped[1])
+        store(out, 0, apart[0])
+        store(out, 16, apart[1])
+
+    a = np.arange(32, dtype=np.float32)
+    out = np.empty_like(a)
+    kernel(out, a)
+    np.testing.assert_array_equal(out, a)
 
 
 def test_transpose():

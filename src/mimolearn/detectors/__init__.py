@@ -17,6 +17,7 @@ from mimolearn.detectors.linear.wl_lmmse import WidelyLinearLMMSE
 from mimolearn.detectors.linear.zf import ZeroForcing
 from mimolearn.detectors.message_passing.ep import ExpectationPropagation
 from mimolearn.detectors.message_passing.lama import LAMA
+from mimolearn.detectors.message_passing.mmse_pic import MMSEPIC
 from mimolearn.detectors.message_passing.oamp import OAMP
 from mimolearn.detectors.networks.equi_net import EquiNet
 from mimolearn.detectors.networks.fully_connected.detnet import DetNet
@@ -71,6 +72,7 @@ register(
     ExpectationPropagation,
     OAMP,
     LAMA,
+    MMSEPIC,
     Las,
     Guarded,
     LcgNetS,
@@ -100,6 +102,7 @@ __all__ = [
     "LAMA",
     "LMMSE",
     "ML",
+    "MMSEPIC",
     "MMSESIC",
     "MRC",
     "OAMP",

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from mimolearn.constellation import Constellation, as_constellation
 from mimolearn.detection import Detection
+from mimolearn.detectors.priors import check_prior
 from mimolearn.foundation.errors import check_finite, check_positive_int, check_shape, invalid
 from mimolearn.foundation.tensors.modes import check_has_values, in_standard_mode
 from mimolearn.foundation.tensors.ownership import copy_shared, copy_shared_parts
@@ -72,6 +73,8 @@ class Detector(nn.Module, ABC):
     # Part of what stored results are keyed by: raise it when a change alters what is detected.
     revision: ClassVar[int] = 1
     soft: ClassVar[bool] = True
+    takes_prior: ClassVar[bool] = False
+    """Whether bits may have priors, the LLRs of a decoder: see ``detect``."""
     rotation_invariant: bool = False
     """Whether h and y matter through H^H H and H^H y alone: rotating the antennas by Q^H, H = Q R,
     then leaves the output as it is, and simulations may draw (R, Q^H y) in place of (H, y)."""
@@ -114,19 +117,24 @@ class Detector(nn.Module, ABC):
         return copy_shared(Compiled(path, prepare(h, noise_var)), h, given)
 
     @in_standard_mode
-    def detect(self, prepared: Any, y: Tensor) -> Detection:
+    def detect(self, prepared: Any, y: Tensor, prior_llr: Tensor | None = None) -> Detection:
         """Detect every vector of the prepared channels.
 
         prepared: what ``prepare`` returned for channels (*C, Nr, Nt).
         y: (*C, T, Nr) complex, T received vectors of each channel.
+        prior_llr: (*C, T, Nt, K) real, what is known of the bits beforehand; default None, nothing.
+            The detection is that of the posterior; ``Detection.extrinsic_llr`` takes them out.
         Returns a Detection over (*C, T, Nt).
-        Raises InvalidInputError on a wrong shape or type, and for a non-finite y.
+        Raises InvalidInputError on a wrong shape or type, for a non-finite y or prior_llr, and for
+            a prior_llr where ``takes_prior`` is False.
         """
         check_shape("y", y, "(*C, T, Nr)", isinstance(y, Tensor) and y.ndim >= 2)
         if not y.is_complex():
             raise invalid("y", f"<dtype {y.dtype}>", "a complex dtype")
         check_has_values(y=y)
         check_finite("y", y)
+        if prior_llr is not None:
+            return self._informed(prepared, y, prior_llr)
         if isinstance(prepared, Compiled):
             detect = {"fused": self._detect_fused, "interleaved": self._detect_interleaved}
             return copy_shared_parts(detect[prepared.path](prepared.state, y), y, prepared)
@@ -146,6 +154,31 @@ class Detector(nn.Module, ABC):
         fused = self._one_shot(y, h, noise_var) if fitting and y.dtype == h.dtype else None
         return self._detect(self._prepare(h, noise_var), y) if fused is None else fused
 
+    def _informed(self, prepared: Any, y: Tensor, prior_llr: Tensor) -> Detection:
+        """Detect with priors: of channels prepared for compiled code in one kernel, if it can."""
+        if not self.takes_prior:
+            expected = f"None: {self.name!r} takes no priors, 'mmse-pic', 'ep' and 'ml' do"
+            raise invalid("prior_llr", f"<shape {tuple(prior_llr.shape)}>", expected)
+        prior_llr, detection = check_prior(prior_llr, y, self.constellation), None
+        if isinstance(prepared, Compiled):
+            h, noise_var = prepared.state
+            fitting = y.shape[:-2] == h.shape[:-2] and y.shape[-1] == h.shape[-2]
+            if fitting and y.dtype == h.dtype and prior_llr.shape[-2] == h.shape[-1]:
+                detection = self._one_shot_informed(y, h, noise_var, prior_llr)
+        if detection is None:
+            detection = self._detect_informed(self._in_torch(prepared), y, prior_llr)
+        return copy_shared_parts(detection, y, prior_llr, prepared)
+
+    def _one_shot_informed(
+        self, y: Tensor, h: Tensor, noise_var: Tensor, prior_llr: Tensor
+    ) -> Detection | None:
+        """``_one_shot`` with priors (*C, T, Nt, K) in a detector of the path "fused"."""
+        return None
+
+    def _detect_informed(self, prepared: Any, y: Tensor, prior_llr: Tensor) -> Detection:
+        """``_detect`` with priors (*C, T, N, K), N as yet to be compared with Nt."""
+        raise NotImplementedError
+
     def _prepare_interleaved(self, h: Tensor, noise_var: Tensor) -> Any:
         """What the path "interleaved" keeps of channels that ``_path`` has given to it."""
         raise NotImplementedError
@@ -164,12 +197,19 @@ class Detector(nn.Module, ABC):
         return prepared
 
     @in_standard_mode
-    def forward(self, y: Tensor, h: Tensor, noise_var: Tensor | float) -> Detection:
+    def forward(
+        self,
+        y: Tensor,
+        h: Tensor,
+        noise_var: Tensor | float,
+        prior_llr: Tensor | None = None,
+    ) -> Detection:
         """``prepare`` and ``detect`` in one call, in one kernel where there is one.
 
         y: (*C, T, Nr) complex, of the dtype of h.
         h: (*C, Nr, Nt) complex.
         noise_var: (*C) real or a number, above 0.
+        prior_llr: (*C, T, Nt, K) real or None, as in ``detect``.
         Returns a Detection over (*C, T, Nt).
         Raises InvalidInputError as ``prepare`` and ``detect``, and for a y that does not fit h.
         """
@@ -183,6 +223,12 @@ class Detector(nn.Module, ABC):
             raise invalid("y", f"<dtype {y.dtype}>", f"the dtype of h, {h.dtype}")
         check_has_values(y=y, h=h, noise_var=noise_var)
         noise_var = self._check_noise_var(noise_var, h)
+        if prior_llr is not None:
+            check_finite("h", h)
+            check_finite("y", y)
+            fused = self._path(h, noise_var) == "fused"
+            channel = Compiled("fused", Channel(h, noise_var)) if fused else None
+            return self._informed(channel or self._prepare(h, noise_var), y, prior_llr)
         fused = self._one_shot(y, h, noise_var)
         if fused is not None:
             return fused

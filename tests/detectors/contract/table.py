@@ -75,6 +75,8 @@ CONTRACT = [
     Row("oamp", llr_tol=2e-2),
     Row("oamp", {"damping": 0.3}, ("16-qam",), llr_tol=2e-2),
     Row("lama", recovers=False),
+    Row("mmse-pic"),
+    Row("mmse-pic", {"demapping": "max-log"}, ("16-qam",)),
     Row("tap-net"),
     Row("tap-net", {"form": "scalar", "start": "zero", "num_layers": 5}),
     Row("tap-net", {"adaptive": True}, ("16-qam",)),

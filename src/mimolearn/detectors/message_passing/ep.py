@@ -11,16 +11,21 @@ from mimolearn.constellation import Constellation
 from mimolearn.detection import AxisGaussianDetection
 from mimolearn.detectors import counting
 from mimolearn.detectors.base import Cost, IterativeDetector
-from mimolearn.foundation.errors import check_one_of, check_real
-from mimolearn.foundation.tensors.linalg import (
-    add_diagonal,
-    gram,
-    hermitian_inverse,
-    matched_filter,
-    stack_real_columns,
-    stack_real_matrix,
-    stack_real_vector,
+from mimolearn.detectors.message_passing.cavity import (
+    LEAST_PRIOR_VAR,
+    Cavity,
+    RealModel,
+    by_axis,
+    cavity,
+    log_priors,
+    matched,
+    posterior_inverse,
+    real_model,
+    stand_ins,
 )
+from mimolearn.detectors.priors import InformedDetection, moments
+from mimolearn.foundation.errors import check_one_of, check_real
+from mimolearn.foundation.tensors.linalg import add_diagonal, hermitian_inverse
 from mimolearn.kernels.iterative import calls as iterative_kernels
 
 # A posterior variance counts as at least this share of its cavity's. A decided symbol would else
@@ -30,23 +35,10 @@ _LEAST_VAR = {torch.float32: 1e-3, torch.float64: 1e-6}
 
 
 class Prepared(NamedTuple):
-    """The real model, N = 2Nt unknowns (Nt for BPSK), divided by its noise variance.
+    """model: the real model; first: inverse of the first iteration, (*C, 1, N, N)."""
 
-    h: (*C, Nr, Nt) complex, or (*C, 2Nr, Nt) real for BPSK; system: H_r^T H_r / s2, (*C, N, N);
-    first: inverse of the first iteration, (*C, 1, N, N); noise_var: s2 = sigma^2/2, (*C, 1, 1).
-    """
-
-    h: Tensor
-    system: Tensor
+    model: RealModel
     first: Tensor
-    noise_var: Tensor
-
-
-class Cavity(NamedTuple):
-    """What one iteration knows of each real unknown without its own prior: (*C, T, N) each."""
-
-    mean: Tensor
-    var: Tensor
 
 
 @final
@@ -66,6 +58,8 @@ class ExpectationPropagation(IterativeDetector):
     Differs from the paper: constant damping, 0.9 as in Sionna; a variance floor relative to the
     cavity (1e-3 in float32, 1e-6 in float64) in place of an absolute one; a cavity precision lost
     in rounding counts as no information.
+    Priors of the bits give the stand-ins their first moments, with a variance of at least 1e-4
+    (1e-8 in float64), and weigh the levels in every later one and in the demapping.
 
     Options: num_iter; damping in [0, 1]; demapping "exact" or "max-log".
     Cost: the Gram and one real inverse of size N per channel; num_iter - 1 inverses per vector.
@@ -79,6 +73,7 @@ class ExpectationPropagation(IterativeDetector):
     name = "ep"
     rotation_invariant = True
     halves = "fused"
+    takes_prior = True
 
     def __init__(
         self,
@@ -100,25 +95,47 @@ class ExpectationPropagation(IterativeDetector):
             return None
         return AxisGaussianDetection(self.constellation, *cavities, self.demapping)
 
+    def _one_shot_informed(
+        self, y: Tensor, h: Tensor, noise_var: Tensor, prior_llr: Tensor
+    ) -> InformedDetection | None:
+        cavities = iterative_kernels.expectation_propagation(
+            y,
+            h,
+            noise_var,
+            self.constellation,
+            self.num_iter,
+            self.damping,
+            _LEAST_VAR[torch.float32],
+            prior_llr=prior_llr,
+            least_prior_var=LEAST_PRIOR_VAR[torch.float32],
+        )
+        if cavities is None:
+            return None
+        return InformedDetection(self.constellation, *cavities, prior_llr, self.demapping)
+
     def _prepare(self, h: Tensor, noise_var: Tensor) -> Prepared:
-        s2 = (noise_var / 2)[..., None, None]
-        if self.constellation.is_real:
-            h = stack_real_columns(h)
-            system = gram(h) / s2
-        else:
-            system = stack_real_matrix(gram(h)) / s2
-        first = hermitian_inverse(add_diagonal(system, torch.full_like(noise_var, self._prior())))
-        return Prepared(h, system, first.unsqueeze(-3), s2)
+        model = real_model(h, noise_var, self.constellation)
+        prior = torch.full_like(noise_var, self._prior())
+        first = hermitian_inverse(add_diagonal(model.system, prior))
+        return Prepared(model, first.unsqueeze(-3))
 
     def _detect(self, prepared: Prepared, y: Tensor) -> AxisGaussianDetection:
         last = self._cavities(prepared, y)[-1]
-        values, error_var = self._by_axis(last.mean), self._by_axis(last.var)
+        values, error_var = (by_axis(part, self.constellation) for part in last)
         return AxisGaussianDetection(self.constellation, values, error_var, self.demapping)
+
+    def _detect_informed(
+        self, prepared: Prepared, y: Tensor, prior_llr: Tensor
+    ) -> InformedDetection:
+        log_prior = log_priors(prepared.model, prior_llr, self.constellation)
+        last = self._cavities(prepared, y, log_prior)[-1]
+        values, error_var = (by_axis(part, self.constellation) for part in last)
+        return InformedDetection(self.constellation, values, error_var, prior_llr, self.demapping)
 
     def iterates(self, prepared: Prepared, y: Tensor) -> list[Tensor]:
         """Cavity means of every iteration."""
         cavities = self._cavities(self._in_torch(prepared), y)
-        estimates = [self._by_axis(cavity.mean) for cavity in cavities]
+        estimates = [by_axis(step.mean, self.constellation) for step in cavities]
         if self.constellation.is_real:
             return [torch.complex(x[..., 0], torch.zeros_like(x[..., 0])) for x in estimates]
         return [torch.view_as_complex(x) for x in estimates]
@@ -141,46 +158,38 @@ class ExpectationPropagation(IterativeDetector):
         """Precision of one real unknown of unit-energy symbols."""
         return 1.0 if self.constellation.is_real else 2.0
 
-    def _cavities(self, prepared: Prepared, y: Tensor) -> list[Cavity]:
-        if self.constellation.is_real:
-            b = matched_filter(prepared.h, stack_real_vector(y))
+    def _cavities(
+        self, prepared: Prepared, y: Tensor, log_prior: Tensor | None = None
+    ) -> list[Cavity]:
+        """log_prior: (*C, T, N, L) log-probabilities of the levels, or None."""
+        model, inverse = prepared
+        b = matched(model, y, self.constellation)
+        if log_prior is None:
+            lam, gam = torch.full_like(b, self._prior()), torch.zeros_like(b)
         else:
-            b = stack_real_vector(matched_filter(prepared.h, y))
-        b = b / prepared.noise_var
-        lam, gam = torch.full_like(b, self._prior()), torch.zeros_like(b)
-        inverse = prepared.first
+            lam, gam = stand_ins(log_prior, self.constellation)
+            inverse = posterior_inverse(model, lam)
         history = []
         for i in range(self.num_iter):
             if i:
-                inverse = hermitian_inverse(prepared.system.unsqueeze(-3) + torch.diag_embed(lam))
-            history.append(_cavity(inverse, b, lam, gam))
-            lam, gam = self._refine(history[-1], lam, gam)
+                inverse = posterior_inverse(model, lam)
+            history.append(cavity(inverse, b, lam, gam))
+            lam, gam = self._refine(history[-1], lam, gam, log_prior)
         return history
 
-    def _refine(self, cavity: Cavity, lam: Tensor, gam: Tensor) -> tuple[Tensor, Tensor]:
+    def _refine(
+        self, cavity: Cavity, lam: Tensor, gam: Tensor, log_prior: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
         """Match the moments of cavity times PAM prior, then damp."""
-        mean, var = self.constellation.axis_posterior(cavity.mean, cavity.var)
+        if log_prior is None:
+            mean, var = self.constellation.axis_posterior(cavity.mean, cavity.var)
+        else:
+            levels = self.constellation.axis(cavity.mean.dtype, cavity.mean.device).levels
+            gaps = (cavity.mean.unsqueeze(-1) - levels).square()
+            mean, var = moments(log_prior - gaps / (2 * cavity.var.unsqueeze(-1)), levels)
         var = torch.maximum(var, _LEAST_VAR[var.dtype] * cavity.var)
         new_lam = 1 / var - 1 / cavity.var
         new_gam = mean / var - cavity.mean / cavity.var
         valid = new_lam >= 0
         new_lam, new_gam = torch.where(valid, new_lam, lam), torch.where(valid, new_gam, gam)
         return torch.lerp(new_lam, lam, self.damping), torch.lerp(new_gam, gam, self.damping)
-
-    def _by_axis(self, x: Tensor) -> Tensor:
-        """(*C, T, N) to (*C, T, Nt, A)."""
-        if self.constellation.is_real:
-            return x.unsqueeze(-1)
-        return torch.stack(x.chunk(2, -1), -1)
-
-
-def _cavity(inverse: Tensor, b: Tensor, lam: Tensor, gam: Tensor) -> Cavity:
-    var = inverse.diagonal(dim1=-2, dim2=-1)
-    if inverse.shape[-3] == 1:
-        mean = (b + gam) @ inverse.squeeze(-3)
-    else:
-        mean = (inverse @ (b + gam).unsqueeze(-1)).squeeze(-1)
-    precision = 1 / var
-    least = torch.finfo(var.dtype).eps * precision
-    cavity_var = 1 / torch.maximum(precision - lam, least)
-    return Cavity(cavity_var * (mean * precision - gam), cavity_var)

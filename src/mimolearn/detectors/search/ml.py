@@ -11,6 +11,7 @@ from mimolearn.constellation import Constellation
 from mimolearn.detection import AxisLogitDetection
 from mimolearn.detectors import counting
 from mimolearn.detectors.base import Cost, Detector
+from mimolearn.detectors.priors import check_streams
 from mimolearn.detectors.search.real_triangular import has_constant_energy
 from mimolearn.foundation.errors import check_finite, check_one_of, invalid
 from mimolearn.foundation.tensors.linalg import flat_blocks, stack_real_columns, stack_real_vector
@@ -39,6 +40,8 @@ class ML(Detector):
     log-sum-exp throughout; "max-log" replaces the sums by their largest term. Decisions are the
     joint ML vector in both. Distances grow row by row on R, so most of the work is in the last
     row, and nothing large is subtracted. For BPSK on [Re H; Im H].
+    Priors of the bits are added to the distances, in the general path: the LLRs are then those of
+    the exact posterior, and the decisions its most likely vector.
 
     Options: demapping "exact" or "max-log".
     One call on complex64 without gradients enumerates all streams but one in compiled code, on
@@ -54,6 +57,7 @@ class ML(Detector):
 
     name = "ml"
     rotation_invariant = True
+    takes_prior = True
 
     def __init__(self, constellation: Constellation | str, demapping: str = "exact") -> None:
         super().__init__(constellation)
@@ -93,11 +97,24 @@ class ML(Detector):
         return Prepared(q * scale, r)
 
     def _detect(self, prepared: Prepared, y: Tensor) -> AxisLogitDetection:
+        return self._enumerate(prepared, y, None)
+
+    def _detect_informed(
+        self, prepared: Prepared, y: Tensor, prior_llr: Tensor
+    ) -> AxisLogitDetection:
+        check_streams(prior_llr, prepared.r.shape[-1])
+        return self._enumerate(prepared, y, self.constellation.llr_to_logits(prior_llr))
+
+    def _enumerate(
+        self, prepared: Prepared, y: Tensor, log_prior: Tensor | None
+    ) -> AxisLogitDetection:
+        """log_prior: (*C, T, Nt, M) log-probabilities of the points, or None."""
         z = (stack_real_vector(y) if self.constellation.is_real else y) @ prepared.q.conj()
         num_streams = prepared.r.shape[-1]
         num_points = self.constellation.num_points
         flat_z = flat_blocks(z)
         flat_r = flat_blocks(prepared.r)
+        flat_prior = None if log_prior is None else flat_blocks(log_prior, 3)
         shape = (*flat_z.shape[:2], num_streams)
         of_axes = (1 if self.constellation.is_real else 2, self.constellation.num_levels)
         logits = torch.empty((*shape, *of_axes), dtype=y.real.dtype, device=y.device)
@@ -110,6 +127,8 @@ class ML(Detector):
             for t in range(0, shape[1], size):
                 vectors = slice(t, t + size)
                 metric = _log_likelihoods(tables, flat_z[channels, vectors])
+                if flat_prior is not None:
+                    metric = metric + _of_vectors(flat_prior[channels, vectors])
                 marginals = self._marginals(metric, num_streams)
                 logits[channels, vectors] = self.constellation.logits_to_axis_logits(
                     marginals, self.demapping
@@ -169,6 +188,14 @@ class ML(Detector):
         # Tables are sums of products made once per stream and point; they are built in detect.
         per_vector = counting.matvec(rank, rows, real=real) + entries * (1 if real else 2)
         return Cost(prepare, per_vector)
+
+
+def _of_vectors(log_prior: Tensor) -> Tensor:
+    """Log-probability of every vector: (..., Nt, M) to (..., M^Nt), first stream slowest."""
+    total, *others = log_prior.unbind(-2)
+    for symbol in others:
+        total = (total.unsqueeze(-1) + symbol.unsqueeze(-2)).flatten(-2)
+    return total
 
 
 def _log_likelihoods(tables: list[Tensor], z: Tensor) -> Tensor:

@@ -25,6 +25,7 @@ from mimolearn.kernels.machine.launch import (
 )
 
 _FEW_VECTORS = 16
+_NOTHING = floats(0)
 
 
 def conjugate_gradient(
@@ -64,13 +65,17 @@ def expectation_propagation(
     num_iter: int,
     damping: float,
     least_var: float,
+    prior_llr: Tensor | None = None,
+    least_prior_var: float = 0.0,
 ) -> tuple[Tensor, Tensor] | None:
     """EP in real form: mean and variance of the last cavities, (*C, T, Nt, axes) each.
 
     y: (*C, T, Nr), h: (*C, Nr, Nt), noise_var: (*C). least_var: floor of a posterior variance,
-    as a share of its cavity's. None where only the torch path will do.
+    as a share of its cavity's. prior_llr: (*C, T, Nt, K) or None; least_prior_var: floor of the
+    variance of a prior. None where only the torch path will do.
     """
-    if not serves(y, h, noise_var):
+    known = _NOTHING if prior_llr is None else prior_llr
+    if not serves(y, h, noise_var, known):
         return None
     from mimolearn.kernels.iterative import ep as kernels
 
@@ -80,9 +85,12 @@ def expectation_propagation(
     sizes = Sizes.of(h, y)
     num, vectors, rx, tx = sizes
     levels = constellation.axis(torch.float32).levels.numpy()
-    settings = _ep_settings(axes, damping, least_var)
+    settings = _ep_settings(axes, damping, least_var, least_prior_var)
+    # Vectors that have become channels keep their order, and so do their priors.
     arrays = (h, y, in_groups(noise_var, num), mean, var, levels, settings)
-    numbers, space = (*sizes, axes, num_iter), floats_of(kernels.layout, rx, tx, axes)
+    arrays = (*arrays, known, _labels(constellation))
+    depth = levels.size if prior_llr is not None else 0
+    numbers, space = (*sizes, axes, num_iter), floats_of(kernels.layout, rx, tx, axes, depth)
     cost = vectors * num_iter * float(tx * axes) ** 3
     finite = run_groups(kernels.kernel(), arrays, numbers, space, cost)
     return checked(finite, y, h, mean, var)
@@ -176,6 +184,13 @@ def gauss_seidel(
 
 
 @functools.cache
-def _ep_settings(axes: int, damping: float, least_var: float) -> np.ndarray:
+def _ep_settings(axes: int, damping: float, least_var: float, least_prior_var: float) -> np.ndarray:
     """Precision of the prior of one real axis, and the rest."""
-    return np.array([axes, damping, least_var], np.float32)
+    return np.array([axes, damping, least_var, least_prior_var], np.float32)
+
+
+@functools.cache
+def _labels(constellation: Constellation) -> np.ndarray:
+    """The bits of every level, (L Ka) floats."""
+    bits = constellation.axis(torch.float32).bits
+    return bits.to(torch.float32).numpy().reshape(-1)

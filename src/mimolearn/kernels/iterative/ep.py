@@ -22,7 +22,12 @@ from mimolearn.kernels.dense.layout import (
     row_length,
     square_floats,
 )
-from mimolearn.kernels.dense.posterior import axis_posterior
+from mimolearn.kernels.dense.posterior import (
+    axis_posterior,
+    informed_posterior,
+    level_priors,
+    prior_moments,
+)
 from mimolearn.kernels.dense.real_dense import (
     real_cholesky,
     real_from_complex,
@@ -39,8 +44,11 @@ _MOST_LEVELS = 16
 
 
 @sizing
-def layout(space, rx, tx, axes):
+def layout(space, rx, tx, axes, levels):
     """Complex channel, Gram matrix, received vector and H^H y; then real matrices and vectors.
+
+    levels: of an axis whose bits have priors, 0 where none have; a symbol has fewer bits than
+    levels on its axes.
 
     Real: the system, its factor, the inverse; the matched filter's output, the prior's two
     vectors, scalings, diag(A^-1), half a solution, means and variances; weights of the levels.
@@ -62,8 +70,11 @@ def layout(space, rx, tx, axes):
     mean, at = cut(space, at, n * 16 + SLACK)
     var, at = cut(space, at, n * 16 + SLACK)
     weights, at = cut(space, at, _MOST_LEVELS * 16)
+    prior_llr, at = cut(space, at, tx * axes * levels * 16 + SLACK)
+    prior, at = cut(space, at, tx * axes * levels * 16)
     channel, matrices = (matrix, complex_gram, received, c), (system, r, u)
-    return channel, matrices, (b, lam, gam, scale, power, middle, mean, var, weights), at
+    vectors = b, lam, gam, scale, power, middle, mean, var, weights, prior_llr, prior
+    return channel, matrices, vectors, at
 
 
 @inlined
@@ -87,11 +98,15 @@ def _cavity(power, estimate, lam, gam, n, mean, var):
 
 
 @inlined
-def _refine(mean, var, n, levels, least, damping, lam, gam, space):
+def _refine(mean, var, n, levels, least, damping, lam, gam, space, prior):
     """Match the moments of cavity times PAM prior, then damp."""
     for i in range(0, n * 16, 16):
         r, v = load(mean, i), load(var, i)
-        posterior_mean, posterior_var = axis_posterior(r, v, levels, space)
+        if prior.size > 0:
+            at = i * levels.size
+            posterior_mean, posterior_var = informed_posterior(r, v, levels, prior, at, space)
+        else:
+            posterior_mean, posterior_var = axis_posterior(r, v, levels, space)
         posterior_var = maximum(v * least, posterior_var)
         old_lam, old_gam = load(lam, i), load(gam, i)
         new_lam = 1.0 / posterior_var - 1.0 / v
@@ -107,6 +122,19 @@ def _set_prior(lam, gam, used, n, prior):
     for i in range(n):
         # The system has ones on the padded diagonal already.
         store(lam, i * 16, splat(prior if i < used else np.float32(0.0)))
+        store(gam, i * 16, splat(0.0))
+
+
+@inlined
+def _set_known(lam, gam, used, n, levels, least, prior, space):
+    """The stand-ins have the moments of the priors."""
+    for i in range(used):
+        mean, var = prior_moments(levels, prior, i * levels.size * 16, space)
+        precision = 1.0 / maximum(splat(least), var)
+        store(lam, i * 16, precision)
+        store(gam, i * 16, mean * precision)
+    for i in range(used, n):
+        store(lam, i * 16, splat(0.0))
         store(gam, i * 16, splat(0.0))
 
 
@@ -128,24 +156,29 @@ def _add(a, b, n, out):
 
 @functools.cache
 def kernel() -> Callable[..., bool]:
-    """kernel(h, y, noise_var, mean, var, levels, settings, first, last, (*Sizes, axes, iterations),
-    space).
+    """kernel(h, y, noise_var, mean, var, levels, settings, known, labels, first, last,
+    (*Sizes, axes, iterations), space).
 
     h (B, Nr, Nt, 2), y (B, T, Nr, 2); mean and var (B, T, Nt, axes) of the last cavities, all
     flat; noise_var continued to whole groups. settings: prior precision, damping, least variance
-    as a share of the cavity's. Returns whether all outputs are finite.
+    as a share of the cavity's, least variance of a prior. known: LLRs (B, T, Nt, K) of the bits
+    beforehand, flat, or empty; labels: the bits of every level, as floats. Returns whether all
+    outputs are finite.
     """
 
     def expectation_propagation(
-        h, y, noise_var, mean, var, levels, settings, first, last, numbers, space
+        h, y, noise_var, mean, var, levels, settings, known, labels, first, last, numbers, space
     ):
         num, vectors, rx, tx, axes, iterations = numbers
         row, used = row_length(tx), tx * axes
         n, real = padded_real(used), real_row(used)
-        prior, damping, least = settings[0], settings[1], settings[2]
-        channel, (system, r, u), of_vector, _end = layout(space, rx, tx, axes)
+        damping, least = settings[1], settings[2]
+        informed, bits = known.size > 0, labels.size // levels.size * axes
+        depth = levels.size if informed else 0
+        channel, (system, r, u), of_vector, _end = layout(space, rx, tx, axes, depth)
         matrix, complex_gram, received, c = channel
-        b, lam, gam, scale, power, middle, cavity_mean, cavity_var, weights = of_vector
+        b, lam, gam, scale, power, middle, cavity_mean, cavity_var, weights = of_vector[:9]
+        prior_llr, prior = of_vector[9], of_vector[10]
         finite = True
         for group in range(first, last):
             lanes = (group * 16, num - 1)
@@ -158,12 +191,19 @@ def kernel() -> Callable[..., bool]:
                 interleave(y, place, t * rx * 2, 1, rx * 2, received, rx * 32)
                 correlate(matrix, row, rx, padded(tx), received, 0, 1, c, 0)
                 _matched(c, used, n, axes, precision, b)
-                _set_prior(lam, gam, used, n, prior)
+                if informed:
+                    place = (lanes[0], lanes[1], vectors * tx * bits)
+                    width = tx * bits
+                    interleave(known, place, t * width, 1, width, prior_llr, width * 16)
+                    level_priors(prior_llr, used, axes, levels, labels, prior)
+                    _set_known(lam, gam, used, n, levels, settings[3], prior, weights)
+                else:
+                    _set_prior(lam, gam, used, n, settings[0])
                 for i in range(iterations):
                     if i > 0:
                         _refine(
                             cavity_mean, cavity_var, used, levels, least, damping,
-                            lam, gam, weights,
+                            lam, gam, weights, prior,
                         )  # fmt: skip
                     _load_system(system, lam, real, n, r)
                     real_cholesky(r, real, n, scale)
@@ -180,4 +220,4 @@ def kernel() -> Callable[..., bool]:
                 finite &= all_finite(checksum)
         return finite
 
-    return compiled(group_signature(7, 2, gives="boolean"), expectation_propagation)
+    return compiled(group_signature(9, 2, gives="boolean"), expectation_propagation)

@@ -214,7 +214,7 @@ def llr(constellation: Constellation, x_hat: Tensor, error_var: Tensor, method: 
     if not (known and fitting and usable(x_hat, error_var)):
         return constellation.llr(*constellation.within_range(x_hat, error_var), method)
     values = x_hat.real if constellation.is_real else x_hat
-    return _demap(constellation, values, error_var, shared=shared, own=False, method=method)
+    return _demap(constellation, values, error_var, None, shared=shared, own=False, method=method)
 
 
 def axes_llr(
@@ -227,32 +227,49 @@ def axes_llr(
     if error_var.shape != values.shape or not usable(values, error_var):
         return constellation.axes_llr(*constellation.within_range(values, error_var), method)
     x = values.squeeze(-1) if constellation.is_real else torch.view_as_complex(plain(values))
-    return _demap(constellation, x, error_var, shared=False, own=True, method=method)
+    return _demap(constellation, x, error_var, None, shared=False, own=True, method=method)
+
+
+def informed_llr(
+    constellation: Constellation, values: Tensor, error_var: Tensor, prior_llr: Tensor, method: str
+) -> Tensor | None:
+    """LLRs with priors in them; None where only the torch path will do.
+
+    values: (*C, T, Nt, A). error_var: (*C, T, Nt, A), of one real axis. prior_llr: (*C, T, Nt, K).
+    """
+    if error_var.shape != values.shape or not usable(values, error_var, prior_llr):
+        return None
+    x = values.squeeze(-1) if constellation.is_real else torch.view_as_complex(plain(values))
+    return _demap(constellation, x, error_var, prior_llr, shared=False, own=True, method=method)
 
 
 def _demap(
     constellation: Constellation,
     x: Tensor,
     error_var: Tensor,
+    prior_llr: Tensor | None,
     *,
     shared: bool,
     own: bool,
     method: str,
 ) -> Tensor:
     """x: (*C, T, Nt), complex unless the constellation is real. shared: error_var has one row a
-    block; own: it has a variance for each axis.
+    block; own: it has a variance for each axis. prior_llr: (*C, T, Nt, K), or None.
     """
     shape = x.shape
     out = floats(*shape, constellation.bits_per_symbol)
     if out.numel() == 0:
         return out
-    levels, order = _axis_tables(constellation)
+    levels, order, labels = _axis_tables(constellation)
     vectors, n = shape[-2:]
     sizes = (x.numel() // n, vectors if shared else 1, n, 1 if constellation.is_real else 2)
     # Named, because an address does not keep a copy alive.
-    tensors = (plain(x), plain(error_var), out)
+    informed = prior_llr is not None
+    # Without priors the kernel reads nothing there.
+    tensors = (plain(x), plain(error_var), plain(prior_llr) if informed else out, out)
     addresses = [tensor.data_ptr() for tensor in tensors]
-    _demap_kernel()(*addresses, levels, order, *sizes, own, method == "exact")
+    tables, flags = (levels, order, labels), (own, informed, method == "exact")
+    _demap_kernel()(*addresses, *tables, *sizes, *flags)
     return out
 
 
@@ -272,8 +289,9 @@ def _demap_kernel() -> Callable[..., None]:
 
 
 @functools.cache
-def _axis_tables(constellation: Constellation) -> tuple[np.ndarray, np.ndarray]:
-    """Levels of an axis, and for each bit those that have a 0, then those that have a 1."""
+def _axis_tables(constellation: Constellation) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Levels of an axis; for each bit those that have a 0, then those that have a 1; labels."""
     axis = constellation.axis(torch.float32)
     order = np.argsort(axis.bits.numpy().T, axis=-1, kind="stable")
-    return axis.levels.numpy(), order.reshape(-1).astype(np.int64)
+    labels = axis.bits.numpy().astype(np.float32).reshape(-1)
+    return axis.levels.numpy(), order.reshape(-1).astype(np.int64), labels

@@ -15,6 +15,7 @@ from mimolearn.kernels.machine.memory import (
     load_first,
     store,
     store_first,
+    unzip_pairs,
     zip_lanes,
     zip_pairs,
 )
@@ -63,14 +64,15 @@ def _log_sum_below(a, b):
 
 
 @inlined
-def _four_levels(value, precision, inner, outer, exact):
+def _four_levels(value, precision, inner, outer, exact, known):
     """Both bits of a Gray-labelled axis -outer, -inner, inner, outer (TS 38.211, 5.1.4).
 
-    The first bit is 0 on the upper levels, the second on the inner ones.
+    The first bit is 0 on the upper levels, the second on the inner ones. known: their priors.
     """
     near, far = value * precision * (2.0 * inner), value * precision * (2.0 * outer)
     a, b = precision * (inner * inner), precision * (outer * outer)
     m0, m1, m2, m3 = -far - b, -near - a, near - a, far - b
+    m0, m1, m3 = m0 + (known[0] + known[1]), m1 + known[0], m3 + known[1]
     sign = maximum(m0, m1) - maximum(m2, m3)
     place = maximum(m0, m3) - maximum(m1, m2)
     if exact:
@@ -88,13 +90,17 @@ def _store_zipped(out, at, a, b, lanes):
 
 
 @inlined
-def _spread(error_var, start, symbols, axes, own, out, at):
+def _load_zipped(source, at, lanes):
+    """The inverse of ``_store_zipped``."""
+    high = splat(0.0)
+    if lanes > 8:
+        high = load_first(source, at + 16, 2 * lanes - 16)
+    return unzip_pairs(load_first(source, at, min(16, 2 * lanes)), high)
+
+
+@inlined
+def _spread(error_var, start, symbols, axes, out, at):
     """The precision of every axis of one vector, next to each other."""
-    if own:
-        for i in range(symbols * axes):
-            # Total over two axes is twice that of one.
-            out[at + i] = np.float32(0.5) / error_var[start * axes + i]
-        return
     for i in range(symbols):
         precision = np.float32(1.0) / error_var[start + i]
         for a in range(axes):
@@ -125,17 +131,56 @@ def _gather_bits(source, row, symbols, num_bits, llr, start):
             at += 2
 
 
+@inlined
+def _scatter_bits(llr, start, symbols, num_bits, out, row):
+    """The bits of each symbol to one row a bit of an axis: the inverse of ``_gather_bits``."""
+    for b in range(num_bits):
+        to, at = b * row, start + 2 * b
+        for _ in range(symbols):
+            out[to] = llr[at]
+            out[to + 1] = llr[at + 1]
+            to += 2
+            at += 2 * num_bits
+
+
+@inlined
+def _of_level(priors, at, row, labels, level, num_bits):
+    """The log-probability of a level, up to a number that all levels share."""
+    total = load(priors, at) * labels[level * num_bits]
+    for b in range(1, num_bits):
+        total = total + load(priors, b * row + at) * labels[level * num_bits + b]
+    return total
+
+
 @functools.cache
 def llr_kernel() -> Callable[..., None]:
-    """kernel(x, error_var, llr, levels, order, vectors, share, n, axes, own, exact).
+    """kernel(x, error_var, known, llr, levels, order, labels, vectors, share, n, axes, own,
+    informed, exact).
 
     Addresses of contiguous tensors (see ``addresses``): x (vectors, n, axes) real axes, error_var
     (vectors / share, n), llr (vectors, n, K); ``share`` successive vectors have one error_var.
-    own: error_var is that of each axis, (vectors / share, n, axes), not the total of a symbol.
+    own: error_var is that of each axis, (vectors, n, axes), not the total of a symbol; share is 1.
+    informed: bits have the priors known, (vectors, n, K), which the LLRs then contain.
     order: (Ka L), for each bit of the axis the levels that have a 0, then those that have a 1.
+    labels: (L Ka) bits of the levels, as floats.
     """
 
-    def demap(x, error_var, llr, levels, order, vectors, share, n, axes, own, exact):
+    def demap(
+        x,
+        error_var,
+        known,
+        llr,
+        levels,
+        order,
+        labels,
+        vectors,
+        share,
+        n,
+        axes,
+        own,
+        informed,
+        exact,
+    ):
         width, num_bits = n * axes, order.size // levels.size
         half = levels.size // 2
         together = min(max(1, _CHUNK // width), vectors)
@@ -143,36 +188,54 @@ def llr_kernel() -> Callable[..., None]:
         x = floats_at(x, vectors * width)
         error_var = floats_at(error_var, vectors // share * (width if own else n))
         llr = floats_at(llr, vectors * n * num_bits * axes)
-        space = scratch((1 + num_bits) * row + 16 * levels.size)
+        known = floats_at(known, vectors * n * num_bits * axes if informed else 0)
+        space = scratch((1 + 2 * num_bits) * row + 16 * levels.size)
         precisions, out = space[:row], space[row : row + num_bits * row]
-        metrics = space[row + num_bits * row :]
+        priors = space[row + num_bits * row : row + 2 * num_bits * row]
+        metrics = space[row + 2 * num_bits * row :]
         for v in range(0, vectors, together):
             count = min(together, vectors - v)
             if share == 1 and axes == 2 and not own:
                 _spread_pairs(error_var, v * n, count * n, precisions)
-            else:
+            elif not own:
                 for j in range(count):
                     start = (v + j) // share * n
-                    _spread(error_var, start, n, axes, own, precisions, j * width)
+                    _spread(error_var, start, n, axes, precisions, j * width)
             first, size = v * width, count * width
+            if informed and levels.size > 4:
+                start = first * num_bits
+                _scatter_bits(known, start, count * n, num_bits, priors, row)
             for at in range(0, size, 16):
                 lanes = min(16, size - at)
                 # In this order NaN stays NaN.
                 value = minimum(splat(_MOST_VALUE), load_first(x, first + at, lanes))
                 value = maximum(splat(-_MOST_VALUE), value)
-                precision = minimum(splat(_MOST_PRECISION), load(precisions, at))
+                if own:
+                    # Total over two axes is twice that of one.
+                    precision = 0.5 / load_first(error_var, first + at, lanes)
+                else:
+                    precision = load(precisions, at)
+                precision = minimum(splat(_MOST_PRECISION), precision)
                 if levels.size == 2:
                     # Closed form of both methods; the upper level stands for a 0.
                     llr_value = value * (precision * (-4.0 * levels[1]))
+                    if informed:
+                        llr_value = llr_value + load_first(known, first + at, lanes)
                     store_first(llr, first + at, llr_value, lanes)
                 elif levels.size == 4:
-                    sign, place = _four_levels(value, precision, levels[2], levels[3], exact)
+                    both = (splat(0.0), splat(0.0))
+                    if informed:
+                        both = _load_zipped(known, 2 * (first + at), lanes)
+                    sign, place = _four_levels(value, precision, levels[2], levels[3], exact, both)
                     _store_zipped(llr, 2 * (first + at), sign, place, lanes)
                 else:
                     # -(x - a)^2 without x^2, which no LLR depends on.
                     for i in range(levels.size):
                         a = levels[i]
-                        store(metrics, i * 16, (2.0 * a * value - a * a) * precision)
+                        metric = (2.0 * a * value - a * a) * precision
+                        if informed:
+                            metric = metric + _of_level(priors, at, row, labels, i, num_bits)
+                        store(metrics, i * 16, metric)
                     for b in range(num_bits):
                         llr_value = _bit_llr(metrics, order, b * levels.size, half, exact)
                         store(out, b * row + at, llr_value)
@@ -180,5 +243,7 @@ def llr_kernel() -> Callable[..., None]:
                 _gather_bits(out, row, count * n, num_bits, llr, first * num_bits)
 
     numbers = ", ".join(["int64"] * 4)
-    arguments = f"int64, int64, int64, float32[::1], int64[::1], {numbers}, boolean, boolean"
+    tables = "float32[::1], int64[::1], float32[::1]"
+    flags = ", ".join(["boolean"] * 3)
+    arguments = f"{numbers}, {tables}, {numbers}, {flags}"
     return compiled(f"void({arguments})", demap)

@@ -216,6 +216,14 @@ def unzip_lanes(builder: Any, a: Any, b: Any) -> Any:
     return cgutils.pack_array(builder, halves)
 
 
+@vector_function(types.UniTuple(F32, 2), F32, F32)
+def unzip_pairs(builder: Any, a: Any, b: Any) -> Any:
+    """The inverse of ``zip_pairs``."""
+    orders = [[4 * i + 2 * v + j for i in range(LANES // 2) for j in (0, 1)] for v in (0, 1)]
+    halves = [builder.shuffle_vector(a, b, ir.Constant(LLVM[I32], order)) for order in orders]
+    return cgutils.pack_array(builder, halves)
+
+
 def _row_offset(builder: Any, first: Any, lane: int, last: Any, stride: Any, column: Any) -> Any:
     row = builder.add(first, ir.Constant(_INT64, lane))
     row = builder.select(builder.icmp_signed("<", row, last), row, last)
