@@ -114,14 +114,29 @@ def test_error_rates_are_near_those_of_sum_product(coding) -> None:
     assert wrong[6] < wrong[4] <= 600
 
 
+@each_code
+def test_what_min_sum_cannot_find_is_rescued(coding) -> None:
+    code = make_code(coding)
+    _, llr = noisy(code, 300, 0.7 if coding is WIFI else 0.78)
+    exact, quick = code.decode(llr, 20), code.decode(llr, 20, 6)
+    both = code.decode(llr, 20, 6, rescue=True)
+    assert int(quick.found.sum()) < int(exact.found.sum())
+    # Where both decoders end in a word, it is the same one.
+    assert torch.equal(both.found, quick.found | exact.found)
+    assert torch.equal(both.info[exact.found], exact.info[exact.found])
+    again = both.found & ~quick.found
+    assert torch.equal(both.iterations[again], exact.iterations[again] + 20)
+    assert torch.equal(both.iterations[quick.found], quick.iterations[quick.found])
+
+
 def test_posteriors_have_the_signs_of_the_word() -> None:
     code = make_code(NR)
     info, llr = noisy(code, 70, 0.5)
-    for bits in (None, 6, 8):
+    for bits, rescue in ((None, False), (6, False), (6, True), (8, False)):
         channel = torch.zeros(70, code.num_bits)
         channel[:, code.sent_at] = llr
         posterior = torch.empty(70, code.num_bits)
-        decoded = code.decode_words(channel, 20, bits, posterior)
+        decoded = code.decode_words(channel, 20, bits, rescue, posterior)
         right = decoded.found & (decoded.info == info).all(1)
         assert int(right.sum()) >= 60
         words = code.words(info)[right]
@@ -157,7 +172,9 @@ def test_refusals_are_one_line() -> None:
     code = make_code(WIFI)
     with pytest.raises(InvalidInputError, match="decoder_bits: got 3, expected one of 4, 5, 6"):
         code.decode(torch.zeros(1, 648), 10, 3)
-    with pytest.raises(InvalidInputError, match="decoder_bits: got 5, expected decoder = 'min-s"):
+    with pytest.raises(
+        InvalidInputError, match="decoder_bits: got 5, expected a decoder 'min-sum'"
+    ):
         Coding(decoder_bits=5)
     with pytest.raises(InvalidInputError, match="decoder_bits"):
         Coding(decoder="min-sum", decoder_bits=9)

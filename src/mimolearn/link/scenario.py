@@ -39,9 +39,6 @@ class ChannelKnowledge(PlainModel):
     noise: Literal["thermal", "with-error"] = "thermal"
 
 
-_USUAL_DECODER_BITS = 6
-
-
 class Coding(PlainModel):
     """A block code over the link: LDPC, a fixed interleaver, and its decoder.
 
@@ -57,7 +54,8 @@ class Coding(PlainModel):
         num_iter: largest number of decoder iterations; default 50. It stops at a codeword.
         decoder: "sum-product" (default), in floating point, or "min-sum", offset min-sum on
             integers as deployed receivers have it: many times as fast, and up to 0.2 dB worse.
-        decoder_bits: bits that "min-sum" stores an LLR in, 4 to 8; default 6.
+            "two-stage" is min-sum, then sum-product for blocks that it finds no codeword for.
+        decoder_bits: bits that min-sum stores an LLR in, 4 to 8; default 6.
         transmissions: default 1. With 2, a block whose decoding failed is transmitted again over
             fresh channels, and the receiver adds the LLRs of both (chase combining).
     """
@@ -67,8 +65,8 @@ class Coding(PlainModel):
     num_coded_bits: Annotated[Count, Field(le=25344)] = 648
     interleaver: Literal["random", "none"] = "random"
     num_iter: Annotated[Count, Field(le=1000)] = 50
-    decoder: Literal["sum-product", "min-sum"] = "sum-product"
-    decoder_bits: Annotated[Count, Field(ge=4, le=8)] = _USUAL_DECODER_BITS
+    decoder: Literal["sum-product", "min-sum", "two-stage"] = "sum-product"
+    decoder_bits: Annotated[Count, Field(ge=4, le=8)] = 6
     transmissions: Literal[1, 2] = 1
 
     @model_validator(mode="after")
@@ -90,14 +88,14 @@ class Coding(PlainModel):
 
     @model_validator(mode="after")
     def _bits_have_a_use(self) -> Coding:
-        if self.decoder == "sum-product" and self.decoder_bits != _USUAL_DECODER_BITS:
-            raise invalid("decoder_bits", self.decoder_bits, "decoder = 'min-sum' beside it")
+        if self.decoder == "sum-product" and self.decoder_bits != 6:
+            raise invalid("decoder_bits", self.decoder_bits, "a decoder 'min-sum' or 'two-stage'")
         return self
 
     @property
     def llr_bits(self) -> int | None:
         """Bits of an LLR in the decoder; None in floating point."""
-        return self.decoder_bits if self.decoder == "min-sum" else None
+        return None if self.decoder == "sum-product" else self.decoder_bits
 
     def decoder_words(self) -> str:
         """Say which decoder it is: "min-sum on LLRs of 6 bits, up to 50 iterations"."""

@@ -179,8 +179,10 @@ class BlockStream(SlotCode):
         ordered = llr[:, :used].reshape(-1, size)
         given = torch.empty_like(ordered)
         given[:, self._order] = ordered
-        coding = self._coding
-        decoded = self._code.decode(given, coding.num_iter, coding.llr_bits, feedback=feedback)
+        coding, rescue = self._coding, self._coding.decoder == "two-stage"
+        decoded = self._code.decode(
+            given, coding.num_iter, coding.llr_bits, rescue, feedback=feedback
+        )
         shape = (len(llr), self.blocks_per_user)
         extrinsic = None
         if decoded.extrinsic is not None:

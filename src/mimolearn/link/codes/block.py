@@ -21,7 +21,7 @@ class Decoded(NamedTuple):
     Attributes:
         info: (W, k) uint8; information bits.
         found: (W) bool; whether the decoder ended in a codeword.
-        iterations: (W) int32; iterations it took, num_iter if it did not end in one.
+        iterations: (W) int32; iterations it took, the largest number if it did not end in one.
         extrinsic: (W, n) float32; LLRs of the coded bits after decoding, less those that were
             given; None unless asked for.
     """
@@ -111,6 +111,7 @@ class BlockCode:
         llr: Tensor,
         num_iter: int = 50,
         bits: int | None = None,
+        rescue: bool = False,
         *,
         feedback: bool = False,
     ) -> Decoded:
@@ -124,6 +125,8 @@ class BlockCode:
             llr: (W, n) real; finite LLRs.
             num_iter: largest number of iterations; default 50.
             bits: 4 to 8, what min-sum stores an LLR in; default None, sum-product.
+            rescue: whether sum-product gets the blocks that min-sum finds no codeword for, from
+                the start and with as many iterations again; default False.
             feedback: whether to return extrinsic LLRs; default False.
 
         Raises:
@@ -141,9 +144,9 @@ class BlockCode:
             channel[:, self.sent_at] = given
             given, first = channel, 0
         if not feedback:
-            return self.decode_words(given, num_iter, bits, start=first)
+            return self.decode_words(given, num_iter, bits, rescue, start=first)
         posterior = torch.empty(len(llr), self.num_bits, dtype=torch.float32)
-        decoded = self.decode_words(given, num_iter, bits, posterior, first)
+        decoded = self.decode_words(given, num_iter, bits, rescue, posterior, first)
         return decoded._replace(extrinsic=posterior[:, self.sent_at] - llr.to(posterior))
 
     def decode_words(
@@ -151,6 +154,7 @@ class BlockCode:
         channel: Tensor,
         num_iter: int,
         bits: int | None = None,
+        rescue: bool = False,
         posterior: Tensor | None = None,
         start: int = 0,
     ) -> Decoded:
@@ -161,6 +165,7 @@ class BlockCode:
                 as are those before and behind.
             num_iter: largest number of iterations.
             bits: as in ``decode``.
+            rescue: as in ``decode``.
             posterior: (W, num_bits) float32, contiguous; filled with the LLRs that the decoder
                 ended with, unless None.
             start: the bit of the first LLR; default 0.
@@ -175,6 +180,14 @@ class BlockCode:
             info, spent = point.decode(
                 self.checks, channel, start, self.num_info_bits, num_iter, posterior
             )
+        if bits is not None and rescue:
+            lost = torch.nonzero(spent < 0)[:, 0]
+            soft = posterior[lost] if len(posterior) else posterior
+            info[lost], again = self._sum_product(channel[lost], start, num_iter, soft)
+            spent[lost] = torch.where(again >= 0, again + num_iter, again)
+            if len(posterior):
+                posterior[lost] = soft
+            num_iter *= 2
         found = spent >= 0
         return Decoded(info, found, torch.where(found, spent, num_iter))
 

@@ -63,7 +63,7 @@ class CodedLink:
             : self.num_sent
         ]
         # Where each coded bit is among those that are sent; a punctured one is behind them.
-        self._position = torch.full((self.coding.num_coded_bits,), self.num_sent)
+        self._position = torch.full((self.coding.num_coded_bits,), self.num_sent, dtype=torch.int64)
         self._position[self.order] = torch.arange(self.num_sent)
 
     @property
@@ -108,8 +108,9 @@ class CodedLink:
         nothing = torch.zeros(len(sent_llr), 1, dtype=torch.float32)
         known = torch.cat([sent_llr.detach().to("cpu", torch.float32), nothing], 1)
         llr = known.index_select(1, self._position)
+        coding, rescue = self.coding, self.coding.decoder == "two-stage"
         decoded = self.code.decode(
-            llr, self.coding.num_iter, self.coding.llr_bits, feedback=feedback
+            llr, coding.num_iter, coding.llr_bits, rescue, feedback=feedback
         )
         if decoded.extrinsic is None:
             return decoded

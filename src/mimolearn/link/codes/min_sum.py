@@ -18,10 +18,20 @@ _LEAVE = 8
 _BATCH = 64
 
 
+# Offsets in LLRs: a sixteenth for each bit of a check, up to that of the tenth, and half an LLR
+# more where the two smallest magnitudes are the same. The plain 0.5 for all checks is right for 8
+# bits a check. Fitted to the (1024, 2048) code of 5G at 20 iterations and 1.25 dB.
+_OFFSET_OF_BIT = 1 / 16
+_MOST_COUNTED = 10
+_RISE = 0.5
+
+
 class FixedPoint(NamedTuple):
     """Numbers of the layered offset min-sum decoder, as multiples of its smallest step.
 
-    LLRs must be true ones: their scale is part of the algorithm.
+    LLRs must be true ones: their scale is part of the algorithm. A check tells each of its bits
+    the smallest magnitude of the others less an offset, which grows with the bits of the check
+    and where the second smallest is near: then sum-product loses most in magnitude too.
 
     Attributes:
         sum_bits: 8 or 16, of the sums of LLRs.
@@ -29,18 +39,12 @@ class FixedPoint(NamedTuple):
         top: largest LLR.
         limit: largest magnitude of a message before its offset; above top + offset, or a parity
             bit in one check alone could never be turned.
-        low: smallest offset of the smallest magnitude.
-        high: its offset where the second smallest is the same.
-        other: offset of the second smallest magnitude.
     """
 
     sum_bits: int
     scale: float
     top: int
     limit: int
-    low: int
-    high: int
-    other: int
 
     def decode(
         self,
@@ -121,8 +125,14 @@ class FixedPoint(NamedTuple):
         return info, spent
 
     def offsets(self, checks: ParityChecks) -> np.ndarray:
-        """(checks, 3) int64: the offsets of every check."""
-        return np.tile(np.array([self.low, self.high, self.other]), (checks.num_checks, 1))
+        """Compute (checks, 3) int64 offsets.
+
+        Of the smallest magnitude where the second is far, of it where the second is the same, and
+        of the second, which the bit with the smallest is told.
+        """
+        bits = np.minimum(np.diff(checks.starts), _MOST_COUNTED)
+        far = np.floor(bits * self.scale * _OFFSET_OF_BIT + 0.5).astype(np.int64)
+        return np.stack([far, far + round(self.scale * _RISE), far], 1)
 
 
 @functools.cache
@@ -132,11 +142,11 @@ def fixed_point(bits: int) -> FixedPoint:
     Sums have 8 bits up to 6 of an LLR, and 16 above: they need two bits more than it.
     """
     known = {
-        4: FixedPoint(8, 2.0, 7, 15, 1, 1, 1),
-        5: FixedPoint(8, 2.0, 15, 31, 1, 1, 1),
-        6: FixedPoint(8, 4.0, 31, 63, 2, 2, 2),
-        7: FixedPoint(16, 8.0, 63, 1023, 4, 4, 4),
-        8: FixedPoint(16, 16.0, 127, 2047, 8, 8, 8),
+        4: FixedPoint(8, 2.0, 7, 15),
+        5: FixedPoint(8, 2.0, 15, 31),
+        6: FixedPoint(8, 4.0, 31, 63),
+        7: FixedPoint(16, 8.0, 63, 1023),
+        8: FixedPoint(16, 16.0, 127, 2047),
     }
     if isinstance(bits, bool) or bits not in known:
         raise invalid("decoder_bits", bits, f"one of {', '.join(map(str, known))}")

@@ -23,7 +23,6 @@ _LARGEST_LIFTING = 384
 _CORE_ROWS = 4
 
 
-@made_once(maxsize=8)
 def make_code(coding: Coding) -> BlockCode:
     """Build the code that a scenario names.
 
@@ -32,9 +31,13 @@ def make_code(coding: Coding) -> BlockCode:
     >>> bool(code.decode(4.0 * word - 2).info.all())
     True
     """
-    if coding.code == "802.11n-ldpc":
+    return _code(coding.code, coding.num_info_bits, coding.num_coded_bits)
+
+
+@made_once(maxsize=8)
+def _code(name: str, k: int, n: int) -> BlockCode:
+    if name == "802.11n-ldpc":
         return _wifi_code()
-    k, n = coding.num_info_bits, coding.num_coded_bits
     graph = NrGraph.of(graph_of_block(k, k / n), k)
     sent = np.zeros(graph.num_bits, bool)
     sent[graph.num_hidden : graph.num_hidden + n] = True

@@ -171,6 +171,7 @@ class TransportBlock:
         soft: Tensor | None = None,
         num_iter: int = 20,
         bits: int | None = None,
+        rescue: bool = False,
         feedback: bool = False,
     ) -> DecodedTransport:
         """Decode transport blocks.
@@ -186,6 +187,7 @@ class TransportBlock:
                 added; default None.
             num_iter: largest number of decoder iterations; default 20.
             bits: 4 to 8, what min-sum stores an LLR in; default None, sum-product.
+            rescue: whether sum-product gets what min-sum finds no codeword for; default False.
             feedback: whether to return extrinsic LLRs; default False.
 
         Raises:
@@ -208,7 +210,7 @@ class TransportBlock:
         rate_matching.combine_kernel()(given.numpy(), *tables, rows.numpy())
         words = rows.reshape(-1, width)
         posterior = torch.empty(words.shape, dtype=torch.float32) if feedback else None
-        decoded = self.code.decode_words(words, num_iter, bits, posterior)
+        decoded = self.code.decode_words(words, num_iter, bits, rescue, posterior)
         extrinsic = None
         if posterior is not None:
             extrinsic = torch.empty(given.shape, dtype=torch.float32)
