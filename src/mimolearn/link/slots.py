@@ -12,7 +12,7 @@ from torch import Tensor
 from mimolearn.foundation.errors import check_positive_int, check_real
 from mimolearn.kernels.link.reception import whiten
 from mimolearn.kernels.link.transmission import receive_grid
-from mimolearn.link.channels import AnyChannel
+from mimolearn.link.channels import ChannelModel
 from mimolearn.link.estimators.base import Estimator, Setting
 from mimolearn.link.estimators.residual import pilot_residuals, shrunk_covariance
 from mimolearn.link.estimators.reuse import block_members, reused
@@ -100,7 +100,7 @@ class SlotLink:
         self,
         frame: NrPusch | PlainGrid,
         pilots: DmrsPilots | CombPilots,
-        channel: AnyChannel,
+        channel: ChannelModel,
         num_rx_ant: int,
         num_tx_ant: int,
         interference: Interference | None = None,
@@ -110,9 +110,7 @@ class SlotLink:
         self.interference = interference
         self._channel = channel
         self._layers_per_user = num_tx_ant // frame.num_ues
-        channel.check_size(num_rx_ant, self._layers_per_user)
-        channel.check_users(frame.num_ues)
-        channel.check_raster(self.grid.raster)
+        channel.check_grid(self.grid.raster, num_rx_ant, frame.num_ues, self._layers_per_user)
         self._entry_var = channel.entry_var(num_rx_ant, num_tx_ant)
         self.powers = tuple(float(power) * self._entry_var for power in self.grid.powers)
 

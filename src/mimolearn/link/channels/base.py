@@ -113,8 +113,12 @@ class ChannelModel(PlainModel, ABC):
         shapes = (1, raster.num_symbols), (1, raster.num_subcarriers)
         return Moments(*(np.ones(shape, np.complex128) for shape in shapes))
 
-    def check_raster(self, raster: Raster) -> None:
-        """Raise InvalidInputError if the model cannot be simulated over this grid."""
+    def check_grid(
+        self, raster: Raster, num_rx_ant: int, num_users: int, layers_per_user: int
+    ) -> None:
+        """Raise InvalidInputError if ``draw_grid`` cannot serve these sizes and this grid."""
+        self.check_size(num_rx_ant, layers_per_user)
+        self.check_users(num_users)
 
     def check_users(self, num_users: int) -> None:
         """Raise InvalidInputError if the model has fewer channels than a drop has users."""

@@ -15,6 +15,7 @@ from torch import Tensor
 from mimolearn.foundation.errors import invalid, user_path
 from mimolearn.foundation.plainmodel import Real
 from mimolearn.link.channels.base import ChannelModel, PowerNormalisation
+from mimolearn.link.channels.fading.raster import Moments, Raster
 from mimolearn.link.channels.files.channelfile import (
     ChannelFile,
     Reading,
@@ -22,6 +23,7 @@ from mimolearn.link.channels.files.channelfile import (
     open_channel_file,
     sha256_of,
 )
+from mimolearn.link.channels.files.gridsamples import MOST_SAMPLES, Window, measured_moments
 from mimolearn.link.channels.files.power import FilePower, divided, file_power, unit_peak
 from mimolearn.link.randomness import RandomSource, distinct_integers, integers
 
@@ -169,6 +171,70 @@ class Recorded(ChannelModel):
             step = integers((num_drops, 1), num_steps, generator).expand_as(sample)
         h = self._rows(sample.flatten(), step.flatten())
         return torch.from_numpy(h).to(generator.device, dtype).unflatten(0, sample.shape)
+
+    def check_grid(
+        self, raster: Raster, num_rx_ant: int, num_users: int, layers_per_user: int
+    ) -> None:
+        """Raise InvalidInputError if samples hold neither one user nor all, or too small a grid."""
+        together = self._file().size == (num_rx_ant, num_users * layers_per_user)
+        self.check_size(num_rx_ant, layers_per_user * (num_users if together else 1))
+        self.check_users(1 if together else num_users)
+        self._window(raster)
+
+    def draw_grid(
+        self,
+        num_slots: int,
+        raster: Raster,
+        num_rx_ant: int,
+        num_users: int,
+        layers_per_user: int,
+        generator: RandomSource,
+    ) -> Tensor:
+        """Draw windows of the file's frequencies (axis f) and time steps (axis s).
+
+        A frequency of the file is a subcarrier, a time step a symbol. Without axis f or s the
+        channel is constant over it. A sample may hold the layers of one user, and then each has a
+        sample of its own, or those of all.
+        """
+        self.check_grid(raster, num_rx_ant, num_users, layers_per_user)
+        file, window = self._file(), self._window(raster)
+        power = self._power(file)
+        num_each = num_users * layers_per_user // file.size[1]
+        sample = distinct_integers(num_slots, num_each, self.num_samples, generator)
+        times, frequencies = (
+            integers((num_slots,), starts, generator) if starts > 1 else sample.new_zeros(num_slots)
+            for starts in window.starts
+        )
+        grid = raster.num_symbols, raster.num_subcarriers
+        h = np.empty((num_slots, *grid, num_rx_ant, num_each, file.size[1]), np.complex64)
+        for slot, (t, f) in enumerate(zip(times.tolist(), frequencies.tolist(), strict=True)):
+            for user, row in enumerate(power.kept[sample[slot].cpu().numpy()]):
+                rows = window.rows(file, int(row), t, f)
+                h[slot, :, :, :, user] = self._scaled(rows, power)
+        return torch.from_numpy(h).flatten(-2).to(generator.device)
+
+    def moments(self, raster: Raster) -> Moments:
+        """Average the second moments of up to 256 samples, over time and over frequency apart."""
+        file = self._file()
+        power = self._power(file)
+        kept = power.kept
+        samples = tuple(kept[:: -(-len(kept) // MOST_SAMPLES)].tolist())
+        peak = 0.0 if self.normalise == "per_draw" else power.peak
+        return measured_moments(file, samples, peak, self._window(raster), raster)
+
+    def _window(self, raster: Raster) -> Window:
+        fixed = {"f": self.frequency_index, "s": self.time_index}
+        one = frozenset(letter for letter, index in fixed.items() if index is not None)
+        return Window.of(self._file(), raster, one)
+
+    def _scaled(self, rows: np.ndarray, power: FilePower) -> np.ndarray:
+        """One sample's window with the power of ``normalise``, each window alone for "per_draw"."""
+        if self.normalise == "per_draw":
+            rows = rows / abs(rows).max()
+            rms = math.sqrt(np.square(np.abs(rows)).mean())
+        else:
+            rows, rms = divided(rows, power.peak), power.relative_rms
+        return rows * (math.sqrt(self.entry_var(*self._file().size)) / rms)
 
     def _rows(self, sample: Tensor, step: Tensor) -> np.ndarray:
         """Return normalised channels (k, Nr, Nt) complex128, by index among the kept samples."""

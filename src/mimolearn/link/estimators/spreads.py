@@ -26,7 +26,7 @@ _LEAST_NOISE = 1e-4
 
 
 def delay_candidates(raster: Raster) -> list[ComplexArray]:
-    """Moments over subcarriers (F) of exponential power delay profiles, some with a line of sight."""
+    """Moments over subcarriers (F) of exponential profiles, some with a line of sight."""
     prefix = max(raster.cyclic_prefix_s, 1e-12)
     turns = 2 * math.pi * np.arange(raster.num_subcarriers) * raster.subcarrier_spacing_hz * prefix
     return [

@@ -23,8 +23,9 @@ class WienerEstimated(Estimator):
     Choose it where a receiver knows no statistics of the channel: it needs the noise variance and
     the mean power of the layers only. Delays are taken for an exponential profile from the first
     arrival on, with a line of sight or without, and Doppler shifts for Jakes' spectrum. The most
-    likely of 110 and the nearest of 11 candidates serve (see ``spreads``). With one symbol of pilots the channel is taken for constant
-    over the slot. The stated errors are those of the chosen filters on the true channel.
+    likely of 110 and the nearest of 11 candidates serve (see ``spreads``). With one symbol of
+    pilots the channel is taken for constant over the slot. The stated errors are those of the
+    chosen filters on the true channel.
 
     Attributes:
         name: "wiener-estimated".

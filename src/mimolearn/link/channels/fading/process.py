@@ -76,7 +76,10 @@ class TDLProcess(ChannelModel):
         """The largest Doppler shift, Hz."""
         return self.speed_m_s / _LIGHT_M_S * self.carrier_hz
 
-    def check_raster(self, raster: Raster) -> None:
+    def check_grid(
+        self, raster: Raster, num_rx_ant: int, num_users: int, layers_per_user: int
+    ) -> None:
+        """Raise InvalidInputError for delays beyond the cyclic prefix; warn of fast fading."""
         delays = power_delay_profile(self.profile, self.spec_version).delays
         longest, prefix = float(delays.max()), raster.cyclic_prefix_s
         if longest * self.delay_spread_s > prefix:
