@@ -214,6 +214,21 @@ class Scenario(PlainModel):
         return self.coding.num_info_bits / (self.uses_per_block * per_use)
 
     @property
+    def has_blocks(self) -> bool:
+        """Whether bits are coded."""
+        return self.coding is not None
+
+    @property
+    def vectors_per_cluster(self) -> int:
+        """Vectors that are not independent, since they share a channel."""
+        return self.channel_reuse
+
+    @property
+    def blocks_per_cluster(self) -> int:
+        """Coded blocks that are not independent: 1, each has channels of its own."""
+        return 1
+
+    @property
     def uses_per_block(self) -> int:
         """Channel uses that a coded block fills; 1 for an uncoded link."""
         if self.coding is None:

@@ -13,7 +13,7 @@ from mimolearn.foundation.errors import check_positive_int, check_real
 from mimolearn.kernels.link.reception import whiten
 from mimolearn.kernels.link.transmission import receive_grid
 from mimolearn.link.channels import ChannelModel
-from mimolearn.link.estimators.base import Estimate, Estimator, Setting
+from mimolearn.link.estimators.base import Estimator, Setting
 from mimolearn.link.estimators.residual import pilot_residuals, residual_scale, shrunk_covariance
 from mimolearn.link.estimators.reuse import block_members, reused
 from mimolearn.link.frames import (
@@ -54,12 +54,14 @@ class Observed(NamedTuple):
         noise_var: (C) float32; noise, estimation errors and mismatch.
         error_var: (1, D, S) or (N, D, S) float32; E|h_hat - h|^2 of each data element and layer,
             before whitening.
+        squared_error: (N, D, S) float32; |h_hat - h|^2 averaged over receive antennas.
     """
 
     y: Tensor
     h_hat: Tensor
     noise_var: Tensor
     error_var: Tensor
+    squared_error: Tensor
 
 
 class SlotLink:
@@ -193,11 +195,13 @@ class SlotReceiver:
             num_data = self._grid.num_data
             h_hat = both.h_hat[:, :num_data].contiguous()
             error = both.error_var[:, :num_data]
+            squared = self._squared_error(received.h, h_hat)
             covariance = self._residual(received.y, both.h_hat[:, num_data:])
             whiten(covariance, self._blocks(self._grid.data), h_hat, y)
             noise = torch.ones(y.shape[:2], dtype=torch.float32)
         else:
             h_hat, error = self._prepared.estimate(received.y, received.h, self._grid.data)
+            squared = self._squared_error(received.h, h_hat)
             noise = error.sum(-1)
             if self._covariance == "known" and received.interference is not None:
                 covariance = self._known(received.interference, noise)
@@ -205,7 +209,7 @@ class SlotReceiver:
                 noise = torch.ones(y.shape[:2], dtype=torch.float32)
             else:
                 noise = (noise + self._setting.noise_var).expand(y.shape[:2])
-        return self._arranged(y, Estimate(h_hat, error), noise)
+        return Observed(*self._arranged(y, h_hat, noise), error, squared)
 
     def to_data(self, values: Tensor) -> Tensor:
         """Put what a detector gives into the order of the data elements.
@@ -224,14 +228,33 @@ class SlotReceiver:
         back[self._members.ravel()] = np.arange(blocks * size)
         return ordered[:, torch.from_numpy(back)]
 
-    def _arranged(self, y: Tensor, estimate: Estimate, noise: Tensor) -> Observed:
-        h_hat, error = estimate
+    def from_data(self, values: Tensor) -> Tensor:
+        """Undo ``to_data``.
+
+        Args:
+            values: (N, D, ...), such as priors of bits.
+
+        Returns:
+            (C, V, ...).
+        """
         if self._members is None:
-            return Observed(
-                y.flatten(0, 1).unsqueeze(1), h_hat.flatten(0, 1), noise.flatten(), error
-            )
+            return values.flatten(0, 1).unsqueeze(1)
+        return (
+            values[:, torch.from_numpy(self._members.ravel())]
+            .unflatten(1, self._members.shape)
+            .flatten(0, 1)
+        )
+
+    def _arranged(self, y: Tensor, h_hat: Tensor, noise: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Vectors, channels and noise variances as a detector takes them."""
+        if self._members is None:
+            return y.flatten(0, 1).unsqueeze(1), h_hat.flatten(0, 1), noise.flatten()
         y, h_hat, noise = reused(y, h_hat, noise, self._members)
-        return Observed(y.flatten(0, 1), h_hat.flatten(0, 1), noise.flatten(), error)
+        return y.flatten(0, 1), h_hat.flatten(0, 1), noise.flatten()
+
+    def _squared_error(self, h: Tensor, h_hat: Tensor) -> Tensor:
+        difference = torch.view_as_real(h_hat - self._grid.at_data(h))
+        return difference.square().sum(-1).mean(2)
 
     def _blocks(self, elements: np.ndarray) -> np.ndarray:
         size = PRB_SUBCARRIERS * self._estimator.covariance_prb

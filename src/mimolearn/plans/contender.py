@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from mimolearn.constellation import Constellation, as_constellation
 from mimolearn.detectors import (
     Detector,
     UnfoldedDetector,
+    detector_class,
     detector_names,
     make_detector,
     peer_names,
@@ -21,9 +22,11 @@ from mimolearn.detectors.text import parse_option
 from mimolearn.detectors.trained import load_detector
 from mimolearn.foundation.errors import InvalidInputError, check_one_of, invalid, is_plain_text
 from mimolearn.foundation.tensors.state import clean_torch
+from mimolearn.plans.chain import ReceiverChain
 from mimolearn.plans.fingerprint import fingerprint
 from mimolearn.plans.identity import detector_tree, difference, key_of, weights_tree
 from mimolearn.plans.quantized import QuantizedDetector
+from mimolearn.plans.receiver import Receiver, receiver_options
 from mimolearn.quantizers.trained import load_quantizer
 from mimolearn.weights import is_weights_name, shipped_weights
 
@@ -45,6 +48,7 @@ class Contender:
             is not part of the key.
         quantizer: name of trained weights of a quantiser that the soft bits go through, an option
             too in text and tables.
+        receiver: what stands around the detector; its fields are options too in text and tables.
         identity: what the key is made of, see ``plans.identity``; derived when left out, and
             compared when the detector is built.
 
@@ -61,16 +65,20 @@ class Contender:
     options: Mapping[str, Any] = field(default_factory=dict)
     label: str = ""
     quantizer: str = ""
+    receiver: Receiver = field(default_factory=Receiver)
     identity: Mapping[str, Any] = field(default_factory=dict, repr=False)
     detector: Detector | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         options = plain_options(self.options)
         object.__setattr__(self, "quantizer", options.pop("quantizer", self.quantizer))
+        around, options = receiver_options(options, self._own_options())
+        if around:
+            object.__setattr__(self, "receiver", Receiver(**around))
         object.__setattr__(self, "options", options)
         check_label(self.label)
         if not self.label:
-            object.__setattr__(self, "label", default_label(self.name, options, self.quantizer))
+            object.__setattr__(self, "label", self._default_label())
         if not self.identity:
             self._check_exists()
             object.__setattr__(self, "identity", self._identify())
@@ -120,6 +128,15 @@ class Contender:
         """SHA-256 of the trained weights that it is made of, or nothing."""
         return self.identity.get("detector", {}).get("weights", "")
 
+    def after(self, passes: int) -> Contender:
+        """The same receiver with another number of passes of decoder feedback."""
+        receiver = self.receiver.model_copy(update={"passes": passes})
+        identity = {k: v for k, v in self.identity.items() if k != "receiver"}
+        if not receiver.is_plain:
+            identity["receiver"] = receiver.stated()
+        label = "" if self.label == self._default_label() else f"{self.label}, {passes} passes"
+        return replace(self, label=label, receiver=receiver, identity=identity)
+
     def key(self) -> str:
         """16 hex digits of SHA-256 over the identity."""
         return key_of("detector", CONTENDER_SCHEMA, self.identity)
@@ -139,7 +156,7 @@ class Contender:
                 f"contender {self.label!r}: its detector was changed since the contender was made; "
                 "make a new one, or name attributes that decide nothing in its not_in_key"
             )
-        named = default_label(self.name, self.options, self.quantizer)
+        named = self._default_label()
         raise InvalidInputError(
             f"contender {self.label!r}: {named} are no longer those that the results are of: "
             f"{path} is another"
@@ -149,7 +166,7 @@ class Contender:
     def build(
         self, constellation: Constellation | str, shared: dict[str, Detector] | None = None
     ) -> Detector:
-        """The detector itself, with its quantiser behind it.
+        """The detector itself, with its receiver around it and its quantiser behind it.
 
         Args:
             constellation: that of the scenario.
@@ -157,16 +174,19 @@ class Contender:
         """
         if not self.is_object:
             self.check_unchanged()
-        plain = replace(self, quantizer="", identity={"detector": self.identity["detector"]})
+        identity = {"detector": self.identity["detector"]}
+        plain = replace(self, quantizer="", receiver=Receiver(), identity=identity)
         shared = {} if shared is None else shared
         key = plain.key()
         if key not in shared:
             shared[key] = plain._build(constellation)
         detector = shared[key]
-        if not self.quantizer:
-            return detector
         try:
-            return QuantizedDetector(detector, load_quantizer(self.quantizer))
+            if not self.receiver.is_plain:
+                detector = ReceiverChain(detector, self.receiver)
+            if self.quantizer:
+                detector = QuantizedDetector(detector, load_quantizer(self.quantizer))
+            return detector
         except InvalidInputError as error:
             raise InvalidInputError(f"contender {self.label!r}: {error}") from None
 
@@ -184,6 +204,16 @@ class Contender:
             return make_detector(self.name, constellation, **self.options)
         except InvalidInputError as error:
             raise InvalidInputError(f"contender {self.label!r}: {error}") from None
+
+    def _own_options(self) -> Sequence[str]:
+        """Options of the detector itself, as far as its name is known."""
+        if self.detector is None and self.name in (*detector_names(), *peer_names()):
+            return detector_class(self.name).option_names()
+        return ()
+
+    def _default_label(self) -> str:
+        options = {**self.options, **self.receiver.words()}
+        return default_label(self.name, options, self.quantizer)
 
     def _check_exists(self) -> None:
         if self.detector is None and is_weights_name(self.name):
@@ -206,6 +236,8 @@ class Contender:
             tree = {"detector": {"object": self.name, "sha256": digest}}
         if self.quantizer:
             tree["quantizer"] = weights_tree(self.quantizer)
+        if not self.receiver.is_plain:
+            tree["receiver"] = self.receiver.stated()
         # As it comes back from a file.
         return json.loads(json.dumps(tree))
 
@@ -225,6 +257,7 @@ class Contender:
             "options": dict(self.options),
             "label": self.label,
             "quantizer": self.quantizer,
+            "receiver": self.receiver.stated(),
             "identity": dict(self.identity),
         }
 
@@ -242,6 +275,7 @@ class Contender:
             content["options"],
             content["label"],
             content.get("quantizer", ""),
+            Receiver(**content.get("receiver", {})),
             identity,
         )
 
@@ -299,7 +333,7 @@ def unique_contenders(values: object) -> tuple[Contender, ...]:
         values = [values]
     if not isinstance(values, list | tuple) or not values:
         raise invalid("contenders", values, "a list of at least one contender")
-    contenders = tuple(Contender.parse(value) for value in values)
+    contenders = _with_earlier_passes([Contender.parse(value) for value in values])
     labels: set[str] = set()
     keys: dict[str, str] = {}
     for contender in contenders:
@@ -311,6 +345,21 @@ def unique_contenders(values: object) -> tuple[Contender, ...]:
         labels.add(contender.label)
         keys[contender.key()] = contender.label
     return contenders
+
+
+def _with_earlier_passes(contenders: Sequence[Contender]) -> tuple[Contender, ...]:
+    """All contenders, each with decoder feedback behind its own earlier passes.
+
+    A receiver of n passes goes through all of them, so that the earlier ones cost nothing.
+    """
+    listed = {contender.key() for contender in contenders}
+    every: list[Contender] = []
+    for contender in contenders:
+        earlier = [contender.after(passes) for passes in range(contender.receiver.passes)]
+        every += [one for one in earlier if one.key() not in listed]
+        listed |= {one.key() for one in earlier}
+        every.append(contender)
+    return tuple(every)
 
 
 def find_contender(contenders: tuple[Contender, ...], wanted: str | Contender) -> int:

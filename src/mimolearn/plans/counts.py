@@ -22,6 +22,8 @@ _UNITS = {
 }
 # A block's GMI loss is counted in units of 2^-20 bit: sums of integers have no order.
 GMI_SCALE = 2**20
+# Relative errors of channel estimates likewise, in units of 2^-30.
+ESTIMATE_SCALE = 2**30
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,12 @@ class Counts:
         info_bit_errors: information bits that are wrong after decoding.
         gmi_loss: sum over blocks of the fixed-point GMI loss (see ``gmi_of``).
         gmi_squares: sum over blocks of its square.
+        decoder_runs: code blocks that were decoded over a resource grid, in all passes; 0 without
+            a grid, as all that follow. A channel is a slot there.
+        decoder_iterations: of these runs.
+        estimate_error: sum over slots of the mean square error of the estimated channels relative
+            to their power, in fixed point (see ``estimate_errors``).
+        estimate_claim: the same as the estimator claimed.
     """
 
     chunks: int
@@ -65,6 +73,10 @@ class Counts:
     info_bit_errors: int = 0
     gmi_loss: int = 0
     gmi_squares: int = 0
+    decoder_runs: int = 0
+    decoder_iterations: int = 0
+    estimate_error: int = 0
+    estimate_claim: int = 0
 
     def errors(self, metric: str) -> int:
         """Errors of a metric's unit. Bits, symbols and vectors are counted before decoding.
@@ -90,6 +102,14 @@ class Counts:
         if not self.blocks:
             raise invalid("metric", "gmi", "a scenario with coding")
         return 1 - self.gmi_loss / (GMI_SCALE * self.blocks)
+
+    def estimate_errors(self) -> tuple[float, float]:
+        """Mean square error of the estimated channels relative to their power: measured, claimed.
+
+        Both are 0 for channels that are known.
+        """
+        whole = ESTIMATE_SCALE * self.channels
+        return self.estimate_error / whole, self.estimate_claim / whole
 
     @classmethod
     def total(cls, counts: Iterable[Counts]) -> Counts:

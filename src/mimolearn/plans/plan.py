@@ -11,11 +11,13 @@ from pydantic import ConfigDict, Field, field_validator
 from mimolearn.foundation.errors import InvalidInputError, check_one_of, invalid, user_path
 from mimolearn.foundation.plainmodel import PlainModel
 from mimolearn.foundation.tomlfile import is_toml_file, read_toml
+from mimolearn.link.grid_scenario import GridScenario
 from mimolearn.link.scenario import Scenario, read_shipped
 from mimolearn.plans.contender import Contender, unique_contenders
 from mimolearn.plans.counts import BLOCK_METRICS
 
 Plan = TypeVar("Plan", bound=PlainModel)
+AnyScenario = Scenario | GridScenario
 Metric = Literal["ber", "ser", "ver", "bler", "info-ber"]
 
 METRIC_LABELS: dict[str, str] = {
@@ -32,10 +34,10 @@ def metrics() -> tuple[str, ...]:
     return get_args(Metric)
 
 
-def check_metric(metric: str, scenario: Scenario) -> str:
+def check_metric(metric: str, scenario: AnyScenario) -> str:
     """A metric that this scenario has."""
     check_one_of("metric", metric, metrics())
-    if metric in BLOCK_METRICS and scenario.coding is None:
+    if metric in BLOCK_METRICS and not scenario.has_blocks:
         expected = "ber, ser or ver: the scenario has no coding"
         raise invalid("metric", metric, expected)
     return metric
@@ -178,13 +180,13 @@ def _parse_snr_text(text: str, expected: str) -> list[float]:
 
 
 def load_comparison(
-    source: Scenario | str | Path, plan: RunPlan | None = None, **fields: Any
-) -> tuple[Scenario, RunPlan]:
+    source: AnyScenario | str | Path, plan: RunPlan | None = None, **fields: Any
+) -> tuple[AnyScenario, RunPlan]:
     """A scenario, and the one plan by which it is run.
 
     Args:
-        source: a Scenario; a TOML file with the fields of one and a ``[run]`` table (optional); or
-            the name of a scenario that ships, with the plan that it ships with.
+        source: a Scenario or GridScenario; a TOML file with the fields of one and a ``[run]``
+            table (optional); or the name of a scenario that ships, with the plan that it ships with.
         plan: what is used in place of the file's ``[run]`` table.
         **fields: new values of the plan, by field; None leaves a field as it is.
 
@@ -201,13 +203,14 @@ def load_comparison(
     return scenario, adjust_plan(plan or plan_of_source, **fields)
 
 
-def _read_comparison(source: Scenario | str | Path) -> tuple[Scenario, RunPlan]:
-    if isinstance(source, Scenario):
+def _read_comparison(source: AnyScenario | str | Path) -> tuple[AnyScenario, RunPlan]:
+    if isinstance(source, Scenario | GridScenario):
         return source, RunPlan()
     name, is_file = str(source), is_toml_file(source)
     content = read_toml(source) if is_file else read_shipped(name)
     folder = user_path(source).parent if is_file else Path()
-    scenario = Scenario.from_content(content, name, folder)
+    kind = GridScenario if "frame" in content else Scenario
+    scenario = kind.from_content(content, name, folder)
     return scenario, read_run_table(RunPlan, content, name)
 
 

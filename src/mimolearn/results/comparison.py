@@ -39,6 +39,7 @@ class Point:
         channel_reuse: vectors per channel.
         finished: the stop rule was met; False for a run that was interrupted.
         blocks: wrong blocks of a coded link.
+        blocks_per_cluster: blocks that are not independent; those of a slot over a resource grid.
     """
 
     snr_db: float
@@ -47,6 +48,7 @@ class Point:
     channel_reuse: int
     finished: bool
     blocks: ErrorPositions | None = None
+    blocks_per_cluster: int = 1
 
     def rate(self, metric: str = "ber") -> float:
         """Errors over trials; 0.0 means no error was seen, read the interval then."""
@@ -66,7 +68,8 @@ class Point:
         counts = self.counts
         value = self.gmi()
         mean_square = counts.gmi_squares / (counts.blocks * GMI_SCALE**2)
-        variance = max(mean_square - (1 - value) ** 2, 0.0) / counts.blocks
+        clusters = counts.blocks / self.blocks_per_cluster
+        variance = max(mean_square - (1 - value) ** 2, 0.0) / clusters
         return statistics.normal_interval(value, variance, confidence)
 
     def is_upper_limit(self, metric: str = "ber") -> bool:
@@ -91,7 +94,9 @@ class Point:
 
     def clusters(self, metric: str = "ber") -> int:
         """Independent ones: blocks for what is decoded, channels for the rest."""
-        return self.counts.blocks if metric in BLOCK_METRICS else self.counts.channels
+        if metric not in BLOCK_METRICS:
+            return self.counts.channels
+        return self.counts.blocks // self.blocks_per_cluster
 
     def trials_each(self, metric: str = "ber") -> int:
         """Units of the metric in a cluster."""
@@ -128,7 +133,7 @@ class Point:
             return self.positions, self.channel_reuse
         if self.blocks is None:
             raise invalid("metric", metric, "ber, ser or ver: the scenario has no coding")
-        return self.blocks, 1
+        return self.blocks, self.blocks_per_cluster
 
     def work_per_vector(self) -> float | None:
         """Real multiplications per vector that a data-dependent search spent, else None."""

@@ -20,6 +20,11 @@ class Timing(NamedTuple):
             are fused into one kernel, vector_us is less than their sum.
         repeats: how many times prepare was taken; all are medians of CPU time.
         machine: on which it was taken; empty when it was this one, and in older files.
+        estimate_us: over a resource grid, microseconds a slot of channel estimation and whitening;
+            0 without a grid, as all that follow.
+        soft_us: microseconds a slot of detection to LLRs, with the passes of decoder feedback that
+            the slots needed at snr_db.
+        decode_us: microseconds a slot of decoding, with these passes.
     """
 
     threads: int
@@ -32,6 +37,14 @@ class Timing(NamedTuple):
     latency_us: float
     repeats: int
     machine: str = ""
+    estimate_us: float = 0.0
+    soft_us: float = 0.0
+    decode_us: float = 0.0
+
+    @property
+    def slot_us(self) -> float:
+        """Microseconds of the whole receiver for a slot; 0 without a resource grid."""
+        return self.estimate_us + self.soft_us + self.decode_us
 
 
 class CostReport(NamedTuple):

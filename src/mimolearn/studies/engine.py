@@ -8,24 +8,26 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from mimolearn.detectors import Detector
 from mimolearn.foundation.signatures import takes_arguments_of
-from mimolearn.link.scenario import Scenario
+from mimolearn.link.grid_scenario import GridScenario
 from mimolearn.plans.contender import Contender
-from mimolearn.plans.plan import RunPlan, adjust_plan, check_metric, load_comparison
+from mimolearn.plans.plan import AnyScenario, RunPlan, adjust_plan, check_metric, load_comparison
 from mimolearn.results.comparison import Comparison, Curve, Point
 from mimolearn.results.costs import CostReport, Timing
 from mimolearn.studies.execution.choice import ExecutorChoice
 from mimolearn.studies.kinds.chunk import ChunkResult
 from mimolearn.studies.kinds.counts import CodedErrorCounts, ErrorCounts, error_counts
+from mimolearn.studies.kinds.slots import SlotCounts
 from mimolearn.studies.progress import Progress
 from mimolearn.studies.provenance import machine, provenance_of
 from mimolearn.studies.schedule import Schedule
 from mimolearn.studies.session import Session, restore
 from mimolearn.studies.stopping import StopRule
 from mimolearn.studies.storage.store import Store, StoredScenario
-from mimolearn.studies.timing import cost_report, measure_timing
+from mimolearn.studies.timing import cost_report, measure_slot_timing, measure_timing
 
-COUNTING = (ErrorCounts.name, CodedErrorCounts.name)
+COUNTING = (ErrorCounts.name, CodedErrorCounts.name, SlotCounts.name)
 
 
 class ReceiverSession(Session):
@@ -43,17 +45,17 @@ class ReceiverSession(Session):
         InvalidInputError: one line, for a contender or a metric that the scenario does not serve.
     """
 
-    kind: ErrorCounts
+    kind: ErrorCounts | SlotCounts
 
-    def __init__(self, scenario: Scenario, plan: RunPlan) -> None:
+    def __init__(self, scenario: AnyScenario, plan: RunPlan) -> None:
         self.scenario, self.plan = scenario, plan
-        schedule = _schedule(error_counts(scenario, plan.contenders), plan)
+        schedule = _schedule(_kind(scenario, plan), plan)
         super().__init__(schedule, plan.to_dict())
         check_metric(plan.metric, scenario)
 
 
 def simulate(
-    scenario: Scenario | str | Path,
+    scenario: AnyScenario | str | Path,
     contenders: Any = None,
     snr_db: Any = None,
     *,
@@ -77,8 +79,8 @@ def simulate(
     Ctrl-C leaves the file consistent: ``load_results`` reads what there is, a second call goes on.
 
     Args:
-        scenario: a Scenario; a TOML file whose ``[run]`` table is the plan; or the name of a
-            scenario that ships.
+        scenario: a Scenario or GridScenario; a TOML file whose ``[run]`` table is the plan; or the
+            name of a scenario that ships.
         contenders: names such as "lmmse" or "k-best:k=16", tables, Contenders, detector objects.
         snr_db: SNRs in dB, a list or "0:20:2".
         plan: a RunPlan; each argument besides it replaces its field of that name.
@@ -157,7 +159,7 @@ def compare(*arguments: Any, **options: Any) -> Comparison:
 
 
 def load_results(
-    path: str | Path, scenario: Scenario | None = None, plan: RunPlan | None = None
+    path: str | Path, scenario: AnyScenario | None = None, plan: RunPlan | None = None
 ) -> Comparison:
     """A comparison from a results file alone; nothing is simulated, points may be unfinished.
 
@@ -178,7 +180,7 @@ def load_results(
         saved = store.load_run(stored.scenario.key())
         if plan is None:
             plan = _full_plan(RunPlan.from_dict(saved["plan"]) if saved else None, stored)
-        schedule = _schedule(error_counts(stored.scenario, plan.contenders), plan)
+        schedule = _schedule(_kind(stored.scenario, plan), plan)
         restore(schedule, store)
         return _comparison(schedule, plan, saved)
 
@@ -196,11 +198,18 @@ def list_results(path: str | Path) -> list[StoredScenario]:
         return store.scenarios()
 
 
-def _schedule(kind: ErrorCounts, plan: RunPlan) -> Schedule:
+def _kind(scenario: AnyScenario, plan: RunPlan) -> ErrorCounts | SlotCounts:
+    """The kind of study that counts the errors of a scenario."""
+    if isinstance(scenario, GridScenario):
+        return SlotCounts(scenario, plan.contenders)
+    return error_counts(scenario, plan.contenders)
+
+
+def _schedule(kind: ErrorCounts | SlotCounts, plan: RunPlan) -> Schedule:
     return Schedule(kind, plan.snr_db, StopRule.of(plan), _floor(kind.scenario, plan))
 
 
-def _floor(scenario: Scenario, plan: RunPlan) -> Any:
+def _floor(scenario: AnyScenario, plan: RunPlan) -> Any:
     """Whether a rate is known to lie under the plan's floor, so that higher SNRs are left out."""
 
     def leaves_out(snr_db: float, result: ChunkResult) -> bool:
@@ -210,9 +219,15 @@ def _floor(scenario: Scenario, plan: RunPlan) -> Any:
     return leaves_out
 
 
-def _point(scenario: Scenario, snr_db: float, result: ChunkResult, *, finished: bool) -> Point:
+def _point(scenario: AnyScenario, snr_db: float, result: ChunkResult, *, finished: bool) -> Point:
     return Point(
-        snr_db, result.counts, result.positions, scenario.channel_reuse, finished, result.blocks
+        snr_db,
+        result.counts,
+        result.positions,
+        scenario.vectors_per_cluster,
+        finished,
+        result.blocks,
+        scenario.blocks_per_cluster,
     )
 
 
@@ -243,18 +258,24 @@ def _comparison(schedule: Schedule, plan: RunPlan, saved: dict[str, Any]) -> Com
     )
 
 
-def _costs(kind: ErrorCounts) -> dict[str, Any]:
+def _costs(kind: ErrorCounts | SlotCounts) -> dict[str, Any]:
     built = zip(kind.keys, kind.built, strict=True)
     return {key: cost_report(kind.scenario, detector)._asdict() for key, (_, detector) in built}
 
 
-def _timings(kind: ErrorCounts, plan: RunPlan) -> dict[str, Any]:
+def _timings(kind: ErrorCounts | SlotCounts, plan: RunPlan) -> dict[str, Any]:
     snr_db = plan.snr_db[len(plan.snr_db) // 2]
     built = zip(kind.keys, kind.built, strict=True)
     return {
-        key: measure_timing(kind.scenario, detector, snr_db)._replace(machine=machine())._asdict()
+        key: _timing(kind, detector, snr_db)._replace(machine=machine())._asdict()
         for key, (_, detector) in built
     }
+
+
+def _timing(kind: ErrorCounts | SlotCounts, detector: Detector, snr_db: float) -> Timing:
+    if isinstance(kind, SlotCounts):
+        return measure_slot_timing(kind, detector, snr_db)
+    return measure_timing(kind.scenario, detector, snr_db)
 
 
 def _full_plan(plan: RunPlan | None, stored: StoredScenario) -> RunPlan:

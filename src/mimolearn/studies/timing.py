@@ -9,10 +9,12 @@ from collections.abc import Callable
 from mimolearn.detectors import Detector
 from mimolearn.foundation.tensors.state import clean_torch, evaluating
 from mimolearn.link.scenario import Scenario
-from mimolearn.plans.plan import canonical_snr
+from mimolearn.plans.plan import AnyScenario, canonical_snr
 from mimolearn.results.costs import CostReport, Timing
 from mimolearn.studies.kinds.chunk import batch_channels
 from mimolearn.studies.kinds.seeds import chunk_generator
+from mimolearn.studies.kinds.slot_chunk import Spent
+from mimolearn.studies.kinds.slots import SlotCounts, parted
 
 _MIN_REPEATS = 5
 _MAX_REPEATS = 200
@@ -59,7 +61,56 @@ def measure_timing(
     )
 
 
-def cost_report(scenario: Scenario, detector: Detector) -> CostReport:
+def measure_slot_timing(
+    kind: SlotCounts, detector: Detector, snr_db: float, *, budget_s: float = 1.0
+) -> Timing:
+    """Time one receiver over a resource grid: the parts of a slot, and a vector of its detector.
+
+    Args:
+        kind: the study.
+        detector: one of those that it has built.
+        snr_db: where it is taken, dB.
+        budget_s: seconds for all repeats, of which there are at least three.
+    """
+    with clean_torch():
+        drawn, _ = kind.draw(canonical_snr(snr_db), 0)
+        inner, receiver = parted(detector)
+        estimator = receiver.estimator_for(kind.scenario.estimator)
+        spent: list[Spent] = []
+
+        def receive() -> None:
+            chunk = drawn.again()
+            chunk.outcome("timing", inner, receiver, estimator)
+            spent.append(chunk.spent)
+
+        _, repeats = _median(receive, budget_s, 3)
+        _, observed = drawn.observed(estimator)
+        one = observed.y[:1, :1], observed.h_hat[:1], observed.noise_var[:1]
+        with evaluating(inner):
+            prepare_s, _ = _median(
+                lambda: inner.prepare(observed.h_hat, observed.noise_var), budget_s / 4
+            )
+            latency_s, _ = _median(lambda: inner(*one).indices(), budget_s / 4)
+    num, batch = kind.chunk_channels, len(observed.h_hat)
+    parts = [statistics.median(part) / num * 1e6 for part in zip(*spent[1:], strict=True)]
+    vector_us = parts[1] / kind.scenario.vectors_per_cluster
+    return Timing(
+        threads=1,
+        batch=batch,
+        channel_reuse=observed.y.shape[1],
+        snr_db=snr_db,
+        prepare_us=prepare_s / batch * 1e6,
+        detect_us=vector_us,
+        vector_us=vector_us,
+        latency_us=latency_s * 1e6,
+        repeats=repeats,
+        estimate_us=parts[0],
+        soft_us=parts[1],
+        decode_us=parts[2],
+    )
+
+
+def cost_report(scenario: AnyScenario, detector: Detector) -> CostReport:
     """Counted work and stored numbers of a detector in a scenario."""
     per_channel, per_vector = detector.cost(scenario.num_rx_ant, scenario.num_tx_ant)
     tensors = list(detector.parameters())
@@ -71,12 +122,14 @@ def cost_report(scenario: Scenario, detector: Detector) -> CostReport:
     )
 
 
-def _median(call: Callable[[], object], budget_s: float) -> tuple[float, int]:
-    """Median seconds of a call, and how often it was taken."""
+def _median(
+    call: Callable[[], object], budget_s: float, least: int = _MIN_REPEATS
+) -> tuple[float, int]:
+    """Median seconds of a call after a first one, and how often it was taken."""
     call()
     times: list[float] = []
     start = time.perf_counter()
-    while len(times) < _MIN_REPEATS or (
+    while len(times) < least or (
         time.perf_counter() - start < budget_s and len(times) < _MAX_REPEATS
     ):
         begin = time.thread_time()

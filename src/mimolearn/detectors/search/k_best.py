@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple, cast, final
+from typing import NamedTuple, final
 
 import torch
 from torch import Tensor

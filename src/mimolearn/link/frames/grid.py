@@ -68,17 +68,17 @@ class Grid:
         """Map the symbols of each user's codeword to layers; symbol i goes to layer i mod L.
 
         Args:
-            codewords: (N, U, D L) complex; TS 38.211, section 6.3.1.3.
+            codewords: (N, U, D L) or (N, U, D L, b), symbols or bits; TS 38.211, section 6.3.1.3.
 
         Returns:
-            (N, D, S) complex.
+            (N, D, S) or (N, D, S, b).
         """
         per_user = self.num_layers // self.num_users
         shape = (self.num_users, self.num_data * per_user)
-        fits = codewords.ndim == 3 and codewords.shape[1:] == shape
-        check_shape("codewords", codewords, f"(N, {shape[0]}, {shape[1]})", fits)
-        layers = codewords.unflatten(-1, (self.num_data, per_user))
-        return layers.transpose(1, 2).flatten(2)
+        fits = codewords.ndim in (3, 4) and codewords.shape[1:3] == shape
+        check_shape("codewords", codewords, f"(N, {shape[0]}, {shape[1]}, ...)", fits)
+        layers = codewords.unflatten(2, (self.num_data, per_user))
+        return layers.transpose(1, 2).flatten(2, 3)
 
     def to_codewords(self, layers: Tensor) -> Tensor:
         """Undo ``to_layers``, for symbols or LLRs.

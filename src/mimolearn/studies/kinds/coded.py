@@ -33,7 +33,7 @@ from mimolearn.studies.kinds.seeds import chunk_generator
 
 # What the decoder is given at most, so that no sum of it overflows; and the GMI, whose squares
 # stay within 64 bits then.
-_MOST_LLR = 1e6
+MOST_LLR = 1e6
 _MOST_GMI_LLR = 200.0
 
 
@@ -107,7 +107,7 @@ def _count(
     lost = torch.stack([_lost_blocks(link, one.valid) for one in heard]).any(0)
     wrong_bits = (decoded != symbols.info).sum(1)
     wrong_bits[lost] = link.coding.num_info_bits
-    loss = _gmi_loss(stored, symbols.sent)
+    loss = gmi_loss(stored, symbols.sent)
     return _joined(link, label, symbols, heard, wrong_bits.numpy(), loss)
 
 
@@ -138,7 +138,7 @@ def _hear(link: CodedLink, sent: _Sent, label: str, detector: Detector) -> _Hear
     indices, finite, llr = (torch.cat(column) for column in zip(*parts, strict=True))
     valid = finite & ~sent.bad[:, None] & ~torch.isnan(llr).flatten(2).any(-1)
     llr = torch.where(valid[..., None, None], llr, torch.zeros_like(llr))
-    llr = llr.to(torch.float32).clamp(-_MOST_LLR, _MOST_LLR).reshape(-1, link.num_sent)
+    llr = llr.to(torch.float32).clamp(-MOST_LLR, MOST_LLR).reshape(-1, link.num_sent)
     work = sum(works) if len(works) == len(parts) else None
     return _Heard(indices, valid, llr, incomplete, work)
 
@@ -157,7 +157,7 @@ def _lost_blocks(link: CodedLink, valid: Tensor) -> Tensor:
     return ~valid.reshape(-1, link.scenario.uses_per_block).all(1)
 
 
-def _gmi_loss(llr: Tensor, sent: Tensor) -> np.ndarray:
+def gmi_loss(llr: Tensor, sent: Tensor) -> np.ndarray:
     """(W) int64: mean log2(1 + e^-L) of each block in units of 1 / GMI_SCALE."""
     right = llr.double().clamp(-_MOST_GMI_LLR, _MOST_GMI_LLR) * (2.0 * sent - 1)
     loss = torch.nn.functional.softplus(-right).mean(1) / np.log(2)

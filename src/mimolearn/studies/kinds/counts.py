@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from mimolearn.detectors import Detector
+from mimolearn.link.grid_scenario import GridScenario
 from mimolearn.link.scenario import Scenario
 from mimolearn.plans.contender import Contender
 from mimolearn.studies.kinds.base import Kind, Task
@@ -55,17 +56,19 @@ class CodedErrorCounts(ErrorCounts):
 
 
 def error_counts(scenario: Scenario, contenders: Sequence[Contender]) -> ErrorCounts:
-    """The kind that counts the errors of a scenario."""
+    """The kind that counts the errors of a scenario without a grid."""
     cls = ErrorCounts if scenario.coding is None else CodedErrorCounts
     return cls(scenario, contenders)
 
 
-def build_detectors(scenario: Scenario, contenders: Sequence[Any]) -> list[tuple[str, Detector]]:
+def build_detectors(
+    scenario: Scenario | GridScenario, contenders: Sequence[Any]
+) -> list[tuple[str, Detector]]:
     """(label, detector) of each contender; those that differ in the quantiser alone share one."""
     shared: dict[str, Detector] = {}
     built = []
     for contender in contenders:
         if contender.is_object:
             contender.check_unchanged()
-        built.append((contender.label, contender.build(scenario.constellation, shared)))
+        built.append((contender.label, contender.build(scenario.points(), shared)))
     return built

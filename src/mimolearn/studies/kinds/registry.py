@@ -6,8 +6,15 @@ from mimolearn.studies.kinds.accuracy import EstimateAccuracy
 from mimolearn.studies.kinds.base import Kind
 from mimolearn.studies.kinds.counts import CodedErrorCounts, ErrorCounts
 from mimolearn.studies.kinds.rates import BeamRates
+from mimolearn.studies.kinds.slots import SlotCounts
 
-_KINDS: tuple[type[Kind], ...] = (ErrorCounts, CodedErrorCounts, BeamRates, EstimateAccuracy)
+_KINDS: tuple[type[Kind], ...] = (
+    ErrorCounts,
+    CodedErrorCounts,
+    SlotCounts,
+    BeamRates,
+    EstimateAccuracy,
+)
 
 
 def kind_class(name: str) -> type[Kind]:

@@ -1,0 +1,263 @@
+"""A link over a resource grid: frame, pilots, fading, interference, and the usual estimator."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, model_validator
+
+from mimolearn.constellation import Constellation, as_constellation
+from mimolearn.foundation.errors import InvalidInputError, invalid, user_path
+from mimolearn.foundation.plainmodel import Count, PlainModel
+from mimolearn.foundation.tomlfile import read_toml, write_toml
+from mimolearn.link.channels import AnyChannel, TDLProcess, with_paths_from
+from mimolearn.link.codes.schemes import Mcs, mcs
+from mimolearn.link.estimators import AnyEstimator, Wiener
+from mimolearn.link.frames import (
+    AnyFrame,
+    AnyPilots,
+    CombPilots,
+    DmrsPilots,
+    Interference,
+    NrPusch,
+)
+from mimolearn.link.scenario import Coding, read_shipped
+from mimolearn.link.slot_codes import BlockStream, SlotCode, TransportCode, Uncoded
+from mimolearn.link.slots import SlotLink
+from mimolearn.snr import SnrDefinition, noise_variance
+
+GRID_SCHEMA = 1
+
+
+class GridScenario(PlainModel):
+    """A link y = H x + n on every element of a resource grid, whose receiver estimates H.
+
+    Streams are the layers of all users. SNR counts data symbols; pilots may have more energy.
+
+    Attributes:
+        name: a title for people, at most 80 characters; not part of the key.
+        num_tx_ant: S, layers of all users.
+        num_rx_ant: Nr, receive antennas.
+        constellation: its name, such as "16-qam". With standard "nr-pusch" it follows from the MCS.
+        channel: a channel model; default ``TDLProcess()``.
+        snr_definition: one of ``mimolearn.snr.snr_definitions()``; default "per_stream".
+        frame: the table [frame], of "nr-pusch" or of a plain "grid".
+        pilots: the table [pilots]; default DMRS of type 1 for NR, and combs for a plain grid.
+        interference: the table [interference]; default None, white noise.
+        estimator: the estimator of receivers that name none; default ``Wiener()``.
+        coding: a block code of a plain grid; default None, an uncoded link.
+        decoder_iterations: largest number of decoder iterations for a transport block; default 20.
+
+    >>> s = GridScenario(num_tx_ant=4, num_rx_ant=4, frame=NrPusch(num_prb=8, num_ues=4))
+    >>> s.points().num_points, s.grid.num_data
+    (16, 1152)
+    """
+
+    name: Annotated[str, Field(max_length=80)] = ""
+    num_tx_ant: Annotated[Count, Field(le=4096)]
+    num_rx_ant: Annotated[Count, Field(le=4096)]
+    constellation: Literal["bpsk", "qpsk", "16-qam", "64-qam", "256-qam"] | None = None
+    channel: AnyChannel = TDLProcess()
+    snr_definition: SnrDefinition = "per_stream"
+    frame: AnyFrame
+    pilots: AnyPilots
+    interference: Interference | None = None
+    estimator: AnyEstimator = Wiener()
+    coding: Coding | None = None
+    decoder_iterations: Annotated[Count, Field(le=1000)] = 20
+
+    @model_validator(mode="before")
+    @classmethod
+    def _usual_pilots(cls, fields: Any) -> Any:
+        if not isinstance(fields, dict) or "pilots" in fields:
+            return fields
+        frame = fields.get("frame")
+        table = frame if isinstance(frame, dict) else dict(frame or {})
+        standard = table.get("standard")
+        return {**fields, "pilots": CombPilots() if standard == "grid" else DmrsPilots()}
+
+    @model_validator(mode="after")
+    def _parts_fit(self) -> GridScenario:
+        if self.channel.is_real:
+            raise invalid("channel.model", self.channel.model, "a complex channel")
+        if isinstance(self.frame, NrPusch):
+            for field, value, source in (
+                ("constellation", self.constellation, "frame.mcs decides it"),
+                ("coding", self.coding, "'nr-pusch' has transport blocks"),
+            ):
+                if value:
+                    raise invalid(field, value, f"nothing: {source}")
+        elif not self.constellation:
+            expected = "a constellation such as '16-qam' with standard = 'grid'"
+            raise invalid("constellation", self.constellation, expected)
+        # Both refuse parts that do not fit each other.
+        assert self.link.grid.num_data
+        assert self.slot_code.num_bits
+        return self
+
+    @property
+    def mcs(self) -> Mcs | None:
+        """The modulation and coding scheme of NR; None for a plain grid."""
+        if not isinstance(self.frame, NrPusch):
+            return None
+        return mcs(self.frame.mcs, self.frame.mcs_table)
+
+    def with_mcs(self, index: int) -> GridScenario:
+        """Return the same link with another row of its MCS table.
+
+        Raises:
+            InvalidInputError: for a row that does not exist, and for a plain grid.
+        """
+        if not isinstance(self.frame, NrPusch):
+            raise invalid("mcs", index, "a frame with standard = 'nr-pusch'")
+        content = self.model_dump(exclude_none=True)
+        return GridScenario(**content | {"frame": {**content["frame"], "mcs": index}})
+
+    def points(self) -> Constellation:
+        """Return the Constellation."""
+        scheme = self.mcs
+        return as_constellation(scheme.constellation if scheme else self.constellation or "")
+
+    @cached_property
+    def link(self) -> SlotLink:
+        """The link that draws and receives slots."""
+        tables = self.frame, self.pilots, self.channel
+        return SlotLink(*tables, self.num_rx_ant, self.num_tx_ant, self.interference)
+
+    @cached_property
+    def slot_code(self) -> SlotCode:
+        """What encodes and decodes the bits of a slot."""
+        grid = self.link.grid
+        per_user = grid.num_data * self.num_tx_ant // self.frame.num_ues
+        num_bits = per_user * self.points().bits_per_symbol
+        if isinstance(self.frame, NrPusch):
+            layers = self.num_tx_ant // self.frame.num_ues
+            return TransportCode(self.frame, grid, num_bits, layers, self.decoder_iterations)
+        if self.coding is None:
+            return Uncoded(self.frame.num_ues, num_bits)
+        return BlockStream(self.coding, self.frame.num_ues, num_bits)
+
+    def noise_var(self, snr_db: float) -> float:
+        """Compute the noise variance of a receive antenna at an SNR in dB.
+
+        Raises:
+            InvalidInputError: for "per_realisation", which knows no grid.
+        """
+        if self.snr_definition == "per_realisation":
+            expected = "another definition: that one is of a single matrix, not of a grid"
+            raise invalid("snr_definition", self.snr_definition, expected)
+        code = self.slot_code
+        sent = self.frame.num_ues * code.num_bits
+        var = noise_variance(
+            self.snr_definition,
+            snr_db,
+            num_tx_ant=self.num_tx_ant,
+            num_rx_ant=self.num_rx_ant,
+            constellation=self.points(),
+            entry_var=self.channel.entry_var(self.num_rx_ant, self.num_tx_ant),
+            code_rate=code.info_bits / sent,
+        )
+        return float(var)
+
+    @property
+    def has_blocks(self) -> bool:
+        """Whether bits are coded."""
+        return self.slot_code.num_blocks > 0
+
+    @property
+    def channel_reuse(self) -> int:
+        """Vectors that share one channel: 1, each element has its own."""
+        return 1
+
+    @property
+    def vectors_per_cluster(self) -> int:
+        """Vectors of a slot, which are not independent."""
+        return self.link.grid.num_data
+
+    @property
+    def blocks_per_cluster(self) -> int:
+        """Blocks of a slot, which are not independent."""
+        return self.slot_code.num_blocks
+
+    @property
+    def slot_duration_s(self) -> float:
+        """Duration of a slot, s."""
+        raster = self.link.grid.raster
+        return raster.num_symbols * raster.symbol_duration_s
+
+    @property
+    def bandwidth_hz(self) -> float:
+        """Bandwidth of all subcarriers, Hz."""
+        raster = self.link.grid.raster
+        return raster.num_subcarriers * raster.subcarrier_spacing_hz
+
+    def key(self) -> str:
+        """Return 16 hex digits that identify the link: SHA-256 of its JSON and a schema number."""
+        return self._digest(self._content())
+
+    def draw_key(self) -> str:
+        """Return what channels and noise are drawn by: the same for all rows of an MCS table."""
+        content = self._content()
+        for name in ("mcs", "mcs_table"):
+            content["frame"].pop(name, None)
+        for name in ("constellation", "coding", "decoder_iterations", "estimator"):
+            content.pop(name)
+        return self._digest(content)
+
+    def _content(self) -> dict[str, Any]:
+        not_in_key: dict[str, Any] = {"name": True, "channel": set(self.channel.not_in_key)}
+        return self.model_dump(mode="json", exclude=not_in_key)
+
+    @staticmethod
+    def _digest(content: dict[str, Any]) -> str:
+        text = json.dumps({"schema": GRID_SCHEMA, **content}, sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    @classmethod
+    def from_toml(cls, path: str | Path) -> GridScenario:
+        """Read a scenario file and ignore its ``[run]`` table.
+
+        Args:
+            path: of the TOML file. A relative path of recorded channels starts at its folder.
+
+        Raises:
+            InvalidInputError: for a file that is missing or not such a scenario.
+        """
+        return cls.from_content(read_toml(path), str(path), user_path(path).parent)
+
+    @classmethod
+    def shipped(cls, name: str) -> GridScenario:
+        """Load a shipped scenario over a grid.
+
+        >>> GridScenario.shipped("uplink-4x4-16qam-low").frame.num_ues
+        4
+        """
+        return cls.from_content(read_shipped(name), name)
+
+    @classmethod
+    def from_content(
+        cls, content: dict[str, Any], source: str, folder: str | Path = "."
+    ) -> GridScenario:
+        """Build a scenario from a parsed file.
+
+        Args:
+            content: the parsed TOML; its ``[run]`` table is ignored.
+            source: the name of the file in errors.
+            folder: where a relative path of recorded channels starts; default ".".
+
+        Raises:
+            InvalidInputError: for content that is not such a scenario.
+        """
+        fields = {key: value for key, value in content.items() if key != "run"}
+        try:
+            return cls(**with_paths_from(fields, Path(folder)))
+        except InvalidInputError as error:
+            raise InvalidInputError(f"{source}: {error}") from None
+
+    def to_toml(self) -> str:
+        """Return TOML text that ``from_toml`` reads back to an equal scenario."""
+        return write_toml(self.model_dump(mode="json", exclude_none=True))

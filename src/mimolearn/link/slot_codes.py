@@ -1,0 +1,224 @@
+"""What the bits of a slot carry: transport blocks, blocks of any code, or nothing."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from mimolearn.foundation.errors import invalid
+from mimolearn.link.codes.coded_link import interleaver
+from mimolearn.link.codes.schemes import counted_bits, mcs, transport_block_size
+from mimolearn.link.codes.standards import make_code
+from mimolearn.link.codes.transport import TransportBlock
+from mimolearn.link.frames.grid import Grid
+from mimolearn.link.frames.tables import NrPusch
+from mimolearn.link.randomness import RandomSource, integers
+from mimolearn.link.scenario import Coding
+
+
+class SlotBits(NamedTuple):
+    """Bits of N slots.
+
+    Attributes:
+        info: (N, U, B, k) uint8; information bits of B blocks of each user.
+        sent: (N, U, G) uint8; transmitted bits of each user.
+    """
+
+    info: Tensor
+    sent: Tensor
+
+
+class DecodedStreams(NamedTuple):
+    """What was decoded of M streams, each the bits of one user in one slot.
+
+    Attributes:
+        info: (M, B, k) uint8; information bits.
+        passed: (M, B) bool; whether the receiver takes a block for right.
+        iterations: (M) int64; decoder iterations, summed over code blocks.
+        extrinsic: (M, G) float32; LLRs of the transmitted bits after decoding, less those that
+            were given; None unless asked for.
+    """
+
+    info: Tensor
+    passed: Tensor
+    iterations: Tensor
+    extrinsic: Tensor | None
+
+
+class SlotCode(ABC):
+    """Encoder and decoder of the bits of a slot.
+
+    Attributes:
+        num_users: U.
+        num_bits: G, transmitted bits of a user in a slot.
+        blocks_per_user: B, blocks of a user in a slot.
+        block_bits: k, information bits of a block.
+        code_blocks: decoder runs for a user in a slot.
+    """
+
+    num_users: int
+    num_bits: int
+    blocks_per_user: int
+    block_bits: int
+    code_blocks: int
+
+    @property
+    def num_blocks(self) -> int:
+        """Blocks of a slot, of all users."""
+        return self.num_users * self.blocks_per_user
+
+    @property
+    def info_bits(self) -> int:
+        """Information bits of a slot, of all users."""
+        return self.num_blocks * self.block_bits
+
+    @abstractmethod
+    def draw(self, num_slots: int, generator: RandomSource) -> SlotBits:
+        """Draw random information and encode it."""
+
+    @abstractmethod
+    def decode(self, llr: Tensor, users: Tensor, *, feedback: bool = False) -> DecodedStreams:
+        """Decode streams.
+
+        Args:
+            llr: (M, G) float32; finite LLRs of the transmitted bits.
+            users: (M) int64; the user of each stream.
+            feedback: whether to return extrinsic LLRs; default False.
+        """
+
+
+class TransportCode(SlotCode):
+    """One 5G transport block a user and slot.
+
+    Args:
+        frame: the table [frame].
+        grid: the resource grid.
+        num_bits: G, transmitted bits of a user.
+        num_layers: layers of a user.
+        num_iter: largest number of decoder iterations.
+
+    Raises:
+        InvalidInputError: for a transport block that does not fit.
+    """
+
+    def __init__(
+        self, frame: NrPusch, grid: Grid, num_bits: int, num_layers: int, num_iter: int
+    ) -> None:
+        scheme = mcs(frame.mcs, frame.mcs_table)
+        counted = counted_bits(grid.num_data // frame.num_prb, frame.num_prb, scheme, num_layers)
+        users = range(1, frame.num_ues + 1)
+        self._block = TransportBlock(
+            num_bits,
+            scheme,
+            num_layers,
+            payload=transport_block_size(counted, scheme.rate),
+            rntis=tuple(users),
+            scrambling_ids=[frame.cell_id for _ in users],
+        )
+        self._num_iter = num_iter
+        self.num_users, self.num_bits = frame.num_ues, num_bits
+        self.blocks_per_user, self.block_bits = 1, self._block.payload
+        self.code_blocks = self._block.num_blocks
+
+    def draw(self, num_slots: int, generator: RandomSource) -> SlotBits:
+        shape = (num_slots, self.num_users, self.block_bits)
+        info = integers(shape, 2, generator).to(torch.uint8)
+        return SlotBits(info.unsqueeze(2), self._block.encode(info))
+
+    def decode(self, llr: Tensor, users: Tensor, *, feedback: bool = False) -> DecodedStreams:
+        decoded = self._block.decode(llr, users=users, num_iter=self._num_iter, feedback=feedback)
+        return DecodedStreams(
+            decoded.info.unsqueeze(1),
+            decoded.passed.unsqueeze(1),
+            decoded.iterations.sum(-1, dtype=torch.int64),
+            decoded.extrinsic,
+        )
+
+
+class BlockStream(SlotCode):
+    """As many blocks of a code as a user's bits of a slot hold; random bits fill the rest.
+
+    Args:
+        coding: the table [coding].
+        num_users: U.
+        num_bits: G, transmitted bits of a user.
+
+    Raises:
+        InvalidInputError: where not one block fits.
+    """
+
+    def __init__(self, coding: Coding, num_users: int, num_bits: int) -> None:
+        self._code = make_code(coding)
+        self._coding = coding
+        size = self._code.num_coded_bits
+        if size > num_bits:
+            raise invalid(
+                "coding.num_coded_bits", size, f"at most {num_bits}, a user's bits of a slot"
+            )
+        if coding.transmissions > 1:
+            raise invalid("coding.transmissions", coding.transmissions, "1 over a resource grid")
+        self._order = interleaver(coding.interleaver, size)
+        self.num_users, self.num_bits = num_users, num_bits
+        self.blocks_per_user, self.block_bits = num_bits // size, coding.num_info_bits
+        self.code_blocks = self.blocks_per_user
+
+    def draw(self, num_slots: int, generator: RandomSource) -> SlotBits:
+        shape = (num_slots, self.num_users, self.blocks_per_user, self.block_bits)
+        info = integers(shape, 2, generator).to(torch.uint8)
+        coded = self._code.encode(info)[..., self._order].flatten(2)
+        rest = (num_slots, self.num_users, self.num_bits - coded.shape[-1])
+        filling = integers(rest, 2, generator).to(torch.uint8)
+        return SlotBits(info, torch.cat([coded, filling], -1))
+
+    def decode(self, llr: Tensor, users: Tensor, *, feedback: bool = False) -> DecodedStreams:
+        size = self._code.num_coded_bits
+        used = self.blocks_per_user * size
+        ordered = llr[:, :used].reshape(-1, size)
+        given = torch.empty_like(ordered)
+        given[:, self._order] = ordered
+        coding, rescue = self._coding, self._coding.decoder == "two-stage"
+        decoded = self._code.decode(
+            given, coding.num_iter, coding.llr_bits, rescue, feedback=feedback
+        )
+        shape = (len(llr), self.blocks_per_user)
+        extrinsic = None
+        if decoded.extrinsic is not None:
+            extrinsic = torch.zeros_like(llr)
+            extrinsic[:, :used] = decoded.extrinsic[:, self._order].reshape(len(llr), used)
+        return DecodedStreams(
+            decoded.info.reshape(*shape, -1),
+            decoded.found.reshape(shape),
+            decoded.iterations.reshape(shape).sum(-1, dtype=torch.int64),
+            extrinsic,
+        )
+
+
+class Uncoded(SlotCode):
+    """Random bits.
+
+    Args:
+        num_users: U.
+        num_bits: G, transmitted bits of a user.
+    """
+
+    def __init__(self, num_users: int, num_bits: int) -> None:
+        self.num_users, self.num_bits = num_users, num_bits
+        self.blocks_per_user = self.block_bits = self.code_blocks = 0
+
+    @property
+    def info_bits(self) -> int:
+        """All bits of a slot."""
+        return self.num_users * self.num_bits
+
+    def draw(self, num_slots: int, generator: RandomSource) -> SlotBits:
+        sent = integers((num_slots, self.num_users, self.num_bits), 2, generator)
+        sent = sent.to(torch.uint8)
+        return SlotBits(sent.new_zeros((num_slots, self.num_users, 0, 0)), sent)
+
+    def decode(self, llr: Tensor, users: Tensor, *, feedback: bool = False) -> DecodedStreams:
+        none = torch.zeros((len(llr), 0), dtype=torch.bool)
+        info = torch.zeros((len(llr), 0, 0), dtype=torch.uint8)
+        return DecodedStreams(info, none, torch.zeros(len(llr), dtype=torch.int64), None)

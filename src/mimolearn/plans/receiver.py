@@ -1,0 +1,134 @@
+"""What stands around the detector in a receiver: estimator, soft bits, decoder feedback."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, field_validator
+from torch import Tensor
+
+from mimolearn.detectors.text import split_text
+from mimolearn.foundation.errors import InvalidInputError, invalid
+from mimolearn.foundation.plainmodel import PlainModel, Real
+from mimolearn.link.estimators import AnyEstimator, Estimator
+
+MAX_PASSES = 8
+# Fields that every estimator has: a receiver with another estimator keeps the scenario's.
+_SHARED = tuple(name for name in Estimator.model_fields if name != "name")
+
+
+class _Holder(PlainModel):
+    """Validates the table of an estimator."""
+
+    estimator: AnyEstimator
+
+
+class Receiver(PlainModel):
+    """The parts of a receiver beside its detector, as options of a contender.
+
+    Attributes:
+        llr_scale: factor of the detector's LLRs; default 1.
+        llr_clip: largest magnitude of a scaled LLR that the decoder gets; default None, no limit.
+        passes: decoder feedback. After decoding, the blocks that failed are detected again with the
+            decoder's extrinsic LLRs as priors, this many times; default 0.
+        estimator: the channel estimator over a resource grid, as a table or as text such as
+            "wiener:statistics=flat"; default None, the scenario's.
+        covariance: "white", "residual" or "known", see ``Estimator``; default None, as the
+            estimator says.
+
+    >>> Receiver(llr_clip=20).stated()
+    {'llr_clip': 20}
+    """
+
+    llr_scale: Annotated[Real, Field(gt=0, le=1e6)] = 1.0
+    llr_clip: Annotated[Real, Field(gt=0, le=1e6)] | None = None
+    passes: Annotated[int, Field(strict=True, ge=0, le=MAX_PASSES)] = 0
+    estimator: dict[str, Any] | None = None
+    covariance: Literal["white", "residual", "known"] | None = None
+
+    @field_validator("estimator", mode="before")
+    @classmethod
+    def _read_estimator(cls, value: object) -> object:
+        """Plain values of what is stated, checked as a whole."""
+        if value is None:
+            return None
+        if isinstance(value, Estimator):
+            value = _stated(value)
+        if isinstance(value, str):
+            name, options = split_text(value)
+            value = {"name": name, **options}
+        if not isinstance(value, Mapping):
+            raise invalid("estimator", value, "text such as 'wiener:statistics=flat', or a table")
+        try:
+            checked = _Holder(estimator=dict(value)).estimator
+        except InvalidInputError as error:
+            # pydantic names the field once more.
+            raise InvalidInputError(str(error).removeprefix("estimator.")) from None
+        return _stated(checked)
+
+    def estimator_for(self, usual: Estimator) -> Estimator:
+        """Return the estimator of this receiver in a scenario.
+
+        Args:
+            usual: the scenario's. What it states of covariance and reuse holds for another
+                estimator too, unless that one states it.
+        """
+        stated = usual.model_dump(mode="json", exclude_none=True)
+        fields = dict(self.estimator or stated)
+        if fields["name"] != stated["name"]:
+            stated = {name: value for name, value in stated.items() if name in _SHARED}
+        fields = stated | fields
+        if self.covariance is not None:
+            fields["covariance"] = self.covariance
+        return _Holder(estimator=fields).estimator
+
+    def stated(self) -> dict[str, Any]:
+        """Return the options that differ from the defaults, whole numbers as integers."""
+        values = self.model_dump(mode="json", exclude_defaults=True)
+        return {
+            name: int(value) if isinstance(value, float) and value.is_integer() else value
+            for name, value in values.items()
+        }
+
+    def words(self) -> dict[str, Any]:
+        """Return what is stated as a label shows it."""
+        stated = self.stated()
+        if self.estimator is not None:
+            options = {k: v for k, v in self.estimator.items() if k != "name"}
+            text = ";".join(f"{name}={value}" for name, value in options.items())
+            stated["estimator"] = ":".join([self.estimator["name"], *([text] if text else [])])
+        return stated
+
+    def adjusted(self, llr: Tensor) -> Tensor:
+        """Scale LLRs of any shape, then clip them."""
+        if self.llr_scale != 1:
+            llr = llr * self.llr_scale
+        return llr if self.llr_clip is None else llr.clamp(-self.llr_clip, self.llr_clip)
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether nothing is stated."""
+        return not self.stated()
+
+
+def _stated(estimator: Estimator) -> dict[str, Any]:
+    """What was stated of an estimator, as plain values."""
+    return {"name": estimator.name} | estimator.model_dump(mode="json", exclude_unset=True)
+
+
+def receiver_options(
+    options: Mapping[str, Any], of_detector: Sequence[str]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Part the options of a contender into those of the receiver and those of its detector.
+
+    Args:
+        options: as the user gave them.
+        of_detector: names that the detector itself has; these stay with it.
+
+    >>> receiver_options({"k": 8, "passes": 1}, ["k"])
+    ({'passes': 1}, {'k': 8})
+    """
+    known = set(Receiver.model_fields) - set(of_detector)
+    around = {name: value for name, value in options.items() if name in known}
+    return around, {name: value for name, value in options.items() if name not in around}

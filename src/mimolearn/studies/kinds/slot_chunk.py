@@ -1,0 +1,262 @@
+"""A chunk of slots, and what receivers make of it; whatever several receivers share is kept."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from mimolearn.constellation import Constellation
+from mimolearn.detectors import Detector
+from mimolearn.foundation.errors import InvalidInputError, MimolearnError
+from mimolearn.foundation.tensors.state import evaluating
+from mimolearn.link.estimators import Estimator
+from mimolearn.link.slot_codes import DecodedStreams, SlotBits, SlotCode
+from mimolearn.link.slots import Observed, Received, SlotLink, SlotReceiver
+from mimolearn.plans.receiver import Receiver
+
+# The decoder is given no larger LLR, so that no sum of them overflows.
+_MOST_LLR = 1e6
+# Detector and decoder exchange LLRs of at most this magnitude.
+_MOST_FEEDBACK = 20.0
+
+
+class SoftBits(NamedTuple):
+    """What a detector said of a chunk, at the data elements.
+
+    Attributes:
+        indices: (N, D, S) int64; decisions.
+        valid: (N, D) bool; False where the output was not finite.
+        llr: (N, D, S, K) float32; 0 where not valid.
+        incomplete: vectors whose search ended at its limit.
+        work: multiplications of a search whose work depends on the data; None for others.
+    """
+
+    indices: Tensor
+    valid: Tensor
+    llr: Tensor
+    incomplete: int
+    work: int | None
+
+
+class Outcome(NamedTuple):
+    """What a receiver decoded.
+
+    Attributes:
+        info: (N, U, B, k) uint8.
+        passed: (N, U, B) bool; what the receiver takes for right.
+        iterations: (N, U) int64; decoder iterations of all passes.
+        runs: decoder runs of all passes.
+        extrinsic: (N, U, G) float32; what the decoder said of the transmitted bits beyond what it
+            was given; None without feedback.
+    """
+
+    info: Tensor
+    passed: Tensor
+    iterations: Tensor
+    runs: int
+    extrinsic: Tensor | None
+
+
+class Spent(NamedTuple):
+    """Processor time of receivers on a chunk, s."""
+
+    estimate: float = 0.0
+    detect: float = 0.0
+    decode: float = 0.0
+
+
+class SlotChunk:
+    """Slots that were sent, and what receivers make of them.
+
+    Args:
+        link: the link.
+        code: of its bits.
+        points: the constellation.
+        bits: what was sent.
+        received: what arrived.
+        front: makes the receiver of an estimator, kept over chunks of one SNR.
+
+    Attributes:
+        spent: processor time of all that was computed, on this thread.
+    """
+
+    def __init__(
+        self,
+        link: SlotLink,
+        code: SlotCode,
+        points: Constellation,
+        bits: SlotBits,
+        received: Received,
+        front: Callable[[Estimator], SlotReceiver],
+    ) -> None:
+        self.link, self.code, self.bits, self.received = link, code, bits, received
+        self._points, self._front = points, front
+        self._observed: dict[str, tuple[SlotReceiver, Observed]] = {}
+        self._soft: dict[tuple[str, int], SoftBits] = {}
+        self._outcomes: dict[tuple[str, int, str], list[Outcome]] = {}
+        self.spent = Spent()
+
+    def again(self) -> SlotChunk:
+        """The same slots, of which nothing has been computed."""
+        parts = self.link, self.code, self._points, self.bits, self.received, self._front
+        return SlotChunk(*parts)
+
+    @contextmanager
+    def _timed(self, part: str) -> Iterator[None]:
+        begin = time.thread_time()
+        yield
+        spent = getattr(self.spent, part) + time.thread_time() - begin
+        self.spent = self.spent._replace(**{part: spent})
+
+    def observed(self, estimator: Estimator) -> tuple[SlotReceiver, Observed]:
+        """What an estimator hands to detectors."""
+        key = estimator.model_dump_json()
+        if key not in self._observed:
+            front = self._front(estimator)
+            with self._timed("estimate"):
+                self._observed[key] = front, front.observe(self.received)
+        return self._observed[key]
+
+    def soft_bits(self, label: str, detector: Detector, estimator: Estimator) -> SoftBits:
+        """The soft bits of a detector, before scale and clip."""
+        key = estimator.model_dump_json(), id(detector)
+        if key not in self._soft:
+            front, observed = self.observed(estimator)
+            with evaluating(detector), self._timed("detect"):
+                call = _detection(detector, observed.y, observed.h_hat, observed.noise_var)
+                self._soft[key] = self._heard(label, front, call)
+        return self._soft[key]
+
+    def outcome(
+        self, label: str, detector: Detector, receiver: Receiver, estimator: Estimator
+    ) -> Outcome:
+        """What is decoded after the receiver's passes of feedback."""
+        rest = receiver.model_copy(update={"passes": 0}).model_dump_json()
+        key = estimator.model_dump_json(), id(detector), rest
+        soft = self.soft_bits(label, detector, estimator)
+        passes = self._outcomes.setdefault(key, [])
+        if not passes:
+            passes.append(self._decoded(receiver.adjusted(soft.llr), feedback=receiver.passes > 0))
+        elif receiver.passes and passes[0].extrinsic is None:
+            passes[0] = self._decoded(receiver.adjusted(soft.llr), feedback=True)
+        while len(passes) <= receiver.passes:
+            passes.append(self._again(passes[-1], label, detector, receiver, estimator))
+        return passes[receiver.passes]
+
+    def _decoded(self, llr: Tensor, *, feedback: bool) -> Outcome:
+        streams = self._streams(llr)
+        num, users = streams.shape[:2]
+        rows = torch.arange(users).repeat(num)
+        with self._timed("decode"):
+            decoded = self.code.decode(streams.flatten(0, 1), rows, feedback=feedback)
+        shape = (num, users)
+        extrinsic = decoded.extrinsic
+        return Outcome(
+            decoded.info.unflatten(0, shape),
+            decoded.passed.unflatten(0, shape),
+            decoded.iterations.unflatten(0, shape),
+            num * users * self.code.code_blocks,
+            None if extrinsic is None else _clipped(extrinsic).unflatten(0, shape),
+        )
+
+    def _again(
+        self,
+        before: Outcome,
+        label: str,
+        detector: Detector,
+        receiver: Receiver,
+        estimator: Estimator,
+    ) -> Outcome:
+        """One more pass: only slots with a failed block, and of these only streams that failed."""
+        assert before.extrinsic is not None
+        failed = ~before.passed.all(-1)
+        slots = failed.any(-1).nonzero()[:, 0]
+        if not len(slots):
+            return before
+        front, observed = self.observed(estimator)
+        num = len(self.received.y)
+        parts = [tensor.unflatten(0, (num, -1))[slots].flatten(0, 1) for tensor in observed[:3]]
+        prior = self._layers(before.extrinsic[slots])
+        prior_llr = front.from_data(prior)
+        with evaluating(detector), self._timed("detect"):
+            call = _detection(detector, *parts, prior_llr)
+            soft = self._heard(label, front, call)
+        # What the detector adds to its priors is what the decoder gets.
+        streams = self._streams(receiver.adjusted(_clipped(soft.llr - prior)))
+        rows = failed[slots].nonzero()
+        failing = streams[rows[:, 0], rows[:, 1]]
+        with self._timed("decode"):
+            decoded = self.code.decode(failing, rows[:, 1], feedback=True)
+        assert decoded.extrinsic is not None
+        return _replaced(before, slots[rows[:, 0]], rows[:, 1], decoded, self.code.code_blocks)
+
+    def _heard(self, label: str, front: SlotReceiver, call: Callable[[], Any]) -> SoftBits:
+        try:
+            detection = call()
+            indices, finite, llr = detection.indices(), detection.finite(), detection.llr()
+        except MimolearnError as error:
+            raise InvalidInputError(f"contender {label!r}: {error}") from error
+        valid = finite & ~torch.isnan(llr).flatten(-2).any(-1)
+        llr = torch.where(valid[..., None, None], llr, torch.zeros_like(llr))
+        llr = llr.to(torch.float32).clamp(-_MOST_LLR, _MOST_LLR)
+        incomplete, work = detection.incomplete, detection.work
+        return SoftBits(
+            front.to_data(indices),
+            front.to_data(valid),
+            front.to_data(llr),
+            0 if incomplete is None else int(incomplete.sum()),
+            None if work is None else int(work.sum()),
+        )
+
+    def _streams(self, llr: Tensor) -> Tensor:
+        """(N, D, S, K) to (N, U, G)."""
+        return self.link.grid.to_codewords(llr).contiguous()
+
+    def _layers(self, streams: Tensor) -> Tensor:
+        """(N, U, G) to (N, D, S, K)."""
+        bits = self._points.bits_per_symbol
+        return self.link.grid.to_layers(streams.unflatten(-1, (-1, bits)))
+
+
+def _detection(
+    detector: Detector, y: Tensor, h_hat: Tensor, noise_var: Tensor, prior_llr: Tensor | None = None
+) -> Callable[[], Any]:
+    if prior_llr is None:
+        return lambda: detector(y, h_hat, noise_var)
+    return lambda: detector(y, h_hat, noise_var, prior_llr)
+
+
+def _clipped(llr: Tensor) -> Tensor:
+    return llr.clamp(-_MOST_FEEDBACK, _MOST_FEEDBACK)
+
+
+def _replaced(
+    before: Outcome, slots: Tensor, users: Tensor, decoded: DecodedStreams, code_blocks: int
+) -> Outcome:
+    """Put the streams that were decoded again in the place of their earlier ones."""
+    info, passed, iterations = (t.clone() for t in before[:3])
+    assert before.extrinsic is not None and decoded.extrinsic is not None
+    extrinsic = before.extrinsic.clone()
+    info[slots, users], passed[slots, users] = decoded.info, decoded.passed
+    iterations[slots, users] += decoded.iterations
+    extrinsic[slots, users] = _clipped(decoded.extrinsic)
+    return Outcome(info, passed, iterations, before.runs + len(slots) * code_blocks, extrinsic)
+
+
+def estimate_errors(chunk: SlotChunk, estimator: Estimator) -> np.ndarray:
+    """Compute the mean square errors of the estimates of each slot relative to the channels' power.
+
+    Returns:
+        (2, N) float64; as they are, and as the estimator claims.
+    """
+    _, observed = chunk.observed(estimator)
+    measured = observed.squared_error.double()
+    powers = torch.tensor(chunk.link.powers, dtype=torch.float64)
+    both = (measured, observed.error_var.double().expand(measured.shape))
+    return torch.stack([(part / powers).mean((1, 2)) for part in both]).numpy()

@@ -1,0 +1,221 @@
+"""Wrong blocks of receivers over a resource grid: estimate, detect, decode, feed back.
+
+All receivers see the same channels, noise and interference. Estimates that several share are
+computed once, and so are the soft bits of a detector and the earlier passes of its feedback.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+from torch import Tensor
+
+from mimolearn.constellation import Constellation
+from mimolearn.detectors import Detector
+from mimolearn.foundation.errors import InvalidInputError, invalid
+from mimolearn.foundation.tensors.state import clean_torch
+from mimolearn.kernels.link import symbol_errors
+from mimolearn.link.estimators import Estimator
+from mimolearn.link.grid_scenario import GridScenario
+from mimolearn.link.slots import SlotReceiver
+from mimolearn.plans.chain import ReceiverChain
+from mimolearn.plans.contender import Contender
+from mimolearn.plans.counts import BLOCK_METRICS, ESTIMATE_SCALE, Counts, ErrorPositions
+from mimolearn.plans.quantized import QuantizedDetector
+from mimolearn.plans.receiver import Receiver
+from mimolearn.studies.kinds.base import Kind, Task
+from mimolearn.studies.kinds.chunk import ChunkResult
+from mimolearn.studies.kinds.coded import gmi_loss
+from mimolearn.studies.kinds.counts import build_detectors
+from mimolearn.studies.kinds.seeds import chunk_generator
+from mimolearn.studies.kinds.slot_chunk import Outcome, SlotChunk, SoftBits, estimate_errors
+
+_CHUNK_BYTES = 2**24
+_MAX_SLOTS = 16
+# Receivers of one SNR are kept for so many SNRs.
+_KEPT_SNRS = 4
+
+
+class SlotResult(ChunkResult):
+    """What one contender did on a chunk of slots; all errors of a slot are of one cluster."""
+
+    def cluster_errors(self, metric: str) -> np.ndarray:
+        counts, wrong = self.counts, self.positions
+        size = counts.vectors // counts.channels
+        if metric in BLOCK_METRICS and self.blocks is not None:
+            wrong, size = self.blocks, counts.blocks // counts.channels
+        errors = wrong.per_channel(metric, counts.channels, size)
+        return errors[errors > 0]
+
+
+class SlotCounts(Kind):
+    """Wrong blocks, bits and symbols of receivers over a resource grid; the unit is the slot."""
+
+    name: ClassVar[str] = "slots"
+    words: ClassVar[str] = "counts"
+    result = SlotResult
+
+    def __init__(self, scenario: GridScenario, contenders: Sequence[Any]) -> None:
+        super().__init__(scenario, contenders)
+        self._link, self._code = scenario.link, scenario.slot_code
+        self._points = scenario.points()
+        # Filters of estimators, by SNR.
+        self._fronts: dict[str, dict[str, SlotReceiver]] = {}
+
+    @property
+    def chunk_channels(self) -> int:
+        """Slots in a chunk."""
+        return chunk_slots(self.scenario)
+
+    @property
+    def chunk_vectors(self) -> int:
+        return self.chunk_channels * self._link.grid.num_data
+
+    def measure(self, task: Task) -> list[ChunkResult]:
+        with clean_torch():
+            chunk, indices = self.draw(task.snr, task.chunk)
+            return [self._measured(chunk, indices, *self.built[i]) for i in task.contenders]
+
+    def draw(self, snr: str, number: int) -> tuple[SlotChunk, Tensor]:
+        """Draw a chunk; with the indices (N, D, S) of what was sent."""
+        scenario, num = self.scenario, self.chunk_channels
+        noise_var = scenario.noise_var(float(snr))
+        # The same channels, noise and interference for every MCS.
+        generator = chunk_generator(scenario.draw_key(), snr, number)
+        h = self._link.draw_channels(num, generator)
+        bits = self._code.draw(num, chunk_generator(scenario.key(), snr, number))
+        size = self._points.bits_per_symbol
+        codewords = self._points.bits_to_indices(bits.sent.unflatten(-1, (-1, size)))
+        indices = self._link.grid.to_layers(codewords)
+        received = self._link.receive(h, self._points.map(indices), noise_var, generator)
+
+        def front(estimator: Estimator) -> SlotReceiver:
+            return self._front(snr, noise_var, estimator)
+
+        link, code, points = self._link, self._code, self._points
+        return SlotChunk(link, code, points, bits, received, front), indices
+
+    def _front(self, snr: str, noise_var: float, estimator: Estimator) -> SlotReceiver:
+        if snr not in self._fronts and len(self._fronts) >= _KEPT_SNRS:
+            del self._fronts[next(iter(self._fronts))]
+        kept = self._fronts.setdefault(snr, {})
+        key = estimator.model_dump_json()
+        if key not in kept:
+            kept[key] = SlotReceiver(self._link, estimator, noise_var)
+        return kept[key]
+
+    def _measured(
+        self, chunk: SlotChunk, sent: Tensor, label: str, detector: Detector
+    ) -> ChunkResult:
+        detector, receiver = parted(detector)
+        estimator = receiver.estimator_for(self.scenario.estimator)
+        soft = chunk.soft_bits(label, detector, estimator)
+        outcome = chunk.outcome(label, detector, receiver, estimator)
+        errors = estimate_errors(chunk, estimator)
+        llr = chunk.link.grid.to_codewords(receiver.adjusted(soft.llr))
+        loss = gmi_loss(llr.flatten(1), chunk.bits.sent.flatten(1))
+        return _counted(chunk, sent, label, self._points, soft, outcome, errors, loss)
+
+    def _build(self) -> list[tuple[str, Detector]]:
+        built = build_detectors(self.scenario, self.contenders)
+        for label, detector in built:
+            _check(label, detector)
+        return built
+
+    @classmethod
+    def scenario_from(cls, content: Mapping[str, Any]) -> GridScenario:
+        return GridScenario(**content)
+
+    @classmethod
+    def contender_from(cls, content: Mapping[str, Any]) -> Contender:
+        return Contender.from_dict(content)
+
+
+def chunk_slots(scenario: GridScenario) -> int:
+    """Compute the slots in a chunk, a power of two up to 16 that depends on the scenario alone."""
+    raster = scenario.link.grid.raster
+    elements = raster.num_symbols * raster.num_subcarriers
+    slot_bytes = 8 * elements * scenario.num_rx_ant * (scenario.num_tx_ant + 1)
+    return 2 ** int(np.log2(min(max(_CHUNK_BYTES // slot_bytes, 1), _MAX_SLOTS)))
+
+
+def parted(detector: Detector) -> tuple[Detector, Receiver]:
+    """A contender's detector, and the receiver around it."""
+    if isinstance(detector, ReceiverChain):
+        return detector.detector, detector.receiver
+    return detector, Receiver()
+
+
+def _check(label: str, detector: Detector) -> None:
+    if isinstance(detector, QuantizedDetector):
+        raise InvalidInputError(f"contender {label!r}: quantizers serve links without a grid alone")
+    detector, receiver = parted(detector)
+    if not detector.soft:
+        raise InvalidInputError(f"contender {label!r}: {detector.name} has no soft bits to decode")
+    if receiver.passes and not detector.takes_prior:
+        expected = f"0: {detector.name} takes no priors"
+        raise InvalidInputError(
+            f"contender {label!r}: {invalid('passes', receiver.passes, expected)}"
+        )
+
+
+def _counted(
+    chunk: SlotChunk,
+    sent: Tensor,
+    label: str,
+    points: Constellation,
+    soft: SoftBits,
+    outcome: Outcome,
+    errors: np.ndarray,
+    loss: np.ndarray,
+) -> ChunkResult:
+    """Integers of one contender.
+
+    A block is wrong when any of its bits is, whatever the receiver takes it for, and so is one with
+    a vector of no finite output.
+    """
+    bits, symbols, inside = symbol_errors.count_errors(
+        sent, soft.indices, soft.valid, points.bits_per_symbol
+    )
+    if not inside:
+        last = points.num_points - 1
+        raise InvalidInputError(f"contender {label!r}: decided an index outside 0..{last}")
+    bits, symbols = bits.numpy().ravel(), symbols.numpy().ravel()
+    wrong = np.flatnonzero(symbols)
+    info = chunk.bits.info
+    wrong_bits = (outcome.info != info).sum(-1).flatten(1)
+    wrong_bits[~soft.valid.all(1)] = chunk.code.block_bits
+    wrong_bits = wrong_bits.numpy().ravel()
+    blocks = np.flatnonzero(wrong_bits)
+    num_slots, num_symbols = len(sent), sent.numel()
+    per_slot = chunk.code.num_blocks
+    counts = Counts(
+        chunks=1,
+        channels=num_slots,
+        vectors=symbols.size,
+        symbols=num_symbols,
+        bits=num_symbols * points.bits_per_symbol,
+        bit_errors=int(bits.sum()),
+        symbol_errors=int(symbols.sum()),
+        vector_errors=len(wrong),
+        nonfinite=int((~soft.valid).sum()),
+        incomplete=soft.incomplete,
+        work=soft.work,
+        blocks=wrong_bits.size,
+        info_bits=info.numel(),
+        block_errors=len(blocks),
+        info_bit_errors=int(wrong_bits.sum()),
+        gmi_loss=per_slot * int(loss.sum()),
+        gmi_squares=per_slot * int((loss.astype(object) ** 2).sum()),
+        decoder_runs=outcome.runs,
+        decoder_iterations=int(outcome.iterations.sum()),
+        estimate_error=int(np.rint(errors[0] * ESTIMATE_SCALE).sum()),
+        estimate_claim=int(np.rint(errors[1] * ESTIMATE_SCALE).sum()),
+    )
+    positions = ErrorPositions(wrong.astype(np.int64), bits[wrong], symbols[wrong])
+    wrong_info = wrong_bits[blocks].astype(np.int64)
+    return SlotResult(
+        counts, positions, ErrorPositions(blocks.astype(np.int64), wrong_info, wrong_info)
+    )
