@@ -120,9 +120,9 @@ def draw(case: Case) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
 
 
 def draw_prior(case: Case) -> torch.Tensor:
-    """LLRs of the bits, as a decoder might give them back."""
-    shape = (case.channels, case.vectors, case.num_tx_ant, _BITS[case.constellation])
-    return 3 * torch.randn(shape, generator=torch.Generator().manual_seed(2))
+    """LLRs that agree with what was sent about as far as a decoder's might."""
+    h, y, noise_var = draw(case)
+    return make_detector("lmmse", case.constellation)(y, h, noise_var).llr().clamp(-20, 20) / 2
 
 
 def build(case: Case) -> Detector:
