@@ -29,6 +29,7 @@ from sionna.phy.mimo import (
     KBestDetector,
     LinearDetector,
     MaximumLikelihoodDetector,
+    MMSEPICDetector,
 )
 
 from mimolearn import Detector, Scenario, detector_names, make_detector
@@ -66,6 +67,10 @@ CASES = (
     Case("lmmse", "qpsk", 8, 8, 4096, 1),
     Case("ep", "qpsk", 64, 32, 128, 1, "exact", target=30),
     Case("ep", "16-qam", 4, 4, 2048, 1, "exact", target=30),
+    # With priors of the bits: one pass of decoder feedback.
+    Case("mmse-pic", "16-qam", 4, 4, 2048, 1, "exact", target=3),
+    Case("mmse-pic", "16-qam", 8, 8, 1024, 1, "exact", target=3),
+    Case("mmse-pic", "qpsk", 64, 32, 128, 1, "exact", target=3),
 )
 # What searches the tree of hypotheses or enumerates it; Sionna has no sphere decoder.
 SEARCH_CASES = (
@@ -85,6 +90,8 @@ SEARCH_CASES = (
 # What only our own path without the kernel can be compared with.
 OWN_CASES = (
     Case("mrc", "qpsk", 64, 32, 512, 1),
+    Case("mmse-sic", "qpsk", 64, 32, 256, 1),
+    Case("mmse-sic", "16-qam", 4, 4, 2048, 1),
     Case("cg", "qpsk", 64, 32, 512, 1),
     Case("cg", "qpsk", 64, 32, 64, 14),
     Case("wl-cg", "bpsk", 64, 32, 512, 1),
@@ -115,6 +122,12 @@ def draw(case: Case) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     return h, y, torch.full((case.channels,), noise_var)
 
 
+def draw_prior(case: Case) -> torch.Tensor:
+    """LLRs that agree with what was sent about as far as a decoder's might."""
+    h, y, noise_var = draw(case)
+    return make_detector("lmmse", case.constellation)(y, h, noise_var).llr().clamp(-20, 20) / 2
+
+
 def build(case: Case) -> Detector:
     if case.detector == "sphere":
         return make_detector("sphere", case.constellation)
@@ -129,6 +142,9 @@ def ours(case: Case) -> Callable[[], torch.Tensor]:
     detector = build(case)
     if case.detector == "sphere":
         return lambda: detector(y, h, noise_var).indices()
+    if case.detector == "mmse-pic":
+        prior = draw_prior(case)
+        return lambda: detector(y, h, noise_var, prior).extrinsic_llr(prior)
     return lambda: detector(y, h, noise_var).llr()
 
 
@@ -148,6 +164,11 @@ def theirs(case: Case) -> Callable[[], torch.Tensor] | None:
     elif case.detector == "ml":
         method = "maxlog" if case.demapping == "max-log" else "app"
         block = MaximumLikelihoodDetector("bit", method, nt, "qam", bits, device="cpu")
+    elif case.detector == "mmse-pic":
+        method = "maxlog" if case.demapping == "max-log" else "app"
+        pic = MMSEPICDetector("bit", method, 1, "qam", bits, device="cpu")
+        prior = draw_prior(case).flatten(0, 1)
+        return lambda: pic(y, h, s, prior)
     elif case.detector == "ep":
         block = EPDetector("bit", bits, l=10, device="cpu")
     else:

@@ -7,7 +7,7 @@ import torch
 from mimolearn import make_detector
 from mimolearn.kernels.beams import curvature, error_sums, sign_sums
 from mimolearn.kernels.iterative import cg, ep, gauss_seidel, lama, oamp
-from mimolearn.kernels.linear import linear, mrc, single, widely_linear
+from mimolearn.kernels.linear import linear, mmse_sic, mrc, single, widely_linear
 from mimolearn.kernels.link import correlate, linear_simulation, transmission, transmit
 from mimolearn.kernels.machine import compile as compiling
 from mimolearn.kernels.machine import launch
@@ -32,6 +32,7 @@ LAYOUTS = {
     "linear.detect": (linear.detect_layout, lambda rx, tx: [(rx, tx)]),
     "linear.one_shot": (linear.one_shot_layout, lambda rx, tx: [(rx, tx)]),
     "linear.single": (single.layout, lambda rx, tx: [(rx, (tx + 15) // 16 * 16)]),
+    "mmse_sic": (mmse_sic.layout, lambda rx, tx: [(rx, tx)]),
     "mrc": (mrc.layout, lambda rx, tx: [(rx, tx)]),
     "widely_linear": (widely_linear.layout, lambda rx, tx: [(rx, tx)]),
     "cg": (cg.layout, lambda rx, tx: [(rx, tx)]),
@@ -93,6 +94,7 @@ def test_parts_lie_one_after_the_other(name):
 CASES = [
     *((name, {}) for name in ("mrc", "lmmse", "zf", "wl-lmmse", "cg", "wl-cg", "gauss-seidel")),
     *((name, {}) for name in ("ep", "oamp", "lama", "mmse-pic", "lcgnet-s", "tap-net", "deep-cg")),
+    ("mmse-sic", {}),
     ("tap-net", {"form": "scalar", "start": "zero"}),
     ("k-best", {"k": 16}),
     *((name, {}) for name in ("sphere", "soft-sphere", "ml")),

@@ -17,6 +17,7 @@ from mimolearn.detectors.cancellation.successive import (
     triangle,
 )
 from mimolearn.foundation.errors import check_one_of, check_real
+from mimolearn.kernels.linear import calls as linear_kernels
 
 
 @final
@@ -39,6 +40,8 @@ class MMSESIC(Detector):
     Options: order, "none" (the last stream first, as published anchors have it) or "sorted" (the
     stream of the highest post-detection SNR first, then among the rest); model "unbiased" or
     "published"; demapping "exact" or "max-log"; llr_scale; llr_clip.
+    One call on complex64 without gradients runs in compiled code, on a Cholesky factor in place of
+    the QR, but not with order "sorted" or model "published".
     Cost: a QR of Nr + Nt rows per channel; 4 Nr Nt + 2 Nt (Nt + 1) per vector.
 
     >>> import torch
@@ -48,6 +51,7 @@ class MMSESIC(Detector):
     """
 
     name = "mmse-sic"
+    revision = 2
     rotation_invariant = True
 
     def __init__(
@@ -65,6 +69,16 @@ class MMSESIC(Detector):
         self.demapping = check_one_of("demapping", demapping, ("exact", "max-log"))
         self.llr_scale = check_real("llr_scale", llr_scale, above=0)
         self.llr_clip = None if llr_clip is None else check_real("llr_clip", llr_clip, above=0)
+
+    def _fuses(self, h: Tensor, y: Tensor) -> bool:
+        plain = self.order == "none" and self.model == "unbiased"
+        return plain and super()._fuses(h, y)
+
+    def _one_shot(self, y: Tensor, h: Tensor, noise_var: Tensor) -> GaussianDetection:
+        solved = linear_kernels.successive(y, h, noise_var, self.constellation)
+        return GaussianDetection(
+            self.constellation, *solved, self.demapping, self.llr_scale, self.llr_clip
+        )
 
     def _prepare(self, h: Tensor, noise_var: Tensor) -> Triangle:
         return triangle(

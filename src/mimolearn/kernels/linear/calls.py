@@ -142,6 +142,28 @@ def widely_linear(y: Tensor, h: Tensor, noise_var: Tensor) -> tuple[Tensor, Tens
     return checked(finite, y, h, x_hat, error_var)
 
 
+def successive(
+    y: Tensor, h: Tensor, noise_var: Tensor, constellation: Constellation
+) -> tuple[Tensor, Tensor]:
+    """Unordered MMSE cancellation: x_hat (*C, T, Nt) and error_var (*C, 1, Nt), of both axes.
+
+    Shapes and errors as in ``linear``.
+    """
+    from mimolearn.kernels.linear import mmse_sic as kernels
+
+    axes = 1 if constellation.is_real else 2
+    x_hat, error_var = complexes(*y.shape[:-1], h.shape[-1]), floats(*h.shape[:-2], 1, h.shape[-1])
+    sizes = Sizes.of(h, y)
+    num, vectors, rx, tx = sizes
+    per_row = noise_var if axes == 2 else noise_var / 2
+    levels = constellation.axis(torch.float32).levels.numpy()
+    arrays = (h, y, in_groups(per_row, num), x_hat, error_var, levels)
+    space, cost = floats_of(kernels.layout, rx, tx), channel_cost(rx, tx)
+    cost += vectors * vector_cost(rx, tx)
+    finite = run_groups(kernels.kernel(), arrays, (*sizes, axes), space, cost)
+    return checked(finite, y, h, x_hat, error_var)
+
+
 def linear_prepare(h: Tensor, noise_var: Tensor, method: str) -> InterleavedLinear:
     """The part of ``linear`` that needs no y."""
     from mimolearn.kernels.linear import linear as kernels

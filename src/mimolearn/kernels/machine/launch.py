@@ -18,8 +18,8 @@ from mimolearn.foundation.tensors.modes import is_ordinary, is_watched
 PATHS = {
     "torch": "gradients, double precision, other devices, tracing, very large matrices",
     "one by one": "fewer than 8 channels: lmmse, zf; up to 64 vectors: eq-net",
-    "interleaved": "16 channels at a time: mrc, lmmse, wl-lmmse, zf, cg, wl-cg, gauss-seidel, "
-    "ep, mmse-pic, oamp, lama",
+    "interleaved": "16 channels at a time: mrc, lmmse, wl-lmmse, zf, mmse-sic, cg, wl-cg, "
+    "gauss-seidel, ep, mmse-pic, oamp, lama",
     "triangles": "16 channels factored together, each searched alone: k-best, sphere, soft-sphere, "
     "ml; double precision for channels that single precision cannot be trusted with",
     "elementwise": "decisions and LLRs of Gaussian estimates",
@@ -49,11 +49,6 @@ def usable(*tensors: Tensor) -> bool:
         if not is_ordinary(tensor):
             return False
     return True
-
-
-def serves(y: Tensor, h: Tensor, *others: Tensor) -> bool:
-    """Whether kernels on groups of channels can serve y (*C, T, Nr) and h (*C, Nr, Nt)."""
-    return usable(y, h, *others) and fits(h) and y.numel() > 0
 
 
 def fits(h: Tensor) -> bool:
