@@ -21,13 +21,7 @@ from mimolearn.kernels.dense.blocks import complex_2x2
 from mimolearn.kernels.dense.complex_dense import cholesky, correlate, gram, inverse
 from mimolearn.kernels.dense.interleave import interleave
 from mimolearn.kernels.dense.layout import channel_floats, cut, padded, row_length, square_floats
-from mimolearn.kernels.machine.compile import (
-    compiled,
-    group_signature,
-    inlined,
-    sizing,
-    uncounted,
-)
+from mimolearn.kernels.machine.compile import compiled, group_signature, inlined, sizing, uncounted
 from mimolearn.kernels.machine.launch import SLACK
 from mimolearn.kernels.machine.memory import load, load_lines, store, store_int, store_tile
 from mimolearn.kernels.machine.simd import (
@@ -176,9 +170,9 @@ def _next_stream(power, num_tx, ints, at):
 def _gather_row(matrix, row, count, ints, at, out):
     """Of each lane the row that its integer says."""
     for lane in range(16):
-        start = np.int64(ints[np.uint64(at + lane)]) * row + lane
+        start = np.uint64(np.int64(ints[np.uint64(at + lane)]) * row + lane)
         for i in range(2 * count):
-            out[np.uint64(i * 16 + lane)] = matrix[np.uint64(start + i * 16)]
+            out[np.uint64(i * 16 + lane)] = matrix[start + np.uint64(i * 16)]
 
 
 @uncounted
@@ -193,16 +187,28 @@ def _gather_column(rows, row, count, ints, at, out):
 
 @uncounted
 def _left(rows, row, k, column, known, i):
-    """Entry i of a column of A^-1, less what k rows of its factor explain."""
+    """Entries i and i + 1 of a column of A^-1, less what k rows of its factor explain."""
     re, im = load(column, i * 32), load(column, i * 32 + 16)
-    re2, im2 = splat(0.0), splat(0.0)
+    re2, im2 = load(column, i * 32 + 32), load(column, i * 32 + 48)
     for m in range(k):
         at = m * row + i * 32
-        x, y = load(rows, at), load(rows, at + 16)
         a, b = load(known, m * 32), load(known, m * 32 + 16)
-        re, re2 = fnma(x, a, re), fnma(y, b, re2)
-        im, im2 = fnma(y, a, im), fma(x, b, im2)
-    return re + re2, im + im2
+        x, y = load(rows, at), load(rows, at + 16)
+        re, im = fnma(y, b, fnma(x, a, re)), fma(x, b, fnma(y, a, im))
+        x, y = load(rows, at + 32), load(rows, at + 48)
+        re2, im2 = fnma(y, b, fnma(x, a, re2)), fma(x, b, fnma(y, a, im2))
+    return re, im, re2, im2
+
+
+@uncounted
+def _keep(rows, at, re, im, scale, power, i):
+    """Entry i of a row of the factor of A^-1, whose energy leaves the variance of stream i."""
+    re, im = re * scale, im * scale
+    store(rows, at, re)
+    store(rows, at + 16, im)
+    rest = load(power, i * 16)
+    left = fnma(im, im, fnma(re, re, rest))
+    store(power, i * 16, select(rest < _INFINITY, left, rest))
 
 
 @uncounted
@@ -222,14 +228,10 @@ def _order(posterior, row, num_tx, power, rows, column, known, ints):
             known[k * 32 + lane] = power[p * 16 + lane]
             power[p * 16 + lane] = _INFINITY
         scale = 1.0 / sqrt(load(known, k * 32))
-        for i in range(num_tx):
-            re, im = _left(rows, row, k, column, known, i)
-            re, im = re * scale, im * scale
-            store(rows, k * row + i * 32, re)
-            store(rows, k * row + i * 32 + 16, im)
-            rest = load(power, i * 16)
-            left = fnma(im, im, fnma(re, re, rest))
-            store(power, i * 16, select(rest < _INFINITY, left, rest))
+        for i in range(0, num_tx, 2):
+            re, im, re2, im2 = _left(rows, row, k, column, known, i)
+            _keep(rows, k * row + i * 32, re, im, scale, power, i)
+            _keep(rows, k * row + i * 32 + 32, re2, im2, scale, power, i + 1)
 
 
 @uncounted
