@@ -6,7 +6,6 @@ import math
 
 import numpy as np
 import torch
-from scipy.special import j0
 from torch import Tensor
 
 from mimolearn.link.channels.fading.raster import ComplexArray, Moments, Raster
@@ -39,6 +38,8 @@ def delay_candidates(raster: Raster) -> list[ComplexArray]:
 
 def shift_candidates(raster: Raster) -> list[ComplexArray]:
     """Moments over symbols (T) of Jakes' spectrum at several largest Doppler shifts."""
+    from scipy.special import j0
+
     seconds = np.arange(raster.num_symbols) * raster.symbol_duration_s
     hertz = raster.subcarrier_spacing_hz
     return [j0(2 * math.pi * share * hertz * seconds).astype(complex) for share in _SHIFTS]
@@ -80,8 +81,8 @@ class SpreadEstimator:
         """
         products = [self._products(z[tables.layers]) for tables in self._tables]
         pairs = list(zip(self._tables, products, strict=True))
-        cost = sum(tables.cost(*given) for tables, given in pairs)
-        delays = torch.as_tensor(cost).argmin(1)
+        cost = torch.stack([tables.cost(*given) for tables, given in pairs]).sum(0)
+        delays = cost.argmin(1)
         parts = [tables.correlation(*given, delays) for tables, given in pairs]
         reached, power = (torch.stack(part).sum(0) for part in zip(*parts, strict=True))
         shifts = self._nearest_shift(reached, power)

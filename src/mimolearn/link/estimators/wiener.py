@@ -7,7 +7,6 @@ from typing import Annotated, Literal
 
 import numpy as np
 from pydantic import Field, model_validator
-from scipy.linalg import cho_factor, cho_solve
 
 from mimolearn.foundation.errors import invalid
 from mimolearn.foundation.plainmodel import Real
@@ -76,6 +75,8 @@ def flat_moments(raster: Raster, max_delay_s: float, max_doppler_hz: float) -> M
 
 def wiener_filter(view: LayerView, assumed: Moments) -> Filter:
     """Design the filters of a layer for moments of one product, ``Moments.separated``."""
+    from scipy.linalg import cho_factor, cho_solve
+
     in_time, in_frequency = assumed.time[0], assumed.frequency[0]
     power = view.terms[0][0]
     groups = len(view.frequency.groups)
