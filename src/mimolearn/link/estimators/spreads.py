@@ -129,20 +129,19 @@ class _Tables:
         power, _, mean = view.terms[0]
         self._noise_var = max(view.noise_var, _LEAST_NOISE * power)
         signals = [axis.spread(lags, mean) for lags in candidates]
-        inverses, weights, logs = [], [], []
+        systems = []
         for lags, signal in zip(candidates, signals, strict=True):
             system = self._noise_var * np.eye(len(signal)) + power * signal
             for other, over_symbols, over_subcarriers in view.terms[1:]:
                 # What differs in time too is as good as gone.
                 if (over_symbols > 0).all():
                     system = system + other * axis.spread(lags, over_subcarriers)
-            inverse = np.linalg.inv(system)
-            inverses.append(inverse)
-            logs.append(np.linalg.slogdet(system)[1])
-            # What stands out of the noise counts for the correlation of symbols.
-            weights.append(inverse @ signal @ inverse)
-        self._inverses, self._weights = (torch.from_numpy(np.stack(p)) for p in (inverses, weights))
-        self._logs = torch.tensor(logs, dtype=torch.float64)
+            systems.append(system)
+        stacked = torch.from_numpy(np.stack(systems))
+        self._logs = torch.linalg.slogdet(stacked).logabsdet
+        self._inverses = torch.linalg.inv(stacked)
+        # What stands out of the noise counts for the correlation of symbols.
+        self._weights = self._inverses @ torch.from_numpy(np.stack(signals)) @ self._inverses
         self._traces = self._weights.diagonal(dim1=-2, dim2=-1).real.sum(-1)
 
     def cost(self, sums: Tensor, count: int) -> Tensor:
