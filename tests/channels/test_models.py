@@ -16,6 +16,7 @@ from mimolearn.link.channels import (
     CDL,
     TDL,
     AnyChannel,
+    CDLFading,
     ChannelModel,
     Clustered,
     Kronecker,
@@ -42,6 +43,7 @@ def make(name: str, tmp_path: Path, **fields) -> ChannelModel:
         "tdl": TDL,
         "tdl-process": TDLProcess,
         "cdl": CDL,
+        "cdl-fading": CDLFading,
         "clustered": Clustered,
     }
     return kinds[name](**fields)
@@ -54,6 +56,7 @@ NAMES = [
     "tdl",
     "tdl-process",
     "cdl",
+    "cdl-fading",
     "clustered",
     "recorded",
 ]

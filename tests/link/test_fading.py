@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from mimolearn.foundation.errors import InvalidInputError
-from mimolearn.link.channels import CDL, TDL, Kronecker, Rayleigh, TDLProcess
+from mimolearn.link.channels import CDL, TDL, CDLFading, Kronecker, Rayleigh, TDLProcess
 from mimolearn.link.channels.fading.raster import Moments, Raster, at_lags, low_rank_factor
 from mimolearn.link.randomness import CounterGenerator
 
@@ -114,7 +114,39 @@ def test_models_without_fading_are_constant_over_a_grid(model: Any) -> None:
     assert torch.isfinite(h).all()
 
 
-@pytest.mark.parametrize(("model", "message"), [(TDL(), "'tdl-process'"), (CDL(), "another")])
+@pytest.mark.parametrize(("model", "message"), [(TDL(), "'tdl-process'"), (CDL(), "'cdl-fading'")])
 def test_models_of_one_subcarrier_are_refused_over_a_grid(model: Any, message: str) -> None:
     with pytest.raises(InvalidInputError, match=f"channel.model: got .*, expected {message}"):
         model.check_grid(RASTER, 4, 1, 2)
+
+
+def test_users_of_a_clustered_line_see_angles_of_their_own() -> None:
+    """Users in one direction share their correlation; in a sector each has its own."""
+    turned, together = (
+        CDLFading(profile="B", sector_deg=width).draw_grid(
+            100, Raster(2, 3, 36e-6, 30e3, 2e-6), 4, 2, 1, CounterGenerator(1)
+        )
+        for width in (120.0, 0.0)
+    )
+    assert turned.shape == (100, 2, 3, 4, 2)
+    assert float(turned.abs().square().mean()) == pytest.approx(1, abs=0.15)
+    # Shares of the power that the two users' channels have in common.
+    common = [
+        torch.einsum("ntfr,ntfr->ntf", h[..., 0].conj(), h[..., 1]).abs().square().mean()
+        for h in (turned, together)
+    ]
+    assert common[0] < common[1]
+
+
+def test_a_clustered_line_fades_with_its_moments() -> None:
+    model, raster = CDLFading(profile="C", speed_m_s=40.0), Raster(10, 20, 36e-6, 30e3, 2e-6)
+    moments = model.moments(raster)
+    h = model.draw_grid(150, raster, 2, 1, 1, CounterGenerator(5)).numpy()
+    for t, f in ((9, 0), (0, 19), (5, 8)):
+        pairs = h[:, t:, f:], h[:, : 10 - t, : 20 - f].conj()
+        expected = moments.time[0, t] * moments.frequency[0, f]
+        assert (pairs[0] * pairs[1]).mean() / (abs(h) ** 2).mean() == pytest.approx(
+            expected, abs=0.12
+        )
+    with pytest.raises(InvalidInputError, match=r"channel\.delay_spread_s: got 1e-06"):
+        CDLFading(delay_spread_s=1e-6).check_grid(raster, 2, 1, 1)

@@ -11,13 +11,14 @@ from mimolearn.link.channels.cdl import CDL
 from mimolearn.link.channels.clustered import Clustered
 from mimolearn.link.channels.correlation import exponential_correlation
 from mimolearn.link.channels.fading.process import TDLProcess
+from mimolearn.link.channels.fading.rays import CDLFading
 from mimolearn.link.channels.kronecker import Kronecker
 from mimolearn.link.channels.rayleigh import Rayleigh, RealGaussian
 from mimolearn.link.channels.recorded import Recorded, with_paths_from
 from mimolearn.link.channels.tdl import TDL
 
 AnyChannel = Annotated[
-    Rayleigh | RealGaussian | Kronecker | TDL | TDLProcess | CDL | Clustered | Recorded,
+    Rayleigh | RealGaussian | Kronecker | TDL | TDLProcess | CDL | CDLFading | Clustered | Recorded,
     Field(discriminator="model"),
 ]
 
@@ -25,6 +26,7 @@ __all__ = [
     "CDL",
     "TDL",
     "AnyChannel",
+    "CDLFading",
     "ChannelModel",
     "Clustered",
     "Kronecker",

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import torch
 from pydantic import Field
@@ -77,7 +76,7 @@ class CDL(ChannelModel):
         self, raster: Raster, num_rx_ant: int, num_users: int, layers_per_user: int
     ) -> None:
         """Refuse every grid: the model knows neither other subcarriers nor other instants."""
-        expected = "another channel over a frame; 'cdl' is one subcarrier at one instant"
+        expected = "'cdl-fading', which fades over a frame; 'cdl' is one subcarrier at one instant"
         raise invalid("channel.model", self.model, expected)
 
     def draw(
@@ -89,13 +88,22 @@ class CDL(ChannelModel):
         dtype: torch.dtype = torch.complex64,
     ) -> Tensor:
         device, source = str(generator.device), as_torch(generator)
-        sionna_cdl = self._sionna_model(num_rx_ant, num_tx_ant, sionna_precision(dtype), device)
+        model = sionna_cdl(
+            self.profile,
+            self.delay_spread_s,
+            (num_rx_ant, num_tx_ant),
+            (self.rx_spacing_wavelengths, self.tx_spacing_wavelengths),
+            precision=sionna_precision(dtype),
+            device=device,
+            spec_version=self.spec_version,
+            direction=self.direction,
+        )
         chunks = []
         # 24 clusters at most, each of 20 rays.
         for length in chunk_lengths(num_channels, 24 * _RAYS * num_rx_ant * num_tx_ant):
             with sionna_draws_from(source):
                 # (length, 1, Nr, 1, Nt, P, 1) and (length, 1, 1, P)
-                paths, delays = sionna_cdl(length, num_time_steps=1, sampling_frequency=1.0)
+                paths, delays = model(length, num_time_steps=1, sampling_frequency=1.0)
             turns = delays[:, 0] * (-2 * math.pi * self.frequency_offset_hz)
             response = torch.polar(torch.ones_like(turns), turns)
             chunks.append(torch.einsum("crtp,cop->crt", paths[:, 0, :, 0, :, :, 0], response))
@@ -104,35 +112,59 @@ class CDL(ChannelModel):
             h = unit_power_per_draw(h)
         return h.mul_(math.sqrt(self.entry_var(num_rx_ant, num_tx_ant)))
 
-    def _sionna_model(
-        self, num_rx_ant: int, num_tx_ant: int, precision: str, device: str
-    ) -> Callable[..., tuple[Tensor, Tensor]]:
-        tr38901 = sionna_tr38901()
 
-        def array(num_ant: int, spacing: float) -> object:
-            return tr38901.PanelArray(
-                num_rows_per_panel=1,
-                num_cols_per_panel=num_ant,
-                polarization="single",
-                polarization_type="V",
-                antenna_pattern="omni",
-                carrier_frequency=_CARRIER_HZ,
-                element_horizontal_spacing=spacing,
-                precision=precision,
-                device=device,
-            )
+def sionna_cdl(
+    profile: str,
+    delay_spread_s: float,
+    num_ant: tuple[int, int],
+    spacing: tuple[float, float],
+    *,
+    precision: str,
+    device: str,
+    spec_version: str,
+    direction: str = "uplink",
+    carrier_hz: float = _CARRIER_HZ,
+    **motion: Any,
+) -> Any:
+    """Make Sionna's CDL between two uniform linear arrays.
 
-        rx = array(num_rx_ant, self.rx_spacing_wavelengths)
-        tx = array(num_tx_ant, self.tx_spacing_wavelengths)
-        base_station, terminal = (rx, tx) if self.direction == "uplink" else (tx, rx)
-        return tr38901.CDL(
-            self.profile,
-            self.delay_spread_s,
-            _CARRIER_HZ,
-            ut_array=terminal,
-            bs_array=base_station,
-            direction=self.direction,
+    Args:
+        profile: "A" to "E".
+        delay_spread_s: RMS delay spread, s.
+        num_ant: receive and transmit antennas.
+        spacing: of both arrays, wavelengths.
+        precision: "single" or "double".
+        device: of its draws.
+        spec_version: release of the tables.
+        direction: "uplink" or "downlink".
+        carrier_hz: carrier frequency, Hz.
+        motion: speeds and orientations, by Sionna's names.
+    """
+    tr38901 = sionna_tr38901()
+    rx, tx = (
+        tr38901.PanelArray(
+            num_rows_per_panel=1,
+            num_cols_per_panel=num,
+            polarization="single",
+            polarization_type="V",
+            antenna_pattern="omni",
+            carrier_frequency=carrier_hz,
+            element_horizontal_spacing=wavelengths,
             precision=precision,
             device=device,
-            spec_version=self.spec_version,
         )
+        for num, wavelengths in zip(num_ant, spacing, strict=True)
+    )
+    base_station, terminal = (rx, tx) if direction == "uplink" else (tx, rx)
+    return tr38901.CDL(
+        profile,
+        delay_spread_s,
+        carrier_hz,
+        ut_array=terminal,
+        bs_array=base_station,
+        direction=direction,
+        precision=precision,
+        device=device,
+        spec_version=spec_version,
+        **motion,
+    )

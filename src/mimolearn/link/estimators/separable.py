@@ -120,7 +120,8 @@ def _energies(rows: ComplexArray) -> RealArray:
 
 def _quadratic(rows: ComplexArray, moments: ComplexArray) -> RealArray:
     """Diagonal of rows moments rows^H."""
-    return ((rows @ moments) * rows.conj()).sum(1).real
+    given = torch.from_numpy(rows)
+    return ((given @ torch.from_numpy(moments)) * given.conj()).sum(1).real.numpy()
 
 
 class SeparableEstimator(PreparedEstimator):

@@ -6,7 +6,6 @@ import math
 
 import numpy as np
 import torch
-from scipy.special import j0
 from torch import Tensor
 
 from mimolearn.link.channels.fading.raster import ComplexArray, Moments, Raster
@@ -39,6 +38,8 @@ def delay_candidates(raster: Raster) -> list[ComplexArray]:
 
 def shift_candidates(raster: Raster) -> list[ComplexArray]:
     """Moments over symbols (T) of Jakes' spectrum at several largest Doppler shifts."""
+    from scipy.special import j0
+
     seconds = np.arange(raster.num_symbols) * raster.symbol_duration_s
     hertz = raster.subcarrier_spacing_hz
     return [j0(2 * math.pi * share * hertz * seconds).astype(complex) for share in _SHIFTS]
@@ -80,8 +81,8 @@ class SpreadEstimator:
         """
         products = [self._products(z[tables.layers]) for tables in self._tables]
         pairs = list(zip(self._tables, products, strict=True))
-        cost = sum(tables.cost(*given) for tables, given in pairs)
-        delays = torch.as_tensor(cost).argmin(1)
+        cost = torch.stack([tables.cost(*given) for tables, given in pairs]).sum(0)
+        delays = cost.argmin(1)
         parts = [tables.correlation(*given, delays) for tables, given in pairs]
         reached, power = (torch.stack(part).sum(0) for part in zip(*parts, strict=True))
         shifts = self._nearest_shift(reached, power)
@@ -128,20 +129,19 @@ class _Tables:
         power, _, mean = view.terms[0]
         self._noise_var = max(view.noise_var, _LEAST_NOISE * power)
         signals = [axis.spread(lags, mean) for lags in candidates]
-        inverses, weights, logs = [], [], []
+        systems = []
         for lags, signal in zip(candidates, signals, strict=True):
             system = self._noise_var * np.eye(len(signal)) + power * signal
             for other, over_symbols, over_subcarriers in view.terms[1:]:
                 # What differs in time too is as good as gone.
                 if (over_symbols > 0).all():
                     system = system + other * axis.spread(lags, over_subcarriers)
-            inverse = np.linalg.inv(system)
-            inverses.append(inverse)
-            logs.append(np.linalg.slogdet(system)[1])
-            # What stands out of the noise counts for the correlation of symbols.
-            weights.append(inverse @ signal @ inverse)
-        self._inverses, self._weights = (torch.from_numpy(np.stack(p)) for p in (inverses, weights))
-        self._logs = torch.tensor(logs, dtype=torch.float64)
+            systems.append(system)
+        stacked = torch.from_numpy(np.stack(systems))
+        self._logs = torch.linalg.slogdet(stacked).logabsdet
+        self._inverses = torch.linalg.inv(stacked)
+        # What stands out of the noise counts for the correlation of symbols.
+        self._weights = self._inverses @ torch.from_numpy(np.stack(signals)) @ self._inverses
         self._traces = self._weights.diagonal(dim1=-2, dim2=-1).real.sum(-1)
 
     def cost(self, sums: Tensor, count: int) -> Tensor:

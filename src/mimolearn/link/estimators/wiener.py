@@ -6,12 +6,12 @@ import math
 from typing import Annotated, Literal
 
 import numpy as np
+import torch
 from pydantic import Field, model_validator
-from scipy.linalg import cho_factor, cho_solve
 
 from mimolearn.foundation.errors import invalid
 from mimolearn.foundation.plainmodel import Real
-from mimolearn.link.channels.fading.raster import Moments, Raster
+from mimolearn.link.channels.fading.raster import ComplexArray, Moments, Raster
 from mimolearn.link.estimators.base import Estimator, PreparedEstimator, Setting
 from mimolearn.link.estimators.separable import Filter, LayerView
 from mimolearn.link.estimators.shared import prepared
@@ -85,11 +85,17 @@ def wiener_filter(view: LayerView, assumed: Moments) -> Filter:
         reached = np.trace(view.time.spread(in_time, over_symbols)).real / len(view.time.groups)
         system += other * reached * view.frequency.spread(in_frequency, over_subcarriers)
     cross = view.frequency.cross(in_frequency)
-    frequency = power * cho_solve(cho_factor(system), cross.conj().T).conj().T
+    frequency = power * _divided(cross, system)
     share = float((frequency * cross.conj()).sum(1).real.mean())
     times, length = view.time.groups.shape
     seen = share**2 * view.time.spread(in_time, np.full(length, 1 / length))
     # The rest of F's output is taken for noise; a little of it keeps the system regular.
     seen += max(share - share**2, _LEAST_NOISE) * np.eye(times)
-    time = share * np.linalg.solve(seen, view.time.cross(in_time).conj().T).conj().T
-    return Filter(time, frequency)
+    return Filter(share * _divided(view.time.cross(in_time), seen), frequency)
+
+
+def _divided(cross: ComplexArray, system: ComplexArray) -> ComplexArray:
+    """cross system^-1, for a Hermitian system; on torch's threads, where NumPy has its own."""
+    transposed = torch.from_numpy(np.ascontiguousarray(cross.conj().T))
+    solution = torch.linalg.solve(torch.from_numpy(system), transposed)
+    return solution.numpy().conj().T

@@ -4,31 +4,26 @@ from __future__ import annotations
 
 import functools
 import math
-import warnings
 from typing import Annotated, Literal
 
 import numpy as np
 import torch
 from pydantic import Field
-from scipy.special import j0
 from torch import Tensor
 
-from mimolearn.foundation.errors import invalid
 from mimolearn.foundation.plainmodel import Real
 from mimolearn.kernels.link.transmission import correlate, fade
 from mimolearn.link.channels.base import ChannelModel
 from mimolearn.link.channels.correlation import exponential_root
+from mimolearn.link.channels.fading.limits import LIGHT_M_S, check_delays, warn_of_doppler
 from mimolearn.link.channels.fading.raster import Moments, Raster, low_rank_factor
 from mimolearn.link.channels.profiles import power_delay_profile
 from mimolearn.link.channels.tr38901 import SpecVersion
 from mimolearn.link.randomness import RandomSource, complex_normal
 
 Correlation = Annotated[Real, Field(ge=-1, le=1)]
-_LIGHT_M_S = 299_792_458.0
 # TR 38.901, section 7.7.2: the line of sight has this share of the largest Doppler shift.
 _LINE_OF_SIGHT_SHIFT = 0.7
-# Above this share of the subcarrier spacing, subcarriers disturb each other noticeably.
-_MOST_DOPPLER = 0.02
 # One element: the grid of a link without one.
 _ONE_ELEMENT = Raster(1, 1, 0.0, 0.0, math.inf)
 
@@ -74,28 +69,15 @@ class TDLProcess(ChannelModel):
     @property
     def doppler_hz(self) -> float:
         """The largest Doppler shift, Hz."""
-        return self.speed_m_s / _LIGHT_M_S * self.carrier_hz
+        return self.speed_m_s / LIGHT_M_S * self.carrier_hz
 
     def check_grid(
         self, raster: Raster, num_rx_ant: int, num_users: int, layers_per_user: int
     ) -> None:
         """Raise InvalidInputError for delays beyond the cyclic prefix; warn of fast fading."""
         delays = power_delay_profile(self.profile, self.spec_version).delays
-        longest, prefix = float(delays.max()), raster.cyclic_prefix_s
-        if longest * self.delay_spread_s > prefix:
-            expected = (
-                f"at most {prefix / longest:.3g}: the longest delay of profile {self.profile} is "
-                f"{longest:.3g} times as long, and the cyclic prefix lasts {prefix:.3g} s"
-            )
-            raise invalid("channel.delay_spread_s", self.delay_spread_s, expected)
-        share = self.doppler_hz / raster.subcarrier_spacing_hz
-        if share > _MOST_DOPPLER:
-            text = (
-                f"channel.speed_m_s: the Doppler shift of {self.doppler_hz:.0f} Hz is "
-                f"{100 * share:.1f} % of the subcarrier spacing; above 2 % subcarriers disturb "
-                "each other, which is not simulated"
-            )
-            warnings.warn(text, stacklevel=2)
+        check_delays(self.profile, self.delay_spread_s, float(delays.max()), raster)
+        warn_of_doppler(self.doppler_hz, raster)
 
     def moments(self, raster: Raster) -> Moments:
         time, frequency, share = _lags(*self._key(), raster)
@@ -158,6 +140,8 @@ def _lags(
     profile: str, spec_version: str, delay_spread_s: float, doppler_hz: float, raster: Raster
 ) -> tuple[np.ndarray, np.ndarray, float]:
     """Moments of the scattered part, time (T) and frequency (F), and the line of sight's power."""
+    from scipy.special import j0
+
     delays, powers, share = (part.numpy() for part in power_delay_profile(profile, spec_version))
     scattered = powers.copy()
     scattered[0] -= share

@@ -86,3 +86,18 @@ def low_rank_factor(lags: ComplexArray, leftover: float = 1e-7) -> ComplexArray:
         columns.append(column)
         left = np.maximum(left - abs(column) ** 2, 0.0)
     return np.stack(columns, 1)
+
+
+def mean_products(rows: ComplexArray) -> ComplexArray:
+    """Compute the mean of x(i + m) x*(i) over i, summed over columns, for each lag m.
+
+    Args:
+        rows: (n, k) complex.
+
+    Returns:
+        (n) complex128.
+    """
+    length = len(rows)
+    spectrum = np.fft.fft(rows, 2 * length, axis=0)
+    sums = np.fft.ifft((np.abs(spectrum) ** 2).sum(1))[:length]
+    return sums / (length - np.arange(length))

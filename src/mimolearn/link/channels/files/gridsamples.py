@@ -8,7 +8,12 @@ from typing import NamedTuple
 import numpy as np
 
 from mimolearn.foundation.errors import invalid
-from mimolearn.link.channels.fading.raster import ComplexArray, Moments, Raster
+from mimolearn.link.channels.fading.raster import (
+    ComplexArray,
+    Moments,
+    Raster,
+    mean_products,
+)
 from mimolearn.link.channels.files.channelfile import ChannelFile
 from mimolearn.link.channels.files.power import divided
 
@@ -96,19 +101,11 @@ def measured_moments(
         h = divided(h, peak or abs(h).max())
         if not peak:
             h = h / np.sqrt(np.mean(abs(h) ** 2))
-        in_time += _lags(h.reshape(window.symbols, -1))
-        in_frequency += _lags(h.swapaxes(0, 1).reshape(window.subcarriers, -1))
+        in_time += mean_products(h.reshape(window.symbols, -1))
+        in_frequency += mean_products(h.swapaxes(0, 1).reshape(window.subcarriers, -1))
     shapes = raster.num_symbols, raster.num_subcarriers
     both = (
         np.broadcast_to(lags / lags[0].real, (1, size))
         for lags, size in zip((in_time, in_frequency), shapes, strict=True)
     )
     return Moments(*both)
-
-
-def _lags(rows: ComplexArray) -> ComplexArray:
-    """Mean of x(i + m) x*(i) over i, summed over columns, for each lag m."""
-    length = len(rows)
-    spectrum = np.fft.fft(rows, 2 * length, axis=0)
-    sums = np.fft.ifft((abs(spectrum) ** 2).sum(1))[:length]
-    return sums / (length - np.arange(length))
