@@ -22,11 +22,14 @@ class Decoded(NamedTuple):
         info: (W, k) uint8; information bits.
         found: (W) bool; whether the decoder ended in a codeword.
         iterations: (W) int32; iterations it took, the largest number if it did not end in one.
+        extrinsic: (W, n) float32; LLRs of the coded bits after decoding, less those that were
+            given; None unless asked for.
     """
 
     info: Tensor
     found: Tensor
     iterations: Tensor
+    extrinsic: Tensor | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,7 +107,12 @@ class BlockCode:
         return coded.reshape(*info.shape[:-1], len(take)).to(info.device)
 
     def decode(
-        self, llr: Tensor, num_iter: int = 50, bits: int | None = None, rescue: bool = False
+        self,
+        llr: Tensor,
+        num_iter: int = 50,
+        bits: int | None = None,
+        rescue: bool = False,
+        feedback: bool = False,
     ) -> Decoded:
         """Decode blocks, and stop each at its first codeword.
 
@@ -118,6 +126,7 @@ class BlockCode:
             bits: 4 to 8, what min-sum stores an LLR in; default None, sum-product.
             rescue: whether sum-product gets the blocks that min-sum finds no codeword for, from
                 the start and with as many iterations again; default False.
+            feedback: whether to return extrinsic LLRs; default False.
 
         Raises:
             InvalidInputError: for another shape, or LLRs that are not finite.
@@ -128,12 +137,16 @@ class BlockCode:
         )
         check_llrs(llr)
         given = llr.detach().to("cpu", torch.float32).contiguous()
-        first = int(self.sent_at[0])
+        channel, first = given, int(self.sent_at[0])
         if not self._in_a_row:
             channel = torch.zeros(len(llr), self.num_bits, dtype=torch.float32)
             channel[:, self.sent_at] = given
-            given, first = channel, 0
-        return self.decode_words(given, num_iter, bits, rescue, start=first)
+            first = 0
+        posterior = torch.empty(len(llr), self.num_bits, dtype=torch.float32) if feedback else None
+        decoded = self.decode_words(channel, num_iter, bits, rescue, posterior, first)
+        if posterior is None:
+            return decoded
+        return decoded._replace(extrinsic=posterior.index_select(1, self.sent_at) - given)
 
     def decode_words(
         self,
