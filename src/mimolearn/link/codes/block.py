@@ -208,7 +208,8 @@ class BlockCode:
             decided.numpy(),
             spent.numpy(),
             posterior.numpy(),
-            np.empty(space, np.float32),
+            # Torch aligns it to cache lines.
+            torch.empty(space, dtype=torch.float32).numpy(),
         )
         return decided[:, : self.num_info_bits].clone(), spent
 
