@@ -162,6 +162,22 @@ def test_a_link_names_its_decoder() -> None:
     )
 
 
+@pytest.mark.parametrize("decoder", ["sum-product", "min-sum", "two-stage"])
+def test_a_link_returns_extrinsic_llrs_of_what_was_sent(decoder) -> None:
+    coding = Coding(code="5g-ldpc", num_info_bits=100, num_coded_bits=250, decoder=decoder)
+    link = CodedLink(Scenario(num_tx_ant=4, num_rx_ant=4, constellation="16-qam", coding=coding))
+    assert link.num_punctured == 10
+    sent = link.draw(6, CounterGenerator(3)).sent
+    llr = 3.0 * (2.0 * sent - 1)
+    llr[:, ::5] = 0
+    decoded = link.decode(llr, feedback=True)
+    assert decoded.extrinsic is not None
+    assert decoded.extrinsic.shape == sent.shape
+    # The others tell what an erased bit is.
+    assert torch.equal((decoded.extrinsic[:, ::5] > 0).to(torch.uint8), sent[:, ::5])
+    assert link.decode(llr).extrinsic is None
+
+
 def test_an_older_key_stays() -> None:
     old = Scenario(num_tx_ant=4, num_rx_ant=4, constellation="16-qam", coding=Coding())
     assert old.key() == "8fe6e2d5735b1679"

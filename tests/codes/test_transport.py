@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import warnings
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -30,6 +31,15 @@ SIZES = [
     (15, 3, 60, 1),
 ]
 REPEATED = [(0, 1, 1152), (1, 1, 1152), (0, 3, 1152), (5, 3, 288)]
+
+
+@pytest.fixture(autouse=True)
+def _eager() -> Iterator[None]:
+    """Sionna's blocks would compile themselves for minutes before the first answer."""
+    with torch.compiler.set_stance("force_eager"):
+        yield
+
+
 each_size = pytest.mark.parametrize("size", SIZES, ids=str)
 
 
@@ -53,7 +63,6 @@ def noisy(sent: Tensor, noise_var: float, seed: int = 2) -> Tensor:
 
 
 def sionna_encoder(size: tuple[int, int, int, int], users: list[int], ids: list[int]) -> Any:
-    torch.compiler.set_stance("force_eager")
     with torch.random.fork_rng(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         from sionna.phy.nr import TBEncoder

@@ -112,7 +112,6 @@ class BlockCode:
         num_iter: int = 50,
         bits: int | None = None,
         rescue: bool = False,
-        *,
         feedback: bool = False,
     ) -> Decoded:
         """Decode blocks, and stop each at its first codeword.
@@ -138,16 +137,16 @@ class BlockCode:
         )
         check_llrs(llr)
         given = llr.detach().to("cpu", torch.float32).contiguous()
-        first = int(self.sent_at[0])
+        channel, first = given, int(self.sent_at[0])
         if not self._in_a_row:
             channel = torch.zeros(len(llr), self.num_bits, dtype=torch.float32)
             channel[:, self.sent_at] = given
-            given, first = channel, 0
-        if not feedback:
-            return self.decode_words(given, num_iter, bits, rescue, start=first)
-        posterior = torch.empty(len(llr), self.num_bits, dtype=torch.float32)
-        decoded = self.decode_words(given, num_iter, bits, rescue, posterior, first)
-        return decoded._replace(extrinsic=posterior[:, self.sent_at] - llr.to(posterior))
+            first = 0
+        posterior = torch.empty(len(llr), self.num_bits, dtype=torch.float32) if feedback else None
+        decoded = self.decode_words(channel, num_iter, bits, rescue, posterior, first)
+        if posterior is None:
+            return decoded
+        return decoded._replace(extrinsic=posterior.index_select(1, self.sent_at) - given)
 
     def decode_words(
         self,
@@ -209,7 +208,8 @@ class BlockCode:
             decided.numpy(),
             spent.numpy(),
             posterior.numpy(),
-            np.empty(space, np.float32),
+            # Torch aligns it to cache lines.
+            torch.empty(space, dtype=torch.float32).numpy(),
         )
         return decided[:, : self.num_info_bits].clone(), spent
 

@@ -44,6 +44,7 @@ class CodedLink:
     Raises:
         InvalidInputError: for an uncoded scenario.
 
+    >>> from mimolearn.link.scenario import Coding
     >>> link = CodedLink(Scenario(num_tx_ant=4, num_rx_ant=4, constellation="16-qam",
     ...                           coding=Coding()))
     >>> link.num_sent, link.num_punctured
@@ -94,12 +95,13 @@ class CodedLink:
         shape = (-1, scenario.channel_reuse, scenario.num_tx_ant, points.bits_per_symbol)
         return points.bits_to_indices(sent.reshape(shape))
 
-    def decode(self, sent_llr: Tensor, *, feedback: bool = False) -> Decoded:
+    def decode(self, sent_llr: Tensor, feedback: bool = False) -> Decoded:
         """Decode blocks; punctured bits have LLR 0.
 
         Args:
             sent_llr: (W, S) real; LLRs of the transmitted bits.
-            feedback: whether to return extrinsic LLRs (W, S) of the transmitted bits.
+            feedback: whether to return extrinsic LLRs, (W, S) of the transmitted bits; default
+                False.
 
         Raises:
             InvalidInputError: for blocks of another length, and for NaN or infinite LLRs.
@@ -108,11 +110,12 @@ class CodedLink:
         nothing = torch.zeros(len(sent_llr), 1, dtype=torch.float32)
         known = torch.cat([sent_llr.detach().to("cpu", torch.float32), nothing], 1)
         llr = known.index_select(1, self._position)
-        coding, rescue = self.coding, self.coding.decoder == "two-stage"
-        decoded = self.code.decode(llr, coding.num_iter, coding.llr_bits, rescue, feedback=feedback)
+        coding = self.coding
+        rescue = coding.decoder == "two-stage"
+        decoded = self.code.decode(llr, coding.num_iter, coding.llr_bits, rescue, feedback)
         if decoded.extrinsic is None:
             return decoded
-        return decoded._replace(extrinsic=decoded.extrinsic[:, self.order])
+        return decoded._replace(extrinsic=decoded.extrinsic.index_select(1, self.order))
 
     def _check_length(self, field: str, block: Tensor) -> None:
         fits = isinstance(block, Tensor) and block.ndim == 2 and block.shape[1] == self.num_sent

@@ -102,7 +102,7 @@ class FixedPoint(NamedTuple):
         starts, columns, num_bits = checks
         info = torch.empty(len(channel), num_info_bits, dtype=torch.uint8)
         spent = torch.empty(len(channel), dtype=torch.int32)
-        sums = np.int8 if self.sum_bits == 8 else np.int16
+        sums = torch.int8 if self.sum_bits == 8 else torch.int16
         min_sum.kernel(self.sum_bits)(
             channel.numpy(),
             start,
@@ -117,8 +117,9 @@ class FixedPoint(NamedTuple):
             info.numpy(),
             spent.numpy(),
             posterior.numpy(),
-            np.empty((num_bits + 16) * _BATCH, sums),
-            np.empty(columns.size * _BATCH, sums),
+            # Torch aligns them to cache lines.
+            torch.empty((num_bits + 16) * _BATCH, dtype=sums).numpy(),
+            torch.empty(columns.size * _BATCH, dtype=sums).numpy(),
             np.empty(num_bits, np.uint64),
             np.empty((8, num_info_bits), np.uint8),
         )

@@ -51,7 +51,8 @@ class TransportBlock:
         coded_bits: G, transmitted bits.
         scheme: modulation and coding, see ``mcs``.
         num_layers: layers of the transport block; default 1.
-        payload: A, information bits; default the size of TS 38.214 for these coded bits.
+        payload: A, information bits; default the size of TS 38.214 for these coded bits. Where a
+            resource block has more than 156 data elements, compute it from ``counted_bits``.
         rntis: n_RNTI of each user; default one user with 1.
         scrambling_ids: n_ID of each user; default 1 for all.
         channel: "pusch" (default) or "pdsch".

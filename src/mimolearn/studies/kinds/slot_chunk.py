@@ -241,7 +241,8 @@ def _replaced(
 ) -> Outcome:
     """Put the streams that were decoded again in the place of their earlier ones."""
     info, passed, iterations = (t.clone() for t in before[:3])
-    assert before.extrinsic is not None and decoded.extrinsic is not None
+    assert before.extrinsic is not None
+    assert decoded.extrinsic is not None
     extrinsic = before.extrinsic.clone()
     info[slots, users], passed[slots, users] = decoded.info, decoded.passed
     iterations[slots, users] += decoded.iterations
