@@ -283,7 +283,7 @@ def test_missing_file_and_directory(tmp_path: Path) -> None:
         (
             {"channel": {"model": "kroneker"}},
             "channel.model: got 'kroneker', expected one of rayleigh, real-gaussian, kronecker, "
-            "tdl, cdl, clustered, recorded (did you mean 'kronecker'?)",
+            "tdl, tdl-process, cdl, cdl-fading, clustered, recorded (did you mean 'kronecker'?)",
         ),
         ({"channel": {}}, "channel.model: missing, a value is required"),
         ({"channel": "rayleigh"}, "channel: got 'rayleigh', expected a table"),
