@@ -47,6 +47,7 @@ ROOMS: dict[str, list[str]] = {
     "detection": [],
     "link": [
         "randomness",
+        "gold",
         "channels",
         "array",
         "frames",

@@ -11,7 +11,7 @@ from tests.link.sionna_pusch import pilots_and_mask, pusch_transmitter
 
 from mimolearn.foundation.errors import InvalidInputError
 from mimolearn.link.frames import CombPilots, DmrsPilots, NrPusch, PlainGrid, build_grid
-from mimolearn.link.frames.gold import gold_bits
+from mimolearn.link.gold import gold_sequence
 
 CASES = [
     # num_ues, layers, prb, symbols, cell, slot, type, length, additional, first, groups
@@ -65,7 +65,7 @@ def test_data_is_mapped_as_sionna_maps_it() -> None:
     assert (grid.to_codewords(grid.at_data(ours)) == symbols).all()
 
 
-def test_gold_bits_follow_their_recursion() -> None:
+def test_gold_sequences_follow_their_recursion() -> None:
     """c(n) = x1(n + 1600) + x2(n + 1600), bit by bit."""
     c_init, length = 0x5A5A1234, 200
     x1, x2 = [1] + [0] * 30, [c_init >> i & 1 for i in range(31)]
@@ -73,7 +73,7 @@ def test_gold_bits_follow_their_recursion() -> None:
         x1.append(x1[n + 3] ^ x1[n])
         x2.append(x2[n + 3] ^ x2[n + 2] ^ x2[n + 1] ^ x2[n])
     expected = [x1[n + 1600] ^ x2[n + 1600] for n in range(length)]
-    assert gold_bits(length, c_init).tolist() == expected
+    assert gold_sequence(c_init, length).tolist() == expected
 
 
 def test_combs_of_layers_do_not_meet() -> None:

@@ -11,9 +11,10 @@ from torch import Tensor
 
 from mimolearn.foundation.errors import check_shape, invalid
 from mimolearn.link.codes.block import check_llrs
-from mimolearn.link.codes.crc import gold_sequence, scrambling_start
+from mimolearn.link.codes.crc import scrambling_start
 from mimolearn.link.codes.schemes import Mcs, transport_block_size
 from mimolearn.link.codes.segmentation import GraphRule, Segmentation
+from mimolearn.link.gold import gold_sequence
 
 VERSIONS = (0, 2, 3, 1)
 """Redundancy versions in the order in which they are transmitted."""

@@ -13,7 +13,6 @@ from mimolearn.link.frames.dmrs import (
     port_subcarriers,
     used_ports,
 )
-from mimolearn.link.frames.gold import gold_bits
 from mimolearn.link.frames.grid import Grid
 from mimolearn.link.frames.tables import (
     PRB_SUBCARRIERS,
@@ -23,6 +22,7 @@ from mimolearn.link.frames.tables import (
     NrPusch,
     PlainGrid,
 )
+from mimolearn.link.gold import gold_sequence
 
 # TS 38.211, section 5.3.1: 144 of 2048 samples; the first symbol of half a subframe has more.
 _NR_PREFIX = 144 / 2048
@@ -108,7 +108,7 @@ def _plain_grid(frame: PlainGrid, pilots: CombPilots, num_layers: int) -> Grid:
     subcarriers = starts[None, :] + np.arange(num_layers)[:, None]
     energy = 10 ** (pilots.energy_db / 10)
     values = np.zeros((num_layers, *size), np.complex64)
-    signs = 1 - 2.0 * gold_bits(2 * len(symbols) * subcarriers.size, 1)
+    signs = 1 - 2.0 * gold_sequence(1, 2 * len(symbols) * subcarriers.size).numpy()
     points = np.sqrt(energy / 2) * (signs[::2] + 1j * signs[1::2])
     for layer, row in enumerate(points.reshape(num_layers, len(symbols), -1)):
         values[layer, symbols[:, None], subcarriers[layer]] = row

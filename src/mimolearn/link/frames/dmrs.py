@@ -10,8 +10,8 @@ import math
 import numpy as np
 
 from mimolearn.foundation.errors import invalid
-from mimolearn.link.frames.gold import gold_bits
 from mimolearn.link.frames.tables import PRB_SUBCARRIERS, DmrsPilots, NrPusch
+from mimolearn.link.gold import gold_sequence
 
 # Tables 6.4.1.1.3-3 and -4: up to this duration, the first symbols of the additional positions.
 _SINGLE = (
@@ -77,5 +77,5 @@ def dmrs_sequence(symbol: int, frame: NrPusch, pilots: DmrsPilots) -> np.ndarray
     num = 2 * frame.num_prb * PRB_SUBCARRIERS // _STEP[pilots.dmrs_type]
     counter = 14 * frame.slot_number + symbol + 1
     c_init = (2**17 * counter * (2 * frame.cell_id + 1) + 2 * frame.cell_id) % 2**31
-    signs = 1 - 2.0 * gold_bits(2 * num, c_init)
+    signs = 1 - 2.0 * gold_sequence(c_init, 2 * num).numpy()
     return (signs[::2] + 1j * signs[1::2]) / math.sqrt(2)
