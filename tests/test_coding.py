@@ -11,8 +11,9 @@ from torch import Tensor
 
 from mimolearn.foundation.errors import InvalidInputError
 from mimolearn.link.codes import BlockCode, CodedLink, make_code
+from mimolearn.link.coding import Coding
 from mimolearn.link.randomness import CounterGenerator
-from mimolearn.link.scenario import Coding, Scenario
+from mimolearn.link.scenario import Scenario
 from mimolearn.results.statistics import sign_test
 
 WIFI = Coding()

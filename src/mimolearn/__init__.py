@@ -35,7 +35,8 @@ from mimolearn.foundation.errors import (
 from mimolearn.interop import SionnaDetector
 from mimolearn.link import channels
 from mimolearn.link.beam_scenario import BeamScenario
-from mimolearn.link.scenario import ChannelKnowledge, Coding, Scenario, shipped_scenarios
+from mimolearn.link.coding import Coding
+from mimolearn.link.scenario import ChannelKnowledge, Scenario, shipped_scenarios
 from mimolearn.quantizers import Codes, Quantizer, fit_quantizer, make_quantizer, quantizer_names
 from mimolearn.studies import (
     BeamPlan,

@@ -9,7 +9,7 @@ import torch
 from mimolearn.foundation.errors import InvalidInputError
 from mimolearn.link.codes import make_code, read_checks, read_code
 from mimolearn.link.codes.parity import ParityChecks, from_entries
-from mimolearn.link.scenario import Coding
+from mimolearn.link.coding import Coding
 
 
 def alist(checks: ParityChecks) -> str:

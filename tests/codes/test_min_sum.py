@@ -10,8 +10,9 @@ from torch import Tensor
 from mimolearn.foundation.errors import InvalidInputError
 from mimolearn.link.codes import BlockCode, CodedLink, make_code
 from mimolearn.link.codes.min_sum import fixed_point
+from mimolearn.link.coding import Coding
 from mimolearn.link.randomness import CounterGenerator
-from mimolearn.link.scenario import Coding, Scenario
+from mimolearn.link.scenario import Scenario
 from mimolearn.plans.plan import RunPlan
 from mimolearn.report import rate_notes
 from mimolearn.results.comparison import Comparison, Provenance

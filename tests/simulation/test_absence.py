@@ -8,7 +8,8 @@ from random import Random
 import pytest
 
 from mimolearn import ResultsFileError
-from mimolearn.link.scenario import Coding, Scenario
+from mimolearn.link.coding import Coding
+from mimolearn.link.scenario import Scenario
 from mimolearn.studies import Contender, list_results, load_results, simulate
 
 LINK = Scenario(

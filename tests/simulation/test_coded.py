@@ -8,7 +8,8 @@ import torch
 
 from mimolearn import InvalidInputError, make_detector
 from mimolearn.link.codes import CodedLink
-from mimolearn.link.scenario import Coding, Scenario
+from mimolearn.link.coding import Coding
+from mimolearn.link.scenario import Scenario
 from mimolearn.plans.quantized import QuantizedDetector
 from mimolearn.quantizers import make_quantizer
 from mimolearn.studies import Contender, list_results, load_results, simulate

@@ -10,9 +10,9 @@ import torch
 from mimolearn.detectors import make_detector
 from mimolearn.foundation.errors import InvalidInputError
 from mimolearn.link.channels import TDLProcess
+from mimolearn.link.coding import Coding
 from mimolearn.link.frames import CombPilots, Interference, NrPusch, PlainGrid
 from mimolearn.link.grid_scenario import GridScenario
-from mimolearn.link.scenario import Coding
 from mimolearn.link.slots import SlotReceiver
 from mimolearn.plans.contender import unique_contenders
 from mimolearn.studies.kinds.base import Task

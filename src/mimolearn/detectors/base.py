@@ -6,7 +6,7 @@ import inspect
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any, ClassVar, NamedTuple, get_args, get_type_hints
+from typing import Any, ClassVar, get_args, get_type_hints
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from mimolearn.constellation import Constellation, as_constellation
 from mimolearn.detection import Detection
 from mimolearn.detectors.priors import check_prior
+from mimolearn.detectors.states import Channel, Compiled, Cost
 from mimolearn.foundation.errors import check_finite, check_positive_int, check_shape, invalid
 from mimolearn.foundation.tensors.modes import check_has_values, in_standard_mode
 from mimolearn.foundation.tensors.ownership import copy_shared, copy_shared_parts
@@ -22,47 +23,6 @@ from mimolearn.kernels.machine.launch import FEW_CHANNELS, fits, usable
 _DTYPES = (torch.complex64, torch.complex128)
 # Between these, a noise variance is positive and finite in every precision.
 _LEAST_SAFE, _MOST_SAFE = 1e-30, 1e30
-
-
-class Cost(NamedTuple):
-    """Real multiplications of a detector; a complex one counts four.
-
-    Divisions, square roots and table look-ups of the demapper are not counted.
-
-    Attributes:
-        per_channel: of ``prepare``, for one channel.
-        per_vector: of ``detect``, for one vector; None if it depends on the data, which
-            ``Detection.work`` then reports.
-    """
-
-    per_channel: int
-    per_vector: int | None
-
-
-class Compiled(NamedTuple):
-    """Channels that ``prepare`` has prepared for compiled code.
-
-    Attributes:
-        path: "fused" or "interleaved"; see ``Detector.halves``.
-        state: what this path keeps of the channels.
-        shape: (*C, Nr, Nt), the shape of h.
-    """
-
-    path: str
-    state: Any
-    shape: torch.Size
-
-
-class Channel(NamedTuple):
-    """The state of the path "fused": the channel as it came.
-
-    Attributes:
-        h: (*C, Nr, Nt) complex.
-        noise_var: (*C) real.
-    """
-
-    h: Tensor
-    noise_var: Tensor
 
 
 class Detector(nn.Module, ABC):

@@ -16,6 +16,7 @@ from mimolearn.foundation.plainmodel import Count, PlainModel
 from mimolearn.foundation.tomlfile import read_toml, write_toml
 from mimolearn.link.channels import AnyChannel, TDLProcess, with_paths_from
 from mimolearn.link.codes.schemes import Mcs, mcs
+from mimolearn.link.coding import Coding
 from mimolearn.link.estimators import AnyEstimator, Wiener
 from mimolearn.link.frames import (
     AnyFrame,
@@ -25,7 +26,7 @@ from mimolearn.link.frames import (
     Interference,
     NrPusch,
 )
-from mimolearn.link.scenario import Coding, read_shipped
+from mimolearn.link.scenario import read_shipped
 from mimolearn.link.slot_codes import BlockStream, SlotCode, TransportCode, Uncoded
 from mimolearn.link.slots import SlotLink
 from mimolearn.snr import SnrDefinition, noise_variance

@@ -13,10 +13,10 @@ from mimolearn.link.codes.coded_link import interleaver
 from mimolearn.link.codes.schemes import counted_bits, mcs, transport_block_size
 from mimolearn.link.codes.standards import make_code
 from mimolearn.link.codes.transport import TransportBlock
+from mimolearn.link.coding import Coding
 from mimolearn.link.frames.grid import Grid
 from mimolearn.link.frames.tables import NrPusch
 from mimolearn.link.randomness import RandomSource, integers
-from mimolearn.link.scenario import Coding
 
 
 class SlotBits(NamedTuple):

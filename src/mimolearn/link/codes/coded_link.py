@@ -44,7 +44,7 @@ class CodedLink:
     Raises:
         InvalidInputError: for an uncoded scenario.
 
-    >>> from mimolearn.link.scenario import Coding
+    >>> from mimolearn.link.coding import Coding
     >>> link = CodedLink(Scenario(num_tx_ant=4, num_rx_ant=4, constellation="16-qam",
     ...                           coding=Coding()))
     >>> link.num_sent, link.num_punctured

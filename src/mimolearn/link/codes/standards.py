@@ -12,7 +12,7 @@ from mimolearn.foundation.shipped import read_shipped_toml
 from mimolearn.foundation.tensors.made_once import made_once
 from mimolearn.link.codes.block import BlockCode
 from mimolearn.link.codes.parity import by_substitution, lifted, sum_of_checks
-from mimolearn.link.scenario import Coding
+from mimolearn.link.coding import Coding
 
 _FOLDER = "data/codes"
 

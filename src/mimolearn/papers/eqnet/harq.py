@@ -1,6 +1,7 @@
 """Why soft bits are quantised at all: a second transmission, and what the first left behind."""
 
-from mimolearn.link.scenario import Coding, Scenario
+from mimolearn.link.coding import Coding
+from mimolearn.link.scenario import Scenario
 from mimolearn.papers.eqnet.setting import ERRORS, PAPER, SMALL, VECTORS, fewer_errors, quantized
 from mimolearn.papers.experiment import Experiment, Statement, both, within
 from mimolearn.papers.panels import ErrorRatePanel
