@@ -133,15 +133,30 @@ def capability_rows() -> list[Row]:
             "yes, and `torch.compile`",
             "GPU arrays in parts",
         ),
-        Row("Iterative detection and decoding", "no", names_in(mimo, "MMSEPICDetector"), "no"),
-        Row("Channel codes", "LDPC (5G NR, 802.11n)", codes, "LDPC, polar, turbo, convolutional"),
+        Row(
+            "Iterative detection and decoding",
+            "`passes = n` on `mmse-pic`, `ep`, `ml`",
+            names_in(mimo, "MMSEPICDetector"),
+            "no",
+        ),
+        Row(
+            "Channel codes",
+            "LDPC (5G NR with transport blocks, 802.11n, any parity-check matrix)",
+            codes,
+            "LDPC, polar, turbo, convolutional",
+        ),
         Row(
             "OFDM with pilots and channel estimation",
-            "no: channels are given",
+            "5 estimators, claimed errors true to 0.5 dB",
             estimators,
             "5G, LTE, WLAN toolboxes",
         ),
-        Row("Standard-compliant 5G NR links", "no", pusch, "5G Toolbox"),
+        Row(
+            "Standard-compliant 5G NR links",
+            "uplink: PUSCH, equal to Sionna's bit for bit",
+            pusch,
+            "5G Toolbox",
+        ),
         Row("Ray tracing", "no: bring the channels in a file", "Sionna RT", "`raytrace`"),
     ]
 

@@ -47,11 +47,11 @@ class Soft(NamedTuple):
 class Guarded(Detector):
     """A fast detector whose implausible answers are compared with those of a robust one.
 
-    Choose it if a learned detector meets links that it is not trained for. As
-    ``guarded:inner=tap-net-any`` it has the error rate of the better of ``tap-net-any`` and ``ep``
-    from 8 x 8 to 64 x 128, BPSK to 64-QAM and correlations to 0.7, nearly at the speed of the
-    first. With a tree search for those few vectors, as
-    ``guarded:inner=tap-net-any,fallback=k-best:k=64``, it is closer to ML than either.
+    Choose ``k-best`` instead if it is fast enough: guarded passes wrong answers that look
+    plausible. Kronecker 0.7 at both ends, 32 streams of 16-QAM on 64 antennas, 20 dB: 76 errors in
+    96 k symbols with inner ``tap-net-any`` and fallback ``k-best:k=64``; ``k-best:k=64`` alone
+    makes 2, and ``k-best:k=16`` makes 8. It may serve if a fast detector meets links that it is
+    not trained for: it then catches answers that are far off.
 
     The right decision s leaves the noise: ||y - H s||^2 / noise_var is a Gamma variable of mean and
     variance Nr. If the inner decision leaves more than Nr + doubt sqrt(Nr), the fallback detects
