@@ -88,7 +88,26 @@ channels = 16
 [[stage]]
 steps = 4
 """
-FILES = {"small": UNCODED, "coded": CODED, "beams": BEAMS, "mine": RECIPE}
+UPLINK = """
+name = "uplink"
+num_tx_ant = 2
+num_rx_ant = 2
+[frame]
+standard = "nr-pusch"
+num_ues = 2
+num_prb = 1
+[estimator]
+name = "ls-linear"
+[run]
+snr_db = [2, 8]
+contenders = ["lmmse", {name = "mmse-pic", passes = 1, label = "x[/] $\\foo$ <b>"}]
+metric = "bler"
+target = 0.1
+min_errors = 5
+min_channels = 16
+max_vectors = 2000
+"""
+FILES = {"small": UNCODED, "coded": CODED, "beams": BEAMS, "mine": RECIPE, "uplink": UPLINK}
 
 
 class Way(NamedTuple):
@@ -142,6 +161,8 @@ SLOW: dict[str, tuple[str, int, tuple[str, ...]]] = {
     "coded compare": ("compare coded.toml", 0, ("80", "cp1252")),
     "simulate": ("simulate small.toml --metric ver", 0, ("no colour",)),
     "coded simulate": ("simulate coded.toml --metric info-ber", 0, ("40", "dumb")),
+    "uplink": ("compare uplink.toml --budget-us 1", 0, ("80",)),
+    "uplink over MCS": ("compare uplink.toml --mcs 2,8 --budget-us 1e6 --cores 2", 0, ("80",)),
     "beamform": ("beamform beams.toml", 0, ("C",)),
     "plan": ("plan small.toml -c zf --target-error 1e-3 --pilot-s 0.1", 0, ("80",)),
     "train": ("train mine.toml", 0, ("80",)),

@@ -39,6 +39,15 @@ Contenders = Annotated[
 SnrDb = Annotated[
     str | None, typer.Option("--snr-db", help="SNRs in dB: 0,5,10 or first:last:step.")
 ]
+Mcs = Annotated[
+    str | None,
+    typer.Option("--mcs", help="Rows of the MCS table of a 5G NR frame, as 4,10,14; goodput."),
+]
+BudgetUs = Annotated[
+    float | None,
+    typer.Option("--budget-us", help="Microseconds a slot: who serves within it? With a frame."),
+]
+Cores = Annotated[int, typer.Option("--cores", help="Cores that share a slot in --budget-us.")]
 Metric = Annotated[
     str | None, typer.Option("--metric", help="ber, ser, ver; coded: bler, info-ber.")
 ]
@@ -89,7 +98,7 @@ def one_scenario(file: Path | None, scenario: str | None) -> str:
 
 
 def link_of(source: str) -> Scenario:
-    """The scenario of a TOML file, or one that ships, by its name."""
+    """The scenario of a TOML file, or one that ships, by its name; one without a grid."""
     return Scenario.from_toml(source) if is_toml_file(source) else Scenario.shipped(source)
 
 

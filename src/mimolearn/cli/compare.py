@@ -11,10 +11,13 @@ import typer
 from mimolearn.cli.app import AsJson, app, emit, stdout
 from mimolearn.cli.arguments import (
     RESULTS_NAME,
+    BudgetUs,
     Contenders,
+    Cores,
     Draws,
     Executor,
     MaxVectors,
+    Mcs,
     Metric,
     MinErrors,
     Out,
@@ -29,9 +32,12 @@ from mimolearn.cli.arguments import (
     one_scenario,
     results_folder,
 )
+from mimolearn.cli.goodput import Budget, checked_budget, finish_goodput, print_goodput
 from mimolearn.foundation.errors import InvalidInputError, ResultsFileError, invalid, user_path
 from mimolearn.foundation.signatures import takes_arguments_of
+from mimolearn.link.grid_scenario import GridScenario
 from mimolearn.link.scenario import Scenario
+from mimolearn.plans.plan import AnyScenario
 from mimolearn.report.text.terminal import TerminalConsole
 
 
@@ -42,7 +48,7 @@ class _Run(NamedTuple):
     ``studies.simulate`` besides. as_json, quiet: as given.
     """
 
-    link: Scenario
+    link: AnyScenario
     plan: Any
     folder: Path
     options: dict[str, Any]
@@ -50,12 +56,16 @@ class _Run(NamedTuple):
     quiet: bool
 
     def simulate(self, *, timing: bool) -> Any:
-        """Run it with its progress on standard error; returns the comparison."""
-        from mimolearn.studies import simulate as run_simulate
+        """Run it with its progress on standard error.
+
+        Returns the comparison, or those of all MCS where the plan has some.
+        """
+        from mimolearn import studies
 
         store = self.folder / RESULTS_NAME
+        run: Any = studies.simulate_mcs if self.plan.mcs else studies.simulate
         with run_progress(self.link, self.plan, self.quiet) as progress:
-            return run_simulate(
+            return run(
                 self.link,
                 plan=self.plan,
                 store=store,
@@ -70,6 +80,7 @@ def _run(
     scenario: ScenarioName = None,
     contender: Contenders = None,
     snr_db: SnrDb = None,
+    mcs: Mcs = None,
     metric: Metric = None,
     target: Target = None,
     min_errors: MinErrors = None,
@@ -90,12 +101,15 @@ def _run(
         source,
         contenders=contender,
         snr_db=snr_db,
+        mcs=mcs,
         metric=metric,
         target=target,
         min_errors=min_errors,
         max_vectors=max_vectors,
     )
     if draws is not None:
+        if isinstance(link, GridScenario):
+            raise invalid("draws", draws, "none: the scenario is of a resource grid")
         link = Scenario(**{**link.model_dump(), "draws": draws})
     options = {
         "workers": workers,
@@ -107,7 +121,7 @@ def _run(
 
 @app.command()
 @takes_arguments_of(_run)
-def compare(**arguments: Any) -> None:
+def compare(*, budget_us: BudgetUs = None, cores: Cores = 1, **arguments: Any) -> None:
     """Compare receivers on a link and say which to run: a table, plots and an HTML report.
 
     Interrupted, it loses nothing that was finished; the same command goes on.
@@ -115,7 +129,12 @@ def compare(**arguments: Any) -> None:
     Example: mimolearn compare --scenario lcgnet-32x64-bpsk --workers 2
     """
     run = _run(**arguments)
-    _finish(run.simulate(timing=True), run.folder, run.as_json)
+    budget = checked_budget(budget_us, cores, run.link)
+    result = run.simulate(timing=True)
+    if run.plan.mcs:
+        finish_goodput(result, run.folder, budget, run.as_json)
+    else:
+        _finish(result, run.folder, budget, run.as_json)
 
 
 @app.command()
@@ -125,18 +144,22 @@ def simulate(**arguments: Any) -> None:
 
     Example: mimolearn simulate --scenario oamp-4x4-16qam -c lmmse -c ep --snr-db 0:20:2
     """
-    from mimolearn.report import Answers, gmi_table, rate_notes, rate_table
+    from mimolearn.report import Answers, gmi_table, rate_notes, rate_table, slot_table
 
     run = _run(**arguments)
     result = run.simulate(timing=False)
     if run.as_json:
         emit(result.to_json())
         return
-    console, answers = stdout(), Answers(result)
-    console.print(rate_table(answers))
-    for line in rate_notes(answers):
-        console.print(line, style="dim", highlight=False, markup=False)
-    _print_gmi(console, gmi_table(answers))
+    console = stdout()
+    if run.plan.mcs:
+        print_goodput(console, result)
+    else:
+        answers = Answers(result)
+        console.print(rate_table(answers))
+        for line in rate_notes(answers):
+            console.print(line, style="dim", highlight=False, markup=False)
+        _print_tables(console, slot_table(answers), gmi_table(answers))
     console.print(f"Counts: {run.folder / RESULTS_NAME}", soft_wrap=True)
 
 
@@ -148,6 +171,8 @@ def report(
     ] = None,
     target: Target = None,
     metric: Metric = None,
+    budget_us: BudgetUs = None,
+    cores: Cores = 1,
     out: Out = None,
     as_json: AsJson = False,
 ) -> None:
@@ -156,6 +181,7 @@ def report(
     Example: mimolearn report mimolearn-results/lcgnet-32x64-bpsk --target 1e-4
     """
     from mimolearn.studies import list_results
+    from mimolearn.studies.mcs_run import mcs_families
 
     results = user_path(results)
     path = results / RESULTS_NAME if results.is_dir() else results
@@ -163,48 +189,61 @@ def report(
     words = ", ".join(item.scenario.name or item.scenario.key() for item in held)
     chosen = held
     if scenario is not None:
-        chosen = [i for i in held if scenario in (i.scenario.name, i.scenario.key())][:1]
+        chosen = [i for i in held if scenario in (i.scenario.name, i.scenario.key())]
         if not chosen:
             raise InvalidInputError(f"scenario: got {scenario!r}, {path} holds {words}")
-    if len(chosen) > 1:
+    families = mcs_families(chosen)
+    together = len(chosen) > 1 and [len(family) for family in families.values()] == [len(chosen)]
+    if scenario is not None and not together:
+        chosen = chosen[:1]
+    if len(chosen) > 1 and not together:
         raise ResultsFileError(f"{path}: holds several scenarios, name one: {words}")
+    link = chosen[0].scenario if chosen else None
+    given = _Reading(path, link, metric, target, checked_budget(budget_us, cores, link))
     folder = out or path.parent
-    run = _report_beams if chosen and chosen[0].kind == "rates" else _report_errors
-    run(path, chosen[0].scenario if chosen else None, target, metric, folder, as_json)
+    if chosen and chosen[0].kind == "rates":
+        _report_beams(given, folder, as_json)
+    elif together:
+        _report_goodput(given, folder, as_json)
+    else:
+        _report_errors(given, folder, as_json)
 
 
-def _report_errors(
-    path: Path,
-    scenario: Scenario | None,
-    target: float | None,
-    metric: str | None,
-    folder: Path,
-    as_json: bool,
-) -> None:
+class _Reading(NamedTuple):
+    """What is read of a results file: a scenario, or none where it holds one alone; and how."""
+
+    path: Path
+    link: Any
+    metric: str | None
+    target: float | None
+    budget: Budget | None
+
+
+def _report_errors(given: _Reading, folder: Path, as_json: bool) -> None:
     from mimolearn.plans.plan import check_metric
     from mimolearn.studies import adjust_plan, load_results
 
-    result = load_results(path, scenario)
-    plan = adjust_plan(result.plan, metric=metric, target=target)
+    result = load_results(given.path, given.link)
+    plan = adjust_plan(result.plan, metric=given.metric, target=given.target)
     check_metric(plan.metric, result.scenario)
-    _finish(replace(result, plan=plan), _made(folder), as_json)
+    _finish(replace(result, plan=plan), _made(folder), given.budget, as_json)
 
 
-def _report_beams(
-    path: Path,
-    scenario: Any,
-    target: float | None,
-    metric: str | None,
-    folder: Path,
-    as_json: bool,
-) -> None:
+def _report_goodput(given: _Reading, folder: Path, as_json: bool) -> None:
+    from mimolearn.studies import load_mcs_results
+
+    study = load_mcs_results(given.path, given.link)
+    study = study.read_by(metric=given.metric, target=given.target)
+    finish_goodput(study, _made(folder), given.budget, as_json)
+
+
+def _report_beams(given: _Reading, folder: Path, as_json: bool) -> None:
     from mimolearn.studies import load_beam_results
 
-    given = {"target": target, "metric": metric}
-    for name, value in given.items():
+    for name, value in {"target": given.target, "metric": given.metric}.items():
         if value is not None:
             raise invalid(name, value, "none: the results are rates of beamformers")
-    finish_beams(load_beam_results(path, scenario), _made(folder), as_json)
+    finish_beams(load_beam_results(given.path, given.link), _made(folder), as_json)
 
 
 def _made(folder: Path) -> Path:
@@ -216,7 +255,7 @@ def _made(folder: Path) -> Path:
     return folder
 
 
-def run_progress(scenario: Scenario, plan: Any, quiet: bool) -> Any:
+def run_progress(scenario: AnyScenario, plan: Any, quiet: bool) -> Any:
     """A context that gives the progress callback of a run; None when quiet.
 
     Args:
@@ -231,22 +270,23 @@ def run_progress(scenario: Scenario, plan: Any, quiet: bool) -> Any:
     return nullcontext() if quiet else live_progress(TerminalConsole(stderr=True), scenario, plan)
 
 
-def _finish(result: Any, folder: Path, as_json: bool) -> None:
+def _finish(result: Any, folder: Path, budget: Budget | None, as_json: bool) -> None:
     from mimolearn import report as reports
 
     answers = reports.Answers(result)
-    page = reports.write_report(answers, folder)
+    served = reports.within_budget(result, budget)
+    page = reports.write_report(answers, folder, served)
     if as_json:
         emit(result.to_json())
         return
     console = stdout()
     console.print(reports.rate_table(answers))
-    _print_gmi(console, reports.gmi_table(answers))
+    _print_tables(console, reports.slot_table(answers), reports.gmi_table(answers))
     console.print(reports.answer_table(answers))
     for line in reports.notes(answers):
         console.print(line, style="dim")
     console.print()
-    for line in reports.verdict(answers):
+    for line in [*reports.verdict(answers), *served]:
         console.print(line, style="bold")
     console.print(f"\nReport: {page}", soft_wrap=True)
 
@@ -273,6 +313,7 @@ def finish_beams(result: Any, folder: Path, as_json: bool) -> None:
     console.print(f"\nReport: {page}", soft_wrap=True)
 
 
-def _print_gmi(console: TerminalConsole, table: Any) -> None:
-    if table is not None:
-        console.print(table)
+def _print_tables(console: TerminalConsole, *tables: Any) -> None:
+    for table in tables:
+        if table is not None:
+            console.print(table)

@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from mimolearn.cli.app import AsJson, app, emit, stdout
-from mimolearn.cli.arguments import link_of
 from mimolearn.cli.words import complete_contenders, complete_scenarios
 
 
@@ -40,9 +39,10 @@ def cost(
 
     Example: mimolearn cost detnet equi-net lmmse --scenario detnet-30x60-bpsk
     """
+    from mimolearn.plans.plan import load_scenario
     from mimolearn.report import cost_table, detector_costs
 
-    costs = detector_costs(link_of(scenario), tuple(names or ()), snr_db)
+    costs = detector_costs(load_scenario(scenario), tuple(names or ()), snr_db)
     if as_json:
         emit(json.dumps(costs.to_dict(), indent=2))
         return

@@ -15,7 +15,8 @@ def takes_arguments_of(
 ) -> Callable[[Callable[..., Returned]], Callable[Arguments, Returned]]:
     """Give a function that passes its arguments on the signature of the function that takes them.
 
-    Type checkers, ``help`` and command lines then see the arguments by name.
+    Type checkers, ``help`` and command lines then see the arguments by name. What the function
+    itself takes by keyword alone comes after them, for ``help`` and command lines.
 
     Args:
         model: the function whose arguments are taken.
@@ -33,8 +34,12 @@ def takes_arguments_of(
     """
 
     def decorate(function: Callable[..., Returned]) -> Callable[Arguments, Returned]:
-        returned = inspect.signature(function, eval_str=True).return_annotation
-        signature = inspect.signature(model, eval_str=True).replace(return_annotation=returned)
+        own = inspect.signature(function, eval_str=True)
+        returned = own.return_annotation
+        taken = inspect.signature(model, eval_str=True)
+        more = [p for p in own.parameters.values() if p.kind is p.KEYWORD_ONLY]
+        parameters = [*taken.parameters.values(), *more]
+        signature = taken.replace(parameters=parameters, return_annotation=returned)
         function.__signature__ = signature  # type: ignore[attr-defined]  # inspect reads it
         hints = {name: given.annotation for name, given in signature.parameters.items()}
         function.__annotations__ = {**hints, "return": returned}

@@ -115,8 +115,9 @@ class GridScenario(PlainModel):
         """
         if not isinstance(self.frame, NrPusch):
             raise invalid("mcs", index, "a frame with standard = 'nr-pusch'")
-        content = self.model_dump(exclude_none=True)
-        return GridScenario(**content | {"frame": {**content["frame"], "mcs": index}})
+        content: dict[str, Any] = self.model_dump(exclude_none=True)
+        content["frame"]["mcs"] = index
+        return GridScenario(**content)
 
     def points(self) -> Constellation:
         """Return the Constellation."""

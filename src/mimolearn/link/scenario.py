@@ -119,10 +119,7 @@ class Scenario(PlainModel):
 
     @property
     def code_rate(self) -> float:
-        """Information bits per transmitted bit; 1 for an uncoded link.
-
-        Punctured bits do not count. Only the first transmission counts.
-        """
+        """Information bits per bit of the first transmission, less punctured ones; else 1."""
         if self.coding is None:
             return 1.0
         per_use = self.num_tx_ant * self.points().bits_per_symbol
@@ -154,14 +151,12 @@ class Scenario(PlainModel):
     def key(self) -> str:
         """Return 16 hex digits that identify the link: SHA-256 of its JSON and a schema number."""
         not_in_key: dict[str, Any] = {"name": True, "channel": set(self.channel.not_in_key)}
+        # Older keys do not have these fields.
         if self.draws == "full":
-            # Older keys do not have this field.
             not_in_key["draws"] = True
         if self.coding is None:
-            # Older keys of uncoded links do not have this field.
             not_in_key["coding"] = True
         elif self.coding.decoder == "sum-product":
-            # Older keys of coded links do not have these.
             not_in_key["coding"] = {"decoder", "decoder_bits"}
         content = {"schema": SCENARIO_SCHEMA, **self.model_dump(mode="json", exclude=not_in_key)}
         if self.snr_definition == "ebn0" and self.coding and self.code_rate != self.coding.rate:
@@ -297,6 +292,8 @@ class Scenario(PlainModel):
     ) -> Scenario:
         """A parsed file; ``source`` is what errors call it, ``folder`` where it lies."""
         fields = {key: value for key, value in content.items() if key != "run"}
+        if "frame" in fields:
+            raise InvalidInputError(f"{source}: frame: got a table, expected a link without a grid")
         try:
             return cls(**with_paths_from(fields, Path(folder)))
         except InvalidInputError as error:

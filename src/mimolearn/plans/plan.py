@@ -63,6 +63,8 @@ class RunPlan(PlainModel):
         max_vectors: vectors at which a point is given up.
         floor: above an SNR where the rate is known (95 %) to lie under it, a contender is not
             simulated; None means target / 10, and 0 turns this off.
+        mcs: rows of the MCS table of a frame of 5G NR, an axis of the run as SNRs are
+            (``simulate_mcs``); kept sorted and unique. Empty: that of the frame alone.
 
     >>> RunPlan(snr_db=[10, 0, 5], contenders=["lmmse"]).snr_db
     (0.0, 5.0, 10.0)
@@ -78,6 +80,12 @@ class RunPlan(PlainModel):
     min_channels: int = Field(default=200, ge=1, le=10**9, strict=True)
     max_vectors: int = Field(default=2_000_000, ge=1, le=10**12, strict=True)
     floor: float | None = Field(default=None, ge=0, lt=1)
+    mcs: tuple[int, ...] = ()
+
+    @field_validator("mcs", mode="before")
+    @classmethod
+    def _read_mcs(cls, value: object) -> tuple[int, ...]:
+        return parse_mcs(value)
 
     @field_validator("snr_db", mode="before")
     @classmethod
@@ -179,6 +187,38 @@ def _parse_snr_text(text: str, expected: str) -> list[float]:
     return [first + i * step for i in range(count)]
 
 
+def parse_mcs(value: object) -> tuple[int, ...]:
+    """Rows of an MCS table from a number, a list, or "4,10,14"; sorted and unique.
+
+    >>> parse_mcs("14,4,10")
+    (4, 10, 14)
+    """
+    expected = "rows of an MCS table: a list of integers, or '4,10,14'"
+    given = value
+    if isinstance(value, str):
+        try:
+            value = [int(part) for part in value.split(",") if part.strip()] or [None]
+        except ValueError:
+            raise invalid("mcs", given, expected) from None
+    numbers = value if isinstance(value, list | tuple | range) else [value]
+    for number in numbers:
+        if isinstance(number, bool) or not isinstance(number, int) or number < 0:
+            raise invalid("mcs", given, expected)
+    return tuple(sorted(set(numbers)))
+
+
+def load_scenario(source: str | Path) -> AnyScenario:
+    """Read the scenario of a TOML file, or load one that ships by its name.
+
+    Args:
+        source: the path of a file, or a name.
+
+    Raises:
+        InvalidInputError: one line that names the file and the field.
+    """
+    return _read_scenario(source)[0]
+
+
 def load_comparison(
     source: AnyScenario | str | Path, plan: RunPlan | None = None, **fields: Any
 ) -> tuple[AnyScenario, RunPlan]:
@@ -200,18 +240,37 @@ def load_comparison(
     0.0001
     """
     scenario, plan_of_source = _read_comparison(source)
-    return scenario, adjust_plan(plan or plan_of_source, **fields)
+    plan = adjust_plan(plan or plan_of_source, **fields)
+    for row in plan.mcs:
+        check_mcs(row, scenario)
+    return scenario, plan
+
+
+def check_mcs(row: int, scenario: AnyScenario) -> GridScenario:
+    """The scenario with a row of its MCS table.
+
+    Raises:
+        InvalidInputError: for a row that its table lacks, and for a scenario without a table.
+    """
+    if not isinstance(scenario, GridScenario):
+        raise invalid("mcs", row, "a scenario over a grid, with a table [frame] of 5G NR")
+    return scenario.with_mcs(row)
 
 
 def _read_comparison(source: AnyScenario | str | Path) -> tuple[AnyScenario, RunPlan]:
     if isinstance(source, Scenario | GridScenario):
         return source, RunPlan()
+    scenario, content = _read_scenario(source)
+    return scenario, read_run_table(RunPlan, content, str(source))
+
+
+def _read_scenario(source: str | Path) -> tuple[AnyScenario, dict[str, Any]]:
+    """A scenario, and the content of its file."""
     name, is_file = str(source), is_toml_file(source)
     content = read_toml(source) if is_file else read_shipped(name)
     folder = user_path(source).parent if is_file else Path()
     kind = GridScenario if "frame" in content else Scenario
-    scenario = kind.from_content(content, name, folder)
-    return scenario, read_run_table(RunPlan, content, name)
+    return kind.from_content(content, name, folder), content
 
 
 def read_run_table(plan: type[Plan], content: dict[str, Any], source: str) -> Plan:

@@ -60,8 +60,9 @@ class Receiver(PlainModel):
             value = {"name": name, **options}
         if not isinstance(value, Mapping):
             raise invalid("estimator", value, "text such as 'wiener:statistics=flat', or a table")
+        table: Any = dict(value)
         try:
-            checked = _Holder(estimator=dict(value)).estimator
+            checked = _Holder(estimator=table).estimator
         except InvalidInputError as error:
             # pydantic names the field once more.
             raise InvalidInputError(str(error).removeprefix("estimator.")) from None
@@ -75,7 +76,7 @@ class Receiver(PlainModel):
                 estimator too, unless that one states it.
         """
         stated = usual.model_dump(mode="json", exclude_none=True)
-        fields = dict(self.estimator or stated)
+        fields: Any = dict(self.estimator or stated)
         if fields["name"] != stated["name"]:
             stated = {name: value for name, value in stated.items() if name in _SHARED}
         fields = stated | fields
@@ -114,7 +115,8 @@ class Receiver(PlainModel):
 
 def _stated(estimator: Estimator) -> dict[str, Any]:
     """What was stated of an estimator, as plain values."""
-    return {"name": estimator.name} | estimator.model_dump(mode="json", exclude_unset=True)
+    name = estimator.model_dump(mode="json")["name"]
+    return {"name": name} | estimator.model_dump(mode="json", exclude_unset=True)
 
 
 def receiver_options(

@@ -11,10 +11,20 @@ from mimolearn.report.answers import Answers, CostPoint, Loss, Rate, Row
 from mimolearn.report.beam_answers import BeamAnswers, BeamRate, BeamRow
 from mimolearn.report.facts.costs import Costs, DetectorCost, cost_table, detector_costs
 from mimolearn.report.facts.inventory import inventory, inventory_tables
+from mimolearn.report.goodput_answers import GoodputAnswers, SlotTime, within_budget
+from mimolearn.report.links import link_title, link_words
 from mimolearn.report.numbers import format_duration, format_left
 from mimolearn.report.text.live import live_progress
 from mimolearn.report.text.markdown import write_reproduction_text
 from mimolearn.report.text.sentences import beam_notes, notes, rate_notes, verdict
+from mimolearn.report.text.slots import (
+    block_table,
+    goodput_notes,
+    goodput_table,
+    goodput_verdict,
+    slot_table,
+    time_table,
+)
 from mimolearn.report.text.tables import answer_table, beam_table, gmi_table, rate_table
 from mimolearn.report.text.verdicts import experiment_table, outcome_counts, verdict_table
 
@@ -24,12 +34,13 @@ REPORT_NAME = "report.html"
 # Plotting libraries are slow to import; what writes no page does not wait for them.
 
 
-def write_report(answers: Answers, folder: str | Path) -> Path:
+def write_report(answers: Answers, folder: str | Path, more: Sequence[str] = ()) -> Path:
     """Write ``report.html`` and the figures (PNG, SVG, PDF) into a folder.
 
     Args:
         answers: what they show.
         folder: must exist.
+        more: sentences that follow the verdict.
 
     Returns:
         the path of the page.
@@ -42,7 +53,28 @@ def write_report(answers: Answers, folder: str | Path) -> Path:
 
     folder = user_path(folder)
     save_figures(answers, folder)
-    return write_page(answers, folder / REPORT_NAME)
+    return write_page(answers, folder / REPORT_NAME, more)
+
+
+def write_goodput_report(answers: GoodputAnswers, folder: str | Path) -> Path:
+    """Write ``report.html`` and the figures (PNG, SVG, PDF) of several MCS into a folder.
+
+    Args:
+        answers: what they show.
+        folder: must exist.
+
+    Returns:
+        the path of the page.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    from mimolearn.report.page.goodput import write_goodput_page
+    from mimolearn.report.plots.goodput import save_goodput_figures
+
+    folder = user_path(folder)
+    save_goodput_figures(answers, folder)
+    return write_goodput_page(answers, folder / REPORT_NAME)
 
 
 def write_beam_report(answers: BeamAnswers, folder: str | Path) -> Path:
@@ -93,28 +125,40 @@ __all__ = [
     "CostPoint",
     "Costs",
     "DetectorCost",
+    "GoodputAnswers",
     "Loss",
     "Rate",
     "Row",
+    "SlotTime",
     "answer_table",
     "beam_notes",
     "beam_table",
+    "block_table",
     "cost_table",
     "detector_costs",
     "experiment_table",
     "format_duration",
     "format_left",
     "gmi_table",
+    "goodput_notes",
+    "goodput_table",
+    "goodput_verdict",
     "inventory",
     "inventory_tables",
+    "link_title",
+    "link_words",
     "live_progress",
     "notes",
     "outcome_counts",
     "rate_notes",
     "rate_table",
+    "slot_table",
+    "time_table",
     "verdict",
     "verdict_table",
+    "within_budget",
     "write_beam_report",
+    "write_goodput_report",
     "write_report",
     "write_reproduction",
     "write_reproduction_text",

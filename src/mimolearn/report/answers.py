@@ -6,11 +6,14 @@ from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import NamedTuple
 
+from mimolearn.report.links import link_title, unit_of
 from mimolearn.report.style import Style, styles
 from mimolearn.results.comparison import Comparison, Curve, Point
 from mimolearn.results.crossings import SnrEstimate, SnrGap
 
 COSTS = ("vector_us", "latency_us", "multiplications")
+# Over a resource grid a time is that of a slot: estimation, detection and decoding.
+SLOT_COSTS = ("slot_us", "multiplications")
 
 
 class Rate(NamedTuple):
@@ -48,7 +51,7 @@ class CostPoint(NamedTuple):
 
     Attributes:
         label: the receiver's.
-        cost: per vector.
+        cost: per vector, or per slot.
         snr_db: the SNR needed, in dB.
         low_db: lower end of its interval; the SNR itself where it has none.
         high_db: upper end of its interval; the SNR itself where it has none.
@@ -71,7 +74,8 @@ class Row:
         label: the receiver's.
         required: the SNR needed.
         loss: to the best receiver; None where one of the two does not reach the target.
-        vector_us: measured microseconds per vector in a batch; None where not measured.
+        time_us: measured microseconds per vector in a batch, or per slot over a resource grid; None
+            where not measured.
         latency_us: measured microseconds of one vector alone; None where not measured.
         multiplications: real ones per vector, the channel's share included; None where unknown.
         estimated_at_db: the SNR at which a data-dependent search's work was counted, else None.
@@ -88,7 +92,7 @@ class Row:
     label: str
     required: SnrEstimate
     loss: Loss | None
-    vector_us: float | None
+    time_us: float | None
     latency_us: float | None
     multiplications: float | None
     estimated_at_db: float | None
@@ -113,6 +117,8 @@ class Answers:
         target: error rate of the plan.
         goal: both, as "BER 0.001".
         title: the link in a few words.
+        unit: what a time is given for, "vector" or "slot".
+        costs: the kinds of cost that there are, time first.
         look: how each receiver is drawn, by label.
     """
 
@@ -120,9 +126,9 @@ class Answers:
         self.comparison = comparison
         self.metric, self.target = comparison.plan.metric, comparison.plan.target
         self.goal = f"{self.metric.upper()} {self.target:g}"
-        link = comparison.scenario
-        size = f"{link.num_tx_ant} × {link.num_rx_ant} {link.constellation.upper()}"
-        self.title = f"{size} over {link.channel.model}"
+        self.title = link_title(comparison.scenario)
+        self.unit = unit_of(comparison.scenario)
+        self.costs = SLOT_COSTS if self.unit == "slot" else COSTS
         self.look: dict[str, Style] = styles(
             [(curve.label, curve.contender.name) for curve in comparison.curves]
         )
@@ -166,7 +172,7 @@ class Answers:
                 key=lambda row: (
                     row.required.value_db is None,
                     row.required.value_db or 0.0,
-                    row.vector_us or 0.0,
+                    row.time_us or 0.0,
                 ),
             )
         )
@@ -176,15 +182,20 @@ class Answers:
 
         Args:
             label: the receiver's.
-            cost: one of COSTS: measured time in a batch, of one vector alone (both in
-                microseconds), or real multiplications.
+            cost: one of ``costs``: measured time in a batch, of a slot, or of one vector alone (all
+                in microseconds), or real multiplications.
         """
         if cost == "multiplications":
             return self._multiplications[label][0]
         timing = self.comparison.timings.get(label)
         if timing is None:
             return None
-        return timing.vector_us if cost == "vector_us" else timing.latency_us
+        return float(getattr(timing, cost))
+
+    @property
+    def time(self) -> str:
+        """The cost that receivers are ranked by: "vector_us" or "slot_us"."""
+        return self.costs[0]
 
     def frontier(self, cost: str) -> tuple[str, ...]:
         """Receivers that no cheaper one equals, cheapest first.
@@ -193,7 +204,7 @@ class Answers:
         paired 95 % interval of the gap reaches zero.
 
         Args:
-            cost: one of COSTS.
+            cost: one of ``costs``.
         """
         return self._frontiers[cost]
 
@@ -201,7 +212,7 @@ class Answers:
         """Every receiver that has such a cost and reaches the target, in the plan's order.
 
         Args:
-            cost: one of COSTS.
+            cost: one of ``costs``.
         """
         points = []
         for label, estimate in self.required.items():
@@ -216,7 +227,7 @@ class Answers:
 
     @cached_property
     def _frontiers(self) -> dict[str, tuple[str, ...]]:
-        return {cost: self._frontier(cost) for cost in COSTS}
+        return {cost: self._frontier(cost) for cost in self.costs}
 
     def _frontier(self, cost: str) -> tuple[str, ...]:
         costs = [
@@ -244,12 +255,12 @@ class Answers:
         cost = self.comparison.costs.get(label)
         on_frontier = None
         if required.value_db is not None and timing is not None:
-            on_frontier = label in self.frontier("vector_us")
+            on_frontier = label in self.frontier(self.time)
         return Row(
             label=label,
             required=required,
             loss=self._loss(label),
-            vector_us=timing.vector_us if timing else None,
+            time_us=self.cost(label, self.time),
             latency_us=timing.latency_us if timing else None,
             multiplications=multiplications,
             estimated_at_db=at_db,
@@ -273,9 +284,9 @@ class Answers:
         return Loss(gap.value_db, gap.low_db, gap.high_db)
 
     def _outdone_by(self, label: str) -> str | None:
-        time = self.cost(label, "vector_us")
-        for other in self.frontier("vector_us"):
-            other_time = self.cost(other, "vector_us")
+        time = self.cost(label, self.time)
+        for other in self.frontier(self.time):
+            other_time = self.cost(other, self.time)
             faster = time is not None and other_time is not None and other_time < time
             if faster and not self._beats(label, other):
                 return other

@@ -68,6 +68,7 @@ _PLOTLY_SYMBOLS = {
 # Axes of costs, by the name of the cost.
 COST_LABELS = {
     "vector_us": "Measured time per vector [µs]",
+    "slot_us": "Measured time per slot [µs]",
     "latency_us": "Measured latency of a single vector [µs]",
     "multiplications": "Real multiplications per vector",
 }

@@ -12,10 +12,9 @@ from typing import Any
 import numpy as np
 
 from mimolearn.foundation.errors import InvalidInputError, invalid
-from mimolearn.link.scenario import Scenario
 from mimolearn.plans.contender import Contender, find_contender
 from mimolearn.plans.counts import BLOCK_METRICS, GMI_SCALE, Counts, ErrorPositions
-from mimolearn.plans.plan import RunPlan, canonical_snr, check_metric, metrics
+from mimolearn.plans.plan import AnyScenario, RunPlan, canonical_snr, check_metric, metrics
 from mimolearn.results import crossings as crossing
 from mimolearn.results import statistics
 from mimolearn.results.costs import CostReport, Timing
@@ -199,7 +198,7 @@ class Comparison:
         costs: by label; empty where not counted.
     """
 
-    scenario: Scenario
+    scenario: AnyScenario
     plan: RunPlan
     curves: tuple[Curve, ...]
     provenance: Provenance

@@ -44,7 +44,12 @@ class Timing(NamedTuple):
     @property
     def slot_us(self) -> float:
         """Microseconds of the whole receiver for a slot; 0 without a resource grid."""
-        return self.estimate_us + self.soft_us + self.decode_us
+        return sum(self.slot_parts_us)
+
+    @property
+    def slot_parts_us(self) -> tuple[float, float, float]:
+        """Microseconds a slot of estimation, detection and decoding."""
+        return self.estimate_us, self.soft_us, self.decode_us
 
 
 class CostReport(NamedTuple):

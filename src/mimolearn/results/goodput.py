@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import NamedTuple
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
 
 from mimolearn.foundation.errors import check_positive_int, check_real, invalid
 from mimolearn.link.grid_scenario import GridScenario
+from mimolearn.plans.plan import adjust_plan
 from mimolearn.results.comparison import Comparison, Point
 from mimolearn.results.statistics import Interval
 
@@ -23,8 +25,8 @@ class Goodput(NamedTuple):
         bits_per_slot: of all users.
         interval: 95 % interval of bits_per_slot.
         bits_per_s_hz: the same over the duration of a slot and the bandwidth of all subcarriers.
-        slot_us: microseconds of the receiver for a slot; 0 where times were not measured. That of
-            decoding is scaled to the decoder iterations at this SNR.
+        parts_us: microseconds a slot of estimation, detection and decoding; 0 where times were not
+            measured. That of decoding is scaled to the decoder iterations at this SNR.
     """
 
     label: str
@@ -34,7 +36,24 @@ class Goodput(NamedTuple):
     bits_per_slot: float
     interval: Interval
     bits_per_s_hz: float
-    slot_us: float
+    parts_us: tuple[float, float, float]
+
+    @property
+    def slot_us(self) -> float:
+        """Microseconds of the whole receiver for a slot; 0 where times were not measured."""
+        return sum(self.parts_us)
+
+
+class Budget(NamedTuple):
+    """A time within which a receiver should serve.
+
+    Attributes:
+        budget_us: microseconds a slot.
+        cores: cores that share a slot; default 1.
+    """
+
+    budget_us: float
+    cores: int = 1
 
 
 class Served(NamedTuple):
@@ -57,14 +76,12 @@ class Served(NamedTuple):
         cores = "one core" if self.cores == 1 else f"{self.cores} cores"
         limit = f"{self.budget_us:g} us a slot on {cores}"
         if self.best is None:
-            return (
-                f"No receiver keeps {limit}: the nearest, {self.nearest.label}, takes "
-                f"{self.nearest.slot_us / self.cores:.0f} us."
-            )
-        scheme = "" if self.best.mcs is None else f" with MCS {self.best.mcs}"
+            nearest = f"{self.nearest.label}{_scheme(self.nearest)}"
+            time_us = self.nearest.slot_us / self.cores
+            return f"No receiver keeps {limit}: the nearest, {nearest}, takes {time_us:.0f} us."
         return (
             f"Within {limit}, {self.best.label} serves most at {self.best.snr_db:g} dB: "
-            f"{self.best.bits_per_slot:.0f} bits a slot{scheme} "
+            f"{self.best.bits_per_slot:.0f} bits a slot{_scheme(self.best)} "
             f"({self.best.bits_per_s_hz:.2f} bit/s/Hz, BLER {self.best.bler:.2g}), "
             f"in {self.best.slot_us / self.cores:.0f} us."
         )
@@ -89,6 +106,26 @@ class GoodputStudy:
         for comparison in self.comparisons:
             _grid_of(comparison)
 
+    def read_by(self, **fields: Any) -> GoodputStudy:
+        """The same counts, read by another metric or target.
+
+        Args:
+            **fields: of the plan, as for ``adjust_plan``.
+        """
+        comparisons = (replace(c, plan=adjust_plan(c.plan, **fields)) for c in self.comparisons)
+        return GoodputStudy(tuple(comparisons))
+
+    @property
+    def scenarios(self) -> tuple[GridScenario, ...]:
+        """The link with each MCS."""
+        return tuple(_grid_of(comparison) for comparison in self.comparisons)
+
+    @property
+    def middle_db(self) -> float:
+        """The middle one of the SNRs, dB."""
+        snrs = self.snr_db
+        return snrs[len(snrs) // 2]
+
     @property
     def labels(self) -> tuple[str, ...]:
         """Receivers, in the plan's order."""
@@ -101,25 +138,33 @@ class GoodputStudy:
         return tuple(sorted({point.snr_db for point in points}))
 
     def goodputs(self, label: str, snr_db: float) -> list[Goodput]:
-        """Goodput of every MCS that was simulated at an SNR; of those left out, none was needed.
+        """Goodput of every MCS at an SNR, ascending in MCS; none where nothing was simulated.
+
+        An MCS that was left out at this SNR, because it has hardly errors below, counts as at the
+        highest SNR below.
 
         Args:
             label: the receiver.
             snr_db: dB.
         """
-        points = [(c, c.curve(label).at(snr_db)) for c in self.comparisons]
-        return [_goodput(c, label, point) for c, point in points if point is not None]
+        known = []
+        for comparison in self.comparisons:
+            curve = comparison.curve(label)
+            point = curve.at(snr_db)
+            if point is None and snr_db in curve.skipped_db and curve.points:
+                point = curve.points[-1]
+            if point is not None:
+                known.append(_goodput(comparison, label, point, snr_db))
+        return known
 
     def best(self, label: str, snr_db: float) -> Goodput | None:
         """The MCS with the most goodput at an SNR; None where nothing was simulated.
 
-        An MCS that was left out at this SNR, since it has hardly errors below, counts without any.
+        Args:
+            label: the receiver.
+            snr_db: dB.
         """
         known = self.goodputs(label, snr_db)
-        for comparison in self.comparisons:
-            curve = comparison.curve(label)
-            if curve.at(snr_db) is None and snr_db in curve.skipped_db and curve.points:
-                known.append(_goodput(comparison, label, curve.points[-1], snr_db))
         return max(known, key=lambda one: one.bits_per_slot, default=None)
 
     def envelope(self, label: str) -> list[Goodput]:
@@ -140,8 +185,7 @@ class GoodputStudy:
         """
         budget_us = check_real("budget_us", budget_us, above=0.0)
         check_positive_int("cores", cores, 4096)
-        snrs = self.snr_db
-        at = snrs[len(snrs) // 2] if snr_db is None else snr_db
+        at = self.middle_db if snr_db is None else snr_db
         every = [one for label in self.labels for one in self.goodputs(label, at)]
         every = [one for one in every if one.slot_us > 0]
         if not every:
@@ -149,6 +193,21 @@ class GoodputStudy:
         inside = [one for one in every if one.slot_us <= budget_us * cores]
         best = max(inside, key=lambda one: one.bits_per_slot, default=None)
         return Served(best, min(every, key=lambda one: one.slot_us), budget_us, cores)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values: every comparison, and the best MCS of every receiver at every SNR."""
+        envelopes = {label: self.envelope(label) for label in self.labels}
+        return {
+            "comparisons": [comparison.to_dict() for comparison in self.comparisons],
+            "goodput": {
+                label: [{**one._asdict(), "slot_us": one.slot_us} for one in line]
+                for label, line in envelopes.items()
+            },
+        }
+
+    def to_json(self) -> str:
+        """``to_dict`` as indented JSON text."""
+        return json.dumps(self.to_dict(), indent=2, allow_nan=False)
 
 
 def _grid_of(comparison: Comparison) -> GridScenario:
@@ -158,9 +217,7 @@ def _grid_of(comparison: Comparison) -> GridScenario:
     return scenario
 
 
-def _goodput(
-    comparison: Comparison, label: str, point: Point, snr_db: float | None = None
-) -> Goodput:
+def _goodput(comparison: Comparison, label: str, point: Point, snr_db: float) -> Goodput:
     scenario = _grid_of(comparison)
     info, rate = scenario.slot_code.info_bits, point.rate("bler")
     low, high = point.interval("bler")
@@ -168,24 +225,28 @@ def _goodput(
     scheme = scenario.mcs
     return Goodput(
         label,
-        point.snr_db if snr_db is None else snr_db,
+        snr_db,
         None if scheme is None else scheme.index,
         rate,
         bits,
         Interval(info * (1 - high), info * (1 - low)),
         bits / (scenario.slot_duration_s * scenario.bandwidth_hz),
-        _slot_us(comparison, label, point),
+        _parts_us(comparison, label, point),
     )
 
 
-def _slot_us(comparison: Comparison, label: str, point: Point) -> float:
+def _scheme(one: Goodput) -> str:
+    return "" if one.mcs is None else f" with MCS {one.mcs}"
+
+
+def _parts_us(comparison: Comparison, label: str, point: Point) -> tuple[float, float, float]:
     timing = comparison.timings.get(label)
     if timing is None:
-        return 0.0
+        return 0.0, 0.0, 0.0
     measured = comparison.curve(label).at(timing.snr_db)
     per_slot = [_iterations(p) for p in (point, measured) if p is not None]
     share = per_slot[0] / per_slot[-1] if all(per_slot) else 1.0
-    return timing.estimate_us + timing.soft_us + timing.decode_us * share
+    return timing.estimate_us, timing.soft_us, timing.decode_us * share
 
 
 def _iterations(point: Point) -> float:

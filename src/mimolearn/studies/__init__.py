@@ -17,10 +17,12 @@ from mimolearn.results.beam_comparison import BeamComparison, BeamCurve, BeamPoi
 from mimolearn.results.comparison import Comparison, Curve, Point, Provenance
 from mimolearn.results.costs import CostReport, Timing
 from mimolearn.results.crossings import SnrEstimate, SnrGap
+from mimolearn.results.goodput import Goodput, GoodputStudy, Served
 from mimolearn.results.statistics import Interval, PairedDifference
 from mimolearn.studies.beam_run import compare_beams, load_beam_results
 from mimolearn.studies.engine import compare, list_results, load_results, simulate
 from mimolearn.studies.forecast import CurveForecast, Forecast, forecast
+from mimolearn.studies.mcs_run import compare_mcs, load_mcs_results, simulate_mcs
 from mimolearn.studies.progress import ContenderProgress, ProgressEvent
 from mimolearn.studies.storage.store import StoredScenario
 from mimolearn.studies.timing import cost_report, measure_timing
@@ -41,6 +43,8 @@ __all__ = [
     "CurveForecast",
     "ErrorPositions",
     "Forecast",
+    "Goodput",
+    "GoodputStudy",
     "Interval",
     "Metric",
     "PairedDifference",
@@ -48,6 +52,7 @@ __all__ = [
     "ProgressEvent",
     "Provenance",
     "RunPlan",
+    "Served",
     "SnrEstimate",
     "SnrGap",
     "StoredScenario",
@@ -55,15 +60,18 @@ __all__ = [
     "adjust_plan",
     "compare",
     "compare_beams",
+    "compare_mcs",
     "cost_report",
     "forecast",
     "list_results",
     "load_beam_comparison",
     "load_beam_results",
     "load_comparison",
+    "load_mcs_results",
     "load_results",
     "measure_timing",
     "metrics",
     "parse_snr_db",
     "simulate",
+    "simulate_mcs",
 ]

@@ -11,8 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from mimolearn.foundation.errors import check_positive_int, check_real
-from mimolearn.link.scenario import Scenario
-from mimolearn.plans.plan import RunPlan, canonical_snr, load_comparison
+from mimolearn.plans.plan import AnyScenario, RunPlan, canonical_snr, load_comparison
 from mimolearn.results.comparison import Point
 from mimolearn.studies.engine import ReceiverSession
 from mimolearn.studies.engine import curves as curves_of
@@ -97,7 +96,7 @@ class Forecast(NamedTuple):
 
 
 def forecast(
-    scenario: Scenario | str | Path,
+    scenario: AnyScenario | str | Path,
     contenders: Any = None,
     snr_db: Any = None,
     *,
@@ -138,7 +137,7 @@ def forecast(
     """
     check_real("target_error", target_error, above=0, at_most=0.5)
     check_real("pilot_s", pilot_s, above=0, at_most=86_400)
-    scenario, plan = load_comparison(
+    link, plan = load_comparison(
         scenario,
         plan,
         contenders=contenders,
@@ -147,7 +146,7 @@ def forecast(
         min_errors=min_errors,
         target=target_error,
     )
-    session = ReceiverSession(scenario, plan)
+    session = ReceiverSession(link, plan)
     draw_s = _seconds_per_vector(session, ())
     positions = range(len(plan.contenders))
     detect_s = [_seconds_per_vector(session, (i,)) - draw_s for i in positions]
@@ -158,7 +157,7 @@ def forecast(
         counts, errors = pilot[0].counts, _errors_wanted(plan, pilot)
         limit = math.ceil(errors * counts.vectors / (target_error * counts.trials(plan.metric)))
         most = max(most, limit)
-        curve, vectors = _continue(scenario, plan, contender.label, pilot, limit, vector_s)
+        curve, vectors = _continue(link, plan, contender.label, pilot, limit, vector_s)
         curves.append(curve)
         per_point.append(vectors)
     known = [i for i, curve in enumerate(curves) if not curve.note]
@@ -210,7 +209,12 @@ def _pilot(
 
 
 def _continue(
-    scenario: Scenario, plan: RunPlan, label: str, points: list[Point], most: int, vector_s: float
+    scenario: AnyScenario,
+    plan: RunPlan,
+    label: str,
+    points: list[Point],
+    most: int,
+    vector_s: float,
 ) -> tuple[CurveForecast, tuple[dict[float, float], dict[float, float]]]:
     """The forecast of one curve, and vectors at each SNR under either continuation."""
     metric = plan.metric
@@ -236,7 +240,7 @@ def _continue(
             inside = value <= snr[-1]
             p = 10 ** float(np.interp(value, snr, np.log10(rate))) if inside else predict(value)
             wanted = min(errors / (p * units), most)
-            vectors[value] = max(wanted, plan.min_channels * scenario.channel_reuse)
+            vectors[value] = max(wanted, plan.min_channels * scenario.vectors_per_cluster)
             if p <= plan.target:
                 crossing = value if inside else _solve(predict, snr[-1], value, plan.target)
                 break

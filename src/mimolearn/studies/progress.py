@@ -41,6 +41,7 @@ class ProgressEvent:
         eta_s: seconds left, by that estimate and the pace of the last chunks; None until the first
             chunks, which also compile, are over.
         measured: labels of the contenders that the chunk is of.
+        part: of a run over several MCS, the one under way in words; else empty.
     """
 
     snr_db: float
@@ -51,6 +52,7 @@ class ProgressEvent:
     elapsed_s: float
     eta_s: float | None
     measured: tuple[str, ...] = ()
+    part: str = ""
 
 
 Progress = Callable[[ProgressEvent], None]

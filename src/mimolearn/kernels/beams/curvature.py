@@ -381,7 +381,7 @@ def product(shared: tuple[np.ndarray, ...], move: Tensor) -> tuple[Tensor, Tenso
         bent: (N, M) float32, the product.
         gains: (N, S, 2S) float32, what the move does to x.
     """
-    move, fields = plain(move), Shared(*shared)
+    move, fields = plain(move), Shared._make(shared)
     bent, gains = (
         torch.empty_like(move),
         torch.empty(fields.x.shape, dtype=torch.float32, device="cpu"),

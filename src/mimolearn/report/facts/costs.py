@@ -11,9 +11,12 @@ from mimolearn.detectors import Detector, detector_class, detector_names, make_d
 from mimolearn.detectors.trained import load_detector
 from mimolearn.foundation.errors import InvalidInputError, MimolearnError
 from mimolearn.foundation.tensors.state import clean_torch, evaluating
-from mimolearn.link.scenario import Scenario
+from mimolearn.link.estimators import Perfect
+from mimolearn.link.grid_scenario import GridScenario
+from mimolearn.plans.plan import AnyScenario, canonical_snr
 from mimolearn.report.text.fitted import Column, FittedTable
 from mimolearn.studies import cost_report
+from mimolearn.studies.kinds.slots import SlotCounts
 from mimolearn.weights import is_weights_name
 
 _VECTORS = 200
@@ -61,7 +64,7 @@ class Costs:
         missing: why a detector is not among them, by its name.
     """
 
-    scenario: Scenario
+    scenario: AnyScenario
     snr_db: float
     costs: tuple[DetectorCost, ...]
     missing: dict[str, str]
@@ -76,13 +79,15 @@ class Costs:
         }
 
 
-def detector_costs(scenario: Scenario, names: tuple[str, ...] = (), snr_db: float = 10.0) -> Costs:
+def detector_costs(
+    scenario: AnyScenario, names: tuple[str, ...] = (), snr_db: float = 10.0
+) -> Costs:
     """Count detectors and weights by name, with the scenario's sizes.
 
     Networks that are made for a number of streams or a load are built for the scenario's.
 
     Args:
-        scenario: the link.
+        scenario: the link; over a resource grid costs are those of an element.
         names: of detectors and weights; none for all detectors, of which those that do not serve
             the scenario are named with the reason.
         snr_db: of the vectors over which searches are averaged, in dB.
@@ -90,6 +95,7 @@ def detector_costs(scenario: Scenario, names: tuple[str, ...] = (), snr_db: floa
     Raises:
         InvalidInputError: a detector that was asked for by name does not serve the scenario.
 
+    >>> from mimolearn.link.scenario import Scenario
     >>> s = Scenario(num_tx_ant=30, num_rx_ant=60, constellation="bpsk")
     >>> detector_costs(s, ("detnet",)).costs[0].parameters == 20 * 57931
     True
@@ -109,7 +115,9 @@ def detector_costs(scenario: Scenario, names: tuple[str, ...] = (), snr_db: floa
 def cost_table(costs: Costs) -> FittedTable:
     """As a table for the terminal."""
     s = costs.scenario
-    title = f"{s.num_tx_ant} x {s.num_rx_ant} {s.constellation}, {s.channel_reuse} vector a channel"
+    size = f"{s.num_tx_ant} x {s.num_rx_ant} {s.points().name}"
+    shared = "an element" if isinstance(s, GridScenario) else f"{s.channel_reuse} vector a channel"
+    title = f"{size}, {shared}"
     table = FittedTable(
         Column("detector", "name"),
         Column("mult. a channel"),
@@ -134,21 +142,22 @@ def cost_table(costs: Costs) -> FittedTable:
     return table
 
 
-def _build(scenario: Scenario, name: str) -> Detector:
+def _build(scenario: AnyScenario, name: str) -> Detector:
+    points = scenario.points()
     if is_weights_name(name):
-        return load_detector(name, scenario.constellation)
+        return load_detector(name, points)
     known = detector_class(name).option_names()
     sizes = {
         "num_tx_ant": scenario.num_tx_ant,
         "load": scenario.num_tx_ant / scenario.num_rx_ant,
     }
     options = {key: value for key, value in sizes.items() if key in known}
-    if name == "detnet" and scenario.points().num_levels > 2:
+    if name == "detnet" and points.num_levels > 2:
         options["version"] = 2
-    return make_detector(name, scenario.constellation, **options)
+    return make_detector(name, points, **options)
 
 
-def _cost(scenario: Scenario, name: str, detector: Detector, snr_db: float) -> DetectorCost:
+def _cost(scenario: AnyScenario, name: str, detector: Detector, snr_db: float) -> DetectorCost:
     report = cost_report(scenario, detector)
     per_vector: float | None = report.per_vector
     measured = per_vector is None
@@ -167,11 +176,17 @@ def _cost(scenario: Scenario, name: str, detector: Detector, snr_db: float) -> D
     )
 
 
-def _mean_work(scenario: Scenario, detector: Detector, snr_db: float) -> float:
+def _mean_work(scenario: AnyScenario, detector: Detector, snr_db: float) -> float:
     """Multiplications that a search spends on a vector."""
     channels = max(1, _VECTORS // scenario.channel_reuse)
-    block = scenario.draw(snr_db, channels, torch.Generator().manual_seed(_SEED))
     with clean_torch(), evaluating(detector):
-        work = detector(block.y, block.h_hat, block.noise_var).work
+        if isinstance(scenario, GridScenario):
+            drawn, _ = SlotCounts(scenario, ()).draw(canonical_snr(snr_db), 0)
+            observed = drawn.observed(Perfect())[1]
+            y, h, noise_var = (x[:channels] for x in observed[:3])
+        else:
+            block = scenario.draw(snr_db, channels, torch.Generator().manual_seed(_SEED))
+            y, h, noise_var = block.y, block.h_hat, block.noise_var
+        work = detector(y, h, noise_var).work
     assert work is not None, detector.name
     return float(work.double().mean())

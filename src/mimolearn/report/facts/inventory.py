@@ -12,7 +12,9 @@ from mimolearn.detectors import detector_class, detector_names
 from mimolearn.foundation.errors import check_one_of
 from mimolearn.link.beam_scenario import BeamScenario, shipped_beam_scenarios
 from mimolearn.link.channels import AnyChannel, ChannelModel
-from mimolearn.link.scenario import Scenario, shipped_scenarios
+from mimolearn.link.grid_scenario import GridScenario
+from mimolearn.link.scenario import shipped_scenarios
+from mimolearn.plans.plan import load_scenario
 from mimolearn.quantizers import quantizer_class, quantizer_names
 from mimolearn.report.text.fitted import Column, FittedTable
 from mimolearn.snr import snr_definitions, snr_label
@@ -108,8 +110,11 @@ def _weights() -> list[list[str]]:
 def _scenarios() -> list[list[str]]:
     rows = []
     for name in shipped_scenarios():
-        s = Scenario.shipped(name)
-        link = f"{s.num_tx_ant} x {s.num_rx_ant} {s.constellation.upper()}, {s.channel.model}"
+        s = load_scenario(name)
+        points = s.points().name.upper()
+        link = f"{s.num_tx_ant} x {s.num_rx_ant} {points}, {s.channel.model}"
+        if isinstance(s, GridScenario):
+            link = s.name
         rows.append([name, link, s.snr_definition])
     for name in shipped_beam_scenarios():
         a = BeamScenario.shipped(name).array

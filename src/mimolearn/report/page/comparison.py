@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from mimolearn.foundation.atomicfile import write_atomically
+from mimolearn.link.grid_scenario import GridScenario
 from mimolearn.report.answers import Answers
+from mimolearn.report.links import link_facts
 from mimolearn.report.numbers import format_count, format_required, format_us
 from mimolearn.report.page.render import plot_html, render
 from mimolearn.report.plots.curves import error_rate_plot
 from mimolearn.report.plots.frontier import frontier_plot
+from mimolearn.report.plots.goodput import slot_times, time_plot
 from mimolearn.report.plots.interactive import finish_plot
 from mimolearn.report.text.sentences import cautions, flags, unsure_words, verdict
+from mimolearn.report.text.slots import slot_rows
 from mimolearn.studies.stopping import StopRule
 
 
-def write_page(answers: Answers, path: Path) -> Path:
+def write_page(answers: Answers, path: Path, more: Sequence[str] = ()) -> Path:
     """Write the report; it opens offline, in any browser, and prints.
 
     Args:
         answers: what it shows.
         path: of the file.
+        more: sentences that follow the verdict.
 
     Returns:
         the path.
@@ -29,15 +35,19 @@ def write_page(answers: Answers, path: Path) -> Path:
         OSError: the file cannot be written.
     """
     comparison = answers.comparison
+    link, times = comparison.scenario, slot_times(answers)
     frontier = frontier_plot(answers)
     page = render(
         "comparison.html",
         answers=answers,
         comparison=comparison,
-        scenario=comparison.scenario,
-        verdict=verdict(answers),
+        scenario=link,
+        facts=link_facts(link) if isinstance(link, GridScenario) else [],
+        slots=slot_rows(answers),
+        times=plot_html(time_plot(times)) if times else None,
+        verdict=[*verdict(answers), *more],
         cautions=[*cautions(answers), *(line for row in answers.rows for line in flags(row))],
-        unsure=unsure_words(answers.metric),
+        unsure=unsure_words(answers.metric, answers.unit),
         clusters=f"{StopRule.of(comparison.plan).min_clusters:g}",
         unit=answers.metric.upper(),
         timing=next(iter(comparison.timings.values()), None),

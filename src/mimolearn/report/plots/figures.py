@@ -11,8 +11,10 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
+from mimolearn.link.grid_scenario import GridScenario
 from mimolearn.report.answers import Answers, CostPoint, Rate
 from mimolearn.report.plots.drawing import DASHES, FONT, add_legend, new_figure, save_figure
+from mimolearn.report.plots.goodput import slot_times, time_figure
 from mimolearn.report.style import COST_LABELS, Style
 from mimolearn.studies import METRIC_LABELS
 
@@ -20,7 +22,7 @@ from mimolearn.studies import METRIC_LABELS
 def save_figures(
     answers: Answers, folder: Path, formats: Sequence[str] = ("png", "svg", "pdf")
 ) -> list[Path]:
-    """Write ``error-rate.*`` and, where timings exist, ``frontier.*``.
+    """Write ``error-rate.*`` and, where timings exist, ``frontier.*`` and ``slot-time.*``.
 
     Args:
         answers: what is drawn.
@@ -34,7 +36,10 @@ def save_figures(
         OSError: a file cannot be written.
     """
     drawn = {"error-rate": error_rate_figure(answers)}
-    if answers.frontier("vector_us"):
+    times = slot_times(answers)
+    if times:
+        drawn["slot-time"] = time_figure(times, answers.title)
+    if answers.frontier(answers.time):
         drawn["frontier"] = frontier_figure(answers)
     paths: list[Path] = []
     for name, figure in drawn.items():
@@ -62,13 +67,14 @@ def error_rate_figure(answers: Answers) -> Figure:
     return figure
 
 
-def frontier_figure(answers: Answers, cost: str = "vector_us") -> Figure:
-    """SNR needed for the target against cost per vector: lower left is better.
+def frontier_figure(answers: Answers, cost: str | None = None) -> Figure:
+    """SNR needed for the target against cost: lower left is better.
 
     Args:
         answers: what is drawn.
-        cost: one of ``answers.COSTS``.
+        cost: one of ``answers.costs``; default measured time.
     """
+    cost = answers.time if cost is None else cost
     points = answers.cost_points(cost)
     with matplotlib.rc_context(FONT):
         figure, axes = new_figure(6.4, 4.6)
@@ -99,9 +105,10 @@ def frontier_figure(answers: Answers, cost: str = "vector_us") -> Figure:
 
 def _title(answers: Answers) -> str:
     link = answers.comparison.scenario
-    size = f"{link.num_tx_ant} × {link.num_rx_ant} {link.constellation.upper()}"
+    if isinstance(link, GridScenario):
+        return answers.title
     vectors = f"{link.channel_reuse} vector{'s' if link.channel_reuse > 1 else ''} per channel"
-    return f"{size}, {link.channel.model}, {vectors}"
+    return f"{answers.title.replace(' over ', ', ')}, {vectors}"
 
 
 def _draw_curve(axes: Axes, rates: Sequence[Rate], style: Style) -> Line2D | None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from mimolearn.report.answers import COSTS, Answers, CostPoint
+from mimolearn.report.answers import Answers, CostPoint
 from mimolearn.report.numbers import format_required
 from mimolearn.report.plots.interactive import error_bars, plotly_text
 from mimolearn.report.plots.labels import Box, Mark, label_sides
@@ -24,7 +24,7 @@ _BEST_SIZE, _SIZE = 13, 9
 
 def frontier_plot(answers: Answers) -> go.Figure | None:
     """SNR needed against cost, with buttons for the kind of cost; None without any point."""
-    costs = [cost for cost in COSTS if answers.frontier(cost)]
+    costs = [cost for cost in answers.costs if answers.frontier(cost)]
     if not costs:
         return None
     figure = go.Figure()
@@ -57,7 +57,7 @@ def frontier_plot(answers: Answers) -> go.Figure | None:
 
 
 def _button(cost: str, cost_of_trace: list[str], axis: dict[str, Any]) -> dict[str, Any]:
-    label = {"vector_us": "time", "latency_us": "latency"}.get(cost, cost)
+    label = {"vector_us": "time", "slot_us": "time", "latency_us": "latency"}.get(cost, cost)
     layout = {f"xaxis.{key}": value for key, value in axis.items() if key != "title"}
     layout["xaxis.title.text"] = axis["title"]
     shown = {"visible": [other == cost for other in cost_of_trace]}

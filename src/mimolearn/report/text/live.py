@@ -13,7 +13,8 @@ from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
-from mimolearn.link.scenario import Scenario
+from mimolearn.link.grid_scenario import GridScenario
+from mimolearn.plans.plan import AnyScenario
 from mimolearn.report.numbers import format_left
 from mimolearn.report.text.fitted import FittedTable
 from mimolearn.report.text.tables import over_snr
@@ -25,7 +26,7 @@ _PLAIN_INTERVAL_S = 10.0
 
 @contextmanager
 def live_progress(
-    console: Console, scenario: Scenario, plan: RunPlan
+    console: Console, scenario: AnyScenario, plan: RunPlan
 ) -> Iterator[Callable[[ProgressEvent], None]]:
     """A callback for ``simulate``: a live table on a terminal, else a line every ten seconds.
 
@@ -37,7 +38,7 @@ def live_progress(
     if not is_animated(console):
         yield _PlainProgress(console)
         return
-    view = _LiveTable(plan)
+    view = _LiveTable(scenario, plan)
     with Live(view, console=console, refresh_per_second=5, transient=True) as live:
 
         def update(event: ProgressEvent) -> None:
@@ -50,12 +51,18 @@ def live_progress(
 class _LiveTable:
     """Contenders down, SNRs across: the rate once it is known, the errors while it is not."""
 
-    def __init__(self, plan: RunPlan) -> None:
+    def __init__(self, scenario: AnyScenario, plan: RunPlan) -> None:
         self._plan = plan
+        # Over a resource grid people count slots.
+        grid = isinstance(scenario, GridScenario)
+        self._unit = "slots" if grid else "vectors"
+        self._unit_vectors = scenario.vectors_per_cluster if grid else 1
         self._seen: dict[tuple[str, float], ContenderProgress] = {}
         self._event: ProgressEvent | None = None
 
     def take(self, event: ProgressEvent) -> None:
+        if self._event is not None and event.part != self._event.part:
+            self._seen.clear()
         self._event = event
         for progress in event.contenders:
             self._seen[progress.label, event.snr_db] = progress
@@ -107,8 +114,9 @@ class _LiveTable:
             line.add_row(Text("starting ...", style="dim"))
             return line
         texts = [
+            *([Text(event.part)] if event.part else []),
             Text(f"{event.done_chunks}/{event.total_chunks} chunks"),
-            Text(f"{event.vectors_per_s:,.0f} vectors/s", style="dim"),
+            Text(f"{event.vectors_per_s / self._unit_vectors:,.0f} {self._unit}/s", style="dim"),
             Text(format_left(event.eta_s), style="bold"),
         ]
         room = options.max_width - sum(len(text.plain) + 1 for text in texts) - 1
@@ -133,8 +141,9 @@ class _PlainProgress:
             return
         self._last = now
         errors = ", ".join(f"{c.label} {c.errors}" for c in event.contenders)
+        part = f"{event.part}: " if event.part else ""
         self._console.print(
-            f"{event.done_chunks}/{event.total_chunks} chunks, "
+            f"{part}{event.done_chunks}/{event.total_chunks} chunks, "
             f"{format_left(event.eta_s)}; errors at {event.snr_db:g} dB: {errors}",
             highlight=False,
             soft_wrap=True,

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from mimolearn.link.grid_scenario import GridScenario
 from mimolearn.plans.counts import BLOCK_METRICS
 from mimolearn.report.answers import Answers, Row
 from mimolearn.report.beam_answers import BeamAnswers
+from mimolearn.report.links import link_words
 from mimolearn.report.numbers import format_names, format_us
 from mimolearn.results.comparison import UPPER_LIMIT_ERRORS
 from mimolearn.results.statistics import ENOUGH_CLUSTERS
@@ -23,7 +25,8 @@ def verdict(answers: Answers) -> list[str]:
     tied = [row for row in reached if row.loss is not None and row.loss.low_db <= 0]
     best = min(tied, key=_time)
     others = [row.label for row in tied if row is not best]
-    lines = [f"Run {best.label}: it needs {_needs(best)} for {answers.goal}{_at_speed(best)}."]
+    speed = _at_speed(best, answers.unit)
+    lines = [f"Run {best.label}: it needs {_needs(best)} for {answers.goal}{speed}."]
     if others:
         names = format_names(others)
         lines.append(f"{names} cannot be told from it at this many errors{_dearer(best)}.")
@@ -34,7 +37,8 @@ def verdict(answers: Answers) -> list[str]:
         row = faster[0]
         lines.append(
             f"If that is too slow, {row.label} needs {_needs(row)}, {_loss(row)}, "
-            f"at {format_us(row.vector_us)} a vector ({_time(best) / _time(row):.1f} times faster)."
+            f"at {format_us(row.time_us)} a {answers.unit} "
+            f"({_time(best) / _time(row):.1f} times faster)."
         )
     return lines
 
@@ -63,9 +67,17 @@ def notes(answers: Answers) -> list[str]:
 
 def rate_notes(answers: Answers) -> list[str]:
     """How to read the marks of ``rate_table``, and which decoder counted blocks."""
-    lines = [f"{UNSURE_MARK}: {unsure_words(answers.metric)}."] if answers.has_unsure else []
-    coding = answers.comparison.scenario.coding
-    return lines if coding is None else [*lines, f"Decoder: {coding.decoder_words()}."]
+    lines = (
+        [f"{UNSURE_MARK}: {unsure_words(answers.metric, answers.unit)}."]
+        if answers.has_unsure
+        else []
+    )
+    link = answers.comparison.scenario
+    if isinstance(link, GridScenario):
+        return [*lines, link_words(link)]
+    if link.coding is None:
+        return lines
+    return [*lines, f"Decoder: {link.coding.decoder_words()}."]
 
 
 def cautions(answers: Answers) -> list[str]:
@@ -99,9 +111,15 @@ def flags(row: Row) -> list[str]:
     return lines
 
 
-def unsure_words(metric: str) -> str:
-    """When a point is drawn as unsure, for legends."""
+def unsure_words(metric: str, unit: str = "vector") -> str:
+    """When a point is drawn as unsure, for legends.
+
+    Args:
+        metric: of the rates.
+        unit: that of the answers: over a resource grid, slots are independent.
+    """
     cluster = "blocks" if metric in BLOCK_METRICS else "channels"
+    cluster = "slots" if unit == "slot" else cluster
     return (
         f"fewer than {UPPER_LIMIT_ERRORS} errors, or errors worth those of fewer than "
         f"{ENOUGH_CLUSTERS} equally bad {cluster}: the interval may be too narrow"
@@ -133,19 +151,19 @@ def beam_notes(answers: BeamAnswers) -> list[str]:
 
 
 def _time(row: Row) -> float:
-    return float("inf") if row.vector_us is None else row.vector_us
+    return float("inf") if row.time_us is None else row.time_us
 
 
 def _needs(row: Row) -> str:
     return f"{row.required.value_db:.2f} dB"
 
 
-def _at_speed(row: Row) -> str:
-    return "" if row.vector_us is None else f" at {format_us(row.vector_us)} a vector"
+def _at_speed(row: Row, unit: str) -> str:
+    return "" if row.time_us is None else f" at {format_us(row.time_us)} a {unit}"
 
 
 def _dearer(row: Row) -> str:
-    return "" if row.vector_us is None else ", and cost more time"
+    return "" if row.time_us is None else ", and cost more time"
 
 
 def _loss(row: Row) -> str:

@@ -15,6 +15,8 @@ from mimolearn.report.text.sentences import UNSURE_MARK
 
 def answer_table(answers: Answers) -> FittedTable:
     """One line per receiver: SNR needed, loss, time, multiplications, parameters."""
+    if answers.unit == "slot":
+        return _slot_answer_table(answers)
     table = FittedTable(
         Column("receiver", "name"),
         Column(f"SNR for {answers.goal} [95 %]"),
@@ -29,9 +31,36 @@ def answer_table(answers: Answers) -> FittedTable:
             Text(row.label, style="bold" if row.on_frontier else ""),
             _required(row),
             _loss(row),
-            format_us(row.vector_us),
+            format_us(row.time_us),
             format_us(row.latency_us),
             format_count(row.multiplications) + ("*" if row.estimated_at_db is not None else ""),
+            format_count(row.parameters) if row.parameters else "0",
+        )
+    return table
+
+
+def _slot_answer_table(answers: Answers) -> FittedTable:
+    """SNR needed, loss, and the time of a slot in its parts."""
+    table = FittedTable(
+        Column("receiver", "name"),
+        Column(f"SNR for {answers.goal} [95 %]"),
+        Column("loss [95 %]"),
+        Column("time/slot"),
+        Column("estimate", rank=1),
+        Column("detect", rank=1),
+        Column("decode", rank=1),
+        Column("parameters", rank=2),
+    )
+    timings = answers.comparison.timings
+    for row in answers.rows:
+        timing = timings.get(row.label)
+        parts = (None,) * 3 if timing is None else timing.slot_parts_us
+        table.add_row(
+            Text(row.label, style="bold" if row.on_frontier else ""),
+            _required(row),
+            _loss(row),
+            format_us(row.time_us),
+            *map(format_us, parts),
             format_count(row.parameters) if row.parameters else "0",
         )
     return table
@@ -42,7 +71,7 @@ def rate_table(answers: Answers) -> FittedTable:
     snr_db = answers.comparison.plan.snr_db
     table = over_snr(f"{answers.metric.upper()} at SNR [dB]", snr_db)
     for label, rates in answers.rates.items():
-        cells = {rate.snr_db: _rate_cell(rate) for rate in rates}
+        cells = {rate.snr_db: rate_cell(rate) for rate in rates}
         table.add_row(label, *(cells.get(snr, Text("")) for snr in snr_db))
     return table
 
@@ -50,7 +79,7 @@ def rate_table(answers: Answers) -> FittedTable:
 def gmi_table(answers: Answers) -> FittedTable | None:
     """GMI a bit of every receiver's soft bits, taken at their word; None on an uncoded link."""
     comparison = answers.comparison
-    if comparison.scenario.coding is None:
+    if not comparison.scenario.has_blocks:
         return None
     table = over_snr("GMI a bit at SNR [dB]", comparison.plan.snr_db)
     for curve in comparison.curves:
@@ -87,7 +116,8 @@ def over_snr(heading: str, snr_db: Iterable[float]) -> FittedTable:
     return FittedTable(Column(heading, "name"), *(Column(f"{snr:g}") for snr in snr_db))
 
 
-def _rate_cell(rate: Rate) -> Text:
+def rate_cell(rate: Rate) -> Text:
+    """An error rate: dim and marked where unsure, < without errors."""
     if rate.errors == 0:
         return Text(f"<{rate.high:.1e}", style="dim")
     if rate.is_unsure:

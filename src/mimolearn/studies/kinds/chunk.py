@@ -13,7 +13,7 @@ import json
 import zlib
 from collections.abc import Sequence
 from dataclasses import astuple
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import numpy as np
 import torch
@@ -76,7 +76,7 @@ class ChunkResult(NamedTuple):
         return json.dumps(head).encode() + b"\n" + positions + blocks
 
     @classmethod
-    def unpack(cls, data: bytes) -> ChunkResult:
+    def unpack(cls, data: bytes) -> Self:
         """Inverse of ``pack``; ValueError for bytes that it did not make."""
         line, _, rest = data.partition(b"\n")
         try:
@@ -89,7 +89,7 @@ class ChunkResult(NamedTuple):
         return cls(counts, positions, blocks)
 
     @classmethod
-    def join(cls, parts: Sequence[ChunkResult]) -> ChunkResult:
+    def join(cls, parts: Sequence[ChunkResult]) -> Self:
         """Chunks one behind the other."""
         counts = Counts.total(part.counts for part in parts)
         first = parts[0].counts

@@ -181,11 +181,13 @@ class SlotChunk:
             return before
         front, observed = self.observed(estimator)
         num = len(self.received.y)
-        parts = [tensor.unflatten(0, (num, -1))[slots].flatten(0, 1) for tensor in observed[:3]]
+        y, h_hat, noise_var = (
+            tensor.unflatten(0, (num, -1))[slots].flatten(0, 1) for tensor in observed[:3]
+        )
         prior = self._layers(before.extrinsic[slots])
         prior_llr = front.from_data(prior)
         with evaluating(detector), self._timed("detect"):
-            call = _detection(detector, *parts, prior_llr)
+            call = _detection(detector, y, h_hat, noise_var, prior_llr)
             soft = self._heard(label, front, call)
         # What the detector adds to its priors is what the decoder gets.
         streams = self._streams(receiver.adjusted(_clipped(soft.llr - prior)))
