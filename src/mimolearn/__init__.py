@@ -1,56 +1,109 @@
 """Learned MIMO transceivers next to every classical method, on the same channels and noise."""
 
-# Before all else: the other imports take a second, in which Ctrl-C may come.
+# Before all else: other imports take time, in which Ctrl-C may come.
 from mimolearn.foundation import interrupt as interrupt  # isort: skip
 
 from importlib.metadata import version
+from typing import TYPE_CHECKING
 
-from mimolearn.beamformers import (
-    Beamformer,
-    Beams,
-    HybridArray,
-    beamformer_names,
-    make_beamformer,
-    symbol_error_rate,
-)
-from mimolearn.constellation import Constellation
-from mimolearn.detection import (
-    AxisGaussianDetection,
-    AxisLogitDetection,
-    Detection,
-    GaussianDetection,
-    HardDetection,
-    LLRDetection,
-    LogitDetection,
-    llr_from_soft_bits,
-)
-from mimolearn.detectors import Detector, detector_names, make_detector
-from mimolearn.exporting import Exported, ExportError, OnnxDetector, export
-from mimolearn.foundation.errors import (
-    InvalidInputError,
-    MimolearnError,
-    NotSoftError,
-    ResultsFileError,
-)
-from mimolearn.interop import SionnaDetector
-from mimolearn.link import channels
-from mimolearn.link.beam_scenario import BeamScenario
-from mimolearn.link.coding import Coding
-from mimolearn.link.scenario import ChannelKnowledge, Scenario, shipped_scenarios
-from mimolearn.quantizers import Codes, Quantizer, fit_quantizer, make_quantizer, quantizer_names
-from mimolearn.studies import (
-    BeamPlan,
-    Comparison,
-    Contender,
-    RunPlan,
-    compare,
-    compare_beams,
-    list_results,
-    load_results,
-    simulate,
-)
-from mimolearn.training import BeamRecipe, Recipe, shipped_recipes, train
-from mimolearn.zoo import load, zoo_names
+from mimolearn.foundation.lazy import lazy_names
+from mimolearn.foundation.plugins import add_module
+
+if TYPE_CHECKING:
+    from mimolearn.beamformers import (
+        Beamformer,
+        Beams,
+        HybridArray,
+        beamformer_names,
+        make_beamformer,
+        symbol_error_rate,
+    )
+    from mimolearn.constellation import Constellation
+    from mimolearn.detection import (
+        AxisGaussianDetection,
+        AxisLogitDetection,
+        Detection,
+        GaussianDetection,
+        HardDetection,
+        LLRDetection,
+        LogitDetection,
+        llr_from_soft_bits,
+    )
+    from mimolearn.detectors import Detector, detector_names, make_detector
+    from mimolearn.exporting import Exported, ExportError, OnnxDetector, export
+    from mimolearn.foundation.errors import (
+        InvalidInputError,
+        MimolearnError,
+        NotSoftError,
+        ResultsFileError,
+    )
+    from mimolearn.interop import SionnaDetector
+    from mimolearn.link import channels
+    from mimolearn.link.beam_scenario import BeamScenario
+    from mimolearn.link.coding import Coding
+    from mimolearn.link.grid_scenario import GridScenario
+    from mimolearn.link.scenario import ChannelKnowledge, Scenario, shipped_scenarios
+    from mimolearn.quantizers import (
+        Codes,
+        Quantizer,
+        fit_quantizer,
+        make_quantizer,
+        quantizer_names,
+    )
+    from mimolearn.results.goodput import GoodputStudy
+    from mimolearn.studies import (
+        BeamPlan,
+        Comparison,
+        Contender,
+        RunPlan,
+        compare,
+        compare_beams,
+        compare_mcs,
+        list_results,
+        load_results,
+        simulate,
+    )
+    from mimolearn.training import BeamRecipe, Recipe, shipped_recipes, train
+    from mimolearn.zoo import load, zoo_names
+else:
+    __getattr__, __dir__ = lazy_names(
+        __name__,
+        {
+            "mimolearn.beamformers": (
+                "Beamformer Beams HybridArray beamformer_names make_beamformer symbol_error_rate"
+            ),
+            "mimolearn.constellation": "Constellation",
+            "mimolearn.detection": (
+                "AxisGaussianDetection AxisLogitDetection Detection GaussianDetection "
+                "HardDetection LLRDetection LogitDetection llr_from_soft_bits"
+            ),
+            "mimolearn.detectors": "Detector detector_names make_detector",
+            "mimolearn.exporting": "Exported ExportError OnnxDetector export",
+            "mimolearn.foundation.errors": (
+                "InvalidInputError MimolearnError NotSoftError ResultsFileError"
+            ),
+            "mimolearn.interop": "SionnaDetector",
+            "mimolearn.link": "channels",
+            "mimolearn.link.beam_scenario": "BeamScenario",
+            "mimolearn.link.coding": "Coding",
+            "mimolearn.link.grid_scenario": "GridScenario",
+            "mimolearn.link.scenario": "ChannelKnowledge Scenario shipped_scenarios",
+            "mimolearn.results.goodput": "GoodputStudy",
+            "mimolearn.quantizers": (
+                "Codes Quantizer fit_quantizer make_quantizer quantizer_names"
+            ),
+            "mimolearn.studies": (
+                "BeamPlan Comparison Contender RunPlan compare compare_beams compare_mcs "
+                "list_results load_results simulate"
+            ),
+            "mimolearn.training": "BeamRecipe Recipe shipped_recipes train",
+            "mimolearn.zoo": "load zoo_names",
+        },
+    )
+
+
+# Other libraries' detectors are contenders by name as well.
+add_module("mimolearn.detectors", "mimolearn.interop")
 
 __version__ = version("mimolearn")
 
@@ -73,6 +126,8 @@ __all__ = [
     "ExportError",
     "Exported",
     "GaussianDetection",
+    "GoodputStudy",
+    "GridScenario",
     "HardDetection",
     "HybridArray",
     "InvalidInputError",
@@ -91,6 +146,7 @@ __all__ = [
     "channels",
     "compare",
     "compare_beams",
+    "compare_mcs",
     "detector_names",
     "export",
     "fit_quantizer",

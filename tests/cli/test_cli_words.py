@@ -10,6 +10,11 @@ import pytest
 
 from mimolearn.cli import app
 from mimolearn.cli import words as complete
+from mimolearn.detectors import detector_names, peer_names
+from mimolearn.link.scenario import shipped_scenarios
+from mimolearn.papers import experiment_names
+from mimolearn.training import shipped_recipes
+from mimolearn.weights import read_card, shipped_weights
 
 
 @pytest.mark.parametrize(
@@ -31,6 +36,14 @@ def test_words_by_their_start(function, start: str, expected: list[str]) -> None
     found = function(start)
     assert found[: len(expected)] == expected
     assert all(word.startswith(start) for word in found)
+
+
+def test_words_are_all_that_the_library_knows() -> None:
+    trained = {name for name in shipped_weights() if read_card(name).kind == "detector"}
+    assert set(complete.complete_contenders("")) == {*detector_names(), *peer_names(), *trained}
+    assert set(complete.complete_experiments("")) == set(experiment_names())
+    assert set(complete.complete_recipes("")) == set(shipped_recipes())
+    assert set(complete.complete_scenarios("")) == set(shipped_scenarios())
 
 
 def test_a_shell_gets_them() -> None:

@@ -31,17 +31,29 @@ def _call(kernel):
 @pytest.mark.parametrize("terminal", [True, False])
 def test_a_terminal_is_told_once(terminal, capsys, monkeypatch, tmp_path):
     monkeypatch.setattr("numba.core.config.CACHE_DIR", str(tmp_path))
-    monkeypatch.setattr(kernel_compile._Announcement, "said", False)
+    monkeypatch.setattr(kernel_compile._Announcement, "count", 0)
     monkeypatch.setattr(sys.stderr, "isatty", lambda: terminal)
     assert _call(_build(1)) == 1
     assert _call(_build(2)) == 2
     assert capsys.readouterr().err.count("compiling") == int(terminal)
 
 
+def test_a_line_names_the_kernel_and_goes_away(capsys, monkeypatch, tmp_path):
+    monkeypatch.setattr("numba.core.config.CACHE_DIR", str(tmp_path))
+    monkeypatch.setattr(kernel_compile._Announcement, "count", 0)
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    # Nobody else draws on the terminal.
+    monkeypatch.setattr(sys, "__stderr__", sys.stderr)
+    _build(6)
+    said = capsys.readouterr().err
+    assert "kernel add (1) ..." in said
+    assert said.endswith("\r\x1b[K")
+
+
 def test_the_second_time_comes_from_disk(capsys, monkeypatch, tmp_path):
     monkeypatch.setattr("numba.core.config.CACHE_DIR", str(tmp_path))
     _build(3)
-    monkeypatch.setattr(kernel_compile._Announcement, "said", False)
+    monkeypatch.setattr(kernel_compile._Announcement, "count", 0)
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     assert _call(_build(3)) == 3
     assert capsys.readouterr().err == ""
@@ -78,4 +90,9 @@ def test_parts_compile_with_and_without_the_private_option(counted):
     assert "_nrt" not in part_options(object(), counted)
     for known in (object(), numba.core.cpu.CPUTargetOptions):
         part = numba.njit(**part_options(known, counted))(_first)
-        assert part(np.ones(3)) == 1.0
+
+        def call(x, part=part):
+            return part(x)
+
+        # A part has no entry for Python: kernels call it.
+        assert numba.njit(call)(np.ones(3)) == 1.0

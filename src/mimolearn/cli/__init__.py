@@ -11,6 +11,7 @@ from mimolearn.cli import (
     plan,
     reproduce,
     training,
+    warm_up,
 )
 from mimolearn.cli.app import app, main
 
@@ -26,4 +27,5 @@ __all__ = [
     "plan",
     "reproduce",
     "training",
+    "warm_up",
 ]

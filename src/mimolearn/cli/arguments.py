@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mimolearn.cli.words import complete_contenders, complete_scenarios
 from mimolearn.foundation.errors import InvalidInputError
 from mimolearn.foundation.tomlfile import is_toml_file
-from mimolearn.link.scenario import Scenario
+
+if TYPE_CHECKING:
+    from mimolearn.link.scenario import Scenario
 
 RESULTS_NAME = "results.sqlite"
 
@@ -99,6 +101,8 @@ def one_scenario(file: Path | None, scenario: str | None) -> str:
 
 def link_of(source: str) -> Scenario:
     """The scenario of a TOML file, or one that ships, by its name; one without a grid."""
+    from mimolearn.link.scenario import Scenario
+
     return Scenario.from_toml(source) if is_toml_file(source) else Scenario.shipped(source)
 
 

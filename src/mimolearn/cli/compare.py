@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
@@ -35,10 +35,10 @@ from mimolearn.cli.arguments import (
 from mimolearn.cli.goodput import Budget, checked_budget, finish_goodput, print_goodput
 from mimolearn.foundation.errors import InvalidInputError, ResultsFileError, invalid, user_path
 from mimolearn.foundation.signatures import takes_arguments_of
-from mimolearn.link.grid_scenario import GridScenario
-from mimolearn.link.scenario import Scenario
-from mimolearn.plans.plan import AnyScenario
 from mimolearn.report.text.terminal import TerminalConsole
+
+if TYPE_CHECKING:
+    from mimolearn.plans.plan import AnyScenario
 
 
 class _Run(NamedTuple):
@@ -94,6 +94,8 @@ def _run(
     quiet: Quiet = False,
 ) -> _Run:
     """The arguments of `compare` and `simulate`, and what they ask for."""
+    from mimolearn.link.grid_scenario import GridScenario
+    from mimolearn.link.scenario import Scenario
     from mimolearn.studies import load_comparison
 
     source = one_scenario(file, scenario)

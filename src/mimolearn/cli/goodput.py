@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mimolearn.cli.app import emit, stdout
 from mimolearn.foundation.errors import check_positive_int, check_real, invalid
-from mimolearn.link.grid_scenario import GridScenario
 from mimolearn.report.text.terminal import TerminalConsole
-from mimolearn.results.goodput import Budget
+
+if TYPE_CHECKING:
+    from mimolearn.results.goodput import Budget
 
 
 def checked_budget(budget_us: float | None, cores: int, link: Any) -> Budget | None:
@@ -23,6 +24,9 @@ def checked_budget(budget_us: float | None, cores: int, link: Any) -> Budget | N
     Raises:
         InvalidInputError: for a number out of range, or for a scenario without coded slots.
     """
+    from mimolearn.link.grid_scenario import GridScenario
+    from mimolearn.results.goodput import Budget
+
     check_positive_int("cores", cores, 4096)
     if budget_us is None:
         if cores != 1:

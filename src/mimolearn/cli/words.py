@@ -1,51 +1,72 @@
-"""The words that a shell completes: names that the library knows."""
+"""The words that a shell completes: names that the library knows.
+
+A shell asks at every press of a key. So names are read from the library's files, without an import
+of what they name.
+"""
 
 from __future__ import annotations
+
+import json
+import re
+
+from mimolearn.foundation.shipped import shipped_folder, shipped_names
+
+_WEIGHTS = "data/weights/receivers"
+_NAME = re.compile(r'^    name(?:: ClassVar\[str\])? = "([^"]+)"', re.MULTILINE)
+_EXPERIMENT = re.compile(r'^EXPERIMENT = .*?"([a-z0-9-]+/[a-z0-9-]+)"', re.MULTILINE | re.DOTALL)
 
 
 def complete_scenarios(incomplete: str) -> list[str]:
     """Scenarios that ship."""
-    from mimolearn.link.scenario import shipped_scenarios
-
-    return _starting(shipped_scenarios(), incomplete)
+    return _starting(shipped_names("data/scenarios"), incomplete)
 
 
 def complete_contenders(incomplete: str) -> list[str]:
     """Detectors and trained ones."""
-    from mimolearn.detectors import detector_names, peer_names
-    from mimolearn.weights import read_card, shipped_weights
-
-    trained = [name for name in shipped_weights() if read_card(name).kind == "detector"]
-    return _starting((*detector_names(), *trained, *peer_names()), incomplete)
+    trained = [name for name in _weights() if _kind(name) == "detector"]
+    peers = _declared("interop", _NAME)
+    return _starting((*_declared("detectors", _NAME), *trained, *peers), incomplete)
 
 
 def complete_parts(incomplete: str) -> list[str]:
     """Trained weights, and detectors that have none."""
-    from mimolearn.detectors import detector_names
-    from mimolearn.weights import shipped_weights
-
-    return _starting((*shipped_weights(), *detector_names()), incomplete)
+    return _starting((*_weights(), *_declared("detectors", _NAME)), incomplete)
 
 
 def complete_weights(incomplete: str) -> list[str]:
     """Trained weights."""
-    from mimolearn.weights import shipped_weights
-
-    return _starting(shipped_weights(), incomplete)
+    return _starting(_weights(), incomplete)
 
 
 def complete_recipes(incomplete: str) -> list[str]:
     """Recipes that ship, of every kind."""
-    from mimolearn.training import shipped_recipes
-
-    return _starting(shipped_recipes(), incomplete)
+    return _starting(shipped_names("data/recipes"), incomplete)
 
 
 def complete_experiments(incomplete: str) -> list[str]:
     """Published figures and tables."""
-    from mimolearn.papers import experiment_names
+    return _starting(_declared("papers", _EXPERIMENT), incomplete)
 
-    return _starting(tuple(experiment_names()), incomplete)
+
+def _weights() -> tuple[str, ...]:
+    return shipped_names(_WEIGHTS, ".safetensors")
+
+
+def _kind(weights: str) -> str:
+    return json.loads((shipped_folder(_WEIGHTS) / f"{weights}.json").read_text("utf-8"))["kind"]
+
+
+def _declared(room: str, pattern: re.Pattern[str]) -> tuple[str, ...]:
+    """Names that the files of a room declare, sorted."""
+    names: set[str] = set()
+    folders = [shipped_folder(room)]
+    while folders:
+        for item in folders.pop().iterdir():
+            if item.is_dir():
+                folders.append(item)
+            elif item.name.endswith(".py"):
+                names.update(pattern.findall(item.read_text("utf-8")))
+    return tuple(sorted(names))
 
 
 def complete_topics(incomplete: str) -> list[str]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 from mimolearn.constellation import Constellation
 from mimolearn.detectors.base import Detector
-from mimolearn.foundation.errors import check_one_of
+from mimolearn.foundation.errors import check_one_of, invalid
+from mimolearn.foundation.plugins import entry_points, import_modules, load_entry_point
 from mimolearn.foundation.tensors.modes import in_standard_mode
 
 _DETECTORS: dict[str, type[Detector]] = {}
@@ -17,7 +19,10 @@ def register(*classes: type[Detector]) -> None:
     _DETECTORS.update({cls.name: cls for cls in classes})
 
 
-# Other libraries' detectors, see ``interop``.
+GROUP = "mimolearn.detectors"
+"""Entry points of installed packages in this group are detectors too."""
+
+# Other libraries' detectors, see ``interop``, and those of other packages.
 _PEERS: dict[str, type[Detector]] = {}
 
 
@@ -29,7 +34,25 @@ def register_peer(cls: type[Detector]) -> type[Detector]:
 
 def peer_names() -> tuple[str, ...]:
     """Return the names of other libraries' detectors that ``make_detector`` knows too."""
-    return tuple(_PEERS)
+    return tuple(_peers())
+
+
+@functools.cache
+def _add_peers() -> None:
+    """Register what other modules and packages offer."""
+    import_modules(GROUP)
+    for name, point in entry_points(GROUP).items():
+        cls = load_entry_point(point)
+        if not (isinstance(cls, type) and issubclass(cls, Detector) and cls.name == name):
+            expected = f"a subclass of mimolearn.Detector whose name is {name!r}"
+            raise invalid(f"entry point {name!r}", f"<{point.value}>", expected)
+        if name not in _DETECTORS:
+            register_peer(cls)
+
+
+def _peers() -> dict[str, type[Detector]]:
+    _add_peers()
+    return _PEERS
 
 
 def detector_names() -> tuple[str, ...]:
@@ -43,7 +66,7 @@ def detector_class(name: str) -> type[Detector]:
     Raises:
         InvalidInputError: for an unknown name; the message has the nearest known one.
     """
-    known = _DETECTORS | _PEERS
+    known = _DETECTORS if name in _DETECTORS else _DETECTORS | _peers()
     return known[check_one_of("detector", name, known)]
 
 

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import difflib
 import math
+import sys
 import unicodedata
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import torch
-from torch import Tensor
+# Importing torch takes a second, which `mimolearn --help` does not wait for.
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 class MimolearnError(Exception):
@@ -92,7 +95,9 @@ def user_path(path: str | Path) -> Path:
 
 def is_out_of_memory(error: BaseException) -> bool:
     """True for the errors by which Python, NumPy, numba and torch say that memory is used up."""
-    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+    # An error of torch needs a torch that was imported.
+    torch = sys.modules.get("torch")
+    if isinstance(error, MemoryError) or (torch and isinstance(error, torch.OutOfMemoryError)):
         return True
     words = ("can't allocate memory", "out of memory", "Cannot allocate memory")
     return isinstance(error, RuntimeError) and any(word in str(error) for word in words)
@@ -181,7 +186,9 @@ def check_one_of(field: str, value: object, allowed: Iterable[str]) -> str:
 
 
 def check_shape(field: str, tensor: object, expected: str, ok: bool) -> None:
-    if not isinstance(tensor, Tensor):
+    import torch
+
+    if not isinstance(tensor, torch.Tensor):
         raise invalid(field, f"<{type(tensor).__name__}>", f"a tensor of shape {expected}")
     if not ok:
         raise invalid(field, f"<shape {tuple(tensor.shape)}>", f"shape {expected}")
@@ -192,11 +199,15 @@ def all_finite(tensor: Tensor) -> bool:
 
     One pass of a sum settles the usual case; only a sum that overflows needs the full look.
     """
+    import torch
+
     total = torch.view_as_real(tensor).sum() if tensor.is_complex() else tensor.sum()
     return bool(torch.isfinite(total)) or bool(torch.isfinite(tensor).all())
 
 
 def check_finite(field: str, tensor: Tensor) -> None:
+    import torch
+
     # A traced program cannot look at its data: what it is made of was checked, what it gets is not.
     if torch.compiler.is_compiling() or all_finite(tensor.detach().resolve_conj()):
         return

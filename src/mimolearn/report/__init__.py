@@ -4,29 +4,56 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mimolearn.foundation.errors import user_path
-from mimolearn.papers import ExperimentResult
-from mimolearn.report.answers import Answers, CostPoint, Loss, Rate, Row
-from mimolearn.report.beam_answers import BeamAnswers, BeamRate, BeamRow
-from mimolearn.report.facts.costs import Costs, DetectorCost, cost_table, detector_costs
-from mimolearn.report.facts.inventory import inventory, inventory_tables
-from mimolearn.report.goodput_answers import GoodputAnswers, SlotTime, within_budget
-from mimolearn.report.links import link_title, link_words
-from mimolearn.report.numbers import format_duration, format_left
-from mimolearn.report.text.live import live_progress
-from mimolearn.report.text.markdown import write_reproduction_text
-from mimolearn.report.text.sentences import beam_notes, notes, rate_notes, verdict
-from mimolearn.report.text.slots import (
-    block_table,
-    goodput_notes,
-    goodput_table,
-    goodput_verdict,
-    slot_table,
-    time_table,
-)
-from mimolearn.report.text.tables import answer_table, beam_table, gmi_table, rate_table
-from mimolearn.report.text.verdicts import experiment_table, outcome_counts, verdict_table
+from mimolearn.foundation.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from mimolearn.papers import ExperimentResult
+    from mimolearn.report.answers import Answers, CostPoint, Loss, Rate, Row
+    from mimolearn.report.beam_answers import BeamAnswers, BeamRate, BeamRow
+    from mimolearn.report.facts.costs import Costs, DetectorCost, cost_table, detector_costs
+    from mimolearn.report.facts.inventory import inventory, inventory_tables
+    from mimolearn.report.goodput_answers import GoodputAnswers, SlotTime, within_budget
+    from mimolearn.report.links import link_title, link_words
+    from mimolearn.report.numbers import format_duration, format_left
+    from mimolearn.report.text.live import live_progress
+    from mimolearn.report.text.markdown import write_reproduction_text
+    from mimolearn.report.text.sentences import beam_notes, notes, rate_notes, verdict
+    from mimolearn.report.text.slots import (
+        block_table,
+        goodput_notes,
+        goodput_table,
+        goodput_verdict,
+        slot_table,
+        time_table,
+    )
+    from mimolearn.report.text.tables import answer_table, beam_table, gmi_table, rate_table
+    from mimolearn.report.text.verdicts import experiment_table, outcome_counts, verdict_table
+else:
+    __getattr__, __dir__ = lazy_names(
+        __name__,
+        {
+            "mimolearn.papers": "ExperimentResult",
+            "mimolearn.report.answers": "Answers CostPoint Loss Rate Row",
+            "mimolearn.report.beam_answers": "BeamAnswers BeamRate BeamRow",
+            "mimolearn.report.facts.costs": "Costs DetectorCost cost_table detector_costs",
+            "mimolearn.report.facts.inventory": "inventory inventory_tables",
+            "mimolearn.report.goodput_answers": "GoodputAnswers SlotTime within_budget",
+            "mimolearn.report.links": "link_title link_words",
+            "mimolearn.report.numbers": "format_duration format_left",
+            "mimolearn.report.text.live": "live_progress",
+            "mimolearn.report.text.markdown": "write_reproduction_text",
+            "mimolearn.report.text.sentences": "beam_notes notes rate_notes verdict",
+            "mimolearn.report.text.slots": (
+                "block_table goodput_notes goodput_table goodput_verdict slot_table time_table"
+            ),
+            "mimolearn.report.text.tables": "answer_table beam_table gmi_table rate_table",
+            "mimolearn.report.text.verdicts": "experiment_table outcome_counts verdict_table",
+        },
+    )
+
 
 REPORT_NAME = "report.html"
 

@@ -62,7 +62,9 @@ def part_options(known: object, counted: bool) -> dict[str, Any]:
     Counting references is switched by an option that numba keeps to itself. Where a numba has
     none, parts count them: kernels then give the same results, only later.
     """
-    options = {"forceinline": True, "error_model": "numpy"}
+    options: dict[str, Any] = {"forceinline": True, "error_model": "numpy"}
+    # Only kernels call parts: an entry for Python and one for C would be compiled for nobody.
+    options |= {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
     return {**options, "_nrt": counted} if hasattr(known, "_nrt") else options
 
 
@@ -135,7 +137,7 @@ def compiled(
     """
     # Contraction alone leaves NaN and infinity what they are.
     options = {**_OPTIONS, "fastmath": {"contract"}} if contracted else _OPTIONS
-    with event.install_listener("numba:compile", _Announcement()), _jit_enabled():
+    with _announced(kernel), _jit_enabled():
         dispatcher: Any = numba.njit(**options)(kernel)
         keep_on_disk(dispatcher, source_stamp())
         dispatcher.compile(signature)
@@ -143,18 +145,55 @@ def compiled(
     return dispatcher
 
 
-class _Announcement(event.Listener):
-    """Says once, on a terminal only, why the first use takes seconds."""
+@contextmanager
+def _announced(kernel: Callable[..., Any]) -> Iterator[None]:
+    """Say on a terminal, while a kernel is compiled, why this takes seconds."""
+    announcement = _Announcement(kernel.__name__)
+    with event.install_listener("numba:compile", announcement):
+        try:
+            yield
+        finally:
+            announcement.clear()
 
-    said = False
+
+class _Announcement(event.Listener):
+    """A line that the next kernel, or the next output, replaces.
+
+    Where somebody else draws on the terminal there is one line, for the first kernel.
+    """
+
+    count = 0
+
+    def __init__(self, name: str) -> None:
+        self._name, self._shown = name, False
 
     def on_start(self, event: Any) -> None:
-        if not _Announcement.said and sys.stderr.isatty():
-            print("mimolearn: compiling kernels for this machine, once ...", file=sys.stderr)
-        _Announcement.said = True
+        if self._shown:
+            # A part of the kernel.
+            return
+        self._shown = True
+        _Announcement.count += 1
+        words = f"mimolearn: compiling for this machine, once: kernel {self._name}"
+        if not sys.stderr.isatty():
+            return
+        if sys.stderr is sys.__stderr__:
+            _rewrite_line(f"{words} ({_Announcement.count}) ...")
+        elif _Announcement.count == 1:
+            print(f"{words} and others ...", file=sys.stderr)
 
     def on_end(self, event: Any) -> None:
-        """Nothing: the next output tells that it is done."""
+        """Nothing: a part may be done before the kernel is."""
+
+    def clear(self) -> None:
+        """Take the line away."""
+        if self._shown and sys.stderr is sys.__stderr__ and sys.stderr.isatty():
+            _rewrite_line("")
+
+
+def _rewrite_line(text: str) -> None:
+    """Put text in the place of the terminal's last line."""
+    sys.stderr.write(f"\r\x1b[K{text}")
+    sys.stderr.flush()
 
 
 def _probe() -> None:
