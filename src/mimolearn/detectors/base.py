@@ -42,6 +42,9 @@ class Detector(nn.Module, ABC):
     soft: ClassVar[bool] = True
     takes_prior: ClassVar[bool] = False
     """Whether bits may have priors, the LLRs of a decoder: see ``detect``."""
+    decoding_clip: ClassVar[float | None] = None
+    """Largest magnitude of an LLR that coded links decode, unless a contender states ``llr_clip``;
+    None where a clip does not help."""
     rotation_invariant: bool = False
     """True if h and y matter through H^H H and H^H y alone. A rotation of the antennas by Q^H,
     H = Q R, then leaves the output as it is, and simulations may draw (R, Q^H y) for (H, y)."""

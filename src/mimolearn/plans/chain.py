@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, final
+from typing import final
 
 from torch import Tensor
 
 from mimolearn.detection import Detection
 from mimolearn.detectors import Cost, Detector
 from mimolearn.foundation.errors import invalid
+from mimolearn.plans.quantized import Inner
 from mimolearn.plans.receiver import Receiver
 
 
@@ -56,9 +57,9 @@ class ReceiverChain(Detector):
     >>> import torch
     >>> from mimolearn.detectors import make_detector
     >>> chain = ReceiverChain(make_detector("lmmse", "qpsk"), Receiver(llr_clip=3.0))
-    >>> h, y = torch.eye(2, dtype=torch.complex64), torch.ones(1, 2, dtype=torch.complex64)
+    >>> h, y = torch.eye(2, dtype=torch.complex64), torch.full((1, 2), 1 + 1j)
     >>> chain(y, h, 0.5).llr()[0, 0].tolist()
-    [-3.0, 0.0]
+    [-3.0, -3.0]
     """
 
     name = "receiver"
@@ -76,11 +77,11 @@ class ReceiverChain(Detector):
     def _check_size(self, num_rx_ant: int, num_tx_ant: int) -> None:
         self.detector._check_size(num_rx_ant, num_tx_ant)
 
-    def _prepare(self, h: Tensor, noise_var: Tensor) -> Any:
-        return self.detector.prepare(h, noise_var)
+    def _prepare(self, h: Tensor, noise_var: Tensor) -> Inner:
+        return Inner(self.detector.prepare(h, noise_var))
 
-    def _detect(self, prepared: Any, y: Tensor) -> AdjustedDetection:
-        return AdjustedDetection(self.detector.detect(prepared, y), self.receiver)
+    def _detect(self, prepared: Inner, y: Tensor) -> AdjustedDetection:
+        return AdjustedDetection(self.detector.detect(prepared.prepared, y), self.receiver)
 
     def cost(self, num_rx_ant: int, num_tx_ant: int) -> Cost:
         return self.detector.cost(num_rx_ant, num_tx_ant)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, final
+from typing import Any, NamedTuple, final
 
 import torch
 from torch import Tensor
@@ -11,6 +11,16 @@ from mimolearn.detection import LLRDetection
 from mimolearn.detectors import Cost, Detector
 from mimolearn.foundation.errors import invalid
 from mimolearn.quantizers import Quantizer
+
+
+class Inner(NamedTuple):
+    """The state of a detector around another one.
+
+    Attributes:
+        prepared: what the inner detector prepared.
+    """
+
+    prepared: Any
 
 
 @final
@@ -46,11 +56,11 @@ class QuantizedDetector(Detector):
     def _check_size(self, num_rx_ant: int, num_tx_ant: int) -> None:
         self.detector._check_size(num_rx_ant, num_tx_ant)
 
-    def _prepare(self, h: Tensor, noise_var: Tensor) -> Any:
-        return self.detector.prepare(h, noise_var)
+    def _prepare(self, h: Tensor, noise_var: Tensor) -> Inner:
+        return Inner(self.detector.prepare(h, noise_var))
 
-    def _detect(self, prepared: Any, y: Tensor) -> LLRDetection:
-        detection = self.detector.detect(prepared, y)
+    def _detect(self, prepared: Inner, y: Tensor) -> LLRDetection:
+        detection = self.detector.detect(prepared.prepared, y)
         llr = detection.llr()
         missing = torch.isnan(llr)
         kept = self.quantizer.through(torch.where(missing, 0.0, llr))

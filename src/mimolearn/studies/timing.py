@@ -12,9 +12,10 @@ from mimolearn.link.scenario import Scenario
 from mimolearn.plans.plan import AnyScenario, canonical_snr
 from mimolearn.results.costs import CostReport, Timing
 from mimolearn.studies.kinds.chunk import batch_channels
+from mimolearn.studies.kinds.receivers import parted
 from mimolearn.studies.kinds.seeds import chunk_generator
 from mimolearn.studies.kinds.slot_chunk import Spent
-from mimolearn.studies.kinds.slots import SlotCounts, parted
+from mimolearn.studies.kinds.slots import SlotCounts
 
 _MIN_REPEATS = 5
 _MAX_REPEATS = 200
@@ -74,7 +75,7 @@ def measure_slot_timing(
     """
     with clean_torch():
         drawn, _ = kind.draw(canonical_snr(snr_db), 0)
-        inner, receiver = parted(detector)
+        inner, receiver, _ = parted(detector)
         estimator = receiver.estimator_for(kind.scenario.estimator)
         spent: list[Spent] = []
 

@@ -2,60 +2,38 @@
 
 All contenders see the same information, channels and noise. With two transmissions the receiver
 keeps the soft bits of a block that failed and adds those of the second transmission to them
-(chase combining); a contender with a quantiser keeps them quantised.
+(chase combining); a contender with a quantiser keeps them quantised. With decoder feedback, blocks
+whose decoder did not end in a codeword are detected again with its extrinsic LLRs as priors.
+Decisions, GMI and the work of a search are those of the first detection.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from mimolearn.detectors import Detector
-from mimolearn.foundation.errors import InvalidInputError, MimolearnError
-from mimolearn.foundation.tensors.state import clean_torch, evaluating
+from mimolearn.foundation.errors import InvalidInputError, invalid
+from mimolearn.foundation.tensors.state import clean_torch
 from mimolearn.kernels.link import symbol_errors
 from mimolearn.link.codes import CodedLink, CodedSymbols
-from mimolearn.link.scenario import Block, Scenario
+from mimolearn.link.scenario import Scenario
 from mimolearn.plans.counts import GMI_SCALE, Counts, ErrorPositions
-from mimolearn.plans.quantized import QuantizedDetector
-from mimolearn.quantizers import Quantizer
-from mimolearn.studies.kinds.chunk import (
-    ChunkResult,
-    batch_channels,
-    chunk_blocks,
-    replace_nonfinite,
+from mimolearn.studies.kinds.chunk import ChunkResult, chunk_blocks, replace_nonfinite
+from mimolearn.studies.kinds.coded_chunk import CodedChunk, Sent
+from mimolearn.studies.kinds.receivers import (
+    SoftBits,
+    check_receiver,
+    most_passes_first,
+    parted,
 )
 from mimolearn.studies.kinds.seeds import chunk_generator
 
-# What the decoder is given at most, so that no sum of it overflows; and the GMI, whose squares
-# stay within 64 bits then.
-MOST_LLR = 1e6
+# Squares of the GMI's losses stay within 64 bits then.
 _MOST_GMI_LLR = 200.0
-
-
-class _Sent(NamedTuple):
-    """One transmission: what arrived, and (N) bool where a channel was unusable."""
-
-    block: Block
-    bad: Tensor
-
-
-class _Heard(NamedTuple):
-    """One transmission as a contender heard it.
-
-    indices (N, T, Nt); valid (N, T); llr (W, S) of the sent bits, 0 where not valid; incomplete,
-    work: sums over the vectors.
-    """
-
-    indices: Tensor
-    valid: Tensor
-    llr: Tensor
-    incomplete: int
-    work: int | None
 
 
 def run_coded_chunk(
@@ -67,89 +45,35 @@ def run_coded_chunk(
         generator = chunk_generator(scenario.key(), snr, chunk)
         symbols = link.draw(chunk_blocks(scenario), generator)
         sent = [
-            _Sent(*replace_nonfinite(link.transmit(symbols, float(snr), generator)))
+            Sent(*replace_nonfinite(link.transmit(symbols, float(snr), generator)))
             for _ in range(link.coding.transmissions)
         ]
-        heard: _Ears = {}
-        return [
-            _count(link, symbols, sent, label, detector, heard) for label, detector in detectors
-        ]
+        blocks = CodedChunk(link, symbols, sent)
+        results = {i: _count(blocks, *detectors[i]) for i in most_passes_first(detectors)}
+        return [results[i] for i in range(len(detectors))]
 
 
-# What detectors heard of a chunk, by their identity: quantisers may share one detector.
-_Ears = dict[int, list[_Heard]]
+def check_coded(scenario: Scenario, label: str, detector: Detector) -> None:
+    """Refuse a receiver that a scenario without a grid, coded or not, does not have."""
+    check_receiver(label, detector, coded=scenario.coding is not None, grid=False)
+    passes = parted(detector).receiver.passes
+    if passes and scenario.coding is not None and scenario.coding.transmissions > 1:
+        expected = "0 where coding.transmissions is 2: feedback serves single transmissions"
+        raise InvalidInputError(f"contender {label!r}: {invalid('passes', passes, expected)}")
 
 
-def _count(
-    link: CodedLink,
-    symbols: CodedSymbols,
-    sent: list[_Sent],
-    label: str,
-    detector: Detector,
-    ears: _Ears,
-) -> ChunkResult:
-    quantizer = None
-    if isinstance(detector, QuantizedDetector):
-        detector, quantizer = detector.detector, detector.quantizer
-    if id(detector) not in ears:
-        with evaluating(detector):
-            ears[id(detector)] = [_hear(link, one, label, detector) for one in sent]
-    heard = ears[id(detector)]
-    stored = heard[0].llr if quantizer is None else _kept(link, heard[0], quantizer)
-    if quantizer is not None and len(heard) == 1:
-        # What is kept is all there is; else fresh soft bits are decoded as they are.
-        bits = (stored > 0).to(torch.uint8)
-        heard = [heard[0]._replace(llr=stored, indices=link.map(bits))]
-    decoded = link.decode(heard[0].llr).info
-    for again in heard[1:]:
-        failed = (decoded != symbols.info).any(1)
-        decoded[failed] = link.decode((stored + again.llr)[failed]).info
+def _count(blocks: CodedChunk, label: str, detector: Detector) -> ChunkResult:
+    parts, link, symbols = parted(detector), blocks.link, blocks.symbols
+    heard = blocks.soft_bits(label, parts.detector)
+    stored = blocks.stored(label, parts)
+    if parts.quantizer is not None and len(heard) == 1:
+        # What is kept is all there is.
+        heard = [heard[0]._replace(indices=link.map((stored > 0).to(torch.uint8)))]
+    wrong_bits = (blocks.info(label, parts, stored) != symbols.info).sum(1)
     lost = torch.stack([_lost_blocks(link, one.valid) for one in heard]).any(0)
-    wrong_bits = (decoded != symbols.info).sum(1)
     wrong_bits[lost] = link.coding.num_info_bits
     loss = gmi_loss(stored, symbols.sent)
     return _joined(link, label, symbols, heard, wrong_bits.numpy(), loss)
-
-
-def _hear(link: CodedLink, sent: _Sent, label: str, detector: Detector) -> _Heard:
-    block, step = sent.block, batch_channels(link.scenario)
-    parts: list[tuple[Tensor, Tensor, Tensor]] = []
-    incomplete, works = 0, []
-    for start in range(0, len(block.h), step):
-        part = slice(start, start + step)
-        try:
-            detection = detector(block.y[part], block.h_hat[part], block.noise_var[part])
-            answer = detection.indices(), detection.finite(), detection.llr()
-        except MimolearnError as error:
-            raise InvalidInputError(f"contender {label!r}: {error}") from error
-        vectors = block.indices[part].shape
-        bits = link.scenario.points().bits_per_symbol
-        if [tuple(t.shape) for t in answer] != [vectors, vectors[:-1], (*vectors, bits)]:
-            shapes = ", ".join(str(tuple(t.shape)) for t in answer)
-            raise InvalidInputError(
-                f"contender {label!r}: decided indices, flags and LLRs of shapes {shapes}, "
-                f"expected {tuple(vectors)}, {tuple(vectors[:-1])}, {(*vectors, bits)}"
-            )
-        parts.append(answer)
-        if detection.incomplete is not None:
-            incomplete += int(detection.incomplete.sum())
-        if detection.work is not None:
-            works.append(int(detection.work.sum()))
-    indices, finite, llr = (torch.cat(column) for column in zip(*parts, strict=True))
-    valid = finite & ~sent.bad[:, None] & ~torch.isnan(llr).flatten(2).any(-1)
-    llr = torch.where(valid[..., None, None], llr, torch.zeros_like(llr))
-    llr = llr.to(torch.float32).clamp(-MOST_LLR, MOST_LLR).reshape(-1, link.num_sent)
-    work = sum(works) if len(works) == len(parts) else None
-    return _Heard(indices, valid, llr, incomplete, work)
-
-
-def _kept(link: CodedLink, heard: _Heard, quantizer: Quantizer) -> Tensor:
-    """(W, S) LLRs behind the quantiser, which sees them use by use; 0 where not valid."""
-    scenario = link.scenario
-    shape = (-1, scenario.num_tx_ant, scenario.points().bits_per_symbol)
-    kept = quantizer.through(heard.llr.reshape(shape))
-    kept = torch.where(heard.valid.reshape(-1, 1, 1), kept, torch.zeros_like(kept))
-    return kept.reshape(heard.llr.shape)
 
 
 def _lost_blocks(link: CodedLink, valid: Tensor) -> Tensor:
@@ -168,7 +92,7 @@ def _joined(
     link: CodedLink,
     label: str,
     symbols: CodedSymbols,
-    heard: list[_Heard],
+    heard: list[SoftBits],
     wrong_bits: np.ndarray,
     loss: np.ndarray,
 ) -> ChunkResult:

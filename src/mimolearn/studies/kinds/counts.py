@@ -11,7 +11,7 @@ from mimolearn.link.scenario import Scenario
 from mimolearn.plans.contender import Contender
 from mimolearn.studies.kinds.base import Kind, Task
 from mimolearn.studies.kinds.chunk import ChunkResult, chunk_channels, run_uncoded_chunk
-from mimolearn.studies.kinds.coded import run_coded_chunk
+from mimolearn.studies.kinds.coded import check_coded, run_coded_chunk
 from mimolearn.studies.kinds.draws import check_draws
 
 
@@ -38,6 +38,8 @@ class ErrorCounts(Kind):
     def _build(self) -> list[tuple[str, Detector]]:
         built = build_detectors(self.scenario, self.contenders)
         check_draws(self.scenario, built)
+        for label, detector in built:
+            check_coded(self.scenario, label, detector)
         return built
 
     @classmethod

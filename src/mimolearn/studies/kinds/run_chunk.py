@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from mimolearn.detectors import Detector
 from mimolearn.link.scenario import Scenario
 from mimolearn.studies.kinds.chunk import ChunkResult, run_uncoded_chunk
-from mimolearn.studies.kinds.coded import run_coded_chunk
+from mimolearn.studies.kinds.coded import check_coded, run_coded_chunk
 from mimolearn.studies.kinds.draws import check_draws
 
 
@@ -32,5 +32,7 @@ def run_chunk(
         InvalidInputError: a detector that reduced draws would judge wrongly.
     """
     check_draws(scenario, detectors)
+    for label, detector in detectors:
+        check_coded(scenario, label, detector)
     run = run_uncoded_chunk if scenario.coding is None else run_coded_chunk
     return run(scenario, snr, chunk, detectors)

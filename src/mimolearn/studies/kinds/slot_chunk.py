@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -13,35 +13,11 @@ from torch import Tensor
 
 from mimolearn.constellation import Constellation
 from mimolearn.detectors import Detector
-from mimolearn.foundation.errors import InvalidInputError, MimolearnError
-from mimolearn.foundation.tensors.state import evaluating
 from mimolearn.link.estimators import Estimator
 from mimolearn.link.slot_codes import DecodedStreams, SlotBits, SlotCode
 from mimolearn.link.slots import Observed, Received, SlotLink, SlotReceiver
 from mimolearn.plans.receiver import Receiver
-
-# The decoder is given no larger LLR, so that no sum of them overflows.
-_MOST_LLR = 1e6
-# Detector and decoder exchange LLRs of at most this magnitude.
-_MOST_FEEDBACK = 20.0
-
-
-class SoftBits(NamedTuple):
-    """What a detector said of a chunk, at the data elements.
-
-    Attributes:
-        indices: (N, D, S) int64; decisions.
-        valid: (N, D) bool; False where the output was not finite.
-        llr: (N, D, S, K) float32; 0 where not valid.
-        incomplete: vectors whose search ended at its limit.
-        work: multiplications of a search whose work depends on the data; None for others.
-    """
-
-    indices: Tensor
-    valid: Tensor
-    llr: Tensor
-    incomplete: int
-    work: int | None
+from mimolearn.studies.kinds.receivers import SoftBits, added, after_passes, clipped, detected
 
 
 class Outcome(NamedTuple):
@@ -128,9 +104,9 @@ class SlotChunk:
         key = estimator.model_dump_json(), id(detector)
         if key not in self._soft:
             front, observed = self.observed(estimator)
-            with evaluating(detector), self._timed("detect"):
-                call = _detection(detector, observed.y, observed.h_hat, observed.noise_var)
-                self._soft[key] = self._heard(label, front, call)
+            with self._timed("detect"):
+                call = observed.y, observed.h_hat, observed.noise_var
+                self._soft[key] = _at_data(front, detected(label, detector, *call))
         return self._soft[key]
 
     def outcome(
@@ -140,14 +116,12 @@ class SlotChunk:
         rest = receiver.model_copy(update={"passes": 0}).model_dump_json()
         key = estimator.model_dump_json(), id(detector), rest
         soft = self.soft_bits(label, detector, estimator)
-        passes = self._outcomes.setdefault(key, [])
-        if not passes:
-            passes.append(self._decoded(receiver.adjusted(soft.llr), feedback=receiver.passes > 0))
-        elif receiver.passes and passes[0].extrinsic is None:
-            passes[0] = self._decoded(receiver.adjusted(soft.llr), feedback=True)
-        while len(passes) <= receiver.passes:
-            passes.append(self._again(passes[-1], label, detector, receiver, estimator))
-        return passes[receiver.passes]
+        return after_passes(
+            self._outcomes.setdefault(key, []),
+            receiver.passes,
+            lambda feedback: self._decoded(receiver.adjusted(soft.llr), feedback=feedback),
+            lambda before: self._again(before, label, detector, receiver, estimator),
+        )
 
     def _decoded(self, llr: Tensor, *, feedback: bool) -> Outcome:
         streams = self._streams(llr)
@@ -162,7 +136,7 @@ class SlotChunk:
             decoded.passed.unflatten(0, shape),
             decoded.iterations.unflatten(0, shape),
             num * users * self.code.code_blocks,
-            None if extrinsic is None else _clipped(extrinsic).unflatten(0, shape),
+            None if extrinsic is None else clipped(extrinsic).unflatten(0, shape),
         )
 
     def _again(
@@ -186,35 +160,15 @@ class SlotChunk:
         )
         prior = self._layers(before.extrinsic[slots])
         prior_llr = front.from_data(prior)
-        with evaluating(detector), self._timed("detect"):
-            call = _detection(detector, y, h_hat, noise_var, prior_llr)
-            soft = self._heard(label, front, call)
-        # What the detector adds to its priors is what the decoder gets.
-        streams = self._streams(receiver.adjusted(_clipped(soft.llr - prior)))
+        with self._timed("detect"):
+            soft = _at_data(front, detected(label, detector, y, h_hat, noise_var, prior_llr))
+        streams = self._streams(receiver.adjusted(added(soft, prior)))
         rows = failed[slots].nonzero()
         failing = streams[rows[:, 0], rows[:, 1]]
         with self._timed("decode"):
             decoded = self.code.decode(failing, rows[:, 1], feedback=True)
         assert decoded.extrinsic is not None
         return _replaced(before, slots[rows[:, 0]], rows[:, 1], decoded, self.code.code_blocks)
-
-    def _heard(self, label: str, front: SlotReceiver, call: Callable[[], Any]) -> SoftBits:
-        try:
-            detection = call()
-            indices, finite, llr = detection.indices(), detection.finite(), detection.llr()
-        except MimolearnError as error:
-            raise InvalidInputError(f"contender {label!r}: {error}") from error
-        valid = finite & ~torch.isnan(llr).flatten(-2).any(-1)
-        llr = torch.where(valid[..., None, None], llr, torch.zeros_like(llr))
-        llr = llr.to(torch.float32).clamp(-_MOST_LLR, _MOST_LLR)
-        incomplete, work = detection.incomplete, detection.work
-        return SoftBits(
-            front.to_data(indices),
-            front.to_data(valid),
-            front.to_data(llr),
-            0 if incomplete is None else int(incomplete.sum()),
-            None if work is None else int(work.sum()),
-        )
 
     def _streams(self, llr: Tensor) -> Tensor:
         """(N, D, S, K) to (N, U, G)."""
@@ -226,16 +180,10 @@ class SlotChunk:
         return self.link.grid.to_layers(streams.unflatten(-1, (-1, bits)))
 
 
-def _detection(
-    detector: Detector, y: Tensor, h_hat: Tensor, noise_var: Tensor, prior_llr: Tensor | None = None
-) -> Callable[[], Any]:
-    if prior_llr is None:
-        return lambda: detector(y, h_hat, noise_var)
-    return lambda: detector(y, h_hat, noise_var, prior_llr)
-
-
-def _clipped(llr: Tensor) -> Tensor:
-    return llr.clamp(-_MOST_FEEDBACK, _MOST_FEEDBACK)
+def _at_data(front: SlotReceiver, soft: SoftBits) -> SoftBits:
+    """Soft bits of the data elements, (N, D, S, K)."""
+    indices, valid, llr = (front.to_data(tensor) for tensor in soft[:3])
+    return soft._replace(indices=indices, valid=valid, llr=llr)
 
 
 def _replaced(
@@ -248,7 +196,7 @@ def _replaced(
     extrinsic = before.extrinsic.clone()
     info[slots, users], passed[slots, users] = decoded.info, decoded.passed
     iterations[slots, users] += decoded.iterations
-    extrinsic[slots, users] = _clipped(decoded.extrinsic)
+    extrinsic[slots, users] = clipped(decoded.extrinsic)
     return Outcome(info, passed, iterations, before.runs + len(slots) * code_blocks, extrinsic)
 
 

@@ -14,23 +14,26 @@ from torch import Tensor
 
 from mimolearn.constellation import Constellation
 from mimolearn.detectors import Detector
-from mimolearn.foundation.errors import InvalidInputError, invalid
+from mimolearn.foundation.errors import InvalidInputError
 from mimolearn.foundation.tensors.state import clean_torch
 from mimolearn.kernels.link import symbol_errors
 from mimolearn.link.estimators import Estimator
 from mimolearn.link.grid_scenario import GridScenario
 from mimolearn.link.slots import SlotReceiver
-from mimolearn.plans.chain import ReceiverChain
 from mimolearn.plans.contender import Contender
 from mimolearn.plans.counts import BLOCK_METRICS, ESTIMATE_SCALE, Counts, ErrorPositions
-from mimolearn.plans.quantized import QuantizedDetector
-from mimolearn.plans.receiver import Receiver
 from mimolearn.studies.kinds.base import Kind, Task
 from mimolearn.studies.kinds.chunk import ChunkResult
 from mimolearn.studies.kinds.coded import gmi_loss
 from mimolearn.studies.kinds.counts import build_detectors
+from mimolearn.studies.kinds.receivers import (
+    SoftBits,
+    check_receiver,
+    most_passes_first,
+    parted,
+)
 from mimolearn.studies.kinds.seeds import chunk_generator
-from mimolearn.studies.kinds.slot_chunk import Outcome, SlotChunk, SoftBits, estimate_errors
+from mimolearn.studies.kinds.slot_chunk import Outcome, SlotChunk, estimate_errors
 
 _CHUNK_BYTES = 2**24
 _MAX_SLOTS = 16
@@ -76,7 +79,10 @@ class SlotCounts(Kind):
     def measure(self, task: Task) -> list[ChunkResult]:
         with clean_torch():
             chunk, indices = self.draw(task.snr, task.chunk)
-            return [self._measured(chunk, indices, *self.built[i]) for i in task.contenders]
+            built = [self.built[i] for i in task.contenders]
+            order = most_passes_first(built)
+            results = {i: self._measured(chunk, indices, *built[i]) for i in order}
+            return [results[i] for i in range(len(built))]
 
     def draw(self, snr: str, number: int) -> tuple[SlotChunk, Tensor]:
         """Draw a chunk; with the indices (N, D, S) of what was sent."""
@@ -109,7 +115,7 @@ class SlotCounts(Kind):
     def _measured(
         self, chunk: SlotChunk, sent: Tensor, label: str, detector: Detector
     ) -> ChunkResult:
-        detector, receiver = parted(detector)
+        detector, receiver, _ = parted(detector)
         estimator = receiver.estimator_for(self.scenario.estimator)
         soft = chunk.soft_bits(label, detector, estimator)
         outcome = chunk.outcome(label, detector, receiver, estimator)
@@ -121,7 +127,7 @@ class SlotCounts(Kind):
     def _build(self) -> list[tuple[str, Detector]]:
         built = build_detectors(self.scenario, self.contenders)
         for label, detector in built:
-            _check(label, detector)
+            check_receiver(label, detector, coded=self.scenario.has_blocks, grid=True)
         return built
 
     @classmethod
@@ -139,26 +145,6 @@ def chunk_slots(scenario: GridScenario) -> int:
     elements = raster.num_symbols * raster.num_subcarriers
     slot_bytes = 8 * elements * scenario.num_rx_ant * (scenario.num_tx_ant + 1)
     return 2 ** int(np.log2(min(max(_CHUNK_BYTES // slot_bytes, 1), _MAX_SLOTS)))
-
-
-def parted(detector: Detector) -> tuple[Detector, Receiver]:
-    """A contender's detector, and the receiver around it."""
-    if isinstance(detector, ReceiverChain):
-        return detector.detector, detector.receiver
-    return detector, Receiver()
-
-
-def _check(label: str, detector: Detector) -> None:
-    if isinstance(detector, QuantizedDetector):
-        raise InvalidInputError(f"contender {label!r}: quantizers serve links without a grid alone")
-    detector, receiver = parted(detector)
-    if not detector.soft:
-        raise InvalidInputError(f"contender {label!r}: {detector.name} has no soft bits to decode")
-    if receiver.passes and not detector.takes_prior:
-        expected = f"0: {detector.name} takes no priors"
-        raise InvalidInputError(
-            f"contender {label!r}: {invalid('passes', receiver.passes, expected)}"
-        )
 
 
 def _counted(
