@@ -1,7 +1,9 @@
 """Bounds and units of the numbers that ``list-net`` reads; cheap to import."""
 
 MOST = 60.0
-"""Of a difference of metrics, of an LLR and of a logarithm of masses: beyond, float32 has none."""
+"""Of a difference of metrics and of a logarithm of masses: beyond, float32 has none."""
+MOST_LLR = 20.0
+"""Of an LLR, read or given: larger ones say no more, and do harm where the channel is not exact."""
 LEAST_MASS = 1e-30
 UNIT, RANGE = 4.0, 2.5
 """A compressed number is x / (UNIT + |x| / RANGE): below RANGE."""

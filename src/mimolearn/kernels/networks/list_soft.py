@@ -27,6 +27,7 @@ from mimolearn.kernels.machine.simd import (
 from mimolearn.kernels.networks.list_scales import (
     LEAST_MASS,
     MOST,
+    MOST_LLR,
     MOST_SHARE,
     RANGE,
     SHARE_UNIT,
@@ -35,7 +36,7 @@ from mimolearn.kernels.networks.list_scales import (
 
 _UNITS = 4  # of the second hidden layer, worked on together
 
-_MOST, _LEAST = np.float32(MOST), np.float32(LEAST_MASS)
+_MOST, _LEAST, _MOST_LLR = np.float32(MOST), np.float32(LEAST_MASS), np.float32(MOST_LLR)
 _UNIT, _SLOPE = np.float32(UNIT), np.float32(1 / RANGE)
 
 
@@ -57,8 +58,8 @@ def layout(space, k, bits, hidden):
 
 
 @inlined
-def _within(x):
-    return minimum(maximum(x, splat(-_MOST)), splat(_MOST))
+def _within(x, most):
+    return minimum(maximum(x, splat(-most)), splat(most))
 
 
 @inlined
@@ -125,7 +126,7 @@ def _filled(llr, mass_0, mass_1, tail):
     positive = llr > np.float32(0.0)
     mass_1 = fma(splat(tail), select(positive, larger, smaller), mass_1)
     mass_0 = fma(splat(tail), select(positive, smaller, larger), mass_0)
-    return _within(_log(mass_1) - _log(mass_0))
+    return _within(_log(mass_1) - _log(mass_0), _MOST_LLR)
 
 
 @uncounted
@@ -212,18 +213,19 @@ def kernel() -> Callable[..., None]:
                 missing = select(lacks_0 | lacks_1, one, zero)
                 known = one - missing
                 sign = select(lacks_1, -one, select(lacks_0, one, zero))
-                store(odd, 0, known * _within(_log(mass_1) - _log(mass_0)))
-                store(odd, 16, known * _within(best_0 - best_1))
+                of_list = _log(mass_1) - _log(mass_0)
+                if complete:
+                    store_first(llr, v * bits + c, _within(of_list, _MOST), count)
+                    continue
+                store(odd, 0, known * _within(of_list, _MOST_LLR))
+                store(odd, 16, known * _within(best_0 - best_1, _MOST_LLR))
                 store(odd, 32, sign)
                 store(odd, 48, sign * widest)
-                if complete:
-                    store_first(llr, v * bits + c, load(odd, 0), count)
-                    continue
-                one_llr = _within(load_first(linear, v * bits + c, count))
+                one_llr = _within(load_first(linear, v * bits + c, count), _MOST_LLR)
                 store(odd, 64, one_llr)
                 store(odd, 80, _filled(one_llr, mass_0, mass_1, tail))
                 if with_ep:
-                    one_llr = _within(load_first(ep, v * bits + c, count))
+                    one_llr = _within(load_first(ep, v * bits + c, count), _MOST_LLR)
                     store(odd, 96, one_llr)
                     store(odd, 112, _filled(one_llr, mass_0, mass_1, tail))
                 for i in range(num_odd):
@@ -232,7 +234,7 @@ def kernel() -> Callable[..., None]:
                 out = _network(
                     weights, odd, small, plus, minus, num_odd, hidden, share, spread, missing
                 )
-                store_first(llr, v * bits + c, out, count)
+                store_first(llr, v * bits + c, _within(out, _MOST_LLR), count)
 
     floats = "float32[::1]"
     arrays = f"{floats}, int8[::1], {floats}, {floats}, {floats}, {floats}"

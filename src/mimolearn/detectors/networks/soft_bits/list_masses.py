@@ -22,7 +22,7 @@ from mimolearn.detectors.message_passing.cavity import (
 )
 from mimolearn.detectors.search.k_best import Survivors
 from mimolearn.foundation.tensors.linalg import add_diagonal
-from mimolearn.kernels.networks.list_scales import LEAST_MASS, MOST
+from mimolearn.kernels.networks.list_scales import LEAST_MASS, MOST, MOST_LLR
 
 
 class BitMasses(NamedTuple):
@@ -35,11 +35,13 @@ class BitMasses(NamedTuple):
             its LLR, and the LLR with its share of the Gaussian mass added to the list's.
         even: (*C, T, Nt, K, 3) real; do not: logarithm of the Gaussian mass over the list's, the
             list's width, and whether the list has one value alone.
+        of_list: (*C, T, Nt, K) real; LLR of the list's masses.
         best: (*C, T, Nt, A) int8; levels of the best vector.
     """
 
     odd: Tensor
     even: Tensor
+    of_list: Tensor
     best: Tensor
 
 
@@ -76,10 +78,10 @@ def bit_masses(
     least = survivors.metrics.amin(-1, keepdim=True)
     gaps = (survivors.metrics - least).clamp(max=MOST).to(dtype)
     ones = vector_bits(constellation, survivors.levels).to(dtype)
-    of_list = torch.exp(-gaps).unsqueeze(-2)
+    masses = torch.exp(-gaps).unsqueeze(-2)
     shape = classical[0].shape
-    mass_1 = (of_list @ ones).reshape(shape)
-    mass_0 = (of_list @ (1 - ones)).reshape(shape)
+    mass_1 = (masses @ ones).reshape(shape)
+    mass_0 = (masses @ (1 - ones)).reshape(shape)
     width = gaps.unsqueeze(-1)
     best_1 = (width + MOST * (1 - ones)).amin(-2).clamp(max=MOST).reshape(shape)
     best_0 = (width + MOST * ones).amin(-2).clamp(max=MOST).reshape(shape)
@@ -90,29 +92,31 @@ def bit_masses(
     sign = torch.sign(mass_1 - mass_0) * missing
     spread = gaps.amax(-1)[..., None, None].expand(shape)
     known = 1 - missing
+    of_list = _log(mass_1) - _log(mass_0)
     odd = [
-        known * (_log(mass_1) - _log(mass_0) - own).clamp(-MOST, MOST),
-        known * (best_0 - best_1 - own).clamp(-MOST, MOST),
+        known * (of_list - own).clamp(-MOST_LLR, MOST_LLR),
+        known * (best_0 - best_1 - own).clamp(-MOST_LLR, MOST_LLR),
         sign,
         sign * spread,
     ]
     for llr in classical:
-        bounded = llr.clamp(-MOST, MOST)
-        added_1 = mass_1 + tail * torch.sigmoid(bounded)
-        added_0 = mass_0 + tail * torch.sigmoid(-bounded)
-        odd.append((llr - own).clamp(-MOST, MOST))
-        odd.append((_log(added_1) - _log(added_0) - own).clamp(-MOST, MOST))
-    total = torch.exp(-gaps).sum(-1).log()
+        extrinsic = (llr - own).clamp(-MOST_LLR, MOST_LLR)
+        added_1 = mass_1 + tail * torch.sigmoid(extrinsic + own)
+        added_0 = mass_0 + tail * torch.sigmoid(-extrinsic - own)
+        odd.append(extrinsic)
+        odd.append((_log(added_1) - _log(added_0) - own).clamp(-MOST_LLR, MOST_LLR))
+    total = masses.sum((-2, -1)).log()
     share = (log_tail - total)[..., None, None].expand(shape)
     number = survivors.metrics.argmin(-1)[..., None, None, None]
     levels = survivors.levels
     best = levels.gather(-3, number.expand(*levels.shape[:-3], 1, *levels.shape[-2:])).squeeze(-3)
-    return BitMasses(torch.stack(odd, -1), torch.stack([share, spread, missing], -1), best)
+    even = torch.stack([share, spread, missing], -1)
+    return BitMasses(torch.stack(odd, -1), even, (of_list - own).clamp(-MOST, MOST), best)
 
 
 def vector_bits(constellation: Constellation, levels: Tensor) -> Tensor:
     """Bits (*C, T, k, Nt K) uint8 of vectors (*C, T, k, Nt, A), in the order of their LLRs."""
-    bits = constellation.axis(torch.float64).bits[levels.long()]
+    bits = constellation.axis(torch.float64, levels.device).bits[levels.long()]
     return bits.transpose(-1, -2).flatten(-3)
 
 
@@ -139,7 +143,7 @@ def informed(
         y: (*C, T, Nr) complex, in its precision.
         prior_llr: (*C, T, Nt, K) real, in its precision.
     """
-    levels = constellation.axis(prior_llr.dtype).levels
+    levels = constellation.axis(prior_llr.dtype, prior_llr.device).levels
     lam, gam = stand_ins(log_priors(model, prior_llr, constellation), constellation)
     b = matched(model, y, constellation)
     plain = torch.full_like(lam, 1 / float(levels.square().mean()))

@@ -26,11 +26,17 @@ from mimolearn.detectors.networks.soft_bits.list_masses import (
     num_odd,
 )
 from mimolearn.detectors.priors import check_streams
-from mimolearn.detectors.search.k_best import KBest
+from mimolearn.detectors.search.k_best import KBest, Survivors
 from mimolearn.detectors.search.real_triangular import levels_to_indices
 from mimolearn.foundation.errors import check_one_of, check_positive_int
 from mimolearn.kernels.networks import calls as network_kernels
-from mimolearn.kernels.networks.list_scales import MOST_SHARE, RANGE, SHARE_UNIT, UNIT
+from mimolearn.kernels.networks.list_scales import (
+    MOST_LLR,
+    MOST_SHARE,
+    RANGE,
+    SHARE_UNIT,
+    UNIT,
+)
 
 _TRAINED_K = (8, 16, 32, 64)
 _MOST_HIDDEN = 256
@@ -193,8 +199,9 @@ class ListNet(UnfoldedDetector):
         return self._soft(prepared, y, prior_llr)
 
     def _soft(self, prepared: Prepared, y: Tensor, prior_llr: Tensor | None) -> LLRDetection:
-        masses = self.masses(prepared, y, prior_llr)
-        llr = self._complete(masses) if self._holds_all(prepared.h) else self.read(masses)
+        bounded = None if prior_llr is None else prior_llr.clamp(-MOST_LLR, MOST_LLR)
+        masses = self.masses(prepared, y, bounded)
+        llr = masses.of_list if self._holds_all(prepared.h) else self.read(masses)
         if prior_llr is not None:
             llr = llr + prior_llr
         decided = levels_to_indices(masses.best, self.constellation)
@@ -214,6 +221,7 @@ class ListNet(UnfoldedDetector):
         with torch.no_grad():
             h, noise_var, y = prepared.h, prepared.noise_var, y.detach()
             survivors = parts.tree.survivors(y, h, noise_var)
+            survivors = Survivors(*(part.to(y.device) for part in survivors))
             classical = [
                 part.detect(state, y, prior_llr).llr()
                 for part, state in zip(parts.classical(), prepared.states, strict=True)
@@ -239,10 +247,8 @@ class ListNet(UnfoldedDetector):
         def f(first: Tensor) -> Tensor:
             return functional.relu(functional.relu(first) @ w2.mT + b2) @ w3
 
-        return f(fixed + turned) - f(fixed - turned) + odd @ straight
-
-    def _complete(self, masses: BitMasses) -> Tensor:
-        return masses.odd[..., 0]
+        llr = f(fixed + turned) - f(fixed - turned) + odd @ straight
+        return llr.clamp(-MOST_LLR, MOST_LLR)
 
     def _holds_all(self, h: Tensor) -> bool:
         return self.constellation.num_points ** h.shape[-1] <= self.k
