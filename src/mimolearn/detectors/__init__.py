@@ -28,6 +28,7 @@ from mimolearn.detectors.networks.fully_connected.wesnet import WeSNet
 from mimolearn.detectors.networks.nn_det import NNDet
 from mimolearn.detectors.networks.soft_bits.eq_net import EQNetEstimator
 from mimolearn.detectors.networks.soft_bits.eq_net_published import EQNetPublishedEstimator
+from mimolearn.detectors.networks.soft_bits.list_net import ListNet
 from mimolearn.detectors.registry import (
     detector_class,
     detector_names,
@@ -94,6 +95,7 @@ register(
     NNDet,
     EQNetEstimator,
     EQNetPublishedEstimator,
+    ListNet,
 )
 
 
@@ -127,6 +129,7 @@ __all__ = [
     "LcgNetM",
     "LcgNetS",
     "LcgNetV",
+    "ListNet",
     "NNDet",
     "Neumann",
     "OAMPNet2",

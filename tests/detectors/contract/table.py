@@ -107,6 +107,8 @@ CONTRACT = [
         symmetric=False,
         recovers=False,
     ),
+    Row("list-net", {"k": 8}, differentiable=False, llr_tol=2e-2),
+    Row("list-net", {"beside": "lmmse"}, ("16-qam",), differentiable=False, llr_tol=2e-2),
     Row("cgnr"),
     Row("deep-cg", {"load": 0.5, "num_layers": 60}),
     Row("deep-cg", {"load": 0.5, "learn_rho": True, "num_layers": 60}, ("bpsk",)),

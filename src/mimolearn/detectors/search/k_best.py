@@ -120,13 +120,18 @@ class KBest(Detector):
             check_shape("y", y, expected, False)
         noise_var = self._check_noise_var(noise_var, h)
         if self._path(h, noise_var, y) == "fused":
-            _, _, leaves = self._fast(y, h, noise_var, listed=True)
-        else:
-            check_finite("h", h)
-            check_finite("y", y)
-            _, _, leaves = self._search(self._prepare(h, noise_var), y, listed=True)
+            return self.listed(y, h, noise_var)[0]
+        check_finite("h", h)
+        check_finite("y", y)
+        _, _, leaves = self._search(self._prepare(h, noise_var), y, listed=True)
         assert leaves is not None
         return self._survivors(leaves, y.real.dtype)
+
+    def listed(self, y: Tensor, h: Tensor, noise_var: Tensor) -> tuple[Survivors, Tensor]:
+        """``survivors`` and the decisions (*C, T, Nt) of inputs that suit compiled code."""
+        _, decided, leaves = self._fast(y, h, noise_var, listed=True)
+        assert leaves is not None
+        return self._survivors(leaves, y.real.dtype), decided
 
     def _survivors(self, leaves: Leaves, dtype: torch.dtype) -> Survivors:
         c = self.constellation

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from mimolearn.constellation import Constellation
 from mimolearn.kernels.machine.launch import (
@@ -17,11 +18,14 @@ from mimolearn.kernels.machine.launch import (
     channel_cost,
     checked,
     complexes,
+    flat,
     floats,
     floats_of,
     in_groups,
+    in_threads,
     run_groups,
     vector_cost,
+    workspace,
 )
 
 
@@ -283,3 +287,56 @@ def _deep_cg(
     finite = run_groups(kernels.kernel(), arrays, (*sizes, int(real)), space, cost)
     scales = torch.from_numpy(scale[:num]).reshape(*h.shape[:-2], 1, 1)
     return finite, DeepCGFilter(system, scales, matrix, gain, error_var)
+
+
+def pack_list_net(
+    w1: Tensor, b1: Tensor, w2: Tensor, b2: Tensor, w3: Tensor, straight: Tensor
+) -> tuple[Tensor, int]:
+    """The weights one after the other, and the hidden units in whole blocks of 4.
+
+    w1 (H, inputs), b1 (H), w2 (H, H), b2 (H), w3 (H), straight (odd inputs); units that fill a
+    block have weights of 0.
+    """
+    more = -len(b1) % 4
+    widths = [(0, 0, 0, more), (0, more), (0, more, 0, more), (0, more), (0, more), (0, 0)]
+    parts = [
+        functional.pad(part.detach(), width).reshape(-1)
+        for part, width in zip((w1, b1, w2, b2, w3, straight), widths, strict=True)
+    ]
+    return torch.cat(parts), len(b1) + more
+
+
+def list_soft_bits(
+    constellation: Constellation,
+    metrics: Tensor,
+    levels: Tensor,
+    log_evidence: Tensor,
+    classical: tuple[Tensor, ...],
+    weights: tuple[Tensor, int],
+    *,
+    complete: bool,
+) -> Tensor:
+    """LLRs (*C, T, Nt, K) of ``list-net``.
+
+    metrics (*C, T, k), levels (*C, T, k, Nt, A) int8 and log_evidence (*C, T): of ``Survivors``.
+    classical: one or two of (*C, T, Nt, K). weights: of ``pack_list_net``. complete: whether the
+    lists hold all vectors there are.
+    """
+    from mimolearn.kernels.networks import list_soft as kernels
+
+    num, (k, tx, axes) = metrics.shape[:-1].numel(), levels.shape[-3:]
+    packed, hidden = weights
+    llr, bits = floats(*classical[0].shape), tx * constellation.bits_per_symbol
+    table = constellation.axis(torch.float32).bits.to(torch.float32).contiguous().numpy()
+    arrays = (metrics, levels, log_evidence, classical[0], classical[-1], llr)
+    numbers = (k, tx, axes, hidden, int(len(classical) == 2), int(complete))
+    space = floats_of(kernels.layout, k, bits, hidden)
+    flats = (*map(flat, arrays), table, flat(packed))
+
+    def work(first: int, last: int) -> None:
+        kernels.kernel()(
+            *flats, LANES * first, min(LANES * last, num), numbers, workspace(space)
+        )
+
+    in_threads(work, num, float(bits) * (2 * hidden * hidden + k))
+    return llr
