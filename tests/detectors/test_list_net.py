@@ -152,7 +152,9 @@ def test_the_trained_network_knows_more_than_its_parts(
     sent = scenario.points().indices_to_bits(block.indices)
     rivals = [make_detector(name, constellation) for name in ("lmmse", "ep", "k-best")]
     best = max(gmi(rival(block.y, block.h, block.noise_var).llr(), sent) for rival in rivals)
-    assert gmi(trained(constellation, 16)(block.y, block.h, block.noise_var).llr(), sent) > best + gain
+    assert (
+        gmi(trained(constellation, 16)(block.y, block.h, block.noise_var).llr(), sent) > best + gain
+    )
 
 
 def test_one_set_of_weights() -> None:

@@ -207,9 +207,7 @@ class ListNet(UnfoldedDetector):
         decided = levels_to_indices(masses.best, self.constellation)
         return LLRDetection(self.constellation, llr, decided=decided)
 
-    def masses(
-        self, prepared: Prepared, y: Tensor, prior_llr: Tensor | None = None
-    ) -> BitMasses:
+    def masses(self, prepared: Prepared, y: Tensor, prior_llr: Tensor | None = None) -> BitMasses:
         """Return what the network reads of y (*C, T, Nr), on the device of y.
 
         Args:
@@ -254,8 +252,11 @@ class ListNet(UnfoldedDetector):
         return self.constellation.num_points ** h.shape[-1] <= self.k
 
     def cost(self, num_rx_ant: int, num_tx_ant: int) -> Cost:
-        costs = [part.cost(num_rx_ant, num_tx_ant) for part in (self._parts.tree, *self._parts[1:])
-                 if part is not None]
+        costs = [
+            part.cost(num_rx_ant, num_tx_ant)
+            for part in (self._parts.tree, *self._parts[1:])
+            if part is not None
+        ]
         bits = num_tx_ant * self.constellation.bits_per_symbol
         weights = self.w1.numel() + 2 * self.w2.numel() + 2 * self.hidden + len(self.straight)
         # A mass of each vector of the list is added, not multiplied.
