@@ -32,13 +32,14 @@ from mimolearn.cli.arguments import (
     one_scenario,
     results_folder,
 )
-from mimolearn.cli.goodput import Budget, checked_budget, finish_goodput, print_goodput
+from mimolearn.cli.goodput import checked_budget, finish_goodput, print_goodput
 from mimolearn.foundation.errors import InvalidInputError, ResultsFileError, invalid, user_path
 from mimolearn.foundation.signatures import takes_arguments_of
 from mimolearn.report.text.terminal import TerminalConsole
 
 if TYPE_CHECKING:
     from mimolearn.plans.plan import AnyScenario
+    from mimolearn.results.goodput import Budget
 
 
 class _Run(NamedTuple):

@@ -76,8 +76,8 @@ class ListNet(UnfoldedDetector):
     under strong correlation, choose k = 64 (``list-net-any-64``). It takes priors.
 
     A list of k vectors with metrics d gives a bit the masses W_b, sums of exp(-d) over vectors with
-    bit = b. All vectors that the Gaussian model of the MMSE receiver has in place of the levels have
-    the mass Z. With the bit's posterior q_b by a classical detector, ``lmmse`` or ``ep``,
+    bit = b. What the Gaussian model of the MMSE receiver has in place of all vectors has the
+    mass Z. With the bit's posterior q_b by a classical detector, ``lmmse`` or ``ep``,
     ln (W_1 + Z q_1) - ln (W_0 + Z q_0) fills in what the list lacks. That LLR, those of the list
     and of the classical detectors change their sign with the bit's two values: odd inputs o; ln Z/W
     and the width of the list do not: even inputs e. The LLR is f(o, e) - f(-o, e) + w^T o, f with
