@@ -64,7 +64,7 @@ class RunPlan(PlainModel):
         floor: above an SNR where the rate is known (95 %) to lie under it, a contender is not
             simulated; None means target / 10, and 0 turns this off.
         mcs: rows of the MCS table of a frame of 5G NR, an axis of the run as SNRs are
-            (``simulate_mcs``); kept sorted and unique. Empty: that of the frame alone.
+            (``simulate_mcs``; ``simulate`` counts that of the frame alone); kept sorted and unique.
 
     >>> RunPlan(snr_db=[10, 0, 5], contenders=["lmmse"]).snr_db
     (0.0, 5.0, 10.0)
