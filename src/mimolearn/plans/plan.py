@@ -200,11 +200,12 @@ def parse_mcs(value: object) -> tuple[int, ...]:
             value = [int(part) for part in value.split(",") if part.strip()] or [None]
         except ValueError:
             raise invalid("mcs", given, expected) from None
-    numbers = value if isinstance(value, list | tuple | range) else [value]
-    for number in numbers:
+    rows: set[int] = set()
+    for number in value if isinstance(value, list | tuple | range) else [value]:
         if isinstance(number, bool) or not isinstance(number, int) or number < 0:
             raise invalid("mcs", given, expected)
-    return tuple(sorted(set(numbers)))
+        rows.add(number)
+    return tuple(sorted(rows))
 
 
 def load_scenario(source: str | Path) -> AnyScenario:
