@@ -16,8 +16,12 @@ from fields import table as _table
 from fields import tables as _tables
 from mimolearn.link.beam_scenario import BeamScenario
 from mimolearn.link.channels import AnyChannel
+from mimolearn.link.estimators import AnyEstimator
+from mimolearn.link.frames import CombPilots, DmrsPilots, Interference, NrPusch, PlainGrid
+from mimolearn.link.grid_scenario import GridScenario
 from mimolearn.link.scenario import Scenario
 from mimolearn.papers import experiment, experiment_names
+from mimolearn.plans.receiver import Receiver
 from mimolearn.studies import BeamPlan, RunPlan
 from mimolearn.training import BeamRecipe, Recipe, SoftBitRecipe
 
@@ -25,9 +29,12 @@ from mimolearn.training import BeamRecipe, Recipe, SoftBitRecipe
 ROOMS = (
     *("foundation.errors", "constellation", "snr", "foundation.tensors.linalg"),
     *("link.randomness", "link.channels", "link.scenario", "link.codes"),
+    *("link.frames", "link.estimators", "link.slots", "link.grid_scenario"),
     *("detection", "detectors", "quantizers", "beamformers", "link.beam_scenario", "training"),
     *("studies", "zoo", "papers", "report", "exporting", "interop"),
 )
+_FRAMES, _PILOTS = (NrPusch, PlainGrid), (DmrsPilots, CombPilots)
+_ESTIMATORS = get_args(get_args(AnyEstimator)[0])
 
 
 def write(folder: Path) -> None:
@@ -78,6 +85,22 @@ def _file_parts() -> list[str]:
         "How `mimolearn compare` and `simulate` run the link. Options of the same name on the "
         "command line replace its fields.\n",
         _table(RunPlan, ""),
+        "## A link over a resource grid\n",
+        "A file with a table `[frame]`. `[channel]` and `[run]` are those of every link; "
+        "[Links over a frame](../uplink.md) tells how they go together.\n",
+        _table(GridScenario, ""),
+        "### `[frame]`\n",
+        "`standard` chooses one of these.\n",
+        *(_table(frame, f"#### {frame.model_fields['standard'].default}") for frame in _FRAMES),
+        "### `[pilots]`\n",
+        "`pattern` chooses one of these.\n",
+        *(_table(pilots, f"#### {pilots.model_fields['pattern'].default}") for pilots in _PILOTS),
+        _table(Interference, "### `[interference]`"),
+        "### `[estimator]`\n",
+        "`name` chooses one of these. A contender may name another one: "
+        '`{ name = "ep", estimator = "ls-linear" }`.\n',
+        *(_table(one, f"#### {one.model_fields['name'].default}") for one in _ESTIMATORS),
+        _table(Receiver, "### Options of a contender's receiver"),
         "## A hybrid beamformer\n",
         *_tables(BeamScenario, skip=("channel",)),
         "### `[run]` of a beamforming scenario\n",

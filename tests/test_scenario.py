@@ -12,7 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mimolearn import Constellation, InvalidInputError, Scenario, shipped_scenarios
+from mimolearn.link.grid_scenario import GridScenario
 from mimolearn.link.scenario import read_shipped
+from mimolearn.plans.plan import load_comparison
 from mimolearn.snr import snr_definitions
 from mimolearn.studies import Contender
 
@@ -328,7 +330,11 @@ def test_mistakes_name_field_value_and_expectation(fields: dict, message: str) -
 # Shipped scenarios
 
 
-@pytest.mark.parametrize("name", shipped_scenarios())
+GRIDS = [name for name in shipped_scenarios() if "frame" in read_shipped(name)]
+PLAIN = [name for name in shipped_scenarios() if name not in GRIDS]
+
+
+@pytest.mark.parametrize("name", PLAIN)
 def test_shipped_scenarios_load_and_are_what_their_name_says(name: str) -> None:
     scenario = Scenario.shipped(name)
     size = f"{scenario.num_tx_ant}x{scenario.num_rx_ant}"
@@ -342,14 +348,27 @@ def test_shipped_scenarios_say_how_to_run(name: str) -> None:
     run = read_shipped(name)["run"]
     assert {"snr_db", "target", "contenders"} <= set(run)
     assert run["snr_db"] == sorted(set(run["snr_db"]))
-    assert 0 < run["target"] < 0.1
+    assert 0 < run["target"] <= 0.1
     names = [c if isinstance(c, str) else c["name"] for c in run["contenders"]]
     labels = [c if isinstance(c, str) else c.get("label", c["name"]) for c in run["contenders"]]
     assert len(labels) == len(set(labels))
     assert "lmmse" in names
 
 
-@pytest.mark.parametrize("name", shipped_scenarios())
+@pytest.mark.parametrize("name", GRIDS)
+def test_shipped_grids_load_and_are_what_their_name_says(name: str) -> None:
+    scenario, plan = load_comparison(name)
+    assert isinstance(scenario, GridScenario)
+    assert scenario.name == name
+    assert name.startswith(f"uplink-{scenario.num_tx_ant}x{scenario.num_rx_ant}-")
+    points = scenario.points().name.replace("-", "")
+    assert plan.mcs or f"-{points}-" in name
+    assert GridScenario(**tomllib.loads(scenario.to_toml())) == scenario
+    with pytest.raises(InvalidInputError, match="frame: got a table, expected a link without"):
+        Scenario.shipped(name)
+
+
+@pytest.mark.parametrize("name", PLAIN)
 def test_shipped_contenders_are_feasible(name: str) -> None:
     """Complete at the lowest SNR, where searches are longest; useful at the highest."""
     run, scenario = read_shipped(name)["run"], Scenario.shipped(name)

@@ -7,8 +7,8 @@ write them anew from the root of the repository, and say in the commit which one
 
 Left out is what may differ between instruction sets, because PyTorch computes it: TDL channels,
 ``ml``, ``sdr``, and decoded blocks, since the LLRs of some receivers come from PyTorch (the
-decisions before the decoder are here). Left out too are sphere searches of more than 10 streams,
-for their time.
+decisions before the decoder are here). Left out too are links over a resource grid, and sphere
+searches of more than 10 streams, for their time.
 """
 
 import hashlib
@@ -22,7 +22,7 @@ import numpy as np
 
 from mimolearn import Scenario
 from mimolearn.link.scenario import shipped_scenarios
-from mimolearn.plans.plan import RunPlan, canonical_snr, load_shipped_comparison
+from mimolearn.plans.plan import RunPlan, canonical_snr, load_comparison
 from mimolearn.studies import Contender
 from mimolearn.studies.kinds.chunk import ChunkResult
 from mimolearn.studies.kinds.run_chunk import run_chunk
@@ -39,8 +39,9 @@ DECODED = ("block_errors", "info_bit_errors", "gmi_loss", "gmi_squares")
 
 def scenarios() -> list[str]:
     """Shipped scenarios whose draws are the same on every machine."""
-    comparisons = {name: load_shipped_comparison(name)[0] for name in shipped_scenarios()}
-    return [name for name, scenario in comparisons.items() if scenario.channel.model != "tdl"]
+    links = {name: load_comparison(name)[0] for name in shipped_scenarios()}
+    plain = {name: link for name, link in links.items() if isinstance(link, Scenario)}
+    return [name for name, link in plain.items() if link.channel.model != "tdl"]
 
 
 def contenders(scenario: Scenario, plan: RunPlan) -> list[Contender]:
@@ -66,7 +67,8 @@ def row(result: ChunkResult) -> dict[str, Any]:
 
 def measure(name: str) -> dict[str, Any]:
     """Counts of chunk 0 of a shipped scenario, by label of the receiver."""
-    scenario, plan = load_shipped_comparison(name)
+    scenario, plan = load_comparison(name)
+    assert isinstance(scenario, Scenario)
     snr_db = plan.snr_db[len(plan.snr_db) // 2]
     built = [(c.label, c.build(scenario.constellation)) for c in contenders(scenario, plan)]
     results = run_chunk(scenario, canonical_snr(snr_db), 0, built)

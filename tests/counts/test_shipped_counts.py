@@ -28,7 +28,7 @@ def test_the_file_holds_every_scenario_and_receiver_as_it_would_be_written() -> 
     assert sorted(content) == sorted(shipped.scenarios())
     assert shipped.FILE.read_text() == shipped.text(content)
     for name, part in content.items():
-        scenario, plan = shipped.load_shipped_comparison(name)
+        scenario, plan = shipped.load_comparison(name)
         labels = [contender.label for contender in shipped.contenders(scenario, plan)]
         assert list(part["counts"]) == labels
         # Receivers that are all right, or all the same, would show no change.

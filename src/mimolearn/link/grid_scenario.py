@@ -65,7 +65,7 @@ class GridScenario(PlainModel):
     channel: AnyChannel = TDLProcess()
     snr_definition: SnrDefinition = "per_stream"
     frame: AnyFrame
-    pilots: AnyPilots
+    pilots: AnyPilots = DmrsPilots()
     interference: Interference | None = None
     estimator: AnyEstimator = Wiener()
     coding: Coding | None = None

@@ -64,7 +64,7 @@ class RunPlan(PlainModel):
         floor: above an SNR where the rate is known (95 %) to lie under it, a contender is not
             simulated; None means target / 10, and 0 turns this off.
         mcs: rows of the MCS table of a frame of 5G NR, an axis of the run as SNRs are
-            (``simulate_mcs``); kept sorted and unique. Empty: that of the frame alone.
+            (``simulate_mcs``; ``simulate`` counts that of the frame alone); kept sorted and unique.
 
     >>> RunPlan(snr_db=[10, 0, 5], contenders=["lmmse"]).snr_db
     (0.0, 5.0, 10.0)
@@ -200,11 +200,12 @@ def parse_mcs(value: object) -> tuple[int, ...]:
             value = [int(part) for part in value.split(",") if part.strip()] or [None]
         except ValueError:
             raise invalid("mcs", given, expected) from None
-    numbers = value if isinstance(value, list | tuple | range) else [value]
-    for number in numbers:
+    rows: set[int] = set()
+    for number in value if isinstance(value, list | tuple | range) else [value]:
         if isinstance(number, bool) or not isinstance(number, int) or number < 0:
             raise invalid("mcs", given, expected)
-    return tuple(sorted(set(numbers)))
+        rows.add(number)
+    return tuple(sorted(rows))
 
 
 def load_scenario(source: str | Path) -> AnyScenario:

@@ -14,8 +14,9 @@ from mimolearn.link.beam_scenario import BeamScenario, shipped_beam_scenarios
 from mimolearn.link.channels import AnyChannel, ChannelModel
 from mimolearn.link.grid_scenario import GridScenario
 from mimolearn.link.scenario import shipped_scenarios
-from mimolearn.plans.plan import load_scenario
+from mimolearn.plans.plan import AnyScenario, load_scenario
 from mimolearn.quantizers import quantizer_class, quantizer_names
+from mimolearn.report.links import link_title
 from mimolearn.report.text.fitted import Column, FittedTable
 from mimolearn.snr import snr_definitions, snr_label
 from mimolearn.zoo import zoo_names
@@ -111,16 +112,19 @@ def _scenarios() -> list[list[str]]:
     rows = []
     for name in shipped_scenarios():
         s = load_scenario(name)
-        points = s.points().name.upper()
-        link = f"{s.num_tx_ant} x {s.num_rx_ant} {points}, {s.channel.model}"
-        if isinstance(s, GridScenario):
-            link = s.name
-        rows.append([name, link, s.snr_definition])
+        rows.append([name, _link(s), s.snr_definition])
     for name in shipped_beam_scenarios():
         a = BeamScenario.shipped(name).array
         link = f"beamforming, {a.num_tx_ant} antennas, {a.num_users} users"
         rows.append([name, link, "power over noise"])
     return rows
+
+
+def _link(scenario: AnyScenario) -> str:
+    if isinstance(scenario, GridScenario):
+        return f"{scenario.frame.standard}, {link_title(scenario)}"
+    size = f"{scenario.num_tx_ant} x {scenario.num_rx_ant}"
+    return f"{size} {scenario.constellation.upper()}, {scenario.channel.model}"
 
 
 def _channels() -> list[list[str]]:
