@@ -334,9 +334,7 @@ def list_soft_bits(
     flats = (*map(flat, arrays), table, flat(packed))
 
     def work(first: int, last: int) -> None:
-        kernels.kernel()(
-            *flats, LANES * first, min(LANES * last, num), numbers, workspace(space)
-        )
+        kernels.kernel()(*flats, LANES * first, min(LANES * last, num), numbers, workspace(space))
 
     in_threads(work, num, float(bits) * (2 * hidden * hidden + k))
     return llr

@@ -155,9 +155,7 @@ def informed(
     alike = functional.softplus(flat).sum(-1) - flat.shape[-1] * math.log(2.0)
     log_prior = (ones @ flat.unsqueeze(-1)).squeeze(-1) - alike.unsqueeze(-1)
     metrics = survivors.metrics.to(flat.dtype) - log_prior
-    return Survivors(
-        metrics, survivors.levels, log_evidence + flat.shape[-1] * math.log(2.0)
-    )
+    return Survivors(metrics, survivors.levels, log_evidence + flat.shape[-1] * math.log(2.0))
 
 
 def _factor(model: RealModel, lam: Tensor) -> Tensor:

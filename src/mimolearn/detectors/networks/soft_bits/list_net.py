@@ -76,15 +76,17 @@ class ListNet(UnfoldedDetector):
     under strong correlation, choose k = 64 (``list-net-any-64``). It takes priors.
 
     A list of k vectors with metrics d gives a bit the masses W_b, sums of exp(-d) over vectors with
-    bit = b. All vectors that the Gaussian model of the MMSE receiver has in place of the levels have
-    the mass Z. With the bit's posterior q_b by a classical detector, ``lmmse`` or ``ep``,
-    ln (W_1 + Z q_1) - ln (W_0 + Z q_0) fills in what the list lacks. That LLR, those of the list
-    and of the classical detectors change their sign with the bit's two values: odd inputs o; ln Z/W
+    bit = b. All vectors that the Gaussian model of the MMSE receiver has in place of the levels
+    have the mass Z. With the bit's posterior q_b by a classical detector, ``lmmse`` or ``ep``,
+    ln (W_1 + Z q_1) - ln (W_0 + Z q_0) fills in what the list lacks. That LLR and those of the list
+    and of the classical detectors change their sign with the bit's two values: odd inputs o. ln Z/W
     and the width of the list do not: even inputs e. The LLR is f(o, e) - f(-o, e) + w^T o, f with
-    two hidden layers of ReLU on compressed inputs. Untrained it is the filled list alone. Where the
-    list holds all vectors, the LLR is exact. With priors all masses are those with priors, and the
-    network gives what the others' priors and y say of a bit. The method is ours; lists with counter
-    hypotheses are those of Hochwald and ten Brink (2003).
+    two hidden layers of ReLU on compressed inputs, clipped to 20 as those of ``k-best``. Untrained
+    it is the filled list of the last classical
+    detector. Where the list holds all vectors, the LLR is exact. With priors all masses are those
+    with priors, and the network gives what y and the other bits' priors say of a bit. Differs from
+    the lists of Hochwald and ten Brink (2003), which say nothing of what they lack; the Gaussian
+    mass and the network are ours.
 
     Runs on the CPU, with gradients for its parameters alone.
     Cost: that of ``k-best``, of ``ep``, and of two products of the weights a bit.
@@ -207,9 +209,7 @@ class ListNet(UnfoldedDetector):
         decided = levels_to_indices(masses.best, self.constellation)
         return LLRDetection(self.constellation, llr, decided=decided)
 
-    def masses(
-        self, prepared: Prepared, y: Tensor, prior_llr: Tensor | None = None
-    ) -> BitMasses:
+    def masses(self, prepared: Prepared, y: Tensor, prior_llr: Tensor | None = None) -> BitMasses:
         """Return what the network reads of y (*C, T, Nr), on the device of y.
 
         Args:
@@ -254,8 +254,11 @@ class ListNet(UnfoldedDetector):
         return self.constellation.num_points ** h.shape[-1] <= self.k
 
     def cost(self, num_rx_ant: int, num_tx_ant: int) -> Cost:
-        costs = [part.cost(num_rx_ant, num_tx_ant) for part in (self._parts.tree, *self._parts[1:])
-                 if part is not None]
+        costs = [
+            part.cost(num_rx_ant, num_tx_ant)
+            for part in (self._parts.tree, *self._parts[1:])
+            if part is not None
+        ]
         bits = num_tx_ant * self.constellation.bits_per_symbol
         weights = self.w1.numel() + 2 * self.w2.numel() + 2 * self.hidden + len(self.straight)
         # A mass of each vector of the list is added, not multiplied.
