@@ -14,6 +14,8 @@ import argparse
 import torch
 
 from mimolearn import Scenario, simulate
+from mimolearn.link.channels import Rayleigh
+from mimolearn.link.scenario import Coding
 
 LINKS = ((4, 4, 6.0), (8, 8, 3.0), (4, 16, -4.5))
 RECEIVERS = ("lmmse", "ep", "k-best", "k-best:k=64", "list-net-any")
@@ -30,9 +32,9 @@ def main() -> None:
             num_tx_ant=num_tx,
             num_rx_ant=num_rx,
             constellation="16-qam",
-            channel={"model": "rayleigh"},
+            channel=Rayleigh(),
             snr_definition="per_stream",
-            coding={"code": "802.11n-ldpc"},
+            coding=Coding(),
         )
         uses = -(-648 // (4 * num_tx))
         found = simulate(

@@ -16,13 +16,16 @@ import csv
 import math
 import time
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from mimolearn import Scenario, load, make_detector
+from mimolearn.detectors import ListNet
+from mimolearn.link.channels import AnyChannel, Kronecker, Rayleigh
+from mimolearn.link.scenario import ChannelKnowledge
 from mimolearn.training.data import step_generator
 
 
@@ -31,32 +34,29 @@ class Link(NamedTuple):
 
     num_tx: int
     num_rx: int
-    constellation: str
+    constellation: Literal["qpsk", "16-qam", "64-qam", "256-qam"]
     snr_db: tuple[float, ...]
     rho: float = 0.0
-    rx_rho: float = 0.0
     csi: float = 0.0
     unseen: bool = False
 
     def scenario(self) -> Scenario:
         """The link as a scenario."""
-        channel: dict[str, object] = {"model": "rayleigh"}
-        if self.rho or self.rx_rho:
-            rx = self.rho or self.rx_rho
-            channel = {"model": "kronecker", "rx_correlation": rx, "tx_correlation": self.rho}
+        channel: AnyChannel = Rayleigh()
+        if self.rho:
+            channel = Kronecker(rx_correlation=self.rho, tx_correlation=self.rho)
         return Scenario(
             num_tx_ant=self.num_tx,
             num_rx_ant=self.num_rx,
             constellation=self.constellation,
             channel=channel,
             snr_definition="per_stream",
-            csi={"error_var": self.csi},
+            csi=ChannelKnowledge(error_var=self.csi),
         )
 
     def __str__(self) -> str:
         words = f"{self.num_tx} on {self.num_rx} {self.constellation}"
         words += f", rho {self.rho:g}" if self.rho else ""
-        words += f", rx rho {self.rx_rho:g}" if self.rx_rho else ""
         words += f", channel error {self.csi:g}" if self.csi else ""
         return words + (" *" if self.unseen else "")
 
@@ -105,14 +105,13 @@ def measure(link: Link, snr_db: float, bits: int, names: dict[str, str]) -> list
     gained: dict[str, Tensor] = {}
     lines = []
     for label, name in names.items():
-        detector, k = name.split(":k=") if ":k=" in name else (name, "")
-        if detector == "k-best":
-            made = make_detector(detector, link.constellation, k=int(k))
-        elif detector in ("lmmse", "ep", "list-net"):
+        detector, _, k = name.partition(":k=")
+        if detector in ("lmmse", "ep", "k-best"):
             made = make_detector(detector, link.constellation, **({"k": int(k)} if k else {}))
         else:
             made = load(detector, link.constellation)
-            made = made.at(k=int(k)) if k else made
+            assert isinstance(made, ListNet)
+            made = made.at(k=int(k))
         made.eval().requires_grad_(False)
         start = time.perf_counter()
         detection = made(block.y, block.h_hat, block.noise_var)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Literal
 
 import pytest
 import torch
@@ -11,9 +12,10 @@ from torch.nn import functional
 
 from mimolearn import InvalidInputError, Scenario, load, make_detector
 from mimolearn.constellation import Constellation
-from mimolearn.detectors import ListNet
+from mimolearn.detectors import KBest, ListNet
 from mimolearn.detectors.message_passing.cavity import real_model
 from mimolearn.detectors.networks.soft_bits.list_masses import informed
+from mimolearn.link.channels import Rayleigh
 from mimolearn.training.data import step_generator
 
 from .contract.table import draw
@@ -73,7 +75,7 @@ def test_decisions_are_those_of_the_list() -> None:
 def test_priors_of_zero_leave_the_list_as_it_is(constellation: str) -> None:
     c = Constellation(constellation)
     y, h, noise_var, indices = draw(c, (3,), 2, (4, 3), 0.3)
-    survivors = make_detector("k-best", constellation, k=8).survivors(y, h, noise_var)
+    survivors = KBest(constellation, k=8).survivors(y, h, noise_var)
     zero = torch.zeros(*indices.shape, c.bits_per_symbol, dtype=torch.float64)
     same = informed(c, survivors, real_model(h, noise_var, c), y, zero)
     torch.testing.assert_close(same.metrics, survivors.metrics)
@@ -84,7 +86,7 @@ def test_the_evidence_with_priors_is_an_integral() -> None:
     c = Constellation("bpsk")
     y, h, noise_var, _ = draw(c, (4,), 1, (2, 1), 0.5)
     prior = torch.tensor([0.7, -1.5, 0.0, 3.0], dtype=torch.float64).reshape(4, 1, 1, 1)
-    tree = make_detector("k-best", "bpsk", k=2)
+    tree = KBest("bpsk", k=2)
     survivors = tree.survivors(y, h, noise_var)
     found = informed(c, survivors, real_model(h, noise_var, c), y, prior).log_evidence
     x = torch.linspace(-20, 20, 200_001, dtype=torch.float64)
@@ -139,13 +141,13 @@ def gmi(llr: Tensor, sent: Tensor) -> float:
     ],
 )
 def test_the_trained_network_knows_more_than_its_parts(
-    size: tuple[int, int], constellation: str, snr_db: float, gain: float
+    size: tuple[int, int], constellation: Literal["qpsk", "16-qam"], snr_db: float, gain: float
 ) -> None:
     scenario = Scenario(
         num_tx_ant=size[0],
         num_rx_ant=size[1],
         constellation=constellation,
-        channel={"model": "rayleigh"},
+        channel=Rayleigh(),
         snr_definition="per_stream",
     )
     block = scenario.draw(snr_db, 1500, step_generator(3, "list-net", 1))

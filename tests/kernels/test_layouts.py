@@ -19,6 +19,7 @@ from mimolearn.kernels.networks import (
     detnet_training,
     eq_net,
     lcgnet,
+    list_soft,
     tap,
     tap_lanes,
 )
@@ -56,6 +57,7 @@ LAYOUTS = {
     "detnet": (detnet.layout, lambda rx, tx: [(3, 2, rx, tx, 9, 5), (3, 2, 0, tx, 40, 2 * tx)]),
     "detnet_training": (detnet_training.layout, lambda rx, tx: [(tx,)]),
     "eq_net": (eq_net.layout, lambda rx, tx: [(rx, tx, 2, 20), (rx, tx, 6, 97)]),
+    "list_soft": (list_soft.layout, lambda rx, tx: [(rx, tx, 4), (8, 4 * tx, 20)]),
     "error_sums": (error_sums.layout, lambda rx, tx: [(tx, 0), (tx, rx)]),
     "sign_sums": (sign_sums.layout, lambda rx, tx: [(tx % 9, rx % 9)]),
     "curvature": (curvature.layout, lambda rx, tx: [(16 * rx, 3, 4, 2, tx, 2)]),
@@ -97,9 +99,10 @@ CASES = [
     ("mmse-sic", {}),
     ("tap-net", {"form": "scalar", "start": "zero"}),
     ("k-best", {"k": 16}),
+    ("list-net", {"k": 9, "hidden": 6}),
     *((name, {}) for name in ("sphere", "soft-sphere", "ml")),
 ]
-TREES = {"k-best": 32, "sphere": 4, "soft-sphere": 4, "ml": 4}
+TREES = {"k-best": 32, "list-net": 16, "sphere": 4, "soft-sphere": 4, "ml": 4}
 
 
 GUARD = np.float32(123.5)
@@ -123,6 +126,7 @@ def spaces(monkeypatch):
         "search.calls.workspace",
         "beams.curvature.workspace",
         "link.transmission.workspace",
+        "networks.calls.workspace",
     ):
         monkeypatch.setattr(f"mimolearn.kernels.{module}", guarded)
     monkeypatch.setattr("mimolearn.detectors.unfolded.tap_net.workspace", guarded)

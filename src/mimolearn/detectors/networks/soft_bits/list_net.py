@@ -76,15 +76,17 @@ class ListNet(UnfoldedDetector):
     under strong correlation, choose k = 64 (``list-net-any-64``). It takes priors.
 
     A list of k vectors with metrics d gives a bit the masses W_b, sums of exp(-d) over vectors with
-    bit = b. What the Gaussian model of the MMSE receiver has in place of all vectors has the
-    mass Z. With the bit's posterior q_b by a classical detector, ``lmmse`` or ``ep``,
-    ln (W_1 + Z q_1) - ln (W_0 + Z q_0) fills in what the list lacks. That LLR, those of the list
-    and of the classical detectors change their sign with the bit's two values: odd inputs o; ln Z/W
+    bit = b. All vectors that the Gaussian model of the MMSE receiver has in place of the levels
+    have the mass Z. With the bit's posterior q_b by a classical detector, ``lmmse`` or ``ep``,
+    ln (W_1 + Z q_1) - ln (W_0 + Z q_0) fills in what the list lacks. That LLR and those of the list
+    and of the classical detectors change their sign with the bit's two values: odd inputs o. ln Z/W
     and the width of the list do not: even inputs e. The LLR is f(o, e) - f(-o, e) + w^T o, f with
-    two hidden layers of ReLU on compressed inputs. Untrained it is the filled list alone. Where the
-    list holds all vectors, the LLR is exact. With priors all masses are those with priors, and the
-    network gives what the others' priors and y say of a bit. The method is ours; lists with counter
-    hypotheses are those of Hochwald and ten Brink (2003).
+    two hidden layers of ReLU on compressed inputs, clipped to 20 as those of ``k-best``. Untrained
+    it is the filled list of the last classical
+    detector. Where the list holds all vectors, the LLR is exact. With priors all masses are those
+    with priors, and the network gives what y and the other bits' priors say of a bit. Differs from
+    the lists of Hochwald and ten Brink (2003), which say nothing of what they lack; the Gaussian
+    mass and the network are ours.
 
     Runs on the CPU, with gradients for its parameters alone.
     Cost: that of ``k-best``, of ``ep``, and of two products of the weights a bit.
