@@ -8,6 +8,7 @@ import threading
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -75,6 +76,8 @@ def main() -> None:
 
     Exit codes: 2 for what a user can mend, 130 for Ctrl-C, 1 for all else.
     """
+    # Detectors of your own, as "module:Name", may lie in the current folder.
+    sys.path.append(str(Path.cwd()))
     arguments, debug = _without_debug(sys.argv[1:])
     with _interruptible(), safe_streams():
         code = _run(arguments, debug)

@@ -12,6 +12,7 @@ from mimolearn.cli.app import AsJson, app, emit, stdout
 from mimolearn.cli.arguments import (
     RESULTS_NAME,
     Contenders,
+    CsvFile,
     Draws,
     Executor,
     MaxVectors,
@@ -41,13 +42,14 @@ class _Run(NamedTuple):
     """What a command line asks for.
 
     link, plan: the scenario, and the plan by which it is run. folder: of the results. options: of
-    ``studies.simulate`` besides. as_json, quiet: as given.
+    ``studies.simulate`` besides. csv, as_json, quiet: as given.
     """
 
     link: Scenario
     plan: Any
     folder: Path
     options: dict[str, Any]
+    csv: Path | None
     as_json: bool
     quiet: bool
 
@@ -66,6 +68,11 @@ class _Run(NamedTuple):
                 **self.options,
             )
 
+    def write_csv(self, result: Any) -> None:
+        """Write results as the file of ``--csv``, where it is given."""
+        if self.csv is not None:
+            result.to_csv(self.csv)
+
 
 def _run(
     file: ScenarioFile = None,
@@ -81,6 +88,7 @@ def _run(
     executor: Executor = None,
     ray_address: RayAddress = None,
     out: Out = None,
+    csv: CsvFile = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> _Run:
@@ -105,7 +113,7 @@ def _run(
         "executor": chosen_executor(executor, ray_address),
         "ray_address": ray_address,
     }
-    return _Run(link, plan, results_folder(out, source), options, as_json, quiet)
+    return _Run(link, plan, results_folder(out, source), options, csv, as_json, quiet)
 
 
 @app.command()
@@ -118,7 +126,9 @@ def compare(**arguments: Any) -> None:
     Example: mimolearn compare --scenario lcgnet-32x64-bpsk --workers 2
     """
     run = _run(**arguments)
-    _finish(run.simulate(timing=True), run.folder, run.as_json)
+    result = run.simulate(timing=True)
+    run.write_csv(result)
+    _finish(result, run.folder, run.as_json)
 
 
 @app.command()
@@ -132,6 +142,7 @@ def simulate(**arguments: Any) -> None:
 
     run = _run(**arguments)
     result = run.simulate(timing=False)
+    run.write_csv(result)
     if run.as_json:
         emit(result.to_json())
         return

@@ -5,6 +5,7 @@ from __future__ import annotations
 from mimolearn.detectors.base import Cost, Detector, IterativeDetector
 from mimolearn.detectors.cancellation.mmse_sic import MMSESIC
 from mimolearn.detectors.cancellation.zf_sic import ZFSIC
+from mimolearn.detectors.function import DetectorFunction, FunctionDetector
 from mimolearn.detectors.learned import UnfoldedDetector
 from mimolearn.detectors.linear.cg import ConjugateGradient
 from mimolearn.detectors.linear.cgnr import CGNR
@@ -30,6 +31,7 @@ from mimolearn.detectors.networks.soft_bits.eq_net import EQNetEstimator
 from mimolearn.detectors.networks.soft_bits.eq_net_published import EQNetPublishedEstimator
 from mimolearn.detectors.registry import (
     detector_class,
+    detector_name,
     detector_names,
     make_detector,
     peer_names,
@@ -114,10 +116,12 @@ __all__ = [
     "DeepCGOnline",
     "DetNet",
     "Detector",
+    "DetectorFunction",
     "EQNetEstimator",
     "EQNetPublishedEstimator",
     "EquiNet",
     "ExpectationPropagation",
+    "FunctionDetector",
     "GaussSeidel",
     "Guarded",
     "IterativeDetector",
@@ -143,6 +147,7 @@ __all__ = [
     "WidelyLinearLMMSE",
     "ZeroForcing",
     "detector_class",
+    "detector_name",
     "detector_names",
     "make_detector",
     "peer_names",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections.abc import Iterator
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -28,6 +29,17 @@ class PlainModel(BaseModel):
             super().__init__(**fields)
         except ValidationError as error:
             raise InvalidInputError(describe_validation_error(error, type(self))) from None
+
+    def __str__(self) -> str:
+        return repr(self)
+
+    def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
+        # What is left at its default says nothing.
+        fields = type(self).model_fields
+        for name, value in super().__repr_args__():
+            default = fields[name].get_default(call_default_factory=True) if name in fields else ...
+            if value != default:
+                yield name, value
 
 
 def describe_validation_error(

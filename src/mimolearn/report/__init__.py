@@ -41,13 +41,14 @@ else:
 
 
 REPORT_NAME = "report.html"
+CSV_NAME = "rates.csv"
 
 
 # Plotting libraries are slow to import; what writes no page does not wait for them.
 
 
 def write_report(answers: Answers, folder: str | Path) -> Path:
-    """Write ``report.html`` and the figures (PNG, SVG, PDF) into a folder.
+    """Write ``report.html``, ``rates.csv`` and the figures (PNG, SVG, PDF) into a folder.
 
     Args:
         answers: what they show.
@@ -63,6 +64,7 @@ def write_report(answers: Answers, folder: str | Path) -> Path:
     from mimolearn.report.plots.figures import save_figures
 
     folder = user_path(folder)
+    answers.comparison.to_csv(folder / CSV_NAME)
     save_figures(answers, folder)
     return write_page(answers, folder / REPORT_NAME)
 
