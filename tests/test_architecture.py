@@ -23,6 +23,7 @@ ROOMS: dict[str, list[str]] = {
         "errors",
         "signatures",
         "lazy",
+        "spelling",
         "plugins",
         "atomicfile",
         "plainmodel",

@@ -93,3 +93,19 @@ def test_arrays_detect_as_tensors_do(name):
 def test_an_array_of_words_is_refused_in_one_line():
     with pytest.raises(ml.InvalidInputError, match=r"^h: got <array of <U1>, expected numbers"):
         ml.make_detector("lmmse", "qpsk").prepare(np.array([["a"]]), 0.1)
+
+
+def test_a_scenario_with_other_fields_is_checked():
+    plain = ml.Scenario(**LINK, constellation="qpsk")
+    other = plain.with_(channel_reuse=7, constellation="QAM16")
+    assert (other.channel_reuse, other.constellation, other.num_rx_ant) == (7, "16-qam", 4)
+    assert plain.with_() == plain
+    with pytest.raises(
+        ml.InvalidInputError, match=r"^num_rx_ant: got 0, expected a value at least"
+    ):
+        plain.with_(num_rx_ant=0)
+    with pytest.raises(ml.InvalidInputError, match=r"^num_rx: unknown key.*'num_rx_ant'"):
+        plain.with_(num_rx=3)
+    grid = GridScenario.shipped("uplink-4x4-16qam-low")
+    assert grid.with_(snr_definition="received").key() != grid.key()
+    assert grid.with_(name="mine").key() == grid.key()

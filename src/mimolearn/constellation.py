@@ -11,17 +11,16 @@ LLRs are ln P(b=1)/P(b=0).
 from __future__ import annotations
 
 import math
-import re
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from mimolearn.foundation.errors import check_one_of, invalid
+from mimolearn.foundation.spelling import constellation_name
 from mimolearn.foundation.tensors.made_once import copied, made_once
 
 _BITS_PER_SYMBOL = {"bpsk": 1, "qpsk": 2, "16-qam": 4, "64-qam": 6, "256-qam": 8}
-_QAM = re.compile(r"(?:qam[-_ ]?(\d+)|(\d+)[-_ ]?qam)")
 
 
 class Axis(NamedTuple):
@@ -309,24 +308,6 @@ class Constellation:
         return torch.nn.functional.logsigmoid(
             llr.unsqueeze(-2) * (2 * _labels(self.name).to(llr) - 1)
         ).sum(-1)
-
-
-def constellation_name(name: str) -> str:
-    """Return the library's name of a constellation, however people write it.
-
-    A name that is not understood is returned as it is.
-
-    >>> [constellation_name(name) for name in ("QPSK", "16qam", "QAM16", "64-QAM", "4qam")]
-    ['qpsk', '16-qam', '16-qam', '64-qam', 'qpsk']
-    """
-    if not isinstance(name, str):
-        return name
-    text = name.strip().lower()
-    match = _QAM.fullmatch(text)
-    if match:
-        text = f"{match[1] or match[2]}-qam"
-    text = "qpsk" if text == "4-qam" else text
-    return text if text in _BITS_PER_SYMBOL else name
 
 
 def as_constellation(value: Constellation | str) -> Constellation:

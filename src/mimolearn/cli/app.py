@@ -23,6 +23,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     # Help is plain text: "[onnx]" in it is no markup.
     rich_markup_mode=None,
+    context_settings={"help_option_names": ["--help", "-h"]},
 )
 
 _STOPPED = "stopped; what was finished is kept, and the same command goes on"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterator
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -29,6 +29,18 @@ class PlainModel(BaseModel):
             super().__init__(**fields)
         except ValidationError as error:
             raise InvalidInputError(describe_validation_error(error, type(self))) from None
+
+    def with_(self, **fields: Any) -> Self:
+        """Return a copy with other fields, which are checked as those of a new one.
+
+        Args:
+            **fields: new values by the name of the field.
+
+        Raises:
+            InvalidInputError: one line that names the field.
+        """
+        kept = {name: getattr(self, name) for name in self.model_fields_set}
+        return type(self)(**kept | fields)
 
     def __str__(self) -> str:
         return repr(self)

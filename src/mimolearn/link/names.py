@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator
 
-from mimolearn.constellation import constellation_name
+from mimolearn.foundation.spelling import constellation_name
 
 ConstellationName = Annotated[
     Literal["bpsk", "qpsk", "16-qam", "64-qam", "256-qam"], BeforeValidator(constellation_name)

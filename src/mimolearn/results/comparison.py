@@ -311,11 +311,10 @@ class Comparison(Shown):
 
     def to_rows(self) -> list[Row]:
         """Return a row for each contender and SNR; docs/python.md explains the columns."""
-        scenario = self.scenario
         return [
             {
-                "scenario": scenario.name,
-                "scenario_key": scenario.key(),
+                "scenario": self.scenario.name,
+                "scenario_key": self.scenario.key(),
                 "contender": curve.label,
                 "contender_key": curve.contender.key(),
                 "snr_db": point.snr_db,
@@ -325,7 +324,7 @@ class Comparison(Shown):
                     point,
                     self.timings.get(curve.label),
                     self.costs.get(curve.label),
-                    scenario.vectors_per_cluster,
+                    self.scenario.vectors_per_cluster,
                 ),
                 "machine": self.provenance.machine,
                 "date": self.provenance.date,
