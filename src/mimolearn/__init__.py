@@ -104,6 +104,8 @@ else:
 
 # Other libraries' detectors are contenders by name as well.
 add_module("mimolearn.detectors", "mimolearn.interop")
+# Results are shown by the report.
+add_module("mimolearn.views", "mimolearn.report.views")
 
 __version__ = version("mimolearn")
 

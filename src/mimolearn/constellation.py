@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from mimolearn.foundation.errors import check_one_of, invalid
+from mimolearn.foundation.spelling import constellation_name
 from mimolearn.foundation.tensors.made_once import copied, made_once
 
 _BITS_PER_SYMBOL = {"bpsk": 1, "qpsk": 2, "16-qam": 4, "64-qam": 6, "256-qam": 8}
@@ -41,7 +42,8 @@ class Constellation:
     """A unit-energy Gray constellation: BPSK, QPSK, 16-, 64- or 256-QAM.
 
     Args:
-        name: one of ``Constellation.names()``.
+        name: one of ``Constellation.names()``; other ways to write it, such as "16QAM", are
+            understood (``constellation_name``).
 
     Attributes:
         points: (M,) complex64; mean |points|^2 = 1. A copy: editing it changes no result.
@@ -61,6 +63,7 @@ class Constellation:
     """
 
     def __init__(self, name: str) -> None:
+        name = constellation_name(name)
         self.name = check_one_of("constellation", name, _BITS_PER_SYMBOL)
         self.bits_per_symbol = _BITS_PER_SYMBOL[name]
         self.num_points = 2**self.bits_per_symbol

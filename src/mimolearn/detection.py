@@ -71,6 +71,14 @@ class Detection(ABC):
         self.incomplete = incomplete
         self.work = work
 
+    def __repr__(self) -> str:
+        *channels, vectors, streams = self.indices().shape
+        size = f"{' x '.join(map(str, channels)) or 1} channels, {vectors} vectors a channel"
+        wrong = int((~self.finite()).sum())
+        not_finite = f", {wrong} vectors not finite" if wrong else ""
+        name = type(self).__name__
+        return f"{name}({self.constellation.name}: {size}, {streams} streams{not_finite})"
+
     @abstractmethod
     def indices(self) -> Tensor:
         """Return the indices of the detected points, (*C, T, Nt) int64."""

@@ -11,7 +11,9 @@ from typing import Any
 
 from mimolearn.beamformers.trained import load_beamformer
 from mimolearn.constellation import Constellation
+from mimolearn.detectors import detector_names
 from mimolearn.detectors.trained import load_detector
+from mimolearn.foundation.errors import invalid
 from mimolearn.quantizers.trained import load_quantizer
 from mimolearn.weights import Card, read_card, shipped_beams, shipped_weights
 
@@ -34,6 +36,12 @@ def load(name: str | Path, constellation: Constellation | str | None = None) -> 
     >>> load("lcgnet-v-32x64-bpsk").num_layers
     15
     """
+    if str(name) in detector_names():
+        raise invalid(
+            "weights",
+            name,
+            f"trained ones; this is an algorithm: mimolearn.make_detector({name!r}, constellation)",
+        )
     if read_card(name).kind == "beamformer":
         return load_beamformer(name, constellation=constellation)
     if read_card(name).kind == "quantizer":

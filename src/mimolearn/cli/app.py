@@ -8,6 +8,7 @@ import threading
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -22,6 +23,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     # Help is plain text: "[onnx]" in it is no markup.
     rich_markup_mode=None,
+    context_settings={"help_option_names": ["--help", "-h"]},
 )
 
 _STOPPED = "stopped; what was finished is kept, and the same command goes on"
@@ -75,6 +77,8 @@ def main() -> None:
 
     Exit codes: 2 for what a user can mend, 130 for Ctrl-C, 1 for all else.
     """
+    # Detectors of your own, as "module:Name", may lie in the current folder.
+    sys.path.append(str(Path.cwd()))
     arguments, debug = _without_debug(sys.argv[1:])
     with _interruptible(), safe_streams():
         code = _run(arguments, debug)

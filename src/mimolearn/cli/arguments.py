@@ -77,6 +77,10 @@ Out = Annotated[
     Path | None,
     typer.Option("--out", "-o", help="Folder for results and report (mimolearn-results/NAME)."),
 ]
+CsvFile = Annotated[
+    Path | None,
+    typer.Option("--csv", help="A CSV file to write: a row for each receiver and SNR."),
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")]
 
 

@@ -14,6 +14,7 @@ from mimolearn.cli.arguments import (
     BudgetUs,
     Contenders,
     Cores,
+    CsvFile,
     Draws,
     Executor,
     MaxVectors,
@@ -46,13 +47,14 @@ class _Run(NamedTuple):
     """What a command line asks for.
 
     link, plan: the scenario, and the plan by which it is run. folder: of the results. options: of
-    ``studies.simulate`` besides. as_json, quiet: as given.
+    ``studies.simulate`` besides. csv, as_json, quiet: as given.
     """
 
     link: AnyScenario
     plan: Any
     folder: Path
     options: dict[str, Any]
+    csv: Path | None
     as_json: bool
     quiet: bool
 
@@ -75,6 +77,11 @@ class _Run(NamedTuple):
                 **self.options,
             )
 
+    def write_csv(self, result: Any) -> None:
+        """Write results as the file of ``--csv``, where it is given."""
+        if self.csv is not None:
+            result.to_csv(self.csv)
+
 
 def _run(
     file: ScenarioFile = None,
@@ -91,6 +98,7 @@ def _run(
     executor: Executor = None,
     ray_address: RayAddress = None,
     out: Out = None,
+    csv: CsvFile = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> _Run:
@@ -119,7 +127,7 @@ def _run(
         "executor": chosen_executor(executor, ray_address),
         "ray_address": ray_address,
     }
-    return _Run(link, plan, results_folder(out, source), options, as_json, quiet)
+    return _Run(link, plan, results_folder(out, source), options, csv, as_json, quiet)
 
 
 @app.command()
@@ -134,6 +142,7 @@ def compare(*, budget_us: BudgetUs = None, cores: Cores = 1, **arguments: Any) -
     run = _run(**arguments)
     budget = checked_budget(budget_us, cores, run.link)
     result = run.simulate(timing=True)
+    run.write_csv(result)
     if run.plan.mcs:
         finish_goodput(result, run.folder, budget, run.as_json)
     else:
@@ -151,6 +160,7 @@ def simulate(**arguments: Any) -> None:
 
     run = _run(**arguments)
     result = run.simulate(timing=False)
+    run.write_csv(result)
     if run.as_json:
         emit(result.to_json())
         return

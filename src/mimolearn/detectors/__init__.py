@@ -5,6 +5,7 @@ from __future__ import annotations
 from mimolearn.detectors.base import Cost, Detector, IterativeDetector
 from mimolearn.detectors.cancellation.mmse_sic import MMSESIC
 from mimolearn.detectors.cancellation.zf_sic import ZFSIC
+from mimolearn.detectors.function import DetectorFunction, FunctionDetector
 from mimolearn.detectors.learned import UnfoldedDetector
 from mimolearn.detectors.linear.cg import ConjugateGradient
 from mimolearn.detectors.linear.cgnr import CGNR
@@ -31,6 +32,7 @@ from mimolearn.detectors.networks.soft_bits.eq_net_published import EQNetPublish
 from mimolearn.detectors.networks.soft_bits.list_net import ListNet
 from mimolearn.detectors.registry import (
     detector_class,
+    detector_name,
     detector_names,
     make_detector,
     peer_names,
@@ -116,10 +118,12 @@ __all__ = [
     "DeepCGOnline",
     "DetNet",
     "Detector",
+    "DetectorFunction",
     "EQNetEstimator",
     "EQNetPublishedEstimator",
     "EquiNet",
     "ExpectationPropagation",
+    "FunctionDetector",
     "GaussSeidel",
     "Guarded",
     "IterativeDetector",
@@ -146,6 +150,7 @@ __all__ = [
     "WidelyLinearLMMSE",
     "ZeroForcing",
     "detector_class",
+    "detector_name",
     "detector_names",
     "make_detector",
     "peer_names",

@@ -8,29 +8,32 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any, ClassVar, get_args, get_type_hints
 
-import torch
 from torch import Tensor, nn
 
 from mimolearn.constellation import Constellation, as_constellation
 from mimolearn.detection import Detection
+from mimolearn.detectors.inputs import as_tensor, check_channel, check_noise_var, matching
 from mimolearn.detectors.priors import check_prior
 from mimolearn.detectors.states import Channel, Compiled, Cost
-from mimolearn.foundation.errors import check_finite, check_positive_int, check_shape, invalid
+from mimolearn.foundation.errors import (
+    NotCountedError,
+    check_finite,
+    check_positive_int,
+    check_shape,
+    invalid,
+)
 from mimolearn.foundation.tensors.modes import check_has_values, in_standard_mode
 from mimolearn.foundation.tensors.ownership import copy_shared, copy_shared_parts
 from mimolearn.kernels.machine.launch import FEW_CHANNELS, fits, usable
-
-_DTYPES = (torch.complex64, torch.complex128)
-# Between these, a noise variance is positive and finite in every precision.
-_LEAST_SAFE, _MOST_SAFE = 1e-30, 1e30
 
 
 class Detector(nn.Module, ABC):
     """A MIMO detector, classical or learned, for y = H x + n.
 
-    A subclass is final. It sets ``name`` and has ``_prepare``, ``_detect`` and ``cost``, whose
-    inputs are checked. ``prepare`` does all work that needs no y. ``detect`` does not see h, so
-    one prepared channel serves many vectors.
+    A subclass is final. It sets ``name`` and has ``_prepare`` and ``_detect``, whose inputs are
+    checked, and ``cost`` where it counts its work. ``prepare`` does all work that needs no y.
+    ``detect`` does not see h, so one prepared channel serves many vectors. Arrays of NumPy are
+    taken as tensors.
 
     Args:
         constellation: of the symbols, or its name.
@@ -65,6 +68,13 @@ class Detector(nn.Module, ABC):
         super().__init__()
         self.constellation = as_constellation(constellation)
 
+    def __repr__(self) -> str:
+        # Not the layers of a network: they may be hundreds.
+        missing = object()
+        given = {name: getattr(self, name, missing) for name in self.option_names()}
+        options = [f"{name}={value!r}" for name, value in given.items() if value is not missing]
+        return f"{type(self).__name__}({', '.join([repr(self.constellation.name), *options])})"
+
     @in_standard_mode
     def prepare(self, h: Tensor, noise_var: Tensor | float) -> Any:
         """Do all work that needs no received vector.
@@ -80,10 +90,11 @@ class Detector(nn.Module, ABC):
         Raises:
             InvalidInputError: for a wrong shape, a non-finite h, or a noise_var not above 0.
         """
+        h = as_tensor("h", h)
         self._check_channel(h)
         check_has_values(h=h, noise_var=noise_var)
         given = noise_var
-        noise_var = self._check_noise_var(noise_var, h)
+        noise_var = check_noise_var(noise_var, h)
         check_finite("h", h)
         path = self._path(h, noise_var)
         prepare = {
@@ -115,6 +126,7 @@ class Detector(nn.Module, ABC):
             InvalidInputError: for a wrong shape or type, for a non-finite y or prior_llr, and for
                 a prior_llr where ``takes_prior`` is False.
         """
+        y, prior_llr = as_tensor("y", y), as_tensor("prior_llr", prior_llr)
         check_shape("y", y, "(*C, T, Nr)", isinstance(y, Tensor) and y.ndim >= 2)
         if not y.is_complex():
             raise invalid("y", f"<dtype {y.dtype}>", "a complex dtype")
@@ -146,6 +158,7 @@ class Detector(nn.Module, ABC):
         Raises:
             InvalidInputError: as in ``prepare`` and ``detect``, and for a y that does not fit h.
         """
+        y, h, prior_llr = as_tensor("y", y), as_tensor("h", h), as_tensor("prior_llr", prior_llr)
         self._check_channel(h)
         check_shape("y", y, "(*C, T, Nr)", isinstance(y, Tensor) and y.ndim >= 2)
         if not matching(y.shape, h.shape):
@@ -154,7 +167,7 @@ class Detector(nn.Module, ABC):
         if y.dtype != h.dtype:
             raise invalid("y", f"<dtype {y.dtype}>", f"the dtype of h, {h.dtype}")
         check_has_values(y=y, h=h, noise_var=noise_var)
-        noise_var = self._check_noise_var(noise_var, h)
+        noise_var = check_noise_var(noise_var, h)
         fused = self._path(h, noise_var, y) == "fused"
         if fused and prior_llr is None:
             return self._one_shot(y, h, noise_var)
@@ -284,29 +297,25 @@ class Detector(nn.Module, ABC):
         """
         return None
 
-    @abstractmethod
     def cost(self, num_rx_ant: int, num_tx_ant: int) -> Cost:
         """Return the real multiplications for one channel and for one vector.
 
         Args:
             num_rx_ant: number of receive antennas Nr.
             num_tx_ant: number of streams Nt.
+
+        Raises:
+            NotCountedError: by default.
         """
+        raise NotCountedError(f"cost: {type(self).__name__} does not count its work")
 
     def _check_size(self, num_rx_ant: int, num_tx_ant: int) -> None:
         """Refuse a size that the method does not support; by default none."""
 
     def _check_channel(self, h: Tensor) -> None:
-        """Check shape and dtype of h; its values are checked when the path is known."""
-        check_shape("h", h, "(*C, Nr, Nt)", isinstance(h, Tensor) and h.ndim >= 2)
-        if h.dtype not in _DTYPES:
-            expected = "complex64 or complex128" if h.is_complex() else "a complex dtype"
-            raise invalid("h", f"<dtype {h.dtype}>", expected)
-        shape = h.shape
-        num_rx_ant, num_tx_ant = shape[-2], shape[-1]
-        if num_rx_ant == 0 or num_tx_ant == 0:
-            raise invalid("h", f"<shape {tuple(shape)}>", "at least one antenna on each side")
-        self._check_size(num_rx_ant, num_tx_ant)
+        """Check shape and dtype of h, and whether the method supports its size."""
+        check_channel(h)
+        self._check_size(*h.shape[-2:])
 
     @classmethod
     def option_names(cls) -> Sequence[str]:
@@ -319,43 +328,6 @@ class Detector(nn.Module, ABC):
         """Return the names of the options that are detectors, by their annotations."""
         hints = get_type_hints(cls.__init__)
         return [name for name in cls.option_names() if _allows_detector(hints.get(name))]
-
-    @staticmethod
-    def _check_noise_var(noise_var: Tensor | float, h: Tensor) -> Tensor:
-        real, blocks, given = h.dtype.to_real(), h.shape[:-2], noise_var
-        if type(noise_var) is float and _LEAST_SAFE < noise_var < _MOST_SAFE:
-            return torch.full(blocks, noise_var, dtype=real, device=h.device)
-        if not isinstance(noise_var, Tensor):
-            noise_var = torch.as_tensor(noise_var, dtype=real, device=h.device)
-        same_shape = noise_var.shape == blocks
-        if not same_shape and noise_var.ndim:
-            expected = f"shape (*C) = {tuple(blocks)} as in h, or a number"
-            raise invalid("noise_var", f"<shape {tuple(noise_var.shape)}>", expected)
-        if noise_var.dtype != real or noise_var.device != h.device:
-            if noise_var.is_complex():
-                raise invalid("noise_var", f"<dtype {noise_var.dtype}>", "a real dtype")
-            # Before the check: a positive float64 may be 0 or infinite as a float32.
-            noise_var = noise_var.to(h.device, real)
-        num = noise_var.numel()
-        # A traced program cannot look at its data.
-        if num and not torch.compiler.is_compiling():
-            if num == 1:
-                least = most = noise_var.item()
-            else:
-                least, most = (end.item() for end in noise_var.detach().aminmax())
-            if not (least > 0 and most < math.inf):
-                ok = (noise_var > 0) & torch.isfinite(noise_var)
-                value = given
-                in_type = "" if noise_var.dtype == torch.float64 else f" in {real}, as h"
-                if isinstance(given, Tensor):
-                    value = given.expand(ok.shape).to(ok.device)[~ok].flatten()[0].item()
-                raise invalid("noise_var", value, f"a finite value above 0{in_type}")
-        return noise_var if same_shape else noise_var.expand(blocks)
-
-
-def matching(y: torch.Size, h: torch.Size) -> bool:
-    """Return whether y (*C, T, Nr) has the channels and antennas of h (*C, Nr, Nt), by shapes."""
-    return y[-1] == h[-2] and y[:-2] == h[:-2]
 
 
 def _allows_detector(hint: Any) -> bool:

@@ -10,6 +10,7 @@ from mimolearn.detectors.base import Detector
 from mimolearn.foundation.errors import check_one_of, invalid
 from mimolearn.foundation.plugins import entry_points, import_modules, load_entry_point
 from mimolearn.foundation.tensors.modes import in_standard_mode
+from mimolearn.weights import is_weights_name
 
 _DETECTORS: dict[str, type[Detector]] = {}
 
@@ -66,8 +67,27 @@ def detector_class(name: str) -> type[Detector]:
     Raises:
         InvalidInputError: for an unknown name; the message has the nearest known one.
     """
+    name = detector_name(name)
     known = _DETECTORS if name in _DETECTORS else _DETECTORS | _peers()
+    if name not in known and is_weights_name(name):
+        raise invalid(
+            "detector", name, f"an algorithm; these are trained weights: mimolearn.load({name!r})"
+        )
     return known[check_one_of("detector", name, known)]
+
+
+def detector_name(name: str) -> str:
+    """Return the library's name of a detector, however people write it.
+
+    A name that is not understood is returned as it is.
+
+    >>> detector_name("LMMSE"), detector_name("K_Best"), detector_name("mine")
+    ('lmmse', 'k-best', 'mine')
+    """
+    if not isinstance(name, str) or name in _DETECTORS:
+        return name
+    text = name.strip().lower().replace("_", "-")
+    return text if text in _DETECTORS else name
 
 
 @in_standard_mode

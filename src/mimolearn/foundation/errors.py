@@ -34,6 +34,10 @@ class NotSoftError(MimolearnError, TypeError):
     """Soft output was asked of a method that makes hard decisions only."""
 
 
+class NotCountedError(MimolearnError):
+    """A detector was asked for work that nobody has counted."""
+
+
 def invalid(field: str, value: object, expected: str) -> InvalidInputError:
     """Build the one-line error that every check raises.
 

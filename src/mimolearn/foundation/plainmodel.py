@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import difflib
 import re
-from typing import Annotated, Any
+from collections.abc import Iterator
+from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -28,6 +29,29 @@ class PlainModel(BaseModel):
             super().__init__(**fields)
         except ValidationError as error:
             raise InvalidInputError(describe_validation_error(error, type(self))) from None
+
+    def with_(self, **fields: Any) -> Self:
+        """Return a copy with other fields, which are checked as those of a new one.
+
+        Args:
+            **fields: new values by the name of the field.
+
+        Raises:
+            InvalidInputError: one line that names the field.
+        """
+        kept = {name: getattr(self, name) for name in self.model_fields_set}
+        return type(self)(**kept | fields)
+
+    def __str__(self) -> str:
+        return repr(self)
+
+    def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
+        # What is left at its default says nothing.
+        fields = type(self).model_fields
+        for name, value in super().__repr_args__():
+            default = fields[name].get_default(call_default_factory=True) if name in fields else ...
+            if value != default:
+                yield name, value
 
 
 def describe_validation_error(

@@ -6,7 +6,7 @@ import hashlib
 import json
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import Field, model_validator
 
@@ -26,6 +26,7 @@ from mimolearn.link.frames import (
     Interference,
     NrPusch,
 )
+from mimolearn.link.names import ConstellationName
 from mimolearn.link.scenario import read_shipped
 from mimolearn.link.slot_codes import BlockStream, SlotCode, TransportCode, Uncoded
 from mimolearn.link.slots import SlotLink
@@ -61,7 +62,7 @@ class GridScenario(PlainModel):
     name: Annotated[str, Field(max_length=80)] = ""
     num_tx_ant: Annotated[Count, Field(le=4096)]
     num_rx_ant: Annotated[Count, Field(le=4096)]
-    constellation: Literal["bpsk", "qpsk", "16-qam", "64-qam", "256-qam"] | None = None
+    constellation: ConstellationName | None = None
     channel: AnyChannel = TDLProcess()
     snr_definition: SnrDefinition = "per_stream"
     frame: AnyFrame

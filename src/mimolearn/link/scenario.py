@@ -20,6 +20,7 @@ from mimolearn.kernels.link.transmission import noise_deviation, transmit
 from mimolearn.link.channels import AnyChannel, Rayleigh, with_paths_from
 from mimolearn.link.channels.reduced import draw_reduced, is_reducible
 from mimolearn.link.coding import Coding
+from mimolearn.link.names import ConstellationName
 from mimolearn.link.randomness import CounterGenerator, RandomSource, complex_normal, integers
 from mimolearn.snr import SnrDefinition, noise_variance
 
@@ -83,7 +84,7 @@ class Scenario(PlainModel):
     name: Annotated[str, Field(max_length=80)] = ""
     num_tx_ant: Annotated[Count, Field(le=4096)]
     num_rx_ant: Annotated[Count, Field(le=4096)]
-    constellation: Literal["bpsk", "qpsk", "16-qam", "64-qam", "256-qam"]
+    constellation: ConstellationName
     channel: AnyChannel = Rayleigh()
     channel_reuse: Annotated[Count, Field(le=100_000)] = 1
     snr_definition: SnrDefinition = "per_symbol"

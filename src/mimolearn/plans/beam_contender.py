@@ -13,8 +13,8 @@ from mimolearn.detectors.text import parse_option
 from mimolearn.foundation.errors import InvalidInputError, check_one_of, invalid
 from mimolearn.foundation.tensors.state import clean_torch
 from mimolearn.link.beam_scenario import BeamScenario
-from mimolearn.plans.contender import check_label, default_label, plain_options
 from mimolearn.plans.identity import beamformer_tree, difference, key_of, weights_tree
+from mimolearn.plans.options import check_label, default_label, plain_options
 from mimolearn.weights import shipped_beams
 
 BEAM_CONTENDER_SCHEMA = 2

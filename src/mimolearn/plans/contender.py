@@ -3,28 +3,37 @@
 from __future__ import annotations
 
 import json
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 from mimolearn.constellation import Constellation, as_constellation
 from mimolearn.detectors import (
     Detector,
+    DetectorFunction,
+    FunctionDetector,
     UnfoldedDetector,
     detector_class,
+    detector_name,
     detector_names,
     make_detector,
     peer_names,
 )
 from mimolearn.detectors.text import parse_option
 from mimolearn.detectors.trained import load_detector
-from mimolearn.foundation.errors import InvalidInputError, check_one_of, invalid, is_plain_text
+from mimolearn.foundation.errors import InvalidInputError, check_one_of, invalid
 from mimolearn.foundation.tensors.state import clean_torch
 from mimolearn.plans.chain import ReceiverChain
 from mimolearn.plans.fingerprint import fingerprint
 from mimolearn.plans.identity import detector_tree, difference, key_of, weights_tree
+from mimolearn.plans.imported import (
+    import_detector,
+    imported_options,
+    is_imported_name,
+    make_imported,
+    split_imported,
+)
+from mimolearn.plans.options import check_label, default_label, plain_options
 from mimolearn.plans.quantized import QuantizedDetector
 from mimolearn.plans.receiver import Receiver, receiver_options
 from mimolearn.quantizers.trained import load_quantizer
@@ -70,6 +79,8 @@ class Contender:
     detector: Detector | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
+        if self.detector is None:
+            object.__setattr__(self, "name", detector_name(self.name))
         options = plain_options(self.options)
         object.__setattr__(self, "quantizer", options.pop("quantizer", self.quantizer))
         around, options = receiver_options(options, self._own_options())
@@ -84,18 +95,23 @@ class Contender:
             object.__setattr__(self, "identity", self._identify())
 
     @classmethod
-    def parse(cls, value: str | Mapping[str, Any] | Contender | Detector) -> Contender:
+    def parse(cls, value: ContenderLike) -> Contender:
         """From "k-best:k=16,order=sorted", from a table {name, label, options...}, or as it is.
 
         In text, ``label=...`` names the contender; values are read as true, false, an integer, a
-        number, or text.
+        number, or text. "package.module:Name" names a detector's class or a function of your own,
+        "package.module:Name:k=16" with options. A function of y, h and noise_var is taken as it is.
         """
         if isinstance(value, Contender):
             return value
         if isinstance(value, Detector):
             return cls.from_detector(type(value).__name__, value)
+        if callable(value):
+            return cls.from_function(value)
         if isinstance(value, str):
-            name, _, rest = value.partition(":")
+            name, rest = split_imported(value)
+            if not name:
+                name, _, rest = value.partition(":")
             options = dict(parse_option(value, item) for item in rest.split(",") if item.strip())
             return cls(name.strip(), options, label=str(options.pop("label", "")))
         if isinstance(value, Mapping):
@@ -118,6 +134,18 @@ class Contender:
             raise invalid("detector", f"<{type(detector).__name__}>", "a mimolearn Detector")
         return cls(type(detector).__name__, {}, label, detector=detector)
 
+    @classmethod
+    def from_function(cls, function: DetectorFunction, label: str = "") -> Contender:
+        """A function of yours, see ``FunctionDetector``. It runs in this process only.
+
+        In workers and on the command line name it by its module: "package.module:name".
+        """
+        # It serves every constellation; which one, the scenario says.
+        detector = FunctionDetector("qpsk", function)
+        name = getattr(function, "__name__", type(function).__name__)
+        # "<lambda>" among them.
+        return cls(name, {}, label or name, detector=detector)
+
     @property
     def is_object(self) -> bool:
         """True for a detector object, which cannot be rebuilt from its name."""
@@ -136,6 +164,9 @@ class Contender:
             identity["receiver"] = receiver.stated()
         label = "" if self.label == self._default_label() else f"{self.label}, {passes} passes"
         return replace(self, label=label, receiver=receiver, identity=identity)
+
+    def __repr__(self) -> str:
+        return f"Contender({self.label!r})"
 
     def key(self) -> str:
         """16 hex digits of SHA-256 over the identity."""
@@ -201,13 +232,20 @@ class Contender:
         try:
             if is_weights_name(self.name):
                 return self._fitting(load_detector(self.name), constellation)
+            if is_imported_name(self.name):
+                return make_imported(self.name, constellation, self.options)
             return make_detector(self.name, constellation, **self.options)
         except InvalidInputError as error:
             raise InvalidInputError(f"contender {self.label!r}: {error}") from None
 
     def _own_options(self) -> Sequence[str]:
         """Options of the detector itself, as far as its name is known."""
-        if self.detector is None and self.name in (*detector_names(), *peer_names()):
+        if self.detector is not None:
+            return ()
+        if is_imported_name(self.name):
+            # One that was stored is not imported before it is built.
+            return () if self.identity else imported_options(import_detector(self.name))
+        if self.name in (*detector_names(), *peer_names()):
             return detector_class(self.name).option_names()
         return ()
 
@@ -221,10 +259,12 @@ class Contender:
                 expected = "none: trained weights have theirs"
                 raise invalid(f"options of {self.name}", dict(self.options), expected)
             load_detector(self.name)
+        elif self.detector is None and is_imported_name(self.name):
+            _make_on_trial(lambda c: make_imported(self.name, c, self.options))
         elif self.detector is None:
             known = (*detector_names(), *shipped_weights(), *peer_names())
             check_one_of("detector", self.name, known)
-            _check_buildable(self.name, self.options)
+            _make_on_trial(lambda c: make_detector(self.name, c, **self.options))
         if self.quantizer:
             load_quantizer(self.quantizer)
 
@@ -244,6 +284,8 @@ class Contender:
     def _fitting(self, detector: Detector, constellation: Constellation | str) -> Detector:
         wanted = as_constellation(constellation)
         if isinstance(detector, UnfoldedDetector) and detector.any_constellation:
+            return detector.serving(wanted)
+        if isinstance(detector, FunctionDetector):
             return detector.serving(wanted)
         if detector.constellation != wanted:
             had = f"<{detector.constellation}>"
@@ -280,51 +322,17 @@ class Contender:
         )
 
 
-def check_label(label: object) -> None:
-    """Raise InvalidInputError for what cannot be shown as it is."""
-    if not isinstance(label, str) or len(label) > 80:
-        raise invalid("label", label, "text of at most 80 characters")
-    if not is_plain_text(label):
-        raise invalid("label", label, "text without control characters")
-
-
-def default_label(name: str, options: Mapping[str, Any], quantizer: str = "") -> str:
-    if quantizer:
-        return f"{default_label(name, options)} | {Path(quantizer).stem}"[:80]
-    if name.endswith(".safetensors"):
-        name = Path(name).stem
-    words = [f"{k}={str(v).lower() if isinstance(v, bool) else v}" for k, v in options.items()]
-    return f"{name}({', '.join(words)})"[:80] if words else name
-
-
-def _check_buildable(name: str, options: Mapping[str, Any]) -> None:
+def _make_on_trial(make: Callable[[str], Detector]) -> None:
+    """Raise the first error where no constellation is served."""
     errors: list[InvalidInputError] = []
     for constellation in _TRIAL_CONSTELLATIONS:
         try:
-            make_detector(name, constellation, **options)
+            make(constellation)
         except InvalidInputError as error:
             errors.append(error)
         else:
             return
     raise errors[0]
-
-
-def plain_options(options: object) -> dict[str, Any]:
-    if not isinstance(options, Mapping):
-        raise invalid("options", options, "a table of options")
-    plain: dict[str, Any] = {}
-    for key, value in options.items():
-        if not isinstance(key, str) or not key.isidentifier():
-            raise invalid("option", key, "an option's name")
-        if isinstance(value, float) and not math.isfinite(value):
-            raise invalid(key, value, "a finite number")
-        try:
-            plain[key] = json.loads(json.dumps(value, allow_nan=False))
-        except (TypeError, ValueError):
-            raise invalid(
-                key, value, "a plain value (text, number, true, false or a list)"
-            ) from None
-    return plain
 
 
 def unique_contenders(values: object) -> tuple[Contender, ...]:
@@ -367,3 +375,7 @@ def find_contender(contenders: tuple[Contender, ...], wanted: str | Contender) -
     label = wanted.label if isinstance(wanted, Contender) else wanted
     labels = [contender.label for contender in contenders]
     return labels.index(check_one_of("contender", label, labels))
+
+
+ContenderLike = str | Mapping[str, Any] | Contender | Detector | DetectorFunction
+"""What ``Contender.parse`` understands."""

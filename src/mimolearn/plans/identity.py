@@ -16,10 +16,12 @@ from typing import Any
 
 from mimolearn.beamformers import Beamformer, beamformer_class
 from mimolearn.beamformers.trained import trained_array
-from mimolearn.detectors import Detector, detector_class
+from mimolearn.detectors import Detector, detector_class, detector_name
 from mimolearn.detectors.nesting import NestingError, inside
 from mimolearn.detectors.text import is_weights_text, split_text
 from mimolearn.foundation.errors import InvalidInputError, check_one_of
+from mimolearn.plans.fingerprint import fingerprint
+from mimolearn.plans.imported import import_detector, is_imported_name
 from mimolearn.quantizers import Quantizer, quantizer_class
 from mimolearn.weights import Card, is_weights_name, read_card
 
@@ -55,7 +57,23 @@ def detector_tree(name: str, options: Mapping[str, Any]) -> Tree:
     """
     if is_weights_name(name):
         return weights_tree(name)
-    return _part_tree("detector", name, detector_class(name), options)
+    if is_imported_name(name):
+        return _imported_tree(name, options)
+    cls = detector_class(name)
+    tree = _part_tree("detector", detector_name(name), cls, options)
+    if cls.__module__.partition(".")[0] != __name__.partition(".")[0]:
+        # Of another package: its code decides results too.
+        tree["code"] = fingerprint(cls, f"contender {name!r}")
+    return tree
+
+
+def _imported_tree(name: str, options: Mapping[str, Any]) -> Tree:
+    """The tree of a user's class or function, whose code decides results as well."""
+    imported = import_detector(name)
+    tree: Tree = {"detector": name, "options": {}}
+    if isinstance(imported, type):
+        tree = _part_tree("detector", name, imported, options)
+    return tree | {"code": fingerprint(imported, f"contender {name!r}")}
 
 
 def beamformer_tree(name: str, options: Mapping[str, Any]) -> Tree:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args
 
+import numpy as np
 from pydantic import ConfigDict, Field, field_validator
+from torch import Tensor
 
 from mimolearn.foundation.errors import InvalidInputError, check_one_of, invalid, user_path
 from mimolearn.foundation.plainmodel import PlainModel
@@ -18,6 +21,8 @@ from mimolearn.plans.counts import BLOCK_METRICS
 
 Plan = TypeVar("Plan", bound=PlainModel)
 AnyScenario = Scenario | GridScenario
+SnrDb = str | float | Sequence[float] | np.ndarray | Tensor
+"""What ``parse_snr_db`` understands."""
 Metric = Literal["ber", "ser", "ver", "bler", "info-ber"]
 
 METRIC_LABELS: dict[str, str] = {
@@ -146,7 +151,7 @@ def canonical_snr(snr_db: float) -> str:
 
 
 def parse_snr_db(value: object) -> tuple[float, ...]:
-    """SNRs in dB from a number, a list, "0,5,10", or the inclusive range "0:20:2".
+    """SNRs in dB from a number, a list, an array, "0,5,10", or the inclusive range "0:20:2".
 
     Returns them sorted, unique, rounded to 1e-6 dB.
 
@@ -156,17 +161,23 @@ def parse_snr_db(value: object) -> tuple[float, ...]:
     expected = "SNRs in dB: a list of numbers, '0,5,10' or 'first:last:step'"
     if isinstance(value, str):
         value = _parse_snr_text(value, expected)
+    value = _plain_numbers(value)
     numbers = value if isinstance(value, list | tuple | range) else [value]
     if not numbers or len(numbers) > 1000:
         raise invalid("snr_db", value, expected + ", at least one and at most 1000")
     checked = []
-    for number in numbers:
+    for number in map(_plain_numbers, numbers):
         if isinstance(number, bool) or not isinstance(number, int | float):
             raise invalid("snr_db", number, expected)
         if not math.isfinite(number) or abs(number) > 200:
             raise invalid("snr_db", number, "a finite number from -200 to 200")
         checked.append(float(canonical_snr(number)))
     return tuple(sorted(set(checked)))
+
+
+def _plain_numbers(value: Any) -> Any:
+    """Python numbers of an array or a tensor; all else as it is."""
+    return value.tolist() if isinstance(value, np.ndarray | np.generic | Tensor) else value
 
 
 def _parse_snr_text(text: str, expected: str) -> list[float]:

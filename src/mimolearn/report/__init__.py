@@ -56,13 +56,14 @@ else:
 
 
 REPORT_NAME = "report.html"
+CSV_NAME = "rates.csv"
 
 
 # Plotting libraries are slow to import; what writes no page does not wait for them.
 
 
 def write_report(answers: Answers, folder: str | Path, more: Sequence[str] = ()) -> Path:
-    """Write ``report.html`` and the figures (PNG, SVG, PDF) into a folder.
+    """Write ``report.html``, ``rates.csv`` and the figures (PNG, SVG, PDF) into a folder.
 
     Args:
         answers: what they show.
@@ -79,6 +80,7 @@ def write_report(answers: Answers, folder: str | Path, more: Sequence[str] = ())
     from mimolearn.report.plots.figures import save_figures
 
     folder = user_path(folder)
+    answers.comparison.to_csv(folder / CSV_NAME)
     save_figures(answers, folder)
     return write_page(answers, folder / REPORT_NAME, more)
 

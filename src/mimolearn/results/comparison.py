@@ -19,6 +19,8 @@ from mimolearn.results import crossings as crossing
 from mimolearn.results import statistics
 from mimolearn.results.costs import CostReport, Timing
 from mimolearn.results.crossings import SnrEstimate, SnrGap
+from mimolearn.results.rows import comparison_text, cost_columns, rate_columns
+from mimolearn.results.shown import Row, Shown
 from mimolearn.results.statistics import Interval, PairedDifference
 from mimolearn.snr import snr_label
 
@@ -184,7 +186,7 @@ class Provenance:
 
 
 @dataclass(frozen=True, eq=False)
-class Comparison:
+class Comparison(Shown):
     """The results of one run, and answers to the questions people ask of it.
 
     ``target`` and ``metric`` default to the plan's everywhere.
@@ -305,6 +307,33 @@ class Comparison:
             "curves": [self._curve_dict(curve) for curve in self.curves],
             "provenance": asdict(self.provenance),
         }
+
+    def to_rows(self) -> list[Row]:
+        """Return a row for each contender and SNR; docs/python.md explains the columns."""
+        return [
+            {
+                "scenario": self.scenario.name,
+                "scenario_key": self.scenario.key(),
+                "contender": curve.label,
+                "contender_key": curve.contender.key(),
+                "snr_db": point.snr_db,
+                "finished": point.finished,
+                **rate_columns(point),
+                **cost_columns(
+                    point,
+                    self.timings.get(curve.label),
+                    self.costs.get(curve.label),
+                    self.scenario.vectors_per_cluster,
+                ),
+                "machine": self.provenance.machine,
+                "date": self.provenance.date,
+            }
+            for curve in self.curves
+            for point in curve.points
+        ]
+
+    def __repr__(self) -> str:
+        return comparison_text(self)
 
     def to_json(self) -> str:
         """``to_dict`` as indented JSON text."""

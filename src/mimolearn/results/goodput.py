@@ -11,6 +11,7 @@ from mimolearn.foundation.errors import check_positive_int, check_real, invalid
 from mimolearn.link.grid_scenario import GridScenario
 from mimolearn.plans.plan import adjust_plan
 from mimolearn.results.comparison import Comparison, Point
+from mimolearn.results.shown import Row, Tabular
 from mimolearn.results.statistics import Interval
 
 
@@ -88,7 +89,7 @@ class Served(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class GoodputStudy:
+class GoodputStudy(Tabular):
     """Comparisons of the same receivers on the same channels, one for each MCS.
 
     Attributes:
@@ -125,6 +126,22 @@ class GoodputStudy:
         """The middle one of the SNRs, dB."""
         snrs = self.snr_db
         return snrs[len(snrs) // 2]
+
+    def to_rows(self) -> list[Row]:
+        """Return the rows of all comparisons, each with its MCS and its goodput."""
+        rows: list[Row] = []
+        for comparison in self.comparisons:
+            points = [(c.label, point) for c in comparison.curves for point in c.points]
+            for row, (label, point) in zip(comparison.to_rows(), points, strict=True):
+                one = _goodput(comparison, label, point)
+                served = {
+                    "bits_per_slot": one.bits_per_slot,
+                    "bits_per_slot_low": one.interval.low,
+                    "bits_per_slot_high": one.interval.high,
+                    "bits_per_s_hz": one.bits_per_s_hz,
+                }
+                rows.append({"mcs": one.mcs, **row, **served})
+        return rows
 
     @property
     def labels(self) -> tuple[str, ...]:

@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import closing
+from contextlib import closing, nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from mimolearn.detectors import Detector
+from mimolearn.foundation.errors import NotCountedError
 from mimolearn.foundation.signatures import takes_arguments_of
 from mimolearn.link.grid_scenario import GridScenario
-from mimolearn.plans.contender import Contender
-from mimolearn.plans.plan import AnyScenario, RunPlan, adjust_plan, check_metric, load_comparison
+from mimolearn.plans.contender import Contender, ContenderLike
+from mimolearn.plans.plan import (
+    AnyScenario,
+    RunPlan,
+    SnrDb,
+    adjust_plan,
+    check_metric,
+    load_comparison,
+)
 from mimolearn.results.comparison import Comparison, Curve, Point
 from mimolearn.results.costs import CostReport, Timing
+from mimolearn.results.shown import view_of
 from mimolearn.studies.execution.choice import ExecutorChoice
 from mimolearn.studies.kinds.chunk import ChunkResult
 from mimolearn.studies.kinds.counts import CodedErrorCounts, ErrorCounts, error_counts
@@ -56,8 +65,8 @@ class ReceiverSession(Session):
 
 def simulate(
     scenario: AnyScenario | str | Path,
-    contenders: Any = None,
-    snr_db: Any = None,
+    contenders: ContenderLike | Sequence[ContenderLike] | None = None,
+    snr_db: SnrDb | None = None,
     *,
     plan: RunPlan | None = None,
     metric: str | None = None,
@@ -70,7 +79,7 @@ def simulate(
     workers: int = 1,
     executor: str = "auto",
     ray_address: str | None = None,
-    progress: Progress | None = None,
+    progress: Progress | bool | None = None,
     timing: bool = False,
 ) -> Comparison:
     """Count the errors of every contender on the same draws, until each point is known well enough.
@@ -81,8 +90,9 @@ def simulate(
     Args:
         scenario: a Scenario or GridScenario; a TOML file whose ``[run]`` table is the plan; or the
             name of a scenario that ships.
-        contenders: names such as "lmmse" or "k-best:k=16", tables, Contenders, detector objects.
-        snr_db: SNRs in dB, a list or "0:20:2".
+        contenders: names such as "lmmse" or "k-best:k=16", tables, Contenders, detector objects,
+            functions of (y, h, noise_var), or "package.module:Name" for a class or function.
+        snr_db: SNRs in dB, a list, an array or "0:20:2".
         plan: a RunPlan; each argument besides it replaces its field of that name.
         metric: "ber", "ser" or "ver"; on a coded link also "bler" or "info-ber".
         target: the error rate that answers are given for.
@@ -96,7 +106,8 @@ def simulate(
         executor: "serial" or "processes" in place of that choice; or "ray": the cluster at
             ray_address, or one of ``workers`` processors that is started for the run.
         ray_address: of a running Ray cluster, as "auto" or "host:port".
-        progress: called after every chunk.
+        progress: called after every chunk; True shows a live table on a terminal, a line in a
+            notebook, and lines in a log.
         timing: also measure how long each contender takes on this machine, at the plan's middle
             SNR, one contender after the other, when nothing else of this run is under way.
 
@@ -126,13 +137,15 @@ def simulate(
     choice = ExecutorChoice(executor, workers, ray_address)
     choice.check()
     session = ReceiverSession(scenario, plan)
-    saved = session.run(
-        store,
-        choice,
-        progress,
-        costs=_costs(session.kind),
-        timings=(lambda: _timings(session.kind, session.plan)) if timing else None,
-    )
+    shown = view_of(Comparison, "progress")(scenario, plan) if progress is True else nullcontext()
+    with shown as callback:
+        saved = session.run(
+            store,
+            choice,
+            callback if progress is True else progress or None,
+            costs=_costs(session.kind),
+            timings=(lambda: _timings(session.kind, session.plan)) if timing else None,
+        )
     return _comparison(session.schedule, plan, saved)
 
 
@@ -259,8 +272,12 @@ def _comparison(schedule: Schedule, plan: RunPlan, saved: dict[str, Any]) -> Com
 
 
 def _costs(kind: ErrorCounts | SlotCounts) -> dict[str, Any]:
-    built = zip(kind.keys, kind.built, strict=True)
-    return {key: cost_report(kind.scenario, detector)._asdict() for key, (_, detector) in built}
+    costs = {}
+    for key, (_, detector) in zip(kind.keys, kind.built, strict=True):
+        # What does not count its work competes without.
+        with suppress(NotCountedError):
+            costs[key] = cost_report(kind.scenario, detector)._asdict()
+    return costs
 
 
 def _timings(kind: ErrorCounts | SlotCounts, plan: RunPlan) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from mimolearn.constellation import Constellation
 from mimolearn.detection import LLRDetection
 from mimolearn.detectors import counting
 from mimolearn.detectors.base import Cost, Detector
+from mimolearn.detectors.inputs import check_noise_var
 from mimolearn.detectors.search.real_triangular import (
     RealTriangular,
     axis_labels,
@@ -118,7 +119,7 @@ class KBest(Detector):
         if y.shape[-1] != h.shape[-2] or y.shape[:-2] != h.shape[:-2]:
             expected = f"(*C, T, Nr) with *C = {tuple(h.shape[:-2])} and Nr = {h.shape[-2]} as in h"
             check_shape("y", y, expected, False)
-        noise_var = self._check_noise_var(noise_var, h)
+        noise_var = check_noise_var(noise_var, h)
         if self._path(h, noise_var, y) == "fused":
             return self.listed(y, h, noise_var)[0]
         check_finite("h", h)

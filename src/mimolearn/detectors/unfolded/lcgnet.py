@@ -16,7 +16,8 @@ from torch import Tensor, nn
 from mimolearn.constellation import Constellation
 from mimolearn.detection import GaussianDetection
 from mimolearn.detectors import counting
-from mimolearn.detectors.base import Cost, matching
+from mimolearn.detectors.base import Cost
+from mimolearn.detectors.inputs import matching
 from mimolearn.detectors.learned import UnfoldedDetector, check_streams
 from mimolearn.detectors.linear.chebyshev import Steps, chebyshev_steps, marchenko_pastur_edges
 from mimolearn.detectors.linear.large_system import large_system_cost, large_system_unbiasing

@@ -12,7 +12,8 @@ from torch import Tensor
 from mimolearn.constellation import Constellation
 from mimolearn.detection import AxisGaussianDetection
 from mimolearn.detectors import counting
-from mimolearn.detectors.base import Compiled, Cost, matching
+from mimolearn.detectors.base import Compiled, Cost
+from mimolearn.detectors.inputs import matching
 from mimolearn.detectors.learned import UnfoldedDetector
 from mimolearn.detectors.unfolded.tap_scalars import (
     LayerScalars,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from mimolearn.link.channels.base import ChannelModel
 from mimolearn.link.channels.cdl import CDL
@@ -17,9 +17,16 @@ from mimolearn.link.channels.rayleigh import Rayleigh, RealGaussian
 from mimolearn.link.channels.recorded import Recorded, with_paths_from
 from mimolearn.link.channels.tdl import TDL
 
+
+def _named(value: object) -> object:
+    """A channel by the name of its model alone, with its default values."""
+    return {"model": value.strip().lower()} if isinstance(value, str) else value
+
+
 AnyChannel = Annotated[
     Rayleigh | RealGaussian | Kronecker | TDL | TDLProcess | CDL | CDLFading | Clustered | Recorded,
     Field(discriminator="model"),
+    BeforeValidator(_named),
 ]
 
 __all__ = [

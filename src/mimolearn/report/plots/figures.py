@@ -51,20 +51,30 @@ def error_rate_figure(answers: Answers) -> Figure:
     """Error rate over SNR with 95 % intervals; hollow markers are unsure (``Point.is_unsure``)."""
     with matplotlib.rc_context(FONT):
         figure, axes = new_figure(6.4, 4.8)
-        drawn = {}
-        for label, rates in answers.rates.items():
-            line = _draw_curve(axes, rates, answers.look[label])
-            if line is not None:
-                drawn[label] = line
-        axes.set_yscale("log")
-        axes.set_xlabel(answers.comparison.snr_label)
-        axes.set_ylabel(METRIC_LABELS[answers.metric])
-        axes.axhline(answers.target, color="#555B66", lw=0.9, ls=(0, (4, 3)), zorder=1)
-        axes.grid(which="major", color="#E2E5EA", lw=0.7)
-        axes.grid(which="minor", color="#F1F3F6", lw=0.5)
-        add_legend(axes, drawn, loc="lower left", frameon=True)
-        axes.set_title(_title(answers), fontsize=9.5, loc="left")
+        draw_error_rates(axes, answers)
     return figure
+
+
+def draw_error_rates(axes: Axes, answers: Answers) -> None:
+    """Draw the curves of ``error_rate_figure`` on axes.
+
+    Args:
+        axes: a plot, which gets a logarithmic axis, labels, a legend and a title.
+        answers: what is drawn.
+    """
+    drawn = {}
+    for label, rates in answers.rates.items():
+        line = _draw_curve(axes, rates, answers.look[label])
+        if line is not None:
+            drawn[label] = line
+    axes.set_yscale("log")
+    axes.set_xlabel(answers.comparison.snr_label)
+    axes.set_ylabel(METRIC_LABELS[answers.metric])
+    axes.axhline(answers.target, color="#555B66", lw=0.9, ls=(0, (4, 3)), zorder=1)
+    axes.grid(which="major", color="#E2E5EA", lw=0.7)
+    axes.grid(which="minor", color="#F1F3F6", lw=0.5)
+    add_legend(axes, drawn, loc="lower left", frameon=True)
+    axes.set_title(_title(answers), fontsize=9.5, loc="left")
 
 
 def frontier_figure(answers: Answers, cost: str | None = None) -> Figure:

@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from mimolearn.constellation import Constellation
 from mimolearn.detection import Detection
 from mimolearn.detectors import counting
-from mimolearn.detectors.base import Cost, matching
+from mimolearn.detectors.base import Cost
+from mimolearn.detectors.inputs import matching
 from mimolearn.detectors.learned import UnfoldedDetector, check_streams
 from mimolearn.detectors.networks.fully_connected import detnet_latency
 from mimolearn.detectors.networks.fully_connected.detnet_fused import FusedLayers, can_fuse
