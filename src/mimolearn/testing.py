@@ -79,8 +79,8 @@ def check_detector(
     built = detector if isinstance(detector, Detector) else None
     if built is None:
         built = Contender.parse(detector).build(constellation)
-    points = built.constellation.name
-    link = Scenario(num_tx_ant=num_tx_ant, num_rx_ant=num_rx_ant, constellation=points)
+    fields: dict[str, Any] = {"constellation": built.constellation.name}
+    link = Scenario(num_tx_ant=num_tx_ant, num_rx_ant=num_rx_ant, **fields)
     link = link.model_copy(update={"channel_reuse": _VECTORS})
     roomy = link.model_copy(update={"num_rx_ant": 2 * num_rx_ant})
     draws = [

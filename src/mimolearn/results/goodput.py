@@ -133,7 +133,7 @@ class GoodputStudy(Tabular):
         for comparison in self.comparisons:
             points = [(c.label, point) for c in comparison.curves for point in c.points]
             for row, (label, point) in zip(comparison.to_rows(), points, strict=True):
-                one = _goodput(comparison, label, point)
+                one = _goodput(comparison, label, point, point.snr_db)
                 served = {
                     "bits_per_slot": one.bits_per_slot,
                     "bits_per_slot_low": one.interval.low,
