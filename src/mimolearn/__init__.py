@@ -37,6 +37,7 @@ from mimolearn.link import channels
 from mimolearn.link.beam_scenario import BeamScenario
 from mimolearn.link.scenario import ChannelKnowledge, Coding, Scenario, shipped_scenarios
 from mimolearn.quantizers import Codes, Quantizer, fit_quantizer, make_quantizer, quantizer_names
+from mimolearn.results.llrs.check import LlrCheck, check_llrs
 from mimolearn.studies import (
     BeamPlan,
     Comparison,
@@ -76,6 +77,7 @@ __all__ = [
     "HybridArray",
     "InvalidInputError",
     "LLRDetection",
+    "LlrCheck",
     "LogitDetection",
     "MimolearnError",
     "NotSoftError",
@@ -88,6 +90,7 @@ __all__ = [
     "SionnaDetector",
     "beamformer_names",
     "channels",
+    "check_llrs",
     "compare",
     "compare_beams",
     "detector_names",
