@@ -246,7 +246,8 @@ class Detector(nn.Module, ABC):
     def _informed(self, prepared: Any, y: Tensor, prior_llr: Tensor) -> Detection:
         """Detect with priors, in one kernel or in torch."""
         if not self.takes_prior:
-            expected = f"None: {self.name!r} takes no priors, 'mmse-pic', 'ep', 'ml', 'k-best' do"
+            takers = "'mmse-pic', 'ep', 'oamp', 'ml' and 'k-best' do"
+            expected = f"None: {self.name!r} takes no priors, {takers}"
             raise invalid("prior_llr", f"<shape {tuple(prior_llr.shape)}>", expected)
         prior_llr = check_prior(prior_llr, y, self.constellation)
         if isinstance(prepared, Compiled) and self._informs_compiled(prepared, y, prior_llr):
