@@ -36,7 +36,7 @@ def write_page(answers: Answers, path: Path) -> Path:
         comparison=comparison,
         scenario=comparison.scenario,
         verdict=verdict(answers),
-        cautions=[*cautions(answers), *(line for row in answers.rows for line in flags(row))],
+        cautions=[*cautions(answers), *_flagged(answers)],
         unsure=unsure_words(answers.metric),
         clusters=f"{StopRule.of(comparison.plan).min_clusters:g}",
         unit=answers.metric.upper(),
@@ -49,3 +49,9 @@ def write_page(answers: Answers, path: Path) -> Path:
     )
     write_atomically(path, page)
     return path
+
+
+def _flagged(answers: Answers) -> list[str]:
+    """Vectors that were flagged, of all receivers."""
+    decoded = answers.comparison.scenario.has_blocks
+    return [line for row in answers.rows for line in flags(row, decoded=decoded)]
