@@ -114,8 +114,8 @@ ROOMS: dict[str, list[str]] = {
         "imported",
         "options",
         "identity",
-        "receiver",
         "quantized",
+        "receiver",
         "chain",
         "contender",
         "beam_contender",
@@ -125,6 +125,7 @@ ROOMS: dict[str, list[str]] = {
     "testing": [],
     "results": [
         "statistics",
+        "llrs",
         "crossings",
         "costs",
         "shown",

@@ -51,6 +51,7 @@ if TYPE_CHECKING:
         quantizer_names,
     )
     from mimolearn.results.goodput import GoodputStudy
+    from mimolearn.results.llrs.check import LlrCheck, check_llrs
     from mimolearn.studies import (
         BeamPlan,
         Comparison,
@@ -89,6 +90,7 @@ else:
             "mimolearn.link.grid_scenario": "GridScenario",
             "mimolearn.link.scenario": "ChannelKnowledge Scenario shipped_scenarios",
             "mimolearn.results.goodput": "GoodputStudy",
+            "mimolearn.results.llrs.check": "LlrCheck check_llrs",
             "mimolearn.quantizers": (
                 "Codes Quantizer fit_quantizer make_quantizer quantizer_names"
             ),
@@ -134,6 +136,7 @@ __all__ = [
     "HybridArray",
     "InvalidInputError",
     "LLRDetection",
+    "LlrCheck",
     "LogitDetection",
     "MimolearnError",
     "NotSoftError",
@@ -146,6 +149,7 @@ __all__ = [
     "SionnaDetector",
     "beamformer_names",
     "channels",
+    "check_llrs",
     "compare",
     "compare_beams",
     "compare_mcs",

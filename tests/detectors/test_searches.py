@@ -176,11 +176,18 @@ def test_more_survivors_make_fewer_errors() -> None:
     assert errors[3] <= errors[2] < 1.1 * errors[3]
 
 
-def test_k_best_marks_missing_counter_hypotheses_by_the_clip() -> None:
+def test_k_best_fills_missing_counter_hypotheses_and_clips() -> None:
     block = draw("16-qam", 3, 3, 10.0)
     inputs = block.y, block.h, block.noise_var
-    single = make_detector("k-best", "16-qam", k=1, llr_clip=7.0)(*inputs).llr()
-    assert torch.equal(single.abs(), torch.full_like(single, 7.0))
+    detection = make_detector("k-best", "16-qam", k=1, llr_clip=7.0)(*inputs)
+    single = detection.llr()
+    # The list has one vector. Bits have its signs unless lmmse is surer of the others.
+    assert float(((single > 0) == detection.bits()).float().mean()) > 0.9
+    linear = make_detector("lmmse", "16-qam")(*inputs).llr()
+    differs = (single > 0) != detection.bits()
+    assert torch.equal(single[differs] > 0, linear[differs] > 0)
+    assert float(single.abs().max()) == 7.0
+    assert float(single.abs().min()) < 1.0
     several = make_detector("k-best", "16-qam", k=8, llr_clip=7.0)(*inputs).llr()
     assert (several.abs() <= 7).all()
     assert (several.abs() < 7).any()

@@ -53,6 +53,7 @@ class ExpectationPropagation(IterativeDetector):
     Choose it if LMMSE is not enough and Nt is beyond what a tree search can do. It works in square
     channels, in which OAMP does not. LLRs of the few vectors it gets wrong are overconfident: at
     16-QAM, 8 x 8, 20 dB it has a ninth of LMMSE's bit errors but no more mutual information.
+    Coded links clip them at 20, unless told otherwise; ``llr`` returns them as they are.
 
     A Gaussian of precision lam and weighted mean gam replaces the prior of every real unknown.
     Sigma = (H_r^T H_r/s2 + diag lam)^-1, mu = Sigma (H_r^T y_r/s2 + gam). Without that Gaussian
@@ -87,6 +88,10 @@ class ExpectationPropagation(IterativeDetector):
     rotation_invariant = True
     halves = "fused"
     takes_prior = True
+    revision = 2
+    # Without it coded links have an error floor: at 4 x 4 16-QAM, 18 dB, 8 of 128 blocks are wrong,
+    # with it none of 128. Clips of 8 to 20 leave the rates around the waterfall as they are.
+    decoding_clip = 20.0
 
     def __init__(
         self,

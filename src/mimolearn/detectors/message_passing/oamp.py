@@ -11,6 +11,7 @@ from mimolearn.constellation import Constellation
 from mimolearn.detection import GaussianDetection
 from mimolearn.detectors import counting
 from mimolearn.detectors.base import Cost, IterativeDetector
+from mimolearn.detectors.priors import InformedDetection, check_streams, level_priors, moments
 from mimolearn.foundation.errors import check_one_of, check_real
 from mimolearn.foundation.tensors.linalg import (
     as_complex,
@@ -86,6 +87,8 @@ class OAMP(IterativeDetector):
     same. Differs from their cost: one eigen-decomposition per channel makes every inverse and trace
     of every layer diagonal.
 
+    Priors of the bits give the first x, and weigh the points in every denoising and demapping.
+
     One call on complex64 without gradients runs in compiled code, which inverts for every vector
     and layer instead. Prepared channels keep the decomposition, which many vectors share.
     Cost: Gram and eigen-decomposition (about 9 N^3 multiplications) per channel; two products of
@@ -107,6 +110,7 @@ class OAMP(IterativeDetector):
     """
 
     name = "oamp"
+    takes_prior = True
 
     def __init__(
         self,
@@ -133,6 +137,23 @@ class OAMP(IterativeDetector):
         # In a real model var is that of the one axis that GaussianDetection takes half for.
         error_var = 2 * last.var if self.constellation.is_real else last.var
         return GaussianDetection(self.constellation, as_complex(last.r), error_var, self.demapping)
+
+    def _detect_informed(
+        self, prepared: Prepared, y: Tensor, prior_llr: Tensor
+    ) -> InformedDetection:
+        check_streams(prior_llr, prepared.h.shape[-1])
+        c = self.constellation
+        log_prior = level_priors(c, prior_llr)
+        levels = c.axis(prior_llr.dtype, prior_llr.device).levels
+        observed = observe(prepared, y, c)
+        x = _joined(moments(log_prior, levels)[0], c)
+        values, error_var = _by_axis(extrinsic(prepared, observed, x), c)
+        for _ in range(self.num_iter - 1):
+            gaps = (values.unsqueeze(-1) - levels).square()
+            mean, _ = moments(log_prior - gaps / (2 * error_var.unsqueeze(-1)), levels)
+            x = torch.lerp(_joined(mean, c), x, self.damping)
+            values, error_var = _by_axis(extrinsic(prepared, observed, x), c)
+        return InformedDetection(c, values, error_var, prior_llr, self.demapping)
 
     def iterates(self, prepared: Prepared, y: Tensor) -> list[Tensor]:
         """Return r of all layers."""
@@ -252,6 +273,19 @@ def denoise(
     else:
         mean = constellation.posterior(layer.r, layer.var)[0]
     return phi * (mean - xi * layer.r)
+
+
+def _by_axis(layer: Extrinsic, constellation: Constellation) -> tuple[Tensor, Tensor]:
+    """Estimates and variances of the axes, (..., A); a complex error is in both."""
+    real = constellation.is_real
+    values = layer.r.unsqueeze(-1) if real else torch.view_as_real(layer.r)
+    error_var = layer.var if real else layer.var / 2
+    return values, error_var.unsqueeze(-1).expand_as(values)
+
+
+def _joined(values: Tensor, constellation: Constellation) -> Tensor:
+    """Values of the axes (..., A) as the numbers that the layers compute with."""
+    return values[..., 0] if constellation.is_real else torch.view_as_complex(values)
 
 
 def _energy(x: Tensor) -> Tensor:

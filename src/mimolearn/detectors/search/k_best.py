@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple, final
+from typing import Any, NamedTuple, final
 
 import torch
 from torch import Tensor
 
 from mimolearn.constellation import Constellation
-from mimolearn.detection import LLRDetection
+from mimolearn.detection import Detection
 from mimolearn.detectors import counting
 from mimolearn.detectors.base import Cost, Detector
 from mimolearn.detectors.inputs import check_noise_var
+from mimolearn.detectors.linear.lmmse import LMMSE
+from mimolearn.detectors.linear.wl_lmmse import WidelyLinearLMMSE
+from mimolearn.detectors.priors import check_streams
+from mimolearn.detectors.search.filled import FilledDetection, rescored
 from mimolearn.detectors.search.real_triangular import (
     RealTriangular,
     axis_labels,
@@ -45,12 +49,24 @@ class Survivors(NamedTuple):
     log_evidence: Tensor
 
 
+class Prepared(NamedTuple):
+    """What a search needs of the channels, and what its counter-hypotheses need.
+
+    Attributes:
+        tree: the triangle of the MMSE receiver.
+        linear: what the linear detector prepared.
+    """
+
+    tree: RealTriangular
+    linear: Any
+
+
 @final
 class KBest(Detector):
     """K-best: keeps the k best partial vectors on every level of the tree.
 
     Choose it for near-ML decisions at a fixed cost, as hardware does, up to about 32 streams; it
-    serves more streams than antennas too. Its LLRs need a clip.
+    serves more streams than antennas too.
 
     The tree is that of the MMSE receiver without its bias, one real axis a row; all children of
     every survivor are compared (Guo and Nilsson 2006):
@@ -68,9 +84,19 @@ class KBest(Detector):
     Up to 16 streams of QAM the smallest posterior variance comes first (Foschini et al. 1999), else
     the rows are those of sorted QR (Wuebben et al. 2001), which is as good there.
 
-    LLRs are max-log over the final list. Where the list holds only one value of a bit, |LLR| is
-    set to ``llr_clip``; all others are clipped to it as well. Decisions are the nearest vector of
-    that list, whose bits are the signs of the LLRs where none is 0. ``survivors`` gives the list.
+    LLRs are max-log over the final list. Where the list holds only one value of a bit, ``lmmse``
+    (``wl-lmmse`` for BPSK) stands in for what it does not hold: with D the metric of the nearest
+    vector, q the probability that ``lmmse`` gives the value s that is held, and Z the sum of
+    exp(-metric) over all vectors of its Gaussian model,
+
+        L = s (ln(exp(-D) + Z q) - ln(Z (1 - q)))
+
+    It is about that of ``lmmse`` where the list holds little of the mass, as at low SNR and light
+    load, and larger where one vector stands out. All are clipped to ``llr_clip``. Decisions are the
+    nearest vector of the list. ``survivors`` gives the list.
+
+    Priors of the bits weigh the vectors of the list that is found without them, and the fill; what
+    is clipped is what y adds to them.
 
     Options: k; llr_clip, tune it on the SNR range of a coded link.
     Runs on the CPU, without gradients; tensors on another device are copied there and the result
@@ -78,7 +104,7 @@ class KBest(Detector):
     1e-3; channels where it could be more (energy above 2e4 noise_var), complex128 and the two
     halves apart compute in float64.
     Cost: a Gram matrix and its sorted Cholesky factor per channel, and what orders its streams; per
-    vector about k n (n/2 + 2 L), with n real unknowns of L levels.
+    vector about k n (n/2 + 2 L), with n real unknowns of L levels. Those of ``lmmse`` come on top.
 
     >>> h, y = torch.eye(2, dtype=torch.complex64), torch.ones(1, 2, dtype=torch.complex64)
     >>> KBest("bpsk", k=4)(y, h, 0.25).llr().round().flatten().tolist()
@@ -86,8 +112,9 @@ class KBest(Detector):
     """
 
     name = "k-best"
-    revision = 3
+    revision = 4
     rotation_invariant = True
+    takes_prior = True
 
     def __init__(
         self, constellation: Constellation | str, k: int = 16, llr_clip: float = 20.0
@@ -95,6 +122,8 @@ class KBest(Detector):
         super().__init__(constellation)
         self.k = check_positive_int("k", k, 2**18)
         self.llr_clip = check_real("llr_clip", llr_clip, above=0)
+        real = self.constellation.is_real
+        self._linear = (WidelyLinearLMMSE if real else LMMSE)(self.constellation)
 
     @in_standard_mode
     def survivors(self, y: Tensor, h: Tensor, noise_var: Tensor | float) -> Survivors:
@@ -143,16 +172,26 @@ class KBest(Detector):
         metrics = (leaves.metrics - shift).to(dtype)
         return Survivors(metrics, leaves.levels, (volume - leaves.log_diagonal).to(dtype))
 
-    def _one_shot(self, y: Tensor, h: Tensor, noise_var: Tensor) -> LLRDetection:
-        llr, decided, _ = self._fast(y, h, noise_var)
-        return LLRDetection(self.constellation, llr, decided=decided)
+    def _one_shot(self, y: Tensor, h: Tensor, noise_var: Tensor) -> FilledDetection:
+        llr, decided, leaves = self._fast(y, h, noise_var, listed=True)
+        return self._detection(llr, decided, leaves, self._linear(y, h, noise_var))
+
+    def _detection(
+        self, llr: Tensor, decided: Tensor, leaves: Leaves | None, linear: Detection
+    ) -> FilledDetection:
+        assert leaves is not None
+        metrics, _, log_evidence = self._survivors(leaves, llr.dtype)
+        nearest = metrics.amin(-1)
+        return FilledDetection(
+            self.constellation, llr, decided, nearest, log_evidence, linear, self.llr_clip
+        )
 
     def _fast(
         self, y: Tensor, h: Tensor, noise_var: Tensor, listed: bool = False
     ) -> tuple[Tensor, Tensor, Leaves | None]:
         """What ``_search`` gives, in single precision wherever that can be trusted."""
         llr, decided, leaves, ok = search_kernels.k_best(
-            y, h, noise_var, self.constellation, self.k, self.llr_clip, listed
+            y, h, noise_var, self.constellation, self.k, math.inf, listed
         )
         if not ok.all():
             check_finite("h", h)
@@ -164,22 +203,42 @@ class KBest(Detector):
                 part[rest] = of_rest.to(part.dtype)
         return llr, decided, leaves
 
-    def _prepare(self, h: Tensor, noise_var: Tensor) -> RealTriangular:
-        return real_triangular(h, noise_var, self.constellation, mmse=True)
+    def _prepare(self, h: Tensor, noise_var: Tensor) -> Prepared:
+        tree = real_triangular(h, noise_var, self.constellation, mmse=True)
+        return Prepared(tree, self._linear.prepare(h, noise_var))
 
-    def _detect(self, prepared: RealTriangular, y: Tensor) -> LLRDetection:
-        llr, decided, _ = self._search(prepared, y)
-        llr = llr.to(y.device, y.real.dtype)
-        return LLRDetection(self.constellation, llr, decided=decided.to(y.device))
+    def _detect(self, prepared: Prepared, y: Tensor) -> FilledDetection:
+        llr, decided, leaves = self._search(prepared, y, listed=True)
+        linear = self._linear.detect(prepared.linear, y)
+        return _moved(self._detection(llr, decided, leaves, linear), y)
+
+    def _detect_informed(self, prepared: Prepared, y: Tensor, prior_llr: Tensor) -> FilledDetection:
+        check_streams(prior_llr, prepared.tree.order.shape[-1])
+        _, _, leaves = self._search(prepared, y, listed=True)
+        assert leaves is not None
+        c = self.constellation
+        metrics, levels, log_evidence = self._survivors(leaves, torch.float64)
+        indices = levels_to_indices(levels, c)
+        ones = c.indices_to_bits(indices).bool()
+        prior = prior_llr.detach().to("cpu", torch.float64)
+        llr, nearest, position = rescored(metrics, ones, prior)
+        at = position[..., None, None].expand(*position.shape, 1, indices.shape[-1])
+        linear = self._linear.detect(prepared.linear, y)
+        decided = indices.gather(-2, at).squeeze(-2)
+        evidence = log_evidence, linear, self.llr_clip, prior
+        return _moved(FilledDetection(c, llr, decided, nearest, *evidence), y)
 
     def _search(
-        self, prepared: RealTriangular, y: Tensor, listed: bool = False
+        self, prepared: Prepared, y: Tensor, listed: bool = False
     ) -> tuple[Tensor, Tensor, Leaves | None]:
-        """LLRs and decisions, on the CPU, and the leaves where they are wanted."""
+        """LLRs and decisions, on the CPU, and the leaves where they are wanted.
+
+        An LLR is infinite where the leaves have one value of the bit only.
+        """
         from mimolearn.kernels.search.k_best import kernel
 
-        c = self.constellation
-        z = rotate(prepared, y, c)
+        c, tree = self.constellation, prepared.tree
+        z = rotate(tree, y, c)
         bits = axis_labels(c)
         n = z.shape[-1]
         k = min(self.k, c.num_levels**n)
@@ -189,24 +248,24 @@ class KBest(Detector):
         metrics = torch.empty(*vectors, k, dtype=torch.float64, device="cpu")
         points = torch.empty(*vectors, k, n, dtype=torch.int8, device="cpu")
         kernel()(
-            flat_blocks(prepared.columns).contiguous().numpy(),
+            flat_blocks(tree.columns).contiguous().numpy(),
             flat_blocks(z).contiguous().numpy(),
             bits.numpy(),
             penalties(c).numpy(),
             k,
-            self.llr_clip,
+            math.inf,
             flat_blocks(llr, 3).numpy(),
             flat_blocks(levels).numpy(),
             flat_blocks(metrics).numpy(),
             flat_blocks(points, 3).numpy(),
         )
-        llr = axis_llr_to_llr(restore_order(prepared, llr, c))
-        decided = levels_to_indices(restore_order(prepared, levels, c), c)
+        llr = axis_llr_to_llr(restore_order(tree, llr, c))
+        decided = levels_to_indices(restore_order(tree, levels, c), c)
         if not listed:
             return llr, decided, None
-        points = restore_order(prepared, points.transpose(-1, -2), c).movedim(-1, -3)
+        points = restore_order(tree, points.transpose(-1, -2), c).movedim(-1, -3)
         # A row of zeros stands for the least pivot that the MMSE triangle can have.
-        diagonal = prepared.columns.diagonal(dim1=-2, dim2=-1)
+        diagonal = tree.columns.diagonal(dim1=-2, dim2=-1)
         least = c.min_distance() * math.sqrt(prior_precision(c))
         diagonal = diagonal.where(diagonal > 0, torch.full_like(diagonal, least))
         log_diagonal = diagonal.log().sum(-1, keepdim=True).expand(z.shape[:-1])
@@ -214,6 +273,7 @@ class KBest(Detector):
 
     def cost(self, num_rx_ant: int, num_tx_ant: int) -> Cost:
         prepare, detect = triangle_cost(self.constellation, num_rx_ant, num_tx_ant)
+        linear = self._linear.cost(num_rx_ant, num_tx_ant)
         if ordered_by_variance(self.constellation, num_tx_ant):
             # The inverse, and its factor, which orders the streams.
             prepare += counting.hermitian_inverse(num_tx_ant) + counting.cholesky(num_tx_ant)
@@ -223,4 +283,14 @@ class KBest(Detector):
             children = survivors * self.constellation.num_levels
             survivors = min(children, self.k)
             detect += 2 * children + survivors * row
-        return Cost(prepare, detect)
+        assert linear.per_vector is not None
+        return Cost(prepare + linear.per_channel, detect + linear.per_vector)
+
+
+def _moved(detection: FilledDetection, y: Tensor) -> FilledDetection:
+    """The same in the precision and on the device of y."""
+    for name, value in vars(detection).items():
+        if isinstance(value, Tensor):
+            dtype = y.real.dtype if value.is_floating_point() else value.dtype
+            setattr(detection, name, value.to(y.device, dtype))
+    return detection

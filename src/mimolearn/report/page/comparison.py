@@ -46,7 +46,7 @@ def write_page(answers: Answers, path: Path, more: Sequence[str] = ()) -> Path:
         slots=slot_rows(answers),
         times=plot_html(time_plot(times)) if times else None,
         verdict=[*verdict(answers), *more],
-        cautions=[*cautions(answers), *(line for row in answers.rows for line in flags(row))],
+        cautions=[*cautions(answers), *_flagged(answers)],
         unsure=unsure_words(answers.metric, answers.unit),
         clusters=f"{StopRule.of(comparison.plan).min_clusters:g}",
         unit=answers.metric.upper(),
@@ -59,3 +59,9 @@ def write_page(answers: Answers, path: Path, more: Sequence[str] = ()) -> Path:
     )
     write_atomically(path, page)
     return path
+
+
+def _flagged(answers: Answers) -> list[str]:
+    """Vectors that were flagged, of all receivers."""
+    decoded = answers.comparison.scenario.has_blocks
+    return [line for row in answers.rows for line in flags(row, decoded=decoded)]

@@ -61,7 +61,7 @@ def notes(answers: Answers) -> list[str]:
                 f"{row.label}: {row.outdone_by} is as good and faster; training buys nothing at "
                 "this target."
             )
-        lines += flags(row)
+        lines += flags(row, decoded=answers.comparison.scenario.has_blocks)
     return lines
 
 
@@ -95,13 +95,14 @@ def cautions(answers: Answers) -> list[str]:
     return lines
 
 
-def flags(row: Row) -> list[str]:
-    """Vectors of a receiver that were flagged."""
+def flags(row: Row, *, decoded: bool = False) -> list[str]:
+    """Vectors of a receiver that were flagged; decoded: on a coded link."""
     lines = []
+    rough = " Their soft bits are rough, and so are the blocks that they are in." if decoded else ""
     if row.incomplete:
         lines.append(
             f"{row.label}: {row.incomplete:,} of {row.vectors:,} searches hit their node "
-            "limit; their decisions count, but are not guaranteed to be the best."
+            f"limit; their decisions count, but are not guaranteed to be the best.{rough}"
         )
     if row.nonfinite:
         lines.append(

@@ -35,7 +35,7 @@ from mimolearn.link.channels.files.selection import choose
 from mimolearn.link.channels.files.variables import Variable
 
 # What NumPy, h5py and SciPy raise on files that are damaged or hold something else.
-_UNREADABLE = (
+UNREADABLE = (
     OSError,
     ValueError,
     TypeError,
@@ -153,11 +153,11 @@ def open_channel_file(path: str, reading: Reading, stamp: FileStamp) -> ChannelF
     if reading.axes:
         check_axes(reading.axes)
     try:
-        with _opened(path, reading.variable, limit) as variables:
+        with opened_variables(path, reading.variable, limit) as variables:
             chosen = choose(path, variables, reading.variable, reading.axes)
             axes = reading.axes or _told_by_sizes(path, chosen[0])
             found = _read(path, chosen, axes, reading, limit)
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         if isinstance(error, InvalidInputError):
             raise
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
@@ -171,10 +171,16 @@ def _check_unchanged(path: str, stamp: FileStamp) -> None:
         raise invalid("path", path, "a file that nobody writes to; it changed while it was read")
 
 
-def _opened(
+def opened_variables(
     path: str, wanted: tuple[str, ...], limit: int
 ) -> AbstractContextManager[list[Variable]]:
-    """The kind of file is told from its content, as suffixes lie."""
+    """The variables of a file, whose kind is told from its content, as suffixes lie.
+
+    Args:
+        path: of the file.
+        wanted: names that are asked for.
+        limit: bytes that arrays may take.
+    """
     import h5py
 
     with Path(path).open("rb") as file:
