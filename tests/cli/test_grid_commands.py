@@ -86,7 +86,7 @@ def test_several_mcs_make_one_report_that_can_be_made_again(run: Run, tmp_path: 
         ("simulate plain.toml --mcs 2", "mcs: got 2, expected a scenario over a grid"),
         (
             "compare uplink.toml --budget-us 0",
-            "budget_us: got 0.0, expected a finite number above 0",
+            "got 0.0, expected a finite number above 0",
         ),
         ("compare uplink.toml --cores 4", "cores: got 4, expected 1 without --budget-us"),
         ("compare uplink.toml --budget-us 9 --cores 0", "cores: got 0"),

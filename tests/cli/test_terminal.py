@@ -100,7 +100,7 @@ num_prb = 1
 name = "ls-linear"
 [run]
 snr_db = [2, 8]
-contenders = ["lmmse", {name = "mmse-pic", passes = 1, label = "x[/] $\\foo$ <b>"}]
+contenders = ["lmmse", {name = "mmse-pic", passes = 1, label = "x[/] $\\\\foo$ <b>"}]
 metric = "bler"
 target = 0.1
 min_errors = 5

@@ -190,3 +190,19 @@ def test_an_uncoded_grid_has_no_blocks_to_tell() -> None:
     shown = text_of(slot_table(answers), gmi_table(answers), answer_table(answers))
     assert "bit/slot" not in shown
     assert "claimed [dB]" in shown
+
+
+def test_a_receiver_that_is_told_the_channel_is_a_bound_and_no_answer() -> None:
+    told = {"name": "ep", "estimator": "perfect", "label": "told"}
+    rules: dict[str, Any] = {"metric": "bler", "target": 0.3, "min_errors": 5, "min_channels": 16}
+    study = compare_mcs(LINK, [told, "lmmse"], [-4, 8], mcs=[2], max_vectors=4000, **rules)
+    (comparison,) = study.comparisons
+    assert comparison.bounds == {"told"}
+    answers = Answers(comparison)
+    assert answers.best == "lmmse"
+    assert "told" not in answers.frontier("slot_us")
+    assert all("told " not in line for line in verdict(answers))
+    assert "Bounds, told what no receiver knows: told." in notes(answers)
+    assert "told" not in goodput_verdict(GoodputAnswers(study, Budget(1e9)))[-1]
+    alone = GoodputStudy((replace(comparison, curves=comparison.curves[:1]),))
+    assert alone.receivers == ("told",)

@@ -84,6 +84,15 @@ class Receiver(PlainModel):
             fields["covariance"] = self.covariance
         return _Holder(estimator=fields).estimator
 
+    def is_bound(self, usual: Estimator) -> bool:
+        """Whether it is told what no receiver knows: the channel, or the true covariance.
+
+        Args:
+            usual: the scenario's estimator.
+        """
+        fields = self.estimator_for(usual).model_dump(mode="json")
+        return fields["name"] == "perfect" or fields["covariance"] == "known"
+
     def stated(self) -> dict[str, Any]:
         """Return the options that differ from the defaults, whole numbers as integers."""
         values = self.model_dump(mode="json", exclude_defaults=True)

@@ -156,10 +156,18 @@ class Answers:
         }
 
     @cached_property
+    def receivers(self) -> tuple[str, ...]:
+        """Labels without those that are told what no receiver knows; all where nothing is left."""
+        labels = tuple(curve.label for curve in self.comparison.curves)
+        bounds = self.comparison.bounds
+        return tuple(label for label in labels if label not in bounds) or labels
+
+    @cached_property
     def best(self) -> str | None:
         """The receiver that needs the least SNR for the target; None when none reaches it."""
         needed = {label: estimate.value_db for label, estimate in self.required.items()}
-        reached = {label: value for label, value in needed.items() if value is not None}
+        known = ((label, needed[label]) for label in self.receivers)
+        reached = {label: value for label, value in known if value is not None}
         return min(reached, key=lambda label: reached[label]) if reached else None
 
     @cached_property
@@ -232,8 +240,9 @@ class Answers:
     def _frontier(self, cost: str) -> tuple[str, ...]:
         costs = [
             (label, value)
-            for label, estimate in self.required.items()
-            if estimate.value_db is not None and (value := self.cost(label, cost)) is not None
+            for label in self.receivers
+            if self.required[label].value_db is not None
+            and (value := self.cost(label, cost)) is not None
         ]
         costs.sort(key=lambda item: item[1])
         frontier: list[str] = []

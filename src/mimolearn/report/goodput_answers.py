@@ -83,7 +83,8 @@ class GoodputAnswers:
 
         One that is slower has to be better by more than the intervals of both.
         """
-        timed = sorted((one for one in self.middle.values() if one.slot_us), key=_time)
+        known = (one for one in self.middle.values() if one.label in self.study.receivers)
+        timed = sorted((one for one in known if one.slot_us), key=_time)
         chosen: list[Goodput] = []
         for one in timed:
             if all(one.interval.low > other.interval.high for other in chosen):

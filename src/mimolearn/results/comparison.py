@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from mimolearn.foundation.errors import InvalidInputError, invalid
+from mimolearn.link.grid_scenario import GridScenario
 from mimolearn.plans.contender import Contender, find_contender
 from mimolearn.plans.counts import BLOCK_METRICS, GMI_SCALE, Counts, ErrorPositions
 from mimolearn.plans.plan import AnyScenario, RunPlan, canonical_snr, check_metric, metrics
@@ -221,6 +222,18 @@ class Comparison(Shown):
             and all(point.finished for point in curve.points)
             for curve in self.curves
         )
+
+    @property
+    def bounds(self) -> frozenset[str]:
+        """Labels of contenders over a resource grid that are told what no receiver knows.
+
+        That is the channel or the covariance of interference. They bound others and answer nothing.
+        """
+        link = self.scenario
+        if not isinstance(link, GridScenario):
+            return frozenset()
+        told = (c.contender for c in self.curves if c.contender.receiver.is_bound(link.estimator))
+        return frozenset(contender.label for contender in told)
 
     def curve(self, contender: str | Contender) -> Curve:
         """The curve of a contender, given by label."""

@@ -149,6 +149,12 @@ class GoodputStudy(Tabular):
         return tuple(curve.label for curve in self.comparisons[0].curves)
 
     @property
+    def receivers(self) -> tuple[str, ...]:
+        """Labels without those that are told what no receiver knows; all where nothing is left."""
+        bounds = self.comparisons[0].bounds
+        return tuple(label for label in self.labels if label not in bounds) or self.labels
+
+    @property
     def snr_db(self) -> tuple[float, ...]:
         """All SNRs that were simulated, dB."""
         points = (p for c in self.comparisons for curve in c.curves for p in curve.points)
@@ -190,7 +196,7 @@ class GoodputStudy(Tabular):
         return [one for one in every if one is not None]
 
     def within(self, budget_us: float, snr_db: float | None = None, cores: int = 1) -> Served:
-        """Which receiver serves most within a time for a slot.
+        """Which receiver serves most within a time for a slot; one that is told nothing.
 
         Args:
             budget_us: microseconds a slot.
@@ -203,7 +209,7 @@ class GoodputStudy(Tabular):
         budget_us = check_real("budget_us", budget_us, above=0.0)
         check_positive_int("cores", cores, 4096)
         at = self.middle_db if snr_db is None else snr_db
-        every = [one for label in self.labels for one in self.goodputs(label, at)]
+        every = [one for label in self.receivers for one in self.goodputs(label, at)]
         every = [one for one in every if one.slot_us > 0]
         if not every:
             raise invalid("snr_db", at, "an SNR that was simulated, with times measured")

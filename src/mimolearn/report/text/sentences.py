@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from mimolearn.link.grid_scenario import GridScenario
 from mimolearn.plans.counts import BLOCK_METRICS
 from mimolearn.report.answers import Answers, Row
@@ -19,7 +21,8 @@ _WORTH_NAMING = 1.25
 
 def verdict(answers: Answers) -> list[str]:
     """The main answers: who needs least, and what is nearly as good and faster."""
-    reached = [row for row in answers.rows if row.required.value_db is not None]
+    running = [row for row in answers.rows if row.label in answers.receivers]
+    reached = [row for row in running if row.required.value_db is not None]
     if not reached:
         return [f"No receiver crosses {answers.goal} within the simulated SNRs."]
     tied = [row for row in reached if row.loss is not None and row.loss.low_db <= 0]
@@ -46,6 +49,7 @@ def verdict(answers: Answers) -> list[str]:
 def notes(answers: Answers) -> list[str]:
     """How to read the tables, and what the answers rest on."""
     lines = ["Bold: on the frontier, no cheaper receiver is as good (paired 95 % interval)."]
+    lines += bound_notes(answers.comparison.bounds)
     lines += rate_notes(answers)
     lines += cautions(answers)
     counted = {row.estimated_at_db for row in answers.rows if row.estimated_at_db is not None}
@@ -63,6 +67,17 @@ def notes(answers: Answers) -> list[str]:
             )
         lines += flags(row, decoded=answers.comparison.scenario.has_blocks)
     return lines
+
+
+def bound_notes(bounds: Collection[str]) -> list[str]:
+    """Which contenders are no receivers to run; none where there are none.
+
+    Args:
+        bounds: their labels.
+    """
+    if not bounds:
+        return []
+    return [f"Bounds, told what no receiver knows: {format_names(sorted(bounds))}."]
 
 
 def rate_notes(answers: Answers) -> list[str]:

@@ -12,7 +12,7 @@ from mimolearn.report.goodput_answers import GoodputAnswers
 from mimolearn.report.links import link_words
 from mimolearn.report.numbers import format_names, format_us
 from mimolearn.report.text.fitted import Column, FittedTable
-from mimolearn.report.text.sentences import UNSURE_MARK, unsure_words
+from mimolearn.report.text.sentences import UNSURE_MARK, bound_notes, unsure_words
 from mimolearn.report.text.tables import over_snr, rate_cell
 from mimolearn.results.comparison import Point
 from mimolearn.results.goodput import Goodput
@@ -141,12 +141,13 @@ def goodput_notes(answers: GoodputAnswers) -> list[str]:
     if any(each.has_unsure for each in answers.answers):
         metric = answers.answers[0].metric
         lines.append(f"{UNSURE_MARK}: {unsure_words(metric, 'slot')}.")
+    lines += bound_notes(answers.study.comparisons[0].bounds)
     return [*lines, link_words(answers.link, answers.rows)]
 
 
 def goodput_verdict(answers: GoodputAnswers) -> list[str]:
     """Who carries most at the middle SNR, who comes next, and who keeps the budget of time."""
-    known = list(answers.middle.values())
+    known = [one for one in answers.middle.values() if one.label in answers.study.receivers]
     if not known:
         return [f"Nothing was simulated at {answers.middle_db:g} dB."]
     best = known[0]
