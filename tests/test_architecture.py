@@ -141,6 +141,7 @@ ROOMS: dict[str, list[str]] = {
         "session",
         "timing",
         "engine",
+        "bracket",
         "beam_run",
         "forecast",
     ],

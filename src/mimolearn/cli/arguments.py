@@ -41,6 +41,12 @@ Contenders = Annotated[
 SnrDb = Annotated[
     str | None, typer.Option("--snr-db", help="SNRs in dB: 0,5,10 or first:last:step.")
 ]
+SnrDbOrAuto = Annotated[
+    str | None,
+    typer.Option(
+        "--snr-db", help="SNRs in dB: 0,5,10 or first:last:step; auto: around the target."
+    ),
+]
 Metric = Annotated[
     str | None, typer.Option("--metric", help="ber, ser, ver; coded: bler, info-ber.")
 ]

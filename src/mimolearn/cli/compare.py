@@ -23,7 +23,7 @@ from mimolearn.cli.arguments import (
     RayAddress,
     ScenarioFile,
     ScenarioName,
-    SnrDb,
+    SnrDbOrAuto,
     Target,
     Workers,
     chosen_executor,
@@ -78,7 +78,7 @@ def _run(
     file: ScenarioFile = None,
     scenario: ScenarioName = None,
     contender: Contenders = None,
-    snr_db: SnrDb = None,
+    snr_db: SnrDbOrAuto = None,
     metric: Metric = None,
     target: Target = None,
     min_errors: MinErrors = None,
@@ -94,13 +94,13 @@ def _run(
 ) -> _Run:
     """The arguments of `compare` and `simulate`, and what they ask for."""
     from mimolearn.link.scenario import Scenario
-    from mimolearn.studies import load_comparison
+    from mimolearn.studies import adjust_plan, load_comparison, snr_around_target
 
     source = one_scenario(file, scenario)
     link, plan = load_comparison(
         source,
         contenders=contender,
-        snr_db=snr_db,
+        snr_db=None if snr_db == "auto" else snr_db,
         metric=metric,
         target=target,
         min_errors=min_errors,
@@ -108,6 +108,8 @@ def _run(
     )
     if draws is not None:
         link = Scenario(**{**link.model_dump(), "draws": draws})
+    if snr_db == "auto":
+        plan = adjust_plan(plan, snr_db=snr_around_target(link, plan))
     options = {
         "workers": workers,
         "executor": chosen_executor(executor, ray_address),

@@ -67,7 +67,8 @@ class RunPlan(PlainModel):
         min_channels: channels that a point takes at least.
         max_vectors: vectors at which a point is given up.
         floor: above an SNR where the rate is known (95 %) to lie under it, a contender is not
-            simulated; None means target / 10, and 0 turns this off.
+            simulated, and a point without errors is finished when that is known; None means
+            target / 10, and 0 turns this off.
 
     >>> RunPlan(snr_db=[10, 0, 5], contenders=["lmmse"]).snr_db
     (0.0, 5.0, 10.0)

@@ -19,6 +19,7 @@ from mimolearn.results.costs import CostReport, Timing
 from mimolearn.results.crossings import SnrEstimate, SnrGap
 from mimolearn.results.statistics import Interval, PairedDifference
 from mimolearn.studies.beam_run import compare_beams, load_beam_results
+from mimolearn.studies.bracket import snr_around_target
 from mimolearn.studies.engine import compare, list_results, load_results, simulate
 from mimolearn.studies.forecast import CurveForecast, Forecast, forecast
 from mimolearn.studies.progress import ContenderProgress, ProgressEvent
@@ -66,4 +67,5 @@ __all__ = [
     "metrics",
     "parse_snr_db",
     "simulate",
+    "snr_around_target",
 ]
