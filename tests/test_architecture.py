@@ -146,6 +146,7 @@ ROOMS: dict[str, list[str]] = {
         "timing",
         "engine",
         "mcs_run",
+        "bracket",
         "beam_run",
         "forecast",
     ],

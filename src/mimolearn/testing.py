@@ -79,10 +79,14 @@ def check_detector(
     built = detector if isinstance(detector, Detector) else None
     if built is None:
         built = Contender.parse(detector).build(constellation)
-    fields: dict[str, Any] = {"constellation": built.constellation.name}
-    link = Scenario(num_tx_ant=num_tx_ant, num_rx_ant=num_rx_ant, **fields)
-    link = link.model_copy(update={"channel_reuse": _VECTORS})
-    roomy = link.model_copy(update={"num_rx_ant": 2 * num_rx_ant})
+    fields: dict[str, Any] = {
+        "num_tx_ant": num_tx_ant,
+        "num_rx_ant": num_rx_ant,
+        "constellation": built.constellation.name,
+        "channel_reuse": _VECTORS,
+    }
+    link = Scenario(**fields)
+    roomy = link.with_(num_rx_ant=2 * num_rx_ant)
     draws = [
         scenario.draw(snr_db, _CHANNELS, torch.Generator().manual_seed(_SEED), torch.complex128)
         for scenario, snr_db in ((link, 10.0), (roomy, 60.0))

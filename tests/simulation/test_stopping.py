@@ -1,11 +1,15 @@
+from types import SimpleNamespace
+
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mimolearn import Scenario, simulate
 from mimolearn.results.statistics import effective_clusters
 from mimolearn.studies import Counts, ErrorPositions
 from mimolearn.studies.kinds.chunk import ChunkResult
-from mimolearn.studies.stopping import PointState, StopRule
+from mimolearn.studies.stopping import PointState, Seen, StopRule
 
 REUSE = 2
 CHANNELS = 10
@@ -115,3 +119,29 @@ def test_expected_chunks_follow_the_bad_channels():
     for chunk in range(4):
         state.add(chunk, result([60] + [0] * 9))
     assert state.expected_chunks() == 16
+
+
+def test_a_point_without_errors_ends_once_it_is_known_to_lie_under_the_floor():
+    link = Scenario(num_tx_ant=1, num_rx_ant=2, constellation="bpsk")
+    run = {"contenders": ["lmmse"], "snr_db": [40, 45], "target": 1e-2}
+    result = simulate(link, **run, max_vectors=10**9)
+    (point,) = result.curves[0].points
+    assert point.finished
+    assert point.counts.bit_errors == 0
+    # 95 % bound of a rate without errors: 1 - 0.025^(1/n) < 1e-3 from n = 3688 on.
+    assert 3688 <= point.counts.channels < 20_000
+    assert point.interval("ber").high < result.plan.floor_rate
+    assert result.curves[0].skipped_db == (45.0,)
+    without = simulate(link, **run, max_vectors=30_000, floor=0)
+    assert [p.counts.vectors >= 30_000 for p in without.curves[0].points] == [True, True]
+
+
+@pytest.mark.parametrize(("metric", "clusters"), [("bler", 40), ("ber", 200)])
+def test_blocks_are_the_clusters_after_decoding(metric, clusters):
+    counts = Counts(1, 200, 200, 800, 1600, 0, 0, 0, 0, 0, blocks=40, info_bits=400)
+    result = SimpleNamespace(counts=counts, cluster_errors=lambda metric: np.zeros(0, np.int64))
+    rule = StopRule(metric, 100, 1, 10**9, floor=0.05)
+    seen = rule.added(Seen(), result)
+    assert seen.clusters == clusters
+    assert rule.clean_clusters == 73
+    assert rule.holds(seen) == (clusters >= 73)

@@ -50,6 +50,12 @@ BudgetUs = Annotated[
     typer.Option("--budget-us", help="Microseconds a slot: who serves within it? With a frame."),
 ]
 Cores = Annotated[int, typer.Option("--cores", help="Cores that share a slot in --budget-us.")]
+SnrDbOrAuto = Annotated[
+    str | None,
+    typer.Option(
+        "--snr-db", help="SNRs in dB: 0,5,10 or first:last:step; auto: around the target."
+    ),
+]
 Metric = Annotated[
     str | None, typer.Option("--metric", help="ber, ser, ver; coded: bler, info-ber.")
 ]

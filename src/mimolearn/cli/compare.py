@@ -26,7 +26,7 @@ from mimolearn.cli.arguments import (
     RayAddress,
     ScenarioFile,
     ScenarioName,
-    SnrDb,
+    SnrDbOrAuto,
     Target,
     Workers,
     chosen_executor,
@@ -87,7 +87,7 @@ def _run(
     file: ScenarioFile = None,
     scenario: ScenarioName = None,
     contender: Contenders = None,
-    snr_db: SnrDb = None,
+    snr_db: SnrDbOrAuto = None,
     mcs: Mcs = None,
     metric: Metric = None,
     target: Target = None,
@@ -105,13 +105,13 @@ def _run(
     """The arguments of `compare` and `simulate`, and what they ask for."""
     from mimolearn.link.grid_scenario import GridScenario
     from mimolearn.link.scenario import Scenario
-    from mimolearn.studies import load_comparison
+    from mimolearn.studies import adjust_plan, load_comparison, snr_around_target
 
     source = one_scenario(file, scenario)
     link, plan = load_comparison(
         source,
         contenders=contender,
-        snr_db=snr_db,
+        snr_db=None if snr_db == "auto" else snr_db,
         mcs=mcs,
         metric=metric,
         target=target,
@@ -122,6 +122,8 @@ def _run(
         if isinstance(link, GridScenario):
             raise invalid("draws", draws, "none: the scenario is of a resource grid")
         link = Scenario(**{**link.model_dump(), "draws": draws})
+    if snr_db == "auto":
+        plan = adjust_plan(plan, snr_db=snr_around_target(link, plan))
     options = {
         "workers": workers,
         "executor": chosen_executor(executor, ray_address),

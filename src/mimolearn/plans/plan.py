@@ -67,7 +67,8 @@ class RunPlan(PlainModel):
         min_channels: channels that a point takes at least.
         max_vectors: vectors at which a point is given up.
         floor: above an SNR where the rate is known (95 %) to lie under it, a contender is not
-            simulated; None means target / 10, and 0 turns this off.
+            simulated, and a point without errors is finished when that is known; None means
+            target / 10, and 0 turns this off.
         mcs: rows of the MCS table of a frame of 5G NR, an axis of the run as SNRs are
             (``simulate_mcs``; ``simulate`` counts that of the frame alone); kept sorted and unique.
 

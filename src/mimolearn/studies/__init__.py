@@ -20,6 +20,7 @@ from mimolearn.results.crossings import SnrEstimate, SnrGap
 from mimolearn.results.goodput import Goodput, GoodputStudy, Served
 from mimolearn.results.statistics import Interval, PairedDifference
 from mimolearn.studies.beam_run import compare_beams, load_beam_results
+from mimolearn.studies.bracket import snr_around_target
 from mimolearn.studies.engine import compare, list_results, load_results, simulate
 from mimolearn.studies.forecast import CurveForecast, Forecast, forecast
 from mimolearn.studies.mcs_run import compare_mcs, load_mcs_results, simulate_mcs
@@ -74,4 +75,5 @@ __all__ = [
     "parse_snr_db",
     "simulate",
     "simulate_mcs",
+    "snr_around_target",
 ]

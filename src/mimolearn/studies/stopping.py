@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
+from mimolearn.plans.counts import BLOCK_METRICS
 from mimolearn.plans.plan import RunPlan
 from mimolearn.results.statistics import ENOUGH_CLUSTERS
 from mimolearn.studies.kinds.base import Result
 
 _USUAL_ERRORS = 100
+# Of a 95 % interval at either end.
+_TAIL = 0.025
 
 
 class Seen(NamedTuple):
@@ -20,6 +24,7 @@ class Seen(NamedTuple):
         channels: that were simulated.
         vectors: that were simulated.
         trials: the units that the errors are of.
+        clusters: channels, or blocks after decoding, that are independent.
     """
 
     errors: int = 0
@@ -27,6 +32,7 @@ class Seen(NamedTuple):
     channels: int = 0
     vectors: int = 0
     trials: int = 0
+    clusters: int = 0
 
 
 class StopRule(NamedTuple):
@@ -34,24 +40,28 @@ class StopRule(NamedTuple):
 
     The errors must also be those of ``ENOUGH_CLUSTERS`` effective clusters: a hundred errors of
     three bad channels say little. Whoever asks for fewer than 100 errors is content with as much
-    fewer clusters.
+    fewer clusters. A point without errors is finished as well, once its rate is known (95 %) to lie
+    under the floor.
 
     Attributes:
         metric: whose unit the errors are of.
         min_errors: how many are enough.
         min_channels: on at least so many channels.
         max_vectors: vectors that are enough whatever the errors.
+        floor: an error rate; 0 for none.
     """
 
     metric: str
     min_errors: int
     min_channels: int
     max_vectors: int
+    floor: float = 0.0
 
     @classmethod
     def of(cls, plan: RunPlan) -> StopRule:
         """The rule of a plan."""
-        return cls(plan.metric, plan.min_errors, plan.min_channels, plan.max_vectors)
+        most = plan.max_vectors
+        return cls(plan.metric, plan.min_errors, plan.min_channels, most, plan.floor_rate)
 
     @property
     def min_clusters(self) -> float:
@@ -61,13 +71,28 @@ class StopRule(NamedTuple):
     def added(self, seen: Seen, result: Any) -> Seen:
         """What was seen, and a chunk's counts."""
         counts = result.counts
+        # A coded block spans several channels, or over a grid several blocks share one.
+        decoded = self.metric in BLOCK_METRICS
+        clusters = min(counts.blocks, counts.channels) if decoded else counts.channels
         return Seen(
             seen.errors + counts.errors(self.metric),
             seen.squares + sum(n * n for n in result.cluster_errors(self.metric).tolist()),
             seen.channels + counts.channels,
             seen.vectors + counts.vectors,
             seen.trials + counts.trials(self.metric),
+            seen.clusters + clusters,
         )
+
+    @property
+    def clean_clusters(self) -> float:
+        """Clusters without an error that show the rate to lie under the floor; infinite without.
+
+        The bound of ``results.statistics`` on a rate of which no error was seen.
+        """
+        if not 0 < self.floor < 1:
+            return math.inf
+        # One more, so that no rounding decides.
+        return math.ceil(math.log(_TAIL) / math.log1p(-self.floor)) + 1
 
     def holds(self, seen: Seen) -> bool:
         """True when this much is enough."""
@@ -75,7 +100,9 @@ class StopRule(NamedTuple):
         # Integers, so that no rounding decides: errors^2 / squares is the effective number.
         clusters = ENOUGH_CLUSTERS * min(self.min_errors, _USUAL_ERRORS) * seen.squares
         enough = enough and _USUAL_ERRORS * seen.errors**2 >= clusters
-        return enough or seen.vectors >= self.max_vectors
+        clean = seen.errors == 0 and seen.channels >= self.min_channels
+        clean = clean and seen.clusters >= self.clean_clusters
+        return enough or clean or seen.vectors >= self.max_vectors
 
     def expected_chunks(self, seen: Seen, length: int) -> int:
         """How many chunks will be enough, judged by the errors of those that were seen."""
@@ -87,6 +114,8 @@ class StopRule(NamedTuple):
         if seen.errors:
             effective = seen.errors**2 / seen.squares
             vectors = max(vectors, self.min_clusters / effective * seen.vectors)
+        else:
+            vectors = min(vectors, self.clean_clusters / max(seen.clusters, 1) * seen.vectors)
         per_chunk = seen.vectors / length
         return max(length + 1, round(min(vectors, self.max_vectors) / per_chunk))
 
