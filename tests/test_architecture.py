@@ -129,6 +129,7 @@ ROOMS: dict[str, list[str]] = {
         "crossings",
         "costs",
         "shown",
+        "point",
         "rows",
         "comparison",
         "beam_comparison",

@@ -16,9 +16,10 @@ from mimolearn.link.scenario import Scenario
 from mimolearn.plans.contender import Contender
 from mimolearn.plans.counts import Counts, ErrorPositions
 from mimolearn.plans.plan import RunPlan
-from mimolearn.results.comparison import Comparison, Curve, Point, Provenance
+from mimolearn.results.comparison import Comparison, Curve, Provenance
 from mimolearn.results.costs import Timing
 from mimolearn.results.goodput import GoodputStudy, goodput_study
+from mimolearn.results.point import Point
 from mimolearn.studies import compare_mcs, load_mcs_results, simulate, simulate_mcs
 from mimolearn.studies.progress import ProgressEvent
 

@@ -8,8 +8,9 @@ from typing import NamedTuple
 
 from mimolearn.report.links import link_title, unit_of
 from mimolearn.report.style import Style, styles
-from mimolearn.results.comparison import Comparison, Curve, Point
+from mimolearn.results.comparison import Comparison, Curve
 from mimolearn.results.crossings import SnrEstimate, SnrGap
+from mimolearn.results.point import Point
 
 COSTS = ("vector_us", "latency_us", "multiplications")
 # Over a resource grid a time is that of a slot: estimation, detection and decoding.

@@ -9,138 +9,19 @@ import json
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-import numpy as np
-
-from mimolearn.foundation.errors import InvalidInputError, invalid
+from mimolearn.foundation.errors import InvalidInputError
 from mimolearn.link.grid_scenario import GridScenario
 from mimolearn.plans.contender import Contender, find_contender
-from mimolearn.plans.counts import BLOCK_METRICS, GMI_SCALE, Counts, ErrorPositions
-from mimolearn.plans.plan import AnyScenario, RunPlan, canonical_snr, check_metric, metrics
+from mimolearn.plans.plan import AnyScenario, RunPlan, canonical_snr, check_metric
 from mimolearn.results import crossings as crossing
 from mimolearn.results import statistics
 from mimolearn.results.costs import CostReport, Timing
 from mimolearn.results.crossings import SnrEstimate, SnrGap
+from mimolearn.results.point import Point
 from mimolearn.results.rows import comparison_text, cost_columns, rate_columns
 from mimolearn.results.shown import Row, Shown
-from mimolearn.results.statistics import Interval, PairedDifference
+from mimolearn.results.statistics import PairedDifference
 from mimolearn.snr import snr_label
-
-UPPER_LIMIT_ERRORS = 100
-
-
-@dataclass(frozen=True, eq=False)
-class Point:
-    """One contender at one SNR.
-
-    A point that was never simulated does not exist.
-
-    Attributes:
-        snr_db: in dB, of the scenario's definition.
-        counts: integers, over the prefix of chunks that the stop rule picked.
-        positions: of the wrong vectors.
-        channel_reuse: vectors per channel.
-        finished: the stop rule was met; False for a run that was interrupted.
-        blocks: wrong blocks of a coded link.
-        blocks_per_cluster: blocks that are not independent; those of a slot over a resource grid.
-    """
-
-    snr_db: float
-    counts: Counts
-    positions: ErrorPositions
-    channel_reuse: int
-    finished: bool
-    blocks: ErrorPositions | None = None
-    blocks_per_cluster: int = 1
-
-    def rate(self, metric: str = "ber") -> float:
-        """Errors over trials; 0.0 means no error was seen, read the interval then."""
-        return self.counts.errors(metric) / (self.trials_each(metric) * self.clusters(metric))
-
-    def interval(self, metric: str = "ber", confidence: float = 0.95) -> Interval:
-        """(low, high): confidence interval that knows errors within one channel to be dependent."""
-        errors = self.channel_errors(metric)
-        return statistics.clustered_interval(errors, self.trials_each(metric), confidence)
-
-    def gmi(self) -> float:
-        """Generalised mutual information a bit of a coded link's soft bits, taken at their word."""
-        return self.counts.gmi_of()
-
-    def gmi_interval(self, confidence: float = 0.95) -> Interval:
-        """(low, high): normal interval of the GMI, blocks being independent."""
-        counts = self.counts
-        value = self.gmi()
-        mean_square = counts.gmi_squares / (counts.blocks * GMI_SCALE**2)
-        clusters = counts.blocks / self.blocks_per_cluster
-        variance = max(mean_square - (1 - value) ** 2, 0.0) / clusters
-        return statistics.normal_interval(value, variance, confidence)
-
-    def is_upper_limit(self, metric: str = "ber") -> bool:
-        """True when fewer than 100 errors were seen, so that the rate is a bound and no more."""
-        return self.counts.errors(metric) < UPPER_LIMIT_ERRORS
-
-    def effective_clusters(self, metric: str = "ber") -> float:
-        """How many equally bad channels, or blocks, the errors are worth; 0 without errors."""
-        positions, reuse = self._wrong(metric)
-        cluster = positions.vector // reuse
-        _, index = np.unique(cluster, return_inverse=True)
-        errors = np.bincount(index, weights=positions.per_vector(metric))
-        return statistics.effective_clusters(errors)
-
-    def is_unsure(self, metric: str = "ber") -> bool:
-        """True when the interval may be too narrow, or the rate is an upper limit.
-
-        Then fewer than 100 errors were seen, or those of fewer than 16 effective clusters.
-        """
-        few = self.effective_clusters(metric) < statistics.ENOUGH_CLUSTERS
-        return few or self.is_upper_limit(metric)
-
-    def clusters(self, metric: str = "ber") -> int:
-        """Independent ones: blocks for what is decoded, channels for the rest."""
-        if metric not in BLOCK_METRICS:
-            return self.counts.channels
-        return self.counts.blocks // self.blocks_per_cluster
-
-    def trials_each(self, metric: str = "ber") -> int:
-        """Units of the metric in a cluster."""
-        clusters = self.clusters(metric)
-        if not clusters:
-            raise invalid("metric", metric, "ber, ser or ver: the scenario has no coding")
-        return self.counts.trials(metric) // clusters
-
-    def channel_errors(self, metric: str = "ber", num_channels: int | None = None) -> np.ndarray:
-        """Errors of each cluster: a channel, or a block for the metrics of blocks.
-
-        Args:
-            metric: as for ``RunPlan``.
-            num_channels: the first clusters; None for all that were simulated.
-
-        Returns:
-            (clusters,) int64 errors of the metric's unit.
-        """
-        count = self.clusters(metric) if num_channels is None else num_channels
-        positions, reuse = self._wrong(metric)
-        return positions.per_channel(metric, count, reuse)
-
-    def wrong(self, metric: str, num_clusters: int) -> np.ndarray:
-        """Positions of the wrong vectors, or blocks, within the first clusters."""
-        positions, reuse = self._wrong(metric)
-        return positions.vector[positions.vector < num_clusters * reuse]
-
-    def metrics(self) -> tuple[str, ...]:
-        """The error rates that were counted."""
-        return tuple(m for m in metrics() if self.counts.blocks or m not in BLOCK_METRICS)
-
-    def _wrong(self, metric: str) -> tuple[ErrorPositions, int]:
-        if metric not in BLOCK_METRICS:
-            return self.positions, self.channel_reuse
-        if self.blocks is None:
-            raise invalid("metric", metric, "ber, ser or ver: the scenario has no coding")
-        return self.blocks, self.blocks_per_cluster
-
-    def work_per_vector(self) -> float | None:
-        """Real multiplications per vector that a data-dependent search spent, else None."""
-        work = self.counts.work
-        return None if work is None else work / self.counts.vectors
 
 
 @dataclass(frozen=True, eq=False)

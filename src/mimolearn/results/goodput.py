@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 from mimolearn.foundation.errors import check_positive_int, check_real, invalid
 from mimolearn.link.grid_scenario import GridScenario
 from mimolearn.plans.plan import adjust_plan
-from mimolearn.results.comparison import Comparison, Point
+from mimolearn.results.comparison import Comparison
+from mimolearn.results.point import Point
 from mimolearn.results.shown import Row, Tabular
 from mimolearn.results.statistics import Interval
 

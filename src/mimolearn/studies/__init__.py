@@ -14,10 +14,11 @@ from mimolearn.plans.plan import (
     parse_snr_db,
 )
 from mimolearn.results.beam_comparison import BeamComparison, BeamCurve, BeamPoint
-from mimolearn.results.comparison import Comparison, Curve, Point, Provenance
+from mimolearn.results.comparison import Comparison, Curve, Provenance
 from mimolearn.results.costs import CostReport, Timing
 from mimolearn.results.crossings import SnrEstimate, SnrGap
 from mimolearn.results.goodput import Goodput, GoodputStudy, Served
+from mimolearn.results.point import Point
 from mimolearn.results.statistics import Interval, PairedDifference
 from mimolearn.studies.beam_run import compare_beams, load_beam_results
 from mimolearn.studies.bracket import snr_around_target

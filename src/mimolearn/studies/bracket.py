@@ -6,7 +6,7 @@ import math
 
 from mimolearn.foundation.errors import InvalidInputError
 from mimolearn.plans.plan import AnyScenario, RunPlan, adjust_plan
-from mimolearn.results.comparison import Point
+from mimolearn.results.point import Point
 from mimolearn.studies.engine import ReceiverSession, curves
 from mimolearn.studies.execution.choice import ExecutorChoice
 from mimolearn.studies.schedule import Schedule

@@ -21,8 +21,9 @@ from mimolearn.plans.plan import (
     check_metric,
     load_comparison,
 )
-from mimolearn.results.comparison import Comparison, Curve, Point
+from mimolearn.results.comparison import Comparison, Curve
 from mimolearn.results.costs import CostReport, Timing
+from mimolearn.results.point import Point
 from mimolearn.results.shown import view_of
 from mimolearn.studies.execution.choice import ExecutorChoice
 from mimolearn.studies.kinds.chunk import ChunkResult

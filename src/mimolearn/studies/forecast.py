@@ -12,7 +12,7 @@ import numpy as np
 
 from mimolearn.foundation.errors import check_positive_int, check_real
 from mimolearn.plans.plan import AnyScenario, RunPlan, canonical_snr, load_comparison
-from mimolearn.results.comparison import Point
+from mimolearn.results.point import Point
 from mimolearn.studies.engine import ReceiverSession
 from mimolearn.studies.engine import curves as curves_of
 from mimolearn.studies.execution.choice import ExecutorChoice

@@ -10,7 +10,7 @@ from mimolearn.report.answers import Answers, Row
 from mimolearn.report.beam_answers import BeamAnswers
 from mimolearn.report.links import link_words
 from mimolearn.report.numbers import format_names, format_us
-from mimolearn.results.comparison import UPPER_LIMIT_ERRORS
+from mimolearn.results.point import UPPER_LIMIT_ERRORS
 from mimolearn.results.statistics import ENOUGH_CLUSTERS
 
 # What a number is followed by where its interval may be too narrow.

@@ -14,8 +14,8 @@ from mimolearn.report.numbers import format_names, format_us
 from mimolearn.report.text.fitted import Column, FittedTable
 from mimolearn.report.text.sentences import UNSURE_MARK, bound_notes, unsure_words
 from mimolearn.report.text.tables import over_snr, rate_cell
-from mimolearn.results.comparison import Point
 from mimolearn.results.goodput import Goodput
+from mimolearn.results.point import Point
 
 
 def slot_table(answers: Answers) -> FittedTable | None:
