@@ -36,7 +36,7 @@ class GoodputAnswers:
     Attributes:
         study: as given.
         link: the scenario with its lowest MCS.
-        rows: of the MCS table, ascending.
+        mcs: rows of the MCS table, ascending.
         title: the link in a few words.
         answers: of each MCS alone, ascending.
         look: how each receiver is drawn, by label.
@@ -48,8 +48,8 @@ class GoodputAnswers:
         self.answers = tuple(Answers(comparison) for comparison in study.comparisons)
         self.link: GridScenario = study.scenarios[0]
         antennas = f"{self.link.num_tx_ant} layers on {self.link.num_rx_ant} antennas"
-        self.rows = tuple(one.mcs.index for one in study.scenarios if one.mcs is not None)
-        numbers = ", ".join(map(str, self.rows))
+        self.mcs = tuple(one.mcs.index for one in study.scenarios if one.mcs is not None)
+        numbers = ", ".join(map(str, self.mcs))
         self.title = f"{antennas}, MCS {numbers} over {self.link.channel.model}"
         curves = study.comparisons[0].curves
         self.look: dict[str, Style] = styles([(c.label, c.contender.name) for c in curves])

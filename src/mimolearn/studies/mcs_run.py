@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from mimolearn.foundation.errors import ResultsFileError
+from mimolearn.foundation.errors import ResultsFileError, invalid
 from mimolearn.link.grid_scenario import GridScenario
 from mimolearn.plans.plan import AnyScenario, RunPlan, check_mcs, load_comparison
 from mimolearn.results.goodput import GoodputStudy, goodput_study
@@ -161,13 +161,14 @@ def scenarios_of(scenario: AnyScenario, plan: RunPlan) -> list[GridScenario]:
     """The scenario with each MCS of the plan; with its own where the plan has none.
 
     Raises:
-        InvalidInputError: for a scenario without blocks over a grid, and for an MCS without.
+        InvalidInputError: for a scenario without an MCS, and for an MCS that its table lacks.
     """
     if plan.mcs:
         return [check_mcs(row, scenario) for row in plan.mcs]
     if isinstance(scenario, GridScenario) and scenario.mcs is not None:
         return [scenario]
-    return [check_mcs(0, scenario)]
+    expected = "one that has a frame with standard = 'nr-pusch'"
+    raise invalid("scenario", scenario.name or scenario.key(), expected)
 
 
 class _Watch:

@@ -39,7 +39,7 @@ def write_goodput_page(answers: GoodputAnswers, path: Path) -> Path:
         answers=answers,
         comparison=first,
         finished=all(comparison.finished for comparison in answers.study.comparisons),
-        facts=link_facts(answers.link, answers.rows),
+        facts=link_facts(answers.link, answers.mcs),
         keys=[link.key() for link in answers.study.scenarios],
         verdict=goodput_verdict(answers),
         timing=next(iter(first.timings.values()), None),

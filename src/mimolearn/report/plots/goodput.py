@@ -49,11 +49,13 @@ def save_goodput_figures(
 
 
 def slot_times(answers: Answers) -> list[SlotTime]:
-    """Where the time of a slot goes, receiver by receiver, of a comparison at one MCS."""
+    """Where the time of a slot goes at one MCS, in the order of the answers."""
+    timings = answers.comparison.timings
+    timed = ((row.label, timings.get(row.label)) for row in answers.rows)
     return [
         SlotTime(label, timing.slot_parts_us, timing.snr_db)
-        for label, timing in answers.comparison.timings.items()
-        if timing.slot_us > 0
+        for label, timing in timed
+        if timing is not None and timing.slot_us > 0
     ]
 
 
@@ -87,6 +89,7 @@ def goodput_figure(answers: GoodputAnswers) -> Figure:
 
 def block_figure(answers: GoodputAnswers) -> Figure:
     """The plan's error rate over SNR: a colour for each receiver, a line for each MCS."""
+    named: set[str] = set()
     with matplotlib.rc_context(FONT):
         figure, axes = new_figure(6.4, 4.8)
         drawn = {}
@@ -95,7 +98,18 @@ def block_figure(answers: GoodputAnswers) -> Figure:
             (line,) = axes.plot(
                 snr_db, values, color=style.colour, ls=DASHES[style.dash], marker=style.marker, ms=4
             )
-            axes.annotate(name, (snr_db[0], values[0]), fontsize=6.5, color=style.colour)
+            # Once for each MCS: curves of several receivers lie close together.
+            if name not in named:
+                named.add(name)
+                axes.annotate(
+                    name,
+                    (snr_db[0], values[0]),
+                    xytext=(0, 6),
+                    textcoords="offset points",
+                    ha="center",
+                    fontsize=7,
+                    color="#444B55",
+                )
             drawn[label] = line
         first = answers.answers[0]
         axes.set_yscale("log")
@@ -127,6 +141,8 @@ def time_figure(times: Sequence[SlotTime], title: str) -> Figure:
         for tick in axes.get_yticklabels():
             tick.set_parse_math(False)
         axes.invert_yaxis()
+        # Room for the legend beside the bars.
+        axes.set_xlim(0, 1.3 * max(begin))
         axes.set_xlabel(COST_LABELS["slot_us"])
         axes.grid(axis="x", **_GRID)
         axes.set_axisbelow(True)

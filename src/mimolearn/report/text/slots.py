@@ -142,7 +142,7 @@ def goodput_notes(answers: GoodputAnswers) -> list[str]:
         metric = answers.answers[0].metric
         lines.append(f"{UNSURE_MARK}: {unsure_words(metric, 'slot')}.")
     lines += bound_notes(answers.study.comparisons[0].bounds)
-    return [*lines, link_words(answers.link, answers.rows)]
+    return [*lines, link_words(answers.link, answers.mcs)]
 
 
 def goodput_verdict(answers: GoodputAnswers) -> list[str]:
