@@ -98,6 +98,7 @@ ROOMS: dict[str, list[str]] = {
         "data",
         "losses",
         "measure",
+        "classical",
         "checkpoint",
         "problems",
         "loop",
