@@ -101,6 +101,7 @@ ROOMS: dict[str, list[str]] = {
         "data",
         "losses",
         "measure",
+        "classical",
         "checkpoint",
         "problems",
         "loop",

@@ -1,14 +1,14 @@
-"""`mimolearn list`."""
+"""`mimolearn list` and `mimolearn show`: what there is, and what is known of a name."""
 
 from __future__ import annotations
 
 import json
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from mimolearn.cli.app import AsJson, app, emit, stdout
-from mimolearn.cli.words import complete_topics
+from mimolearn.cli.words import complete_names, complete_topics
 
 
 @app.command("list")
@@ -21,6 +21,9 @@ def list_things(
             autocompletion=complete_topics,
         ),
     ] = "all",
+    pattern: Annotated[
+        str, typer.Argument(metavar="[PATTERN]", help="Names alone that fit, as 'tap*' or tap.")
+    ] = "",
     as_json: AsJson = False,
 ) -> None:
     """List what there is: detectors, trained weights, scenarios, channels, SNR definitions.
@@ -28,11 +31,52 @@ def list_things(
     Example: mimolearn list weights
     """
     from mimolearn.report import inventory, inventory_tables
+    from mimolearn.report.facts.description import matching_names
 
     content = inventory(what)
+    if pattern:
+        content = matching_names(content, pattern)
     if as_json:
         emit(json.dumps(content, indent=2))
         return
     console = stdout()
     for table in inventory_tables(content):
         console.print(table)
+
+
+@app.command()
+def show(
+    name: Annotated[
+        str,
+        typer.Argument(
+            help="A detector, beamformer, quantizer, scenario or weights (a name or a file).",
+            autocompletion=complete_names,
+        ),
+    ],
+    as_json: AsJson = False,
+) -> None:
+    """Show what is known of a name: what it is, its options, its card or its TOML file.
+
+    Example: mimolearn show tap-net-any
+    """
+    from mimolearn.report.facts.description import describe
+
+    found = describe(name)
+    if as_json:
+        emit(json.dumps(found._asdict(), indent=2, default=str))
+        return
+    console = stdout()
+    console.print(f"{found.name} ({found.kind})", style="bold")
+    for fact, value in found.facts.items():
+        console.print(f"{fact}: {_words(value)}", soft_wrap=True)
+    console.print(f"\n{found.text.rstrip()}", soft_wrap=True)
+
+
+def _words(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key}={item}" for key, item in value.items()) or "none"
+    if isinstance(value, list):
+        return "; ".join(map(str, value))
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return str(value)

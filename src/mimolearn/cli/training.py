@@ -106,6 +106,7 @@ def fine_tune(
 
 
 def _train(recipe: Any, out: Path, as_json: bool, quiet: bool) -> None:
+    from mimolearn.training import Recipe, beside_classical
     from mimolearn.training import train as run_training
 
     with progress_bar(quiet, _shown, TimeRemainingColumn()) as progress:
@@ -127,6 +128,10 @@ def _train(recipe: Any, out: Path, as_json: bool, quiet: bool) -> None:
         console.print(table)
     if card.beams_measured:
         console.print(_beams_table(card))
+    if isinstance(recipe, Recipe):
+        beside = beside_classical(recipe, card.measured)
+        if beside is not None:
+            console.print(str(beside), soft_wrap=True)
     console.print(str(result.achieved), soft_wrap=True)
     console.print(
         f"{card.steps} steps in {card.seconds:.0f} s. Weights: {result.path}",

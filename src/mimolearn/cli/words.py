@@ -12,7 +12,7 @@ import re
 from mimolearn.foundation.shipped import shipped_folder, shipped_names
 
 _WEIGHTS = "data/weights/receivers"
-_NAME = re.compile(r'^    name(?:: ClassVar\[str\])? = "([^"]+)"', re.MULTILINE)
+_NAME = re.compile(r'^    name(?:: ClassVar\[str\])? = "([a-z0-9-]+)"', re.MULTILINE)
 _EXPERIMENT = re.compile(r'^EXPERIMENT = .*?"([a-z0-9-]+/[a-z0-9-]+)"', re.MULTILINE | re.DOTALL)
 
 
@@ -67,6 +67,12 @@ def _declared(room: str, pattern: re.Pattern[str]) -> tuple[str, ...]:
             elif item.name.endswith(".py"):
                 names.update(pattern.findall(item.read_text("utf-8")))
     return tuple(sorted(names))
+
+
+def complete_names(incomplete: str) -> list[str]:
+    """Detectors, trained weights and scenarios."""
+    names = (*_declared("detectors", _NAME), *_weights(), *shipped_names("data/scenarios"))
+    return _starting(names, incomplete)
 
 
 def complete_topics(incomplete: str) -> list[str]:

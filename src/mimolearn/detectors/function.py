@@ -36,7 +36,8 @@ class FunctionDetector(Detector):
     [1, 0]
     """
 
-    name = "function"
+    # Not a name that a registry could know.
+    name = "a function"
 
     def __init__(self, constellation: Constellation | str, function: DetectorFunction) -> None:
         super().__init__(constellation)

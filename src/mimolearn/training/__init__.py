@@ -1,5 +1,6 @@
 """One training loop for all learned parts; what to train, on what and how is a recipe."""
 
+from mimolearn.training.classical import BesideClassical, beside_classical
 from mimolearn.training.finetune import fine_tune_recipe
 from mimolearn.training.loop import Achieved, Trained, TrainingEvent, train
 from mimolearn.training.measure import measure
@@ -30,6 +31,7 @@ __all__ = [
     "Axis",
     "Batch",
     "BeamRecipe",
+    "BesideClassical",
     "Descent",
     "LayerByLayer",
     "Loss",
@@ -44,6 +46,7 @@ __all__ = [
     "Trained",
     "TrainingEvent",
     "Validation",
+    "beside_classical",
     "fine_tune_recipe",
     "measure",
     "members",

@@ -12,6 +12,7 @@ from mimolearn.training.recipe import Measurement
 from mimolearn.weights import Measured
 
 _CHANNELS_A_CALL = 256
+_LEAST_ERROR = 1e-30
 
 
 def measure(
@@ -57,7 +58,8 @@ def _measure_at(
         symbols += block.indices.numel()
     return Measured(
         snr_db=snr_db,
-        nmse_db=round(10 * math.log10(error / energy), 3),
+        # Means of certain symbols are the points themselves.
+        nmse_db=round(10 * math.log10(max(error / energy, _LEAST_ERROR)), 3),
         ber=bit_errors / (symbols * points.bits_per_symbol),
         ser=symbol_errors / symbols,
         vectors=symbols // scenario.num_tx_ant,
