@@ -18,7 +18,7 @@ from mimolearn.link.channels import Rayleigh
 from mimolearn.link.scenario import Coding
 
 LINKS = ((4, 4, 6.0), (8, 8, 3.0), (4, 16, -4.5))
-RECEIVERS = ("lmmse", "ep", "k-best", "k-best:k=64", "list-net-any")
+RECEIVERS = ("lmmse", "ep", "k-best(k=16)", "k-best(k=64)", "list-net-any")
 
 
 def main() -> None:
