@@ -243,8 +243,7 @@ class Detector(nn.Module, ABC):
     def _informed(self, prepared: Any, y: Tensor, prior_llr: Tensor) -> Detection:
         """Detect with priors, in one kernel or in torch."""
         if not self.takes_prior:
-            takers = "'mmse-pic', 'ep', 'ml' and 'list-net' do"
-            expected = f"None: {self.name!r} takes no priors, {takers}"
+            expected = f"None: {self.name!r} takes no priors, 'mmse-pic' and 'list-net' do"
             raise invalid("prior_llr", f"<shape {tuple(prior_llr.shape)}>", expected)
         prior_llr = check_prior(prior_llr, y, self.constellation)
         if isinstance(prepared, Compiled) and self._informs_compiled(prepared, y, prior_llr):
