@@ -46,9 +46,10 @@ def main() -> None:
             max_vectors=uses * arguments.blocks,
         )
         counts = []
-        for name in RECEIVERS:
-            point = found.curve(name).points[0]
-            counts.append(f"{name} {point.counts.errors('bler')}/{point.counts.blocks}")
+        for curve in found.curves:
+            point = curve.points[0]
+            label = curve.contender.label
+            counts.append(f"{label} {point.counts.errors('bler')}/{point.counts.blocks}")
         print(f"{num_tx} on {num_rx} 16-qam {snr_db:g} dB: " + "  ".join(counts), flush=True)
 
 

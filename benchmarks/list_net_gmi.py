@@ -82,7 +82,7 @@ LINKS = (
     Link(6, 4, "16-qam", (6, 12, 18), unseen=True),
     Link(12, 8, "qpsk", (0, 6), unseen=True),
     Link(4, 4, "16-qam", (7, 11, 16), csi=0.01, unseen=True),
-    Link(8, 8, "16-qam", (5, 9, 14), csi=0.01, unseen=True),
+    Link(8, 8, "16-qam", (5, 9, 14), csi=0.01),
     Link(32, 64, "16-qam", (-4, -1), rho=0.6, unseen=True),
     Link(32, 32, "qpsk", (-2, 2), unseen=True),
 )

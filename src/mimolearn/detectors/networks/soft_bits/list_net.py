@@ -73,7 +73,7 @@ class ListNet(UnfoldedDetector):
 
     Choose it as the trained ``list-net-any`` for coded links: one set of weights serves every size,
     constellation, load and correlation. Decisions are those of ``k-best``. From 16 streams on, and
-    under strong correlation, choose k = 64 (``list-net-any-64``). It takes priors.
+    under strong correlation, choose k = 64, ``at(k=64)`` of trained weights. It takes priors.
 
     A list of k vectors with metrics d gives a bit the masses W_b, sums of exp(-d) over vectors with
     bit = b. All vectors that the Gaussian model of the MMSE receiver has in place of the levels
@@ -82,11 +82,12 @@ class ListNet(UnfoldedDetector):
     and of the classical detectors change their sign with the bit's two values: odd inputs o. ln Z/W
     and the width of the list do not: even inputs e. The LLR is f(o, e) - f(-o, e) + w^T o, f with
     two hidden layers of ReLU on compressed inputs, clipped to 20 as those of ``k-best``. Untrained
-    it is the filled list of the last classical
-    detector. Where the list holds all vectors, the LLR is exact. With priors all masses are those
-    with priors, and the network gives what y and the other bits' priors say of a bit. Differs from
-    the lists of Hochwald and ten Brink (2003), which say nothing of what they lack; the Gaussian
-    mass and the network are ours.
+    it is the filled list of the last classical detector. Where the list holds all vectors, the LLR
+    is exact up to 60. With priors all masses are those with priors, and inputs are what y and the
+    other bits' priors say of a bit. Neither search nor training knows priors: the LLR then goes
+    from the network's towards the last classical detector's by the mean square of tanh(prior / 2).
+    Differs from the lists of Hochwald and ten Brink (2003), which say nothing of what they lack;
+    the Gaussian mass and the network are ours.
 
     Runs on the CPU, with gradients for its parameters alone.
     Cost: that of ``k-best``, of ``ep``, and of two products of the weights a bit.
@@ -203,8 +204,13 @@ class ListNet(UnfoldedDetector):
     def _soft(self, prepared: Prepared, y: Tensor, prior_llr: Tensor | None) -> LLRDetection:
         bounded = None if prior_llr is None else prior_llr.clamp(-MOST_LLR, MOST_LLR)
         masses = self.masses(prepared, y, bounded)
-        llr = masses.of_list if self._holds_all(prepared.h) else self.read(masses)
-        if prior_llr is not None:
+        whole = self._holds_all(prepared.h)
+        llr = masses.of_list if whole else self.read(masses)
+        if prior_llr is not None and bounded is not None:
+            if not whole:
+                # The search knows no priors: the stronger they are, the less its list counts.
+                known = torch.tanh(bounded / 2).square().mean((-2, -1), keepdim=True)
+                llr = torch.lerp(llr, masses.odd[..., -2], known)
             llr = llr + prior_llr
         decided = levels_to_indices(masses.best, self.constellation)
         return LLRDetection(self.constellation, llr, decided=decided)
