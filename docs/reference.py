@@ -26,7 +26,7 @@ ROOMS = (
     *("foundation.errors", "constellation", "snr", "foundation.tensors.linalg"),
     *("link.randomness", "link.channels", "link.scenario", "link.codes"),
     *("detection", "detectors", "quantizers", "beamformers", "link.beam_scenario", "training"),
-    *("studies", "zoo", "papers", "report", "exporting", "interop"),
+    *("studies", "results.llrs", "zoo", "papers", "report", "exporting", "interop"),
 )
 
 

@@ -37,7 +37,7 @@ from mimolearn.link import channels
 from mimolearn.link.beam_scenario import BeamScenario
 from mimolearn.link.scenario import ChannelKnowledge, Coding, Scenario, shipped_scenarios
 from mimolearn.quantizers import Codes, Quantizer, fit_quantizer, make_quantizer, quantizer_names
-from mimolearn.results.llrs.check import LlrCheck, check_llrs
+from mimolearn.results.llrs import LlrCheck, check_llrs
 from mimolearn.studies import (
     BeamPlan,
     Comparison,
