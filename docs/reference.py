@@ -31,7 +31,7 @@ ROOMS = (
     *("link.randomness", "link.channels", "link.scenario", "link.codes"),
     *("link.frames", "link.estimators", "link.slots", "link.grid_scenario"),
     *("detection", "detectors", "quantizers", "beamformers", "link.beam_scenario", "training"),
-    *("studies", "zoo", "papers", "report", "exporting", "interop", "testing"),
+    *("studies", "results.llrs", "zoo", "papers", "report", "exporting", "interop", "testing"),
 )
 _FRAMES, _PILOTS = (NrPusch, PlainGrid), (DmrsPilots, CombPilots)
 _ESTIMATORS = get_args(get_args(AnyEstimator)[0])
