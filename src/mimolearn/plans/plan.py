@@ -198,7 +198,7 @@ def load_comparison(
 
     Args:
         source: a Scenario or GridScenario; a TOML file with the fields of one and a ``[run]``
-            table (optional); or the name of a scenario that ships, with the plan that it ships with.
+            table (optional); or the name of a scenario that ships, with the plan of its file.
         plan: what is used in place of the file's ``[run]`` table.
         **fields: new values of the plan, by field; None leaves a field as it is.
 
