@@ -204,8 +204,8 @@ def test_names_compare_and_misspelt_names_are_refused() -> None:
     assert Constellation("qpsk") == Constellation("qpsk")
     assert Constellation("qpsk") != Constellation("bpsk")
     assert len({Constellation("qpsk"), Constellation("qpsk")}) == 1
-    with pytest.raises(InvalidInputError, match=r"constellation: got '16qam'.*mean '16-qam'"):
-        Constellation("16qam")
+    with pytest.raises(InvalidInputError, match=r"constellation: got '16pam'.*mean '16-qam'"):
+        Constellation("16pam")
     with pytest.raises(InvalidInputError, match=r"bits: got <shape \(3,\)>"):
         Constellation("qpsk").bits_to_indices(torch.zeros(3))
     with pytest.raises(InvalidInputError, match=r"method: got 'maxlog'"):

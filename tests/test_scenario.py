@@ -288,7 +288,7 @@ def test_missing_file_and_directory(tmp_path: Path) -> None:
             "tdl, tdl-process, cdl, cdl-fading, clustered, recorded (did you mean 'kronecker'?)",
         ),
         ({"channel": {}}, "channel.model: missing, a value is required"),
-        ({"channel": "rayleigh"}, "channel: got 'rayleigh', expected a table"),
+        ({"channel": 3}, "channel: got 3, expected a table"),
         (
             {"channel": {"model": "kronecker", "rx_correlation": 1.5}},
             "channel.rx_correlation: got 1.5, expected a value at most 1.0",

@@ -51,7 +51,7 @@ if TYPE_CHECKING:
         quantizer_names,
     )
     from mimolearn.results.goodput import GoodputStudy
-    from mimolearn.results.llrs.check import LlrCheck, check_llrs
+    from mimolearn.results.llrs import LlrCheck, check_llrs
     from mimolearn.studies import (
         BeamPlan,
         Comparison,
@@ -90,7 +90,7 @@ else:
             "mimolearn.link.grid_scenario": "GridScenario",
             "mimolearn.link.scenario": "ChannelKnowledge Scenario shipped_scenarios",
             "mimolearn.results.goodput": "GoodputStudy",
-            "mimolearn.results.llrs.check": "LlrCheck check_llrs",
+            "mimolearn.results.llrs": "LlrCheck check_llrs",
             "mimolearn.quantizers": (
                 "Codes Quantizer fit_quantizer make_quantizer quantizer_names"
             ),

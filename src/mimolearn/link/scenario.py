@@ -102,8 +102,8 @@ class Scenario(PlainModel):
 
     def is_reducible(self) -> bool:
         """Whether ``draws = "reduced"`` gives this link the same error rates."""
-        reducible = is_reducible(self.channel, self.num_rx_ant, self.num_tx_ant)
-        return reducible and self.csi.error_var == 0
+        sizes = self.num_rx_ant, self.num_tx_ant
+        return self.csi.error_var == 0 and is_reducible(self.channel, *sizes)
 
     @model_validator(mode="after")
     def _block_fits(self) -> Scenario:
@@ -123,8 +123,8 @@ class Scenario(PlainModel):
         """Information bits per bit of the first transmission, less punctured ones; else 1."""
         if self.coding is None:
             return 1.0
-        per_use = self.num_tx_ant * self.points().bits_per_symbol
-        return self.coding.num_info_bits / (self.uses_per_block * per_use)
+        sent = self.uses_per_block * self.num_tx_ant * self.points().bits_per_symbol
+        return self.coding.num_info_bits / sent
 
     @property
     def has_blocks(self) -> bool:
@@ -163,8 +163,8 @@ class Scenario(PlainModel):
         if self.snr_definition == "ebn0" and self.coding and self.code_rate != self.coding.rate:
             # Older results counted the energy of punctured bits, so their noise was another one.
             content["ebn0"] = "of the bits that are sent"
-        text = json.dumps(content, sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
+        text = json.dumps(content, sort_keys=True, separators=(",", ":")).encode()
+        return hashlib.sha256(text).hexdigest()[:16]
 
     def points(self) -> Constellation:
         """Return the Constellation."""
@@ -244,8 +244,7 @@ class Scenario(PlainModel):
 
     def send(self, indices: Tensor, h: Tensor, noise_var: Tensor, generator: RandomSource) -> Block:
         """Do the same as ``transmit`` with given symbols; indices: (N, T, Nt) int64."""
-        nr, nt = self.num_rx_ant, self.num_tx_ant
-        (num_channels, num_vectors), rows = indices.shape[:2], h.shape[1]
+        (num_channels, num_vectors), rows, nt = indices.shape[:2], h.shape[1], self.num_tx_ant
         points = self.points()
         noise_var = noise_var.to(h.real.dtype).expand(num_channels)
         noise = complex_normal((num_channels, num_vectors, rows), generator, h.dtype)
@@ -257,7 +256,7 @@ class Scenario(PlainModel):
             y = noise.mul_(noise_deviation(noise_var)[:, None, None]).baddbmm_(x, h.mT)
         h_hat, known_noise = h, noise_var
         if self.csi.error_var > 0:
-            error_var = self.csi.error_var * self.channel.entry_var(nr, nt)
+            error_var = self.csi.error_var * self.channel.entry_var(self.num_rx_ant, nt)
             error = complex_normal(tuple(h.shape), generator, h.dtype)
             if self.channel.is_real:
                 error = error.real.mul(2**0.5).to(h.dtype)

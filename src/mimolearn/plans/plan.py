@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal, TypeVar, get_args
+from typing import Annotated, Any, Literal, TypeVar, get_args
 
 import numpy as np
 from pydantic import ConfigDict, Field, field_validator
@@ -86,7 +86,7 @@ class RunPlan(PlainModel):
     min_channels: int = Field(default=200, ge=1, le=10**9, strict=True)
     max_vectors: int = Field(default=2_000_000, ge=1, le=10**12, strict=True)
     floor: float | None = Field(default=None, ge=0, lt=1)
-    mcs: tuple[int, ...] = ()
+    mcs: tuple[Annotated[int, Field(ge=0, le=28)], ...] = ()
 
     @field_validator("mcs", mode="before")
     @classmethod
