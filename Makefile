@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 WORKERS ?= $(shell $(PYTHON) -c "import os; print(len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count())")
 PIP := $(BIN)/python -m pip --disable-pip-version-check install -q -c constraints.txt
 
-.PHONY: help demo test soak lint docs bench reproduce clean
+.PHONY: help demo uplink test soak lint docs bench reproduce clean
 help:  ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
@@ -22,10 +22,13 @@ $(VENV)/installed: pyproject.toml constraints.txt
 demo: $(VENV)/installed  ## compare receivers on 32x64 BPSK: a table, plots and an HTML report
 	@$(BIN)/mimolearn compare --scenario lcgnet-32x64-bpsk --workers $(WORKERS) --out demo-output
 
+uplink: $(VENV)/installed  ## compare receivers on a 5G NR uplink with estimated channels
+	@$(BIN)/mimolearn compare --scenario uplink-4x4-16qam-low --workers $(WORKERS) --out uplink-output
+
 test: $(VENV)/installed  ## the tests
 	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile
 
-soak: $(VENV)/installed  ## the reliability tests at full length, with a summary (about half an hour)
+soak: $(VENV)/installed  ## the reliability tests at full length, with a summary (one to two hours)
 	@$(BIN)/python -m pytest -q --soak -m soak -n $(WORKERS) --dist loadfile
 
 lint: $(VENV)/installed  ## style and types
@@ -43,5 +46,5 @@ reproduce: $(VENV)/installed  ## every published figure and table, run again and
 	@$(BIN)/mimolearn reproduce --all --workers $(WORKERS) --out reproduction-output
 
 clean:  ## remove the virtual environment and everything that was generated
-	rm -rf $(VENV) docs/_build docs/generated demo-output reproduction-output .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) docs/_build docs/generated demo-output uplink-output reproduction-output .pytest_cache .ruff_cache .hypothesis
 	find src tests benchmarks docs examples -name __pycache__ -type d -prune -exec rm -rf {} +
