@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import io
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stderr
 from typing import Any, NamedTuple
 
 import torch
@@ -127,7 +131,7 @@ def _real_form(
     module: nn.Module, example: tuple[Tensor, ...], free: tuple[tuple[str, ...], ...], name: str
 ) -> RealForm:
     try:
-        with torch.no_grad():
+        with torch.no_grad(), _quiet():
             traced = torch.export.export(
                 module.eval(), example, dynamic_shapes=free_axes(free), strict=False
             )
@@ -136,6 +140,18 @@ def _real_form(
             f"export: {name!r} cannot be written as a graph: {_cause(error)}"
         ) from None
     return RealForm(traced.module(check_guards=False))
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep back the graph that PyTorch prints and logs of a program that it cannot trace."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with redirect_stderr(io.StringIO()):
+            yield
+    finally:
+        logging.disable(before)
 
 
 def _cause(error: Exception) -> str:
