@@ -131,7 +131,7 @@ def _train(recipe: Any, out: Path, as_json: bool, quiet: bool) -> None:
     if isinstance(recipe, Recipe):
         beside = beside_classical(recipe, card.measured)
         if beside is not None:
-            console.print(str(beside), soft_wrap=True)
+            console.print(str(beside))
     console.print(str(result.achieved), soft_wrap=True)
     console.print(
         f"{card.steps} steps in {card.seconds:.0f} s. Weights: {result.path}",
