@@ -14,7 +14,7 @@ from mimolearn.link.coding import Coding
 from mimolearn.link.randomness import CounterGenerator
 from mimolearn.link.scenario import Scenario
 from mimolearn.plans.plan import RunPlan
-from mimolearn.report import rate_notes
+from mimolearn.report import Answers, rate_notes
 from mimolearn.results.comparison import Comparison, Provenance
 
 WIFI = Coding()
@@ -158,7 +158,7 @@ def test_a_link_names_its_decoder() -> None:
     llr = 2.0 * symbols.sent - 1
     assert torch.equal(link.decode(4 * llr).info, symbols.info)
     comparison = Comparison(fixed, RunPlan(contenders=["zf"]), (), Provenance({}, "", ""))
-    assert rate_notes(comparison)[-1] == (
+    assert rate_notes(Answers(comparison))[-1] == (
         "Decoder: min-sum on LLRs of 5 bits, up to 50 iterations."
     )
 

@@ -38,7 +38,7 @@ def test_what_has_no_kernel_is_left_to_torch():
     for options in ({"order": "sorted"}, {"model": "published"}):
         detector = make_detector("mmse-sic", "qpsk", **options)
         y, h, noise_var = _problem(detector.constellation, (3,), 4, 2, 1, 0.1)
-        assert detector._one_shot(y, h, noise_var) is None
+        assert detector._path(h, noise_var, y) == "torch"
 
 
 def test_threads_change_nothing():
