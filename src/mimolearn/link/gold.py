@@ -22,7 +22,7 @@ def gold_sequence(c_init: int, length: int) -> Tensor:
         InvalidInputError: for a start that the register does not hold.
 
     >>> gold_sequence(1, 8).tolist()
-    [0, 1, 1, 0, 0, 0, 1, 0]
+    [0, 0, 0, 0, 0, 0, 1, 0]
     """
     if isinstance(c_init, bool) or not isinstance(c_init, int) or not 0 <= c_init < 2**31:
         raise invalid("c_init", c_init, "an integer from 0 to 2^31 - 1")

@@ -119,6 +119,7 @@ def simulate(
         InvalidInputError: a bad argument, before anything is simulated.
         ResultsFileError: a results file that is damaged or of another version.
 
+    >>> from mimolearn.link.scenario import Scenario
     >>> s = Scenario(num_tx_ant=1, num_rx_ant=2, constellation="bpsk")
     >>> simulate(s, ["lmmse"], [0], min_errors=50).curve("lmmse").points[0].finished
     True
@@ -165,6 +166,7 @@ def compare(*arguments: Any, **options: Any) -> Comparison:
         InvalidInputError: a bad argument, before anything is simulated.
         ResultsFileError: a results file that is damaged or of another version.
 
+    >>> from mimolearn.link.scenario import Scenario
     >>> s = Scenario(num_tx_ant=1, num_rx_ant=2, constellation="bpsk")
     >>> compare(s, ["lmmse"], [0], min_errors=50).timings["lmmse"].threads
     1
