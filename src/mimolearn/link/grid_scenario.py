@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any
@@ -55,7 +56,7 @@ class GridScenario(PlainModel):
         decoder_iterations: largest number of decoder iterations for a transport block; default 20.
 
     >>> s = GridScenario(num_tx_ant=4, num_rx_ant=4, frame=NrPusch(num_prb=8, num_ues=4))
-    >>> s.points().num_points, s.grid.num_data
+    >>> s.points().num_points, s.link.grid.num_data
     (16, 1152)
     """
 
@@ -78,7 +79,7 @@ class GridScenario(PlainModel):
         if not isinstance(fields, dict) or "pilots" in fields:
             return fields
         frame = fields.get("frame")
-        table = frame if isinstance(frame, dict) else dict(frame or {})
+        table = dict(frame) if isinstance(frame, Mapping | PlainModel) else {}
         standard = table.get("standard")
         return {**fields, "pilots": CombPilots() if standard == "grid" else DmrsPilots()}
 
