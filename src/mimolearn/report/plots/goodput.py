@@ -141,8 +141,8 @@ def time_figure(times: Sequence[SlotTime], title: str) -> Figure:
         for tick in axes.get_yticklabels():
             tick.set_parse_math(False)
         axes.invert_yaxis()
-        # Room for the legend beside the bars.
-        axes.set_xlim(0, 1.3 * max(begin))
+        # Room for the legend behind the longest bar.
+        axes.set_xlim(0, 1.45 * max(begin))
         axes.set_xlabel(COST_LABELS["slot_us"])
         axes.grid(axis="x", **_GRID)
         axes.set_axisbelow(True)
