@@ -86,6 +86,23 @@ def test_verdict_when_nothing_reaches_the_target(comparison):
     ]
 
 
+def test_verdict_says_first_who_is_below_the_target_throughout(comparison):
+    """They need the least SNR of all: no other one may be recommended without a word of them."""
+    first = {curve.label: curve.points[0].rate() for curve in comparison.curves}
+    target = (first["lmmse"] * first["zf"]) ** 0.5
+    easy = replace(comparison, plan=adjust_plan(comparison.plan, target=target))
+    answers = Answers(with_times(easy, TIMES))
+    lines = verdict(answers)
+    lowest = f"at the lowest SNR already, {comparison.plan.snr_db[0]:g} dB"
+    assert lines[0].startswith("lmmse and <b>biased</b> are below BER ")
+    assert lowest in lines[0]
+    assert lines[1].startswith("Of the others, run zf: it needs ")
+    assert {row.label for row in answers.rows[:2]} == {"lmmse", "<b>biased</b>"}
+    trivial = replace(comparison, plan=adjust_plan(comparison.plan, target=0.9))
+    (line,) = verdict(Answers(trivial))
+    assert "simulate lower SNRs" in line
+
+
 @pytest.mark.parametrize(
     ("value", "text"),
     [(None, "–"), (0.1234, "0.123 µs"), (12.34, "12.3 µs"), (1234.0, "1.23 ms")],

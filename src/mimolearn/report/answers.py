@@ -173,12 +173,13 @@ class Answers:
 
     @cached_property
     def rows(self) -> tuple[Row, ...]:
-        """One row per receiver: those that reach the target first, best first."""
+        """One row per receiver: those below the target throughout, then by the SNR they need."""
         rows = [self._row(curve) for curve in self.comparison.curves]
         return tuple(
             sorted(
                 rows,
                 key=lambda row: (
+                    not row.required.is_below,
                     row.required.value_db is None,
                     row.required.value_db or 0.0,
                     row.time_us or 0.0,

@@ -54,6 +54,11 @@ class SnrEstimate(NamedTuple):
     high_db: float | None
     note: str = ""
 
+    @property
+    def is_below(self) -> bool:
+        """True when the rate is already reached below all SNRs that were simulated."""
+        return self.value_db is None and self.high_db is not None
+
 
 class SnrGap(NamedTuple):
     """How many dB more the second contender needs than the first.

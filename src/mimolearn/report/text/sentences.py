@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from mimolearn.link.grid_scenario import GridScenario
 from mimolearn.plans.counts import BLOCK_METRICS
@@ -23,13 +23,18 @@ def verdict(answers: Answers) -> list[str]:
     """The main answers: who needs least, and what is nearly as good and faster."""
     running = [row for row in answers.rows if row.label in answers.receivers]
     reached = [row for row in running if row.required.value_db is not None]
-    if not reached:
+    below = [row.label for row in running if row.required.is_below]
+    if not reached and not below:
         return [f"No receiver crosses {answers.goal} within the simulated SNRs."]
+    first = _below(below, answers)
+    if not reached:
+        return first
     tied = [row for row in reached if row.loss is not None and row.loss.low_db <= 0]
     best = min(tied, key=_time)
     others = [row.label for row in tied if row is not best]
     speed = _at_speed(best, answers.unit)
-    lines = [f"Run {best.label}: it needs {_needs(best)} for {answers.goal}{speed}."]
+    run = f"Of the others, run {best.label}" if below else f"Run {best.label}"
+    lines = [*first, f"{run}: it needs {_needs(best)} for {answers.goal}{speed}."]
     if others:
         names = format_names(others)
         lines.append(f"{names} cannot be told from it at this many errors{_dearer(best)}.")
@@ -44,6 +49,18 @@ def verdict(answers: Answers) -> list[str]:
             f"({_time(best) / _time(row):.1f} times faster)."
         )
     return lines
+
+
+def _below(labels: Sequence[str], answers: Answers) -> list[str]:
+    """Who needs less SNR than was simulated: they are better than all others, and not ranked."""
+    if not labels:
+        return []
+    lowest = answers.comparison.plan.snr_db[0]
+    verb = "is" if len(labels) == 1 else "are"
+    return [
+        f"{format_names(labels)} {verb} below {answers.goal} at the lowest SNR already, "
+        f"{lowest:g} dB: simulate lower SNRs to rank the best."
+    ]
 
 
 def notes(answers: Answers) -> list[str]:
