@@ -58,6 +58,7 @@ ROOMS: dict[str, list[str]] = {
         "estimators",
         "slots",
         "coding",
+        "scenario_file",
         "scenario",
         "codes",
         "slot_codes",

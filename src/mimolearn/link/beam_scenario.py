@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import json
-from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
 import torch
 from pydantic import Field, model_validator
 from torch import Tensor
 
 from mimolearn.constellation import Constellation, as_constellation
-from mimolearn.foundation.errors import InvalidInputError, check_positive_int, invalid
-from mimolearn.foundation.plainmodel import PlainModel, Real
+from mimolearn.foundation.errors import check_positive_int, invalid
+from mimolearn.foundation.plainmodel import Real
 from mimolearn.foundation.shipped import read_shipped_toml, shipped_names
-from mimolearn.foundation.tomlfile import read_toml, write_toml
 from mimolearn.link.array import HybridArray
-from mimolearn.link.channels import AnyChannel, Clustered, with_paths_from
+from mimolearn.link.channels import AnyChannel, Clustered
 from mimolearn.link.randomness import RandomSource, complex_normal
+from mimolearn.link.scenario_file import ScenarioFile
 
 BEAM_SCHEMA = 1
 
@@ -35,7 +34,7 @@ class BeamBlock(NamedTuple):
     h_hat: Tensor
 
 
-class BeamScenario(PlainModel):
+class BeamScenario(ScenarioFile):
     """A downlink y_k = H_k F V s + n_k of unit-power symbols and total power 1.
 
     SNR is the transmit power over the noise power of one receive antenna, with E|h_ij|^2 = 1.
@@ -54,7 +53,11 @@ class BeamScenario(PlainModel):
 
     >>> BeamScenario(array=HybridArray(num_users=3, num_streams=2)).noise_var(10.0)
     0.1
+    >>> BeamScenario.shipped("mser-qpsk").array.num_tx_ant
+    64
     """
+
+    shipped_in: ClassVar[str] = "data/beam_scenarios"
 
     name: Annotated[str, Field(max_length=80)] = ""
     kind: Literal["beamforming"] = "beamforming"
@@ -112,51 +115,6 @@ class BeamScenario(PlainModel):
             return BeamBlock(h, h)
         error = complex_normal(tuple(h.shape), generator, dtype, self.csi_error_var)
         return BeamBlock(h, h + error)
-
-    @classmethod
-    def from_toml(cls, path: str | Path) -> BeamScenario:
-        """Read a scenario file and ignore its ``[run]`` table.
-
-        Args:
-            path: of the TOML file. A relative path of recorded channels starts at its folder.
-
-        Raises:
-            InvalidInputError: for a file that is missing or not a beamforming scenario.
-        """
-        return cls.from_content(read_toml(path), str(path), Path(path).parent)
-
-    @classmethod
-    def shipped(cls, name: str) -> BeamScenario:
-        """Load one of ``shipped_beam_scenarios()``.
-
-        >>> BeamScenario.shipped("mser-qpsk").array.num_tx_ant
-        64
-        """
-        return cls.from_content(read_shipped_beams(name), name)
-
-    @classmethod
-    def from_content(
-        cls, content: dict[str, Any], source: str, folder: str | Path = "."
-    ) -> BeamScenario:
-        """Build a scenario from a parsed file.
-
-        Args:
-            content: the parsed TOML; its ``[run]`` table is ignored.
-            source: the name of the file in errors.
-            folder: where a relative path of recorded channels starts; default ".".
-
-        Raises:
-            InvalidInputError: for content that is not a beamforming scenario.
-        """
-        fields = {key: value for key, value in content.items() if key != "run"}
-        try:
-            return cls(**with_paths_from(fields, Path(folder)))
-        except InvalidInputError as error:
-            raise InvalidInputError(f"{source}: {error}") from None
-
-    def to_toml(self) -> str:
-        """Return TOML text that ``from_toml`` reads back to an equal scenario."""
-        return write_toml(self.model_dump(mode="json"))
 
 
 def shipped_beam_scenarios() -> tuple[str, ...]:

@@ -6,16 +6,14 @@ import hashlib
 import json
 from collections.abc import Mapping
 from functools import cached_property
-from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import Field, model_validator
 
 from mimolearn.constellation import Constellation, as_constellation
-from mimolearn.foundation.errors import InvalidInputError, invalid, user_path
+from mimolearn.foundation.errors import invalid
 from mimolearn.foundation.plainmodel import Count, PlainModel
-from mimolearn.foundation.tomlfile import read_toml, write_toml
-from mimolearn.link.channels import AnyChannel, TDLProcess, with_paths_from
+from mimolearn.link.channels import AnyChannel, TDLProcess
 from mimolearn.link.codes.schemes import Mcs, mcs
 from mimolearn.link.coding import Coding
 from mimolearn.link.estimators import AnyEstimator, Wiener
@@ -28,7 +26,7 @@ from mimolearn.link.frames import (
     NrPusch,
 )
 from mimolearn.link.names import ConstellationName
-from mimolearn.link.scenario import read_shipped
+from mimolearn.link.scenario_file import ScenarioFile
 from mimolearn.link.slot_codes import BlockStream, SlotCode, TransportCode, Uncoded
 from mimolearn.link.slots import SlotLink
 from mimolearn.snr import SnrDefinition, noise_variance
@@ -36,7 +34,7 @@ from mimolearn.snr import SnrDefinition, noise_variance
 GRID_SCHEMA = 1
 
 
-class GridScenario(PlainModel):
+class GridScenario(ScenarioFile):
     """A link y = H x + n on every element of a resource grid, whose receiver estimates H.
 
     Streams are the layers of all users. SNR counts data symbols; pilots may have more energy.
@@ -58,6 +56,8 @@ class GridScenario(PlainModel):
     >>> s = GridScenario(num_tx_ant=4, num_rx_ant=4, frame=NrPusch(num_prb=8, num_ues=4))
     >>> s.points().num_points, s.link.grid.num_data
     (16, 1152)
+    >>> GridScenario.shipped("uplink-4x4-16qam-low").frame.num_ues
+    4
     """
 
     name: Annotated[str, Field(max_length=80)] = ""
@@ -220,48 +220,3 @@ class GridScenario(PlainModel):
     def _digest(content: dict[str, Any]) -> str:
         text = json.dumps({"schema": GRID_SCHEMA, **content}, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-    @classmethod
-    def from_toml(cls, path: str | Path) -> GridScenario:
-        """Read a scenario file and ignore its ``[run]`` table.
-
-        Args:
-            path: of the TOML file. A relative path of recorded channels starts at its folder.
-
-        Raises:
-            InvalidInputError: for a file that is missing or not such a scenario.
-        """
-        return cls.from_content(read_toml(path), str(path), user_path(path).parent)
-
-    @classmethod
-    def shipped(cls, name: str) -> GridScenario:
-        """Load a shipped scenario over a grid.
-
-        >>> GridScenario.shipped("uplink-4x4-16qam-low").frame.num_ues
-        4
-        """
-        return cls.from_content(read_shipped(name), name)
-
-    @classmethod
-    def from_content(
-        cls, content: dict[str, Any], source: str, folder: str | Path = "."
-    ) -> GridScenario:
-        """Build a scenario from a parsed file.
-
-        Args:
-            content: the parsed TOML; its ``[run]`` table is ignored.
-            source: the name of the file in errors.
-            folder: where a relative path of recorded channels starts; default ".".
-
-        Raises:
-            InvalidInputError: for content that is not such a scenario.
-        """
-        fields = {key: value for key, value in content.items() if key != "run"}
-        try:
-            return cls(**with_paths_from(fields, Path(folder)))
-        except InvalidInputError as error:
-            raise InvalidInputError(f"{source}: {error}") from None
-
-    def to_toml(self) -> str:
-        """Return TOML text that ``from_toml`` reads back to an equal scenario."""
-        return write_toml(self.model_dump(mode="json", exclude_none=True))

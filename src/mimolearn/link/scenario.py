@@ -5,23 +5,23 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple, Self
 
 import torch
 from pydantic import Field, model_validator
 from torch import Tensor
 
 from mimolearn.constellation import Constellation, as_constellation
-from mimolearn.foundation.errors import InvalidInputError, check_positive_int, invalid, user_path
+from mimolearn.foundation.errors import InvalidInputError, check_positive_int, invalid
 from mimolearn.foundation.plainmodel import Count, PlainModel, Real
 from mimolearn.foundation.shipped import read_shipped_toml, shipped_names
-from mimolearn.foundation.tomlfile import read_toml, write_toml
 from mimolearn.kernels.link.transmission import noise_deviation, transmit
-from mimolearn.link.channels import AnyChannel, Rayleigh, with_paths_from
+from mimolearn.link.channels import AnyChannel, Rayleigh
 from mimolearn.link.channels.reduced import draw_reduced, is_reducible
 from mimolearn.link.coding import Coding
 from mimolearn.link.names import ConstellationName
 from mimolearn.link.randomness import CounterGenerator, RandomSource, complex_normal, integers
+from mimolearn.link.scenario_file import ScenarioFile
 from mimolearn.snr import SnrDefinition, noise_variance
 
 SCENARIO_SCHEMA = 1
@@ -59,7 +59,7 @@ class Block(NamedTuple):
     noise_var: Tensor
 
 
-class Scenario(PlainModel):
+class Scenario(ScenarioFile):
     """A MIMO link y = H x + n, described by plain values.
 
     Attributes:
@@ -266,42 +266,10 @@ class Scenario(PlainModel):
         return Block(indices, h, h_hat, y, known_noise)
 
     @classmethod
-    def from_toml(cls, path: str | Path) -> Scenario:
-        """Read a scenario file and ignore its ``[run]`` table.
-
-        Args:
-            path: of the TOML file. A relative path of recorded channels starts at its folder.
-
-        Raises:
-            InvalidInputError: for a file that is missing or not a scenario.
-        """
-        return cls.from_content(read_toml(path), str(path), user_path(path).parent)
-
-    @classmethod
-    def shipped(cls, name: str) -> Scenario:
-        """Load one of ``shipped_scenarios()``.
-
-        >>> Scenario.shipped("lcgnet-32x64-bpsk").num_rx_ant
-        64
-        """
-        return cls.from_content(read_shipped(name), name)
-
-    @classmethod
-    def from_content(
-        cls, content: dict[str, Any], source: str, folder: str | Path = "."
-    ) -> Scenario:
-        """A parsed file; ``source`` is what errors call it, ``folder`` where it lies."""
-        fields = {key: value for key, value in content.items() if key != "run"}
-        if "frame" in fields:
+    def from_content(cls, content: dict[str, Any], source: str, folder: str | Path = ".") -> Self:
+        if "frame" in content:
             raise InvalidInputError(f"{source}: frame: got a table, expected a link without a grid")
-        try:
-            return cls(**with_paths_from(fields, Path(folder)))
-        except InvalidInputError as error:
-            raise InvalidInputError(f"{source}: {error}") from None
-
-    def to_toml(self) -> str:
-        """Return TOML text that ``from_toml`` reads back to an equal scenario."""
-        return write_toml(self.model_dump(mode="json"))
+        return super().from_content(content, source, folder)
 
 
 def shipped_scenarios() -> tuple[str, ...]:

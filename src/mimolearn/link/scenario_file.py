@@ -1,0 +1,65 @@
+"""What scenarios of all kinds have in common: they are TOML files with a ``[run]`` table beside."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+from mimolearn.foundation.errors import InvalidInputError, user_path
+from mimolearn.foundation.plainmodel import PlainModel
+from mimolearn.foundation.shipped import read_shipped_toml
+from mimolearn.foundation.tomlfile import read_toml, write_toml
+from mimolearn.link.channels import with_paths_from
+
+
+class ScenarioFile(PlainModel):
+    """A scenario as a TOML file."""
+
+    shipped_in: ClassVar[str] = "data/scenarios"
+    """Folder of the package that holds the shipped ones."""
+
+    @classmethod
+    def from_toml(cls, path: str | Path) -> Self:
+        """Read a scenario file and ignore its ``[run]`` table.
+
+        Args:
+            path: of the TOML file. A relative path of recorded channels starts at its folder.
+
+        Raises:
+            InvalidInputError: for a file that is missing or not such a scenario.
+        """
+        return cls.from_content(read_toml(path), str(path), user_path(path).parent)
+
+    @classmethod
+    def shipped(cls, name: str) -> Self:
+        """Load a scenario that comes with the library.
+
+        Args:
+            name: of the scenario; ``mimolearn list scenarios`` has all.
+
+        Raises:
+            InvalidInputError: for a name that does not exist, or of another kind of scenario.
+        """
+        return cls.from_content(read_shipped_toml("scenario", cls.shipped_in, name), name)
+
+    @classmethod
+    def from_content(cls, content: dict[str, Any], source: str, folder: str | Path = ".") -> Self:
+        """Build a scenario from a parsed file.
+
+        Args:
+            content: the parsed TOML; its ``[run]`` table is ignored.
+            source: the name of the file in errors.
+            folder: where a relative path of recorded channels starts; default ".".
+
+        Raises:
+            InvalidInputError: for content that is not such a scenario.
+        """
+        fields = {key: value for key, value in content.items() if key != "run"}
+        try:
+            return cls(**with_paths_from(fields, Path(folder)))
+        except InvalidInputError as error:
+            raise InvalidInputError(f"{source}: {error}") from None
+
+    def to_toml(self) -> str:
+        """Return TOML text that ``from_toml`` reads back to an equal scenario."""
+        return write_toml(self.model_dump(mode="json", exclude_none=True))
