@@ -41,6 +41,7 @@ ROOMS: dict[str, list[str]] = {
         "dense",
         "linear",
         "iterative",
+        "triangles",
         "search",
         "networks",
         "link",

@@ -23,7 +23,8 @@ from mimolearn.kernels.networks import (
     tap,
     tap_lanes,
 )
-from mimolearn.kernels.search import ordered_triangles, sphere_lanes, triangle_front_end
+from mimolearn.kernels.search import sphere_lanes
+from mimolearn.kernels.triangles import ordered_triangles, triangle_front_end
 
 # Antennas: the smallest, no multiple of any block, and the largest that kernels are used for.
 SIZES = [(1, 1), (2, 1), (4, 4), (7, 5), (16, 16), (33, 17), (64, 32), (79, 63), (79, 64)]

@@ -32,7 +32,7 @@ from mimolearn.foundation.tensors.linalg import flat_blocks
 from mimolearn.foundation.tensors.modes import in_standard_mode
 from mimolearn.kernels.search import calls as search_kernels
 from mimolearn.kernels.search.calls import Leaves
-from mimolearn.kernels.search.mmse_tree import ordered_by_variance, penalties, prior_precision
+from mimolearn.kernels.triangles.mmse_tree import ordered_by_variance, penalties, prior_precision
 
 
 class Survivors(NamedTuple):

@@ -21,7 +21,7 @@ from mimolearn.foundation.tensors.linalg import (
     stack_real_columns,
     stack_real_vector,
 )
-from mimolearn.kernels.search.mmse_tree import ordered_by_variance, prior_precision
+from mimolearn.kernels.triangles.mmse_tree import ordered_by_variance, prior_precision
 
 
 class RealTriangular(NamedTuple):
@@ -95,7 +95,7 @@ def _factor(
     product: Tensor, constellation: Constellation, is_sorted: bool
 ) -> tuple[Tensor, Tensor]:
     """Columns of the real triangle (*C, n, n) and the order of streams (*C, Nt)."""
-    from mimolearn.kernels.search.sorted_cholesky import kernel
+    from mimolearn.kernels.triangles.sorted_cholesky import kernel
 
     batch, num_streams = product.shape[:-2], product.shape[-1]
     real = flat_blocks(product.real).contiguous()

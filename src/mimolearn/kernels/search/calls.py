@@ -27,7 +27,7 @@ from mimolearn.kernels.machine.launch import (
     in_threads,
     workspace,
 )
-from mimolearn.kernels.search.mmse_tree import ordered_by_variance, penalties, prior_precision
+from mimolearn.kernels.triangles.mmse_tree import ordered_by_variance, penalties, prior_precision
 
 # A part of the second-level cache: rows of a Gram matrix are read in the order of the pivots.
 _CACHE_FLOATS = 2**16
@@ -101,7 +101,7 @@ def sphere(
     """
     from mimolearn.kernels.search import sphere as kernels
     from mimolearn.kernels.search import sphere_lanes
-    from mimolearn.kernels.search.triangle_float32 import search_memory
+    from mimolearn.kernels.triangles.triangle_float32 import search_memory
 
     tx, axes = h.shape[-1], 1 if constellation.is_real else 2
     indices = torch.empty(*y.shape[:-1], tx, dtype=torch.int64, device="cpu")
@@ -131,7 +131,7 @@ def soft_sphere(
     nodes: the most that a search may visit. As ``sphere``.
     """
     from mimolearn.kernels.search import soft_sphere as kernels
-    from mimolearn.kernels.search.triangle_float32 import search_memory
+    from mimolearn.kernels.triangles.triangle_float32 import search_memory
 
     tx, axes = h.shape[-1], 1 if constellation.is_real else 2
     llr = floats(*y.shape[:-1], tx, constellation.bits_per_symbol)
@@ -198,8 +198,8 @@ def _on_triangles(
     multiplications of a vector's search, about. in_order: whether the search takes triangles that
     are factored and in order.
     """
-    from mimolearn.kernels.search import ordered_triangles
-    from mimolearn.kernels.search import triangle_front_end as kernels
+    from mimolearn.kernels.triangles import ordered_triangles
+    from mimolearn.kernels.triangles import triangle_front_end as kernels
 
     blocks, (rx, tx) = h.shape[:-2], h.shape[-2:]
     if y.shape[-2] > _MOST_VECTORS:
@@ -243,7 +243,7 @@ def _settings(
     mmse: whether the triangle is that of the MMSE receiver for every constellation; the penalties
     of the levels then follow.
     """
-    from mimolearn.kernels.search.triangle_float32 import MOST_ENERGY
+    from mimolearn.kernels.triangles.triangle_float32 import MOST_ENERGY
 
     axis = constellation.axis(torch.float64)
     spacing, lowest = constellation.min_distance(), float(axis.levels[0])

@@ -33,9 +33,9 @@ from mimolearn.kernels.machine.simd import (
     splat_int,
 )
 from mimolearn.kernels.search.k_best_lists import lists_of, rows_of_block
-from mimolearn.kernels.search.ordered_triangles import ordered
 from mimolearn.kernels.search.selection_float32 import first_lanes, threshold_of
-from mimolearn.kernels.search.triangle_float32 import (
+from mimolearn.kernels.triangles.ordered_triangles import ordered
+from mimolearn.kernels.triangles.triangle_float32 import (
     factor,
     lanes_of,
     order_columns,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from mimolearn.kernels.machine.compile import sizing, uncounted
-from mimolearn.kernels.search.triangle_float32 import lanes_of, triangle_memory
+from mimolearn.kernels.triangles.triangle_float32 import lanes_of, triangle_memory
 
 
 @uncounted

@@ -13,7 +13,7 @@ import numpy as np
 from mimolearn.kernels.machine.compile import inlined, sizing
 from mimolearn.kernels.machine.memory import load, store
 from mimolearn.kernels.machine.simd import fnma
-from mimolearn.kernels.search.triangle_float32 import lanes_of, triangle_memory
+from mimolearn.kernels.triangles.triangle_float32 import lanes_of, triangle_memory
 
 # Of what is padding: finite, so that no difference of two is NaN.
 FAR = np.float32(1e30)

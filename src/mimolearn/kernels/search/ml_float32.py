@@ -40,7 +40,7 @@ from mimolearn.kernels.search.ml_enumeration import (
     fill_table,
     outer_residual,
 )
-from mimolearn.kernels.search.triangle_float32 import (
+from mimolearn.kernels.triangles.triangle_float32 import (
     factor,
     lanes_of,
     order_columns,

@@ -21,7 +21,7 @@ from mimolearn.kernels.search.tree import (
     subtract_in_lanes,
     subtract_one_by_one,
 )
-from mimolearn.kernels.search.triangle_float32 import (
+from mimolearn.kernels.triangles.triangle_float32 import (
     factor,
     lanes_of,
     order_columns,

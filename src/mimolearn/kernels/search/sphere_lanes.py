@@ -40,7 +40,7 @@ from mimolearn.kernels.machine.simd import (
     splat_int,
 )
 from mimolearn.kernels.search.sphere import search_float32
-from mimolearn.kernels.search.triangle_float32 import DEPENDENT, INDEX_MASK, lanes_of, places
+from mimolearn.kernels.triangles.triangle_float32 import DEPENDENT, INDEX_MASK, lanes_of, places
 
 _INFINITY = np.float32(np.inf)
 

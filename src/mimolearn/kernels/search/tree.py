@@ -7,7 +7,7 @@ import numpy as np
 from mimolearn.kernels.machine.compile import inlined, uncounted
 from mimolearn.kernels.machine.memory import load, store
 from mimolearn.kernels.machine.simd import fnma
-from mimolearn.kernels.search.triangle_float32 import lanes_of, search_memory
+from mimolearn.kernels.triangles.triangle_float32 import lanes_of, search_memory
 
 
 @uncounted

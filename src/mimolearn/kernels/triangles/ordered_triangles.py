@@ -34,7 +34,7 @@ from mimolearn.kernels.machine.simd import (
     splat_int,
     sqrt,
 )
-from mimolearn.kernels.search.triangle_float32 import DEPENDENT, INDEX_MASK, lanes_of
+from mimolearn.kernels.triangles.triangle_float32 import DEPENDENT, INDEX_MASK, lanes_of
 
 _INFINITY = np.float32(np.inf)
 

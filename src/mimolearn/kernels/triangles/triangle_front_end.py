@@ -19,7 +19,7 @@ from mimolearn.kernels.machine.compile import compiled, group_signature, sizing,
 from mimolearn.kernels.machine.launch import SLACK
 from mimolearn.kernels.machine.memory import load, load_lines, store, store_tile
 from mimolearn.kernels.machine.simd import fma, splat
-from mimolearn.kernels.search.triangle_float32 import lanes_of, places
+from mimolearn.kernels.triangles.triangle_float32 import lanes_of, places
 
 _INFINITY = np.float32(np.inf)
 

@@ -1,0 +1,1 @@
+"""The triangles of channels that tree searches descend: orders, factors, rotated vectors."""
