@@ -156,3 +156,21 @@ def test_what_a_list_does_not_hold_hardly_matters_at_high_snr() -> None:
     right = detection.llr() * (2.0 * scenario.points().indices_to_bits(block.indices) - 1)
     assert float(right.median()) == 20.0
     assert float((right > 15).float().mean()) > 0.95
+
+
+def test_soft_bits_are_those_of_the_inputs_as_they_were() -> None:
+    """The linear detector that fills them waits until they are asked for."""
+    block = Scenario(num_tx_ant=4, num_rx_ant=4, constellation="16-qam").draw(
+        12.0, 40, torch.Generator().manual_seed(7)
+    )
+    detector = make_detector("k-best", "16-qam", k=4)
+    expected = detector(block.y, block.h, block.noise_var).llr()
+    y, h, noise_var = (t.clone() for t in (block.y, block.h, block.noise_var))
+    late = detector(y, h, noise_var)
+    prepared = detector.prepare(h, noise_var)
+    halves = detector.detect(prepared, y)
+    wanted = halves.llr()
+    for tensor in (y, h, noise_var):
+        tensor.zero_()
+    assert torch.equal(late.llr(), expected)
+    assert torch.equal(halves.llr(), wanted)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from mimolearn.foundation.errors import ResultsFileError, invalid
+from mimolearn.foundation.signatures import takes_arguments_of
 from mimolearn.link.grid_scenario import GridScenario
 from mimolearn.plans.plan import AnyScenario, RunPlan, check_mcs, load_comparison
 from mimolearn.results.goodput import GoodputStudy, goodput_study
@@ -98,6 +99,7 @@ def simulate_mcs(
     return goodput_study(comparisons)
 
 
+@takes_arguments_of(simulate_mcs)
 def compare_mcs(*arguments: Any, **options: Any) -> GoodputStudy:
     """``simulate_mcs`` with ``timing=True``: goodput, and how long each receiver takes for a slot.
 

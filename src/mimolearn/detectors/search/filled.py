@@ -5,12 +5,14 @@ Shapes: *C channels, T vectors a channel, Nt streams, K bits a symbol, k vectors
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 from torch.nn.functional import logsigmoid, softplus
 
 from mimolearn.constellation import Constellation
-from mimolearn.detection import Detection, LLRDetection
+from mimolearn.detection import LLRDetection
 from mimolearn.foundation.tensors.modes import in_standard_mode
 
 
@@ -23,7 +25,7 @@ class FilledDetection(LLRDetection):
         decided: (*C, T, Nt) int64; indices of the nearest vector.
         nearest: (*C, T) real; its metric.
         log_evidence: (*C, T) real; ln Z, see ``fill``.
-        linear: a linear detector's.
+        linear: gives the LLRs (*C, T, Nt, K) of a linear detector when it is called.
         clip: largest magnitude of an LLR.
         prior_llr: (*C, T, Nt, K) real; priors that are in ``llr`` and ``nearest``, or None.
     """
@@ -35,7 +37,7 @@ class FilledDetection(LLRDetection):
         decided: Tensor,
         nearest: Tensor,
         log_evidence: Tensor,
-        linear: Detection,
+        linear: Callable[[], Tensor],
         clip: float,
         prior_llr: Tensor | None = None,
     ) -> None:
@@ -49,7 +51,7 @@ class FilledDetection(LLRDetection):
     @in_standard_mode
     def llr(self) -> Tensor:
         # Where the linear detector fails it knows nothing.
-        linear = self.linear.llr().detach().to(self._llr).nan_to_num(nan=0.0)
+        linear = self.linear().detach().to(self._llr).nan_to_num(nan=0.0)
         log_evidence = self.log_evidence
         if self.prior_llr is not None:
             informed = linear + self.prior_llr

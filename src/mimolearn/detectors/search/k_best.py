@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any, NamedTuple, final
 
 import torch
 from torch import Tensor
 
 from mimolearn.constellation import Constellation
-from mimolearn.detection import Detection
 from mimolearn.detectors import counting
 from mimolearn.detectors.base import Cost, Detector
 from mimolearn.detectors.inputs import check_noise_var
@@ -153,14 +153,12 @@ class KBest(Detector):
             return self.listed(y, h, noise_var)[0]
         check_finite("h", h)
         check_finite("y", y)
-        _, _, leaves = self._search(self._prepare(h, noise_var), y, listed=True)
-        assert leaves is not None
+        _, _, leaves = self._search(self._prepare(h, noise_var).tree, y)
         return self._survivors(leaves, y.real.dtype)
 
     def listed(self, y: Tensor, h: Tensor, noise_var: Tensor) -> tuple[Survivors, Tensor]:
         """``survivors`` and the decisions (*C, T, Nt) of inputs that suit compiled code."""
         _, decided, leaves = self._fast(y, h, noise_var, listed=True)
-        assert leaves is not None
         return self._survivors(leaves, y.real.dtype), decided
 
     def _survivors(self, leaves: Leaves, dtype: torch.dtype) -> Survivors:
@@ -173,13 +171,14 @@ class KBest(Detector):
         return Survivors(metrics, leaves.levels, (volume - leaves.log_diagonal).to(dtype))
 
     def _one_shot(self, y: Tensor, h: Tensor, noise_var: Tensor) -> FilledDetection:
-        llr, decided, leaves = self._fast(y, h, noise_var, listed=True)
-        return self._detection(llr, decided, leaves, self._linear(y, h, noise_var))
+        llr, decided, leaves = self._fast(y, h, noise_var)
+        # LLRs may be asked for later, or never: the linear detector waits, with inputs of its own.
+        kept = y.clone(), h.clone(), noise_var.clone()
+        return self._detection(llr, decided, leaves, lambda: self._linear(*kept).llr())
 
     def _detection(
-        self, llr: Tensor, decided: Tensor, leaves: Leaves | None, linear: Detection
+        self, llr: Tensor, decided: Tensor, leaves: Leaves, linear: Callable[[], Tensor]
     ) -> FilledDetection:
-        assert leaves is not None
         metrics, _, log_evidence = self._survivors(leaves, llr.dtype)
         nearest = metrics.amin(-1)
         return FilledDetection(
@@ -188,8 +187,11 @@ class KBest(Detector):
 
     def _fast(
         self, y: Tensor, h: Tensor, noise_var: Tensor, listed: bool = False
-    ) -> tuple[Tensor, Tensor, Leaves | None]:
-        """What ``_search`` gives, in single precision wherever that can be trusted."""
+    ) -> tuple[Tensor, Tensor, Leaves]:
+        """What ``_search`` gives, in single precision wherever that can be trusted.
+
+        listed: whether all leaves are wanted, or the nearest alone.
+        """
         llr, decided, leaves, ok = search_kernels.k_best(
             y, h, noise_var, self.constellation, self.k, math.inf, listed
         )
@@ -197,25 +199,31 @@ class KBest(Detector):
             check_finite("h", h)
             check_finite("y", y)
             rest = ~ok
-            others = self._search(self._prepare(h[rest], noise_var[rest]), y[rest], listed)
-            mine = llr, decided, *(leaves or ())
-            for part, of_rest in zip(mine, (*others[:2], *(others[2] or ())), strict=True):
+            *others, exact = self._search(self._tree(h[rest], noise_var[rest]), y[rest])
+            if not listed:
+                nearest = exact.metrics.amin(-1, keepdim=True)
+                exact = exact._replace(metrics=nearest, levels=exact.levels[..., :0, :, :])
+            for part, of_rest in zip((llr, decided, *leaves), (*others, *exact), strict=True):
                 part[rest] = of_rest.to(part.dtype)
         return llr, decided, leaves
 
     def _prepare(self, h: Tensor, noise_var: Tensor) -> Prepared:
-        tree = real_triangular(h, noise_var, self.constellation, mmse=True)
-        return Prepared(tree, self._linear.prepare(h, noise_var))
+        return Prepared(self._tree(h, noise_var), self._linear.prepare(h, noise_var))
+
+    def _tree(self, h: Tensor, noise_var: Tensor) -> RealTriangular:
+        return real_triangular(h, noise_var, self.constellation, mmse=True)
 
     def _detect(self, prepared: Prepared, y: Tensor) -> FilledDetection:
-        llr, decided, leaves = self._search(prepared, y, listed=True)
-        linear = self._linear.detect(prepared.linear, y)
-        return _moved(self._detection(llr, decided, leaves, linear), y)
+        llr, decided, leaves = self._search(prepared.tree, y)
+        kept = y.clone()
+        detection = self._detection(
+            llr, decided, leaves, lambda: self._linear.detect(prepared.linear, kept).llr()
+        )
+        return _moved(detection, y)
 
     def _detect_informed(self, prepared: Prepared, y: Tensor, prior_llr: Tensor) -> FilledDetection:
         check_streams(prior_llr, prepared.tree.order.shape[-1])
-        _, _, leaves = self._search(prepared, y, listed=True)
-        assert leaves is not None
+        _, _, leaves = self._search(prepared.tree, y)
         c = self.constellation
         metrics, levels, log_evidence = self._survivors(leaves, torch.float64)
         indices = levels_to_indices(levels, c)
@@ -223,30 +231,27 @@ class KBest(Detector):
         prior = prior_llr.detach().to("cpu", torch.float64)
         llr, nearest, position = rescored(metrics, ones, prior)
         at = position[..., None, None].expand(*position.shape, 1, indices.shape[-1])
-        linear = self._linear.detect(prepared.linear, y)
+        linear_llr = self._linear.detect(prepared.linear, y).llr()
         decided = indices.gather(-2, at).squeeze(-2)
-        evidence = log_evidence, linear, self.llr_clip, prior
+        evidence = log_evidence, lambda: linear_llr, self.llr_clip, prior
         return _moved(FilledDetection(c, llr, decided, nearest, *evidence), y)
 
-    def _search(
-        self, prepared: Prepared, y: Tensor, listed: bool = False
-    ) -> tuple[Tensor, Tensor, Leaves | None]:
-        """LLRs and decisions, on the CPU, and the leaves where they are wanted.
+    def _search(self, tree: RealTriangular, y: Tensor) -> tuple[Tensor, Tensor, Leaves]:
+        """LLRs, decisions and leaves, on the CPU.
 
         An LLR is infinite where the leaves have one value of the bit only.
         """
         from mimolearn.kernels.search.k_best import kernel
 
-        c, tree = self.constellation, prepared.tree
+        c = self.constellation
         z = rotate(tree, y, c)
         bits = axis_labels(c)
         n = z.shape[-1]
         k = min(self.k, c.num_levels**n)
         llr = torch.empty(*z.shape, bits.shape[1], dtype=torch.float64, device="cpu")
         levels = torch.empty(z.shape, dtype=torch.int8, device="cpu")
-        vectors = z.shape[:-1] if listed else torch.Size((0, 0))
-        metrics = torch.empty(*vectors, k, dtype=torch.float64, device="cpu")
-        points = torch.empty(*vectors, k, n, dtype=torch.int8, device="cpu")
+        metrics = torch.empty(*z.shape[:-1], k, dtype=torch.float64, device="cpu")
+        points = torch.empty(*z.shape[:-1], k, n, dtype=torch.int8, device="cpu")
         kernel()(
             flat_blocks(tree.columns).contiguous().numpy(),
             flat_blocks(z).contiguous().numpy(),
@@ -261,8 +266,6 @@ class KBest(Detector):
         )
         llr = axis_llr_to_llr(restore_order(tree, llr, c))
         decided = levels_to_indices(restore_order(tree, levels, c), c)
-        if not listed:
-            return llr, decided, None
         points = restore_order(tree, points.transpose(-1, -2), c).movedim(-1, -3)
         # A row of zeros stands for the least pivot that the MMSE triangle can have.
         diagonal = tree.columns.diagonal(dim1=-2, dim2=-1)

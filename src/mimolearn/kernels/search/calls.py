@@ -38,10 +38,11 @@ _MOST_VECTORS = 4096
 
 
 class Leaves(NamedTuple):
-    """The leaves of a K-best search, in no order.
+    """The leaves of a K-best search, in no order; the nearest alone where no list is wanted.
 
-    metrics: (*C, T, k), with the penalties of all levels in them. levels: (*C, T, k, Nt, A) int8.
-    log_diagonal: (*C, T), the logarithm of the product of the triangle's diagonal.
+    metrics: (*C, T, k) or (*C, T, 1), with the penalties of all levels in them. levels:
+    (*C, T, k, Nt, A) int8, or (*C, T, 0, Nt, A). log_diagonal: (*C, T), the logarithm of the
+    product of the triangle's diagonal.
     """
 
     metrics: Tensor
@@ -57,10 +58,10 @@ def k_best(
     k: int,
     clip: float,
     listed: bool = False,
-) -> tuple[Tensor, Tensor, Leaves | None, Tensor]:
-    """LLRs (*C, T, Nt, K) and decisions (*C, T, Nt) of a K-best search; where they are valid, (*C).
+) -> tuple[Tensor, Tensor, Leaves, Tensor]:
+    """LLRs (*C, T, Nt, K), decisions (*C, T, Nt) and leaves of a K-best search; valid ones, (*C).
 
-    y: (*C, T, Nr), h: (*C, Nr, Nt), noise_var: (*C). listed: whether the leaves are wanted too.
+    y: (*C, T, Nr), h: (*C, Nr, Nt), noise_var: (*C). listed: whether all leaves are wanted.
     """
     from mimolearn.kernels.search import k_best_float32 as kernels
 
@@ -69,15 +70,14 @@ def k_best(
     k = min(k, levels ** (axes * tx))
     llr = floats(*y.shape[:-1], tx, constellation.bits_per_symbol)
     decided = torch.empty(*y.shape[:-1], tx, dtype=torch.int64, device="cpu")
-    size = k if listed else 0
     leaves = Leaves(
-        floats(*y.shape[:-1], size),
-        torch.empty(*y.shape[:-1], size, tx, axes, dtype=torch.int8, device="cpu"),
+        floats(*y.shape[:-1], k if listed else 1),
+        torch.empty(*y.shape[:-1], k if listed else 0, tx, axes, dtype=torch.int8, device="cpu"),
         floats(*y.shape[:-1]),
     )
     if k > kernels.MOST_SURVIVORS:
         nowhere = torch.zeros(h.shape[:-2], dtype=torch.bool, device="cpu")
-        return llr, decided, leaves if listed else None, nowhere
+        return llr, decided, leaves, nowhere
     settings, bits = _settings(constellation, clip, mmse=True)
     to_index = constellation.axis(torch.float64).to_index.numpy()
     space = kernels.lists_of(tx, axes, k, levels).end
@@ -89,7 +89,7 @@ def k_best(
 
     cost = k * float(axes * tx) ** 2
     ok = _on_triangles(y, h, noise_var, axes, settings, search, cost, in_order)
-    return llr, decided, leaves if listed else None, ok
+    return llr, decided, leaves, ok
 
 
 def sphere(

@@ -335,9 +335,9 @@ def kernel() -> Callable[..., None]:
     level spacing, diagonal loading, lowest level over spacing, largest energy of the Gram matrix
     and of z, clip, then the penalty of each level. bits (L, Ka) of the levels; to_index (L): what
     a level adds to the index of a symbol. Out, flat: llr (B, T, Nt, K), decided (B, T, Nt), and
-    ok (B): where they are valid. Where ``listed`` is 1, also the leaves, which have to be k:
-    metrics (B, T, k), levels (B, T, k, Nt, axes) and log_diagonal (B, T), the logarithm of the
-    product of R's diagonal.
+    ok (B): where they are valid; log_diagonal (B, T): the logarithm of the product of R's diagonal.
+    Where ``listed`` is 1, metrics (B, T, k) and levels (B, T, k, Nt, axes) of the leaves, which
+    have to be k; else metrics (B, T) of the nearest alone.
     """
 
     def k_best_float32(
@@ -364,6 +364,7 @@ def kernel() -> Callable[..., None]:
                 if not ok[channel]:
                     continue
                 order_columns(space, m, tx, axes, order, settings[2])
+            diagonal = _log_diagonal(space, m.columns, n, real)
             for t in range(vectors):
                 if in_order:
                     ok[channel] &= problems[own + made.trusted + t] > 0.0
@@ -386,10 +387,15 @@ def kernel() -> Callable[..., None]:
                     space, ints, lists, leaves, num_bits, settings[5], axes, order, level_of,
                     index_of, llr, decided, levels, at, k, listed,
                 )  # fmt: skip
+                log_diagonal[vector] = diagonal
                 if listed:
-                    log_diagonal[vector] = _log_diagonal(space, m.columns, n, real)
                     for leaf in range(leaves):
                         metrics[vector * k + leaf] = space[lists.distance + leaf]
+                else:
+                    least = space[lists.distance]
+                    for leaf in range(1, leaves):
+                        least = min(least, space[lists.distance + leaf])
+                    metrics[vector] = least
 
     arrays = "float32[::1], float32[::1], int8[:, ::1], int64[::1], float32[::1], int64[::1]"
     listed = "float32[::1], int8[::1], float32[::1]"
