@@ -60,7 +60,7 @@ def format_left(seconds: float | None) -> str:
     )
 
 
-def format_names(names: list[str]) -> str:
+def format_names(names: Sequence[str]) -> str:
     """Names as a list in a sentence.
 
     >>> format_names(["zf", "lmmse", "ep"])
