@@ -182,7 +182,7 @@ class TapNet(UnfoldedDetector):
         flat = y.reshape(num, *y.shape[-2:]), h.reshape(num, *h.shape[-2:]), noise_var.reshape(num)
         parts, prepared = [], None
         # Some at a time: what is prepared of many would leave the cache before it is used.
-        for some_y, some_h, some_noise in network_kernels.cache_fulls(*flat):
+        for some_y, some_h, some_noise in network_kernels.in_parts(*flat):
             prepared = self._prepare_interleaved(some_h, some_noise, prepared)
             parts.append(self._detect_lanes(prepared, some_y))
         values, error_var = (
@@ -207,7 +207,7 @@ class TapNet(UnfoldedDetector):
             axes=self._axes(),
             prior=self._prior(),
             with_start=with_start,
-            room=None if before is None else before.interleaved,
+            reused=None if before is None else before.interleaved,
         )
         features = None
         if self.adaptive:

@@ -121,7 +121,7 @@ def kernel() -> Callable[..., bool]:
             indices = sent[group * symbols : (group + 1) * symbols]
             integers(indices, num_points, key, stream, group * symbols, words)
             normals(y, key, stream + np.uint64(1), group * y.size, scales[2], scratch)
-            transmit(h, indices, points, deviations, y, 16, vectors, rx, tx, patterns)
+            transmit(h, indices, points, deviations, y, (16, vectors, rx, tx), patterns)
             for d in range(methods.size):
                 start = (d * groups + group) * symbols * 2
                 out = x[start : start + symbols * 2]

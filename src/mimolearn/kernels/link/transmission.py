@@ -31,12 +31,12 @@ def transmit(
     """
     from mimolearn.kernels.link import transmit as kernels
 
-    num, vectors, rx = noise.shape
+    numbers = (*noise.shape, h.shape[-1])
     space = workspace(floats_of(kernels.layout, h.shape[-1]))
     space[:] = 0
     arrays = (flat(h), indices.numpy().reshape(-1), flat(constellation.points_as(torch.complex64)))
     std = noise_std.contiguous().numpy()
-    kernels.transmit_kernel()(*arrays, std, flat(noise), num, vectors, rx, h.shape[-1], space)
+    kernels.transmit_kernel()(*arrays, std, flat(noise), numbers, space)
     return noise
 
 

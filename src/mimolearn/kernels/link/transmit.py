@@ -36,8 +36,9 @@ def _patterns(indices, first, num_tx, points, for_re, for_im):
 
 
 @inlined
-def transmit(h, indices, points, noise_std, y, num, vectors, rx, tx, space):
+def transmit(h, indices, points, noise_std, y, numbers, space):
     """What ``transmit_kernel`` does."""
+    num, vectors, rx, tx = numbers
     length, (for_re, for_im, _end) = 2 * tx, layout(space, tx)
     whole = length // 16 * 16
     for v in range(num * vectors):
@@ -61,15 +62,15 @@ def transmit(h, indices, points, noise_std, y, num, vectors, rx, tx, space):
 
 @functools.cache
 def transmit_kernel() -> Callable[..., None]:
-    """kernel(h, indices, points, noise_std, y, num, vectors, rx, tx, space).
+    """kernel(h, indices, points, noise_std, y, ``Sizes``, space).
 
     h (B, Nr, Nt, 2), indices (B, T, Nt), points (M, 2), noise_std (B), y (B, T, Nr, 2), all flat.
     y holds CN(0, 1) noise before and the received vectors after. space: zeros.
     """
 
-    def transmit_vectors(h, indices, points, noise_std, y, num, vectors, rx, tx, space):
-        transmit(h, indices, points, noise_std, y, num, vectors, rx, tx, space)
+    def transmit_vectors(h, indices, points, noise_std, y, numbers, space):
+        transmit(h, indices, points, noise_std, y, numbers, space)
 
-    floats, sizes = "float32[::1]", "int64, int64, int64, int64"
+    floats, sizes = "float32[::1]", "UniTuple(int64, 4)"
     signature = f"void({floats}, int64[::1], {floats}, {floats}, {floats}, {sizes}, {floats})"
     return compiled(signature, transmit_vectors)

@@ -128,8 +128,11 @@ def _tables(steps: Steps, num_tx: int) -> list[np.ndarray]:
     return tables
 
 
-def cache_fulls(*tensors: Tensor) -> zip[tuple[Tensor, ...]]:
-    """Equal parts of tensors along their first axis, of some groups of channels for each thread."""
+def in_parts(*tensors: Tensor) -> zip[tuple[Tensor, ...]]:
+    """Equal parts of tensors along their first axis, each so short that it stays in the cache.
+
+    A part has four groups of channels for each thread.
+    """
     most = 4 * LANES * torch.get_num_threads()
     parts = -(-len(tensors[0]) // most)
     return zip(*(t.tensor_split(parts) if parts else () for t in tensors), strict=True)
@@ -157,13 +160,13 @@ def tap_prepare(
     axes: int,
     prior: float,
     with_start: bool,
-    room: InterleavedTap | None = None,
+    reused: InterleavedTap | None = None,
 ) -> InterleavedTap:
     """The part of tap-net that needs no y.
 
     axes: 1 for real symbols, else 2; prior: mean energy of an axis; with_start: whether start
-    "lmmse" or its statistics are needed. room: of as many channels or more, whose matrices are
-    overwritten: fresh memory costs more than the work on it.
+    "lmmse" or its statistics are needed. reused: the answer of an earlier call for as many channels
+    or more, whose matrices are overwritten: fresh memory costs more than the work on it.
     """
     from mimolearn.kernels.networks import tap_lanes as kernels
 
@@ -171,8 +174,8 @@ def tap_prepare(
     num, _vectors, rx, tx = sizes
     groups, size = -(-num // LANES), kernels.matrix_floats(tx, axes)
     matrices = (
-        room[:3]
-        if room is not None
+        reused[:3]
+        if reused is not None
         else (
             floats(groups * size),
             floats(groups * size if with_start else 0),

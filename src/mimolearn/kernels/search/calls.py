@@ -76,8 +76,8 @@ def k_best(
         floats(*y.shape[:-1]),
     )
     if k > kernels.MOST_SURVIVORS:
-        nowhere = torch.zeros(h.shape[:-2], dtype=torch.bool, device="cpu")
-        return llr, decided, leaves, nowhere
+        none_valid = torch.zeros(h.shape[:-2], dtype=torch.bool, device="cpu")
+        return llr, decided, leaves, none_valid
     settings, bits = _settings(constellation, clip, mmse=True)
     to_index = constellation.axis(torch.float64).to_index.numpy()
     space = kernels.lists_of(tx, axes, k, levels).end
@@ -95,9 +95,9 @@ def k_best(
 def sphere(
     y: Tensor, h: Tensor, noise_var: Tensor, constellation: Constellation, max_nodes: int
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """ML indices (*C, T, Nt), incomplete and multiplications (*C, T); where they are valid (*C).
+    """ML indices (*C, T, Nt), incomplete and multiplications (*C, T); valid ones, (*C).
 
-    As ``k_best``. The multiplications are those of the search alone.
+    Inputs as of ``k_best``. The multiplications are those of the search alone.
     """
     from mimolearn.kernels.search import sphere as kernels
     from mimolearn.kernels.search import sphere_lanes
@@ -128,7 +128,7 @@ def soft_sphere(
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
     """LLRs (*C, T, Nt, K), decisions (*C, T, Nt), incomplete, multiplications (*C, T); ok (*C).
 
-    nodes: the most that a search may visit. As ``sphere``.
+    nodes: the most that a search may visit. Other inputs as of ``sphere``.
     """
     from mimolearn.kernels.search import soft_sphere as kernels
     from mimolearn.kernels.triangles.triangle_float32 import search_memory
@@ -156,7 +156,8 @@ def ml(
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Logits of all levels (*C, T, Nt, A, L), LLRs (*C, T, Nt, K), joint decisions (*C, T, Nt).
 
-    method: "exact" or "max-log". As ``k_best``; the last one says where they are valid, (*C).
+    The last one says which channels are valid, (*C). method: "exact" or "max-log". Other inputs as
+    of ``k_best``.
     """
     from mimolearn.kernels.search import ml_enumeration
     from mimolearn.kernels.search import ml_float32 as kernels
