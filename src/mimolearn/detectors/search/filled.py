@@ -5,6 +5,7 @@ Shapes: *C channels, T vectors a channel, Nt streams, K bits a symbol, k vectors
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import torch
@@ -14,6 +15,8 @@ from torch.nn.functional import logsigmoid, softplus
 from mimolearn.constellation import Constellation
 from mimolearn.detection import LLRDetection
 from mimolearn.foundation.tensors.modes import in_standard_mode
+from mimolearn.kernels.machine.launch import usable
+from mimolearn.kernels.search import calls as search_kernels
 
 
 class FilledDetection(LLRDetection):
@@ -50,19 +53,19 @@ class FilledDetection(LLRDetection):
 
     @in_standard_mode
     def llr(self) -> Tensor:
-        # Where the linear detector fails it knows nothing.
-        linear = self.linear().detach().to(self._llr).nan_to_num(nan=0.0)
+        linear = self.linear().detach().to(self._llr)
         log_evidence = self.log_evidence
         if self.prior_llr is not None:
+            linear = linear.nan_to_num(nan=0.0)
             informed = linear + self.prior_llr
             # The factor that priors put on the evidence, with the bits as independent.
             log_evidence = log_evidence + (softplus(informed) - softplus(linear)).flatten(-2).sum(
                 -1
             )
             linear = informed
-        filled = fill(self._llr, self.nearest, log_evidence, linear)
         if self.prior_llr is None:
-            return filled.clamp(-self.clip, self.clip)
+            return fill(self._llr, self.nearest, log_evidence, linear, self.clip)
+        filled = fill(self._llr, self.nearest, log_evidence, linear, math.inf)
         # What is clipped is what y says; priors keep their size.
         return self.prior_llr + (filled - self.prior_llr).clamp(-self.clip, self.clip)
 
@@ -71,7 +74,7 @@ class FilledDetection(LLRDetection):
         return LLRDetection(self.constellation, self.llr()).soft_symbols()
 
 
-def fill(llr: Tensor, nearest: Tensor, log_evidence: Tensor, linear: Tensor) -> Tensor:
+def fill(llr: Tensor, nearest: Tensor, log_evidence: Tensor, linear: Tensor, clip: float) -> Tensor:
     """Replace infinite LLRs, those of bits of which a list holds one value s only.
 
     With D the metric of the nearest vector, Z the sum of exp(-metric) over all vectors of the
@@ -83,14 +86,18 @@ def fill(llr: Tensor, nearest: Tensor, log_evidence: Tensor, linear: Tensor) -> 
         llr: (*C, T, Nt, K) real.
         nearest: (*C, T) real; D.
         log_evidence: (*C, T) real; ln Z.
-        linear: (*C, T, Nt, K) real; LLRs of the linear detector.
+        linear: (*C, T, Nt, K) real; LLRs of the linear detector. Where they are NaN, it has failed
+            and knows nothing.
+        clip: largest magnitude of an LLR, infinite for none.
     """
+    if usable(llr, nearest, log_evidence, linear):
+        return search_kernels.fill_missing(llr, nearest, log_evidence, linear, clip)
     missing = torch.isinf(llr)
     ratio = -(nearest + log_evidence)[..., None, None].expand_as(llr)[missing]
     held = torch.sign(llr[missing])
-    agreed = held * linear[missing]
+    agreed = held * linear[missing].nan_to_num(nan=0.0)
     filled = torch.logaddexp(ratio, logsigmoid(agreed)) - logsigmoid(-agreed)
-    return llr.masked_scatter(missing, held * filled)
+    return llr.masked_scatter(missing, held * filled).clamp(-clip, clip)
 
 
 def rescored(metrics: Tensor, ones: Tensor, prior_llr: Tensor) -> tuple[Tensor, Tensor, Tensor]:

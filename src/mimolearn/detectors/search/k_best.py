@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from typing import Any, NamedTuple, final
@@ -112,7 +113,7 @@ class KBest(Detector):
     """
 
     name = "k-best"
-    revision = 4
+    revision = 5
     rotation_invariant = True
     takes_prior = True
 
@@ -162,13 +163,10 @@ class KBest(Detector):
         return self._survivors(leaves, y.real.dtype), decided
 
     def _survivors(self, leaves: Leaves, dtype: torch.dtype) -> Survivors:
-        c = self.constellation
-        axis, precision = c.axis(torch.float64), prior_precision(c)
         n = leaves.levels.shape[-2:].numel()
-        shift = n * precision * float(axis.levels[0]) ** 2
-        volume = n * math.log(c.num_levels * c.min_distance() * math.sqrt(precision))
-        metrics = (leaves.metrics - shift).to(dtype)
-        return Survivors(metrics, leaves.levels, (volume - leaves.log_diagonal).to(dtype))
+        shift, volume = _of_an_axis(self.constellation)
+        metrics = (leaves.metrics - n * shift).to(dtype)
+        return Survivors(metrics, leaves.levels, (n * volume - leaves.log_diagonal).to(dtype))
 
     def _one_shot(self, y: Tensor, h: Tensor, noise_var: Tensor) -> FilledDetection:
         llr, decided, leaves = self._fast(y, h, noise_var)
@@ -288,6 +286,15 @@ class KBest(Detector):
             detect += 2 * children + survivors * row
         assert linear.per_vector is not None
         return Cost(prepare + linear.per_channel, detect + linear.per_vector)
+
+
+@functools.cache
+def _of_an_axis(constellation: Constellation) -> tuple[float, float]:
+    """What one real axis adds to all metrics of a search, and to the evidence's logarithm."""
+    precision = prior_precision(constellation)
+    lowest = float(constellation.axis(torch.float64).levels[0])
+    width = constellation.num_levels * constellation.min_distance()
+    return precision * lowest**2, math.log(width * math.sqrt(precision))
 
 
 def _moved(detection: FilledDetection, y: Tensor) -> FilledDetection:

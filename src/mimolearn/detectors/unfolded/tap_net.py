@@ -29,6 +29,7 @@ from mimolearn.foundation.tensors.linalg import (
     stack_real_matrix,
     stack_real_vector,
 )
+from mimolearn.kernels.machine.axis_tables import axis_tables
 from mimolearn.kernels.machine.launch import FEW_CHANNELS, checked, floats_of, usable, workspace
 from mimolearn.kernels.networks import calls as network_kernels
 
@@ -365,7 +366,7 @@ class TapNet(UnfoldedDetector):
             _array(start, (batch, start.shape[-2], n)),
             _array(start_var, (batch, n)),
             _array(prepared.scalars, (-1, self.num_layers, 4)),
-            self.constellation.axis(torch.float32).levels.numpy(),
+            axis_tables(self.constellation).levels,
             self._prior(),
             _array(matched, (batch, num_vectors, n)),
             _array(r, (batch, num_vectors, n)),

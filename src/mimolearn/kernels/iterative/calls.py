@@ -6,10 +6,10 @@ import functools
 import math
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from mimolearn.constellation import Constellation
+from mimolearn.kernels.machine.axis_tables import axis_tables
 from mimolearn.kernels.machine.launch import (
     FEW_CHANNELS,
     Sizes,
@@ -80,11 +80,11 @@ def expectation_propagation(
     h, y, noise_var = fill_lanes(h, y, noise_var)
     sizes = Sizes.of(h, y)
     num, vectors, rx, tx = sizes
-    levels = constellation.axis(torch.float32).levels.numpy()
+    levels = axis_tables(constellation).levels
     settings = _ep_settings(axes, damping, least_var, least_prior_var)
     # Vectors that have become channels keep their order, and so do their priors.
     arrays = (h, y, in_groups(noise_var, num), mean, var, levels, settings)
-    arrays = (*arrays, known, _labels(constellation))
+    arrays = (*arrays, known, axis_tables(constellation).labels)
     depth = levels.size if prior_llr is not None else 0
     numbers, space = (*sizes, axes, num_iter), floats_of(kernels.layout, rx, tx, axes, depth)
     cost = vectors * num_iter * float(tx * axes) ** 3
@@ -113,7 +113,7 @@ def orthogonal_amp(
     sizes = Sizes.of(full_h, full_y)
     num, vectors, rx, _tx = sizes
     per_row = noise_var if axes == 2 else noise_var / 2
-    levels = constellation.axis(torch.float32).levels.numpy()
+    levels = axis_tables(constellation).levels
     settings = np.array([damping], np.float32)
     arrays = (full_h, full_y, in_groups(per_row, num), x_hat, error_var, levels, settings)
     numbers, space = (*sizes, axes, num_iter), floats_of(kernels.layout, rx, tx)
@@ -141,7 +141,7 @@ def large_mimo_amp(
     full_h, full_y, noise_var = fill_lanes(h, y, noise_var)
     sizes = Sizes.of(full_h, full_y)
     num, vectors, rx, _tx = sizes
-    levels = constellation.axis(torch.float32).levels.numpy()
+    levels = axis_tables(constellation).levels
     settings = np.array([damping], np.float32)
     arrays = (full_h, full_y, in_groups(noise_var, num), x_hat, error_var, levels, settings)
     numbers, space = (*sizes, axes, num_iter), floats_of(kernels.layout, rx, tx)
@@ -179,10 +179,3 @@ def gauss_seidel(
 def _ep_settings(axes: int, damping: float, least_var: float, least_prior_var: float) -> np.ndarray:
     """Precision of the prior of one real axis, and the rest."""
     return np.array([axes, damping, least_var, least_prior_var], np.float32)
-
-
-@functools.cache
-def _labels(constellation: Constellation) -> np.ndarray:
-    """The bits of every level, (L Ka) floats."""
-    bits = constellation.axis(torch.float32).bits
-    return bits.to(torch.float32).numpy().reshape(-1)

@@ -24,11 +24,11 @@ import math
 from collections.abc import Callable
 from typing import NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from mimolearn.constellation import Constellation
+from mimolearn.kernels.machine.axis_tables import axis_tables
 from mimolearn.kernels.machine.launch import (
     FEW_CHANNELS,
     LANES,
@@ -156,7 +156,7 @@ def successive(
     sizes = Sizes.of(h, y)
     num, vectors, rx, tx = sizes
     per_row = noise_var if axes == 2 else noise_var / 2
-    levels = constellation.axis(torch.float32).levels.numpy()
+    levels = axis_tables(constellation).levels
     arrays = (h, y, in_groups(per_row, num), x_hat, error_var, levels)
     space, cost = floats_of(kernels.layout, rx, tx), channel_cost(rx, tx)
     cost += vectors * vector_cost(rx, tx)
@@ -266,7 +266,7 @@ def _demap(
     out = floats(*shape, constellation.bits_per_symbol)
     if out.numel() == 0:
         return out
-    levels, order, labels = _axis_tables(constellation)
+    levels, _to_index, labels, order = axis_tables(constellation)
     vectors, n = shape[-2:]
     sizes = (x.numel() // n, vectors if shared else 1, n, 1 if constellation.is_real else 2)
     # Named, because an address does not keep a copy alive.
@@ -292,12 +292,3 @@ def _demap_kernel() -> Callable[..., None]:
     from mimolearn.kernels.linear import demap
 
     return demap.llr_kernel()
-
-
-@functools.cache
-def _axis_tables(constellation: Constellation) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Levels of an axis; for each bit those that have a 0, then those that have a 1; labels."""
-    axis = constellation.axis(torch.float32)
-    order = np.argsort(axis.bits.numpy().T, axis=-1, kind="stable")
-    labels = axis.bits.numpy().astype(np.float32).reshape(-1)
-    return axis.levels.numpy(), order.reshape(-1).astype(np.int64), labels

@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from mimolearn.constellation import Constellation
+from mimolearn.kernels.machine.axis_tables import axis_tables
 from mimolearn.kernels.machine.launch import (
     FEW_CHANNELS,
     LANES,
@@ -212,7 +213,7 @@ def tap_detect(
     _num, vectors, rx, tx = sizes
     r, var = (floats(*y.shape[:-1], tx, axes) for _ in range(2))
     num_layers, each = scalars.shape[-2], scalars.ndim > 2
-    levels = constellation.axis(torch.float32).levels.numpy()
+    levels = axis_tables(constellation).levels
     settings = np.array([prior], np.float32)
     arrays = (h, y, *prepared[:3], scalars, levels, settings, r, var)
     numbers = (*sizes, axes, num_layers, int(each), int(vector_form))
@@ -330,7 +331,7 @@ def list_soft_bits(
     num, (k, tx, axes) = metrics.shape[:-1].numel(), levels.shape[-3:]
     packed, hidden = weights
     llr, bits = floats(*classical[0].shape), tx * constellation.bits_per_symbol
-    table = constellation.axis(torch.float32).bits.to(torch.float32).contiguous().numpy()
+    table = axis_tables(constellation).labels.reshape(constellation.num_levels, -1)
     arrays = (metrics, levels, log_evidence, classical[0], classical[-1], llr)
     numbers = (k, tx, axes, hidden, int(len(classical) == 2), int(complete))
     space = floats_of(kernels.layout, k, bits, hidden)

@@ -17,6 +17,7 @@ from numpy import ndarray
 from torch import Tensor
 
 from mimolearn.constellation import Constellation
+from mimolearn.kernels.machine.axis_tables import axis_tables
 from mimolearn.kernels.machine.launch import (
     Sizes,
     fill_lanes,
@@ -79,7 +80,7 @@ def k_best(
         none_valid = torch.zeros(h.shape[:-2], dtype=torch.bool, device="cpu")
         return llr, decided, leaves, none_valid
     settings, bits = _settings(constellation, clip, mmse=True)
-    to_index = constellation.axis(torch.float64).to_index.numpy()
+    to_index = axis_tables(constellation).to_index
     space = kernels.lists_of(tx, axes, k, levels).end
     kernel, out = kernels.kernel(), (bits, to_index, flat(llr), flat(decided), *map(flat, leaves))
 
@@ -90,6 +91,22 @@ def k_best(
     cost = k * float(axes * tx) ** 2
     ok = _on_triangles(y, h, noise_var, axes, settings, search, cost, in_order)
     return llr, decided, leaves, ok
+
+
+def fill_missing(
+    llr: Tensor, nearest: Tensor, log_evidence: Tensor, linear: Tensor, clip: float
+) -> Tensor:
+    """LLRs (*C, T, Nt, K), clipped; see ``detectors.search.filled.fill``.
+
+    llr, linear: (*C, T, Nt, K). nearest, log_evidence: (*C, T). clip: may be infinite.
+    """
+    from mimolearn.kernels.search import fill_missing as kernels
+
+    out, vectors = llr.clone(memory_format=torch.contiguous_format), nearest.numel()
+    if out.numel():
+        rows = flat(out).reshape(vectors, -1), flat(linear).reshape(vectors, -1)
+        kernels.kernel()(rows[0], flat(nearest), flat(log_evidence), rows[1], clip)
+    return out
 
 
 def sphere(
@@ -108,7 +125,7 @@ def sphere(
     incomplete = torch.empty(y.shape[:-1], dtype=torch.bool, device="cpu")
     spent = torch.empty(y.shape[:-1], dtype=torch.int64, device="cpu")
     settings, _ = _settings(constellation)
-    to_index = constellation.axis(torch.float64).to_index.numpy()
+    to_index = axis_tables(constellation).to_index
     if axes == 1 and constellation.num_levels == 2:
         space, kernel = floats_of(sphere_lanes.layout, tx), sphere_lanes.kernel()
     else:
@@ -140,7 +157,7 @@ def soft_sphere(
     settings, bits = _settings(constellation, clip)
     kernel, space = kernels.float32_kernel(), search_memory(tx, axes)[-1]
     decided = torch.empty(*y.shape[:-1], tx, dtype=torch.int64, device="cpu")
-    to_index = constellation.axis(torch.float64).to_index.numpy()
+    to_index = axis_tables(constellation).to_index
     out = bits, to_index, flat(llr), flat(decided), flat(incomplete), flat(spent)
 
     def search(problems: ndarray, ok: ndarray, first: int, last: int, vectors: int) -> None:
@@ -168,7 +185,7 @@ def ml(
     llr = floats(*y.shape[:-1], tx, constellation.bits_per_symbol)
     decided = torch.empty(*y.shape[:-1], tx, dtype=torch.int64, device="cpu")
     settings, bits = _settings(constellation)
-    to_index = constellation.axis(torch.float64).to_index.numpy()
+    to_index = axis_tables(constellation).to_index
     in_lanes = ml_enumeration.lane_streams(tx, num_points)
     space = ml_enumeration.enumeration(tx, num_levels, axes, in_lanes).end
     kernel = kernels.kernel(num_levels, axes, method == "exact")

@@ -9,6 +9,7 @@ the leaves.
 
 from __future__ import annotations
 
+import functools
 import torch
 from torch import Tensor
 
@@ -27,6 +28,7 @@ def ordered_by_variance(constellation: Constellation, num_tx_ant: int) -> bool:
     return not constellation.is_real and num_tx_ant <= _MOST_BY_VARIANCE
 
 
+@functools.cache
 def prior_precision(constellation: Constellation) -> float:
     """1 / (2 E) of (*): 1 for QAM, 1/2 for BPSK."""
     return 0.5 / float(constellation.axis(torch.float64).levels.square().mean())
