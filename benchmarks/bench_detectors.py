@@ -1,7 +1,7 @@
 """Our detectors against sionna-no-rt's on identical inputs: vectors per second, soft bits out.
 
     python benchmarks/bench_detectors.py [--quick] [--threads 1 2] [--rounds 9] [--seconds 0.2]
-        [--detectors lmmse ep]
+        [--detectors lmmse ep] [--publish]
 
 A detector that Sionna has not is compared with its own general path. Targets stand beside what was
 reached, on one thread. The last table is a whole
@@ -9,6 +9,7 @@ simulation, which draws, detects and counts.
 
 Every vector has a fresh channel unless "per channel" says otherwise. The two contenders of a row
 run in turns, and medians are printed, so that a busy machine disturbs both alike.
+--publish writes the table of one thread to docs/measured and to the pages that show it.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import importlib.metadata
 import platform
 import statistics
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -32,6 +33,7 @@ from sionna.phy.mimo import (
     MMSEPICDetector,
 )
 
+import measured
 from mimolearn import Detector, Scenario, detector_names, make_detector
 from mimolearn.studies.kinds.chunk import chunk_channels
 from mimolearn.studies.kinds.run_chunk import run_chunk
@@ -237,8 +239,15 @@ def peer_name(case: Case) -> str:
     return "none" if case.detector == "sphere" else "sionna"
 
 
-def results(cases: Sequence[Case], threads: int, rounds: int, at_least: float) -> Table:
+Row = tuple[Case, Measured]
+
+
+def results(
+    cases: Sequence[Case], threads: int, rounds: int, at_least: float
+) -> tuple[Table, list[Row]]:
+    """The table that is printed, and the numbers in it."""
     torch.set_num_threads(threads)
+    rows: list[Row] = []
     clock = "CPU time of 1 thread" if threads == 1 else f"wall time, {threads} threads"
     table = Table(title=clock)
     for title in ("detector", "size", "channels", "vectors", "demapping"):
@@ -247,6 +256,7 @@ def results(cases: Sequence[Case], threads: int, rounds: int, at_least: float) -
         table.add_column(title, justify="right")
     for case in cases:
         found = measure(case, rounds, at_least)
+        rows.append((case, found))
         size = f"{case.num_rx_ant}x{case.num_tx_ant} {case.constellation}"
         name = f"{case.detector}({case.k})" if case.k else case.detector
         against = (f"{found.peer:,.0f}", f"{found.ratio:.1f}") if found.peer else ("-", "-")
@@ -265,7 +275,67 @@ def results(cases: Sequence[Case], threads: int, rounds: int, at_least: float) -
             peer_name(case),
             *aimed,
         )
-    return table
+    return table, rows
+
+
+# The rows that the README shows: detector, constellation, streams, vectors, k.
+_SHORT = {
+    ("lmmse", "qpsk", 32, 1, 0),
+    ("lmmse", "qpsk", 32, 14, 0),
+    ("lmmse", "16-qam", 4, 1, 0),
+    ("ep", "16-qam", 4, 1, 0),
+    ("k-best", "qpsk", 32, 1, 16),
+    ("k-best", "16-qam", 4, 1, 16),
+    ("ml", "16-qam", 4, 1, 0),
+    ("sphere", "bpsk", 32, 1, 0),
+}
+
+
+def publish(rows: Sequence[Row]) -> None:
+    """Write the numbers of one thread for the pages."""
+    command = "python benchmarks/bench_detectors.py --publish"
+    record = measured.about(command, "sionna-no-rt", "torch", "numba")
+    short = [
+        (case, found)
+        for case, found in rows
+        if (case.detector, case.constellation, case.num_tx_ant, case.vectors, case.k) in _SHORT
+        and case.channels > 1
+        and case.demapping == ("exact" if case.detector == "ep" else "max-log")
+    ]
+    tables = {
+        "speed": _markdown(short, record),
+        "speed-all": _markdown(rows, record),
+    }
+    numbers = [{**case._asdict(), **found._asdict()} for case, found in rows]
+    measured.publish("speed", {**record, "rows": numbers}, tables)
+
+
+def _markdown(rows: Sequence[Row], record: Mapping[str, str]) -> str:
+    """Vectors a second, ours and the peer's, with the ratio."""
+    lines = [
+        measured.caption(record),
+        "",
+        "| detector | streams, antennas | channels × vectors | ours [1/s] | peer [1/s] | ratio |",
+        "|---|---|---|---|---|---|",
+    ]
+    for case, found in rows:
+        name = f"`{case.detector}(k={case.k})`" if case.k else f"`{case.detector}`"
+        if case.detector == "ml":
+            name += f", {case.demapping}"
+        link = f"{case.num_tx_ant}, {case.num_rx_ant}, {case.constellation.upper()}"
+        peer = f"{_short(found.peer)} ({peer_name(case)})" if found.peer else "–"
+        ratio = f"{found.ratio:.3g}" if found.peer else "–"
+        size = f"{case.channels} × {case.vectors}"
+        lines.append(f"| {name} | {link} | {size} | {_short(found.rate)} | {peer} | {ratio} |")
+    return "\n".join(lines)
+
+
+def _short(rate: float) -> str:
+    """Three digits, with k or M."""
+    for factor, unit in ((1e6, " M"), (1e3, " k")):
+        if rate >= factor:
+            return f"{rate / factor:.3g}{unit}"
+    return f"{rate:.3g}"
 
 
 def main() -> None:
@@ -275,6 +345,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=0.08, help="of one measurement, at least")
     parser.add_argument("--quick", action="store_true", help="one thread, three short rounds")
     parser.add_argument("--detectors", nargs="+", help="these alone")
+    parser.add_argument("--publish", action="store_true", help="write the numbers for the pages")
     arguments = parser.parse_args()
     if arguments.quick:
         arguments.threads, arguments.rounds, arguments.seconds = [1], 3, 0.01
@@ -288,7 +359,10 @@ def main() -> None:
     chosen = arguments.detectors or detector_names()
     cases = [case for case in every if case.detector in chosen]
     for threads in arguments.threads:
-        console.print(results(cases, threads, arguments.rounds, arguments.seconds))
+        table, rows = results(cases, threads, arguments.rounds, arguments.seconds)
+        console.print(table)
+        if threads == 1 and arguments.publish:
+            publish(rows)
     console.print(simulation_table(arguments.rounds))
 
 

@@ -4,26 +4,21 @@
 
 Every receiver of a link sees the same channels, symbols and noise. SNRs are placed around the
 target by a short search. Counts are kept in --store, so that an interrupted run goes on. Writes
-docs/measured/choosing.json, and docs/measured/choosing-table.md from it.
+docs/measured/choosing.json, and the tables of the page from it.
 """
 
 from __future__ import annotations
 
 import argparse
-import datetime
-import importlib.metadata
-import json
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from rich.console import Console
 
+import measured
 import mimolearn as ml
 from mimolearn.plans.plan import load_scenario
 from mimolearn.studies import snr_around_target
-from mimolearn.studies.provenance import machine
 
-_MEASURED = Path(__file__).parents[1] / "docs" / "measured"
 _PLAIN = ("lmmse", "mmse-sic", "oamp", "ep", "k-best:k=16", "k-best:k=64", "tap-net-any")
 _CODED = ("lmmse", "mmse-sic", "ep", "k-best:k=16", "list-net-any", "mmse-pic:passes=1")
 _SQUARE = (*_PLAIN, "sphere")
@@ -90,13 +85,15 @@ LINKS = {
 def measure(link: Link, options: argparse.Namespace) -> dict[str, Any]:
     """SNR with interval, loss to the best, and time of every receiver of a link."""
     given = link.scenario
-    scenario = ml.Scenario(**given) if isinstance(given, dict) else load_scenario(given)
+    scenario = ml.Scenario.model_validate(given) if isinstance(given, dict) else load_scenario(given)
     most = min(link.max_vectors, options.max_vectors)
     wanted: dict[str, Any] = {"target": link.target, "metric": link.metric}
     if isinstance(given, str):
         wanted |= {"min_channels": 64}
         most = link.max_vectors
-    plan = ml.RunPlan(contenders=list(link.contenders), max_vectors=most, **wanted)
+    plan = ml.RunPlan.model_validate(
+        {"contenders": link.contenders, "max_vectors": most, **wanted}
+    )
     snrs = snr_around_target(scenario, plan)
     result = ml.compare(
         scenario,
@@ -138,10 +135,10 @@ def cell(row: dict[str, Any], best: bool) -> str:
     return f"{f'**{text}**' if best else text} | {row['time_us']:.3g}"
 
 
-def table(measured: dict[str, Any]) -> str:
+def table(links: dict[str, Any]) -> str:
     """One table a link: receivers in the order of their SNR."""
-    parts = [f"*Measured on {measured['machine']}, {measured['versions']}, {measured['date']}.*\n"]
-    for name, link in measured["links"].items():
+    parts = []
+    for name, link in links.items():
         metric = {"ber": "bit error rate", "bler": "block error rate"}[link["metric"]]
         parts.append(f"**{link['words']}** (`{name}`), {metric} {link['target']:g}:\n")
         parts.append("| receiver | SNR (loss to the best) [dB] | time [µs] |\n|---|---|---|")
@@ -164,22 +161,14 @@ def main() -> None:
     parser.add_argument("--store", default="choosing.sqlite")
     parser.add_argument("--progress", action="store_true")
     options = parser.parse_args()
-    file = _MEASURED / "choosing.json"
-    measured = json.loads(file.read_text("utf-8")) if file.exists() else {"links": {}}
+    links = measured.load("choosing").get("links", {})
+    record = measured.about("python benchmarks/choosing.py", "torch", "numba")
     for name in options.links:
-        measured["links"][name] = measure(LINKS[name], options)
-        ordered = {key: measured["links"][key] for key in LINKS if key in measured["links"]}
-        measured = about() | {"links": ordered}
-        file.write_text(json.dumps(measured, indent=1) + "\n", "utf-8")
-        (_MEASURED / "choosing-table.md").write_text(table(measured), "utf-8")
+        links[name] = measure(LINKS[name], options)
+        links = {key: links[key] for key in LINKS if key in links}
+        content = f"{measured.caption(record)}\n\n{table(links)}"
+        measured.publish("choosing", {**record, "links": links}, {"choosing": content})
         Console().print(f"{name} done", highlight=False)
-
-
-def about() -> dict[str, str]:
-    """Machine, versions and date of a measurement."""
-    versions = f"torch {importlib.metadata.version('torch')}"
-    date = datetime.datetime.now(datetime.UTC).date().isoformat()
-    return {"machine": machine(), "versions": versions, "date": date}
 
 
 if __name__ == "__main__":

@@ -28,6 +28,9 @@ PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").g
 # A comment before a block that takes minutes: its command lines are checked, but not run.
 NOT_RUN = re.compile(r"<!-- not run: \w.* -->")
 
+# Pages whose blocks take channels, received vectors and soft bits as given.
+GIVEN = ("README.md", "methods.md")
+
 Runner = Callable[..., tuple[int, str]]
 
 
@@ -122,7 +125,7 @@ def check_toml(text: str, folder: Path) -> None:
 
 
 def given() -> dict[str, object]:
-    """What the README's blocks take as given: a 16-QAM block, and soft bits of 2x2 64-QAM."""
+    """What blocks of ``GIVEN`` take as given: a 16-QAM block, and soft bits of 2x2 64-QAM."""
     generator = torch.Generator().manual_seed(1)
     h = torch.randn(3, 8, 4, dtype=torch.complex64, generator=generator)
     y = torch.randn(3, 14, 8, dtype=torch.complex64, generator=generator)
@@ -133,7 +136,7 @@ def given() -> dict[str, object]:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_blocks_run(page, tmp_path, monkeypatch, run):
     monkeypatch.chdir(tmp_path)
-    namespace = {"__name__": page.stem, **(given() if page.name == "README.md" else {})}
+    namespace = {"__name__": page.stem, **(given() if page.name in GIVEN else {})}
     for block in blocks_of(page):
         if block.kind == "python":
             # Empty lines first, so that a traceback has the line of the page.

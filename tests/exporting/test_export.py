@@ -23,7 +23,7 @@ from mimolearn.exporting.programs import decoder_program, detector_program, enco
 from mimolearn.exporting.runtime import session
 from mimolearn.weights import read_card, shipped_weights
 
-README = Path(__file__).parents[2] / "README.md"
+PAGE = Path(__file__).parents[2] / "docs" / "deployment.md"
 
 
 def link(num_tx_ant: int, num_rx_ant: int, constellation: str) -> ml.Scenario:
@@ -294,8 +294,8 @@ def test_without_the_extra_there_is_one_line(
     )
 
 
-def test_the_readme_s_example_runs_with_onnxruntime_alone(lmmse: ml.Exported) -> None:
-    blocks = re.findall(r"```python\n(.*?)```", README.read_text("utf-8"), re.DOTALL)
+def test_the_example_of_the_page_runs_with_onnxruntime_alone(lmmse: ml.Exported) -> None:
+    blocks = re.findall(r"```python\n(.*?)```", PAGE.read_text("utf-8"), re.DOTALL)
     (example,) = [block for block in blocks if "import onnxruntime" in block]
     blocked = "import sys\nfor name in ('mimolearn', 'torch', 'onnx'): sys.modules[name] = None\n"
     found = subprocess.run(
