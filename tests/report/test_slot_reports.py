@@ -41,13 +41,6 @@ from mimolearn.studies import compare_mcs, forecast, simulate
 LINK = GridScenario(num_tx_ant=2, num_rx_ant=2, frame=NrPusch(num_prb=1, num_ues=2, mcs=2))
 
 
-@pytest.fixture(scope="module")
-def study() -> GoodputStudy:
-    receivers = ["lmmse", {"name": "mmse-pic", "passes": 1, "label": "pic"}]
-    rules: dict[str, Any] = {"metric": "bler", "target": 0.1, "min_errors": 5, "min_channels": 16}
-    return compare_mcs(LINK, receivers, [0, 8], mcs=[2, 8], max_vectors=2000, **rules)
-
-
 def text_of(*tables: Any, width: int = 80) -> str:
     console = Console(width=width, record=True, file=io.StringIO())
     for table in tables:

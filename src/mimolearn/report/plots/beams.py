@@ -33,6 +33,7 @@ def beam_plot(answers: BeamAnswers, *, geometric: bool) -> go.Figure:
                 x=[r.snr_db for r in row.rates],
                 y=values,
                 name=plotly_text(row.label),
+                legendgroup=row.label,
                 mode="lines+markers",
                 line={"color": style.colour, "dash": style.dash, "width": 2},
                 marker={"symbol": symbols(style, hollow), "size": 9},
@@ -77,6 +78,7 @@ def beam_frontier_plot(answers: BeamAnswers) -> go.Figure | None:
                 x=[design_ms],
                 y=[mean],
                 name=label,
+                legendgroup=row.label,
                 # Where a page is narrow, only names on the frontier are written: see page.js.
                 meta="frontier" if row.on_frontier else "named",
                 mode="markers+text",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -15,11 +15,12 @@ from mimolearn.report.plots.interactive import error_bars, plotly_text
 from mimolearn.report.plots.labels import Box, Mark, label_sides
 from mimolearn.report.style import COST_LABELS, Style, plotly_symbol
 
-# What names are kept apart for, in pixels: the plot in the column of a desktop's page. A page that
+# What names are kept apart for, in pixels: the plot in its column of a desktop's page. A page that
 # is narrower writes the names on the frontier alone (page.js).
-_WIDTH, _HEIGHT = 880, 410
+_WIDTH, _HEIGHT = 450, 330
 _MARGIN = 0.05
 _BEST_SIZE, _SIZE = 13, 9
+_FEW_TICKS = 3
 
 
 def frontier_plot(answers: Answers) -> go.Figure | None:
@@ -65,20 +66,27 @@ def _button(cost: str, cost_of_trace: list[str], axis: dict[str, Any]) -> dict[s
 
 
 def _axis(points: Sequence[CostPoint], cost: str) -> dict[str, Any]:
-    """A logarithmic axis of cost with ticks at 1, 2 and 5."""
+    """A logarithmic axis of cost with ticks at 1, 2 and 5; at every digit where it is short."""
     low, high = _cost_range(points)
-    values = [
-        digit * 10.0**power
-        for power in range(math.floor(low), math.ceil(high) + 1)
-        for digit in (1, 2, 5)
-        if low <= math.log10(digit) + power <= high
-    ]
+    values = _ticks(low, high, (1, 2, 5))
+    if len(values) < _FEW_TICKS:
+        values = _ticks(low, high, range(1, 10))
     return {
         "title": COST_LABELS[cost],
         "range": [low, high],
         "tickvals": values,
         "ticktext": [_short(value) for value in values],
     }
+
+
+def _ticks(low: float, high: float, digits: Iterable[int]) -> list[float]:
+    """Numbers with one digit between two powers of ten."""
+    return [
+        digit * 10.0**power
+        for power in range(math.floor(low), math.ceil(high) + 1)
+        for digit in digits
+        if low <= math.log10(digit) + power <= high
+    ]
 
 
 def _short(value: float) -> str:
@@ -170,6 +178,7 @@ def _trace(point: CostPoint, side: str | None, style: Style, visible: bool) -> g
         x=[point.cost],
         y=[point.snr_db],
         name=label,
+        legendgroup=point.label,
         # Where a page is narrow, names off the frontier are left to hovering: see page.js.
         meta="frontier" if best else "named" if named else "unnamed",
         mode="markers+text" if named else "markers",

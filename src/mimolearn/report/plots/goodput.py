@@ -163,6 +163,7 @@ def goodput_plot(answers: GoodputAnswers) -> go.Figure:
                 x=[one.snr_db for one in line],
                 y=values,
                 name=plotly_text(label),
+                legendgroup=label,
                 mode="lines+markers",
                 line={"color": style.colour, "dash": style.dash, "width": 2},
                 marker={"symbol": symbols(style, [False] * len(line)), "size": 9},
@@ -186,6 +187,7 @@ def block_plot(answers: GoodputAnswers) -> go.Figure:
                 x=snr_db,
                 y=values,
                 name=plotly_text(f"{label}, {name}"),
+                legendgroup=label,
                 mode="lines+markers",
                 line={"color": style.colour, "dash": style.dash, "width": 2},
                 marker={"symbol": plotly_symbol(style), "size": 7},
@@ -258,6 +260,7 @@ def _frontier_point(one: Goodput, answers: GoodputAnswers, to_the_left: bool) ->
         x=[one.slot_us],
         y=[one.bits_per_slot],
         name=label,
+        legendgroup=one.label,
         # Where a page is narrow, only names on the frontier are written: see page.js.
         meta="frontier" if on_frontier else "named",
         mode="markers+text",
