@@ -14,7 +14,7 @@ from mimolearn.report.page.legend import legend
 from mimolearn.report.page.render import plot_html, render
 from mimolearn.report.plots.beams import beam_frontier_plot, beam_plot
 from mimolearn.report.plots.interactive import finish_plot
-from mimolearn.report.text.sentences import beam_notes
+from mimolearn.report.text.sentences import beam_verdict
 from mimolearn.results.beam_comparison import FLOOR
 
 
@@ -39,7 +39,7 @@ def write_beam_page(answers: BeamAnswers, path: Path) -> Path:
         "beams.html",
         answers=answers,
         result=result,
-        notes=beam_notes(answers),
+        verdict=beam_verdict(answers),
         downloads=downloads(link, run, contenders),
         legend=legend(answers.look),
         mean=_plot(beam_plot(answers, geometric=False)),

@@ -30,10 +30,12 @@ class Card(NamedTuple):
     """The answer of a page.
 
     Attributes:
-        label: the receiver to run.
+        verb: what is said of the receiver, "Run" or "Carries most".
+        label: the receiver.
         facts: its numbers.
     """
 
+    verb: str
     label: str
     facts: tuple[Fact, ...]
 
@@ -49,7 +51,7 @@ def answer_card(answers: Answers) -> Card | None:
         interval = f"95 % interval {needed.low_db:.2f} to {needed.high_db:.2f} dB"
     first = Fact(f"SNR for {answers.goal}", f"{needed.value_db:.2f} dB", interval)
     facts = [first, *_gained(answers, row), *_times(answers, row), *_gmi(answers, row)]
-    return Card(row.label, tuple(facts))
+    return Card("Run", row.label, tuple(facts))
 
 
 def goodput_card(answers: GoodputAnswers) -> Card | None:
@@ -66,7 +68,7 @@ def goodput_card(answers: GoodputAnswers) -> Card | None:
     facts = [carried, *_carried_more(known, best)]
     if best.slot_us:
         facts += _slot_facts(best.parts_us, answers.link)
-    return Card(best.label, tuple(facts))
+    return Card("Carries most", best.label, tuple(facts))
 
 
 def _gained(answers: Answers, row: Row) -> list[Fact]:

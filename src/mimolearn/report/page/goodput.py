@@ -61,7 +61,7 @@ def write_goodput_page(answers: GoodputAnswers, path: Path) -> Path:
         goodput=_plot(goodput_plot(answers)),
         blocks=_plot(block_plot(answers)),
         frontier=None if frontier is None else _plot(frontier),
-        times=plot_html(finish_plot(time_plot(times), 440)) if times else None,
+        times=plot_html(time_plot(times)) if times else None,
     )
     write_atomically(path, page)
     return path

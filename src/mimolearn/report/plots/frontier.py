@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 
 from mimolearn.report.answers import Answers, CostPoint
 from mimolearn.report.numbers import format_required
-from mimolearn.report.plots.interactive import error_bars, plotly_text
+from mimolearn.report.plots.interactive import error_bars, plotly_text, short_ticks
 from mimolearn.report.plots.labels import Box, Mark, label_sides
 from mimolearn.report.style import COST_LABELS, Style, plotly_symbol
 
@@ -20,7 +20,6 @@ from mimolearn.report.style import COST_LABELS, Style, plotly_symbol
 _WIDTH, _HEIGHT = 450, 330
 _MARGIN = 0.05
 _BEST_SIZE, _SIZE = 13, 9
-_FEW_TICKS = 3
 
 
 def frontier_plot(answers: Answers) -> go.Figure | None:
@@ -66,35 +65,13 @@ def _button(cost: str, cost_of_trace: list[str], axis: dict[str, Any]) -> dict[s
 
 
 def _axis(points: Sequence[CostPoint], cost: str) -> dict[str, Any]:
-    """A logarithmic axis of cost with ticks at 1, 2 and 5; at every digit where it is short."""
+    """A logarithmic axis of cost."""
     low, high = _cost_range(points)
-    values = _ticks(low, high, (1, 2, 5))
-    if len(values) < _FEW_TICKS:
-        values = _ticks(low, high, range(1, 10))
     return {
         "title": COST_LABELS[cost],
         "range": [low, high],
-        "tickvals": values,
-        "ticktext": [_short(value) for value in values],
+        **short_ticks(low, high),
     }
-
-
-def _ticks(low: float, high: float, digits: Iterable[int]) -> list[float]:
-    """Numbers with one digit between two powers of ten."""
-    return [
-        digit * 10.0**power
-        for power in range(math.floor(low), math.ceil(high) + 1)
-        for digit in digits
-        if low <= math.log10(digit) + power <= high
-    ]
-
-
-def _short(value: float) -> str:
-    """A tick's number as people write it: 0.5, 20, 5k, 2M."""
-    for size, unit in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
-        if value >= size:
-            return f"{value / size:g}{unit}"
-    return f"{value:g}"
 
 
 def _cost_range(points: Sequence[CostPoint]) -> tuple[float, float]:

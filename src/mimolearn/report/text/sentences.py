@@ -219,10 +219,15 @@ def beam_notes(answers: BeamAnswers) -> list[str]:
             f"{UNSURE_MARK}, and hollow markers: the mean is worth that of fewer than "
             f"{ENOUGH_CLUSTERS} equally bad channels, its interval may be too narrow."
         )
-    if answers.frontier:
-        names = ", ".join(answers.frontier)
-        lines.append(f"Best at their speed, at {answers.middle_db:g} dB: {names}.")
-    return lines
+    return [*lines, *beam_verdict(answers)]
+
+
+def beam_verdict(answers: BeamAnswers) -> list[str]:
+    """Which designs no other beats in time and error rate; none without times."""
+    if not answers.frontier:
+        return []
+    names = ", ".join(answers.frontier)
+    return [f"Best at their speed, at {answers.middle_db:g} dB: {names}."]
 
 
 def _time(row: Row) -> float:
