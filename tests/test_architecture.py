@@ -159,6 +159,7 @@ ROOMS: dict[str, list[str]] = {
         "numbers",
         "links",
         "style",
+        "overlay",
         "answers",
         "goodput_answers",
         "beam_answers",

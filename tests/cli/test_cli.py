@@ -197,6 +197,19 @@ def test_report_goes_to_a_folder_that_is_not_there_yet(run, tmp_path):
     code, _, err = run("report", "mimolearn-results/small", "-o", "elsewhere/deep")
     assert code == 0, err
     assert (tmp_path / "elsewhere" / "deep" / "report.html").is_file()
+    (tmp_path / "published.csv").write_text("label,snr_db,rate\nSomebody,0,0.1\n")
+    code, _, err = run("report", "mimolearn-results/small", "--overlay", "published.csv")
+    assert code == 0, err
+    page = (tmp_path / "mimolearn-results" / "small" / "report.html").read_text("utf-8")
+    assert 'data-label="Somebody (published)"' in page
+
+
+def test_published_curves_that_are_none_are_refused_before_anything_is_run(run, tmp_path):
+    (tmp_path / "bad.csv").write_text("label,snr_db,rate\nSomebody,0,2\n")
+    code, _, err = run("compare", "small.toml", "-q", "--overlay", "bad.csv")
+    assert code == 2
+    assert err.endswith("bad.csv:2: rate: got 2.0, expected above 0 and at most 1\n")
+    assert not (tmp_path / "mimolearn-results").exists()
 
 
 def test_plan_says_what_a_curve_needs(run):

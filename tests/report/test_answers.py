@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from mimolearn.link.scenario import Scenario
 from mimolearn.report import (
     Answers,
     answer_table,
@@ -15,7 +16,7 @@ from mimolearn.report import (
     write_report,
 )
 from mimolearn.report.numbers import format_count, format_us
-from mimolearn.studies import Comparison, adjust_plan
+from mimolearn.studies import Comparison, adjust_plan, simulate
 
 
 def with_times(comparison: Comparison, times: dict[str, float]) -> Comparison:
@@ -101,6 +102,19 @@ def test_verdict_says_first_who_is_below_the_target_throughout(comparison):
     trivial = replace(comparison, plan=adjust_plan(comparison.plan, target=0.9))
     (line,) = verdict(Answers(trivial))
     assert "simulate lower SNRs" in line
+
+
+def test_who_crosses_without_an_error_above_is_not_said_to_be_below():
+    link = Scenario(num_tx_ant=1, num_rx_ant=1, constellation="bpsk")
+    result = simulate(link, ["mrc"], [0, 40], target=1e-3, min_errors=20, max_vectors=1000)
+    answers = Answers(result)
+    needed = answers.required["mrc"]
+    assert (needed.value_db, needed.low_db, needed.high_db) == (None, 0, 40)
+    assert needed.is_bracketed
+    assert not needed.is_below
+    assert verdict(answers) == [
+        "mrc crosses BER 0.001 between 0 and 40 dB, and is not ranked: it made no errors at 40 dB."
+    ]
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,13 @@ from mimolearn.papers import (
 )
 from mimolearn.papers.experiment import within
 from mimolearn.papers.panels import AccuracyPanel, Effort, ErrorRatePanel
-from mimolearn.report import Answers, write_report, write_reproduction
+from mimolearn.report import (
+    Answers,
+    GoodputAnswers,
+    write_goodput_report,
+    write_report,
+    write_reproduction,
+)
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "chrome"))), None)
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")
@@ -40,7 +46,8 @@ for (const kind of ["error", "warn"])
   console[kind] = (...words) => window.problems.push(words.join(" "));
 </script>"""
 
-# Hover over the first point of the last curve, click on its name, and measure.
+# Hover over the first point of the last curve, click on its name, and measure. Then press what the
+# page has besides: an entry of the one legend, and the button of the command.
 TRY = """<script>
 window.addEventListener("load", () => setTimeout(async () => {
   const wait = (ms) => new Promise((done) => setTimeout(done, ms));
@@ -68,10 +75,30 @@ window.addEventListener("load", () => setTimeout(async () => {
       hover: words.join(" "), before, after: String(plot.data[last].visible),
       legend: names.length,
       traces: plot.querySelectorAll(".scatterlayer .trace").length,
+      bars: plot.querySelectorAll(".barlayer .trace").length,
       left: box.left, right: box.right, drawn: plot._fullLayout.width,
       texts,
     });
   }
+  const entries = [...document.querySelectorAll(".legend button")];
+  seen.entries = entries.length;
+  seen.linked = [];
+  for (let press = 0; press < 2 && entries.length; press += 1) {
+    entries.at(-1).click();
+    await wait(800);
+    const label = entries.at(-1).dataset.label;
+    const traces = plots.flatMap((plot) => plot.data.filter((t) => t.legendgroup === label));
+    const shown = traces.filter((t) => t.visible !== false);
+    seen.linked.push(shown.map((t) => String(t.visible ?? true)));
+  }
+  const copy = document.querySelector("[data-copy]");
+  copy?.click();
+  seen.command = copy?.nextElementSibling.getBoundingClientRect().height ? copy.dataset.copy : "";
+  seen.cut = [...document.querySelectorAll(".card .value, .cards td, dd")]
+    .filter((box) => box.scrollWidth > box.clientWidth + 1).map((box) => box.textContent);
+  seen.columns = new Set([...document.querySelectorAll(".plot")]
+    .map((box) => Math.round(box.getBoundingClientRect().left))).size;
+  seen.first = document.querySelector(".card")?.getBoundingClientRect().top + scrollY;
   seen.width = document.documentElement.clientWidth;
   seen.scroll = document.documentElement.scrollWidth;
   const words = JSON.stringify(seen);
@@ -114,13 +141,25 @@ def check(seen: dict[str, Any], width: int) -> None:
     assert width - 20 <= seen["width"] <= width
     assert seen["scroll"] <= seen["width"], "the page scrolls sideways"
     for plot in seen["plots"]:
-        assert plot["traces"] > 0
+        assert plot["traces"] + plot["bars"] > 0
         assert plot["left"] >= 0
         assert plot["right"] <= seen["width"]
         assert plot["drawn"] <= plot["right"] - plot["left"] + 1, "a plot is wider than its place"
         if plot["legend"]:
             assert plot["before"] != "legendonly"
             assert plot["after"] == "legendonly", "a click in the legend hides the curve"
+
+
+def check_page(seen: dict[str, Any], file: str, *, phone: bool) -> None:
+    """The answer is on the first screen; one legend serves all plots; the command is shown."""
+    assert seen["first"] < (844 if phone else 400)
+    assert all(plot["legend"] in (0, 3) for plot in seen["plots"]), "three parts of a slot's time"
+    hidden, again = seen["linked"]
+    assert set(hidden) == {"legendonly"}
+    assert set(again) == {"true"}
+    assert seen["command"] == f"mimolearn compare {file}"
+    assert seen["cut"] == [], "numbers are cut"
+    assert seen["columns"] == (1 if phone else 2)
 
 
 def check_names_apart(texts: list[list[Any]]) -> None:
@@ -136,14 +175,31 @@ def test_report_is_alive_at_any_width(comparison, tmp_path, phone, width):
     page = write_report(Answers(comparison), tmp_path)
     seen = seen_in(page, tmp_path, phone)
     check(seen, width)
-    frontier, curves = seen["plots"]
-    assert frontier["legend"] == 0
-    assert "dB" in frontier["hover"]
-    assert curves["legend"] == len(comparison.curves)
+    check_page(seen, "small.toml", phone=phone)
+    curves, frontier, behind = seen["plots"]
+    assert seen["entries"] == len(comparison.curves)
     for words in ("95 % interval", "errors in", "vectors"):
         assert words in curves["hover"]
+    assert "dB" in frontier["hover"]
+    assert "behind the best" in behind["hover"]
     assert frontier["texts"]
     check_names_apart(frontier["texts"])
+
+
+def test_report_of_a_coded_link_is_alive(coded, tmp_path):
+    seen = seen_in(write_report(Answers(coded), tmp_path), tmp_path, phone=True)
+    check(seen, 390)
+    check_page(seen, "scenario.toml", phone=True)
+
+
+def test_reports_of_an_uplink_are_alive(study, tmp_path):
+    page = write_report(Answers(study.comparisons[0]), tmp_path)
+    seen = seen_in(page, tmp_path, phone=False)
+    check(seen, 1280)
+    check_page(seen, "scenario.toml", phone=False)
+    seen = seen_in(write_goodput_report(GoodputAnswers(study), tmp_path), tmp_path, phone=True)
+    check(seen, 390)
+    check_page(seen, "scenario.toml", phone=True)
 
 
 def test_report_prints(comparison, tmp_path):

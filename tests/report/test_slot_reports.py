@@ -41,13 +41,6 @@ from mimolearn.studies import compare_mcs, forecast, simulate
 LINK = GridScenario(num_tx_ant=2, num_rx_ant=2, frame=NrPusch(num_prb=1, num_ues=2, mcs=2))
 
 
-@pytest.fixture(scope="module")
-def study() -> GoodputStudy:
-    receivers = ["lmmse", {"name": "mmse-pic", "passes": 1, "label": "pic"}]
-    rules: dict[str, Any] = {"metric": "bler", "target": 0.1, "min_errors": 5, "min_channels": 16}
-    return compare_mcs(LINK, receivers, [0, 8], mcs=[2, 8], max_vectors=2000, **rules)
-
-
 def text_of(*tables: Any, width: int = 80) -> str:
     console = Console(width=width, record=True, file=io.StringIO())
     for table in tables:
@@ -83,7 +76,8 @@ def test_the_words_of_other_links_over_a_grid() -> None:
     coding = Coding(code="5g-ldpc", num_info_bits=20, num_coded_bits=40)
     coded = GridScenario(**fields, constellation="qpsk", coding=coding)
     blocks = coded.slot_code.blocks_per_user
-    assert f"5g-ldpc, 20 of 40 bits, {blocks} blocks a user and slot" in link_words(coded)
+    assert "QPSK, 5g-ldpc, 20 of 40 bits (rate 0.50), sum-product" in link_words(coded)
+    assert f"1 transmission, {blocks} blocks a user and slot" in link_words(coded)
 
 
 def test_a_comparison_tells_the_parts_of_a_slot(study: GoodputStudy) -> None:

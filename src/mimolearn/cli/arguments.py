@@ -87,6 +87,12 @@ CsvFile = Annotated[
     Path | None,
     typer.Option("--csv", help="A CSV file to write: a row for each receiver and SNR."),
 ]
+Overlay = Annotated[
+    Path | None,
+    typer.Option(
+        "--overlay", help="Published curves to draw: CSV with the columns label, snr_db, rate."
+    ),
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
@@ -22,6 +23,7 @@ from mimolearn.cli.arguments import (
     Metric,
     MinErrors,
     Out,
+    Overlay,
     Quiet,
     RayAddress,
     ScenarioFile,
@@ -40,6 +42,7 @@ from mimolearn.report.text.terminal import TerminalConsole
 
 if TYPE_CHECKING:
     from mimolearn.plans.plan import AnyScenario
+    from mimolearn.report import Published
     from mimolearn.results.goodput import Budget
 
 
@@ -134,7 +137,13 @@ def _run(
 
 @app.command()
 @takes_arguments_of(_run)
-def compare(*, budget_us: BudgetUs = None, cores: Cores = 1, **arguments: Any) -> None:
+def compare(
+    *,
+    budget_us: BudgetUs = None,
+    cores: Cores = 1,
+    overlay: Overlay = None,
+    **arguments: Any,
+) -> None:
     """Compare receivers on a link and say which to run: a table, plots and an HTML report.
 
     Interrupted, it loses nothing that was finished; the same command goes on.
@@ -143,12 +152,13 @@ def compare(*, budget_us: BudgetUs = None, cores: Cores = 1, **arguments: Any) -
     """
     run = _run(**arguments)
     budget = checked_budget(budget_us, cores, run.link)
+    published = _published(overlay, "several MCS are compared" if run.plan.mcs else "")
     result = run.simulate(timing=True)
     run.write_csv(result)
     if run.plan.mcs:
         finish_goodput(result, run.folder, budget, run.as_json)
     else:
-        _finish(result, run.folder, budget, run.as_json)
+        _finish(result, run.folder, budget, published, run.as_json)
 
 
 @app.command()
@@ -188,6 +198,7 @@ def report(
     metric: Metric = None,
     budget_us: BudgetUs = None,
     cores: Cores = 1,
+    overlay: Overlay = None,
     out: Out = None,
     as_json: AsJson = False,
 ) -> None:
@@ -214,9 +225,13 @@ def report(
     if len(chosen) > 1 and not together:
         raise ResultsFileError(f"{path}: holds several scenarios, name one: {words}")
     link = chosen[0].scenario if chosen else None
-    given = _Reading(path, link, metric, target, checked_budget(budget_us, cores, link))
+    rates = bool(chosen) and chosen[0].kind == "rates"
+    why = "the results are rates of beamformers" if rates else ""
+    published = _published(overlay, "several MCS are compared" if together else why)
+    budget = checked_budget(budget_us, cores, link)
+    given = _Reading(path, link, metric, target, budget, published)
     folder = out or path.parent
-    if chosen and chosen[0].kind == "rates":
+    if rates:
         _report_beams(given, folder, as_json)
     elif together:
         _report_goodput(given, folder, as_json)
@@ -232,6 +247,7 @@ class _Reading(NamedTuple):
     metric: str | None
     target: float | None
     budget: Budget | None
+    published: Sequence[Published]
 
 
 def _report_errors(given: _Reading, folder: Path, as_json: bool) -> None:
@@ -241,7 +257,8 @@ def _report_errors(given: _Reading, folder: Path, as_json: bool) -> None:
     result = load_results(given.path, given.link)
     plan = adjust_plan(result.plan, metric=given.metric, target=given.target)
     check_metric(plan.metric, result.scenario)
-    _finish(replace(result, plan=plan), _made(folder), given.budget, as_json)
+    result = replace(result, plan=plan)
+    _finish(result, _made(folder), given.budget, given.published, as_json)
 
 
 def _report_goodput(given: _Reading, folder: Path, as_json: bool) -> None:
@@ -285,10 +302,32 @@ def run_progress(scenario: AnyScenario, plan: Any, quiet: bool) -> Any:
     return nullcontext() if quiet else live_progress(TerminalConsole(stderr=True), scenario, plan)
 
 
-def _finish(result: Any, folder: Path, budget: Budget | None, as_json: bool) -> None:
+def _published(overlay: Path | None, refusal: str) -> Sequence[Published]:
+    """The curves of ``--overlay``.
+
+    Args:
+        overlay: as given.
+        refusal: why nothing can be drawn over these results; else empty.
+    """
+    from mimolearn.report import read_published
+
+    if overlay is None:
+        return ()
+    if refusal:
+        raise invalid("overlay", str(overlay), f"none: {refusal}")
+    return read_published(overlay)
+
+
+def _finish(
+    result: Any,
+    folder: Path,
+    budget: Budget | None,
+    published: Sequence[Published],
+    as_json: bool,
+) -> None:
     from mimolearn import report as reports
 
-    answers = reports.Answers(result)
+    answers = reports.Answers(result, published)
     served = reports.within_budget(result, budget)
     page = reports.write_report(answers, folder, served)
     if as_json:

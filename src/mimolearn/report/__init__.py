@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from mimolearn.report.goodput_answers import GoodputAnswers, SlotTime, within_budget
     from mimolearn.report.links import link_title, link_words
     from mimolearn.report.numbers import format_duration, format_left
+    from mimolearn.report.overlay import Published, read_published
     from mimolearn.report.text.live import live_progress
     from mimolearn.report.text.markdown import write_reproduction_text
     from mimolearn.report.text.sentences import beam_notes, notes, rate_notes, verdict
@@ -43,6 +44,7 @@ else:
             "mimolearn.report.goodput_answers": "GoodputAnswers SlotTime within_budget",
             "mimolearn.report.links": "link_title link_words",
             "mimolearn.report.numbers": "format_duration format_left",
+            "mimolearn.report.overlay": "Published read_published",
             "mimolearn.report.text.live": "live_progress",
             "mimolearn.report.text.markdown": "write_reproduction_text",
             "mimolearn.report.text.sentences": "beam_notes notes rate_notes verdict",
@@ -156,6 +158,7 @@ __all__ = [
     "DetectorCost",
     "GoodputAnswers",
     "Loss",
+    "Published",
     "Rate",
     "Row",
     "SlotTime",
@@ -181,6 +184,7 @@ __all__ = [
     "outcome_counts",
     "rate_notes",
     "rate_table",
+    "read_published",
     "slot_table",
     "time_table",
     "verdict",

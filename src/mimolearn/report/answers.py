@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import NamedTuple
 
 from mimolearn.report.links import link_title, unit_of
-from mimolearn.report.style import Style, styles
+from mimolearn.report.overlay import Published
+from mimolearn.report.style import Style, published_style, styles
 from mimolearn.results.comparison import Comparison, Curve
-from mimolearn.results.crossings import SnrEstimate, SnrGap
+from mimolearn.results.crossings import SnrEstimate, SnrGap, snr_at_rates
 from mimolearn.results.point import Point
 
 COSTS = ("vector_us", "latency_us", "multiplications")
 # Over a resource grid a time is that of a slot: estimation, detection and decoding.
 SLOT_COSTS = ("slot_us", "multiplications")
+# Error rates a decade at which receivers are compared with the best.
+_STEPS = 8
 
 
 class Rate(NamedTuple):
@@ -111,20 +116,24 @@ class Answers:
 
     Args:
         comparison: stored results.
+        published: curves of others, which are drawn beside ours and answer nothing.
 
     Attributes:
         comparison: as given.
+        published: as given.
         metric: of the plan.
         target: error rate of the plan.
         goal: both, as "BER 0.001".
         title: the link in a few words.
         unit: what a time is given for, "vector" or "slot".
         costs: the kinds of cost that there are, time first.
-        look: how each receiver is drawn, by label.
+        gap: of two labels: how many dB more the second needs than the first at the target.
+        look: how each receiver is drawn, by label, and each published curve, by its name.
     """
 
-    def __init__(self, comparison: Comparison) -> None:
+    def __init__(self, comparison: Comparison, published: Sequence[Published] = ()) -> None:
         self.comparison = comparison
+        self.published = tuple(published)
         self.metric, self.target = comparison.plan.metric, comparison.plan.target
         self.goal = f"{self.metric.upper()} {self.target:g}"
         self.title = link_title(comparison.scenario)
@@ -133,7 +142,10 @@ class Answers:
         self.look: dict[str, Style] = styles(
             [(curve.label, curve.contender.name) for curve in comparison.curves]
         )
-        self._gap = cache(comparison.gap)
+        for curve in self.published:
+            style = self.look.get(curve.label) or published_style(self.look)
+            self.look[curve.name] = style._replace(dash="dash")
+        self.gap = cache(comparison.gap)
 
     @cached_property
     def rates(self) -> dict[str, tuple[Rate, ...]]:
@@ -170,6 +182,55 @@ class Answers:
         known = ((label, needed[label]) for label in self.receivers)
         reached = {label: value for label, value in known if value is not None}
         return min(reached, key=lambda label: reached[label]) if reached else None
+
+    @cached_property
+    def recommended(self) -> Row | None:
+        """The fastest of those that cannot be told from the best; None when none reaches it."""
+        tied = [
+            row
+            for row in self.rows
+            if row.label in self.receivers and row.loss is not None and row.loss.low_db <= 0
+        ]
+        times = {row.label: math.inf if row.time_us is None else row.time_us for row in tied}
+        return min(tied, key=lambda row: times[row.label], default=None)
+
+    @cached_property
+    def behind(self) -> dict[str, tuple[tuple[float, float], ...]]:
+        """How much more SNR each receiver needs than the best, at many error rates.
+
+        By label: (error rate, dB) from high rates down, interpolated as the SNR for the target is.
+        Empty where no receiver reaches the target.
+        """
+        if self.best is None:
+            return {}
+        curves = {
+            label: [(rate.snr_db, rate.value) for rate in rates if rate.errors]
+            for label, rates in self.rates.items()
+        }
+        drawn = [value for curve in curves.values() for _, value in curve]
+        steps = range(math.ceil(_STEPS * math.log10(min(drawn))), 1)
+        levels = sorted({self.target, *(10 ** (step / _STEPS) for step in steps)}, reverse=True)
+        least = snr_at_rates(curves[self.best], levels)
+        behind = {}
+        for label, curve in curves.items():
+            needed = snr_at_rates(curve, levels)
+            pairs = zip(levels, needed, least, strict=True)
+            behind[label] = tuple(
+                (level, snr_db - best_db)
+                for level, snr_db, best_db in pairs
+                if snr_db is not None and best_db is not None
+            )
+        return behind
+
+    @cached_property
+    def cheapest(self) -> str | None:
+        """The receiver that takes the least time; the fewest multiplications without times."""
+        for cost in (self.time, "multiplications"):
+            known = [(label, self.cost(label, cost)) for label in self.receivers]
+            costs = {label: value for label, value in known if value is not None}
+            if costs:
+                return min(costs, key=lambda label: costs[label])
+        return None
 
     @cached_property
     def rows(self) -> tuple[Row, ...]:
@@ -255,7 +316,7 @@ class Answers:
 
     def _beats(self, label: str, other: str) -> bool:
         """Whether a receiver needs significantly less SNR than another."""
-        gap: SnrGap = self._gap(label, other)
+        gap: SnrGap = self.gap(label, other)
         return gap.value_db is not None and gap.low_db is not None and gap.low_db > 0
 
     def _row(self, curve: Curve) -> Row:
@@ -289,7 +350,7 @@ class Answers:
             return None
         if self.best == label:
             return Loss(0.0, 0.0, 0.0)
-        gap: SnrGap = self._gap(self.best, label)
+        gap: SnrGap = self.gap(self.best, label)
         if gap.value_db is None or gap.low_db is None or gap.high_db is None:
             return None
         return Loss(gap.value_db, gap.low_db, gap.high_db)

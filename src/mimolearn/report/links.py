@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
+from mimolearn.link.coding import Coding
 from mimolearn.link.frames import NrPusch
 from mimolearn.link.grid_scenario import GridScenario
+from mimolearn.link.scenario import Scenario
 from mimolearn.plans.plan import AnyScenario
 
 
@@ -18,7 +22,7 @@ def link_title(link: AnyScenario) -> str:
     """
     if not isinstance(link, GridScenario):
         size = f"{link.num_tx_ant} × {link.num_rx_ant} {link.constellation.upper()}"
-        return f"{size} over {link.channel.model}"
+        return f"{size} over {link.channel.model}{_coded(link.coding)}"
     scheme = link.mcs
     points = link.points().name.upper()
     modulation = points if scheme is None else f"{points} MCS {scheme.index}"
@@ -31,13 +35,37 @@ def unit_of(link: AnyScenario) -> str:
     return "slot" if isinstance(link, GridScenario) else "vector"
 
 
-def link_facts(link: GridScenario, rows: Sequence[int] = ()) -> list[tuple[str, str]]:
-    """A link over a resource grid, fact by fact: (name, words).
+def link_facts(link: AnyScenario, rows: Sequence[int] = ()) -> list[tuple[str, str]]:
+    """A link, fact by fact: (name, words).
 
     Args:
         link: the scenario.
         rows: of its MCS table, where several were simulated.
     """
+    return _grid_facts(link, rows) if isinstance(link, GridScenario) else _vector_facts(link)
+
+
+def _vector_facts(link: Scenario) -> list[tuple[str, str]]:
+    csi = link.csi
+    known = "perfect"
+    if csi.error_var:
+        known = f"error variance {csi.error_var:g} of an entry's, noise taken as {csi.noise}"
+    streams = f"{_many(link.num_tx_ant, 'stream')} on {_many(link.num_rx_ant, 'antenna')}"
+    facts = [
+        ("Antennas", streams),
+        ("Constellation", f"{link.points().name.upper()}, Gray labels of TS 38.211"),
+        ("Code", "none" if link.coding is None else _code_words(link.coding)),
+        ("Channel", _channel(link)),
+        ("Channel reuse", f"{_many(link.channel_reuse, 'vector')} a channel"),
+        ("Channel knowledge", known),
+    ]
+    if link.draws == "reduced":
+        words = "the triangle R of H = QR and Q^H y, of the same error rates"
+        facts.append(("Draws", f"reduced: {words}; times are those of full channels"))
+    return facts
+
+
+def _grid_facts(link: GridScenario, rows: Sequence[int]) -> list[tuple[str, str]]:
     layers = link.num_tx_ant // link.frame.num_ues
     users = f"{_many(link.frame.num_ues, 'user')} with {_many(layers, 'layer')} each"
     facts = [
@@ -45,7 +73,7 @@ def link_facts(link: GridScenario, rows: Sequence[int] = ()) -> list[tuple[str, 
         ("Frame", _frame(link)),
         ("Pilots", _options(link.pilots.model_dump(mode="json", exclude_none=True))),
         ("Code", _code(link, rows)),
-        ("Channel", _options(link.channel.model_dump(mode="json", exclude_none=True))),
+        ("Channel", _channel(link)),
     ]
     if link.interference is not None:
         i = link.interference
@@ -57,14 +85,21 @@ def link_facts(link: GridScenario, rows: Sequence[int] = ()) -> list[tuple[str, 
     return facts
 
 
-def link_words(link: GridScenario, rows: Sequence[int] = ()) -> str:
-    """A link over a resource grid in words: users, frame, code, channel, estimator.
+def link_words(link: AnyScenario, rows: Sequence[int] = ()) -> str:
+    """A link in a sentence: antennas or users and frame, code, channel, what is known of it.
 
     Args:
         link: the scenario.
         rows: of its MCS table, where several were simulated.
+
+    >>> from mimolearn.link.scenario import Scenario
+    >>> link_words(Scenario(num_tx_ant=2, num_rx_ant=4, constellation="qpsk"))
+    'Link: 2 streams on 4 antennas, QPSK; no code; channel rayleigh, known perfectly; 1 vector a
+    channel.'
     """
     facts = dict(link_facts(link, rows))
+    if not isinstance(link, GridScenario):
+        return f"Link: {'; '.join(_vector_words(link, facts))}."
     channel = [f"{link.channel.model}"]
     fields = link.channel.model_dump(mode="json")
     units = {"profile": "", "delay_spread_s": "ns", "speed_m_s": "m/s", "carrier_hz": "GHz"}
@@ -79,6 +114,46 @@ def link_words(link: GridScenario, rows: Sequence[int] = ()) -> str:
         lines.append(facts["Interference"])
     lines.append(f"estimator {facts['Estimator']}")
     return "Link: " + "; ".join(lines) + "."
+
+
+def _vector_words(link: Scenario, facts: dict[str, str]) -> list[str]:
+    csi = link.csi
+    known = "known perfectly" if not csi.error_var else f"known up to {facts['Channel knowledge']}"
+    code = "no code" if link.coding is None else f"code {facts['Code']}"
+    antennas = f"{facts['Antennas']}, {link.points().name.upper()}"
+    return [antennas, code, f"channel {link.channel.model}, {known}", facts["Channel reuse"]]
+
+
+def _coded(coding: Coding | None) -> str:
+    """The code at the end of a title."""
+    if coding is None:
+        return ""
+    return f", {coding.code} {coding.num_info_bits}/{coding.num_coded_bits}"
+
+
+def _code_words(coding: Coding) -> str:
+    size = f"{coding.num_info_bits} of {coding.num_coded_bits} bits (rate {coding.rate:.2f})"
+    tries = _many(coding.transmissions, "transmission")
+    several = "" if coding.transmissions == 1 else " (chase combining)"
+    return f"{coding.code}, {size}, {coding.decoder_words()}, {tries}{several}"
+
+
+def _channel(link: AnyScenario) -> str:
+    """A channel's fields; of a recorded file its name alone, for the path is of one machine."""
+    fields = link.channel.model_dump(mode="json", exclude_none=True)
+    return _options(without_folders(fields))
+
+
+def without_folders(fields: dict[str, Any]) -> dict[str, Any]:
+    """A channel's fields with names of files in place of their paths.
+
+    Args:
+        fields: plain values by name.
+    """
+    return {
+        name: Path(value).name if "path" in name and isinstance(value, str) else value
+        for name, value in fields.items()
+    }
 
 
 def _frame(link: GridScenario) -> str:
@@ -104,10 +179,8 @@ def _code(link: GridScenario, rows: Sequence[int]) -> str:
         return f"{words}, {block}, up to {link.decoder_iterations} decoder iterations"
     if link.coding is None:
         return f"{points} without a code"
-    c = link.coding
-    size = f"{c.code}, {c.num_info_bits} of {c.num_coded_bits} bits"
     blocks = f"{_many(code.blocks_per_user, 'block')} a user and slot"
-    return f"{points}, {size}, {blocks}, {c.decoder_words()}"
+    return f"{points}, {_code_words(link.coding)}, {blocks}"
 
 
 def _powers(link: GridScenario) -> str:

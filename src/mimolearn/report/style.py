@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 
@@ -58,6 +59,7 @@ _STYLES: dict[str, Style] = {
 }
 
 _OTHERS = ("#00908C", "#B8860B", "#5B5BD6", "#A0522D", "#008B45", "#CD3278", "#4682B4", "#8B6914")
+_PUBLISHED = ("#A3260F", "#5B6572", "#7A4B00", "#004F6E")
 _MARKERS = "hpdH8>"
 _PLOTLY_SYMBOLS = {
     "o": "circle", "s": "square", "D": "diamond", "d": "diamond-tall", "^": "triangle-up",
@@ -95,6 +97,17 @@ def styles(contenders: list[tuple[str, str]]) -> dict[str, Style]:
             )
         chosen[label] = style
     return chosen
+
+
+def published_style(chosen: Mapping[str, Style]) -> Style:
+    """A style for a published curve of no receiver that is drawn.
+
+    Args:
+        chosen: styles that are taken, by label.
+    """
+    taken = {style.colour for style in chosen.values()}
+    colour = next((colour for colour in _PUBLISHED if colour not in taken), _PUBLISHED[0])
+    return Style(colour, "o", "dash")
 
 
 def plotly_symbol(style: Style) -> str:

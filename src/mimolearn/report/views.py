@@ -17,6 +17,7 @@ from mimolearn.plans.plan import check_metric
 from mimolearn.report import write_report
 from mimolearn.report.answers import Answers
 from mimolearn.report.numbers import format_left, format_required, format_us
+from mimolearn.report.overlay import Published, read_published
 from mimolearn.report.plots.drawing import new_figure
 from mimolearn.report.plots.figures import draw_error_rates
 from mimolearn.report.text.live import live_progress
@@ -32,13 +33,18 @@ def _plot(
     ax: Axes | None,
     metric: str | None = None,
     target: float | None = None,
+    overlay: str | Path | None = None,
 ) -> Axes:
     if ax is None:
         ax = new_figure(6.4, 4.8)[1]
     plan = adjust_plan(comparison.plan, metric=metric, target=target)
     check_metric(plan.metric, comparison.scenario)
-    draw_error_rates(ax, Answers(replace(comparison, plan=plan)))
+    draw_error_rates(ax, Answers(replace(comparison, plan=plan), _published(overlay)))
     return ax
+
+
+def _published(overlay: str | Path | None) -> tuple[Published, ...]:
+    return () if overlay is None else read_published(overlay)
 
 
 def _html(comparison: Comparison) -> str:
@@ -81,10 +87,11 @@ def _cells(answers: Answers) -> list[list[str]]:
     return table
 
 
-def _report(comparison: Comparison, folder: str | Path) -> Path:
+def _report(comparison: Comparison, folder: str | Path, overlay: str | Path | None = None) -> Path:
+    answers = Answers(comparison, _published(overlay))
     folder = user_path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    return write_report(Answers(comparison), folder)
+    return write_report(answers, folder)
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -57,7 +58,12 @@ class SnrEstimate(NamedTuple):
     @property
     def is_below(self) -> bool:
         """True when the rate is already reached below all SNRs that were simulated."""
-        return self.value_db is None and self.high_db is not None
+        return self.value_db is None and self.low_db is None and self.high_db is not None
+
+    @property
+    def is_bracketed(self) -> bool:
+        """True when only the two SNRs are known that the crossing lies between."""
+        return self.value_db is None and self.low_db is not None and self.high_db is not None
 
 
 class SnrGap(NamedTuple):
@@ -127,6 +133,35 @@ def snr_gap(
     variance = _variance(a, a) + _variance(b, b) - 2 * _variance(a, b)
     half = _quantile(confidence) * math.sqrt(max(variance, 0.0))
     return SnrGap(value, value - half, value + half, note)
+
+
+def snr_at_rates(
+    curve: Sequence[tuple[float, float]], rates: Sequence[float]
+) -> list[float | None]:
+    """SNRs in dB at which a curve crosses error rates, interpolated as ``required_snr`` does.
+
+    Args:
+        curve: (SNR in dB, error rate) of its points, ascending in SNR, rates above 0.
+        rates: error rates.
+
+    Returns:
+        the lowest SNR for each rate; None where the curve does not come to it.
+
+    >>> snr_at_rates([(0.0, 0.1), (10.0, 0.01)], [0.1, 0.03, 0.001])
+    [0.0, 5.228787452803376, None]
+    """
+    from scipy.interpolate import PchipInterpolator  # here, because it is slow to import
+
+    if len(curve) < 2:
+        return [None] * len(rates)
+    snr_db, values = zip(*curve, strict=True)
+    line = PchipInterpolator(snr_db, [math.log10(value) for value in values])
+    crossed: list[float | None] = []
+    for rate in rates:
+        roots = line.solve(math.log10(rate), extrapolate=False)
+        roots = roots[np.isfinite(roots)]
+        crossed.append(float(roots.min()) if roots.size else None)
+    return crossed
 
 
 def _crossing(samples: list[Sample], target: float, confidence: float) -> _Crossing:

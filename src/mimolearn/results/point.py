@@ -74,12 +74,11 @@ class Point:
         return statistics.effective_clusters(errors)
 
     def is_unsure(self, metric: str = "ber") -> bool:
-        """True when the interval may be too narrow, or the rate is an upper limit.
+        """True when the errors are worth those of fewer than 16 equally bad channels, or blocks.
 
-        Then fewer than 100 errors were seen, or those of fewer than 16 effective clusters.
+        A handful of errors is, too. The interval may then be too narrow.
         """
-        few = self.effective_clusters(metric) < statistics.ENOUGH_CLUSTERS
-        return few or self.is_upper_limit(metric)
+        return self.effective_clusters(metric) < statistics.ENOUGH_CLUSTERS
 
     def clusters(self, metric: str = "ber") -> int:
         """Independent ones: blocks for what is decoded, channels for the rest."""

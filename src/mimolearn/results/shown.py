@@ -86,26 +86,30 @@ class Shown(Tabular):
 
         Args:
             ax: matplotlib axes; default None, those of a new figure.
-            **options: ``metric`` and ``target`` in place of the plan's.
+            **options: ``metric`` and ``target`` in place of the plan's, and ``overlay``, a CSV
+                file of published curves as for ``report``.
 
         Returns:
             the axes.
         """
         return view_of(type(self), "plot")(self, ax, **options)
 
-    def report(self, folder: str | Path) -> Path:
+    def report(self, folder: str | Path, overlay: str | Path | None = None) -> Path:
         """Write the HTML report, its figures and a CSV file.
 
         Args:
             folder: for the files; it is made where there is none.
+            overlay: a CSV file of published curves, with the columns label, snr_db (dB) and rate;
+                they are drawn dashed and hollow. Default None.
 
         Returns:
             the path of the page.
 
         Raises:
+            InvalidInputError: a file of published curves with a value that is none.
             OSError: the folder cannot be written.
         """
-        return view_of(type(self), "report")(self, folder)
+        return view_of(type(self), "report")(self, folder, overlay)
 
     def _repr_html_(self) -> str:
         """Table and verdict, for notebooks."""

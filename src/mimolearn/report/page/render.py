@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from importlib.resources import files
 from typing import Any
 
@@ -18,20 +19,32 @@ _CONFIG = {
 
 
 def render(template: str, **values: Any) -> str:
-    """Fill in a template of this folder, with the shared style and the one copy of plotly.
+    """Fill in a template, with the shared style and the one copy of plotly.
 
     Args:
         template: name of the file.
         **values: what the template names.
     """
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
-    folder = files("mimolearn.report.page")
-    source = environment.from_string(folder.joinpath(template).read_text("utf-8"))
-    css, script = (folder.joinpath(f"page.{kind}").read_text("utf-8") for kind in ("css", "js"))
-    return source.render(css=css, page_js=script, plotly_js=get_plotlyjs(), **values)
+    shared = {"css": _read("page.css"), "page_js": _read("page.js"), "plotly_js": get_plotlyjs()}
+    return _environment().get_template(template).render(**shared, **values)
 
 
 def plot_html(figure: go.Figure) -> Any:
     """A plot as a part of a page that carries plotly."""
     # include_plotlyjs=False: the page carries the script once. Markup made by plotly is trusted.
     return Markup(figure.to_html(full_html=False, include_plotlyjs=False, config=_CONFIG))
+
+
+@cache
+def _environment() -> jinja2.Environment:
+    return jinja2.Environment(
+        loader=jinja2.FunctionLoader(_read),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def _read(name: str) -> str:
+    return files("mimolearn.report.page").joinpath("templates", name).read_text("utf-8")

@@ -11,7 +11,14 @@ from matplotlib.figure import Figure
 
 from mimolearn.report.beam_answers import BeamAnswers
 from mimolearn.report.plots.drawing import DASHES, FONT, add_legend, new_figure, save_figure
-from mimolearn.report.plots.interactive import error_bars, finish_plot, plotly_text, symbols
+from mimolearn.report.plots.interactive import (
+    error_bars,
+    finish_plot,
+    plotly_text,
+    rate_ticks,
+    short_ticks,
+    symbols,
+)
 from mimolearn.report.style import plotly_symbol
 
 
@@ -23,16 +30,19 @@ def beam_plot(answers: BeamAnswers, *, geometric: bool) -> go.Figure:
         geometric: the geometric mean in place of the mean.
     """
     figure = go.Figure()
+    drawn: list[float] = []
     for row in answers.rows:
         style = answers.look[row.label]
         values = [r.geometric_mean if geometric else r.mean for r in row.rates]
         bounds = [r.geometric_interval if geometric else r.interval for r in row.rates]
+        drawn += [end for b in bounds for end in (b.low, b.high)]
         hollow = [not geometric and r.is_unsure for r in row.rates]
         figure.add_trace(
             go.Scatter(
                 x=[r.snr_db for r in row.rates],
                 y=values,
                 name=plotly_text(row.label),
+                legendgroup=row.label,
                 mode="lines+markers",
                 line={"color": style.colour, "dash": style.dash, "width": 2},
                 marker={"symbol": symbols(style, hollow), "size": 9},
@@ -41,9 +51,7 @@ def beam_plot(answers: BeamAnswers, *, geometric: bool) -> go.Figure:
         )
     kind = "geometric mean" if geometric else "mean"
     figure.update_xaxes(title=answers.comparison.snr_label)
-    figure.update_yaxes(
-        title=f"Symbol error rate, {kind} over channels", type="log", exponentformat="power"
-    )
+    figure.update_yaxes(title=f"Symbol error rate, {kind} over channels", **rate_ticks(drawn))
     return finish_plot(figure, 520)
 
 
@@ -77,6 +85,7 @@ def beam_frontier_plot(answers: BeamAnswers) -> go.Figure | None:
                 x=[design_ms],
                 y=[mean],
                 name=label,
+                legendgroup=row.label,
                 # Where a page is narrow, only names on the frontier are written: see page.js.
                 meta="frontier" if row.on_frontier else "named",
                 mode="markers+text",
@@ -89,8 +98,12 @@ def beam_frontier_plot(answers: BeamAnswers) -> go.Figure | None:
             )
         )
     figure.update_layout(showlegend=False)
-    figure.update_xaxes(title="Time of a design [ms a channel]", type="log", dtick="D2")
-    figure.update_yaxes(title=f"Mean symbol error rate at {answers.middle_db:g} dB", type="log")
+    low, high = (math.log10(end) for end in (min(times), max(times)))
+    edge = 0.08 * (high - low) or 0.1
+    span = {"range": [low - edge, high + edge], **short_ticks(low - edge, high + edge)}
+    figure.update_xaxes(title="Time of a design [ms a channel]", type="log", **span)
+    rates = rate_ticks([mean for _, _, mean in timed])
+    figure.update_yaxes(title=f"Mean symbol error rate at {answers.middle_db:g} dB", **rates)
     return finish_plot(figure, 520)
 
 

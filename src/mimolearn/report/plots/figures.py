@@ -13,6 +13,8 @@ from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
 from mimolearn.link.grid_scenario import GridScenario
 from mimolearn.report.answers import Answers, CostPoint, Rate
+from mimolearn.report.overlay import Published
+from mimolearn.report.plots.curves import behind_range
 from mimolearn.report.plots.drawing import DASHES, FONT, add_legend, new_figure, save_figure
 from mimolearn.report.plots.goodput import slot_times, time_figure
 from mimolearn.report.style import COST_LABELS, Style
@@ -22,7 +24,9 @@ from mimolearn.studies import METRIC_LABELS
 def save_figures(
     answers: Answers, folder: Path, formats: Sequence[str] = ("png", "svg", "pdf")
 ) -> list[Path]:
-    """Write ``error-rate.*`` and, where timings exist, ``frontier.*`` and ``slot-time.*``.
+    """Write ``error-rate.*``, ``behind-best.*``, and with times ``frontier.*``, ``slot-time.*``.
+
+    Where no receiver reaches the target, none is behind the best.
 
     Args:
         answers: what is drawn.
@@ -39,6 +43,8 @@ def save_figures(
     times = slot_times(answers)
     if times:
         drawn["slot-time"] = time_figure(times, answers.title)
+    if any(answers.behind.values()):
+        drawn["behind-best"] = behind_figure(answers)
     if answers.frontier(answers.time):
         drawn["frontier"] = frontier_figure(answers)
     paths: list[Path] = []
@@ -67,6 +73,8 @@ def draw_error_rates(axes: Axes, answers: Answers) -> None:
         line = _draw_curve(axes, rates, answers.look[label])
         if line is not None:
             drawn[label] = line
+    for curve in answers.published:
+        drawn[curve.name] = _draw_published(axes, curve, answers.look[curve.name])
     axes.set_yscale("log")
     axes.set_xlabel(answers.comparison.snr_label)
     axes.set_ylabel(METRIC_LABELS[answers.metric])
@@ -75,6 +83,45 @@ def draw_error_rates(axes: Axes, answers: Answers) -> None:
     axes.grid(which="minor", color="#F1F3F6", lw=0.5)
     add_legend(axes, drawn, loc="lower left", frameon=True)
     axes.set_title(_title(answers), fontsize=9.5, loc="left")
+
+
+def behind_figure(answers: Answers) -> Figure:
+    """How many dB each receiver is behind the best at equal error rates, and at the target."""
+    with matplotlib.rc_context(FONT):
+        figure, axes = new_figure(6.4, 3.6)
+        drawn = {}
+        losses = {row.label: row.loss for row in answers.rows}
+        for label, line in answers.behind.items():
+            if not line:
+                continue
+            style, loss = answers.look[label], losses[label]
+            (drawn[label],) = axes.plot(
+                [rate for rate, _ in line],
+                [value for _, value in line],
+                color=style.colour,
+                ls=DASHES[style.dash],
+                lw=1.4,
+            )
+            if loss is not None:
+                axes.errorbar(
+                    [answers.target],
+                    [loss.value_db],
+                    yerr=[[loss.value_db - loss.low_db], [loss.high_db - loss.value_db]],
+                    fmt=style.marker,
+                    color=style.colour,
+                    ms=5,
+                    capsize=2,
+                )
+        axes.set_xscale("log")
+        axes.invert_xaxis()
+        axes.set_ylim(*behind_range(answers))
+        axes.axvline(answers.target, color="#555B66", lw=0.9, ls=(0, (4, 3)), zorder=1)
+        axes.set_xlabel(METRIC_LABELS[answers.metric])
+        axes.set_ylabel("dB behind the best")
+        axes.grid(which="major", color="#E2E5EA", lw=0.7)
+        add_legend(axes, drawn, frameon=True)
+        axes.set_title(_title(answers), fontsize=9.5, loc="left")
+    return figure
 
 
 def frontier_figure(answers: Answers, cost: str | None = None) -> Figure:
@@ -151,6 +198,20 @@ def _draw_curve(axes: Axes, rates: Sequence[Rate], style: Style) -> Line2D | Non
     for rate in rates:
         if rate.errors == 0:
             axes.plot(rate.snr_db, rate.high, marker="$↓$", ms=8, color=style.colour, ls="none")
+    return line
+
+
+def _draw_published(axes: Axes, curve: Published, style: Style) -> Line2D:
+    (line,) = axes.plot(
+        [snr_db for snr_db, _ in curve.points],
+        [rate for _, rate in curve.points],
+        color=style.colour,
+        ls=DASHES["dash"],
+        lw=1.0,
+        marker=style.marker,
+        ms=5.5,
+        mfc="none",
+    )
     return line
 
 

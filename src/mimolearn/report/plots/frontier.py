@@ -11,13 +11,13 @@ import plotly.graph_objects as go
 
 from mimolearn.report.answers import Answers, CostPoint
 from mimolearn.report.numbers import format_required
-from mimolearn.report.plots.interactive import error_bars, plotly_text
+from mimolearn.report.plots.interactive import error_bars, plotly_text, short_ticks
 from mimolearn.report.plots.labels import Box, Mark, label_sides
 from mimolearn.report.style import COST_LABELS, Style, plotly_symbol
 
-# What names are kept apart for, in pixels: the plot in the column of a desktop's page. A page that
+# What names are kept apart for, in pixels: the plot in its column of a desktop's page. A page that
 # is narrower writes the names on the frontier alone (page.js).
-_WIDTH, _HEIGHT = 880, 410
+_WIDTH, _HEIGHT = 450, 330
 _MARGIN = 0.05
 _BEST_SIZE, _SIZE = 13, 9
 
@@ -65,28 +65,13 @@ def _button(cost: str, cost_of_trace: list[str], axis: dict[str, Any]) -> dict[s
 
 
 def _axis(points: Sequence[CostPoint], cost: str) -> dict[str, Any]:
-    """A logarithmic axis of cost with ticks at 1, 2 and 5."""
+    """A logarithmic axis of cost."""
     low, high = _cost_range(points)
-    values = [
-        digit * 10.0**power
-        for power in range(math.floor(low), math.ceil(high) + 1)
-        for digit in (1, 2, 5)
-        if low <= math.log10(digit) + power <= high
-    ]
     return {
         "title": COST_LABELS[cost],
         "range": [low, high],
-        "tickvals": values,
-        "ticktext": [_short(value) for value in values],
+        **short_ticks(low, high),
     }
-
-
-def _short(value: float) -> str:
-    """A tick's number as people write it: 0.5, 20, 5k, 2M."""
-    for size, unit in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
-        if value >= size:
-            return f"{value / size:g}{unit}"
-    return f"{value:g}"
 
 
 def _cost_range(points: Sequence[CostPoint]) -> tuple[float, float]:
@@ -170,6 +155,7 @@ def _trace(point: CostPoint, side: str | None, style: Style, visible: bool) -> g
         x=[point.cost],
         y=[point.snr_db],
         name=label,
+        legendgroup=point.label,
         # Where a page is narrow, names off the frontier are left to hovering: see page.js.
         meta="frontier" if best else "named" if named else "unnamed",
         mode="markers+text" if named else "markers",

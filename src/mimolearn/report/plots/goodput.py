@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,7 +13,13 @@ from matplotlib.figure import Figure
 from mimolearn.report.answers import Answers
 from mimolearn.report.goodput_answers import GoodputAnswers, SlotTime
 from mimolearn.report.plots.drawing import DASHES, FONT, add_legend, new_figure, save_figure
-from mimolearn.report.plots.interactive import error_bars, finish_plot, plotly_text, symbols
+from mimolearn.report.plots.interactive import (
+    error_bars,
+    finish_plot,
+    plotly_text,
+    short_ticks,
+    symbols,
+)
 from mimolearn.report.style import COST_LABELS, Style, plotly_symbol
 from mimolearn.results.goodput import Goodput
 from mimolearn.studies import METRIC_LABELS
@@ -163,6 +170,7 @@ def goodput_plot(answers: GoodputAnswers) -> go.Figure:
                 x=[one.snr_db for one in line],
                 y=values,
                 name=plotly_text(label),
+                legendgroup=label,
                 mode="lines+markers",
                 line={"color": style.colour, "dash": style.dash, "width": 2},
                 marker={"symbol": symbols(style, [False] * len(line)), "size": 9},
@@ -179,14 +187,23 @@ def goodput_plot(answers: GoodputAnswers) -> go.Figure:
 def block_plot(answers: GoodputAnswers) -> go.Figure:
     """The plan's error rate over SNR, a curve for each receiver and MCS."""
     figure = go.Figure()
+    named: set[str] = set()
     for label, name, snr_db, values in _lines(answers):
         style = answers.look[label]
+        # Once for each MCS: curves of several receivers lie close together.
+        words = [""] * len(snr_db)
+        words[0] = "" if name in named else name
+        named.add(name)
         figure.add_trace(
             go.Scatter(
                 x=snr_db,
                 y=values,
                 name=plotly_text(f"{label}, {name}"),
-                mode="lines+markers",
+                legendgroup=label,
+                mode="lines+markers+text",
+                text=words,
+                textposition="top right",
+                textfont={"size": 11, "color": "#444B55"},
                 line={"color": style.colour, "dash": style.dash, "width": 2},
                 marker={"symbol": plotly_symbol(style), "size": 7},
                 hovertemplate="<b>%{fullData.name}</b> at %{x:g} dB: %{y:.3g}<extra></extra>",
@@ -245,7 +262,10 @@ def goodput_frontier_plot(answers: GoodputAnswers) -> go.Figure | None:
     for one in timed:
         figure.add_trace(_frontier_point(one, answers, one.slot_us > halfway))
     figure.update_layout(showlegend=False)
-    figure.update_xaxes(title=COST_LABELS["slot_us"], type="log", dtick="D2")
+    low, high = (math.log10(end(one.slot_us for one in timed)) for end in (min, max))
+    edge = 0.08 * (high - low) or 0.1
+    span = {"range": [low - edge, high + edge], **short_ticks(low - edge, high + edge)}
+    figure.update_xaxes(title=COST_LABELS["slot_us"], type="log", **span)
     figure.update_yaxes(title=f"Goodput at {answers.middle_db:g} dB [bit/slot]")
     return finish_plot(figure, 520)
 
@@ -258,6 +278,7 @@ def _frontier_point(one: Goodput, answers: GoodputAnswers, to_the_left: bool) ->
         x=[one.slot_us],
         y=[one.bits_per_slot],
         name=label,
+        legendgroup=one.label,
         # Where a page is narrow, only names on the frontier are written: see page.js.
         meta="frontier" if on_frontier else "named",
         mode="markers+text",

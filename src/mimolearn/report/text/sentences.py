@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 
 from mimolearn.link.grid_scenario import GridScenario
 from mimolearn.plans.counts import BLOCK_METRICS
@@ -10,7 +10,6 @@ from mimolearn.report.answers import Answers, Row
 from mimolearn.report.beam_answers import BeamAnswers
 from mimolearn.report.links import link_words
 from mimolearn.report.numbers import format_names, format_us
-from mimolearn.results.point import UPPER_LIMIT_ERRORS
 from mimolearn.results.statistics import ENOUGH_CLUSTERS
 
 # What a number is followed by where its interval may be too narrow.
@@ -21,20 +20,37 @@ _WORTH_NAMING = 1.25
 
 def verdict(answers: Answers) -> list[str]:
     """The main answers: who needs least, and what is nearly as good and faster."""
+    best = answers.recommended
+    if best is None:
+        return verdict_around(answers)
+    below = _below(answers)
+    run = f"Of the others, run {best.label}" if below else f"Run {best.label}"
+    speed = _at_speed(best, answers.unit)
+    return [*below, f"{run}: it needs {_needs(best)} for {answers.goal}{speed}.", *_beside(answers)]
+
+
+def verdict_around(answers: Answers) -> list[str]:
+    """What ``verdict`` says besides which receiver to run."""
+    below = _below(answers)
+    beside = _beside(answers)
+    if answers.recommended is None and not below and not beside:
+        return [f"No receiver crosses {answers.goal} within the simulated SNRs."]
+    return [*below, *beside]
+
+
+def _beside(answers: Answers) -> list[str]:
+    """Who cannot be told from the receiver to run, who comes next, who is faster, who is open."""
+    best = answers.recommended
+    if best is None:
+        return _bracketed(answers)
     running = [row for row in answers.rows if row.label in answers.receivers]
     reached = [row for row in running if row.required.value_db is not None]
-    below = [row.label for row in running if row.required.is_below]
-    if not reached and not below:
-        return [f"No receiver crosses {answers.goal} within the simulated SNRs."]
-    first = _below(below, answers)
-    if not reached:
-        return first
-    tied = [row for row in reached if row.loss is not None and row.loss.low_db <= 0]
-    best = min(tied, key=_time)
-    others = [row.label for row in tied if row is not best]
-    speed = _at_speed(best, answers.unit)
-    run = f"Of the others, run {best.label}" if below else f"Run {best.label}"
-    lines = [*first, f"{run}: it needs {_needs(best)} for {answers.goal}{speed}."]
+    lines = []
+    others = [
+        row.label
+        for row in reached
+        if row is not best and row.loss is not None and row.loss.low_db <= 0
+    ]
     if others:
         names = format_names(others)
         lines.append(f"{names} cannot be told from it at this many errors{_dearer(best)}.")
@@ -48,11 +64,25 @@ def verdict(answers: Answers) -> list[str]:
             f"at {format_us(row.time_us)} a {answers.unit} "
             f"({_time(best) / _time(row):.1f} times faster)."
         )
+    return [*lines, *_bracketed(answers)]
+
+
+def _bracketed(answers: Answers) -> list[str]:
+    """Who crosses the target between two SNRs, but without an error at the second."""
+    lines = []
+    for row in answers.rows:
+        low, high = row.required.low_db, row.required.high_db
+        if row.required.is_bracketed and row.label in answers.receivers:
+            lines.append(
+                f"{row.label} crosses {answers.goal} between {low:g} and {high:g} dB, and is not "
+                f"ranked: it made no errors at {high:g} dB."
+            )
     return lines
 
 
-def _below(labels: Sequence[str], answers: Answers) -> list[str]:
+def _below(answers: Answers) -> list[str]:
     """Who needs less SNR than was simulated: they are better than all others, and not ranked."""
+    labels = [r.label for r in answers.rows if r.required.is_below and r.label in answers.receivers]
     if not labels:
         return []
     lowest = answers.comparison.plan.snr_db[0]
@@ -73,17 +103,23 @@ def notes(answers: Answers) -> list[str]:
     if counted:
         snrs = ", ".join(f"{snr:g}" for snr in sorted(counted))
         lines.append(f"*: a search's work depends on the data; counted at {snrs} dB.")
+    lines += training_notes(answers)
+    for row in answers.rows:
+        lines += flags(row, decoded=answers.comparison.scenario.has_blocks)
+    return lines
+
+
+def training_notes(answers: Answers) -> list[str]:
+    """Which networks a faster receiver equals; none where training pays."""
     contenders = answers.comparison.plan.contenders
     # A quantiser's parameters buy storage, not speed.
     storing = {contender.label for contender in contenders if contender.quantizer}
-    for row in answers.rows:
-        if row.parameters and row.label not in storing and row.outdone_by is not None:
-            lines.append(
-                f"{row.label}: {row.outdone_by} is as good and faster; training buys nothing at "
-                "this target."
-            )
-        lines += flags(row, decoded=answers.comparison.scenario.has_blocks)
-    return lines
+    return [
+        f"{row.label}: {row.outdone_by} is as good and faster; training buys nothing at this "
+        "target."
+        for row in answers.rows
+        if row.parameters and row.label not in storing and row.outdone_by is not None
+    ]
 
 
 def bound_notes(bounds: Collection[str]) -> list[str]:
@@ -98,18 +134,24 @@ def bound_notes(bounds: Collection[str]) -> list[str]:
 
 
 def rate_notes(answers: Answers) -> list[str]:
-    """How to read the marks of ``rate_table``, and which decoder counted blocks."""
+    """How to read the marks of ``rate_table``, and what a coded link or one over a grid is."""
     lines = (
         [f"{UNSURE_MARK}: {unsure_words(answers.metric, answers.unit)}."]
         if answers.has_unsure
         else []
     )
     link = answers.comparison.scenario
-    if isinstance(link, GridScenario):
-        return [*lines, link_words(link)]
-    if link.coding is None:
-        return lines
-    return [*lines, f"Decoder: {link.coding.decoder_words()}."]
+    if link.has_blocks or isinstance(link, GridScenario):
+        lines.append(link_words(link))
+    return [*lines, *time_notes(answers)]
+
+
+def time_notes(answers: Answers) -> list[str]:
+    """What measured times leave out; none without times, or where they leave out nothing."""
+    comparison = answers.comparison
+    if not comparison.timings or answers.unit == "slot" or not comparison.scenario.has_blocks:
+        return []
+    return ["Times are those of detection alone: the decoder is not in them."]
 
 
 def cautions(answers: Answers) -> list[str]:
@@ -154,8 +196,8 @@ def unsure_words(metric: str, unit: str = "vector") -> str:
     cluster = "blocks" if metric in BLOCK_METRICS else "channels"
     cluster = "slots" if unit == "slot" else cluster
     return (
-        f"fewer than {UPPER_LIMIT_ERRORS} errors, or errors worth those of fewer than "
-        f"{ENOUGH_CLUSTERS} equally bad {cluster}: the interval may be too narrow"
+        f"errors worth those of fewer than {ENOUGH_CLUSTERS} equally bad {cluster}, a handful: "
+        "the interval may be too narrow"
     )
 
 
@@ -177,10 +219,15 @@ def beam_notes(answers: BeamAnswers) -> list[str]:
             f"{UNSURE_MARK}, and hollow markers: the mean is worth that of fewer than "
             f"{ENOUGH_CLUSTERS} equally bad channels, its interval may be too narrow."
         )
-    if answers.frontier:
-        names = ", ".join(answers.frontier)
-        lines.append(f"Best at their speed, at {answers.middle_db:g} dB: {names}.")
-    return lines
+    return [*lines, *beam_verdict(answers)]
+
+
+def beam_verdict(answers: BeamAnswers) -> list[str]:
+    """Which designs no other beats in time and error rate; none without times."""
+    if not answers.frontier:
+        return []
+    names = ", ".join(answers.frontier)
+    return [f"Best at their speed, at {answers.middle_db:g} dB: {names}."]
 
 
 def _time(row: Row) -> float:
