@@ -78,7 +78,7 @@ def test_several_mcs_make_one_report_that_can_be_made_again(run: Run, tmp_path: 
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ("compare uplink.toml --mcs 2,29", "mcs"),
+        ("compare uplink.toml --mcs 2,29", "error: mcs: got '2,29', expected rows of an MCS table"),
         ("compare uplink.toml --mcs two", "mcs: got 'two', expected rows of an MCS table"),
         ("simulate plain.toml --mcs 2", "mcs: got 2, expected a scenario over a grid"),
         (

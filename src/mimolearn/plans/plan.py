@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar, get_args
+from typing import Any, Literal, TypeVar, get_args
 
 import numpy as np
 from pydantic import ConfigDict, Field, field_validator
@@ -86,7 +86,7 @@ class RunPlan(PlainModel):
     min_channels: int = Field(default=200, ge=1, le=10**9, strict=True)
     max_vectors: int = Field(default=2_000_000, ge=1, le=10**12, strict=True)
     floor: float | None = Field(default=None, ge=0, lt=1)
-    mcs: tuple[Annotated[int, Field(ge=0, le=28)], ...] = ()
+    mcs: tuple[int, ...] = ()
 
     @field_validator("mcs", mode="before")
     @classmethod
@@ -205,7 +205,7 @@ def parse_mcs(value: object) -> tuple[int, ...]:
     >>> parse_mcs("14,4,10")
     (4, 10, 14)
     """
-    expected = "rows of an MCS table: a list of integers, or '4,10,14'"
+    expected = "rows of an MCS table: a list of integers from 0 to 28, or '4,10,14'"
     given = value
     if isinstance(value, str):
         try:
@@ -214,7 +214,7 @@ def parse_mcs(value: object) -> tuple[int, ...]:
             raise invalid("mcs", given, expected) from None
     rows: set[int] = set()
     for number in value if isinstance(value, list | tuple | range) else [value]:
-        if isinstance(number, bool) or not isinstance(number, int) or number < 0:
+        if isinstance(number, bool) or not isinstance(number, int) or not 0 <= number <= 28:
             raise invalid("mcs", given, expected)
         rows.add(number)
     return tuple(sorted(rows))

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from mimolearn.link.grid_scenario import GridScenario
-from mimolearn.plans.counts import BLOCK_METRICS
 from mimolearn.report.answers import Answers, Row
 from mimolearn.report.beam_answers import BeamAnswers
 from mimolearn.report.links import link_words
 from mimolearn.report.numbers import format_names, format_us
-from mimolearn.results.point import UPPER_LIMIT_ERRORS
+from mimolearn.results.point import UPPER_LIMIT_ERRORS, cluster_word
 from mimolearn.results.statistics import ENOUGH_CLUSTERS
 
 # What a number is followed by where its interval may be too narrow.
@@ -151,8 +150,7 @@ def unsure_words(metric: str, unit: str = "vector") -> str:
         metric: of the rates.
         unit: that of the answers: over a resource grid, slots are independent.
     """
-    cluster = "blocks" if metric in BLOCK_METRICS else "channels"
-    cluster = "slots" if unit == "slot" else cluster
+    cluster = cluster_word(metric, grid=unit == "slot")
     return (
         f"fewer than {UPPER_LIMIT_ERRORS} errors, or errors worth those of fewer than "
         f"{ENOUGH_CLUSTERS} equally bad {cluster}: the interval may be too narrow"
