@@ -11,16 +11,15 @@ import numpy as np
 from pydantic import ConfigDict, Field, field_validator
 from torch import Tensor
 
-from mimolearn.foundation.errors import InvalidInputError, check_one_of, invalid, user_path
+from mimolearn.foundation.errors import InvalidInputError, check_one_of, invalid
 from mimolearn.foundation.plainmodel import PlainModel
-from mimolearn.foundation.tomlfile import is_toml_file, read_toml
+from mimolearn.link.any_scenario import AnyScenario, read_scenario
 from mimolearn.link.grid_scenario import GridScenario
-from mimolearn.link.scenario import Scenario, read_shipped
+from mimolearn.link.scenario import Scenario
 from mimolearn.plans.contender import Contender, unique_contenders
 from mimolearn.plans.counts import BLOCK_METRICS
 
 Plan = TypeVar("Plan", bound=PlainModel)
-AnyScenario = Scenario | GridScenario
 SnrDb = str | float | Sequence[float] | np.ndarray | Tensor
 """What ``parse_snr_db`` understands."""
 Metric = Literal["ber", "ser", "ver", "bler", "info-ber"]
@@ -229,7 +228,7 @@ def load_scenario(source: str | Path) -> AnyScenario:
     Raises:
         InvalidInputError: one line that names the file and the field.
     """
-    return _read_scenario(source)[0]
+    return read_scenario(source)[0]
 
 
 def load_comparison(
@@ -273,17 +272,8 @@ def check_mcs(row: int, scenario: AnyScenario) -> GridScenario:
 def _read_comparison(source: AnyScenario | str | Path) -> tuple[AnyScenario, RunPlan]:
     if isinstance(source, Scenario | GridScenario):
         return source, RunPlan()
-    scenario, content = _read_scenario(source)
+    scenario, content = read_scenario(source)
     return scenario, read_run_table(RunPlan, content, str(source))
-
-
-def _read_scenario(source: str | Path) -> tuple[AnyScenario, dict[str, Any]]:
-    """A scenario, and the content of its file."""
-    name, is_file = str(source), is_toml_file(source)
-    content = read_toml(source) if is_file else read_shipped(name)
-    folder = user_path(source).parent if is_file else Path()
-    kind = GridScenario if "frame" in content else Scenario
-    return kind.from_content(content, name, folder), content
 
 
 def read_run_table(plan: type[Plan], content: dict[str, Any], source: str) -> Plan:
