@@ -64,6 +64,7 @@ ROOMS: dict[str, list[str]] = {
         "codes",
         "slot_codes",
         "grid_scenario",
+        "any_scenario",
         "beam_scenario",
     ],
     "detectors": [
@@ -101,6 +102,8 @@ ROOMS: dict[str, list[str]] = {
     "training": [
         "recipe",
         "data",
+        "elements",
+        "draws",
         "losses",
         "measure",
         "classical",

@@ -95,6 +95,7 @@ DMRS: dict[str, Any] = {}
     ("frame", "pilots", "layers", "message"),
     [
         (NR, DMRS, 5, "num_tx_ant: got 5, expected at most 4, the ports of DMRS type 1"),
+        (NR, {"dmrs_length": 2}, 5, "num_tx_ant: got 5, expected at most 4 for frame.num_ues = 1"),
         (NR | {"num_ues": 3}, DMRS, 4, "num_tx_ant: got 4, expected a multiple of frame.num_ues"),
         (NR, {"dmrs_length": 2, "additional_positions": 2}, 4, "additional_positions: got 2"),
         (NR, {"cdm_groups_without_data": 3}, 4, "cdm_groups_without_data: got 3"),
@@ -121,6 +122,7 @@ def test_a_frame_that_cannot_be_says_so(
 @pytest.mark.parametrize(
     ("pilots", "layers", "message"),
     [
+        ({"symbols": ()}, 2, "symbols: got (), expected at least 1 of them"),
         ({"symbols": (0, 10)}, 2, "pilots.symbols: got [0, 10], expected symbols from 0 to 9"),
         ({"spacing": 3}, 4, "pilots.spacing: got 3, expected at least num_tx_ant = 4"),
         ({"first_subcarrier": 19}, 2, "frame.num_subcarriers: got 20, expected at least 21"),
@@ -134,6 +136,7 @@ def test_a_plain_grid_that_cannot_be_says_so(
     with pytest.raises(InvalidInputError) as error:
         build_grid(frame, CombPilots(**pilots), layers)
     assert str(error.value).startswith(message)
+    assert "\n" not in str(error.value)
 
 
 def test_a_power_for_each_user() -> None:

@@ -13,8 +13,12 @@ from mimolearn import make_detector
 from mimolearn.link.channels import TDLProcess
 from mimolearn.link.estimators import LsLinear, LsNearest
 from mimolearn.link.frames import CombPilots, DmrsPilots, NrPusch, PlainGrid
+from mimolearn.link.grid_scenario import GridScenario
 from mimolearn.link.randomness import CounterGenerator, complex_normal
 from mimolearn.link.slots import Received, SlotLink
+from mimolearn.plans.contender import unique_contenders
+from mimolearn.studies.kinds.receivers import parted
+from mimolearn.studies.kinds.slots import SlotCounts
 
 CHANNEL = TDLProcess(profile="B", speed_m_s=30.0)
 NOISE_VAR = 0.05
@@ -147,3 +151,50 @@ def test_llrs_of_ls_and_lmmse_are_those_of_sionna() -> None:
     state = lmmse.prepare(ours, NOISE_VAR + taken.sum(-1))
     llr = lmmse.detect(state, link.grid.at_data(slots.y).unsqueeze(-2)).llr()[:, :, 0]
     assert (llr - expected).abs().max() / expected.abs().max() < 1e-4
+
+
+@pytest.mark.parametrize(
+    ("mcs", "layers", "ues", "rx", "snr", "iterations"),
+    [
+        (14, 4, 4, 4, "12.000000", 20),
+        (19, 2, 2, 2, "18.000000", 20),
+        (14, 4, 2, 8, "2.000000", 40),
+    ],
+)
+def test_wrong_blocks_of_the_whole_chain_are_those_of_sionna(
+    mcs: int, layers: int, ues: int, rx: int, snr: str, iterations: int
+) -> None:
+    """LS, LMMSE and decoder of ours against PUSCHReceiver, and its decoder on LLRs of ours.
+
+    Our decoder works through the parity checks one after another, Sionna's takes all at once and
+    needs more iterations near the threshold. The last case gives both of them enough.
+    """
+    frame = NrPusch(num_prb=1, num_ues=ues, mcs=mcs)
+    channel = TDLProcess(profile="B", speed_m_s=3.0)
+    scenario = GridScenario(
+        num_tx_ant=layers,
+        num_rx_ant=rx,
+        frame=frame,
+        channel=channel,
+        decoder_iterations=iterations,
+    )
+    kind = SlotCounts(scenario, unique_contenders(["lmmse:demapping=max-log,estimator=ls-linear"]))
+    slots, _ = kind.draw(snr, 0)
+    label, chain = kind.built[0]
+    detector, receiver, _ = parted(chain)
+    estimator = receiver.estimator_for(scenario.estimator)
+    sent = slots.bits.info[:, :, 0]
+    ours = slots.outcome(label, detector, receiver, estimator).info[:, :, 0]
+    llr = slots.soft_bits(label, detector, estimator).llr
+
+    transmitter = pusch_transmitter(frame, DmrsPilots(), layers)
+    decoder = sionna_nr().TBDecoder(transmitter._tb_encoder, num_bp_iter=iterations, device="cpu")
+    theirs = sionna_nr().PUSCHReceiver(transmitter, tb_decoder=decoder, device="cpu")
+    noise_var = torch.tensor(scenario.noise_var(float(snr)))
+    with torch.random.fork_rng(devices=[]):
+        received = theirs(in_sionnas_order(slots.received.y), noise_var)
+        decoded, _ = decoder(scenario.link.grid.to_codewords(llr).contiguous())
+    wrong, of_receiver, of_decoder = ((info != sent).any(-1) for info in (ours, received, decoded))
+    assert 0 < int(wrong.sum()) < wrong.numel()
+    assert torch.equal(wrong, of_receiver)
+    assert torch.equal(wrong, of_decoder)

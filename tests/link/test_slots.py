@@ -11,7 +11,7 @@ import torch
 from mimolearn import make_detector
 from mimolearn.constellation import as_constellation
 from mimolearn.foundation.errors import InvalidInputError
-from mimolearn.kernels.link.reception import whiten
+from mimolearn.kernels.link.reception import squared_error, whiten
 from mimolearn.link.channels import TDLProcess
 from mimolearn.link.estimators import Estimator, LsLinear, Perfect, Wiener, WienerEstimated
 from mimolearn.link.frames import DmrsPilots, Interference, NrPusch
@@ -91,6 +91,18 @@ def test_whitening_makes_the_covariance_one(shape: tuple[int, int, int]) -> None
     whiten(covariance, block, h, y)
     assert (h - expected).abs().max() < 1e-4 * expected.abs().max()
     assert (y - expected_y).abs().max() < 1e-4 * expected_y.abs().max()
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 1), (3, 5, 4), (16, 7, 8)])
+def test_errors_of_estimates_are_those_of_the_formula(shape: tuple[int, int, int]) -> None:
+    rx, elements, layers = shape
+    generator = torch.Generator().manual_seed(4)
+    draw = {"generator": generator, "dtype": torch.complex64}
+    h = torch.randn(2, 3, elements, rx, layers, **draw)
+    h_hat = torch.randn(2, elements, rx, layers, **draw)
+    chosen = np.arange(elements) * 3
+    expected = (h_hat - h.flatten(1, 2)[:, chosen]).abs().square().mean(2)
+    assert torch.allclose(squared_error(h_hat, h, chosen), expected, rtol=1e-5)
 
 
 def test_whitening_removes_most_of_the_interference() -> None:

@@ -208,7 +208,14 @@ def test_a_comparison_over_mcs_measures_times() -> None:
 @pytest.mark.parametrize(
     ("scenario", "mcs", "message"),
     [
-        (link(), [29], "mcs"),
+        (link(), [29], "mcs: got [29], expected rows of an MCS table: a list of integers from 0"),
+        (
+            GridScenario(
+                num_tx_ant=2, num_rx_ant=2, frame=NrPusch(num_prb=1, num_ues=2, mcs_table=2)
+            ),
+            [4, 28],
+            "mcs: got 28, expected an integer from 0 to 27, the rows of table 2",
+        ),
         (link(), "4;5", "mcs: got '4;5', expected rows of an MCS table"),
         (link(), [True], "mcs: got [True]"),
         (Scenario(num_tx_ant=2, num_rx_ant=2, constellation="qpsk"), [4], "a table [frame]"),
@@ -229,6 +236,14 @@ def test_mcs_that_do_not_exist_are_refused(scenario: Any, mcs: Any, message: str
         simulate_mcs(scenario, ["lmmse"], [0], mcs=mcs)
     assert message in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_notes_count_slots() -> None:
+    curves = {"lmmse": [point(0.0, 100), point(4.0, 4)], "ep": [point(0.0, 90), point(4.0, 4)]}
+    one = comparison(4, curves)
+    assert "errors of only 2 effective slots at 4 dB" in one.required_snr("lmmse").note
+    note = one.paired("lmmse", "ep", 0.0).note
+    assert note == "only 5 effective slots differ, the interval may be too narrow"
 
 
 def test_a_file_without_slots_has_no_goodput(tmp_path: Path) -> None:

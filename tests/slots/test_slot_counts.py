@@ -146,7 +146,15 @@ def test_a_filter_may_serve_several_elements() -> None:
         ({"constellation": "qpsk"}, "constellation: got 'qpsk', expected nothing: frame.mcs"),
         ({"channel": TDLProcess(delay_spread_s=1e-6)}, "channel.delay_spread_s"),
         ({"num_tx_ant": 3}, "num_tx_ant: got 3, expected a multiple of frame.num_ues = 2"),
-        ({"frame": {"standard": "nr-pusch", "num_prb": 1, "mcs": 29}}, "mcs"),
+        (
+            {"frame": {"standard": "nr-pusch", "num_prb": 1, "mcs": 29}},
+            "frame.mcs: got 29, expected a value at most 28",
+        ),
+        (
+            {"frame": {"standard": "nr-pusch", "num_prb": 1, "num_symbols": 4, "mcs": 28}},
+            "frame.mcs: got 28, expected a lower one, or more frame.num_prb, for a transport block",
+        ),
+        ({"num_tx_ant": 6}, "num_tx_ant: got 6, expected at most 4, the ports of DMRS type 1"),
     ],
 )
 def test_parts_that_do_not_fit_are_refused_in_one_line(fields: Any, message: str) -> None:

@@ -10,7 +10,6 @@ import typer
 from rich.progress import TimeRemainingColumn
 
 from mimolearn.cli.app import AsJson, app, emit, stdout
-from mimolearn.cli.arguments import link_of
 from mimolearn.cli.progress import Shown, progress_bar
 from mimolearn.cli.sweep import run_sweep
 from mimolearn.cli.words import complete_recipes, complete_scenarios, complete_weights
@@ -98,9 +97,10 @@ def fine_tune(
 
     Example: mimolearn fine-tune lcgnet-v-32x64-bpsk --scenario lcgnet-32x64-bpsk-correlated
     """
+    from mimolearn.plans.plan import load_scenario
     from mimolearn.training import fine_tune_recipe
 
-    link = link_of(scenario)
+    link = load_scenario(scenario)
     recipe = fine_tune_recipe(weights, link, name=name, steps=steps, learning_rate=learning_rate)
     _train(recipe, out, as_json, quiet)
 

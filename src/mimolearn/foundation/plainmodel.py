@@ -139,6 +139,8 @@ def _expectation(kind: str, problem: Any, context: dict[str, Any]) -> str:
     if kind in bounds:
         word, key = bounds[kind]
         return f"a value {word} {context[key]}"
+    if kind == "too_short":
+        return f"at least {context['min_length']} of them"
     if kind == "string_too_long":
         return f"at most {context['max_length']} characters"
     message = str(problem["msg"])

@@ -117,6 +117,8 @@ class GridScenario(ScenarioFile):
         """
         if not isinstance(self.frame, NrPusch):
             raise invalid("mcs", index, "a frame with standard = 'nr-pusch'")
+        # In the words of the caller, not in those of the frame that would be built.
+        mcs(index, self.frame.mcs_table)
         content: dict[str, Any] = self.model_dump(exclude_none=True)
         content["frame"]["mcs"] = index
         return GridScenario(**content)

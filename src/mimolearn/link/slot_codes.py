@@ -8,7 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from mimolearn.foundation.errors import invalid
+from mimolearn.foundation.errors import InvalidInputError, invalid
 from mimolearn.link.codes.coded_link import interleaver
 from mimolearn.link.codes.schemes import counted_bits, mcs, transport_block_size
 from mimolearn.link.codes.standards import make_code
@@ -110,14 +110,20 @@ class TransportCode(SlotCode):
         scheme = mcs(frame.mcs, frame.mcs_table)
         counted = counted_bits(grid.num_data // frame.num_prb, frame.num_prb, scheme, num_layers)
         users = range(1, frame.num_ues + 1)
-        self._block = TransportBlock(
-            num_bits,
-            scheme,
-            num_layers,
-            payload=transport_block_size(counted, scheme.rate),
-            rntis=tuple(users),
-            scrambling_ids=[frame.cell_id for _ in users],
-        )
+        try:
+            self._block = TransportBlock(
+                num_bits,
+                scheme,
+                num_layers,
+                payload=transport_block_size(counted, scheme.rate),
+                rntis=tuple(users),
+                scrambling_ids=[frame.cell_id for _ in users],
+            )
+        except InvalidInputError as error:
+            expected = (
+                f"a lower one, or more frame.num_prb, for a transport block that fits: {error}"
+            )
+            raise invalid("frame.mcs", frame.mcs, expected) from None
         self._num_iter = num_iter
         self.num_users, self.num_bits = frame.num_ues, num_bits
         self.blocks_per_user, self.block_bits = 1, self._block.payload

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from mimolearn.foundation.errors import check_positive_int, check_real
-from mimolearn.kernels.link.reception import whiten
+from mimolearn.kernels.link.reception import squared_error, whiten
 from mimolearn.kernels.link.transmission import receive_grid
 from mimolearn.link.channels import ChannelModel
 from mimolearn.link.estimators.base import Estimator, Setting
@@ -195,13 +195,13 @@ class SlotReceiver:
             num_data = self._grid.num_data
             h_hat = both.h_hat[:, :num_data].contiguous()
             error = both.error_var[:, :num_data]
-            squared = self._squared_error(received.h, h_hat)
+            squared = squared_error(h_hat, received.h, self._grid.data)
             covariance = self._residual(received.y, both.h_hat[:, num_data:])
             whiten(covariance, self._blocks(self._grid.data), h_hat, y)
             noise = torch.ones(y.shape[:2], dtype=torch.float32)
         else:
             h_hat, error = self._prepared.estimate(received.y, received.h, self._grid.data)
-            squared = self._squared_error(received.h, h_hat)
+            squared = squared_error(h_hat, received.h, self._grid.data)
             noise = error.sum(-1)
             if self._covariance == "known" and received.interference is not None:
                 covariance = self._known(received.interference, noise)
@@ -251,10 +251,6 @@ class SlotReceiver:
             return y.flatten(0, 1).unsqueeze(1), h_hat.flatten(0, 1), noise.flatten()
         y, h_hat, noise = reused(y, h_hat, noise, self._members)
         return y.flatten(0, 1), h_hat.flatten(0, 1), noise.flatten()
-
-    def _squared_error(self, h: Tensor, h_hat: Tensor) -> Tensor:
-        difference = torch.view_as_real(h_hat - self._grid.at_data(h))
-        return difference.square().sum(-1).mean(2)
 
     def _blocks(self, elements: np.ndarray) -> np.ndarray:
         size = PRB_SUBCARRIERS * self._estimator.covariance_prb

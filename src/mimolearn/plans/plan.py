@@ -5,22 +5,21 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar, get_args
+from typing import Any, Literal, TypeVar, get_args
 
 import numpy as np
 from pydantic import ConfigDict, Field, field_validator
 from torch import Tensor
 
-from mimolearn.foundation.errors import InvalidInputError, check_one_of, invalid, user_path
+from mimolearn.foundation.errors import InvalidInputError, check_one_of, invalid
 from mimolearn.foundation.plainmodel import PlainModel
-from mimolearn.foundation.tomlfile import is_toml_file, read_toml
+from mimolearn.link.any_scenario import AnyScenario, read_scenario
 from mimolearn.link.grid_scenario import GridScenario
-from mimolearn.link.scenario import Scenario, read_shipped
+from mimolearn.link.scenario import Scenario
 from mimolearn.plans.contender import Contender, unique_contenders
 from mimolearn.plans.counts import BLOCK_METRICS
 
 Plan = TypeVar("Plan", bound=PlainModel)
-AnyScenario = Scenario | GridScenario
 SnrDb = str | float | Sequence[float] | np.ndarray | Tensor
 """What ``parse_snr_db`` understands."""
 Metric = Literal["ber", "ser", "ver", "bler", "info-ber"]
@@ -86,7 +85,7 @@ class RunPlan(PlainModel):
     min_channels: int = Field(default=200, ge=1, le=10**9, strict=True)
     max_vectors: int = Field(default=2_000_000, ge=1, le=10**12, strict=True)
     floor: float | None = Field(default=None, ge=0, lt=1)
-    mcs: tuple[Annotated[int, Field(ge=0, le=28)], ...] = ()
+    mcs: tuple[int, ...] = ()
 
     @field_validator("mcs", mode="before")
     @classmethod
@@ -205,7 +204,7 @@ def parse_mcs(value: object) -> tuple[int, ...]:
     >>> parse_mcs("14,4,10")
     (4, 10, 14)
     """
-    expected = "rows of an MCS table: a list of integers, or '4,10,14'"
+    expected = "rows of an MCS table: a list of integers from 0 to 28, or '4,10,14'"
     given = value
     if isinstance(value, str):
         try:
@@ -214,7 +213,7 @@ def parse_mcs(value: object) -> tuple[int, ...]:
             raise invalid("mcs", given, expected) from None
     rows: set[int] = set()
     for number in value if isinstance(value, list | tuple | range) else [value]:
-        if isinstance(number, bool) or not isinstance(number, int) or number < 0:
+        if isinstance(number, bool) or not isinstance(number, int) or not 0 <= number <= 28:
             raise invalid("mcs", given, expected)
         rows.add(number)
     return tuple(sorted(rows))
@@ -229,7 +228,7 @@ def load_scenario(source: str | Path) -> AnyScenario:
     Raises:
         InvalidInputError: one line that names the file and the field.
     """
-    return _read_scenario(source)[0]
+    return read_scenario(source)[0]
 
 
 def load_comparison(
@@ -273,17 +272,8 @@ def check_mcs(row: int, scenario: AnyScenario) -> GridScenario:
 def _read_comparison(source: AnyScenario | str | Path) -> tuple[AnyScenario, RunPlan]:
     if isinstance(source, Scenario | GridScenario):
         return source, RunPlan()
-    scenario, content = _read_scenario(source)
+    scenario, content = read_scenario(source)
     return scenario, read_run_table(RunPlan, content, str(source))
-
-
-def _read_scenario(source: str | Path) -> tuple[AnyScenario, dict[str, Any]]:
-    """A scenario, and the content of its file."""
-    name, is_file = str(source), is_toml_file(source)
-    content = read_toml(source) if is_file else read_shipped(name)
-    folder = user_path(source).parent if is_file else Path()
-    kind = GridScenario if "frame" in content else Scenario
-    return kind.from_content(content, name, folder), content
 
 
 def read_run_table(plan: type[Plan], content: dict[str, Any], source: str) -> Plan:

@@ -17,7 +17,7 @@ from mimolearn.results import crossings as crossing
 from mimolearn.results import statistics
 from mimolearn.results.costs import CostReport, Timing
 from mimolearn.results.crossings import SnrEstimate, SnrGap
-from mimolearn.results.point import Point
+from mimolearn.results.point import Point, cluster_word
 from mimolearn.results.rows import comparison_text, cost_columns, rate_columns
 from mimolearn.results.shown import Row, Shown
 from mimolearn.results.statistics import PairedDifference
@@ -185,6 +185,7 @@ class Comparison(Shown):
             first.trials_each(metric),
             wrong_a=first.wrong(metric, clusters),
             wrong_b=second.wrong(metric, clusters),
+            cluster=self._cluster(metric),
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -251,6 +252,7 @@ class Comparison(Shown):
                 point.snr_db,
                 point.channel_errors(metric),
                 point.trials_each(metric),
+                self._cluster(metric),
             )
             for point in curve.points
         ]
@@ -261,6 +263,9 @@ class Comparison(Shown):
         if point is None:
             raise InvalidInputError(f"snr_db: {curve.label!r} was not simulated at {snr_db:g} dB")
         return point
+
+    def _cluster(self, metric: str) -> str:
+        return cluster_word(metric, grid=isinstance(self.scenario, GridScenario))
 
     def _metric(self, metric: str | None) -> str:
         return check_metric(self.plan.metric if metric is None else metric, self.scenario)

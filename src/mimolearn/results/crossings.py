@@ -27,11 +27,13 @@ class Sample(NamedTuple):
         snr_db: in dB.
         errors: (channels,) int64 errors per channel.
         trials_per_channel: units of the metric in a channel.
+        cluster: what notes call channels, see ``cluster_word``.
     """
 
     snr_db: float
     errors: np.ndarray
     trials_per_channel: int
+    cluster: str = "channels"
 
     @property
     def rate(self) -> float:
@@ -189,8 +191,8 @@ def _crossing(samples: list[Sample], target: float, confidence: float) -> _Cross
         clusters = effective_clusters(sample.errors)
         if clusters < ENOUGH_CLUSTERS:
             notes.append(
-                f"errors of only {clusters:.0f} effective channels at {sample.snr_db:g} dB, "
-                "the interval may be too narrow"
+                f"errors of only {clusters:.0f} effective {sample.cluster} "
+                f"at {sample.snr_db:g} dB, the interval may be too narrow"
             )
     crossing = _Crossing(SnrEstimate(value, None, None), window, gradient)
     half = _quantile(confidence) * math.sqrt(_variance(crossing, crossing))

@@ -15,6 +15,18 @@ from mimolearn.results.statistics import Interval
 UPPER_LIMIT_ERRORS = 100
 
 
+def cluster_word(metric: str, *, grid: bool) -> str:
+    """What is independent: blocks for what is decoded, channels for the rest, slots over a grid.
+
+    Args:
+        metric: as for ``RunPlan``.
+        grid: whether the link is one over a resource grid.
+    """
+    if grid:
+        return "slots"
+    return "blocks" if metric in BLOCK_METRICS else "channels"
+
+
 @dataclass(frozen=True, eq=False)
 class Point:
     """One contender at one SNR.

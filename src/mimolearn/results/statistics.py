@@ -192,6 +192,7 @@ def paired_difference(
     wrong_a: np.ndarray,
     wrong_b: np.ndarray,
     confidence: float = 0.95,
+    cluster: str = "channels",
 ) -> PairedDifference:
     """Compare two contenders on the same channels.
 
@@ -206,6 +207,7 @@ def paired_difference(
         wrong_a: int64 positions of the vectors that a got wrong.
         wrong_b: int64 positions of the vectors that b got wrong.
         confidence: of the interval.
+        cluster: what the note calls channels, see ``cluster_word``.
     """
     difference = errors_a - errors_b
     a_worse, b_worse = np.maximum(difference, 0), np.maximum(-difference, 0)
@@ -229,15 +231,15 @@ def paired_difference(
         len(np.setdiff1d(wrong_a, wrong_b)),
         len(np.setdiff1d(wrong_b, wrong_a)),
         sign_test(int(np.count_nonzero(a_worse)), int(np.count_nonzero(b_worse))),
-        _few_differ(difference),
+        _few_differ(difference, cluster),
     )
 
 
-def _few_differ(difference: np.ndarray) -> str:
+def _few_differ(difference: np.ndarray, cluster: str) -> str:
     clusters = effective_clusters(np.abs(difference))
     if not 0 < clusters < ENOUGH_CLUSTERS:
         return ""
-    return f"only {clusters:.0f} effective channels differ, the interval may be too narrow"
+    return f"only {clusters:.0f} effective {cluster} differ, the interval may be too narrow"
 
 
 def sign_test(more: int, fewer: int) -> float:

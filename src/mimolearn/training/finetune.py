@@ -6,14 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from mimolearn.foundation.errors import invalid
-from mimolearn.link.scenario import Scenario
+from mimolearn.link.any_scenario import AnyScenario
 from mimolearn.training.recipe import Recipe, Stage
 from mimolearn.weights import read_card
 
 
 def fine_tune_recipe(
     weights: str | Path,
-    scenario: Scenario,
+    scenario: AnyScenario,
     *,
     name: str | None = None,
     steps: int = 200,
@@ -24,7 +24,8 @@ def fine_tune_recipe(
     Args:
         weights: of a detector that was trained in blocks of symbols: a shipped name or a
             .safetensors file with its card. SNR mix, loss, batch and seed are those of its recipe.
-        scenario: with as many streams as the weights were made for.
+        scenario: with as many streams as the weights were made for; over a resource grid the
+            network learns from estimated channels.
         name: of the new weights; by default that of the old ones and "-tuned".
         steps: of Adam.
         learning_rate: of the first step.

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 from mimolearn.detectors import Detector, UnfoldedDetector
 from mimolearn.foundation.tensors.state import clean_torch, evaluating
-from mimolearn.link.scenario import Scenario
+from mimolearn.link.any_scenario import AnyScenario
+from mimolearn.link.grid_scenario import GridScenario
+from mimolearn.link.scenario import Block, Scenario
 from mimolearn.training.data import step_generator
-from mimolearn.training.recipe import Measurement
+from mimolearn.training.elements import ElementSource
+from mimolearn.training.recipe import Measurement, SnrMix
 from mimolearn.weights import Measured
 
 _CHANNELS_A_CALL = 256
+_ELEMENTS_A_CALL = 2048
 _LEAST_ERROR = 1e-30
 
 
 def measure(
-    detector: Detector, scenario: Scenario, plan: Measurement, seed: int
+    detector: Detector, scenario: AnyScenario, plan: Measurement, seed: int
 ) -> tuple[Measured, ...]:
     """NMSE and error rates at each SNR, on channels of the scenario itself, never reduced ones.
 
@@ -30,19 +35,32 @@ def measure(
         return tuple(_measure_at(detector, scenario, plan, snr_db, seed) for snr_db in plan.snr_db)
 
 
+def _blocks(scenario: AnyScenario, plan: Measurement, snr_db: float, seed: int) -> Iterator[Block]:
+    """What is measured at one SNR, in parts."""
+    if isinstance(scenario, GridScenario):
+        source = ElementSource(scenario, SnrMix(levels_db=(snr_db,)))
+        count, most = plan.channels * plan.vectors, _ELEMENTS_A_CALL
+    else:
+        source, count, most = None, plan.channels, _CHANNELS_A_CALL
+    for start in range(0, count, most):
+        size = min(most, count - start)
+        generator = step_generator(seed, f"measure {snr_db:.6f}", start)
+        if source is not None:
+            yield source.draw(size, generator)
+        elif isinstance(scenario, Scenario):
+            antennas = scenario.num_rx_ant, scenario.num_tx_ant
+            h = scenario.channel.draw(size, *antennas, generator)
+            noise_var = scenario.noise_var(snr_db, h)
+            yield scenario.transmit(h, noise_var, plan.vectors, generator)
+
+
 def _measure_at(
-    detector: Detector, scenario: Scenario, plan: Measurement, snr_db: float, seed: int
+    detector: Detector, scenario: AnyScenario, plan: Measurement, snr_db: float, seed: int
 ) -> Measured:
     points = scenario.points()
     error = energy = 0.0
     bit_errors = symbol_errors = symbols = 0
-    for start in range(0, plan.channels, _CHANNELS_A_CALL):
-        count = min(_CHANNELS_A_CALL, plan.channels - start)
-        generator = step_generator(seed, f"measure {snr_db:.6f}", start)
-        size = scenario.num_rx_ant, scenario.num_tx_ant
-        h = scenario.channel.draw(count, *size, generator)
-        noise_var = scenario.noise_var(snr_db, h)
-        block = scenario.transmit(h, noise_var, plan.vectors, generator)
+    for block in _blocks(scenario, plan, snr_db, seed):
         prepared = detector.prepare(block.h_hat, block.noise_var)
         detection = detector.detect(prepared, block.y)
         x = points.map(block.indices)

@@ -22,9 +22,9 @@ from mimolearn.kernels.machine.simd import (
 
 LANES = 16
 # exp(-60) and the sums of 16 such are normal numbers; no decision depends on more than this.
-_MOST = np.float32(60.0)
-_LEAST = np.float32(1e-30)
-_SIGN = np.uint32(0x80000000)
+MOST = np.float32(60.0)
+LEAST = np.float32(1e-30)
+SIGN = np.uint32(0x80000000)
 
 
 @inlined
@@ -42,7 +42,7 @@ def _check(first, last, columns, totals, messages, values, terms):
         value = load(totals, columns[edge] * 16) - load(messages, edge * 16)
         store(values, at, value)
         signs = signs ^ as_int_bits(value)
-        e = exp(-minimum(absolute(value), splat(_MOST)))
+        e = exp(-minimum(absolute(value), splat(MOST)))
         store(terms, 3 * at, e)
         store(terms, 3 * at + 16, n)
         store(terms, 3 * at + 32, d)
@@ -53,10 +53,10 @@ def _check(first, last, columns, totals, messages, values, terms):
         before_n, before_d = load(terms, 3 * at + 16), load(terms, 3 * at + 32)
         others_n = n * before_d + d * before_n
         others_d = d * before_d + n * before_n
-        size = log_of_normal(others_d / maximum(others_n, splat(_LEAST)))
+        size = log_of_normal(others_d / maximum(others_n, splat(LEAST)))
         value = load(values, at)
-        sign = (signs ^ as_int_bits(value)) & _SIGN
-        message = as_float_bits(as_int_bits(minimum(size, splat(_MOST))) ^ sign)
+        sign = (signs ^ as_int_bits(value)) & SIGN
+        message = as_float_bits(as_int_bits(minimum(size, splat(MOST))) ^ sign)
         store(messages, edge * 16, message)
         store(totals, columns[edge] * 16, value + message)
         e = load(terms, 3 * at)

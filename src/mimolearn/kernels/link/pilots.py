@@ -1,6 +1,7 @@
 """From received pilots to channel estimates: one observation a group, then two interpolations.
 
-The interpolation over subcarriers between these kernels is a matrix product of torch.
+The interpolation over subcarriers between these kernels is a matrix product of torch. How far the
+estimates are from the channels is summed here too.
 """
 
 from __future__ import annotations
@@ -90,3 +91,28 @@ def interpolate_kernel() -> Callable[..., None]:
     three = _cube(3)
     signature = f"void({_cube(5)}, {three}, {three}, int64[:, ::1], boolean, {three})"
     return compiled(signature, interpolate, contracted=True)
+
+
+@functools.cache
+def squared_error_kernel() -> Callable[..., None]:
+    """kernel(h_hat, h, elements, out): |h_hat - h|^2 averaged over receive antennas.
+
+    h_hat: (N, E, Nr, 2 S), h: (N, T F, Nr, 2 S), out: (N, E, S), float32, real and imaginary parts
+    alternate. elements: (E) int64, the row of h of each of h_hat. The sum over antennas has one
+    order on every machine.
+    """
+
+    def squared_error(h_hat, h, elements, out):
+        num, count, rx, width = h_hat.shape
+        for n in range(num):
+            for e in range(count):
+                for s in range(0, width, 2):
+                    total = np.float32(0.0)
+                    for r in range(rx):
+                        re = h_hat[n, e, r, s] - h[n, elements[e], r, s]
+                        im = h_hat[n, e, r, s + 1] - h[n, elements[e], r, s + 1]
+                        total += re * re + im * im
+                    out[n, e, s // 2] = total / np.float32(rx)
+
+    four = _cube(4)
+    return compiled(f"void({four}, {four}, int64[::1], {_cube(3)})", squared_error)

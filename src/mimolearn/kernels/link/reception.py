@@ -51,6 +51,21 @@ def interpolate_channels(
     return h
 
 
+def squared_error(h_hat: Tensor, h: Tensor, elements: np.ndarray) -> Tensor:
+    """|h_hat - h|^2 averaged over receive antennas, (N, E, S) float32.
+
+    h_hat: (N, E, Nr, S) and h: (N, T, F, Nr, S), complex64, contiguous, on a CPU. elements: (E)
+    int64, t F + f of each of h_hat.
+    """
+    from mimolearn.kernels.link import pilots as kernels
+
+    out = torch.empty((*h_hat.shape[:2], h_hat.shape[-1]), dtype=torch.float32, device="cpu")
+    estimates = torch.view_as_real(h_hat).flatten(-2).numpy()
+    channels = torch.view_as_real(h).flatten(-2).flatten(1, 2).numpy()
+    kernels.squared_error_kernel()(estimates, channels, elements, out.numpy())
+    return out
+
+
 def whiten(covariance: Tensor, block: np.ndarray, h: Tensor, y: Tensor) -> None:
     """Multiply h and y by L^-1, where C = L L^H, in their places.
 

@@ -13,6 +13,10 @@ from torch import Tensor
 from mimolearn.foundation.errors import all_finite, check_positive_int, check_shape, invalid
 from mimolearn.link.codes.min_sum import fixed_point
 from mimolearn.link.codes.parity import Encoder, ParityChecks
+from mimolearn.link.codes.runs import Runs, runs_of
+
+# Share of lanes from which decoding in runs is faster.
+_WORTH_RUNS = 0.65
 
 
 class Decoded(NamedTuple):
@@ -65,6 +69,10 @@ class BlockCode:
     def _in_a_row(self) -> bool:
         """Whether the coded bits are a row of bits of the word, in its order."""
         return bool((self.sent_at.diff() == 1).all())
+
+    @functools.cached_property
+    def _runs(self) -> Runs:
+        return runs_of(self.checks)
 
     def encode(self, info: Tensor) -> Tensor:
         """Encode blocks.
@@ -193,17 +201,21 @@ class BlockCode:
     def _sum_product(
         self, channel: Tensor, start: int, num_iter: int, posterior: Tensor
     ) -> tuple[Tensor, Tensor]:
-        from mimolearn.kernels.codes import sum_product
+        from mimolearn.kernels.codes import sum_product, sum_product_runs
 
         starts, columns, num_bits = self.checks
         decided = torch.empty(len(channel), num_bits, dtype=torch.uint8)
         spent = torch.empty(len(channel), dtype=torch.int32)
-        space = sum_product.workspace(num_bits, columns.size, int(np.diff(starts).max()))
-        sum_product.kernel()(
+        runs = self._runs
+        in_runs = runs.share >= _WORTH_RUNS
+        # Both kernels give the same bits.
+        kernels, slots = (sum_product_runs, runs.first) if in_runs else (sum_product, columns)
+        tables = runs[:3] if in_runs else (starts, columns)
+        space = kernels.workspace(num_bits, slots.size, int(np.diff(starts).max()))
+        kernels.kernel()(
             channel.numpy(),
             start,
-            starts,
-            columns,
+            *tables,
             num_iter,
             decided.numpy(),
             spent.numpy(),

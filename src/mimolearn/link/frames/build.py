@@ -27,6 +27,7 @@ from mimolearn.link.gold import gold_sequence
 # TS 38.211, section 5.3.1: 144 of 2048 samples; the first symbol of half a subframe has more.
 _NR_PREFIX = 144 / 2048
 _PLAIN_PREFIX = 0.07
+_MOST_LAYERS = 4
 
 
 def build_grid(
@@ -66,6 +67,12 @@ def _nr_grid(frame: NrPusch, pilots: DmrsPilots, num_layers: int) -> Grid:
     # 14 symbols take a millisecond at 15 kHz.
     raster = Raster(*size, 15.0 / hertz / 14, hertz, _NR_PREFIX / hertz)
     ports = used_ports(num_layers, pilots)
+    most = _MOST_LAYERS * frame.num_ues
+    if num_layers > most:
+        expected = (
+            f"at most {most} for frame.num_ues = {frame.num_ues}, {_MOST_LAYERS} of each user"
+        )
+        raise invalid("num_tx_ant", num_layers, expected)
     symbols = dmrs_symbols(frame, pilots)
     subcarriers = np.stack([port_subcarriers(port, size[1], pilots) for port in ports])
     covers = np.stack([port_cover(port, pilots) for port in ports])

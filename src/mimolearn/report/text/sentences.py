@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from mimolearn.link.grid_scenario import GridScenario
-from mimolearn.plans.counts import BLOCK_METRICS
 from mimolearn.report.answers import Answers, Row
 from mimolearn.report.beam_answers import BeamAnswers
 from mimolearn.report.links import link_words
 from mimolearn.report.numbers import format_names, format_us
+from mimolearn.results.point import cluster_word
 from mimolearn.results.statistics import ENOUGH_CLUSTERS
 
 # What a number is followed by where its interval may be too narrow.
@@ -193,8 +193,7 @@ def unsure_words(metric: str, unit: str = "vector") -> str:
         metric: of the rates.
         unit: that of the answers: over a resource grid, slots are independent.
     """
-    cluster = "blocks" if metric in BLOCK_METRICS else "channels"
-    cluster = "slots" if unit == "slot" else cluster
+    cluster = cluster_word(metric, grid=unit == "slot")
     return (
         f"errors worth those of fewer than {ENOUGH_CLUSTERS} equally bad {cluster}, a handful: "
         "the interval may be too narrow"

@@ -15,7 +15,8 @@ from mimolearn.detectors.trained import load_detector
 from mimolearn.foundation.errors import invalid
 from mimolearn.link.scenario import Block
 from mimolearn.training.checkpoint import Position
-from mimolearn.training.data import draw_block, draw_channels, step_generator
+from mimolearn.training.data import step_generator
+from mimolearn.training.draws import draws_of
 from mimolearn.training.losses import loss_of
 from mimolearn.training.measure import measure
 from mimolearn.training.problems.base import Problem
@@ -52,12 +53,10 @@ class Detection(Problem[Stage]):
         return read_card(name).sha256
 
     def draw(self) -> None:
-        recipe, count = self._recipe, self._recipe.batch.bank
-        self._banks: list[Tensor | None] = [None] * len(self._shares)
-        for number, share in enumerate(self._shares):
-            if count:
-                generator = step_generator(recipe.seed, "bank", number)
-                self._banks[number] = draw_channels(share.scenario, count, generator)
+        seed, count = self._recipe.seed, self._recipe.batch.bank
+        self._draws = [
+            draws_of(share.scenario, count, seed, n) for n, share in enumerate(self._shares)
+        ]
 
     def begin(self, stage: int) -> None:
         self._blocks = self._validation_blocks(stage)
@@ -74,10 +73,10 @@ class Detection(Problem[Stage]):
         recipe, plan = self._recipe, self.stages[stage]
         generator = step_generator(recipe.seed, "train", step)
         number = step % len(self._shares)
-        share, bank = self._shares[number], self._banks[number]
+        share = self._shares[number]
         size = recipe.batch.channels, recipe.batch.vectors
-        block = draw_block(share.scenario, plan.snr or share.snr, *size, generator, bank)
-        detector = self.network.serving(share.scenario.constellation)
+        block = self._draws[number].of_step(plan.snr or share.snr, *size, generator)
+        detector = self.network.serving(share.scenario.points())
         return self._mean_loss(detector, block, plan.depth, generator)
 
     def _mean_loss(
@@ -116,7 +115,7 @@ class Detection(Problem[Stage]):
     def _validation_loss(self, plan: Stage, blocks: list[Block]) -> float:
         losses = []
         for share, block in zip(self._shares, blocks, strict=True):
-            detector = self.network.serving(share.scenario.constellation)
+            detector = self.network.serving(share.scenario.points())
             losses.append(float(self._mean_loss(detector, block, plan.depth, None)))
         return sum(losses) / len(losses)
 
@@ -124,14 +123,13 @@ class Detection(Problem[Stage]):
         """One block a scenario."""
         plan, seed = self._recipe.validation, self._recipe.seed
         return [
-            draw_block(
-                share.scenario,
+            draws.fresh(
                 self.stages[stage].snr or share.snr,
                 plan.channels,
                 plan.vectors,
                 step_generator(seed, "validation", number),
             )
-            for number, share in enumerate(self._shares)
+            for number, (share, draws) in enumerate(zip(self._shares, self._draws, strict=True))
         ]
 
     def adam(self, stage: int) -> Adam:
@@ -157,6 +155,7 @@ class Detection(Problem[Stage]):
         recipe = self._recipe
         options, known = recipe.network_options(), network.option_names()
         return {
+            "constellation": recipe.scenario.points().name,
             "network": network.name,
             "options": {key: value for key, value in options.items() if key in known},
             "measured": measure(network, recipe.scenario, recipe.measure, recipe.seed),

@@ -139,6 +139,10 @@ class BaseRecipe(PlainModel):
     def _shipped_scenario(cls, value: object) -> object:
         return cls.scenario_class.shipped(value) if isinstance(value, str) else value
 
+    @classmethod
+    def _scenario_of_file(cls, path: Path) -> Any:
+        return cls.scenario_class.from_toml(path)
+
     def key(self) -> str:
         """16 hex digits of SHA-256 over canonical JSON and a schema number.
 
@@ -179,7 +183,7 @@ class BaseRecipe(PlainModel):
         try:
             scenario = fields.get("scenario")
             if isinstance(scenario, str) and scenario.endswith(".toml"):
-                fields["scenario"] = cls.scenario_class.from_toml(folder / user_path(scenario))
+                fields["scenario"] = cls._scenario_of_file(folder / user_path(scenario))
             elif scenario is not None:
                 fields["scenario"] = with_paths_from(scenario, folder)
             return cls(**fields)

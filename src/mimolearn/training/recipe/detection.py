@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
@@ -9,8 +11,15 @@ from pydantic import Field, field_validator, model_validator
 from mimolearn.detectors import UnfoldedDetector, detector_class, make_detector
 from mimolearn.foundation.errors import invalid
 from mimolearn.foundation.plainmodel import Count, PlainModel, Real
-from mimolearn.link.scenario import Scenario
+from mimolearn.link.any_scenario import AnyScenario, read_scenario, scenario_class
 from mimolearn.training.recipe.base import Adam, BaseRecipe, Db, SnrMix, Stage
+
+
+def _scenario(value: object) -> object:
+    """A scenario of either kind from its shipped name or its table."""
+    if isinstance(value, str):
+        return read_scenario(value)[0]
+    return scenario_class(value)(**value) if isinstance(value, Mapping) else value
 
 
 class Share(PlainModel):
@@ -21,13 +30,13 @@ class Share(PlainModel):
         snr: its SNRs.
     """
 
-    scenario: Scenario
+    scenario: AnyScenario
     snr: SnrMix
 
     @field_validator("scenario", mode="before")
     @classmethod
-    def _shipped_scenario(cls, value: object) -> object:
-        return Scenario.shipped(value) if isinstance(value, str) else value
+    def _read_scenario(cls, value: object) -> object:
+        return _scenario(value)
 
 
 class Loss(PlainModel):
@@ -104,11 +113,14 @@ class LayerByLayer(PlainModel):
 class Batch(PlainModel):
     """What a step trains on; symbols and noise are fresh in every step.
 
+    Over a resource grid every element has an estimated channel of its own, with one vector:
+    a step takes channels times vectors elements, and so do validation and measurement.
+
     Attributes:
         channels: how many.
         vectors: over each channel.
         bank: channels that are drawn once, from which steps choose, for a model that draws slowly;
-            0 for fresh ones in every step.
+            0 for fresh ones in every step. Over a grid, received elements that are drawn once.
     """
 
     channels: Annotated[Count, Field(le=100_000)] = 64
@@ -152,7 +164,7 @@ class Recipe(BaseRecipe):
         name: of the weights.
         network, options: for ``make_detector``; ``num_tx_ant`` comes from the scenario unless
             given.
-        scenario: a Scenario, in TOML also the name of a shipped one.
+        scenario: a Scenario or a GridScenario, in TOML also the name of a shipped one.
         seed: of all draws.
         start_from: weights, a shipped name or a file, whose parameters training starts from.
         snr: of the training blocks, for each channel.
@@ -172,7 +184,7 @@ class Recipe(BaseRecipe):
     """
 
     kind: Literal["detection"] = "detection"
-    scenario: Scenario
+    scenario: AnyScenario
     snr: SnrMix = SnrMix(low_db=0.0, high_db=12.0)
     loss: Loss = Loss()
     batch: Batch = Batch()
@@ -190,6 +202,15 @@ class Recipe(BaseRecipe):
         Literal["float32", "float16"], Field(exclude_if=lambda kind: kind == "float32")
     ] = "float32"
 
+    @field_validator("scenario", mode="before")
+    @classmethod
+    def _shipped_scenario(cls, value: object) -> object:
+        return _scenario(value)
+
+    @classmethod
+    def _scenario_of_file(cls, path: Path) -> AnyScenario:
+        return read_scenario(path)[0]
+
     @model_validator(mode="after")
     def _can_be_built(self) -> Recipe:
         if bool(self.stage) == (self.layer_by_layer is not None):
@@ -197,7 +218,7 @@ class Recipe(BaseRecipe):
         detector = self.build()
         num_layers = detector.num_layers
         for share in self.also:
-            detector.serving(share.scenario.constellation)
+            detector.serving(share.scenario.points())
         for stage in self.stage:
             if stage.depth is not None and stage.depth > num_layers:
                 raise invalid("depth", stage.depth, f"at most the network's {num_layers} layers")
@@ -215,7 +236,7 @@ class Recipe(BaseRecipe):
     def build(self) -> UnfoldedDetector:
         """The network before training."""
         options = self.network_options()
-        detector = make_detector(self.network, self.scenario.constellation, **options)
+        detector = make_detector(self.network, self.scenario.points(), **options)
         if not isinstance(detector, UnfoldedDetector):
             raise invalid("network", self.network, "a detector with learned layers")
         return detector
