@@ -71,6 +71,9 @@ Draws = Annotated[
     str | None,
     typer.Option("--draws", help="full, or reduced: triangles of H, as exact and faster."),
 ]
+Replicate = Annotated[
+    int | None, typer.Option("--replicate", help="2, 3, ...: an independent repetition.")
+]
 Executor = Annotated[
     str | None,
     typer.Option("--executor", help="serial, processes or ray; counts do not depend on it."),

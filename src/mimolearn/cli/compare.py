@@ -24,6 +24,7 @@ from mimolearn.cli.arguments import (
     Out,
     Quiet,
     RayAddress,
+    Replicate,
     ScenarioFile,
     ScenarioName,
     SnrDbOrAuto,
@@ -95,6 +96,7 @@ def _run(
     max_vectors: MaxVectors = None,
     workers: Workers = 1,
     draws: Draws = None,
+    replicate: Replicate = None,
     executor: Executor = None,
     ray_address: RayAddress = None,
     out: Out = None,
@@ -104,7 +106,6 @@ def _run(
 ) -> _Run:
     """The arguments of `compare` and `simulate`, and what they ask for."""
     from mimolearn.link.grid_scenario import GridScenario
-    from mimolearn.link.scenario import Scenario
     from mimolearn.studies import adjust_plan, load_comparison, snr_around_target
 
     source = one_scenario(file, scenario)
@@ -121,7 +122,9 @@ def _run(
     if draws is not None:
         if isinstance(link, GridScenario):
             raise invalid("draws", draws, "none: the scenario is of a resource grid")
-        link = Scenario(**{**link.model_dump(), "draws": draws})
+        link = link.with_(draws=draws)
+    if replicate is not None:
+        link = link.with_(replicate=replicate)
     if snr_db == "auto":
         plan = adjust_plan(plan, snr_db=snr_around_target(link, plan))
     options = {
@@ -201,10 +204,10 @@ def report(
     results = user_path(results)
     path = results / RESULTS_NAME if results.is_dir() else results
     held = [item for item in list_results(path) if item.kind != "accuracy"]
-    words = ", ".join(item.scenario.name or item.scenario.key() for item in held)
+    words = ", ".join(item.label for item in held)
     chosen = held
     if scenario is not None:
-        chosen = [i for i in held if scenario in (i.scenario.name, i.scenario.key())]
+        chosen = [i for i in held if scenario in (i.scenario.name, i.label, i.scenario.key())]
         if not chosen:
             raise InvalidInputError(f"scenario: got {scenario!r}, {path} holds {words}")
     families = mcs_families(chosen)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from mimolearn.link.beam_scenario import BeamScenario
 from mimolearn.link.frames import NrPusch
 from mimolearn.link.grid_scenario import GridScenario
 from mimolearn.plans.plan import AnyScenario
@@ -18,12 +19,12 @@ def link_title(link: AnyScenario) -> str:
     """
     if not isinstance(link, GridScenario):
         size = f"{link.num_tx_ant} × {link.num_rx_ant} {link.constellation.upper()}"
-        return f"{size} over {link.channel.model}"
+        return f"{size} over {link.channel.model}{repetition(link)}"
     scheme = link.mcs
     points = link.points().name.upper()
     modulation = points if scheme is None else f"{points} MCS {scheme.index}"
     antennas = f"{link.num_tx_ant} layers on {link.num_rx_ant} antennas"
-    return f"{antennas}, {modulation} over {link.channel.model}"
+    return f"{antennas}, {modulation} over {link.channel.model}{repetition(link)}"
 
 
 def unit_of(link: AnyScenario) -> str:
@@ -79,6 +80,11 @@ def link_words(link: GridScenario, rows: Sequence[int] = ()) -> str:
         lines.append(facts["Interference"])
     lines.append(f"estimator {facts['Estimator']}")
     return "Link: " + "; ".join(lines) + "."
+
+
+def repetition(link: AnyScenario | BeamScenario) -> str:
+    """Which independent repetition a link is, as the end of its title; nothing for the first."""
+    return f", replicate {link.replicate}" if link.replicate > 1 else ""
 
 
 def _frame(link: GridScenario) -> str:

@@ -29,6 +29,13 @@ class StoredScenario(NamedTuple):
     snr_db: tuple[float, ...]
     kind: str
 
+    @property
+    def label(self) -> str:
+        """The title of the scenario, or its key; and which repetition it is."""
+        link = self.scenario
+        repetition = f" (replicate {link.replicate})" if link.replicate > 1 else ""
+        return f"{link.name or link.key()}{repetition}"
+
 
 class Store(ResultsFile):
     """Results by study (the key of its scenario), contender, SNR and chunk; see ResultsFile."""
@@ -119,7 +126,7 @@ class Store(ResultsFile):
         if len(stored) == 1:
             return stored[0]
         if stored:
-            names = ", ".join(item.scenario.name or item.scenario.key() for item in stored)
+            names = ", ".join(item.label for item in stored)
             raise ResultsFileError(f"{self._name}: holds several scenarios, name one: {names}")
         what = "no scenario at all" if scenario is None else "nothing of this scenario"
         raise ResultsFileError(f"{self._name}: holds {what}")
