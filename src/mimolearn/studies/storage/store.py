@@ -48,7 +48,7 @@ class Store(ResultsFile):
             "chunk_channels": kind.chunk_channels,
         }
         with self._errors(), self._transaction():
-            self._check_chunk_size(kind)
+            self._require_chunk_size(kind)
             self._put_record("scenario", kind.study_key, json.dumps(content, sort_keys=True))
             for key, contender in zip(kind.keys, kind.contenders, strict=True):
                 text = json.dumps(contender.to_dict(), sort_keys=True)
@@ -153,7 +153,16 @@ class Store(ResultsFile):
         text = self._record("run", study_key)
         return {} if text is None else json.loads(text)
 
-    def _check_chunk_size(self, kind: Kind) -> None:
+    def check_chunk_size(self, kind: Kind) -> None:
+        """Refuse chunks of another size than those of a kind: they are of other draws.
+
+        Raises:
+            ResultsFileError: one line, where they are.
+        """
+        with self._errors(), self._transaction("DEFERRED"):
+            self._require_chunk_size(kind)
+
+    def _require_chunk_size(self, kind: Kind) -> None:
         text = self._record("scenario", kind.study_key)
         channels, now = text and json.loads(text)["chunk_channels"], kind.chunk_channels
         if text is not None and channels != now:
