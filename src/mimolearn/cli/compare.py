@@ -32,6 +32,7 @@ from mimolearn.cli.arguments import (
     Workers,
     chosen_executor,
     one_scenario,
+    results_file,
     results_folder,
 )
 from mimolearn.cli.goodput import checked_budget, finish_goodput, print_goodput
@@ -201,8 +202,7 @@ def report(
     from mimolearn.studies import list_results
     from mimolearn.studies.mcs_run import mcs_families
 
-    results = user_path(results)
-    path = results / RESULTS_NAME if results.is_dir() else results
+    path = results_file(results)
     held = [item for item in list_results(path) if item.kind != "accuracy"]
     words = ", ".join(item.label for item in held)
     chosen = held

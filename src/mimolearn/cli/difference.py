@@ -9,8 +9,8 @@ from typing import Annotated
 import typer
 
 from mimolearn.cli.app import AsJson, app, emit, stdout
-from mimolearn.cli.arguments import RESULTS_NAME, CsvFile, Metric, Target
-from mimolearn.foundation.errors import invalid, user_path
+from mimolearn.cli.arguments import CsvFile, Metric, Target, results_file
+from mimolearn.foundation.errors import invalid
 
 
 @app.command()
@@ -45,7 +45,12 @@ def diff(
     from mimolearn.studies.diff_results import diff_results
 
     differences = diff_results(
-        _file(a), _file(b), _pairs(pair), scenario=scenario, metric=metric, target=target
+        results_file(a),
+        results_file(b),
+        _pairs(pair),
+        scenario=scenario,
+        metric=metric,
+        target=target,
     )
     if csv is not None:
         if len(differences) > 1:
@@ -63,11 +68,6 @@ def diff(
             console.print(line, style="dim", highlight=False, markup=False)
         console.print(difference_verdict(difference), style="bold", highlight=False, markup=False)
     return status
-
-
-def _file(path: Path) -> Path:
-    path = user_path(path)
-    return path / RESULTS_NAME if path.is_dir() else path
 
 
 def _pairs(texts: list[str] | None) -> dict[str, str] | None:
