@@ -16,7 +16,7 @@ from mimolearn.link.grid_scenario import GridScenario
 from mimolearn.link.scenario import read_shipped
 from mimolearn.plans.plan import load_comparison
 from mimolearn.snr import snr_definitions
-from mimolearn.studies import Contender
+from mimolearn.studies import Contender, list_results, load_results, simulate
 
 BASE = {"num_tx_ant": 3, "num_rx_ant": 5, "constellation": "qpsk"}
 
@@ -315,7 +315,7 @@ def test_missing_file_and_directory(tmp_path: Path) -> None:
         ({"name": "x" * 81}, f"name: got '{'x' * 81}', expected at most 80 characters"),
         (
             {"channel_reus": 6},
-            "channel_reus: unknown key, expected one of name, num_tx_ant, num_rx_ant, "
+            "channel_reus: unknown key, expected one of name, replicate, num_tx_ant, num_rx_ant, "
             "constellation, channel, channel_reuse, snr_definition, csi, draws, coding "
             "(did you mean 'channel_reuse'?)",
         ),
@@ -386,3 +386,40 @@ def test_unknown_shipped_scenario() -> None:
     assert len(shipped_scenarios()) >= 9
     with pytest.raises(InvalidInputError, match="did you mean 'lcgnet-32x64-bpsk'"):
         Scenario.shipped("lcgnet-32x64-bpk")
+
+
+# Repetitions
+
+
+@pytest.mark.parametrize("name", ["lcgnet-32x64-bpsk", "uplink-4x4-16qam-low"])
+def test_a_repetition_has_a_key_and_draws_of_its_own(name: str) -> None:
+    link, _ = load_comparison(name)
+    again = link.with_(replicate=2)
+    keys = {link.with_(replicate=number).key() for number in (1, 2, 3)}
+    assert len(keys) == 3
+    assert link.with_(replicate=1).key() == link.key()
+    assert again.noise_var(3.0) == link.noise_var(3.0)
+    assert type(again).from_content(tomllib.loads(again.to_toml()), "") == again
+    if isinstance(link, GridScenario):
+        assert link.with_mcs(4).with_(replicate=2) == again.with_mcs(4)
+        assert link.draw_key() != again.draw_key() == again.with_mcs(4).draw_key()
+
+
+def test_repetitions_lie_in_one_results_file(tmp_path: Path) -> None:
+    link = Scenario(**BASE, name="mine")
+    path = tmp_path / "results.sqlite"
+    first, second = (
+        simulate(link.with_(replicate=number), "lmmse", 5.0, min_errors=100, store=path)
+        for number in (1, 2)
+    )
+    counts = [result.curves[0].points[0].counts for result in (first, second)]
+    assert counts[0] == simulate(link, "lmmse", 5.0, min_errors=100).curves[0].points[0].counts
+    assert counts[0] != counts[1]
+    assert {item.label for item in list_results(path)} == {"mine", "mine (replicate 2)"}
+    assert load_results(path, link.with_(replicate=2)).curves[0].points[0].counts == counts[1]
+
+
+@pytest.mark.parametrize("number", [0, -1, 2.5, "2", True])
+def test_a_repetition_is_a_whole_number_from_one(number: object) -> None:
+    with pytest.raises(InvalidInputError, match=r"^replicate: got"):
+        Scenario(**BASE, replicate=number)

@@ -56,10 +56,13 @@ if TYPE_CHECKING:
         BeamPlan,
         Comparison,
         Contender,
+        Difference,
         RunPlan,
         compare,
         compare_beams,
         compare_mcs,
+        diff,
+        diff_results,
         list_results,
         load_results,
         simulate,
@@ -95,8 +98,8 @@ else:
                 "Codes Quantizer fit_quantizer make_quantizer quantizer_names"
             ),
             "mimolearn.studies": (
-                "BeamPlan Comparison Contender RunPlan compare compare_beams compare_mcs "
-                "list_results load_results simulate"
+                "BeamPlan Comparison Contender Difference RunPlan compare compare_beams "
+                "compare_mcs diff diff_results list_results load_results simulate"
             ),
             "mimolearn.training": "BeamRecipe Recipe shipped_recipes train",
             "mimolearn.zoo": "load zoo_names",
@@ -127,6 +130,7 @@ __all__ = [
     "Contender",
     "Detection",
     "Detector",
+    "Difference",
     "ExportError",
     "Exported",
     "GaussianDetection",
@@ -154,6 +158,8 @@ __all__ = [
     "compare_beams",
     "compare_mcs",
     "detector_names",
+    "diff",
+    "diff_results",
     "export",
     "fit_quantizer",
     "list_results",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mimolearn.cli.words import complete_contenders, complete_scenarios
-from mimolearn.foundation.errors import InvalidInputError
+from mimolearn.foundation.errors import InvalidInputError, user_path
 from mimolearn.foundation.tomlfile import is_toml_file
 
 if TYPE_CHECKING:
@@ -71,6 +71,9 @@ Draws = Annotated[
     str | None,
     typer.Option("--draws", help="full, or reduced: triangles of H, as exact and faster."),
 ]
+Replicate = Annotated[
+    int | None, typer.Option("--replicate", help="2, 3, ...: an independent repetition.")
+]
 Executor = Annotated[
     str | None,
     typer.Option("--executor", help="serial, processes or ray; counts do not depend on it."),
@@ -127,6 +130,12 @@ def chosen_executor(executor: str | None, ray_address: str | None) -> str:
     if executor is None:
         return "auto" if ray_address is None else "ray"
     return executor
+
+
+def results_file(path: Path) -> Path:
+    """The results file that a path means: itself, or the one of its folder."""
+    path = user_path(path)
+    return path / RESULTS_NAME if path.is_dir() else path
 
 
 def results_folder(out: Path | None, source: str) -> Path:

@@ -13,6 +13,7 @@ from mimolearn.cli.arguments import (
     Out,
     Quiet,
     RayAddress,
+    Replicate,
     ScenarioFile,
     chosen_executor,
     one_scenario,
@@ -41,6 +42,7 @@ def beamform(
     workers: Annotated[
         int, typer.Option("--workers", "-w", help="Processes; rates do not depend on it.")
     ] = 1,
+    replicate: Replicate = None,
     executor: Executor = None,
     ray_address: RayAddress = None,
     out: Out = None,
@@ -59,6 +61,8 @@ def beamform(
     link, plan = load_beam_comparison(
         source, contenders=contender, snr_db=snr_db, channels=channels
     )
+    if replicate is not None:
+        link = link.with_(replicate=replicate)
     folder = results_folder(out, source)
     with progress_bar(quiet, _shown, topic=lambda event: event.measured) as progress:
         result = compare_beams(

@@ -26,6 +26,7 @@ from mimolearn.cli.arguments import (
     Overlay,
     Quiet,
     RayAddress,
+    Replicate,
     ScenarioFile,
     ScenarioName,
     SnrDbOrAuto,
@@ -33,6 +34,7 @@ from mimolearn.cli.arguments import (
     Workers,
     chosen_executor,
     one_scenario,
+    results_file,
     results_folder,
 )
 from mimolearn.cli.goodput import checked_budget, finish_goodput, print_goodput
@@ -98,6 +100,7 @@ def _run(
     max_vectors: MaxVectors = None,
     workers: Workers = 1,
     draws: Draws = None,
+    replicate: Replicate = None,
     executor: Executor = None,
     ray_address: RayAddress = None,
     out: Out = None,
@@ -107,7 +110,6 @@ def _run(
 ) -> _Run:
     """The arguments of `compare` and `simulate`, and what they ask for."""
     from mimolearn.link.grid_scenario import GridScenario
-    from mimolearn.link.scenario import Scenario
     from mimolearn.studies import adjust_plan, load_comparison, snr_around_target
 
     source = one_scenario(file, scenario)
@@ -124,7 +126,9 @@ def _run(
     if draws is not None:
         if isinstance(link, GridScenario):
             raise invalid("draws", draws, "none: the scenario is of a resource grid")
-        link = Scenario(**{**link.model_dump(), "draws": draws})
+        link = link.with_(draws=draws)
+    if replicate is not None:
+        link = link.with_(replicate=replicate)
     if snr_db == "auto":
         plan = adjust_plan(plan, snr_db=snr_around_target(link, plan))
     options = {
@@ -209,13 +213,12 @@ def report(
     from mimolearn.studies import list_results
     from mimolearn.studies.mcs_run import mcs_families
 
-    results = user_path(results)
-    path = results / RESULTS_NAME if results.is_dir() else results
+    path = results_file(results)
     held = [item for item in list_results(path) if item.kind != "accuracy"]
-    words = ", ".join(item.scenario.name or item.scenario.key() for item in held)
+    words = ", ".join(item.label for item in held)
     chosen = held
     if scenario is not None:
-        chosen = [i for i in held if scenario in (i.scenario.name, i.scenario.key())]
+        chosen = [i for i in held if scenario in (i.scenario.name, i.label, i.scenario.key())]
         if not chosen:
             raise InvalidInputError(f"scenario: got {scenario!r}, {path} holds {words}")
     families = mcs_families(chosen)

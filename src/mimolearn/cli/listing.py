@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from mimolearn.cli.app import AsJson, app, emit, stdout
-from mimolearn.cli.words import complete_names, complete_topics
+from mimolearn.cli.arguments import results_file
+from mimolearn.cli.words import complete_names, complete_scenarios, complete_topics
+from mimolearn.foundation.errors import invalid
 
 
 @app.command("list")
@@ -53,23 +56,44 @@ def show(
             autocompletion=complete_names,
         ),
     ],
+    scenario: Annotated[
+        str | None,
+        typer.Option(
+            "--scenario",
+            "-s",
+            help="What a detector costs there: one that ships, or a TOML file.",
+            autocompletion=complete_scenarios,
+        ),
+    ] = None,
+    results: Annotated[
+        Path | None, typer.Option("--results", help="A results file: what it measured.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show what is known of a name: what it is, its options, its card or its TOML file.
+    """Show what is known of a name: options, cost, trained weights, its card or its TOML file.
 
-    Example: mimolearn show tap-net-any
+    Example: mimolearn show tap-net-any --scenario lcgnet-32x64-bpsk
     """
-    from mimolearn.report.facts.description import describe
+    from mimolearn.plans.plan import load_scenario
+    from mimolearn.report.facts.description import cost_facts, describe, measured_facts
 
-    found = describe(name)
+    said = describe(name)
+    facts = dict(said.facts)
+    if said.kind in ("detector", "weights"):
+        facts |= cost_facts(said.name, None if scenario is None else load_scenario(scenario))
+    elif scenario is not None:
+        raise invalid("scenario", scenario, f"a detector: a {said.kind} has no cost in a scenario")
+    if results is not None:
+        facts |= measured_facts(said.name, results_file(results))
+    said = said._replace(facts=facts)
     if as_json:
-        emit(json.dumps(found._asdict(), indent=2, default=str))
+        emit(json.dumps(said._asdict(), indent=2, default=str))
         return
     console = stdout()
-    console.print(f"{found.name} ({found.kind})", style="bold")
-    for fact, value in found.facts.items():
+    console.print(f"{said.name} ({said.kind})", style="bold")
+    for fact, value in said.facts.items():
         console.print(f"{fact}: {_words(value)}", soft_wrap=True)
-    console.print(f"\n{found.text.rstrip()}", soft_wrap=True)
+    console.print(f"\n{said.text.rstrip()}", soft_wrap=True)
 
 
 def _words(value: Any) -> str:

@@ -41,6 +41,7 @@ class BeamScenario(ScenarioFile):
 
     Attributes:
         name: a title for people, at most 80 characters; not part of the key.
+        replicate: 1 (default), or the number of an independent repetition, which draws anew.
         kind: "beamforming".
         array: sizes of the hybrid array.
         constellation: "qpsk" (default), "16-qam" or "64-qam".
@@ -59,7 +60,6 @@ class BeamScenario(ScenarioFile):
 
     shipped_in: ClassVar[str] = "data/beam_scenarios"
 
-    name: Annotated[str, Field(max_length=80)] = ""
     kind: Literal["beamforming"] = "beamforming"
     array: HybridArray = HybridArray()
     constellation: Literal["qpsk", "16-qam", "64-qam"] = "qpsk"
@@ -81,8 +81,8 @@ class BeamScenario(ScenarioFile):
 
     def key(self) -> str:
         """Return 16 hex digits that identify the downlink: SHA-256 of its JSON and a schema."""
-        not_in_key: dict[str, Any] = {"name": True, "channel": set(self.channel.not_in_key)}
-        content = {"schema": BEAM_SCHEMA, **self.model_dump(mode="json", exclude=not_in_key)}
+        fields = self._key_fields({"channel": set(self.channel.not_in_key)})
+        content = {"schema": BEAM_SCHEMA, **fields}
         text = json.dumps(content, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 

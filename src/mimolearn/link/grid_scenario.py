@@ -41,6 +41,7 @@ class GridScenario(ScenarioFile):
 
     Attributes:
         name: a title for people, at most 80 characters; not part of the key.
+        replicate: 1 (default), or the number of an independent repetition, which draws anew.
         num_tx_ant: S, layers of all users.
         num_rx_ant: Nr, receive antennas.
         constellation: its name, such as "16-qam". With standard "nr-pusch" it follows from the MCS.
@@ -60,7 +61,6 @@ class GridScenario(ScenarioFile):
     4
     """
 
-    name: Annotated[str, Field(max_length=80)] = ""
     num_tx_ant: Annotated[Count, Field(le=4096)]
     num_rx_ant: Annotated[Count, Field(le=4096)]
     constellation: ConstellationName | None = None
@@ -215,8 +215,7 @@ class GridScenario(ScenarioFile):
         return self._digest(content)
 
     def _content(self) -> dict[str, Any]:
-        not_in_key: dict[str, Any] = {"name": True, "channel": set(self.channel.not_in_key)}
-        return self.model_dump(mode="json", exclude=not_in_key)
+        return self._key_fields({"channel": set(self.channel.not_in_key)})
 
     @staticmethod
     def _digest(content: dict[str, Any]) -> str:

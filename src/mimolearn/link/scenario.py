@@ -64,6 +64,7 @@ class Scenario(ScenarioFile):
 
     Attributes:
         name: a title for people, at most 80 characters; not part of the key.
+        replicate: 1 (default), or the number of an independent repetition, which draws anew.
         num_tx_ant: Nt, transmit antennas.
         num_rx_ant: Nr, receive antennas.
         constellation: its name, such as "16-qam".
@@ -81,7 +82,6 @@ class Scenario(ScenarioFile):
     True
     """
 
-    name: Annotated[str, Field(max_length=80)] = ""
     num_tx_ant: Annotated[Count, Field(le=4096)]
     num_rx_ant: Annotated[Count, Field(le=4096)]
     constellation: ConstellationName
@@ -151,15 +151,15 @@ class Scenario(ScenarioFile):
 
     def key(self) -> str:
         """Return 16 hex digits that identify the link: SHA-256 of its JSON and a schema number."""
-        not_in_key: dict[str, Any] = {"name": True, "channel": set(self.channel.not_in_key)}
+        left_out: dict[str, Any] = {"channel": set(self.channel.not_in_key)}
         # Older keys do not have these fields.
         if self.draws == "full":
-            not_in_key["draws"] = True
+            left_out["draws"] = True
         if self.coding is None:
-            not_in_key["coding"] = True
+            left_out["coding"] = True
         elif self.coding.decoder == "sum-product":
-            not_in_key["coding"] = {"decoder", "decoder_bits"}
-        content = {"schema": SCENARIO_SCHEMA, **self.model_dump(mode="json", exclude=not_in_key)}
+            left_out["coding"] = {"decoder", "decoder_bits"}
+        content = {"schema": SCENARIO_SCHEMA, **self._key_fields(left_out)}
         if self.snr_definition == "ebn0" and self.coding and self.code_rate != self.coding.rate:
             # Older results counted the energy of punctured bits, so their noise was another one.
             content["ebn0"] = "of the bits that are sent"

@@ -3,20 +3,31 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Self
+
+from pydantic import Field
 
 from mimolearn.foundation.errors import InvalidInputError, user_path
-from mimolearn.foundation.plainmodel import PlainModel
+from mimolearn.foundation.plainmodel import Count, PlainModel
 from mimolearn.foundation.shipped import read_shipped_toml
 from mimolearn.foundation.tomlfile import read_toml, write_toml
 from mimolearn.link.channels import with_paths_from
 
 
 class ScenarioFile(PlainModel):
-    """A scenario as a TOML file."""
+    """A scenario as a TOML file.
+
+    Attributes:
+        name: a title for people, at most 80 characters; not part of the key.
+        replicate: 1 (default), or the number of an independent repetition: it draws other channels,
+            symbols and noise, and its results have a key of their own.
+    """
 
     shipped_in: ClassVar[str] = "data/scenarios"
     """Folder of the package that holds the shipped ones."""
+
+    name: Annotated[str, Field(max_length=80)] = ""
+    replicate: Annotated[Count, Field(le=1_000_000)] = 1
 
     @classmethod
     def from_toml(cls, path: str | Path) -> Self:
@@ -59,6 +70,18 @@ class ScenarioFile(PlainModel):
             return cls(**with_paths_from(fields, Path(folder)))
         except InvalidInputError as error:
             raise InvalidInputError(f"{source}: {error}") from None
+
+    def _key_fields(self, left_out: dict[str, Any]) -> dict[str, Any]:
+        """Return the fields that decide what is drawn and received, as plain JSON values.
+
+        Args:
+            left_out: further fields that are in no key, as pydantic's ``exclude``.
+        """
+        not_in_key = {"name": True, **left_out}
+        if self.replicate == 1:
+            # Older keys do not have it.
+            not_in_key["replicate"] = True
+        return self.model_dump(mode="json", exclude=not_in_key)
 
     def to_toml(self) -> str:
         """Return TOML text that ``from_toml`` reads back to an equal scenario."""

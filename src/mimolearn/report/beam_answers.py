@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import NamedTuple
 
+from mimolearn.report.links import repetition
 from mimolearn.report.style import Style, styles
 from mimolearn.results.beam_comparison import BeamComparison, BeamPoint
 from mimolearn.results.statistics import Interval
@@ -68,7 +69,7 @@ class BeamAnswers:
         link, array = comparison.scenario, comparison.scenario.array
         size = f"{array.num_tx_ant} antennas and {array.num_tx_chains} chains"
         users = f"to {array.num_users} users"
-        link_words = f"{link.constellation.upper()} over {link.channel.model}"
+        link_words = f"{link.constellation.upper()} over {link.channel.model}{repetition(link)}"
         self.title = f"{size} {users}, {link_words}"
         self.look: dict[str, Style] = styles(
             [(curve.label, curve.contender.name) for curve in comparison.curves]

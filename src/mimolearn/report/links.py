@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from mimolearn.link.beam_scenario import BeamScenario
 from mimolearn.link.coding import Coding
 from mimolearn.link.frames import NrPusch
 from mimolearn.link.grid_scenario import GridScenario
@@ -22,12 +23,12 @@ def link_title(link: AnyScenario) -> str:
     """
     if not isinstance(link, GridScenario):
         size = f"{link.num_tx_ant} × {link.num_rx_ant} {link.constellation.upper()}"
-        return f"{size} over {link.channel.model}{_coded(link.coding)}"
+        return f"{size} over {link.channel.model}{_coded(link.coding)}{repetition(link)}"
     scheme = link.mcs
     points = link.points().name.upper()
     modulation = points if scheme is None else f"{points} MCS {scheme.index}"
     antennas = f"{link.num_tx_ant} layers on {link.num_rx_ant} antennas"
-    return f"{antennas}, {modulation} over {link.channel.model}"
+    return f"{antennas}, {modulation} over {link.channel.model}{repetition(link)}"
 
 
 def unit_of(link: AnyScenario) -> str:
@@ -154,6 +155,11 @@ def without_folders(fields: dict[str, Any]) -> dict[str, Any]:
         name: Path(value).name if "path" in name and isinstance(value, str) else value
         for name, value in fields.items()
     }
+
+
+def repetition(link: AnyScenario | BeamScenario) -> str:
+    """Which independent repetition a link is, as the end of its title; nothing for the first."""
+    return f", replicate {link.replicate}" if link.replicate > 1 else ""
 
 
 def _frame(link: GridScenario) -> str:

@@ -109,7 +109,12 @@ def required_snr(samples: list[Sample], target: float, confidence: float = 0.95)
 
 
 def snr_gap(
-    first: list[Sample], second: list[Sample], target: float, confidence: float = 0.95
+    first: list[Sample],
+    second: list[Sample],
+    target: float,
+    confidence: float = 0.95,
+    *,
+    common_draws: bool = True,
 ) -> SnrGap:
     """SNR that the second needs minus SNR that the first needs, at the target rate.
 
@@ -118,9 +123,10 @@ def snr_gap(
 
     Args:
         first: a curve, ascending in SNR.
-        second: another curve, on the same draws.
+        second: another curve.
         target: an error rate.
         confidence: of the interval.
+        common_draws: whether both saw the same draws.
     """
     a, b = _crossing(first, target, confidence), _crossing(second, target, confidence)
     notes = [
@@ -132,7 +138,9 @@ def snr_gap(
     if a.estimate.value_db is None or b.estimate.value_db is None:
         return SnrGap(None, None, None, note)
     value = b.estimate.value_db - a.estimate.value_db
-    variance = _variance(a, a) + _variance(b, b) - 2 * _variance(a, b)
+    variance = _variance(a, a) + _variance(b, b)
+    if common_draws:
+        variance -= 2 * _variance(a, b)
     half = _quantile(confidence) * math.sqrt(max(variance, 0.0))
     return SnrGap(value, value - half, value + half, note)
 

@@ -17,11 +17,13 @@ from mimolearn.results.beam_comparison import BeamComparison, BeamCurve, BeamPoi
 from mimolearn.results.comparison import Comparison, Curve, Provenance
 from mimolearn.results.costs import CostReport, Timing
 from mimolearn.results.crossings import SnrEstimate, SnrGap
+from mimolearn.results.difference import Difference, diff
 from mimolearn.results.goodput import Goodput, GoodputStudy, Served
 from mimolearn.results.point import Point
 from mimolearn.results.statistics import Interval, PairedDifference
 from mimolearn.studies.beam_run import compare_beams, load_beam_results
 from mimolearn.studies.bracket import snr_around_target
+from mimolearn.studies.diff_results import diff_results
 from mimolearn.studies.engine import compare, list_results, load_results, simulate
 from mimolearn.studies.forecast import CurveForecast, Forecast, forecast
 from mimolearn.studies.mcs_run import compare_mcs, load_mcs_results, simulate_mcs
@@ -43,6 +45,7 @@ __all__ = [
     "Counts",
     "Curve",
     "CurveForecast",
+    "Difference",
     "ErrorPositions",
     "Forecast",
     "Goodput",
@@ -64,6 +67,8 @@ __all__ = [
     "compare_beams",
     "compare_mcs",
     "cost_report",
+    "diff",
+    "diff_results",
     "forecast",
     "list_results",
     "load_beam_comparison",

@@ -134,8 +134,12 @@ def restore(schedule: Schedule, store: Store) -> None:
     Args:
         schedule: takes them in.
         store: an open store.
+
+    Raises:
+        ResultsFileError: a file whose chunks have another size.
     """
     kind = schedule.kind
+    store.check_chunk_size(kind)
     for i, snr in schedule.points():
         for chunk, result in store.chunks(kind.study_key, kind.keys[i], snr).items():
             schedule.add(i, snr, chunk, result)

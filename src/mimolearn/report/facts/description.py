@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import inspect
 from fnmatch import fnmatchcase
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from mimolearn.beamformers import beamformer_class, beamformer_names
 from mimolearn.detectors import detector_class, detector_name, detector_names, peer_names
-from mimolearn.foundation.errors import check_one_of, invalid
+from mimolearn.foundation.errors import MimolearnError, check_one_of, invalid
 from mimolearn.foundation.shipped import shipped_folder
 from mimolearn.link.beam_scenario import shipped_beam_scenarios
-from mimolearn.link.scenario import shipped_scenarios
+from mimolearn.link.scenario import Scenario, shipped_scenarios
+from mimolearn.plans.plan import AnyScenario
 from mimolearn.quantizers import quantizer_class, quantizer_names
+from mimolearn.report.facts.costs import detector_costs
+from mimolearn.report.numbers import format_names
+from mimolearn.results.point import Point
+from mimolearn.studies import list_results, load_results
+from mimolearn.studies.engine import COUNTING
 from mimolearn.weights import Card, is_weights_name, read_card, shipped_beams, shipped_weights
 
 _SCENARIOS = "data/scenarios"
@@ -69,6 +76,73 @@ def describe(name: str) -> Description:
     known += [*shipped_weights(), *shipped_beams(), *(n for ns in folders.values() for n in ns)]
     check_one_of("name", name, known)
     raise AssertionError(name)
+
+
+def cost_facts(name: str, link: AnyScenario | None = None) -> dict[str, Any]:
+    """What a detector or weights cost; nothing where that is not counted.
+
+    Args:
+        name: of a detector or of weights.
+        link: the scenario; default None: that of a card's training, or 8 streams of QPSK on 16
+            antennas with 14 vectors a channel.
+
+    Raises:
+        InvalidInputError: the detector does not serve the scenario that is given.
+    """
+    given = link is not None
+    try:
+        link = link or _usual_link(name)
+        cost = detector_costs(link, (name,)).costs[0]
+    except MimolearnError:
+        if given:
+            raise
+        return {}
+    words = f"{cost.per_channel:,} a channel and {cost.per_vector:,.0f} a vector"
+    size = f"{link.num_tx_ant} streams of {link.points().name} on {link.num_rx_ant} antennas"
+    return {
+        "multiplications": f"{words} ({size})",
+        "parameters": cost.parameters,
+    }
+
+
+def measured_facts(name: str, path: str | Path) -> dict[str, Any]:
+    """What a results file has measured of a detector or of weights.
+
+    Args:
+        name: of a detector or of weights.
+        path: of the results file.
+
+    Raises:
+        ResultsFileError: a file that is damaged.
+        InvalidInputError: a file without results of this name.
+    """
+    facts, names = {}, set()
+    for item in list_results(path):
+        if item.kind not in COUNTING:
+            continue
+        result = load_results(path, item.scenario)
+        metric = result.plan.metric
+        names |= {curve.contender.name for curve in result.curves}
+        for curve in result.curves:
+            if curve.contender.name == name:
+                title = f"{curve.label} in {item.label}"
+                facts[title] = [_point_words(point, metric) for point in curve.points]
+    if not facts:
+        raise invalid(
+            "results", str(path), f"results of {name}; it has {format_names(sorted(names))}"
+        )
+    return facts
+
+
+def _point_words(point: Point, metric: str) -> str:
+    low, high = point.interval(metric)
+    return f"{point.snr_db:g} dB: {metric.upper()} {point.rate(metric):.2e} [{low:.1e}, {high:.1e}]"
+
+
+def _usual_link(name: str) -> AnyScenario:
+    if is_weights_name(name):
+        return Scenario(**read_card(name).recipe["scenario"])
+    return Scenario(num_tx_ant=8, num_rx_ant=16, constellation="qpsk", channel_reuse=14)
 
 
 def _class_facts(cls: Any) -> dict[str, Any]:

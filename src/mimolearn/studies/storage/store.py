@@ -29,6 +29,13 @@ class StoredScenario(NamedTuple):
     snr_db: tuple[float, ...]
     kind: str
 
+    @property
+    def label(self) -> str:
+        """The title of the scenario, or its key; and which repetition it is."""
+        link = self.scenario
+        repetition = f" (replicate {link.replicate})" if link.replicate > 1 else ""
+        return f"{link.name or link.key()}{repetition}"
+
 
 class Store(ResultsFile):
     """Results by study (the key of its scenario), contender, SNR and chunk; see ResultsFile."""
@@ -41,7 +48,7 @@ class Store(ResultsFile):
             "chunk_channels": kind.chunk_channels,
         }
         with self._errors(), self._transaction():
-            self._check_chunk_size(kind)
+            self._require_chunk_size(kind)
             self._put_record("scenario", kind.study_key, json.dumps(content, sort_keys=True))
             for key, contender in zip(kind.keys, kind.contenders, strict=True):
                 text = json.dumps(contender.to_dict(), sort_keys=True)
@@ -119,7 +126,7 @@ class Store(ResultsFile):
         if len(stored) == 1:
             return stored[0]
         if stored:
-            names = ", ".join(item.scenario.name or item.scenario.key() for item in stored)
+            names = ", ".join(item.label for item in stored)
             raise ResultsFileError(f"{self._name}: holds several scenarios, name one: {names}")
         what = "no scenario at all" if scenario is None else "nothing of this scenario"
         raise ResultsFileError(f"{self._name}: holds {what}")
@@ -146,7 +153,16 @@ class Store(ResultsFile):
         text = self._record("run", study_key)
         return {} if text is None else json.loads(text)
 
-    def _check_chunk_size(self, kind: Kind) -> None:
+    def check_chunk_size(self, kind: Kind) -> None:
+        """Refuse chunks of another size than those of a kind: they are of other draws.
+
+        Raises:
+            ResultsFileError: one line, where they are.
+        """
+        with self._errors(), self._transaction("DEFERRED"):
+            self._require_chunk_size(kind)
+
+    def _require_chunk_size(self, kind: Kind) -> None:
         text = self._record("scenario", kind.study_key)
         channels, now = text and json.loads(text)["chunk_channels"], kind.chunk_channels
         if text is not None and channels != now:
