@@ -75,6 +75,7 @@ ROOMS: dict[str, list[str]] = {
         "function",
         "nesting",
         "registry",
+        "files",
         "learned",
         "trained",
         "text",
@@ -170,6 +171,7 @@ ROOMS: dict[str, list[str]] = {
     ],
     "exporting": [],
     "interop": [],
+    "board": [],
     "cli": [],
 }
 FAMILIES = {"detectors", "quantizers", "beamformers"}
