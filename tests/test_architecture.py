@@ -76,6 +76,7 @@ ROOMS: dict[str, list[str]] = {
         "function",
         "nesting",
         "registry",
+        "files",
         "learned",
         "trained",
         "text",
@@ -176,6 +177,7 @@ ROOMS: dict[str, list[str]] = {
     ],
     "exporting": [],
     "interop": [],
+    "board": [],
     "cli": [],
 }
 FAMILIES = {"detectors", "quantizers", "beamformers"}

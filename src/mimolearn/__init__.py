@@ -109,6 +109,8 @@ else:
 
 # Other libraries' detectors are contenders by name as well.
 add_module("mimolearn.detectors", "mimolearn.interop")
+# Exported files are contenders by their path.
+add_module("mimolearn.detector_files", "mimolearn.exporting.runtime")
 # Results are shown by the report.
 add_module("mimolearn.views", "mimolearn.report.views")
 

@@ -3,6 +3,7 @@
 # Importing a module of commands registers them; the order is that of `mimolearn --help`.
 from mimolearn.cli import (
     beamform,
+    board,
     compare,
     cost,
     difference,
@@ -20,6 +21,7 @@ from mimolearn.cli.app import app, main
 __all__ = [
     "app",
     "beamform",
+    "board",
     "compare",
     "cost",
     "difference",

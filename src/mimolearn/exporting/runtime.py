@@ -14,6 +14,7 @@ from torch import Tensor
 
 from mimolearn.detection import AxisLogitDetection
 from mimolearn.detectors import Cost, Detector
+from mimolearn.detectors.files import register_reader
 from mimolearn.exporting.extra import needed
 from mimolearn.foundation.errors import InvalidInputError, check_positive_int, invalid, user_path
 
@@ -205,3 +206,6 @@ def _read_cost(text: str) -> Cost:
 def _parts(x: Tensor) -> np.ndarray:
     x = x.detach().to("cpu", torch.complex64).resolve_conj().contiguous()
     return torch.view_as_real(x).numpy()
+
+
+register_reader(".onnx", OnnxDetector)

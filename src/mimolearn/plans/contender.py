@@ -19,6 +19,7 @@ from mimolearn.detectors import (
     make_detector,
     peer_names,
 )
+from mimolearn.detectors.files import is_detector_file, read_detector
 from mimolearn.detectors.text import parse_option
 from mimolearn.detectors.trained import load_detector
 from mimolearn.foundation.errors import InvalidInputError, check_one_of, invalid
@@ -50,9 +51,9 @@ class Contender:
     """A detector as a comparison names it: plain values, so that it can be stored and sent.
 
     Attributes:
-        name: a detector's name, that of trained weights (shipped, or a .safetensors file), or the
-            class name of an object.
-        options: plain JSON values for ``make_detector``; weights take none.
+        name: a detector's name, that of trained weights (shipped, or a .safetensors file), an
+            exported .onnx file, or the class name of an object.
+        options: plain JSON values for ``make_detector``; weights and files take none.
         label: what people read; "k-best(k=16)" unless given. It must be unique in a comparison and
             is not part of the key.
         quantizer: name of trained weights of a quantiser that the soft bits go through, an option
@@ -232,6 +233,8 @@ class Contender:
         try:
             if is_weights_name(self.name):
                 return self._fitting(load_detector(self.name), constellation)
+            if is_detector_file(self.name):
+                return self._fitting(read_detector(self.name), constellation)
             if is_imported_name(self.name):
                 return make_imported(self.name, constellation, self.options)
             return make_detector(self.name, constellation, **self.options)
@@ -259,6 +262,11 @@ class Contender:
                 expected = "none: trained weights have theirs"
                 raise invalid(f"options of {self.name}", dict(self.options), expected)
             load_detector(self.name)
+        elif self.detector is None and is_detector_file(self.name):
+            if self.options:
+                expected = "none: an exported file has its own"
+                raise invalid(f"options of {self.name}", dict(self.options), expected)
+            read_detector(self.name)
         elif self.detector is None and is_imported_name(self.name):
             _make_on_trial(lambda c: make_imported(self.name, c, self.options))
         elif self.detector is None:

@@ -17,6 +17,7 @@ from typing import Any
 from mimolearn.beamformers import Beamformer, beamformer_class
 from mimolearn.beamformers.trained import trained_array
 from mimolearn.detectors import Detector, detector_class, detector_name
+from mimolearn.detectors.files import file_digest, is_detector_file
 from mimolearn.detectors.nesting import NestingError, inside
 from mimolearn.detectors.text import is_weights_text, split_text
 from mimolearn.foundation.errors import InvalidInputError, check_one_of
@@ -49,14 +50,16 @@ def detector_tree(name: str, options: Mapping[str, Any]) -> Tree:
     """The tree of a detector by name, or of trained weights.
 
     Args:
-        name: of a detector or of weights.
-        options: of the detector; weights take none.
+        name: of a detector, of weights or of an exported file.
+        options: of the detector; weights and files take none.
 
     Raises:
         InvalidInputError: one line, for what does not exist and for a detector inside itself.
     """
     if is_weights_name(name):
         return weights_tree(name)
+    if is_detector_file(name):
+        return {"file": name.rpartition(".")[2], "sha256": file_digest(name)}
     if is_imported_name(name):
         return _imported_tree(name, options)
     cls = detector_class(name)

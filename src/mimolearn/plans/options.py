@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from mimolearn.detectors.files import SUFFIXES
 from mimolearn.foundation.errors import invalid, is_plain_text
 
 
@@ -22,7 +23,7 @@ def check_label(label: object) -> None:
 def default_label(name: str, options: Mapping[str, Any], quantizer: str = "") -> str:
     if quantizer:
         return f"{default_label(name, options)} | {Path(quantizer).stem}"[:80]
-    if name.endswith(".safetensors"):
+    if name.endswith((".safetensors", *SUFFIXES)):
         name = Path(name).stem
     words = [f"{k}={str(v).lower() if isinstance(v, bool) else v}" for k, v in options.items()]
     return f"{name}({', '.join(words)})"[:80] if words else name
