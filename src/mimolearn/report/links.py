@@ -51,6 +51,8 @@ def link_facts(link: GridScenario, rows: Sequence[int] = ()) -> list[tuple[str, 
         i = link.interference
         words = f"{_many(i.num, 'interferer')}, {i.inr_db:g} dB above the noise"
         facts.append(("Interference", words))
+    if link.harq is not None:
+        facts.append(("HARQ", link.harq.words()))
     estimator = link.estimator.model_dump(mode="json", exclude_defaults=True)
     estimator = _options({"name": link.estimator.name, **estimator}, first="name")
     facts.append(("Estimator", f"{estimator}, where a receiver names no other"))
@@ -75,8 +77,7 @@ def link_words(link: GridScenario, rows: Sequence[int] = ()) -> str:
             number = f"{value * scales.get(name, 1):g}" if unit else str(value)
             channel.append(f"{number} {unit}".strip())
     lines = [f"{facts['Users']}", facts["Frame"], facts["Code"], f"channel {', '.join(channel)}"]
-    if "Interference" in facts:
-        lines.append(facts["Interference"])
+    lines += [facts[name] for name in ("Interference", "HARQ") if name in facts]
     lines.append(f"estimator {facts['Estimator']}")
     return "Link: " + "; ".join(lines) + "."
 

@@ -15,6 +15,13 @@ from mimolearn.report.plots.curves import error_rate_plot
 from mimolearn.report.plots.frontier import frontier_plot
 from mimolearn.report.plots.goodput import slot_times, time_plot
 from mimolearn.report.plots.interactive import finish_plot
+from mimolearn.report.plots.reliability import reliability_plot
+from mimolearn.report.text.coded import (
+    calibration_notes,
+    calibration_rows,
+    harq_notes,
+    harq_rows,
+)
 from mimolearn.report.text.sentences import cautions, flags, unsure_words, verdict
 from mimolearn.report.text.slots import slot_rows
 from mimolearn.studies.stopping import StopRule
@@ -36,7 +43,7 @@ def write_page(answers: Answers, path: Path, more: Sequence[str] = ()) -> Path:
     """
     comparison = answers.comparison
     link, times = comparison.scenario, slot_times(answers)
-    frontier = frontier_plot(answers)
+    frontier, reliability = frontier_plot(answers), reliability_plot(answers)
     page = render(
         "comparison.html",
         answers=answers,
@@ -44,6 +51,11 @@ def write_page(answers: Answers, path: Path, more: Sequence[str] = ()) -> Path:
         scenario=link,
         facts=link_facts(link) if isinstance(link, GridScenario) else [],
         slots=slot_rows(answers),
+        harq=harq_rows(answers),
+        harq_notes=harq_notes(answers),
+        reliability=None if reliability is None else plot_html(reliability),
+        calibration=calibration_rows(answers),
+        calibration_notes=calibration_notes(answers),
         times=plot_html(time_plot(times)) if times else None,
         verdict=[*verdict(answers), *more],
         cautions=[*cautions(answers), *_flagged(answers)],

@@ -15,6 +15,7 @@ from mimolearn.link.grid_scenario import GridScenario
 from mimolearn.report.answers import Answers, CostPoint, Rate
 from mimolearn.report.plots.drawing import DASHES, FONT, add_legend, new_figure, save_figure
 from mimolearn.report.plots.goodput import slot_times, time_figure
+from mimolearn.report.plots.reliability import reliability_figure
 from mimolearn.report.style import COST_LABELS, Style
 from mimolearn.studies import METRIC_LABELS
 
@@ -22,7 +23,7 @@ from mimolearn.studies import METRIC_LABELS
 def save_figures(
     answers: Answers, folder: Path, formats: Sequence[str] = ("png", "svg", "pdf")
 ) -> list[Path]:
-    """Write ``error-rate.*`` and, where timings exist, ``frontier.*`` and ``slot-time.*``.
+    """Write ``error-rate.*``; where they exist ``frontier.*``, ``slot-time.*``, ``reliability.*``.
 
     Args:
         answers: what is drawn.
@@ -41,6 +42,9 @@ def save_figures(
         drawn["slot-time"] = time_figure(times, answers.title)
     if answers.frontier(answers.time):
         drawn["frontier"] = frontier_figure(answers)
+    reliability = reliability_figure(answers)
+    if reliability is not None:
+        drawn["reliability"] = reliability
     paths: list[Path] = []
     for name, figure in drawn.items():
         paths += save_figure(figure, folder, name, formats, dpi=200)
