@@ -34,12 +34,13 @@ class ChannelKnowledge(PlainModel):
     Attributes:
         error_var: variance of e relative to E|h_ij|^2, e ~ CN(0, error_var E|h_ij|^2), independent
             of h. Default 0, perfect knowledge.
-        noise: the noise variance that the receiver assumes. "thermal" (default) is that of the
-            noise alone; "with-error" adds Nt error_var E|h_ij|^2, the power of the error.
+        noise: the noise variance that the receiver assumes. "with-error" (default) adds
+            Nt error_var E|h_ij|^2, the power of the error, so that its soft bits are calibrated.
+            "thermal" is that of the noise alone, for a receiver that takes its estimate for true.
     """
 
     error_var: Annotated[Real, Field(ge=0, le=10)] = 0.0
-    noise: Literal["thermal", "with-error"] = "thermal"
+    noise: Literal["thermal", "with-error"] = "with-error"
 
 
 class Block(NamedTuple):
@@ -171,6 +172,9 @@ class Scenario(ScenarioFile):
         if self.harq is None:
             not_in_key["harq"] = True
         content = {"schema": SCENARIO_SCHEMA, **self.model_dump(mode="json", exclude=not_in_key)}
+        if self.csi.error_var == 0:
+            # What it says where both are the same, and what older keys have.
+            content["csi"]["noise"] = "thermal"
         if self.coding is not None:
             # Older keys have this field.
             content["coding"]["transmissions"] = 1
