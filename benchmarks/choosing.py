@@ -85,15 +85,15 @@ LINKS = {
 def measure(link: Link, options: argparse.Namespace) -> dict[str, Any]:
     """SNR with interval, loss to the best, and time of every receiver of a link."""
     given = link.scenario
-    scenario = ml.Scenario.model_validate(given) if isinstance(given, dict) else load_scenario(given)
+    scenario = (
+        ml.Scenario.model_validate(given) if isinstance(given, dict) else load_scenario(given)
+    )
     most = min(link.max_vectors, options.max_vectors)
     wanted: dict[str, Any] = {"target": link.target, "metric": link.metric}
     if isinstance(given, str):
         wanted |= {"min_channels": 64}
         most = link.max_vectors
-    plan = ml.RunPlan.model_validate(
-        {"contenders": link.contenders, "max_vectors": most, **wanted}
-    )
+    plan = ml.RunPlan.model_validate({"contenders": link.contenders, "max_vectors": most, **wanted})
     snrs = snr_around_target(scenario, plan)
     result = ml.compare(
         scenario,

@@ -51,7 +51,7 @@ class Link(NamedTuple):
             constellation=self.constellation,
             channel=channel,
             snr_definition="per_stream",
-            csi=ChannelKnowledge(error_var=self.csi),
+            csi=ChannelKnowledge(error_var=self.csi, noise="thermal"),
         )
 
     def __str__(self) -> str:

@@ -28,8 +28,8 @@ from mimolearn.training import BeamRecipe, Recipe, SoftBitRecipe
 # Modules with a page, in the order of the reference.
 ROOMS = (
     *("foundation.errors", "constellation", "snr", "foundation.tensors.linalg"),
-    *("link.randomness", "link.channels", "link.coding", "link.scenario", "link.codes"),
-    *("link.frames", "link.estimators", "link.slots", "link.grid_scenario"),
+    *("link.randomness", "link.channels", "link.coding", "link.harq", "link.scenario"),
+    *("link.codes", "link.frames", "link.estimators", "link.slots", "link.grid_scenario"),
     *("detection", "detectors", "quantizers", "beamformers", "link.beam_scenario", "training"),
     *("studies", "results.llrs", "zoo", "papers", "report", "exporting", "interop", "testing"),
 )

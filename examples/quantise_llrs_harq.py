@@ -13,7 +13,8 @@ SCENARIO = ml.Scenario(
     num_tx_ant=2,
     num_rx_ant=2,
     constellation="64-qam",
-    coding=ml.Coding(transmissions=2),
+    coding=ml.Coding(),
+    harq=ml.Harq(transmissions=2, combining="chase"),
     snr_definition="per_stream",
 )
 

@@ -59,6 +59,7 @@ ROOMS: dict[str, list[str]] = {
         "estimators",
         "slots",
         "coding",
+        "harq",
         "scenario_file",
         "scenario",
         "codes",

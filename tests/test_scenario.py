@@ -107,9 +107,12 @@ def test_channel_error_has_its_variance_and_is_independent(
         assert error.real.square().mean().item() == pytest.approx(0.1 * entry_var, rel=0.015)
 
 
-def test_thermal_noise_only_is_what_the_receiver_knows_by_default() -> None:
-    block = Scenario(**BASE, csi={"error_var": 0.2}).draw(10, 2, generator())
-    assert torch.equal(block.noise_var, Scenario(**BASE).draw(10, 2, generator()).noise_var)
+def test_a_receiver_knows_of_its_error_unless_it_is_told_of_thermal_noise_alone() -> None:
+    thermal = {"error_var": 0.2, "noise": "thermal"}
+    alone = Scenario(**BASE, csi=thermal).draw(10, 2, generator()).noise_var
+    assert torch.equal(alone, Scenario(**BASE).draw(10, 2, generator()).noise_var)
+    usual = Scenario(**BASE, csi={"error_var": 0.2}).draw(10, 2, generator()).noise_var
+    torch.testing.assert_close(usual, alone + 0.2 * BASE["num_tx_ant"])
 
 
 @pytest.mark.parametrize("num_channels", [0, -1, 2.0, True])
@@ -167,8 +170,9 @@ def test_the_key_sees_what_is_simulated_and_nothing_else() -> None:
         {"channel_reuse": 2},
         {"snr_definition": "received"},
         {"csi": {"error_var": 0.1}},
-        {"csi": {"noise": "with-error"}},
+        {"csi": {"error_var": 0.1, "noise": "thermal"}},
     ]
+    assert one.key() == Scenario(**BASE, csi={"noise": "thermal"}).key()
     keys = {Scenario(**{**BASE, **other}).key() for other in others}
     assert len(keys | {one.key()}) == len(others) + 1
 
@@ -316,7 +320,7 @@ def test_missing_file_and_directory(tmp_path: Path) -> None:
         (
             {"channel_reus": 6},
             "channel_reus: unknown key, expected one of name, replicate, num_tx_ant, num_rx_ant, "
-            "constellation, channel, channel_reuse, snr_definition, csi, draws, coding "
+            "constellation, channel, channel_reuse, snr_definition, csi, draws, coding, harq "
             "(did you mean 'channel_reuse'?)",
         ),
     ],

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from mimolearn.link.beam_scenario import BeamScenario
     from mimolearn.link.coding import Coding
     from mimolearn.link.grid_scenario import GridScenario
+    from mimolearn.link.harq import Harq
     from mimolearn.link.scenario import ChannelKnowledge, Scenario, shipped_scenarios
     from mimolearn.quantizers import (
         Codes,
@@ -90,6 +91,7 @@ else:
             "mimolearn.link": "channels",
             "mimolearn.link.beam_scenario": "BeamScenario",
             "mimolearn.link.coding": "Coding",
+            "mimolearn.link.harq": "Harq",
             "mimolearn.link.grid_scenario": "GridScenario",
             "mimolearn.link.scenario": "ChannelKnowledge Scenario shipped_scenarios",
             "mimolearn.results.goodput": "GoodputStudy",
@@ -139,6 +141,7 @@ __all__ = [
     "GoodputStudy",
     "GridScenario",
     "HardDetection",
+    "Harq",
     "HybridArray",
     "InvalidInputError",
     "LLRDetection",

@@ -15,8 +15,9 @@ from torch import Tensor
 from mimolearn.foundation.errors import InvalidInputError
 from mimolearn.link.codes.crc import CRC16, CRC24A, CRC24B, scrambling_start
 from mimolearn.link.codes.schemes import counted_bits, mcs, mcs_count, transport_block_size
-from mimolearn.link.codes.transport import VERSIONS, TransportBlock
+from mimolearn.link.codes.transport import TransportBlock
 from mimolearn.link.gold import gold_sequence
+from mimolearn.link.harq import VERSIONS
 
 # (index, table, data elements, layers); among them repetition (rate below 1/5), several code
 # blocks of two lengths, both base graphs and every constellation.

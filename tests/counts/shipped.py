@@ -34,7 +34,7 @@ COMMON = ("mrc", "zf", "lmmse", "wl-lmmse", "cg", "gauss-seidel", "neumann", "mm
 LEFT_OUT = ("ml", "sdr")
 SEARCHES = ("sphere", "soft-sphere")
 MOST_STREAMS = 10
-DECODED = ("block_errors", "info_bit_errors", "gmi_loss", "gmi_squares")
+DECODED = ("block_errors", "info_bit_errors", "gmi_loss", "gmi_squares", "reliability")
 
 
 def scenarios() -> list[str]:

@@ -15,7 +15,7 @@ from mimolearn.detectors.base import Compiled, Detector
 from .contract.table import Draw, draw
 
 DIFFERENTIABLE = ["mmse-pic", "ep", "oamp", "ml"]
-TAKERS = [*DIFFERENTIABLE, "k-best", "list-net"]
+TAKERS = [*DIFFERENTIABLE, "k-best", "soft-sphere", "list-net"]
 SIZE = (2, 2)
 
 
@@ -70,6 +70,21 @@ def test_a_list_of_all_vectors_gives_the_max_log_posterior(name: str) -> None:
     exact = make_detector("ml", name, demapping="max-log")(*problem[:3], prior)
     torch.testing.assert_close(found.llr(), exact.llr(), rtol=1e-9, atol=1e-9)
     assert torch.equal(found.indices(), exact.indices())
+
+
+@pytest.mark.parametrize("name", ["bpsk", "qpsk", "16-qam"])
+def test_a_tree_search_with_priors_gives_the_max_log_posterior(name: str) -> None:
+    """Of channels and priors of all strengths, sorted or not."""
+    c = Constellation(name)
+    for strength, size in ((0.3, SIZE), (4.0, SIZE), (1.5, (3, 2))):
+        problem = draw(c, (6, 2), 3, size, 0.5)
+        prior = priors(c, problem.indices, strength)
+        found = make_detector("soft-sphere", name)(*problem[:3], prior)
+        exact = make_detector("ml", name, demapping="max-log")(*problem[:3], prior)
+        torch.testing.assert_close(found.llr(), exact.llr(), rtol=1e-9, atol=1e-9)
+        assert torch.equal(found.indices(), exact.indices())
+    clipped = make_detector("soft-sphere", name, llr_clip=2.0)(*problem[:3], prior)
+    torch.testing.assert_close(clipped.llr(), found.llr().clamp(-2, 2), rtol=1e-9, atol=1e-9)
 
 
 def test_a_short_list_with_priors_comes_near_the_exact_posterior() -> None:

@@ -115,7 +115,7 @@ def soft_in_float32():
                 residual[n - 1, :n] = z[c, t]
                 incomplete[c, t], work[c, t], nearest = soft_search(
                     columns[c], residual, distance, center, ints, reals, counter, bits, clip,
-                    max_nodes,
+                    max_nodes, 0,
                 )  # fmt: skip
                 fill_llr(ints[3], counter, nearest, bits, llr[c, t])
                 levels[c, t] = ints[3]

@@ -10,6 +10,7 @@ import torch
 from mimolearn import make_detector
 from mimolearn.foundation.errors import InvalidInputError
 from mimolearn.link.codes import CodedLink
+from mimolearn.link.harq import Harq
 from mimolearn.link.scenario import Coding, Scenario
 from mimolearn.plans.contender import Contender, unique_contenders
 from mimolearn.studies import simulate
@@ -26,6 +27,7 @@ LINK = Scenario(
     channel_reuse=2,
     coding=CODE,
 )
+TWICE = LINK.with_(harq=Harq(transmissions=2))
 UNCODED = LINK.model_copy(update={"coding": None})
 SNR = "6.000000"
 
@@ -92,23 +94,19 @@ def test_scale_and_clip_change_decoding_and_no_decision() -> None:
 
 
 def test_scale_stands_before_a_second_transmission_too() -> None:
-    twice = LINK.model_copy(update={"coding": CODE.model_copy(update={"transmissions": 2})})
-    plain, scaled = measured(twice, "lmmse", "lmmse:llr_scale=0.25")
+    plain, scaled = measured(TWICE, "lmmse", "lmmse:llr_scale=0.25")
     assert plain.counts.bit_errors == scaled.counts.bit_errors
     assert plain.counts.gmi_loss != scaled.counts.gmi_loss
     # A clip of next to nothing loses the amplitudes.
-    flat = measured(twice, "lmmse:llr_clip=0.001")[0]
+    flat = measured(TWICE, "lmmse:llr_clip=0.001")[0]
     assert flat.counts.block_errors > plain.counts.block_errors
-
-
-TWICE = LINK.model_copy(update={"coding": CODE.model_copy(update={"transmissions": 2})})
 
 
 @pytest.mark.parametrize(
     ("scenario", "contender", "message"),
     [
         (LINK, "lmmse:passes=1", "passes: got 1, expected 0: lmmse takes no priors"),
-        (TWICE, "ep:passes=1", "passes: got 1, expected 0 where coding.transmissions is 2"),
+        (TWICE, "ep:passes=1", "passes: got 1, expected 0 with [harq]: feedback"),
         (LINK, "ep:estimator=wiener", "estimator: got {'name': 'wiener'}, expected nothing"),
         (UNCODED, "ep:covariance=white", "covariance: got 'white', expected nothing"),
         (UNCODED, "ep:llr_clip=20", "llr_clip: got 20, expected nothing: no decoder follows"),

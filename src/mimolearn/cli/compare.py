@@ -172,7 +172,15 @@ def simulate(**arguments: Any) -> None:
 
     Example: mimolearn simulate --scenario oamp-4x4-16qam -c lmmse -c ep --snr-db 0:20:2
     """
-    from mimolearn.report import Answers, gmi_table, rate_notes, rate_table, slot_table
+    from mimolearn.report import (
+        Answers,
+        gmi_table,
+        harq_notes,
+        harq_table,
+        rate_notes,
+        rate_table,
+        slot_table,
+    )
 
     run = _run(**arguments)
     result = run.simulate(timing=False)
@@ -186,9 +194,9 @@ def simulate(**arguments: Any) -> None:
     else:
         answers = Answers(result)
         console.print(rate_table(answers))
-        for line in rate_notes(answers):
+        for line in [*rate_notes(answers), *harq_notes(answers)]:
             console.print(line, style="dim", highlight=False, markup=False)
-        _print_tables(console, slot_table(answers), gmi_table(answers))
+        _print_tables(console, slot_table(answers), gmi_table(answers), harq_table(answers))
     console.print(f"Counts: {run.folder / RESULTS_NAME}", soft_wrap=True)
 
 
@@ -338,9 +346,10 @@ def _finish(
         return
     console = stdout()
     console.print(reports.rate_table(answers))
-    _print_tables(console, reports.slot_table(answers), reports.gmi_table(answers))
+    tables = reports.slot_table, reports.gmi_table, reports.harq_table
+    _print_tables(console, *(table(answers) for table in tables))
     console.print(reports.answer_table(answers))
-    for line in reports.notes(answers):
+    for line in [*reports.notes(answers), *reports.harq_notes(answers)]:
         console.print(line, style="dim")
     console.print()
     for line in [*reports.verdict(answers), *served]:

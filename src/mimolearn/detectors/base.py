@@ -219,7 +219,7 @@ class Detector(nn.Module, ABC):
     def _informed(self, prepared: Any, y: Tensor, prior_llr: Tensor) -> Detection:
         """Detect with priors, in one kernel or in torch."""
         if not self.takes_prior:
-            takers = "'mmse-pic', 'ep', 'oamp', 'ml', 'k-best' and 'list-net' do"
+            takers = "'mmse-pic', 'ep', 'oamp', 'ml', 'k-best', 'soft-sphere', 'list-net' do"
             expected = f"None: {self.name!r} takes no priors, {takers}"
             raise invalid("prior_llr", f"<shape {tuple(prior_llr.shape)}>", expected)
         prior_llr = check_prior(prior_llr, y, self.constellation)

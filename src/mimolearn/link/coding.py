@@ -27,8 +27,6 @@ class Coding(PlainModel):
             integers as deployed receivers have it: many times as fast, and up to 0.2 dB worse.
             "two-stage" is min-sum, then sum-product for blocks that it finds no codeword for.
         decoder_bits: bits that min-sum stores an LLR in, 4 to 8; default 6.
-        transmissions: default 1. With 2, a block whose decoding failed is transmitted again over
-            fresh channels, and the receiver adds the LLRs of both (chase combining).
     """
 
     code: Literal["802.11n-ldpc", "5g-ldpc"] = "802.11n-ldpc"
@@ -38,7 +36,6 @@ class Coding(PlainModel):
     num_iter: Annotated[Count, Field(le=1000)] = 50
     decoder: Literal["sum-product", "min-sum", "two-stage"] = "sum-product"
     decoder_bits: Annotated[Count, Field(ge=4, le=8)] = 6
-    transmissions: Literal[1, 2] = 1
 
     @model_validator(mode="after")
     def _sizes_exist(self) -> Coding:
@@ -67,6 +64,11 @@ class Coding(PlainModel):
     def llr_bits(self) -> int | None:
         """Bits of an LLR in the decoder; None in floating point."""
         return None if self.decoder == "sum-product" else self.decoder_bits
+
+    @property
+    def has_rescue(self) -> bool:
+        """Whether sum-product gets the blocks that min-sum finds no codeword for."""
+        return self.decoder == "two-stage"
 
     def decoder_words(self) -> str:
         """Say which decoder it is: "min-sum on LLRs of 6 bits, up to 50 iterations"."""

@@ -25,6 +25,7 @@ from mimolearn.link.frames import (
     Interference,
     NrPusch,
 )
+from mimolearn.link.harq import Harq, check_harq
 from mimolearn.link.names import ConstellationName
 from mimolearn.link.scenario_file import ScenarioFile
 from mimolearn.link.slot_codes import BlockStream, SlotCode, TransportCode, Uncoded
@@ -53,6 +54,7 @@ class GridScenario(ScenarioFile):
         estimator: the estimator of receivers that name none; default ``Wiener()``.
         coding: a block code of a plain grid; default None, an uncoded link.
         decoder_iterations: largest number of decoder iterations for a transport block; default 20.
+        harq: retransmissions of blocks that failed, in later slots; default None, one transmission.
 
     >>> s = GridScenario(num_tx_ant=4, num_rx_ant=4, frame=NrPusch(num_prb=8, num_ues=4))
     >>> s.points().num_points, s.link.grid.num_data
@@ -72,6 +74,7 @@ class GridScenario(ScenarioFile):
     estimator: AnyEstimator = Wiener()
     coding: Coding | None = None
     decoder_iterations: Annotated[Count, Field(le=1000)] = 20
+    harq: Harq | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -97,6 +100,8 @@ class GridScenario(ScenarioFile):
         elif not self.constellation:
             expected = "a constellation such as '16-qam' with standard = 'grid'"
             raise invalid("constellation", self.constellation, expected)
+        if self.harq is not None and not isinstance(self.frame, NrPusch):
+            check_harq(self.harq, self.coding)
         # Both refuse parts that do not fit each other.
         assert self.link.grid.num_data
         assert self.slot_code.num_bits
@@ -142,10 +147,11 @@ class GridScenario(ScenarioFile):
         num_bits = per_user * self.points().bits_per_symbol
         if isinstance(self.frame, NrPusch):
             layers = self.num_tx_ant // self.frame.num_ues
-            return TransportCode(self.frame, grid, num_bits, layers, self.decoder_iterations)
+            options = layers, self.decoder_iterations, self.harq
+            return TransportCode(self.frame, grid, num_bits, *options)
         if self.coding is None:
             return Uncoded(self.frame.num_ues, num_bits)
-        return BlockStream(self.coding, self.frame.num_ues, num_bits)
+        return BlockStream(self.coding, self.frame.num_ues, num_bits, self.harq)
 
     def noise_var(self, snr_db: float) -> float:
         """Compute the noise variance of a receive antenna at an SNR in dB.
@@ -210,12 +216,26 @@ class GridScenario(ScenarioFile):
         content = self._content()
         for name in ("mcs", "mcs_table"):
             content["frame"].pop(name, None)
-        for name in ("constellation", "coding", "decoder_iterations", "estimator"):
-            content.pop(name)
+        for name in ("constellation", "coding", "decoder_iterations", "estimator", "harq"):
+            content.pop(name, None)
+        return self._digest(content)
+
+    def bits_key(self) -> str:
+        """Return what information bits are drawn by: the same with and without retransmissions."""
+        content = self._content()
+        content.pop("harq", None)
         return self._digest(content)
 
     def _content(self) -> dict[str, Any]:
-        return self._key_fields({"channel": set(self.channel.not_in_key)})
+        left_out: dict[str, Any] = {"channel": set(self.channel.not_in_key)}
+        if self.harq is None:
+            # Older keys do not have it.
+            left_out["harq"] = True
+        content = self._key_fields(left_out)
+        if self.coding is not None:
+            # They do have this field.
+            content["coding"]["transmissions"] = 1
+        return content
 
     @staticmethod
     def _digest(content: dict[str, Any]) -> str:

@@ -19,6 +19,7 @@ from mimolearn.kernels.link.transmission import noise_deviation, transmit
 from mimolearn.link.channels import AnyChannel, Rayleigh
 from mimolearn.link.channels.reduced import draw_reduced, is_reducible
 from mimolearn.link.coding import Coding
+from mimolearn.link.harq import Harq, check_harq
 from mimolearn.link.names import ConstellationName
 from mimolearn.link.randomness import CounterGenerator, RandomSource, complex_normal, integers
 from mimolearn.link.scenario_file import ScenarioFile
@@ -33,12 +34,13 @@ class ChannelKnowledge(PlainModel):
     Attributes:
         error_var: variance of e relative to E|h_ij|^2, e ~ CN(0, error_var E|h_ij|^2), independent
             of h. Default 0, perfect knowledge.
-        noise: the noise variance that the receiver assumes. "thermal" (default) is that of the
-            noise alone; "with-error" adds Nt error_var E|h_ij|^2, the power of the error.
+        noise: the noise variance that the receiver assumes. "with-error" (default) adds
+            Nt error_var E|h_ij|^2, the power of the error, so that its soft bits are calibrated.
+            "thermal" is that of the noise alone, for a receiver that takes its estimate for true.
     """
 
     error_var: Annotated[Real, Field(ge=0, le=10)] = 0.0
-    noise: Literal["thermal", "with-error"] = "thermal"
+    noise: Literal["thermal", "with-error"] = "with-error"
 
 
 class Block(NamedTuple):
@@ -76,6 +78,7 @@ class Scenario(ScenarioFile):
             error rates are the same at a fraction of the cost. It needs independent Gaussian
             channels, known perfectly, with Nr >= Nt, and ``rotation_invariant`` detectors.
         coding: a block code; default None, an uncoded link.
+        harq: retransmissions of blocks that failed; default None, one transmission.
 
     >>> s = Scenario(num_tx_ant=4, num_rx_ant=8, constellation="qpsk")
     >>> s.key() == Scenario(num_tx_ant=4, num_rx_ant=8, constellation="qpsk", name="mine").key()
@@ -91,6 +94,13 @@ class Scenario(ScenarioFile):
     csi: ChannelKnowledge = ChannelKnowledge()
     draws: Literal["full", "reduced"] = "full"
     coding: Coding | None = None
+    harq: Harq | None = None
+
+    @model_validator(mode="after")
+    def _harq_fits(self) -> Scenario:
+        if self.harq is not None:
+            check_harq(self.harq, self.coding)
+        return self
 
     @model_validator(mode="after")
     def _channel_fits(self) -> Scenario:
@@ -120,7 +130,7 @@ class Scenario(ScenarioFile):
 
     @property
     def code_rate(self) -> float:
-        """Information bits per bit of the first transmission, less punctured ones; else 1."""
+        """Information bits per bit of one transmission, less punctured ones; else 1."""
         if self.coding is None:
             return 1.0
         sent = self.uses_per_block * self.num_tx_ant * self.points().bits_per_symbol
@@ -159,7 +169,15 @@ class Scenario(ScenarioFile):
             left_out["coding"] = True
         elif self.coding.decoder == "sum-product":
             left_out["coding"] = {"decoder", "decoder_bits"}
+        if self.harq is None:
+            left_out["harq"] = True
         content = {"schema": SCENARIO_SCHEMA, **self._key_fields(left_out)}
+        if self.csi.error_var == 0:
+            # What it says where both are the same, and what older keys have.
+            content["csi"]["noise"] = "thermal"
+        if self.coding is not None:
+            # Older keys have this field.
+            content["coding"]["transmissions"] = 1
         if self.snr_definition == "ebn0" and self.coding and self.code_rate != self.coding.rate:
             # Older results counted the energy of punctured bits, so their noise was another one.
             content["ebn0"] = "of the bits that are sent"

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor
@@ -11,11 +12,12 @@ from torch import Tensor
 from mimolearn.foundation.errors import InvalidInputError, invalid
 from mimolearn.link.codes.coded_link import interleaver
 from mimolearn.link.codes.schemes import counted_bits, mcs, transport_block_size
-from mimolearn.link.codes.standards import make_code
+from mimolearn.link.codes.transmissions import BlockTransmissions
 from mimolearn.link.codes.transport import TransportBlock
 from mimolearn.link.coding import Coding
 from mimolearn.link.frames.grid import Grid
 from mimolearn.link.frames.tables import NrPusch
+from mimolearn.link.harq import Harq
 from mimolearn.link.randomness import RandomSource, integers
 
 
@@ -57,8 +59,10 @@ class SlotCode(ABC):
         blocks_per_user: B, blocks of a user in a slot.
         block_bits: k, information bits of a block.
         code_blocks: decoder runs for a user in a slot.
+        has_crc: whether blocks end in a check that tells the receiver which ones are right.
     """
 
+    has_crc: ClassVar[bool] = False
     num_users: int
     num_bits: int
     blocks_per_user: int
@@ -80,12 +84,30 @@ class SlotCode(ABC):
         """Draw random information and encode it."""
 
     @abstractmethod
-    def decode(self, llr: Tensor, users: Tensor, *, feedback: bool = False) -> DecodedStreams:
+    def retransmitted(self, bits: SlotBits, number: int) -> Tensor:
+        """The transmitted bits (N, U, G) of a later transmission.
+
+        Args:
+            bits: of the first one.
+            number: of the transmission, from 0 for the first.
+        """
+
+    @abstractmethod
+    def decode(
+        self,
+        llr: Tensor,
+        users: Tensor,
+        *,
+        earlier: Sequence[Tensor] = (),
+        feedback: bool = False,
+    ) -> DecodedStreams:
         """Decode streams.
 
         Args:
             llr: (M, G) float32; finite LLRs of the transmitted bits.
             users: (M) int64; the user of each stream.
+            earlier: LLRs (M, G) of earlier transmissions of the same blocks, the first one first;
+                default none. With chase combining their number does not matter.
             feedback: whether to return extrinsic LLRs; default False.
         """
 
@@ -99,31 +121,50 @@ class TransportCode(SlotCode):
         num_bits: G, transmitted bits of a user.
         num_layers: layers of a user.
         num_iter: largest number of decoder iterations.
+        harq: the table [harq], or None for one transmission.
 
     Raises:
         InvalidInputError: for a transport block that does not fit.
     """
 
+    has_crc: ClassVar[bool] = True
+
     def __init__(
-        self, frame: NrPusch, grid: Grid, num_bits: int, num_layers: int, num_iter: int
+        self,
+        frame: NrPusch,
+        grid: Grid,
+        num_bits: int,
+        num_layers: int,
+        num_iter: int,
+        harq: Harq | None = None,
     ) -> None:
         scheme = mcs(frame.mcs, frame.mcs_table)
         counted = counted_bits(grid.num_data // frame.num_prb, frame.num_prb, scheme, num_layers)
         users = range(1, frame.num_ues + 1)
-        try:
-            self._block = TransportBlock(
+        self._versions = (0,) if harq is None else harq.versions
+        buffer_bits = None if harq is None else harq.buffer_bits
+
+        def block(number: int) -> TransportBlock:
+            return TransportBlock(
                 num_bits,
                 scheme,
                 num_layers,
                 payload=transport_block_size(counted, scheme.rate),
                 rntis=tuple(users),
                 scrambling_ids=[frame.cell_id for _ in users],
+                # Parity bits that were not transmitted yet only cost the decoder time.
+                versions=self._versions[:number],
+                buffer_bits=buffer_bits,
             )
+
+        try:
+            self._blocks = [block(number) for number in range(1, len(self._versions) + 1)]
         except InvalidInputError as error:
             expected = (
                 f"a lower one, or more frame.num_prb, for a transport block that fits: {error}"
             )
             raise invalid("frame.mcs", frame.mcs, expected) from None
+        self._block = self._blocks[0]
         self._num_iter = num_iter
         self.num_users, self.num_bits = frame.num_ues, num_bits
         self.blocks_per_user, self.block_bits = 1, self._block.payload
@@ -134,8 +175,29 @@ class TransportCode(SlotCode):
         info = integers(shape, 2, generator).to(torch.uint8)
         return SlotBits(info.unsqueeze(2), self._block.encode(info))
 
-    def decode(self, llr: Tensor, users: Tensor, *, feedback: bool = False) -> DecodedStreams:
-        decoded = self._block.decode(llr, users=users, num_iter=self._num_iter, feedback=feedback)
+    def retransmitted(self, bits: SlotBits, number: int) -> Tensor:
+        version = self._versions[number]
+        return self._blocks[number].encode(bits.info.squeeze(2), version=version)
+
+    def decode(
+        self,
+        llr: Tensor,
+        users: Tensor,
+        *,
+        earlier: Sequence[Tensor] = (),
+        feedback: bool = False,
+    ) -> DecodedStreams:
+        block, soft = self._blocks[len(earlier)], None
+        for one, version in zip(earlier, self._versions, strict=False):
+            soft = block.combine(one, version=version, users=users, soft=soft)
+        decoded = block.decode(
+            llr,
+            version=self._versions[len(earlier)],
+            users=users,
+            soft=soft,
+            num_iter=self._num_iter,
+            feedback=feedback,
+        )
         return DecodedStreams(
             decoded.info.unsqueeze(1),
             decoded.passed.unsqueeze(1),
@@ -151,22 +213,22 @@ class BlockStream(SlotCode):
         coding: the table [coding].
         num_users: U.
         num_bits: G, transmitted bits of a user.
+        harq: the table [harq], or None for one transmission.
 
     Raises:
         InvalidInputError: where not one block fits.
     """
 
-    def __init__(self, coding: Coding, num_users: int, num_bits: int) -> None:
-        self._code = make_code(coding)
-        self._coding = coding
-        size = self._code.num_coded_bits
+    def __init__(
+        self, coding: Coding, num_users: int, num_bits: int, harq: Harq | None = None
+    ) -> None:
+        size = coding.num_coded_bits
         if size > num_bits:
             raise invalid(
                 "coding.num_coded_bits", size, f"at most {num_bits}, a user's bits of a slot"
             )
-        if coding.transmissions > 1:
-            raise invalid("coding.transmissions", coding.transmissions, "1 over a resource grid")
-        self._order = interleaver(coding.interleaver, size)
+        order = interleaver(coding.interleaver, size)
+        self._blocks = BlockTransmissions(coding, harq, order)
         self.num_users, self.num_bits = num_users, num_bits
         self.blocks_per_user, self.block_bits = num_bits // size, coding.num_info_bits
         self.code_blocks = self.blocks_per_user
@@ -174,26 +236,32 @@ class BlockStream(SlotCode):
     def draw(self, num_slots: int, generator: RandomSource) -> SlotBits:
         shape = (num_slots, self.num_users, self.blocks_per_user, self.block_bits)
         info = integers(shape, 2, generator).to(torch.uint8)
-        coded = self._code.encode(info)[..., self._order].flatten(2)
+        coded = self._blocks.encode(info).flatten(2)
         rest = (num_slots, self.num_users, self.num_bits - coded.shape[-1])
         filling = integers(rest, 2, generator).to(torch.uint8)
         return SlotBits(info, torch.cat([coded, filling], -1))
 
-    def decode(self, llr: Tensor, users: Tensor, *, feedback: bool = False) -> DecodedStreams:
-        size = self._code.num_coded_bits
+    def retransmitted(self, bits: SlotBits, number: int) -> Tensor:
+        coded = self._blocks.encode(bits.info, number).flatten(2)
+        return torch.cat([coded, bits.sent[..., coded.shape[-1] :]], -1)
+
+    def decode(
+        self,
+        llr: Tensor,
+        users: Tensor,
+        *,
+        earlier: Sequence[Tensor] = (),
+        feedback: bool = False,
+    ) -> DecodedStreams:
+        size = len(self._blocks.order)
         used = self.blocks_per_user * size
-        ordered = llr[:, :used].reshape(-1, size)
-        given = torch.empty_like(ordered)
-        given[:, self._order] = ordered
-        coding, rescue = self._coding, self._coding.decoder == "two-stage"
-        decoded = self._code.decode(
-            given, coding.num_iter, coding.llr_bits, rescue, feedback=feedback
-        )
+        given = [one[:, :used].reshape(-1, size) for one in (*earlier, llr)]
+        decoded = self._blocks.decode(given, feedback)
         shape = (len(llr), self.blocks_per_user)
         extrinsic = None
         if decoded.extrinsic is not None:
             extrinsic = torch.zeros_like(llr)
-            extrinsic[:, :used] = decoded.extrinsic[:, self._order].reshape(len(llr), used)
+            extrinsic[:, :used] = decoded.extrinsic.reshape(len(llr), used)
         return DecodedStreams(
             decoded.info.reshape(*shape, -1),
             decoded.found.reshape(shape),
@@ -224,7 +292,17 @@ class Uncoded(SlotCode):
         sent = sent.to(torch.uint8)
         return SlotBits(sent.new_zeros((num_slots, self.num_users, 0, 0)), sent)
 
-    def decode(self, llr: Tensor, users: Tensor, *, feedback: bool = False) -> DecodedStreams:
+    def retransmitted(self, bits: SlotBits, number: int) -> Tensor:
+        return bits.sent
+
+    def decode(
+        self,
+        llr: Tensor,
+        users: Tensor,
+        *,
+        earlier: Sequence[Tensor] = (),
+        feedback: bool = False,
+    ) -> DecodedStreams:
         none = torch.zeros((len(llr), 0), dtype=torch.bool)
         info = torch.zeros((len(llr), 0, 0), dtype=torch.uint8)
         return DecodedStreams(info, none, torch.zeros(len(llr), dtype=torch.int64), None)

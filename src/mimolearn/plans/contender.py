@@ -26,7 +26,7 @@ from mimolearn.foundation.errors import InvalidInputError, check_one_of, invalid
 from mimolearn.foundation.tensors.state import clean_torch
 from mimolearn.plans.chain import ReceiverChain
 from mimolearn.plans.fingerprint import fingerprint
-from mimolearn.plans.identity import detector_tree, difference, key_of, weights_tree
+from mimolearn.plans.identity import detector_tree, difference, key_of, quantizer_tree
 from mimolearn.plans.imported import (
     import_detector,
     imported_options,
@@ -35,9 +35,8 @@ from mimolearn.plans.imported import (
     split_imported,
 )
 from mimolearn.plans.options import check_label, default_label, plain_options
-from mimolearn.plans.quantized import QuantizedDetector
+from mimolearn.plans.quantized import QuantizedDetector, read_quantizer
 from mimolearn.plans.receiver import Receiver, receiver_options
-from mimolearn.quantizers.trained import load_quantizer
 from mimolearn.weights import is_weights_name, shipped_weights
 
 CONTENDER_SCHEMA = 2
@@ -56,8 +55,8 @@ class Contender:
         options: plain JSON values for ``make_detector``; weights and files take none.
         label: what people read; "k-best(k=16)" unless given. It must be unique in a comparison and
             is not part of the key.
-        quantizer: name of trained weights of a quantiser that the soft bits go through, an option
-            too in text and tables.
+        quantizer: what the soft bits go through: name of trained weights, or text such as
+            "uniform:bits=4;clip=12" or "statistics"; an option too in text and tables.
         receiver: what stands around the detector; its fields are options too in text and tables.
         identity: what the key is made of, see ``plans.identity``; derived when left out, and
             compared when the detector is built.
@@ -217,7 +216,8 @@ class Contender:
             if not self.receiver.is_plain:
                 detector = ReceiverChain(detector, self.receiver)
             if self.quantizer:
-                detector = QuantizedDetector(detector, load_quantizer(self.quantizer))
+                quantizer = read_quantizer(self.quantizer, constellation)
+                detector = QuantizedDetector(detector, quantizer)
             return detector
         except InvalidInputError as error:
             raise InvalidInputError(f"contender {self.label!r}: {error}") from None
@@ -274,7 +274,7 @@ class Contender:
             check_one_of("detector", self.name, known)
             _make_on_trial(lambda c: make_detector(self.name, c, **self.options))
         if self.quantizer:
-            load_quantizer(self.quantizer)
+            read_quantizer(self.quantizer, "qpsk")
 
     def _identify(self) -> dict[str, Any]:
         if self.detector is None:
@@ -283,7 +283,7 @@ class Contender:
             digest = fingerprint(self.detector, f"contender {self.label!r}")
             tree = {"detector": {"object": self.name, "sha256": digest}}
         if self.quantizer:
-            tree["quantizer"] = weights_tree(self.quantizer)
+            tree["quantizer"] = quantizer_tree(self.quantizer)
         if not self.receiver.is_plain:
             tree["receiver"] = self.receiver.stated()
         # As it comes back from a file.

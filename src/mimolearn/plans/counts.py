@@ -5,6 +5,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 
@@ -20,6 +21,12 @@ _UNITS = {
     "bler": "block",
     "info-ber": "info_bit",
 }
+RELIABILITY_EDGES = (0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 3.5, 4.0, 5.0, 6.0, 7.0, 8.0, 10.0, 12.0)
+"""Least magnitudes of the LLRs in each bin of a reliability; the last bin has no end."""
+CLAIM_SCALE = 2**32
+"""Claimed error probabilities are summed in units of one over this."""
+# Fields of ``Counts`` that are several integers.
+_LISTS = ("resent", "reliability")
 # A block's GMI loss is counted in units of 2^-20 bit: sums of integers have no order.
 GMI_SCALE = 2**20
 # Relative errors of channel estimates likewise, in units of 2^-30.
@@ -54,6 +61,13 @@ class Counts:
         estimate_error: sum over slots of the mean square error of the estimated channels relative
             to their power, in fixed point (see ``estimate_errors``).
         estimate_claim: the same as the estimator claimed.
+        resent: blocks that were transmitted again after their first, second ... transmission;
+            empty without HARQ.
+        stored_bits: empirical entropy of the codes that a quantiser keeps of the first
+            transmission, bits, over chunks; 0 without a quantiser.
+        reliability: of the soft bits as the decoder gets them first, by ``RELIABILITY_EDGES``: for
+            each bin the LLRs in it, twice the wrong ones (zeros are half wrong), and the sum of the
+            error probabilities that they claim, in units of 2^-32. Empty on an uncoded link.
     """
 
     chunks: int
@@ -77,6 +91,14 @@ class Counts:
     decoder_iterations: int = 0
     estimate_error: int = 0
     estimate_claim: int = 0
+    resent: tuple[int, ...] = ()
+    stored_bits: int = 0
+    reliability: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        # JSON knows lists alone.
+        for name in _LISTS:
+            object.__setattr__(self, name, tuple(getattr(self, name)))
 
     def errors(self, metric: str) -> int:
         """Errors of a metric's unit. Bits, symbols and vectors are counted before decoding.
@@ -115,10 +137,20 @@ class Counts:
     def total(cls, counts: Iterable[Counts]) -> Counts:
         """Sum over chunks; work is known only when it is known of each."""
         counts = list(counts)
-        names = [f.name for f in fields(cls) if f.name != "work"]
+        names = [f.name for f in fields(cls) if f.name not in ("work", *_LISTS)]
         sums = {name: sum(getattr(count, name) for count in counts) for name in names}
         works = [count.work for count in counts if count.work is not None]
-        return cls(**sums, work=sum(works) if works and len(works) == len(counts) else None)
+        work = sum(works) if works and len(works) == len(counts) else None
+        lists = {name: _sums([getattr(count, name) for count in counts]) for name in _LISTS}
+        both: dict[str, Any] = {**sums, **lists}
+        return cls(**both, work=work)
+
+
+def _sums(columns: list[tuple[int, ...]]) -> tuple[int, ...]:
+    """Sums of each entry; nothing where some chunks do not know it."""
+    if len({len(column) for column in columns}) != 1:
+        return ()
+    return tuple(map(sum, zip(*columns, strict=True)))
 
 
 @dataclass(frozen=True, eq=False)

@@ -23,11 +23,17 @@ from mimolearn.detectors.text import is_weights_text, split_text
 from mimolearn.foundation.errors import InvalidInputError, check_one_of
 from mimolearn.plans.fingerprint import fingerprint
 from mimolearn.plans.imported import import_detector, is_imported_name
-from mimolearn.quantizers import Quantizer, quantizer_class
+from mimolearn.quantizers import Quantizer, Statistics, Uniform, quantizer_class
 from mimolearn.weights import Card, is_weights_name, read_card
 
 Tree = dict[str, Any]
-_Part = type[Detector] | type[Quantizer] | type[Beamformer]
+_Part = type[Detector] | type[Quantizer] | type[Statistics] | type[Beamformer]
+
+UNTRAINED: dict[str, type[Uniform] | type[Statistics]] = {
+    "uniform": Uniform,
+    "statistics": Statistics,
+}
+"""Quantisers that a contender names without weights, as "uniform:bits=4;clip=12"."""
 
 
 def key_of(kind: str, schema: int, tree: Mapping[str, Any]) -> str:
@@ -82,6 +88,14 @@ def _imported_tree(name: str, options: Mapping[str, Any]) -> Tree:
 def beamformer_tree(name: str, options: Mapping[str, Any]) -> Tree:
     """Of a beamformer by name."""
     return _part_tree("beamformer", name, beamformer_class(name), options)
+
+
+def quantizer_tree(text: str) -> Tree:
+    """Of a quantiser as a contender names it: trained weights, or text of one that needs none."""
+    name, options = split_text(text)
+    if name not in UNTRAINED:
+        return weights_tree(text)
+    return _part_tree("quantizer", name, UNTRAINED[name], options)
 
 
 def weights_tree(name: str) -> Tree:

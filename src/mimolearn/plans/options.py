@@ -22,7 +22,9 @@ def check_label(label: object) -> None:
 
 def default_label(name: str, options: Mapping[str, Any], quantizer: str = "") -> str:
     if quantizer:
-        return f"{default_label(name, options)} | {Path(quantizer).stem}"[:80]
+        is_file = quantizer.endswith(".safetensors")
+        kept = Path(quantizer).stem if is_file else quantizer
+        return f"{default_label(name, options)} | {kept}"[:80]
     if name.endswith((".safetensors", *SUFFIXES)):
         name = Path(name).stem
     words = [f"{k}={str(v).lower() if isinstance(v, bool) else v}" for k, v in options.items()]

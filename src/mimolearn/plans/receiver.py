@@ -14,6 +14,8 @@ from mimolearn.foundation.plainmodel import PlainModel, Real
 from mimolearn.link.estimators import AnyEstimator, Estimator
 
 MAX_PASSES = 8
+FITTED: Literal["fitted"] = "fitted"
+"""``llr_scale`` that a study replaces by a number."""
 # Fields that every estimator has: a receiver with another estimator keeps the scenario's.
 _SHARED = tuple(name for name in Estimator.model_fields if name != "name")
 
@@ -28,7 +30,9 @@ class Receiver(PlainModel):
     """The parts of a receiver beside its detector, as options of a contender.
 
     Attributes:
-        llr_scale: factor of the detector's LLRs; default 1.
+        llr_scale: factor of the detector's LLRs; default 1. "fitted" finds the factor of the
+            largest GMI on draws of its own, once for each SNR: it calibrates soft bits that do not
+            know of the error of an estimated channel.
         llr_clip: largest magnitude of a scaled LLR that the decoder gets; default None, no limit.
         passes: decoder feedback. After decoding, the blocks that failed are detected again with the
             decoder's extrinsic LLRs as priors, this many times; default 0.
@@ -41,7 +45,7 @@ class Receiver(PlainModel):
     {'llr_clip': 20}
     """
 
-    llr_scale: Annotated[Real, Field(gt=0, le=1e6)] = 1.0
+    llr_scale: Annotated[Real, Field(gt=0, le=1e6)] | Literal["fitted"] = 1.0
     llr_clip: Annotated[Real, Field(gt=0, le=1e6)] | None = None
     passes: Annotated[int, Field(strict=True, ge=0, le=MAX_PASSES)] = 0
     estimator: dict[str, Any] | None = None
@@ -111,8 +115,8 @@ class Receiver(PlainModel):
         return stated
 
     def adjusted(self, llr: Tensor) -> Tensor:
-        """Scale LLRs of any shape, then clip them."""
-        if self.llr_scale != 1:
+        """Scale LLRs of any shape, then clip them; a factor that is not fitted yet counts as 1."""
+        if self.llr_scale not in (1, FITTED):
             llr = llr * self.llr_scale
         return llr if self.llr_clip is None else llr.clamp(-self.llr_clip, self.llr_clip)
 

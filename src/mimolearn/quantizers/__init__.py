@@ -26,6 +26,7 @@ from mimolearn.quantizers.descent import Fit, Fitted, minimise
 from mimolearn.quantizers.eq_net import EQNet, EQNetFit
 from mimolearn.quantizers.eq_net_published import EQNetPublished, EQNetPublishedFit
 from mimolearn.quantizers.max_mi import MaxMI, fit_max_mi
+from mimolearn.quantizers.statistics import Statistics, StatisticsCodes, entropy_bits
 from mimolearn.quantizers.uniform import Uniform, fit_uniform
 
 _QUANTIZERS: dict[str, type[Quantizer]] = {
@@ -132,7 +133,10 @@ __all__ = [
     "EQNetPublished",
     "MaxMI",
     "Quantizer",
+    "Statistics",
+    "StatisticsCodes",
     "Uniform",
+    "entropy_bits",
     "fit_quantizer",
     "make_quantizer",
     "prepare_fit",

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from mimolearn.report.links import link_title, link_words
     from mimolearn.report.numbers import format_duration, format_left
     from mimolearn.report.overlay import Published, read_published
+    from mimolearn.report.text.coded import calibration_notes, harq_notes, harq_table
     from mimolearn.report.text.live import live_progress
     from mimolearn.report.text.markdown import write_reproduction_text
     from mimolearn.report.text.sentences import beam_notes, notes, rate_notes, verdict
@@ -45,6 +46,7 @@ else:
             "mimolearn.report.links": "link_title link_words",
             "mimolearn.report.numbers": "format_duration format_left",
             "mimolearn.report.overlay": "Published read_published",
+            "mimolearn.report.text.coded": "calibration_notes harq_notes harq_table",
             "mimolearn.report.text.live": "live_progress",
             "mimolearn.report.text.markdown": "write_reproduction_text",
             "mimolearn.report.text.sentences": "beam_notes notes rate_notes verdict",
@@ -166,6 +168,7 @@ __all__ = [
     "beam_notes",
     "beam_table",
     "block_table",
+    "calibration_notes",
     "cost_table",
     "detector_costs",
     "experiment_table",
@@ -175,6 +178,8 @@ __all__ = [
     "goodput_notes",
     "goodput_table",
     "goodput_verdict",
+    "harq_notes",
+    "harq_table",
     "inventory",
     "inventory_tables",
     "link_title",

@@ -63,6 +63,8 @@ def _vector_facts(link: Scenario) -> list[tuple[str, str]]:
     if link.draws == "reduced":
         words = "the triangle R of H = QR and Q^H y, of the same error rates"
         facts.append(("Draws", f"reduced: {words}; times are those of full channels"))
+    if link.harq is not None:
+        facts.append(("HARQ", link.harq.words()))
     return facts
 
 
@@ -80,6 +82,8 @@ def _grid_facts(link: GridScenario, rows: Sequence[int]) -> list[tuple[str, str]
         i = link.interference
         words = f"{_many(i.num, 'interferer')}, {i.inr_db:g} dB above the noise"
         facts.append(("Interference", words))
+    if link.harq is not None:
+        facts.append(("HARQ", link.harq.words()))
     estimator = link.estimator.model_dump(mode="json", exclude_defaults=True)
     estimator = _options({"name": link.estimator.name, **estimator}, first="name")
     facts.append(("Estimator", f"{estimator}, where a receiver names no other"))
@@ -111,8 +115,7 @@ def link_words(link: AnyScenario, rows: Sequence[int] = ()) -> str:
             number = f"{value * scales.get(name, 1):g}" if unit else str(value)
             channel.append(f"{number} {unit}".strip())
     lines = [f"{facts['Users']}", facts["Frame"], facts["Code"], f"channel {', '.join(channel)}"]
-    if "Interference" in facts:
-        lines.append(facts["Interference"])
+    lines += [facts[name] for name in ("Interference", "HARQ") if name in facts]
     lines.append(f"estimator {facts['Estimator']}")
     return "Link: " + "; ".join(lines) + "."
 
@@ -122,7 +125,8 @@ def _vector_words(link: Scenario, facts: dict[str, str]) -> list[str]:
     known = "known perfectly" if not csi.error_var else f"known up to {facts['Channel knowledge']}"
     code = "no code" if link.coding is None else f"code {facts['Code']}"
     antennas = f"{facts['Antennas']}, {link.points().name.upper()}"
-    return [antennas, code, f"channel {link.channel.model}, {known}", facts["Channel reuse"]]
+    words = [antennas, code, f"channel {link.channel.model}, {known}", facts["Channel reuse"]]
+    return [*words, facts["HARQ"]] if "HARQ" in facts else words
 
 
 def _coded(coding: Coding | None) -> str:
@@ -134,9 +138,7 @@ def _coded(coding: Coding | None) -> str:
 
 def _code_words(coding: Coding) -> str:
     size = f"{coding.num_info_bits} of {coding.num_coded_bits} bits (rate {coding.rate:.2f})"
-    tries = _many(coding.transmissions, "transmission")
-    several = "" if coding.transmissions == 1 else " (chase combining)"
-    return f"{coding.code}, {size}, {coding.decoder_words()}, {tries}{several}"
+    return f"{coding.code}, {size}, {coding.decoder_words()}"
 
 
 def _channel(link: AnyScenario) -> str:

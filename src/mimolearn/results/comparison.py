@@ -287,7 +287,13 @@ def _point_dict(point: Point) -> dict[str, Any]:
     }
     coded = {}
     if point.counts.blocks:
-        coded = {"gmi": point.gmi(), "gmi_interval": list(point.gmi_interval())}
+        coded = {
+            "gmi": point.gmi(),
+            "gmi_interval": list(point.gmi_interval()),
+            "calibration_error": point.calibration_error(),
+            "bler_after": list(point.rates_after()),
+            "transmissions": point.mean_transmissions(),
+        }
     return {
         "snr_db": point.snr_db,
         "finished": point.finished,

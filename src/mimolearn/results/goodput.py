@@ -23,7 +23,7 @@ class Goodput(NamedTuple):
         label: the receiver.
         snr_db: dB.
         mcs: index of the MCS; None without.
-        bler: block error rate.
+        bler: block error rate, after all transmissions.
         bits_per_slot: of all users.
         interval: 95 % interval of bits_per_slot.
         bits_per_s_hz: the same over the duration of a slot and the bandwidth of all subcarriers.
@@ -245,6 +245,8 @@ def _goodput(comparison: Comparison, label: str, point: Point, snr_db: float) ->
     scenario = _grid_of(comparison)
     info, rate = scenario.slot_code.info_bits, point.rate("bler")
     low, high = point.interval("bler")
+    # Of a block's transmissions each takes its place in a slot.
+    info /= point.mean_transmissions()
     bits = info * (1 - rate)
     scheme = scenario.mcs
     return Goodput(

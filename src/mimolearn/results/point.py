@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
 from mimolearn.foundation.errors import invalid
-from mimolearn.plans.counts import BLOCK_METRICS, GMI_SCALE, Counts, ErrorPositions
+from mimolearn.plans.counts import (
+    BLOCK_METRICS,
+    CLAIM_SCALE,
+    GMI_SCALE,
+    RELIABILITY_EDGES,
+    Counts,
+    ErrorPositions,
+)
 from mimolearn.plans.plan import metrics
 from mimolearn.results import statistics
+from mimolearn.results.llrs.check import Bin
 from mimolearn.results.statistics import Interval
 
 UPPER_LIMIT_ERRORS = 100
@@ -72,6 +81,54 @@ class Point:
         clusters = counts.blocks / self.blocks_per_cluster
         variance = max(mean_square - (1 - value) ** 2, 0.0) / clusters
         return statistics.normal_interval(value, variance, confidence)
+
+    def rates_after(self) -> tuple[float, ...]:
+        """Block error rate after the first transmission, the second, and so on.
+
+        All but the last are shares of blocks that were transmitted again. Without retransmissions
+        there is one.
+        """
+        blocks = self.counts.blocks
+        resent = (count / blocks for count in self.counts.resent)
+        return (*resent, self.rate("bler"))
+
+    def mean_transmissions(self) -> float:
+        """Transmissions of a block, in the mean."""
+        return 1 + sum(self.counts.resent) / self.counts.blocks
+
+    def delivered_share(self) -> float:
+        """Right blocks a transmission: what of the information rate becomes goodput."""
+        return (1 - self.rate("bler")) / self.mean_transmissions()
+
+    def stored_bits(self) -> float:
+        """Bits a vector that a quantiser keeps, under an ideal entropy coder; 0 without one."""
+        return self.counts.stored_bits / self.counts.vectors
+
+    def reliability(self) -> tuple[Bin, ...]:
+        """Claimed and counted error probability of the soft bits that the decoder gets first.
+
+        Returns:
+            bins from small to large LLRs; none on an uncoded link.
+        """
+        ends = (*RELIABILITY_EDGES[1:], math.inf)
+        rows = np.array(self.counts.reliability, np.int64).reshape(-1, 3)
+        bins = []
+        for low, high, (bits, twice, claimed) in zip(
+            RELIABILITY_EDGES, ends, rows.tolist(), strict=False
+        ):
+            if bits:
+                counted = statistics.clopper_pearson(twice / 2, bits)
+                mean = claimed / (CLAIM_SCALE * bits)
+                bins.append(Bin(low, high, bits, mean, twice / 2, counted))
+        return tuple(bins)
+
+    def calibration_error(self) -> float | None:
+        """Mean distance of claimed and counted error probability; None on an uncoded link."""
+        bins = self.reliability()
+        if not bins:
+            return None
+        gaps = (abs((b.errors or 0.0) - b.claimed * b.bits) for b in bins)
+        return math.fsum(gaps) / sum(b.bits for b in bins)
 
     def is_upper_limit(self, metric: str = "ber") -> bool:
         """True when fewer than 100 errors were seen, so that the rate is a bound and no more."""

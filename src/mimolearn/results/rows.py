@@ -30,7 +30,9 @@ def rate_columns(point: Any) -> Row:
         row |= dict(zip(columns, values, strict=True))
     coded = any(metric in known for metric in BLOCK_METRICS)
     gmi = (point.gmi(), *point.gmi_interval()) if coded else (None,) * 3
-    return row | dict(zip(("gmi", "gmi_low", "gmi_high"), gmi, strict=True))
+    row |= dict(zip(("gmi", "gmi_low", "gmi_high"), gmi, strict=True))
+    row["calibration_error"] = point.calibration_error()
+    return row | {"transmissions": point.mean_transmissions() if coded else None}
 
 
 def cost_columns(

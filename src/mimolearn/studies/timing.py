@@ -75,7 +75,7 @@ def measure_slot_timing(
     """
     with clean_torch():
         drawn, _ = kind.draw(canonical_snr(snr_db), 0)
-        inner, receiver, _ = parted(detector)
+        inner, receiver = parted(detector)[:2]
         estimator = receiver.estimator_for(kind.scenario.estimator)
         spent: list[Spent] = []
 

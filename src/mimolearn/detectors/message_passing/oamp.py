@@ -77,7 +77,8 @@ class OAMP(IterativeDetector):
     Choose it for large systems with independent fading and Nr well above Nt, in which it equals EP
     at a fraction of the work per vector. It is OAMP-Net2 with its scalars untrained (1, 1, 1, 0).
     Its tau^2 is a large-system value: in square or small systems the true error is up to four times
-    that and LLRs are overconfident (GMI below LMMSE's at 2 x 2 and 8 x 8, bit errors fewer).
+    that and LLRs are overconfident (GMI below LMMSE's at 2 x 2 and 8 x 8, bit errors fewer). There
+    no factor of the LLRs helps: one variance serves all streams, and nothing tells which are wrong.
 
     v^2 = (||y - H x||^2 - Nr sigma^2) / tr(H^H H), W = Nt / tr(What H) What with What = (H^H H +
     sigma^2/v^2 I)^-1 H^H, r = x + W (y - H x), tau^2 = [v^2 tr(C C^H) + sigma^2 tr(W W^H)] / Nt

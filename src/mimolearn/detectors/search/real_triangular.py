@@ -141,6 +141,14 @@ def restore_order(triangle: RealTriangular, values: Tensor, constellation: Const
     return torch.empty_like(values).scatter_(triangle.order.ndim, place, values)
 
 
+def by_rows(triangle: RealTriangular, values: Tensor) -> Tensor:
+    """Undo ``restore_order``: (*C, T, Nt, A, ...) to (*C, T, n, ...)."""
+    place = triangle.order.unsqueeze(-2)
+    place = place.reshape(*place.shape, *[1] * (values.ndim - place.ndim)).expand(values.shape)
+    axis = triangle.order.ndim
+    return values.gather(axis, place).flatten(axis, axis + 1)
+
+
 def levels_to_indices(levels: Tensor, constellation: Constellation) -> Tensor:
     """(..., A) levels of the axes -> (...) symbol indices; -1 where a level is below 0."""
     to_index = constellation.axis(torch.float64).to_index

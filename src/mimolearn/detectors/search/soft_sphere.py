@@ -11,10 +11,12 @@ from torch import Tensor
 from mimolearn.constellation import Constellation
 from mimolearn.detection import LLRDetection
 from mimolearn.detectors.base import Cost, Detector
+from mimolearn.detectors.priors import check_streams, level_priors
 from mimolearn.detectors.search.real_triangular import (
     RealTriangular,
     axis_labels,
     axis_llr_to_llr,
+    by_rows,
     check_determined,
     levels_to_indices,
     real_triangular,
@@ -39,6 +41,7 @@ class SoftSphere(Detector):
     complex tree; this one is real, with the nearest child first, and has the same leaves. For BPSK
     and QPSK the tree is that of the MMSE receiver, which shifts all distances alike. Decisions are
     the nearest vector, whose bits are the signs of the LLRs that are not 0.
+    Priors of the bits are part of the distance, in float64: LLRs are then max-log posteriors.
 
     Runs on the CPU, without gradients. Tensors on another device are copied there and the result
     back. One call on complex64 computes in float32, in which an LLR is off by less than about 1e-3.
@@ -64,6 +67,7 @@ class SoftSphere(Detector):
     name = "soft-sphere"
     revision = 2
     rotation_invariant = True
+    takes_prior = True
 
     def __init__(
         self,
@@ -108,9 +112,34 @@ class SoftSphere(Detector):
             decided.to(y.device),
         )
 
-    def _search(self, prepared: RealTriangular, y: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Return LLRs, decisions, incomplete and work, on the CPU."""
-        from mimolearn.kernels.search.soft_sphere import kernel
+    def _detect_informed(
+        self, prepared: RealTriangular, y: Tensor, prior_llr: Tensor
+    ) -> LLRDetection:
+        check_streams(prior_llr, prepared.order.shape[-1])
+        c = self.constellation
+        by_level = level_priors(c, prior_llr.detach().to("cpu", torch.float64))
+        costs = by_level.amax(-1, keepdim=True) - by_level
+        llr, decided, incomplete, work = self._search(prepared, y, costs)
+        return LLRDetection(
+            c,
+            llr.to(y.device, y.real.dtype),
+            incomplete.to(y.device),
+            work.to(y.device),
+            decided.to(y.device),
+        )
+
+    def _search(
+        self, prepared: RealTriangular, y: Tensor, costs: Tensor | None = None
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Return LLRs, decisions, incomplete and work, on the CPU.
+
+        Args:
+            prepared: triangles of channels (*C).
+            y: (*C, T, Nr) complex.
+            costs: (*C, T, Nt, A, L) float64; what levels are less likely than the likeliest one, in
+                logarithms. None without priors.
+        """
+        from mimolearn.kernels.search import soft_sphere
 
         z = rotate(prepared, y, self.constellation)
         bits = axis_labels(self.constellation)
@@ -118,9 +147,13 @@ class SoftSphere(Detector):
         levels = torch.empty(z.shape, dtype=torch.int8, device="cpu")
         incomplete = torch.empty(z.shape[:-1], dtype=torch.bool, device="cpu")
         work = torch.empty(z.shape[:-1], dtype=torch.int64, device="cpu")
-        kernel()(
-            flat_blocks(prepared.columns).contiguous().numpy(),
-            flat_blocks(z).contiguous().numpy(),
+        inputs = [flat_blocks(prepared.columns), flat_blocks(z)]
+        kernel = soft_sphere.kernel()
+        if costs is not None:
+            kernel = soft_sphere.informed_kernel()
+            inputs.append(flat_blocks(by_rows(prepared, costs), 3))
+        kernel(
+            *(tensor.contiguous().numpy() for tensor in inputs),
             bits.numpy(),
             self._clip(),
             self.max_nodes,

@@ -43,22 +43,76 @@ def _largest_counter(counter, bits, level, best):
     return largest
 
 
-def _search_in(number: type[np.floating], subtract: Any) -> Any:
+@uncounted
+def _nearest_first(diagonal, rest, num_levels, center, low, high, chosen, k, _prior):
+    first_child(diagonal, rest, num_levels, center, low, high, chosen, k)
+
+
+@uncounted
+def _nearest_next(num_levels, center, low, high, chosen, k, _prior):
+    return next_child(num_levels, center, low, high, chosen, k)
+
+
+@uncounted
+def _costless(gap, _chosen, _k, _prior):
+    return gap * gap
+
+
+@uncounted
+def _cheapest_first(diagonal, rest, num_levels, center, low, high, chosen, k, prior):
+    """Order the levels of row k by distance and prior together, and choose the first."""
+    costs, scores, order = prior
+    for level in range(num_levels):
+        gap = rest - diagonal * level
+        scores[level] = gap * gap + costs[k, level]
+        place = level
+        while place > 0 and scores[order[k, place - 1]] > scores[level]:
+            order[k, place] = order[k, place - 1]
+            place -= 1
+        order[k, place] = level
+    low[k] = 0
+    chosen[k] = order[k, 0]
+
+
+@uncounted
+def _cheapest_next(num_levels, center, low, high, chosen, k, prior):
+    if low[k] + 1 >= num_levels:
+        return False
+    low[k] += 1
+    chosen[k] = prior[2][k, low[k]]
+    return True
+
+
+@uncounted
+def _with_prior(gap, chosen, k, prior):
+    return gap * gap + prior[0][k, chosen[k]]
+
+
+def _search_in(
+    number: type[np.floating],
+    subtract: Any,
+    first: Any = _nearest_first,
+    following: Any = _nearest_next,
+    cost: Any = _costless,
+) -> Any:
     """The search for numbers of one precision.
 
     subtract: takes a multiple of one column from a row of the residual, see ``tree``.
+    first, following: choose the children of a node, the cheapest first; cost: of the chosen one.
     """
     infinity = number(np.inf)
 
     @uncounted
     def search(
-        columns, residual, distance, center, ints, reals, counter, bits, clip, max_nodes
+        columns, residual, distance, center, ints, reals, counter, bits, clip, max_nodes,
+        prior,
     ):  # fmt: skip
         """Returns whether the search was cut, its multiplications, and the smallest distance.
 
         columns: (n, S), row k holds column k of R. residual: (n, S), its last row is z.
         ints: (4, n), the last row holds the levels of the nearest leaf afterwards.
         counter: (n, Ka), the smallest distances with each bit flipped. reals: (2, n + 1).
+        prior: what ``first``, ``following`` and ``cost`` know beside; 0 for nothing.
         """
         n = columns.shape[0]
         low, high, chosen, best = ints[0], ints[1], ints[2], ints[3]
@@ -77,10 +131,10 @@ def _search_in(number: type[np.floating], subtract: Any) -> Any:
         while True:
             if move == _DOWN:
                 diagonal, rest = columns[k, k], residual[k, k]
-                first_child(diagonal, rest, bits.shape[0], center, low, high, chosen, k)
+                first(diagonal, rest, bits.shape[0], center, low, high, chosen, k, prior)
             else:
                 k += move == _UP
-                while k < n and not next_child(bits.shape[0], center, low, high, chosen, k):
+                while k < n and not following(bits.shape[0], center, low, high, chosen, k, prior):
                     k += 1
                 if k == n:
                     return False, work, nearest
@@ -90,7 +144,7 @@ def _search_in(number: type[np.floating], subtract: Any) -> Any:
                 return True, work, nearest
             step = number(chosen[k])
             gap = rest - diagonal * step
-            total = distance[k] + gap * gap
+            total = distance[k] + cost(gap, chosen, k, prior)
             work += 2
             # Later children are farther, and any of them could flip every bit from level k down.
             if not total < max(below_max[k + 1], path[k + 1]):
@@ -171,6 +225,9 @@ def fill_llr(best, counter, nearest, bits, llr):
 
 search_float64 = _search_in(np.float64, subtract_one_by_one)
 search_float32 = _search_in(np.float32, subtract_in_lanes)
+_search_with_priors = _search_in(
+    np.float64, subtract_one_by_one, _cheapest_first, _cheapest_next, _with_prior
+)
 
 
 @functools.cache
@@ -207,7 +264,7 @@ def kernel() -> Callable[..., None]:
                 residual[n - 1] = z[c, t]
                 incomplete[c, t], work[c, t], nearest = search_float64(
                     columns[c], residual, distance, center, ints, reals, counter, bits, clip,
-                    max_nodes,
+                    max_nodes, 0,
                 )  # fmt: skip
                 if np.isfinite(nearest):
                     fill_llr(ints[3], counter, nearest, bits, llr[c, t])
@@ -216,6 +273,48 @@ def kernel() -> Callable[..., None]:
     arrays = "float64[:, :, ::1], float64[:, :, ::1], int8[:, ::1], float64, int64"
     out = "float64[:, :, :, ::1], int8[:, :, ::1], boolean[:, ::1], int64[:, ::1]"
     return compiled(f"void({arrays}, {out})", soft_sphere)
+
+
+@functools.cache
+def informed_kernel() -> Callable[..., None]:
+    """kernel(columns, z, costs, bits, clip, max_nodes, llr, decided, incomplete, work).
+
+    The same search with priors: a level costs what it is less likely than the likeliest of its
+    axis, which takes its place in the distance. LLRs are those of the posterior.
+
+    costs: (C, T, n, L) float64, 0 for the likeliest level of a row. All else as for ``kernel``.
+    """
+
+    def soft_sphere_informed(
+        columns, z, costs, bits, clip, max_nodes, llr, decided, incomplete, work
+    ):  # fmt: skip
+        num_channels, num_vectors, n = z.shape
+        num_levels, num_bits = bits.shape
+        residual = np.empty((n, n))
+        distance, center, reals = np.empty(n), np.empty(n), np.empty((2, n + 1))
+        ints, order = np.empty((4, n), np.int64), np.empty((n, num_levels), np.int64)
+        counter, scores = np.empty((n, num_bits)), np.empty(num_levels)
+        for c in range(num_channels):
+            channel_ok = np.isfinite(columns[c].sum())
+            for t in range(num_vectors):
+                incomplete[c, t] = False
+                work[c, t] = 0
+                llr[c, t] = np.nan
+                decided[c, t] = -1
+                if not (channel_ok and np.isfinite(z[c, t].sum())):
+                    continue
+                residual[n - 1] = z[c, t]
+                incomplete[c, t], work[c, t], nearest = _search_with_priors(
+                    columns[c], residual, distance, center, ints, reals, counter, bits, clip,
+                    max_nodes, (costs[c, t], scores, order),
+                )  # fmt: skip
+                if np.isfinite(nearest):
+                    fill_llr(ints[3], counter, nearest, bits, llr[c, t])
+                    decided[c, t] = ints[3]
+
+    arrays = "float64[:, :, ::1], float64[:, :, ::1], float64[:, :, :, ::1], int8[:, ::1]"
+    out = "float64[:, :, :, ::1], int8[:, :, ::1], boolean[:, ::1], int64[:, ::1]"
+    return compiled(f"void({arrays}, float64, int64, {out})", soft_sphere_informed)
 
 
 @functools.cache
@@ -257,7 +356,7 @@ def float32_kernel() -> Callable[..., None]:
                 at = channel * vectors + t
                 incomplete[at], work[at], nearest = search_float32(
                     columns, residual, distance, center, ints, reals, counter, bits, settings[5],
-                    max_nodes,
+                    max_nodes, 0,
                 )  # fmt: skip
                 best = ints[3]
                 fill_llr(best, counter, nearest, bits, axis_llr)

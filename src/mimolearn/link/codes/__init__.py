@@ -10,12 +10,15 @@ from mimolearn.link.codes.parity import ParityChecks
 from mimolearn.link.codes.schemes import Mcs, counted_bits, mcs, mcs_count, transport_block_size
 from mimolearn.link.codes.segmentation import GraphRule, Segmentation
 from mimolearn.link.codes.standards import make_code
-from mimolearn.link.codes.transport import VERSIONS, DecodedTransport, TransportBlock
+from mimolearn.link.codes.transmissions import BlockTransmissions
+from mimolearn.link.codes.transport import DecodedTransport, TransportBlock
+from mimolearn.link.harq import VERSIONS
 
 __all__ = [
     "DECODER_BITS",
     "VERSIONS",
     "BlockCode",
+    "BlockTransmissions",
     "CodedLink",
     "CodedSymbols",
     "Decoded",

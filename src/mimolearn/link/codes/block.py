@@ -88,13 +88,22 @@ class BlockCode:
         Raises:
             InvalidInputError: for another shape.
         """
-        return self._encode(info, self.sent_at)
+        return self.bits_at(self.sent_at, info)
 
     def words(self, info: Tensor) -> Tensor:
         """Do the same as ``encode``, and return all bits of the words, (*B, num_bits)."""
-        return self._encode(info, torch.arange(self.num_bits))
+        return self.bits_at(torch.arange(self.num_bits), info)
 
-    def _encode(self, info: Tensor, take: Tensor) -> Tensor:
+    def bits_at(self, take: Tensor, info: Tensor) -> Tensor:
+        """Do the same as ``encode`` for any bits of the words.
+
+        Args:
+            take: (m) int64; bits of the word.
+            info: (*B, k) of any dtype; information bits.
+
+        Returns:
+            (*B, m) uint8.
+        """
         k = self.num_info_bits
         check_shape(
             "info", info, f"(*B, {k})", isinstance(info, Tensor) and info.shape[-1:] == (k,)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -10,7 +11,7 @@ from torch import Tensor
 from mimolearn.foundation.errors import check_shape, invalid
 from mimolearn.foundation.tensors.made_once import made_once
 from mimolearn.link.codes.block import Decoded
-from mimolearn.link.codes.standards import make_code
+from mimolearn.link.codes.transmissions import BlockTransmissions
 from mimolearn.link.randomness import CounterGenerator, RandomSource, integers, normal
 from mimolearn.link.scenario import Block, Scenario
 
@@ -56,16 +57,18 @@ class CodedLink:
             raise invalid("coding", None, "a scenario with a block code")
         self.scenario = scenario
         self.coding = scenario.coding
-        self.code = make_code(scenario.coding)
         per_use = scenario.num_tx_ant * scenario.points().bits_per_symbol
         self.num_sent = scenario.uses_per_block * per_use
         self.num_punctured = self.coding.num_coded_bits - self.num_sent
-        self.order = interleaver(self.coding.interleaver, self.coding.num_coded_bits)[
-            : self.num_sent
-        ]
-        # Where each coded bit is among those that are sent; a punctured one is behind them.
-        self._position = torch.full((self.coding.num_coded_bits,), self.num_sent, dtype=torch.int64)
-        self._position[self.order] = torch.arange(self.num_sent)
+        order = interleaver(self.coding.interleaver, self.coding.num_coded_bits)
+        self.order = order[: self.num_sent]
+        self._blocks = BlockTransmissions(scenario.coding, scenario.harq, self.order)
+        self.code = self._blocks.code
+
+    @property
+    def transmissions(self) -> int:
+        """Largest number of transmissions of a block."""
+        return 1 if self.scenario.harq is None else self.scenario.harq.transmissions
 
     @property
     def channels_per_block(self) -> int:
@@ -75,7 +78,16 @@ class CodedLink:
     def draw(self, num_blocks: int, generator: RandomSource) -> CodedSymbols:
         """Draw random information, and encode, interleave and map it."""
         info = integers((num_blocks, self.coding.num_info_bits), 2, generator).to(torch.uint8)
-        sent = self.code.encode(info)[:, self.order]
+        return self.retransmitted(info, 0)
+
+    def retransmitted(self, info: Tensor, number: int) -> CodedSymbols:
+        """Encode blocks for a later transmission, in the order of ``draw``.
+
+        Args:
+            info: (W, k) uint8; information bits.
+            number: of the transmission, from 0 for the first.
+        """
+        sent = self._blocks.encode(info, number)
         return CodedSymbols(info, sent, self.map(sent))
 
     def map(self, sent: Tensor) -> Tensor:
@@ -107,15 +119,15 @@ class CodedLink:
             InvalidInputError: for blocks of another length, and for NaN or infinite LLRs.
         """
         self._check_length("sent_llr", sent_llr)
-        nothing = torch.zeros(len(sent_llr), 1, dtype=torch.float32)
-        known = torch.cat([sent_llr.detach().to("cpu", torch.float32), nothing], 1)
-        llr = known.index_select(1, self._position)
-        coding = self.coding
-        rescue = coding.decoder == "two-stage"
-        decoded = self.code.decode(llr, coding.num_iter, coding.llr_bits, rescue, feedback)
-        if decoded.extrinsic is None:
-            return decoded
-        return decoded._replace(extrinsic=decoded.extrinsic.index_select(1, self.order))
+        return self._blocks.decode([sent_llr], feedback)
+
+    def decode_together(self, sent_llr: Sequence[Tensor]) -> Decoded:
+        """Decode blocks of several transmissions, see ``BlockTransmissions.decode``.
+
+        Args:
+            sent_llr: for each transmission, the first one first, (W, S) real; LLRs of its bits.
+        """
+        return self._blocks.decode(sent_llr)
 
     def _check_length(self, field: str, block: Tensor) -> None:
         fits = isinstance(block, Tensor) and block.ndim == 2 and block.shape[1] == self.num_sent

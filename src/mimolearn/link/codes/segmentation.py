@@ -16,9 +16,6 @@ _LARGEST_BLOCK = {1: 8448, 2: 3840}
 # Above, a transport block ends in 24 bits of CRC in place of 16.
 _SHORT_CRC = 3824
 _HIGHEST_RATE = Fraction(95, 100)
-# Section 5.4.2.1: where redundancy versions start, in 66ths (graph 1) or 50ths (graph 2).
-_STARTS = {1: (0, 17, 33, 56), 2: (0, 13, 25, 43)}
-_COLUMNS = {1: 66, 2: 50}
 
 GraphRule = Literal["payload", "code-block"]
 """What chooses the base graph: "payload" is 3GPP TS 38.212, section 6.2.2 (size of the transport
@@ -129,19 +126,8 @@ class Segmentation(NamedTuple):
         Returns:
             For every code block (E_r) int64.
         """
-        graph, z = self.graph, self.graph.lifting
-        whole = _COLUMNS[graph.graph] * z
-        size = whole if buffer_bits is None else min(whole, buffer_bits)
-        start = _STARTS[graph.graph][version] * size // whole * z
-        # Filler bits are in the buffer, and skipped.
-        first = graph.num_info_bits - graph.num_hidden
-        place = np.arange(size)
-        filler = (place >= first) & (place < first + graph.num_filler)
-        bit = np.where(place < first, place, place - graph.num_filler) + graph.num_hidden
-        ring = bit[~filler]
-        from_here = int((~filler[:start]).sum())
         taken = []
         for length in self.lengths:
-            selected = ring[(from_here + np.arange(length)) % len(ring)]
-            taken.append(selected.reshape(self.bits_per_symbol, -1).T.ravel().astype(np.int64))
+            selected = self.graph.selected(version, length, buffer_bits)
+            taken.append(selected.reshape(self.bits_per_symbol, -1).T.ravel())
         return taken

@@ -19,6 +19,9 @@ _FOLDER = "data/codes"
 # 3GPP TS 38.212, table 5.3.2-1: lifting sizes a 2^j up to 384, by set.
 _SETS = (2, 3, 5, 7, 9, 11, 13, 15)
 _LARGEST_LIFTING = 384
+# Section 5.4.2.1: where redundancy versions start, in 66ths (graph 1) or 50ths (graph 2).
+_STARTS = {1: (0, 17, 33, 56), 2: (0, 13, 25, 43)}
+_COLUMNS = {1: 66, 2: 50}
 # The first block rows, whose parity bits are solved together.
 _CORE_ROWS = 4
 
@@ -135,6 +138,29 @@ class NrGraph(NamedTuple):
     def num_hidden(self) -> int:
         """The first bits of a word, 2Z, which are not in the circular buffer."""
         return 2 * self.lifting
+
+    def selected(self, version: int, length: int, buffer_bits: int | None = None) -> np.ndarray:
+        """Select the bits of a redundancy version, 3GPP TS 38.212, section 5.4.2.1.
+
+        Args:
+            version: redundancy version, 0 ... 3.
+            length: E_r, bits to transmit; more than the buffer holds are repeated.
+            buffer_bits: N_ref, what the receiver's buffer holds of a code block; None is all.
+
+        Returns:
+            (length) int64; bits of the word, in the order of the circular buffer.
+        """
+        z, whole = self.lifting, _COLUMNS[self.graph] * self.lifting
+        size = whole if buffer_bits is None else min(whole, buffer_bits)
+        start = _STARTS[self.graph][version] * size // whole * z
+        # Filler bits are in the buffer, and skipped.
+        first = self.num_info_bits - self.num_hidden
+        place = np.arange(size)
+        filler = (place >= first) & (place < first + self.num_filler)
+        bit = np.where(place < first, place, place - self.num_filler) + self.num_hidden
+        ring = bit[~filler]
+        from_here = int((~filler[:start]).sum())
+        return ring[(from_here + np.arange(length)) % len(ring)].astype(np.int64)
 
     def code(self, sent: np.ndarray) -> BlockCode:
         """Build the code, without parity bits that no other bit needs.

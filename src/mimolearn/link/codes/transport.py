@@ -15,9 +15,7 @@ from mimolearn.link.codes.crc import scrambling_start
 from mimolearn.link.codes.schemes import Mcs, transport_block_size
 from mimolearn.link.codes.segmentation import GraphRule, Segmentation
 from mimolearn.link.gold import gold_sequence
-
-VERSIONS = (0, 2, 3, 1)
-"""Redundancy versions in the order in which they are transmitted."""
+from mimolearn.link.harq import VERSIONS
 
 
 class DecodedTransport(NamedTuple):
@@ -195,42 +193,77 @@ class TransportBlock:
         Raises:
             InvalidInputError: for another shape or version, or LLRs that are not finite.
         """
-        streams, take = self._streams("llr", llr, self.coded_bits, users), self._taken(version)
-        check_llrs(llr)
+        combined = self.combine(llr, version=version, users=users, soft=soft)
         from mimolearn.kernels.codes import rate_matching
 
-        axes, cut, width = llr.shape[:-1], self.segmentation, self.code.num_bits
-        given = llr.detach().to("cpu", torch.float32).reshape(-1, self.coded_bits).contiguous()
-        shape = (*axes, cut.num_blocks, width)
-        if soft is not None:
-            fits = isinstance(soft, Tensor) and tuple(soft.shape) == shape
-            check_shape("soft", soft, f"{shape}, that of the earlier transmission", fits)
-        # Adding zeros makes a copy: what was kept is not changed.
-        kept = torch.zeros(shape, dtype=torch.float32) + (0 if soft is None else soft.cpu())
-        rows = kept.reshape(len(given), -1)
-        tables = take, self._flips, streams
-        rate_matching.combine_kernel()(given.numpy(), *tables, rows.numpy())
-        words = rows.reshape(-1, width)
+        axes, cut = llr.shape[:-1], self.segmentation
+        words = combined.reshape(-1, self.code.num_bits)
         posterior = torch.empty(words.shape, dtype=torch.float32) if feedback else None
         decoded = self.code.decode_words(words, num_iter, bits, rescue, posterior)
         extrinsic = None
         if posterior is not None:
+            given = self._rows(llr)
+            streams = self._streams("llr", llr, self.coded_bits, users)
             extrinsic = torch.empty(given.shape, dtype=torch.float32)
             rate_matching.extrinsic_kernel()(
-                posterior.reshape(len(given), -1).numpy(), *tables, given.numpy(), extrinsic.numpy()
+                posterior.reshape(len(given), -1).numpy(),
+                *(self._taken(version), self._flips, streams),
+                given.numpy(),
+                extrinsic.numpy(),
             )
             extrinsic = extrinsic.reshape(llr.shape)
         check = 0 if cut.block_crc is None else cut.block_crc.length
-        data = decoded.info[:, : cut.block_size - check].reshape(len(given), -1).contiguous()
+        num_rows = len(words) // cut.num_blocks
+        data = decoded.info[:, : cut.block_size - check].reshape(num_rows, -1).contiguous()
         passed = torch.from_numpy(cut.crc.remainders(data) == 0)
         return DecodedTransport(
             data[:, : self.payload].reshape(*axes, self.payload),
             passed.reshape(axes),
             decoded.found.reshape(*axes, cut.num_blocks),
             decoded.iterations.reshape(*axes, cut.num_blocks),
-            rows.reshape(shape),
+            combined,
             extrinsic,
         )
+
+    def combine(
+        self,
+        llr: Tensor,
+        *,
+        version: int = 0,
+        users: Tensor | None = None,
+        soft: Tensor | None = None,
+    ) -> Tensor:
+        """Put LLRs of transmitted bits into a buffer, without decoding.
+
+        Args:
+            llr: (*B, U, G) real; finite LLRs of the transmitted bits.
+            version: as in ``decode``.
+            users: as in ``decode``.
+            soft: as in ``decode``; it stays as it is.
+
+        Returns:
+            (*N, C, bits) float32; ``DecodedTransport.soft``.
+
+        Raises:
+            InvalidInputError: as ``decode``.
+        """
+        streams, take = self._streams("llr", llr, self.coded_bits, users), self._taken(version)
+        check_llrs(llr)
+        from mimolearn.kernels.codes import rate_matching
+
+        shape = (*llr.shape[:-1], self.num_blocks, self.code.num_bits)
+        if soft is not None:
+            fits = isinstance(soft, Tensor) and tuple(soft.shape) == shape
+            check_shape("soft", soft, f"{shape}, that of the earlier transmission", fits)
+        # Adding zeros makes a copy.
+        kept = torch.zeros(shape, dtype=torch.float32) + (0 if soft is None else soft.cpu())
+        given = self._rows(llr)
+        rows = kept.reshape(len(given), -1)
+        rate_matching.combine_kernel()(given.numpy(), take, self._flips, streams, rows.numpy())
+        return rows.reshape(shape)
+
+    def _rows(self, llr: Tensor) -> Tensor:
+        return llr.detach().to("cpu", torch.float32).reshape(-1, self.coded_bits).contiguous()
 
     def _taken(self, version: int) -> np.ndarray:
         if version not in self._take:

@@ -1,15 +1,20 @@
 """Why soft bits are quantised at all: a second transmission, and what the first left behind."""
 
-from mimolearn.link.coding import Coding
-from mimolearn.link.scenario import Scenario
-from mimolearn.papers.eqnet.setting import ERRORS, PAPER, SMALL, VECTORS, fewer_errors, quantized
+from mimolearn.link.harq import Harq
+from mimolearn.papers.eqnet.setting import (
+    ERRORS,
+    PAPER,
+    SMALL,
+    VECTORS,
+    fewer_errors,
+    link,
+    quantized,
+)
 from mimolearn.papers.experiment import Experiment, Statement, both, within
 from mimolearn.papers.panels import ErrorRatePanel
 
 _TARGET = 1e-2
-_TWICE = Scenario(
-    **{**dict(SMALL), "name": "eqnet-2x2-64qam-harq", "coding": Coding(transmissions=2)}
-)
+_TWICE = link(SMALL, "eqnet-2x2-64qam-harq", harq=Harq(transmissions=2, combining="chase"))
 
 EXPERIMENT = Experiment(
     name="eqnet/harq",

@@ -20,6 +20,13 @@ from mimolearn.report.plots.curves import behind_plot, error_rate_plot
 from mimolearn.report.plots.frontier import frontier_plot
 from mimolearn.report.plots.goodput import slot_times, time_plot
 from mimolearn.report.plots.interactive import finish_plot
+from mimolearn.report.plots.reliability import reliability_plot
+from mimolearn.report.text.coded import (
+    calibration_notes,
+    calibration_rows,
+    harq_notes,
+    harq_rows,
+)
 from mimolearn.report.text.sentences import (
     bound_notes,
     cautions,
@@ -56,6 +63,7 @@ def write_page(answers: Answers, path: Path, more: Sequence[str] = ()) -> Path:
     grid = isinstance(link, GridScenario)
     run = {name: value for name, value in plan.to_dict().items() if name != "contenders"}
     bounds = bound_notes(comparison.bounds)
+    reliability = reliability_plot(answers)
     page = render(
         "comparison.html",
         answers=answers,
@@ -71,6 +79,11 @@ def write_page(answers: Answers, path: Path, more: Sequence[str] = ()) -> Path:
         gmi=_gmi_rows(answers),
         rates=_rates(answers),
         times=_plot(time_plot(times), max(300, 160 + 32 * len(times))) if times else None,
+        harq=harq_rows(answers),
+        harq_notes=harq_notes(answers),
+        reliability=None if reliability is None else plot_html(reliability),
+        calibration=calibration_rows(answers),
+        calibration_notes=calibration_notes(answers),
         verdict=[*verdict_around(answers), *more, *training_notes(answers), *bounds],
         cautions=[*cautions(answers), *_flagged(answers)],
         time_notes=time_notes(answers),

@@ -17,6 +17,7 @@ from mimolearn.report.overlay import Published
 from mimolearn.report.plots.curves import behind_range
 from mimolearn.report.plots.drawing import DASHES, FONT, add_legend, new_figure, save_figure
 from mimolearn.report.plots.goodput import slot_times, time_figure
+from mimolearn.report.plots.reliability import reliability_figure
 from mimolearn.report.style import COST_LABELS, Style
 from mimolearn.studies import METRIC_LABELS
 
@@ -24,9 +25,10 @@ from mimolearn.studies import METRIC_LABELS
 def save_figures(
     answers: Answers, folder: Path, formats: Sequence[str] = ("png", "svg", "pdf")
 ) -> list[Path]:
-    """Write ``error-rate.*``, ``behind-best.*``, and with times ``frontier.*``, ``slot-time.*``.
+    """Write ``error-rate.*``, and where they exist ``behind-best.*``, ``frontier.*`` and others.
 
-    Where no receiver reaches the target, none is behind the best.
+    The others are ``slot-time.*`` over a resource grid and ``reliability.*`` of soft bits. Where no
+    receiver reaches the target, none is behind the best.
 
     Args:
         answers: what is drawn.
@@ -47,6 +49,9 @@ def save_figures(
         drawn["behind-best"] = behind_figure(answers)
     if answers.frontier(answers.time):
         drawn["frontier"] = frontier_figure(answers)
+    reliability = reliability_figure(answers)
+    if reliability is not None:
+        drawn["reliability"] = reliability
     paths: list[Path] = []
     for name, figure in drawn.items():
         paths += save_figure(figure, folder, name, formats, dpi=200)

@@ -161,7 +161,15 @@ def cautions(answers: Answers) -> list[str]:
         for label, estimate in answers.required.items()
         if estimate.value_db is not None and estimate.note
     ]
-    if answers.comparison.scenario.channel.model == "recorded":
+    link = answers.comparison.scenario
+    if link.has_blocks and link.num_rx_ant <= link.num_tx_ant:
+        lines += [
+            f"{contender.label}: with no more antennas than streams its soft bits are sure of too "
+            "much, and decoders make less of them than of lmmse's; ep is the one to compare."
+            for contender in answers.comparison.plan.contenders
+            if contender.name == "oamp"
+        ]
+    if link.channel.model == "recorded":
         lines.append(
             "Rates are means over the recorded channels, drawn at random; "
             "no interval speaks of channels that were not recorded."

@@ -11,6 +11,7 @@ from mimolearn.report.answers import Answers
 from mimolearn.report.goodput_answers import GoodputAnswers
 from mimolearn.report.links import link_words
 from mimolearn.report.numbers import format_names, format_us
+from mimolearn.report.text.coded import table_of
 from mimolearn.report.text.fitted import Column, FittedTable
 from mimolearn.report.text.sentences import UNSURE_MARK, bound_notes, unsure_words
 from mimolearn.report.text.tables import over_snr, rate_cell
@@ -20,14 +21,7 @@ from mimolearn.results.point import Point
 
 def slot_table(answers: Answers) -> FittedTable | None:
     """What every receiver does at the middle SNR; None without a resource grid."""
-    rows = slot_rows(answers)
-    if not rows:
-        return None
-    first, *others = rows[0]
-    table = FittedTable(Column(first, "name"), *map(Column, others))
-    for row in rows[1:]:
-        table.add_row(*row)
-    return table
+    return table_of(slot_rows(answers))
 
 
 def slot_rows(answers: Answers) -> list[list[str]]:
@@ -58,7 +52,7 @@ def _slot_cells(link: GridScenario, point: Point) -> list[str]:
     if not link.has_blocks:
         return cells
     runs = counts.decoder_iterations / counts.decoder_runs if counts.decoder_runs else 0.0
-    good = link.slot_code.info_bits * (1 - point.rate("bler"))
+    good = link.slot_code.info_bits * point.delivered_share()
     rate = good / (link.slot_duration_s * link.bandwidth_hz)
     return [cells[0], f"{point.gmi():.4f}", *cells[1:], f"{runs:.1f}", f"{good:.0f}", f"{rate:.2f}"]
 

@@ -15,12 +15,13 @@ import numpy as np
 from torch import Tensor
 
 from mimolearn.foundation.errors import invalid
+from mimolearn.plans.counts import RELIABILITY_EDGES
 from mimolearn.results.llrs.capacity import equivalent_snr_db
 from mimolearn.results.statistics import Interval, clopper_pearson
 
 STORED_BITS = (3, 4, 5, 6, 7, 8)
 # Edges of the reliability's bins, in magnitudes of LLRs.
-_EDGES = (0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 3.5, 4.0, 5.0, 6.0, 7.0, 8.0, 10.0, 12.0, math.inf)
+_EDGES = (*RELIABILITY_EDGES, math.inf)
 _MOST_LLR = 200.0
 # Steps are looked for on so many LLRs at most, and the scale on more, of whose gain it says all.
 _SEARCHED, _SEARCHED_FOR_SCALE = 2**16, 2**22
@@ -159,7 +160,7 @@ def check_llrs(llr: object, bits: object = None) -> LlrCheck:
     told = _sigmoid(llrs) if sent is None else sent
     losses = _losses(llrs, told)
     gmi, spread = 1 - float(losses.mean()), float(losses.std())
-    scale = None if sent is None else _best_scale(llrs, sent)
+    scale = None if sent is None else best_scale(llrs, sent)
     scaled = llrs * (scale or 1.0)
     gmi_scaled = gmi if scale is None else max(gmi, _gmi(scaled, told))
     bins = _reliability(llrs, sent)
@@ -247,9 +248,14 @@ def _some(most: int, *arrays: np.ndarray) -> list[np.ndarray]:
     return [array[::every] for array in arrays]
 
 
-def _best_scale(llr: np.ndarray, sent: np.ndarray) -> float:
-    """The factor with the largest GMI, which is concave in it."""
-    llrs, bits = _some(_SEARCHED_FOR_SCALE, llr, sent)
+def best_scale(llr: np.ndarray, sent: np.ndarray) -> float:
+    """Find the factor of LLRs with the largest GMI, which is concave in it.
+
+    Args:
+        llr: float64 of any shape; finite.
+        sent: float64 of the same shape, 0 or 1; the sent bits.
+    """
+    llrs, bits = _some(_SEARCHED_FOR_SCALE, llr.ravel(), sent.ravel())
     return _best(lambda scale: _gmi(llrs * scale, bits), _LEAST_SCALE, _MOST_SCALE)
 
 

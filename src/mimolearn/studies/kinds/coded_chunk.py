@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
@@ -12,7 +12,7 @@ from mimolearn.detectors import Detector
 from mimolearn.link.codes import CodedLink, CodedSymbols
 from mimolearn.link.scenario import Block
 from mimolearn.plans.receiver import Receiver
-from mimolearn.quantizers import Quantizer
+from mimolearn.quantizers import Quantizer, Statistics, entropy_bits
 from mimolearn.studies.kinds.chunk import batch_channels
 from mimolearn.studies.kinds.receivers import (
     Parts,
@@ -31,6 +31,26 @@ class Sent(NamedTuple):
     bad: Tensor
 
 
+class Inputs(NamedTuple):
+    """What a detector gets of N channels.
+
+    Attributes:
+        y: (N, T, Nr) complex; received vectors.
+        h_hat: (N, Nr, Nt) complex; the channels as the receiver knows them.
+        noise_var: (N) real.
+        bad: (N) bool; whether the channel was unusable.
+    """
+
+    y: Tensor
+    h_hat: Tensor
+    noise_var: Tensor
+    bad: Tensor
+
+    def at(self, channels: Tensor) -> Inputs:
+        """Those of some channels; channels: (M) int64."""
+        return Inputs(*(tensor[channels] for tensor in self))
+
+
 class Outcome(NamedTuple):
     """What a receiver decoded of W blocks.
 
@@ -46,49 +66,137 @@ class Outcome(NamedTuple):
     extrinsic: Tensor | None
 
 
+class Stored(NamedTuple):
+    """What a receiver has of W blocks after their first transmission.
+
+    Attributes:
+        llr: (W, S) real; soft bits, as they are kept where there is a quantiser.
+        bits: entropy of the quantiser's codes, bits; 0 without one.
+    """
+
+    llr: Tensor
+    bits: float
+
+
+class Delivered(NamedTuple):
+    """What a receiver made of W blocks in the end.
+
+    Attributes:
+        info: (W, k) uint8; information bits.
+        lost: (W) bool; whether a vector of the block had no finite output.
+        resent: blocks that were transmitted again after each transmission but the last.
+    """
+
+    info: Tensor
+    lost: Tensor
+    resent: tuple[int, ...]
+
+
 class CodedChunk:
     """Blocks that were sent, and what receivers make of them.
 
     Args:
         link: the link.
-        symbols: what was sent.
-        sent: each transmission of it.
+        symbols: what was sent first.
+        transmit: draws one more transmission; its argument is the number, from 0 in sequence.
     """
 
-    def __init__(self, link: CodedLink, symbols: CodedSymbols, sent: Sequence[Sent]) -> None:
-        self.link, self.symbols, self._sent = link, symbols, sent
-        self._soft: dict[int, list[SoftBits]] = {}
+    def __init__(
+        self, link: CodedLink, symbols: CodedSymbols, transmit: Callable[[int], Sent]
+    ) -> None:
+        self.link, self.symbols, self._transmit = link, symbols, transmit
+        self._sent: list[Sent] = []
+        self._soft: dict[int, SoftBits] = {}
         self._outcomes: dict[tuple[int, str], list[Outcome]] = {}
 
-    def soft_bits(self, label: str, detector: Detector) -> list[SoftBits]:
-        """The soft bits (N, T, Nt, K) of each transmission, before scale and clip."""
+    def soft_bits(self, label: str, detector: Detector) -> SoftBits:
+        """The soft bits (N, T, Nt, K) of the first transmission, before scale and clip."""
         if id(detector) not in self._soft:
-            self._soft[id(detector)] = [self._heard(label, detector, one) for one in self._sent]
+            self._soft[id(detector)] = self._heard(label, detector, self._inputs(0))
         return self._soft[id(detector)]
 
-    def stored(self, label: str, parts: Parts) -> Tensor:
-        """The LLRs (W, S) of the first transmission as the receiver keeps them."""
-        soft = self.soft_bits(label, parts.detector)[0]
+    def stored(self, label: str, parts: Parts) -> Stored:
+        """What the receiver has, or keeps, of the first transmission."""
+        if parts.statistics is not None:
+            inputs, bits = self._through_statistics(parts.statistics, self._inputs(0))
+            soft = self._heard(label, parts.detector, inputs)
+            return Stored(self._blocks(parts.receiver.adjusted(soft.llr)), bits)
+        soft = self.soft_bits(label, parts.detector)
         llr = self._blocks(parts.receiver.adjusted(soft.llr))
-        return llr if parts.quantizer is None else self._kept(llr, soft.valid, parts.quantizer)
+        if parts.quantizer is None:
+            return Stored(llr, 0.0)
+        codes = parts.quantizer.indices(self._vectors(llr).flatten(0, 1))
+        return Stored(self._read(parts.quantizer, codes, soft.valid), entropy_bits(codes))
 
-    def info(self, label: str, parts: Parts, stored: Tensor) -> Tensor:
-        """The information bits (W, k) that are decoded in the end.
+    def delivered(self, label: str, parts: Parts, stored: Tensor) -> Delivered:
+        """What is decoded in the end.
 
         Args:
             label: of the contender, for errors.
             parts: of the contender.
             stored: (W, S) real; as ``stored`` returns them.
         """
-        detector, receiver = parts.detector, parts.receiver
-        if parts.quantizer is None and len(self._sent) == 1:
-            return self._outcome(label, detector, receiver, stored).info
-        info = self.link.decode(stored).info
-        for soft in self.soft_bits(label, detector)[1:]:
-            failed = (info != self.symbols.info).any(1)
-            fresh = self._blocks(receiver.adjusted(soft.llr))
-            info[failed] = self.link.decode((stored + fresh)[failed]).info
-        return info
+        if self.link.transmissions > 1:
+            return self._after_retransmissions(label, parts)
+        lost = self._lost(self.soft_bits(label, parts.detector).valid)
+        if parts.is_kept:
+            return Delivered(self.link.decode(stored).info, lost, ())
+        outcome = self._outcome(label, parts.detector, parts.receiver, stored)
+        return Delivered(outcome.info, lost, ())
+
+    def _after_retransmissions(self, label: str, parts: Parts) -> Delivered:
+        """Blocks that failed are transmitted again; a perfect check tells which ones did."""
+        truth, statistics = self.symbols.info, parts.statistics
+        last = self.link.transmissions - 1
+        info, lost = torch.zeros_like(truth), torch.zeros(len(truth), dtype=torch.bool)
+        rows, kept, known = torch.arange(len(truth)), list[Tensor](), None
+        resent = [0] * last
+        for number in range(last + 1):
+            inputs = self._inputs(number, rows)
+            if known is not None:
+                inputs = _together(known, inputs)
+            if number:
+                soft = self._heard(label, parts.detector, inputs)
+            else:
+                soft = self.soft_bits(label, parts.detector)
+            fresh = self._blocks(parts.receiver.adjusted(soft.llr))
+            info[rows] = self.link.decode_together([*kept, fresh]).info
+            lost[rows] |= self._lost(soft.valid)
+            failed = (info[rows] != truth[rows]).any(1) | lost[rows]
+            if number == last or not bool(failed.any()):
+                break
+            resent[number] = int(failed.sum())
+            if statistics is not None:
+                known, _ = self._through_statistics(statistics, inputs)
+                known = known.at(self._channels(failed.nonzero()[:, 0]))
+            else:
+                kept = self._kept([*kept, fresh], soft.valid, parts.quantizer)
+                kept = [llr[failed] for llr in kept]
+            rows = rows[failed]
+        return Delivered(info, lost, tuple(resent))
+
+    def _kept(self, llr: list[Tensor], valid: Tensor, quantizer: Quantizer | None) -> list[Tensor]:
+        """LLRs (M, S) that wait for the next transmission: one sum, or those of each so far.
+
+        Args:
+            llr: kept ones, then those of the latest transmission.
+            valid: (M uses / T, T) bool; of the latest transmission.
+            quantizer: what LLRs are kept through.
+        """
+        harq = self.link.scenario.harq
+        if harq is not None and harq.combining == "chase":
+            llr = [sum(llr[1:], llr[0])]
+        if quantizer is None:
+            return llr
+        codes = quantizer.indices(self._vectors(llr[-1]).flatten(0, 1))
+        return [*llr[:-1], self._read(quantizer, codes, valid)]
+
+    def _through_statistics(self, statistics: Statistics, inputs: Inputs) -> tuple[Inputs, float]:
+        """What is known of received vectors behind their statistics, and the entropy of these."""
+        codes = statistics.encode(inputs.h_hat, inputs.y, inputs.noise_var)
+        kept = statistics.decode(codes)
+        known = Inputs(kept.y, kept.h, torch.ones_like(inputs.noise_var), inputs.bad)
+        return known, statistics.entropy_bits(codes)
 
     def _outcome(self, label: str, detector: Detector, receiver: Receiver, llr: Tensor) -> Outcome:
         rest = receiver.model_copy(update={"passes": 0}).model_dump_json()
@@ -114,40 +222,46 @@ class CodedChunk:
         info, passed, extrinsic = before
         assert extrinsic is not None
         prior = self._vectors(extrinsic[failed])
-        of_blocks = torch.arange(self.link.channels_per_block)
-        channels = (failed[:, None] * self.link.channels_per_block + of_blocks).flatten()
-        soft = self._heard(label, detector, self._sent[0], channels, prior)
+        soft = self._heard(label, detector, self._inputs(0, failed), prior)
         after = self._decoded(self._blocks(receiver.adjusted(added(soft, prior))), feedback=True)
         assert after.extrinsic is not None
         info, passed, extrinsic = info.clone(), passed.clone(), extrinsic.clone()
         info[failed], passed[failed], extrinsic[failed] = after.info, after.passed, after.extrinsic
         return Outcome(info, passed, extrinsic)
 
+    def _inputs(self, number: int, blocks: Tensor | None = None) -> Inputs:
+        """What arrived of a transmission, of all blocks or those listed."""
+        while len(self._sent) <= number:
+            self._sent.append(self._transmit(len(self._sent)))
+        block, bad = self._sent[number]
+        inputs = Inputs(block.y, block.h_hat, block.noise_var, bad)
+        return inputs if blocks is None else inputs.at(self._channels(blocks))
+
+    def _channels(self, blocks: Tensor) -> Tensor:
+        """Positions of the channels of blocks."""
+        of_block = torch.arange(self.link.channels_per_block)
+        return (blocks[:, None] * self.link.channels_per_block + of_block).flatten()
+
     def _heard(
-        self,
-        label: str,
-        detector: Detector,
-        sent: Sent,
-        channels: Tensor | None = None,
-        prior_llr: Tensor | None = None,
+        self, label: str, detector: Detector, inputs: Inputs, prior_llr: Tensor | None = None
     ) -> SoftBits:
-        """Detect channels of a transmission, all or those listed, some at a time."""
-        block, bad = sent.block, sent.bad
-        inputs = [block.y, block.h_hat, block.noise_var, bad]
-        if channels is not None:
-            inputs = [tensor[channels] for tensor in inputs]
+        """Detect channels, some at a time."""
         step, results = batch_channels(self.link.scenario), []
-        for start in range(0, len(inputs[0]), step):
+        for start in range(0, len(inputs.y), step):
             part = slice(start, start + step)
             prior = None if prior_llr is None else prior_llr[part]
             y, h_hat, noise_var = (tensor[part] for tensor in inputs[:3])
             results.append(detected(label, detector, y, h_hat, noise_var, prior))
         indices, valid, llr = (torch.cat(column) for column in list(zip(*results, strict=True))[:3])
-        valid = valid & ~inputs[3][:, None]
+        valid = valid & ~inputs.bad[:, None]
         llr = torch.where(valid[..., None, None], llr, torch.zeros_like(llr))
         works = [result.work for result in results if result.work is not None]
         work = sum(works) if len(works) == len(results) else None
         return SoftBits(indices, valid, llr, sum(one.incomplete for one in results), work)
+
+    def _lost(self, valid: Tensor) -> Tensor:
+        """(W) bool; a block with a vector of no finite output counts as wrong."""
+        return ~valid.reshape(-1, self.link.scenario.uses_per_block).all(1)
 
     def _blocks(self, llr: Tensor) -> Tensor:
         """(N, T, Nt, K) to (W, S)."""
@@ -159,8 +273,19 @@ class CodedChunk:
         bits = scenario.points().bits_per_symbol
         return llr.reshape(-1, scenario.channel_reuse, scenario.num_tx_ant, bits)
 
-    def _kept(self, llr: Tensor, valid: Tensor, quantizer: Quantizer) -> Tensor:
-        """(W, S) LLRs behind the quantiser, which sees them use by use; 0 where not valid."""
-        kept = quantizer.through(self._vectors(llr).flatten(0, 1))
-        kept = torch.where(valid.reshape(-1, 1, 1), kept, torch.zeros_like(kept))
-        return kept.reshape(llr.shape)
+    def _read(self, quantizer: Quantizer, codes: Tensor, valid: Tensor) -> Tensor:
+        """(W, S) LLRs of codes, which are of one use each; 0 where not valid."""
+        llr = quantizer.from_indices(codes).to(torch.float32)
+        llr = torch.where(valid.reshape(-1, 1, 1), llr, torch.zeros_like(llr))
+        return self._blocks(llr)
+
+
+def _together(known: Inputs, fresh: Inputs) -> Inputs:
+    """Vectors of the same symbols as one of all their antennas, with noise of variance 1."""
+    scale = fresh.noise_var.rsqrt()[:, None, None]
+    return Inputs(
+        torch.cat([known.y, fresh.y * scale], 2),
+        torch.cat([known.h_hat, fresh.h_hat * scale], 1),
+        torch.ones_like(fresh.noise_var),
+        known.bad | fresh.bad,
+    )

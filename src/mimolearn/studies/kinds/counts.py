@@ -10,6 +10,7 @@ from mimolearn.link.grid_scenario import GridScenario
 from mimolearn.link.scenario import Scenario
 from mimolearn.plans.contender import Contender
 from mimolearn.studies.kinds.base import Kind, Task
+from mimolearn.studies.kinds.calibration import FittedScales
 from mimolearn.studies.kinds.chunk import ChunkResult, chunk_channels, run_uncoded_chunk
 from mimolearn.studies.kinds.coded import check_coded, run_coded_chunk
 from mimolearn.studies.kinds.draws import check_draws
@@ -22,6 +23,10 @@ class ErrorCounts(Kind):
     words: ClassVar[str] = "counts"
     result = ChunkResult
 
+    def __init__(self, scenario: Scenario, contenders: Sequence[Any]) -> None:
+        super().__init__(scenario, contenders)
+        self._scales = FittedScales()
+
     @property
     def chunk_channels(self) -> int:
         return chunk_channels(self.scenario)
@@ -32,8 +37,10 @@ class ErrorCounts(Kind):
 
     def measure(self, task: Task) -> list[ChunkResult]:
         detectors = [self.built[i] for i in task.contenders]
-        run = run_uncoded_chunk if self.scenario.coding is None else run_coded_chunk
-        return run(self.scenario, task.snr, task.chunk, detectors)
+        chunk = self.scenario, task.snr, task.chunk, detectors
+        if self.scenario.coding is None:
+            return run_uncoded_chunk(*chunk)
+        return run_coded_chunk(*chunk, self._scales)
 
     def _build(self) -> list[tuple[str, Detector]]:
         built = build_detectors(self.scenario, self.contenders)

@@ -11,10 +11,11 @@ from torch import Tensor
 from mimolearn.detectors import Detector
 from mimolearn.foundation.errors import InvalidInputError, MimolearnError, invalid
 from mimolearn.foundation.tensors.state import evaluating
+from mimolearn.link.harq import Harq
 from mimolearn.plans.chain import ReceiverChain
 from mimolearn.plans.quantized import QuantizedDetector
 from mimolearn.plans.receiver import Receiver
-from mimolearn.quantizers import Quantizer
+from mimolearn.quantizers import Quantizer, Statistics
 
 # The decoder is given no larger LLR, so that no sum of them overflows.
 MOST_LLR = 1e6
@@ -29,11 +30,18 @@ class Parts(NamedTuple):
         detector: the plain detector.
         receiver: what stands around it, with the detector's default clip unless it states one.
         quantizer: what its soft bits go through, or None.
+        statistics: what its received vectors go through in their place, or None.
     """
 
     detector: Detector
     receiver: Receiver
     quantizer: Quantizer | None
+    statistics: Statistics | None
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether what it hears goes through a quantiser of either kind."""
+        return self.quantizer is not None or self.statistics is not None
 
 
 class SoftBits(NamedTuple):
@@ -64,17 +72,23 @@ AnyOutcome = TypeVar("AnyOutcome", bound=_Outcome)
 
 def parted(detector: Detector) -> Parts:
     """Take a contender's detector apart."""
-    quantizer, receiver = None, Receiver()
+    quantizer, statistics, receiver = None, None, Receiver()
     if isinstance(detector, QuantizedDetector):
-        detector, quantizer = detector.detector, detector.quantizer
+        if isinstance(detector.quantizer, Statistics):
+            statistics = detector.quantizer
+        else:
+            quantizer = detector.quantizer
+        detector = detector.detector
     if isinstance(detector, ReceiverChain):
         detector, receiver = detector.detector, detector.receiver
     if receiver.llr_clip is None and detector.decoding_clip is not None:
         receiver = receiver.model_copy(update={"llr_clip": detector.decoding_clip})
-    return Parts(detector, receiver, quantizer)
+    return Parts(detector, receiver, quantizer, statistics)
 
 
-def check_receiver(label: str, detector: Detector, *, coded: bool, grid: bool) -> None:
+def check_receiver(
+    label: str, detector: Detector, *, coded: bool, grid: bool, harq: Harq | None
+) -> None:
     """Refuse options of a receiver that the link does not have, or that do not go together.
 
     Args:
@@ -82,17 +96,18 @@ def check_receiver(label: str, detector: Detector, *, coded: bool, grid: bool) -
         detector: of the contender, with what stands around it.
         coded: whether blocks are decoded.
         grid: whether the link is one over a resource grid.
+        harq: retransmissions of blocks, or None.
     """
     try:
         _check_options(detector, coded, grid)
+        _check_harq(detector, grid, harq)
     except InvalidInputError as error:
         raise InvalidInputError(f"contender {label!r}: {error}") from None
 
 
 def _check_options(detector: Detector, coded: bool, grid: bool) -> None:
-    if isinstance(detector, QuantizedDetector) and grid:
-        raise invalid("quantizer", detector.quantizer.name, "none over a resource grid")
-    inner, _, quantizer = parted(detector)
+    parts = parted(detector)
+    inner = parts.detector
     chain = detector.detector if isinstance(detector, QuantizedDetector) else detector
     stated = chain.receiver.stated() if isinstance(chain, ReceiverChain) else {}
     if not grid:
@@ -102,7 +117,7 @@ def _check_options(detector: Detector, coded: bool, grid: bool) -> None:
                 raise invalid(option, stated[option], expected)
     if not coded:
         # A quantiser's decisions follow from what it is given.
-        kept = {"llr_scale", "llr_clip"} if quantizer is not None else set()
+        kept = {"llr_scale", "llr_clip"} if parts.quantizer is not None else set()
         for option in ("llr_scale", "llr_clip", "passes"):
             if option in stated and option not in kept:
                 expected = "nothing: no decoder follows, a scenario with [coding] has one"
@@ -112,8 +127,29 @@ def _check_options(detector: Detector, coded: bool, grid: bool) -> None:
     passes = stated.get("passes")
     if passes and not inner.takes_prior:
         raise invalid("passes", passes, f"0: {inner.name} takes no priors")
-    if passes and quantizer is not None:
+    if passes and parts.is_kept:
         raise invalid("passes", passes, "0 behind a quantizer, whose far end has no y")
+
+
+def _check_harq(detector: Detector, grid: bool, harq: Harq | None) -> None:
+    parts = parted(detector)
+    name = None
+    if isinstance(detector, QuantizedDetector):
+        name = detector.quantizer.name
+    if harq is None:
+        if grid and name is not None:
+            expected = "none over a resource grid without [harq]"
+            raise invalid("quantizer", name, expected)
+        return
+    if parts.receiver.passes:
+        expected = "0 with [harq]: feedback serves single transmissions"
+        raise invalid("passes", parts.receiver.passes, expected)
+    if parts.statistics is not None and harq.combining != "chase":
+        expected = "one of soft bits: harq.combining = 'incremental' repeats no symbols"
+        raise invalid("quantizer", name, expected)
+    if parts.statistics is not None and grid:
+        expected = "one of soft bits over a resource grid, where other users' symbols change"
+        raise invalid("quantizer", name, expected)
 
 
 def detected(

@@ -7,6 +7,7 @@ computed once, and so are the soft bits of a detector and the earlier passes of 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -19,21 +20,24 @@ from mimolearn.foundation.tensors.state import clean_torch
 from mimolearn.kernels.link import symbol_errors
 from mimolearn.link.estimators import Estimator
 from mimolearn.link.grid_scenario import GridScenario
-from mimolearn.link.slots import SlotReceiver
+from mimolearn.link.slots import Received, SlotReceiver
 from mimolearn.plans.contender import Contender
 from mimolearn.plans.counts import BLOCK_METRICS, ESTIMATE_SCALE, Counts, ErrorPositions
+from mimolearn.quantizers import entropy_bits
 from mimolearn.studies.kinds.base import Kind, Task
+from mimolearn.studies.kinds.calibration import CALIBRATION_CHUNK, Fit, FittedScales
 from mimolearn.studies.kinds.chunk import ChunkResult
-from mimolearn.studies.kinds.coded import gmi_loss
+from mimolearn.studies.kinds.coded import gmi_loss, reliability
 from mimolearn.studies.kinds.counts import build_detectors
 from mimolearn.studies.kinds.receivers import (
+    Parts,
     SoftBits,
     check_receiver,
     most_passes_first,
     parted,
 )
 from mimolearn.studies.kinds.seeds import chunk_generator
-from mimolearn.studies.kinds.slot_chunk import Outcome, SlotChunk, estimate_errors
+from mimolearn.studies.kinds.slot_chunk import Delivered, SlotChunk, estimate_errors
 
 _CHUNK_BYTES = 2**24
 _MAX_SLOTS = 16
@@ -64,6 +68,7 @@ class SlotCounts(Kind):
         super().__init__(scenario, contenders)
         self._link, self._code = scenario.link, scenario.slot_code
         self._points = scenario.points()
+        self._scales = FittedScales()
         # Filters of estimators, by SNR.
         self._fronts: dict[str, dict[str, SlotReceiver]] = {}
 
@@ -78,11 +83,23 @@ class SlotCounts(Kind):
 
     def measure(self, task: Task) -> list[ChunkResult]:
         with clean_torch():
-            chunk, indices = self.draw(task.snr, task.chunk)
             built = [self.built[i] for i in task.contenders]
+            built = self._scales.resolved(task.snr, built, lambda: self._fit(task.snr))
+            chunk, indices = self.draw(task.snr, task.chunk)
             order = most_passes_first(built)
             results = {i: self._measured(chunk, indices, *built[i]) for i in order}
             return [results[i] for i in range(len(built))]
+
+    def _fit(self, snr: str) -> Fit:
+        """What fits factors at an SNR."""
+        chunk, _ = self.draw(snr, CALIBRATION_CHUNK)
+
+        def fit(label: str, parts: Parts) -> tuple[Tensor, Tensor]:
+            estimator = parts.receiver.estimator_for(self.scenario.estimator)
+            soft = chunk.soft_bits(label, parts.detector, estimator)
+            return chunk.link.grid.to_codewords(soft.llr).flatten(), chunk.bits.sent.flatten()
+
+        return fit
 
     def draw(self, snr: str, number: int) -> tuple[SlotChunk, Tensor]:
         """Draw a chunk; with the indices (N, D, S) of what was sent."""
@@ -91,17 +108,26 @@ class SlotCounts(Kind):
         # The same channels, noise and interference for every MCS.
         generator = chunk_generator(scenario.draw_key(), snr, number)
         h = self._link.draw_channels(num, generator)
-        bits = self._code.draw(num, chunk_generator(scenario.key(), snr, number))
-        size = self._points.bits_per_symbol
-        codewords = self._points.bits_to_indices(bits.sent.unflatten(-1, (-1, size)))
-        indices = self._link.grid.to_layers(codewords)
+        bits = self._code.draw(num, chunk_generator(scenario.bits_key(), snr, number))
+        indices = self._mapped(bits.sent)
         received = self._link.receive(h, self._points.map(indices), noise_var, generator)
+
+        def transmit(attempt: int) -> Received:
+            later = self._link.draw_channels(num, generator)
+            again = self._mapped(self._code.retransmitted(bits, attempt))
+            return self._link.receive(later, self._points.map(again), noise_var, generator)
 
         def front(estimator: Estimator) -> SlotReceiver:
             return self._front(snr, noise_var, estimator)
 
         link, code, points = self._link, self._code, self._points
-        return SlotChunk(link, code, points, bits, received, front), indices
+        parts = link, code, points, bits, received, front
+        return SlotChunk(*parts, scenario.harq, transmit), indices
+
+    def _mapped(self, sent: Tensor) -> Tensor:
+        """Symbol indices (N, D, S) of transmitted bits (N, U, G)."""
+        bits = sent.unflatten(-1, (-1, self._points.bits_per_symbol))
+        return self._link.grid.to_layers(self._points.bits_to_indices(bits))
 
     def _front(self, snr: str, noise_var: float, estimator: Estimator) -> SlotReceiver:
         if snr not in self._fronts and len(self._fronts) >= _KEPT_SNRS:
@@ -115,19 +141,28 @@ class SlotCounts(Kind):
     def _measured(
         self, chunk: SlotChunk, sent: Tensor, label: str, detector: Detector
     ) -> ChunkResult:
-        detector, receiver, _ = parted(detector)
+        detector, receiver, quantizer, _ = parted(detector)
         estimator = receiver.estimator_for(self.scenario.estimator)
         soft = chunk.soft_bits(label, detector, estimator)
-        outcome = chunk.outcome(label, detector, receiver, estimator)
+        delivered = chunk.delivered(label, detector, receiver, estimator, quantizer)
         errors = estimate_errors(chunk, estimator)
-        llr = chunk.link.grid.to_codewords(receiver.adjusted(soft.llr))
-        loss = gmi_loss(llr.flatten(1), chunk.bits.sent.flatten(1))
-        return _counted(chunk, sent, label, self._points, soft, outcome, errors, loss)
+        llr, bits = receiver.adjusted(soft.llr), 0.0
+        if quantizer is not None:
+            codes = quantizer.indices(llr)
+            llr, bits = quantizer.from_indices(codes), entropy_bits(codes)
+        streams, truth = chunk.link.grid.to_codewords(llr), chunk.bits.sent
+        told = reliability(streams, truth) if self.scenario.has_blocks else ()
+        loss = gmi_loss(streams.flatten(1), truth.flatten(1))
+        counted = _counted(chunk, sent, label, self._points, soft, delivered, errors, loss)
+        counts = replace(counted.counts, stored_bits=round(bits), reliability=told)
+        return counted._replace(counts=counts)
 
     def _build(self) -> list[tuple[str, Detector]]:
         built = build_detectors(self.scenario, self.contenders)
         for label, detector in built:
-            check_receiver(label, detector, coded=self.scenario.has_blocks, grid=True)
+            check_receiver(
+                label, detector, coded=self.scenario.has_blocks, grid=True, harq=self.scenario.harq
+            )
         return built
 
     @classmethod
@@ -153,7 +188,7 @@ def _counted(
     label: str,
     points: Constellation,
     soft: SoftBits,
-    outcome: Outcome,
+    delivered: Delivered,
     errors: np.ndarray,
     loss: np.ndarray,
 ) -> ChunkResult:
@@ -170,9 +205,9 @@ def _counted(
         raise InvalidInputError(f"contender {label!r}: decided an index outside 0..{last}")
     bits, symbols = bits.numpy().ravel(), symbols.numpy().ravel()
     wrong = np.flatnonzero(symbols)
-    info = chunk.bits.info
+    info, outcome = chunk.bits.info, delivered.outcome
     wrong_bits = (outcome.info != info).sum(-1).flatten(1)
-    wrong_bits[~soft.valid.all(1)] = chunk.code.block_bits
+    wrong_bits[delivered.lost] = chunk.code.block_bits
     wrong_bits = wrong_bits.numpy().ravel()
     blocks = np.flatnonzero(wrong_bits)
     num_slots, num_symbols = len(sent), sent.numel()
@@ -199,6 +234,7 @@ def _counted(
         decoder_iterations=int(outcome.iterations.sum()),
         estimate_error=int(np.rint(errors[0] * ESTIMATE_SCALE).sum()),
         estimate_claim=int(np.rint(errors[1] * ESTIMATE_SCALE).sum()),
+        resent=delivered.resent,
     )
     positions = ErrorPositions(wrong.astype(np.int64), bits[wrong], symbols[wrong])
     wrong_info = wrong_bits[blocks].astype(np.int64)
