@@ -26,7 +26,6 @@ from mimolearn.papers.eqnet import table1 as eqnet_table1
 from mimolearn.papers.eqnet import table2 as eqnet_table2
 from mimolearn.papers.experiment import Experiment
 from mimolearn.papers.files.loading import read_paper, shipped_paper, shipped_papers
-from mimolearn.papers.lcgnet import fig11, fig12, fig13, fig14, fig15, fig16
 from mimolearn.papers.mser import fig5 as mser_fig5
 from mimolearn.papers.mser import fig6 as mser_fig6
 from mimolearn.papers.mser import fig7 as mser_fig7
@@ -49,7 +48,6 @@ from mimolearn.papers.wesnet import fig08 as wesnet_fig8
 from mimolearn.papers.wesnet import fig09 as wesnet_fig9
 
 _MODULES = (
-    *(fig11, fig12, fig13, fig14, fig15, fig16),
     *(deep_cg_table1, deep_cg_fig2, deep_cg_fig3, deep_cg_fig4, deep_cg_fig5, deep_cg_complexity),
     *(wesnet_fig5, wesnet_fig6, wesnet_fig7, wesnet_fig8, wesnet_fig9, wesnet_complexity),
     *(mser_table1, mser_table2, mser_table3, mser_table4, mser_table5, mser_table6),
