@@ -21,7 +21,7 @@ from mimolearn.detectors import (
 )
 from mimolearn.detectors.files import is_detector_file, read_detector
 from mimolearn.detectors.text import parse_option
-from mimolearn.detectors.trained import load_detector
+from mimolearn.detectors.trained import load_part
 from mimolearn.foundation.errors import InvalidInputError, check_one_of, invalid
 from mimolearn.foundation.tensors.state import clean_torch
 from mimolearn.plans.chain import ReceiverChain
@@ -52,7 +52,8 @@ class Contender:
     Attributes:
         name: a detector's name, that of trained weights (shipped, or a .safetensors file), an
             exported .onnx file, or the class name of an object.
-        options: plain JSON values for ``make_detector``; weights and files take none.
+        options: plain JSON values for ``make_detector``; for weights, those of the network's
+            ``at``, which take a part of it, such as its first layers; exported files take none.
         label: what people read; "k-best(k=16)" unless given. It must be unique in a comparison and
             is not part of the key.
         quantizer: what the soft bits go through: name of trained weights, or text such as
@@ -232,7 +233,7 @@ class Contender:
             )
         try:
             if is_weights_name(self.name):
-                return self._fitting(load_detector(self.name), constellation)
+                return self._fitting(load_part(self.name, self.options), constellation)
             if is_detector_file(self.name):
                 return self._fitting(read_detector(self.name), constellation)
             if is_imported_name(self.name):
@@ -258,10 +259,7 @@ class Contender:
 
     def _check_exists(self) -> None:
         if self.detector is None and is_weights_name(self.name):
-            if self.options:
-                expected = "none: trained weights have theirs"
-                raise invalid(f"options of {self.name}", dict(self.options), expected)
-            load_detector(self.name)
+            load_part(self.name, self.options)
         elif self.detector is None and is_detector_file(self.name):
             if self.options:
                 expected = "none: an exported file has its own"

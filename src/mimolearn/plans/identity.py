@@ -57,13 +57,14 @@ def detector_tree(name: str, options: Mapping[str, Any]) -> Tree:
 
     Args:
         name: of a detector, of weights or of an exported file.
-        options: of the detector; weights and files take none.
+        options: of the detector; for weights, of the part that is taken; files take none.
 
     Raises:
         InvalidInputError: one line, for what does not exist and for a detector inside itself.
     """
     if is_weights_name(name):
-        return weights_tree(name)
+        tree = weights_tree(name)
+        return tree | {"part": dict(options)} if options else tree
     if is_detector_file(name):
         return {"file": name.rpartition(".")[2], "sha256": file_digest(name)}
     if is_imported_name(name):

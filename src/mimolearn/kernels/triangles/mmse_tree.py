@@ -10,6 +10,7 @@ the leaves.
 from __future__ import annotations
 
 import functools
+
 import torch
 from torch import Tensor
 
