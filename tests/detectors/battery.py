@@ -22,9 +22,17 @@ WAYS += ["ep", "oamp", "las", "guarded", "lcgnet-v", "deep-cg-online", "tap-net"
 WAYS += ["nn-det", "eq-net"]
 
 CARDS = {name: card(name) for name in zoo_names() if card(name).kind == "detector"}
-LLR_TOL = {row.name: row.llr_tol for row in CONTRACT}
+OF_NETWORK = {row.name: row for row in CONTRACT}
 SHIPPED = [
-    (Row(name, llr_tol=LLR_TOL[card.network]), card.constellation) for name, card in CARDS.items()
+    (
+        Row(
+            name,
+            differentiable=OF_NETWORK[card.network].differentiable,
+            llr_tol=OF_NETWORK[card.network].llr_tol,
+        ),
+        card.constellation,
+    )
+    for name, card in CARDS.items()
 ]
 Case = tuple[Row, str]
 
