@@ -13,6 +13,7 @@ from mimolearn.cli import (
     llr_check,
     plan,
     reproduce,
+    schema,
     training,
     warm_up,
 )
@@ -32,6 +33,7 @@ __all__ = [
     "main",
     "plan",
     "reproduce",
+    "schema",
     "training",
     "warm_up",
 ]

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from mimolearn.report.overlay import Published, read_published
     from mimolearn.report.text.coded import calibration_notes, harq_notes, harq_table
     from mimolearn.report.text.live import live_progress
-    from mimolearn.report.text.markdown import write_reproduction_text
+    from mimolearn.report.text.markdown import scoreboard, write_reproduction_pages
     from mimolearn.report.text.sentences import beam_notes, notes, rate_notes, verdict
     from mimolearn.report.text.slots import (
         block_table,
@@ -48,7 +48,7 @@ else:
             "mimolearn.report.overlay": "Published read_published",
             "mimolearn.report.text.coded": "calibration_notes harq_notes harq_table",
             "mimolearn.report.text.live": "live_progress",
-            "mimolearn.report.text.markdown": "write_reproduction_text",
+            "mimolearn.report.text.markdown": "scoreboard write_reproduction_pages",
             "mimolearn.report.text.sentences": "beam_notes notes rate_notes verdict",
             "mimolearn.report.text.slots": (
                 "block_table goodput_notes goodput_table goodput_verdict slot_table time_table"
@@ -190,6 +190,7 @@ __all__ = [
     "rate_notes",
     "rate_table",
     "read_published",
+    "scoreboard",
     "slot_table",
     "time_table",
     "verdict",
@@ -199,5 +200,5 @@ __all__ = [
     "write_goodput_report",
     "write_report",
     "write_reproduction",
-    "write_reproduction_text",
+    "write_reproduction_pages",
 ]

@@ -97,7 +97,7 @@ def fill(value: Any, names: Mapping[str, Any]) -> Any:
     'zf at 4 dB'
     """
     if isinstance(value, Mapping):
-        return {fill(key, names): fill(item, names) for key, item in value.items()}
+        return {str(fill(key, names)): fill(item, names) for key, item in value.items()}
     if isinstance(value, list):
         return _joined((item, fill(item, names)) for item in value)
     if not isinstance(value, str):

@@ -13,6 +13,8 @@ from mimolearn.papers.verdict import FewDrawsError, Measured, NotMeasuredError, 
 _HOLDS = Outcome.REPRODUCED, Outcome.BETTER
 # Twice the draws are asked for where the interval itself is in doubt.
 _IN_DOUBT = 2.0
+# The square of this: so many times the draws are never spent.
+_NEVER = 1e4
 
 
 @dataclass(frozen=True)
@@ -111,7 +113,10 @@ def _draws(test: Test, measured: Measured, low: float, high: float) -> float:
         distance = abs(measured.value - bound)
         inner = measured.value > bound
         half = measured.value - measured.low if inner else measured.high - measured.value
-        needed = max(needed, (half / distance) ** 2 if distance else math.inf)
+        needed = max(
+            needed,
+            min(half, _NEVER * distance) ** 2 / distance**2 if distance > 1e-100 else _NEVER**2,
+        )
     return needed
 
 
