@@ -16,11 +16,11 @@ NOTHING = Findings({}, {})
     [
         (-31.0, -30.5, {"at_most": -30.0}, Outcome.REPRODUCED),
         (-29.9, -29.5, {"at_most": -30.0}, Outcome.NOT_REPRODUCED),
-        (-30.1, -29.9, {"at_most": -30.0}, Outcome.NOT_YET),
+        (-30.1, -29.9, {"at_most": -30.0}, Outcome.OPEN),
         (0.4, 0.5, {"at_least": 0.3, "at_most": 0.6}, Outcome.REPRODUCED),
         (0.7, 0.8, {"at_least": 0.3, "at_most": 0.6}, Outcome.NOT_REPRODUCED),
         (0.1, 0.2, {"at_least": 0.3, "at_most": 0.6}, Outcome.NOT_REPRODUCED),
-        (0.2, 0.8, {"at_least": 0.3, "at_most": 0.6}, Outcome.NOT_YET),
+        (0.2, 0.8, {"at_least": 0.3, "at_most": 0.6}, Outcome.OPEN),
         (3.0, 3.0, {"at_least": 3.0}, Outcome.REPRODUCED),
     ],
 )
@@ -39,24 +39,24 @@ def test_a_contradicted_statement_is_wrong_and_one_that_is_not_stands():
     assert wrong.outcome is Outcome.PAPER_IS_WRONG
     assert wrong.reason == "the reason"
     assert contradicted(within(at(0.0), at_least=1.0), "r")(NOTHING).outcome is Outcome.REPRODUCED
-    assert contradicted(within(at(1.0), at_least=1.0), "r")(NOTHING).outcome is Outcome.NOT_YET
+    assert contradicted(within(at(1.0), at_least=1.0), "r")(NOTHING).outcome is Outcome.OPEN
 
 
 def test_both_needs_all():
     yes, no, unknown = (within(at(value), at_least=1.0) for value in (2.0, 0.0, 1.0))
     assert both(yes, yes)(NOTHING).outcome is Outcome.REPRODUCED
     assert both(yes, no)(NOTHING).outcome is Outcome.NOT_REPRODUCED
-    assert both(yes, unknown)(NOTHING).outcome is Outcome.NOT_YET
+    assert both(yes, unknown)(NOTHING).outcome is Outcome.OPEN
     assert both(unknown, no)(NOTHING).outcome is Outcome.NOT_REPRODUCED
     assert both(yes, no)(NOTHING).measured.count("[") == 2
 
 
-def test_what_is_missing_makes_a_statement_not_yet_possible():
+def test_what_is_missing_leaves_a_statement_open():
     table = Table(("a",), (), {}, missing={"net": "weight net-8x8 is missing"})
     findings = Findings({"table": table}, {})
     statement = Statement("claim", "here", within(lambda f: f.value("table", "net"), at_most=1))
     found = check_statement(statement, findings)
-    assert found.outcome is Outcome.NOT_YET
+    assert found.outcome is Outcome.OPEN
     assert found.reason == "weight net-8x8 is missing"
     with pytest.raises(NotMeasuredError, match="was not computed"):
         findings.value("table", "other")

@@ -77,7 +77,7 @@ def test_the_page_is_self_contained_and_says_everything(tmp_path):
     text = write_reproduction([result], tmp_path, "page").read_text("utf-8")
     assert not re.search(r"<(script|link|img)[^>]+(src|href)=.https?:", text)
     assert text.count("plotly.js v") == 1
-    for words in ("claim A", "claim B", "it is one", "not yet possible", "does not hold"):
+    for words in ("claim A", "claim B", "it is one", "open", "does not hold"):
         assert words in text
     assert "weight no-such-weights is missing" in text
     assert "<i>paper</i>" not in text
@@ -89,9 +89,11 @@ def test_the_table_and_the_counts(tmp_path):
     result = run_experiment(EXPERIMENT, tmp_path, budget="quick")
     assert outcome_counts([result]) == {
         "reproduced": 1,
+        "better than published": 0,
         "not reproduced": 1,
         "the paper is wrong": 1,
-        "not yet possible": 1,
+        "undecidable": 0,
+        "open": 1,
     }
     console = Console(width=200, record=True, file=io.StringIO())
     console.print(verdict_table([result]))

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from mimolearn.constellation import Constellation, as_constellation
 from mimolearn.detectors.base import Detector
 from mimolearn.detectors.learned import UnfoldedDetector
 from mimolearn.detectors.nesting import NestingError, inside
 from mimolearn.detectors.registry import make_detector
-from mimolearn.foundation.errors import InvalidInputError, invalid
+from mimolearn.foundation.errors import InvalidInputError, check_one_of, invalid
 from mimolearn.weights import bounded_by, load_into, read_weights
 
 
@@ -47,3 +50,25 @@ def load_detector(name: str | Path, constellation: Constellation | str | None = 
         expected = f"{detector.constellation}, which {name} is made for"
         raise invalid("constellation", f"<{as_constellation(constellation)}>", expected)
     return detector.serving(constellation)
+
+
+def load_part(name: str | Path, options: Mapping[str, Any]) -> Detector:
+    """Load a part of a trained detector, as its first layers: what its method ``at`` returns.
+
+    Args:
+        name: as for ``load_detector``.
+        options: of ``at``; without any the whole detector is returned.
+
+    Raises:
+        InvalidInputError: as for ``load_detector``, and for options that ``at`` does not take.
+    """
+    detector = load_detector(name)
+    if not options:
+        return detector
+    at = getattr(detector, "at", None)
+    if at is None:
+        expected = f"none: {detector.name} cannot be cut"
+        raise invalid(f"options of {name}", dict(options), expected)
+    for option in options:
+        check_one_of(f"option of {name}", option, inspect.signature(at).parameters)
+    return at(**options).eval().requires_grad_(False)

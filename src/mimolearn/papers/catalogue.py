@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 from mimolearn.foundation.errors import check_one_of
 from mimolearn.papers.deepcg import complexity as deep_cg_complexity
 from mimolearn.papers.deepcg import fig2 as deep_cg_fig2
@@ -23,19 +25,7 @@ from mimolearn.papers.eqnet import harq as eqnet_harq
 from mimolearn.papers.eqnet import table1 as eqnet_table1
 from mimolearn.papers.eqnet import table2 as eqnet_table2
 from mimolearn.papers.experiment import Experiment
-from mimolearn.papers.lcgnet import (
-    fig07,
-    fig08,
-    fig09,
-    fig10,
-    fig11,
-    fig12,
-    fig13,
-    fig14,
-    fig15,
-    fig16,
-    table1,
-)
+from mimolearn.papers.files.loading import read_paper, shipped_paper, shipped_papers
 from mimolearn.papers.mser import fig5 as mser_fig5
 from mimolearn.papers.mser import fig6 as mser_fig6
 from mimolearn.papers.mser import fig7 as mser_fig7
@@ -58,7 +48,6 @@ from mimolearn.papers.wesnet import fig08 as wesnet_fig8
 from mimolearn.papers.wesnet import fig09 as wesnet_fig9
 
 _MODULES = (
-    *(fig07, fig08, fig09, fig10, fig11, fig12, fig13, fig14, fig15, fig16, table1),
     *(deep_cg_table1, deep_cg_fig2, deep_cg_fig3, deep_cg_fig4, deep_cg_fig5, deep_cg_complexity),
     *(wesnet_fig5, wesnet_fig6, wesnet_fig7, wesnet_fig8, wesnet_fig9, wesnet_complexity),
     *(mser_table1, mser_table2, mser_table3, mser_table4, mser_table5, mser_table6),
@@ -68,12 +57,19 @@ _MODULES = (
     *(eqnet_harq, eqnet_frontier),
 )
 
-_EXPERIMENTS = {module.EXPERIMENT.name: module.EXPERIMENT for module in _MODULES}
+
+@functools.cache
+def _experiments() -> dict[str, Experiment]:
+    """All by name, paper by paper: those of files, then those still in Python."""
+    listed = [e for key in shipped_papers() for e in shipped_paper(key)]
+    listed += [module.EXPERIMENT for module in _MODULES]
+    keys = list(dict.fromkeys(e.paper.key for e in listed))
+    return {e.name: e for key in keys for e in listed if e.paper.key == key}
 
 
 def experiment_names() -> tuple[str, ...]:
     """Names of the experiments, paper by paper."""
-    return tuple(_EXPERIMENTS)
+    return tuple(_experiments())
 
 
 def experiment(name: str) -> Experiment:
@@ -82,17 +78,36 @@ def experiment(name: str) -> Experiment:
     >>> experiment("lcgnet/fig10").paper.year
     2020
     """
-    return _EXPERIMENTS[check_one_of("experiment", name, _EXPERIMENTS)]
+    return _experiments()[check_one_of("experiment", name, _experiments())]
 
 
 def select_experiments(names: list[str]) -> tuple[Experiment, ...]:
-    """Experiments by name, or all of a paper by its key, each once and in order.
+    """Experiments by name, or all of a paper by its key or its file, each once and in order.
 
     >>> len(select_experiments(["deep-cg", "deep-cg/fig3"]))
     6
+
+    Args:
+        names: as "lcgnet/fig10" or "lcgnet"; or the path of a paper's file, "my-paper.toml", also
+            with a figure behind it, "my-paper.toml/fig1".
     """
-    chosen = []
+    chosen: list[Experiment] = []
+    files: dict[str, tuple[Experiment, ...]] = {}
     for name in names:
-        of_paper = [e for e in _EXPERIMENTS.values() if e.paper.key == name]
+        path, _, figure = name.rpartition(".toml")
+        if path:
+            source = f"{path}.toml"
+            files.setdefault(source, read_paper(source))
+            chosen += _of_file(files[source], figure.removeprefix("/"))
+            continue
+        of_paper = [e for e in _experiments().values() if e.paper.key == name]
         chosen += of_paper or [experiment(name)]
-    return tuple(e for e in _EXPERIMENTS.values() if e in chosen)
+    every = (*_experiments().values(), *(e for of_file in files.values() for e in of_file))
+    return tuple(e for e in every if any(e is one for one in chosen))
+
+
+def _of_file(experiments: tuple[Experiment, ...], figure: str) -> tuple[Experiment, ...]:
+    if not figure:
+        return experiments
+    by_name = {e.name.partition("/")[2]: e for e in experiments}
+    return (by_name[check_one_of("figure", figure, by_name)],)

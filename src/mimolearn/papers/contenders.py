@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from mimolearn.detectors import Detector, detector_names
 from mimolearn.foundation.errors import InvalidInputError
 from mimolearn.link.scenario import Scenario
+from mimolearn.papers.files.contenders import Competitor
 from mimolearn.studies import Contender
 from mimolearn.training import Recipe, SoftBitRecipe, train
 from mimolearn.weights import shipped_weights
@@ -79,7 +80,7 @@ class PerScenario:
     entry: Callable[[Scenario], Entry]
 
 
-Entry = str | Mapping[str, Any] | Network | Quantized | Derived
+Entry = str | Mapping[str, Any] | Network | Quantized | Derived | Competitor
 
 
 class Resolved(NamedTuple):
@@ -100,7 +101,7 @@ def entry_label(entry: Entry | PerScenario) -> str:
     >>> entry_label("lmmse:biased=true,label=LMMSE"), entry_label(Network("net", "net-8x8"))
     ('LMMSE', 'net')
     """
-    if isinstance(entry, Network | Quantized | Derived | PerScenario):
+    if isinstance(entry, Network | Quantized | Derived | PerScenario | Competitor):
         return entry.label
     if isinstance(entry, str):
         _, separator, label = entry.partition("label=")
@@ -135,10 +136,22 @@ def _resolve(entry: Entry, folder: Path, may_train: bool) -> Contender | str:
             return absent or Contender.from_detector(entry.label, entry.make())
         except InvalidInputError as error:
             return str(error)  # weights that are not sound are as good as missing
+    if isinstance(entry, Competitor):
+        return _competing(entry, folder, may_train)
     name = entry.partition(":")[0].strip() if isinstance(entry, str) else entry["name"]
     if name not in detector_names():
         return f"detector {name} is missing"
     return Contender.parse(entry)
+
+
+def _competing(entry: Competitor, folder: Path, may_train: bool) -> Contender | str:
+    """A contender of a paper's file, or why it cannot compete."""
+    try:
+        if entry.make:
+            return Contender.from_detector(entry.label, entry.made())
+        return Contender.parse(entry.table(folder, may_train=may_train))
+    except InvalidInputError as error:
+        return str(error)
 
 
 def _trained(entry: Network | Quantized, folder: Path, may_train: bool) -> Contender | str:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
+from mimolearn.papers.files.quantities import Claim
 from mimolearn.papers.findings import Findings
 from mimolearn.papers.panels import AccuracyPanel, Panel
 from mimolearn.papers.verdict import Measured, NotMeasuredError, Outcome, Verdict, judge
@@ -23,12 +24,14 @@ class Paper:
         title: in full.
         authors: as they are cited.
         year: of publication.
+        link: its address; "" for none.
     """
 
     key: str
     title: str
     authors: str
     year: int
+    link: str = ""
 
 
 @dataclass(frozen=True)
@@ -40,12 +43,16 @@ class Statement:
         source: the section, figure or table that says it.
         check: judges the claim by the findings.
         of: "paper", or "library" for a target that this library has set itself.
+        id: unique in the figure, for links; "" for none.
+        data: the claim of a paper's file, which is judged in place of check.
     """
 
     claim: str
     source: str
-    check: Check
+    check: Check | None = None
     of: Literal["paper", "library"] = "paper"
+    id: str = ""
+    data: Claim | None = None
 
 
 @dataclass(frozen=True)
@@ -82,6 +89,8 @@ class Experiment:
         references: points that the text of the paper gives.
         shows: what the paper shows, in our words.
         notes: what a reader has to know of conventions and differences.
+        points: points of the paper that have claims of their own, for plots.
+        seeds: by panel, the labels of all training seeds by that of the first.
     """
 
     name: str
@@ -92,6 +101,8 @@ class Experiment:
     statements: tuple[Statement, ...]
     references: tuple[Reference, ...] = ()
     notes: tuple[str, ...] = ()
+    points: tuple[Reference, ...] = ()
+    seeds: Mapping[str, Mapping[str, tuple[str, ...]]] = field(default_factory=dict)
 
     def all_statements(self) -> tuple[Statement, ...]:
         """Those of the text, then one for each reference point."""
@@ -149,7 +160,7 @@ def contradicted(check: Check, reason: str) -> Check:
 _DECISIVE = (
     Outcome.PAPER_IS_WRONG,
     Outcome.NOT_REPRODUCED,
-    Outcome.NOT_YET,
+    Outcome.OPEN,
     Outcome.REPRODUCED,
 )
 
@@ -167,8 +178,9 @@ def both(*checks: Check) -> Check:
 
 
 def check_statement(statement: Statement, findings: Findings) -> Verdict:
-    """The verdict; what a statement needs and is not there makes it not yet possible."""
+    """The verdict; what a statement needs and is not there leaves it open."""
+    assert statement.check is not None
     try:
         return statement.check(findings)
     except NotMeasuredError as reason:
-        return Verdict(Outcome.NOT_YET, "", str(reason))
+        return Verdict(Outcome.OPEN, "", str(reason))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import MappingProxyType
 from typing import Literal, NamedTuple, get_args
 
@@ -11,6 +12,8 @@ from mimolearn.link.scenario import Scenario
 from mimolearn.papers.beam_panel import BeamPanel
 from mimolearn.papers.contenders import Entry, PerScenario
 from mimolearn.papers.effort import Effort
+from mimolearn.papers.verdict import Measured
+from mimolearn.plans.plan import AnyScenario, Metric
 from mimolearn.snr import snr_label
 from mimolearn.studies import Contender
 
@@ -18,6 +21,7 @@ BudgetName = Literal["quick", "default", "full"]
 
 
 _CHANNELS = Effort(256, 2_048, 16_384)
+_ONE = Effort(1, 1, 1)
 _VECTORS = Effort(1_000, 60_000, 1_000_000)
 _MIN_ERRORS = Effort(60, 150, 600)
 
@@ -42,20 +46,24 @@ class ErrorRatePanel:
         target: the rate at which receivers are compared.
         vectors: the most at a point.
         min_errors: errors that finish a point before.
+        min_channels: channels that a point takes at least.
         from_snr_db: the SNR in dB below which a receiver is too slow to run, by its label.
+        timed: measure how long each receiver takes.
     """
 
     name: str
     title: str
-    scenario: Scenario
+    scenario: AnyScenario
     contenders: tuple[Entry, ...]
     snr_db: tuple[float, ...]
     quick_snr_db: tuple[float, ...]
-    metric: Literal["ber", "ser", "ver", "bler"] = "ber"
+    metric: Metric = "ber"
     target: float = 1e-4
     vectors: Effort = _VECTORS
     min_errors: Effort = _MIN_ERRORS
+    min_channels: int = 100
     from_snr_db: Mapping[str, float] = field(default_factory=dict)
+    timed: bool = False
 
     def snrs(self, budget: str) -> tuple[float, ...]:
         """SNRs of a budget."""
@@ -135,6 +143,20 @@ class AccuracyPanel:
         return "%" if self.metric == "evm" else "dB"
 
 
+class TableRun(NamedTuple):
+    """What a panel in Python may spend.
+
+    Attributes:
+        effort: "quick", "default" or "full".
+        draws: of the panel in the file, doubled where its claims need more.
+        folder: for what is worth keeping; it exists.
+    """
+
+    effort: str
+    draws: int
+    folder: Path
+
+
 class Table(NamedTuple):
     """Counted or computed numbers.
 
@@ -148,7 +170,7 @@ class Table(NamedTuple):
 
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
-    values: dict[str, float]
+    values: Mapping[str, float | Measured]
     note: str = ""
     missing: Mapping[str, str] = MappingProxyType({})
 
@@ -161,11 +183,15 @@ class TablePanel:
         name: of the panel within its figure.
         title: above the table.
         compute: makes it.
+        made: makes it with what may be spent, in place of compute.
+        draws: that made may spend.
     """
 
     name: str
     title: str
-    compute: Callable[[], Table]
+    compute: Callable[[], Table] | None = None
+    made: Callable[[TableRun], Table] | None = None
+    draws: Effort = _ONE
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from mimolearn.foundation.errors import (
     InvalidInputError,
     check_one_of,
     check_positive_int,
+    check_real,
     user_path,
 )
 from mimolearn.link.scenario import Scenario
@@ -30,6 +31,7 @@ from mimolearn.papers.contenders import Entry, PerScenario, resolve
 from mimolearn.papers.depths import logged_curve
 from mimolearn.papers.experiment import Experiment, Statement, check_statement
 from mimolearn.papers.findings import Finding, Findings
+from mimolearn.papers.judging.growth import Growth
 from mimolearn.papers.panels import (
     Accuracy,
     AccuracyCurve,
@@ -38,9 +40,11 @@ from mimolearn.papers.panels import (
     Panel,
     Table,
     TablePanel,
+    TableRun,
     budgets,
 )
 from mimolearn.papers.rates import run_error_rates
+from mimolearn.papers.verdict import Measured as Number
 from mimolearn.papers.verdict import Verdict
 from mimolearn.studies import BeamComparison, Comparison, Contender, ProgressEvent
 from mimolearn.studies.kinds.accuracy import Estimator
@@ -92,6 +96,7 @@ class ExperimentResult:
         seconds: that it took.
         versions: of the libraries, by name.
         finished: the day.
+        draws: by panel, how many times the draws of the budget its most drawn point has.
     """
 
     experiment: Experiment
@@ -102,6 +107,7 @@ class ExperimentResult:
     seconds: float
     versions: dict[str, str]
     finished: date
+    draws: dict[str, float]
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values."""
@@ -112,6 +118,7 @@ class ExperimentResult:
             "finished": self.finished.isoformat(),
             "statements": [
                 {
+                    "id": item.statement.id,
                     "claim": item.statement.claim,
                     "source": item.statement.source,
                     "of": item.statement.of,
@@ -130,16 +137,21 @@ def run_experiment(
     folder: str | Path,
     *,
     budget: str = "default",
+    budget_min: float = 0.0,
     workers: int = 1,
     progress: Progress | None = None,
 ) -> ExperimentResult:
     """Run every panel and check every statement. Ctrl-C loses nothing that was finished.
+
+    Claims of a paper's file whose intervals cross a bound get more draws, twice as many each time,
+    while the minutes last (see ``judging.looks``); what is settled stays so.
 
     Args:
         experiment: what is run.
         folder: holds what was measured (``results.sqlite``), networks trained here (``weights/``)
             and the result as JSON; experiments share it, and what is there is not computed again.
         budget: "quick", "default" or "full".
+        budget_min: minutes that further draws may take.
         workers: as for ``simulate``.
         progress: called after every chunk or table.
 
@@ -149,14 +161,22 @@ def run_experiment(
     """
     check_one_of("budget", budget, budgets())
     check_positive_int("workers", workers, 4096)
+    check_real("budget_min", budget_min, at_least=0.0, at_most=1e6)
     run = _Run(experiment, user_path(folder), budget, workers, progress or (lambda _: None))
     start = time.monotonic()
-    findings = run.findings()
-    judged = tuple(Judged(s, check_statement(s, findings)) for s in experiment.all_statements())
+    run.until_settled(60 * budget_min)
     seconds = time.monotonic() - start
     versions = library_versions()
     result = ExperimentResult(
-        experiment, budget, findings, judged, run.fresh, seconds, versions, date.today()
+        experiment,
+        budget,
+        run.last,
+        run.judged(),
+        run.fresh,
+        seconds,
+        versions,
+        date.today(),
+        run.growth.times_of_panels(),
     )
     text = json.dumps(result.to_dict(), indent=1, allow_nan=False) + "\n"
     write_atomically(user_path(folder) / f"{file_stem(experiment)}.json", text)
@@ -166,6 +186,10 @@ def run_experiment(
 def file_stem(experiment: Experiment) -> str:
     """The experiment's name as part of a file name."""
     return experiment.name.replace("/", "-")
+
+
+class _OutOfTime(Exception):  # noqa: N818  # ends a look, is no error
+    """The minutes for further draws are over; finished chunks are kept."""
 
 
 class _Run:
@@ -179,6 +203,29 @@ class _Run:
         self._budget, self._workers, self._progress = budget, workers, progress
         self._store = folder / RESULTS_NAME
         self._missing: dict[str, dict[str, str]] = {}
+        self._deadline: float | None = None
+        self.growth = Growth(experiment)
+        self.last = Findings({}, {})
+
+    def until_settled(self, seconds: float) -> None:
+        """Run all panels, then add draws where claims need them, while the seconds last."""
+        self.last = self.findings()
+        self._deadline = time.monotonic() + seconds
+        self.growth.look(self.last)
+        while time.monotonic() < self._deadline and self.growth.grow(self.last):
+            try:
+                self.last = self.findings()
+            except _OutOfTime:
+                self.growth.undo()
+                break
+            self.growth.look(self.last)
+
+    def judged(self) -> tuple[Judged, ...]:
+        """All statements with what became of them."""
+        return tuple(
+            Judged(s, self.growth.verdicts[s.id] if s.data else check_statement(s, self.last))
+            for s in self._experiment.all_statements()
+        )
 
     def findings(self) -> Findings:
         try:
@@ -191,14 +238,22 @@ class _Run:
 
     def _find(self, panel: Panel) -> Finding:
         if isinstance(panel, TablePanel):
-            table = panel.compute()
-            self._step(panel, 1, 1, False)
-            return table
+            return self._table(panel)
         if isinstance(panel, BeamPanel):
             return self._beams(panel)
         if isinstance(panel, AccuracyPanel):
             return self._accuracy(panel)
         return self._rates(panel, self._resolve(panel, panel.contenders))
+
+    def _table(self, panel: TablePanel) -> Table:
+        if panel.made is None:
+            assert panel.compute is not None
+            table = panel.compute()
+        else:
+            draws = panel.draws.of(self._budget) * self.growth.times(panel.name)
+            table = panel.made(TableRun(self._budget, draws, self._folder))
+        self._step(panel, 1, 1, False)
+        return table
 
     def _resolve(
         self, panel: ErrorRatePanel | AccuracyPanel, entries: tuple[Entry, ...]
@@ -211,11 +266,17 @@ class _Run:
 
     def _rates(self, panel: ErrorRatePanel, contenders: tuple[Contender, ...]) -> Comparison:
         forward = self._forward(panel)
-        return run_error_rates(panel, contenders, self._budget, self._store, self._workers, forward)
+        times = self.growth.times_of_points(panel.name)
+        return run_error_rates(
+            panel, contenders, self._budget, self._store, self._workers, forward, times
+        )
 
     def _beams(self, panel: BeamPanel) -> BeamComparison:
         forward = self._forward(panel)
-        result, missing = run_beam_panel(panel, self._budget, self._store, forward, self._workers)
+        times = self.growth.times(panel.name)
+        result, missing = run_beam_panel(
+            panel, self._budget, self._store, forward, self._workers, times
+        )
         self._missing[panel.name] = missing
         return result
 
@@ -223,7 +284,8 @@ class _Run:
         return lambda event: self._step(panel, event.done_chunks, event.total_chunks, True)
 
     def _accuracy(self, panel: AccuracyPanel) -> Accuracy:
-        channels, rows = panel.channels.of(self._budget), self._rows(panel)
+        channels = panel.channels.of(self._budget) * self.growth.times(panel.name)
+        rows = self._rows(panel)
 
         def estimator(row: dict[str, Contender], scenario: Scenario) -> Estimator:
             contender = row[scenario.key()]
@@ -282,6 +344,8 @@ class _Run:
 
     def _step(self, panel: Panel, done: int, total: int, fresh: bool) -> None:
         self.fresh += fresh
+        if self._deadline is not None and fresh and time.monotonic() > self._deadline:
+            raise _OutOfTime
         self._progress(Step(self._experiment.name, panel.name, done, total, fresh))
 
 
@@ -289,7 +353,8 @@ def _plain(finding: Finding) -> dict[str, Any]:
     if isinstance(finding, Comparison | BeamComparison):
         return finding.to_dict()
     if isinstance(finding, Table):
-        return {**finding._asdict(), "missing": dict(finding.missing)}
+        values = {k: v.value if isinstance(v, Number) else v for k, v in finding.values.items()}
+        return {**finding._asdict(), "values": values, "missing": dict(finding.missing)}
     return {
         "metric": finding.panel.metric,
         "axis": finding.panel.axis,

@@ -9,12 +9,22 @@ from mimolearn.foundation.errors import MimolearnError
 
 
 class Outcome(StrEnum):
-    """What became of a statement."""
+    """What became of a statement.
+
+    REPRODUCED: within the tolerance of the paper's number, or within the bounds.
+    BETTER: the paper's number is beaten; both numbers are shown.
+    NOT_REPRODUCED: outside of them.
+    PAPER_IS_WRONG: an objection, which has a check of its own, holds.
+    UNDECIDABLE: the paper leaves out what it would take.
+    OPEN: something is missing here, or more draws are needed.
+    """
 
     REPRODUCED = "reproduced"
+    BETTER = "better than published"
     NOT_REPRODUCED = "not reproduced"
     PAPER_IS_WRONG = "the paper is wrong"
-    NOT_YET = "not yet possible"
+    UNDECIDABLE = "undecidable"
+    OPEN = "open"
 
 
 class Verdict(NamedTuple):
@@ -24,19 +34,41 @@ class Verdict(NamedTuple):
         outcome: what became of it.
         measured: numbers and intervals in words.
         reason: why, unless that is plain.
+        published: the paper's number in words, where it has one.
+        remarks: what the paper leaves out, with the numbers that show it.
+        more: how many times the draws it would need, where more draws would settle it; else None.
+        confidence: of the intervals that settled it, or did not.
     """
 
     outcome: Outcome
     measured: str
     reason: str = ""
+    published: str = ""
+    remarks: tuple[str, ...] = ()
+    more: float | None = None
+    confidence: float = 0.95
 
 
 class NotMeasuredError(MimolearnError):
     """A number that a statement needs is not there; the text says why."""
 
 
+class FewDrawsError(NotMeasuredError):
+    """The same, where more draws would give it."""
+
+
 class Measured(NamedTuple):
-    """A number with its 95 % interval; for an exact one both ends are the number itself.
+    """A number with its interval; for an exact one both ends are the number itself.
+
+    Attributes:
+        value: the number.
+        low: lower end of its interval.
+        high: upper end of it.
+        unit: of all three.
+        doubt: why the interval may be too narrow; "" for none.
+        stretch: how many times as wide an interval, about the number, settles a claim in spite of
+            the doubt.
+        lacking: what is missing, so that the number settles nothing; "" for nothing.
 
     >>> Measured(-30.02, -30.1, -29.94, "dB").text()
     '-30.02 dB [-30.1, -29.94]'
@@ -46,6 +78,9 @@ class Measured(NamedTuple):
     low: float
     high: float
     unit: str = ""
+    doubt: str = ""
+    stretch: float = 1.0
+    lacking: str = ""
 
     @classmethod
     def exact(cls, value: float, unit: str = "") -> Measured:
@@ -57,17 +92,37 @@ class Measured(NamedTuple):
         value = self.value - other.value
         down = ((self.value - self.low) ** 2 + (other.high - other.value) ** 2) ** 0.5
         up = ((self.high - self.value) ** 2 + (other.value - other.low) ** 2) ** 0.5
-        return Measured(value, value - down, value + up, self.unit)
+        return Measured(value, value - down, value + up, self.unit).doubting(self, other)
+
+    def doubting(self, *others: Measured) -> Measured:
+        """The same number with the doubts of those that it is made of."""
+        doubt = "; ".join(dict.fromkeys(filter(None, (one.doubt for one in others))))
+        return self._replace(doubt=doubt, stretch=max(one.stretch for one in others))
+
+    def stretched(self) -> Measured:
+        """With the interval that settles a claim in spite of the doubt.
+
+        It is stretched on the logarithm for positive numbers without a unit, as rates and ratios
+        are, else as it is.
+        """
+        if not self.unit and 0 < self.low < self.value < self.high < float("inf"):
+            low = self.value * (self.low / self.value) ** self.stretch
+            return self._replace(
+                low=low, high=self.value * (self.high / self.value) ** self.stretch
+            )
+        low = self.value - self.stretch * (self.value - self.low)
+        return self._replace(low=low, high=self.value + self.stretch * (self.high - self.value))
 
     def text(self) -> str:
         """The number in four digits, its unit and its interval."""
         unit = f" {self.unit}" if self.unit else ""
         if self.low == self.high:
-            return f"{_digits(self.value)}{unit}"
-        return f"{_digits(self.value)}{unit} [{_digits(self.low)}, {_digits(self.high)}]"
+            return f"{digits(self.value)}{unit}"
+        return f"{digits(self.value)}{unit} [{digits(self.low)}, {digits(self.high)}]"
 
 
-def _digits(value: float) -> str:
+def digits(value: float) -> str:
+    """Four digits, as a reader wants them."""
     return f"{value:,.0f}" if 1000 <= abs(value) < 1e9 else f"{value:.4g}"
 
 
@@ -79,7 +134,7 @@ def judge(
 ) -> Verdict:
     """REPRODUCED when the whole interval is inside the bounds, NOT_REPRODUCED when it is outside.
 
-    Where the interval crosses a bound the run cannot tell, and the outcome is NOT_YET.
+    Where the interval crosses a bound the run cannot tell, and the outcome is OPEN.
 
     Args:
         measured: a number with its interval.
@@ -97,4 +152,4 @@ def judge(
         return Verdict(Outcome.REPRODUCED, text)
     if measured.high < low or measured.low > high:
         return Verdict(Outcome.NOT_REPRODUCED, text)
-    return Verdict(Outcome.NOT_YET, text, "the interval of this run is too wide to tell")
+    return Verdict(Outcome.OPEN, text, "the interval of this run is too wide to tell")

@@ -20,7 +20,7 @@ from mimolearn.detectors import (
     peer_names,
 )
 from mimolearn.detectors.text import parse_option
-from mimolearn.detectors.trained import load_detector
+from mimolearn.detectors.trained import load_part
 from mimolearn.foundation.errors import InvalidInputError, check_one_of, invalid
 from mimolearn.foundation.tensors.state import clean_torch
 from mimolearn.plans.chain import ReceiverChain
@@ -52,7 +52,8 @@ class Contender:
     Attributes:
         name: a detector's name, that of trained weights (shipped, or a .safetensors file), or the
             class name of an object.
-        options: plain JSON values for ``make_detector``; weights take none.
+        options: plain JSON values for ``make_detector``; for weights, those of the network's
+            ``at``, which take a part of it, such as its first layers.
         label: what people read; "k-best(k=16)" unless given. It must be unique in a comparison and
             is not part of the key.
         quantizer: name of trained weights of a quantiser that the soft bits go through, an option
@@ -231,7 +232,7 @@ class Contender:
             )
         try:
             if is_weights_name(self.name):
-                return self._fitting(load_detector(self.name), constellation)
+                return self._fitting(load_part(self.name, self.options), constellation)
             if is_imported_name(self.name):
                 return make_imported(self.name, constellation, self.options)
             return make_detector(self.name, constellation, **self.options)
@@ -255,10 +256,7 @@ class Contender:
 
     def _check_exists(self) -> None:
         if self.detector is None and is_weights_name(self.name):
-            if self.options:
-                expected = "none: trained weights have theirs"
-                raise invalid(f"options of {self.name}", dict(self.options), expected)
-            load_detector(self.name)
+            load_part(self.name, self.options)
         elif self.detector is None and is_imported_name(self.name):
             _make_on_trial(lambda c: make_imported(self.name, c, self.options))
         elif self.detector is None:

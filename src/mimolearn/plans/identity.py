@@ -50,13 +50,14 @@ def detector_tree(name: str, options: Mapping[str, Any]) -> Tree:
 
     Args:
         name: of a detector or of weights.
-        options: of the detector; weights take none.
+        options: of the detector; for weights, of the part that is taken.
 
     Raises:
         InvalidInputError: one line, for what does not exist and for a detector inside itself.
     """
     if is_weights_name(name):
-        return weights_tree(name)
+        tree = weights_tree(name)
+        return tree | {"part": dict(options)} if options else tree
     if is_imported_name(name):
         return _imported_tree(name, options)
     cls = detector_class(name)

@@ -46,14 +46,14 @@ class BeamPoint:
         """Geometric mean over channels, rates below 1e-15 taken as that."""
         return float(np.exp(np.log(np.maximum(self.rates, FLOOR)).mean()))
 
-    def interval(self) -> Interval:
-        """95 % interval of the mean.
+    def interval(self, confidence: float = 0.95) -> Interval:
+        """Interval of the mean, 95 % by default.
 
         Each channel is a cluster; the upper end takes half of one more as bad as the worst seen,
         because the channels that would raise the mean most are those too rare to have come up. A
         bootstrap would know only of those that did.
         """
-        return clustered_interval(self.rates, 1)
+        return clustered_interval(self.rates, 1, confidence)
 
     def effective_channels(self) -> float:
         """How many equally bad channels the mean is worth."""
@@ -63,14 +63,18 @@ class BeamPoint:
         """True when so few channels make the mean that its interval may be too narrow."""
         return self.effective_channels() < ENOUGH_CLUSTERS
 
-    def geometric_interval(self) -> Interval:
-        """95 % interval of the geometric mean, by Student's t on the logarithms."""
+    def geometric_interval(self, confidence: float = 0.95) -> Interval:
+        """Interval of the geometric mean, 95 % by default, by Student's t on the logarithms."""
         from scipy.special import stdtrit  # here, because it would slow down `import mimolearn`
 
         logs = np.log(np.maximum(self.rates, FLOOR))
         if len(logs) < 2:
             return Interval(0.0, 1.0)
-        half = float(stdtrit(len(logs) - 1, 0.975)) * float(logs.std(ddof=1)) / math.sqrt(len(logs))
+        half = (
+            float(stdtrit(len(logs) - 1, (1 + confidence) / 2))
+            * float(logs.std(ddof=1))
+            / math.sqrt(len(logs))
+        )
         middle = float(logs.mean())
         return Interval(math.exp(middle - half), min(math.exp(middle + half), 1.0))
 

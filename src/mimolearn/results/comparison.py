@@ -20,7 +20,7 @@ from mimolearn.results.crossings import SnrEstimate, SnrGap
 from mimolearn.results.point import Point, cluster_word
 from mimolearn.results.rows import comparison_text, cost_columns, rate_columns
 from mimolearn.results.shown import Row, Shown
-from mimolearn.results.statistics import PairedDifference
+from mimolearn.results.statistics import PairedDifference, RateRatio
 from mimolearn.snr import snr_label
 
 
@@ -125,6 +125,7 @@ class Comparison(Shown):
         contender: str | Contender,
         target: float | None = None,
         metric: str | None = None,
+        confidence: float = 0.95,
     ) -> SnrEstimate:
         """SNR in dB at which a contender reaches the target rate; never extrapolated.
 
@@ -132,9 +133,10 @@ class Comparison(Shown):
             contender: its label.
             target: an error rate.
             metric: as for ``RunPlan``.
+            confidence: of the interval.
         """
         samples = self._samples(self.curve(contender), self._metric(metric))
-        return crossing.required_snr(samples, self._target(target))
+        return crossing.required_snr(samples, self._target(target), confidence)
 
     def gap(
         self,
@@ -142,6 +144,7 @@ class Comparison(Shown):
         b: str | Contender,
         target: float | None = None,
         metric: str | None = None,
+        confidence: float = 0.95,
     ) -> SnrGap:
         """How many dB more SNR b needs than a at the target rate: positive when a is better.
 
@@ -152,11 +155,12 @@ class Comparison(Shown):
             b: label of another one.
             target: an error rate.
             metric: as for ``RunPlan``.
+            confidence: of the interval.
         """
         metric = self._metric(metric)
         first = self._samples(self.curve(a), metric)
         second = self._samples(self.curve(b), metric)
-        return crossing.snr_gap(first, second, self._target(target))
+        return crossing.snr_gap(first, second, self._target(target), confidence)
 
     def paired(
         self,
@@ -164,6 +168,7 @@ class Comparison(Shown):
         b: str | Contender,
         snr_db: float,
         metric: str | None = None,
+        confidence: float = 0.95,
     ) -> PairedDifference:
         """Rate of a minus rate of b at one SNR, over the channels that both were run on.
 
@@ -172,6 +177,7 @@ class Comparison(Shown):
             b: label of another one.
             snr_db: in dB.
             metric: as for ``RunPlan``.
+            confidence: of the interval.
 
         Raises:
             InvalidInputError: one of them was not simulated there.
@@ -185,8 +191,35 @@ class Comparison(Shown):
             first.trials_each(metric),
             wrong_a=first.wrong(metric, clusters),
             wrong_b=second.wrong(metric, clusters),
+            confidence=confidence,
             cluster=self._cluster(metric),
         )
+
+    def rate_ratio(
+        self,
+        a: str | Contender,
+        b: str | Contender,
+        snr_db: float,
+        metric: str | None = None,
+        confidence: float = 0.95,
+    ) -> RateRatio:
+        """Rate of a over rate of b at one SNR, over the channels that both were run on.
+
+        Args:
+            a: label of a contender.
+            b: label of another one.
+            snr_db: in dB.
+            metric: as for ``RunPlan``.
+            confidence: of the interval.
+
+        Raises:
+            InvalidInputError: one of them was not simulated there.
+        """
+        metric = self._metric(metric)
+        first, second = (self._point(contender, snr_db) for contender in (a, b))
+        clusters = min(first.clusters(metric), second.clusters(metric))
+        errors_a, errors_b = (p.channel_errors(metric, clusters) for p in (first, second))
+        return statistics.rate_ratio(errors_a, errors_b, confidence)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values: rates, intervals and counts of every point, and where they are from.

@@ -74,7 +74,8 @@ def save_panels(
 
 
 def _references(result: ExperimentResult, panel: str) -> list[Reference]:
-    return [point for point in result.experiment.references if point.panel == panel]
+    every = (*result.experiment.references, *result.experiment.points)
+    return [point for point in every if point.panel == panel]
 
 
 def _accuracy_plot(content: Accuracy, references: list[Reference]) -> go.Figure:

@@ -7,16 +7,18 @@ from collections.abc import Sequence
 
 from rich.text import Text
 
-from mimolearn.papers import ExperimentResult, Judged, Outcome
+from mimolearn.papers import ExperimentResult, Judged, Outcome, Verdict
 from mimolearn.report.text.fitted import Column, FittedTable
 
 # A target of this library holds or not; it is not reproduced.
 _LIBRARY_WORDS = {Outcome.REPRODUCED: "holds", Outcome.NOT_REPRODUCED: "does not hold"}
 _COLOURS = {
     Outcome.REPRODUCED: "green",
+    Outcome.BETTER: "green",
     Outcome.NOT_REPRODUCED: "red",
     Outcome.PAPER_IS_WRONG: "magenta",
-    Outcome.NOT_YET: "yellow",
+    Outcome.UNDECIDABLE: "cyan",
+    Outcome.OPEN: "yellow",
 }
 
 
@@ -33,6 +35,12 @@ def outcome_words(outcome: Outcome, of: str) -> str:
 def judged_words(item: Judged) -> str:
     """The outcome of a judged statement in words."""
     return outcome_words(item.verdict.outcome, item.statement.of)
+
+
+def measured_words(verdict: Verdict) -> str:
+    """What was measured, and beside it the paper's number where it has one."""
+    paper = f"the paper: {verdict.published}" if verdict.published else ""
+    return "; ".join(filter(None, (verdict.measured, paper)))
 
 
 def outcome_counts(results: Sequence[ExperimentResult]) -> dict[str, int]:
@@ -57,9 +65,10 @@ def verdict_table(results: Sequence[ExperimentResult]) -> FittedTable:
     for result in results:
         for item in result.judged:
             verdict = item.verdict
-            words = verdict.measured
-            if verdict.outcome in (Outcome.NOT_YET, Outcome.PAPER_IS_WRONG):
+            words = measured_words(verdict)
+            if verdict.reason:
                 words = f"{words} ({verdict.reason})" if words else verdict.reason
+            words = ". ".join((words, *verdict.remarks))
             table.add_row(
                 result.experiment.name,
                 item.statement.claim,

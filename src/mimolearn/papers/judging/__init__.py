@@ -1,0 +1,1 @@
+"""Claims judged by what was measured: quantities, bounds, and the end that each claim earns."""
