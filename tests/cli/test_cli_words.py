@@ -10,6 +10,7 @@ import pytest
 
 from mimolearn.cli import app
 from mimolearn.cli import words as complete
+from mimolearn.cli.board import board_app
 from mimolearn.detectors import detector_names, peer_names
 from mimolearn.link.scenario import shipped_scenarios
 from mimolearn.papers import experiment_names
@@ -69,3 +70,12 @@ def test_every_help_text_has_an_example(command) -> None:
     name = command.name or command.callback.__name__.replace("_", "-")
     example = command.callback.__doc__.rpartition("Example: ")[2]
     assert example.startswith(f"mimolearn {name}")
+
+
+@pytest.mark.parametrize(
+    "command", board_app.registered_commands, ids=lambda c: c.callback.__name__
+)
+def test_so_has_every_one_of_the_board(command) -> None:
+    name = command.name or command.callback.__name__
+    example = command.callback.__doc__.rpartition("Example: ")[2]
+    assert example.startswith(f"mimolearn board {name}")

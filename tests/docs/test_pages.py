@@ -66,7 +66,10 @@ def check_command_line(arguments: list[str]) -> None:
     group = typer.main.get_command(app)
     context = group.make_context("mimolearn", list(arguments), resilient_parsing=True)
     name, command, rest = group.resolve_command(context, list(arguments))  # type: ignore[attr-defined]  # it is a group
-    command.make_context(name, rest, parent=context)
+    inner = command.make_context(name, list(rest), parent=context)
+    if hasattr(command, "commands"):
+        part, command, rest = command.resolve_command(inner, list(rest))
+        command.make_context(part, rest, parent=inner)
 
 
 @pytest.fixture
@@ -156,7 +159,11 @@ def test_blocks_run(page, tmp_path, monkeypatch, run):
 
 def test_examples_in_help_are_command_lines():
     group = typer.main.get_command(app)
-    for name, command in group.commands.items():  # type: ignore[attr-defined]  # it is a group
+    commands = dict(group.commands)  # type: ignore[attr-defined]  # it is a group
+    for name, command in list(commands.items()):
+        inner = getattr(command, "commands", {})
+        commands |= {f"{name} {part}": inner[part] for part in inner}
+    for name, command in commands.items():
         examples = re.findall(r"Example: (mimolearn .*)", command.help or "")
         assert examples, f"{name}: --help has no example"
         for example in examples:

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
 board_app = typer.Typer(
     name="board",
-    help="An open board: fixed links, results that anyone can count again, and their page.",
+    help="An open board: fixed links, results that anyone can count again, and their page.\n\n"
+    "Example: mimolearn board list",
     rich_markup_mode=None,
     no_args_is_help=True,
 )
@@ -142,11 +143,19 @@ def submit(
         raise InvalidInputError(f"file: got {str(file)!r}, expected a folder for several detectors")
     results = stored_runs(chosen, contenders, out / RESULTS_NAME)
     for contender in contenders:
-        reasons = {item.name: refusal(item, contender) for item in chosen.links}
+        run_on = {
+            item.name
+            for item, result in results
+            for curve in result.curves
+            if curve.points and curve.contender.key() == contender.key()
+        }
+        others = [item for item in chosen.links if item.name not in run_on]
+        reasons = {item.name: refusal(item, contender) for item in others}
         refused = {name: reason for name, reason in reasons.items() if reason}
         made = make_submission(chosen, contender, results, refused, about=about, source=source)
         path = write_submission(made, out if file is None else file)
-        missing = [name for name in reasons if name not in made.links and name not in refused]
+        names = [item.name for item in chosen.links]
+        missing = [name for name in names if name not in made.links and name not in refused]
         console = stdout()
         console.print(
             f"{path}: {made.label} on {len(made.links)} of {len(chosen.links)} links, "
