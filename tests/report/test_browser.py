@@ -98,7 +98,7 @@ window.addEventListener("load", () => setTimeout(async () => {
     .filter((box) => box.scrollWidth > box.clientWidth + 1).map((box) => box.textContent);
   seen.columns = new Set([...document.querySelectorAll(".plot")]
     .map((box) => Math.round(box.getBoundingClientRect().left))).size;
-  seen.first = document.querySelector(".card")?.getBoundingClientRect().top + scrollY;
+  seen.first = document.querySelector(".verdict")?.getBoundingClientRect().top + scrollY;
   seen.width = document.documentElement.clientWidth;
   seen.scroll = document.documentElement.scrollWidth;
   const words = JSON.stringify(seen);

@@ -236,9 +236,10 @@ def time_plot(times: Sequence[SlotTime]) -> go.Figure:
                 hovertemplate=f"<b>%{{y}}</b><br>{part}: %{{x:.4g}} µs a slot<extra></extra>",
             )
         )
-    figure.update_layout(barmode="stack")
-    figure.update_xaxes(title=COST_LABELS["slot_us"])
-    figure.update_yaxes(autorange="reversed", automargin=True)
+    figure.update_layout(barmode="stack", legend_traceorder="normal")
+    figure.update_xaxes(title="µs a slot", nticks=5, tickformat="~s")
+    lines = [plotly_text(one.label).replace("(", "<br>(", 1) for one in times]
+    figure.update_yaxes(autorange="reversed", automargin=True, tickvals=names, ticktext=lines)
     return finish_plot(figure, 160 + 32 * len(times))
 
 

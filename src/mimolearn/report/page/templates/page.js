@@ -30,6 +30,7 @@
     const height = Math.min(wide.height, 400);
     return {
       legend: {
+        ...wide.legend,
         orientation: "h",
         font: { size: 11 },
         xref: "container",
