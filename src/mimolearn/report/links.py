@@ -18,7 +18,7 @@ def link_title(link: AnyScenario) -> str:
     '2 × 4 QPSK over rayleigh'
     """
     if not isinstance(link, GridScenario):
-        size = f"{link.num_tx_ant} × {link.num_rx_ant} {link.constellation.upper()}"
+        size = f"{link.num_tx_ant} × {link.num_rx_ant} {link.points().name.upper()}"
         return f"{size} over {link.channel.model}{repetition(link)}"
     scheme = link.mcs
     points = link.points().name.upper()

@@ -62,7 +62,7 @@ def beside_classical(recipe: Recipe, measured: Sequence[Measured]) -> BesideClas
         return None
     link = recipe.scenario
     name = "wl-lmmse" if link.points().is_real else "lmmse"
-    classical = measure(make_detector(name, link.constellation), link, recipe.measure, recipe.seed)
+    classical = measure(make_detector(name, link.points()), link, recipe.measure, recipe.seed)
     rows = []
     for ours, theirs in zip(measured, classical, strict=True):
         bits = ours.vectors * link.num_tx_ant * link.points().bits_per_symbol

@@ -77,7 +77,7 @@ class Detection(Problem[Stage]):
         share, bank = self._shares[number], self._banks[number]
         size = recipe.batch.channels, recipe.batch.vectors
         block = draw_block(share.scenario, plan.snr or share.snr, *size, generator, bank)
-        detector = self.network.serving(share.scenario.constellation)
+        detector = self.network.serving(share.scenario.points())
         return self._mean_loss(detector, block, plan.depth, generator)
 
     def _mean_loss(
@@ -116,7 +116,7 @@ class Detection(Problem[Stage]):
     def _validation_loss(self, plan: Stage, blocks: list[Block]) -> float:
         losses = []
         for share, block in zip(self._shares, blocks, strict=True):
-            detector = self.network.serving(share.scenario.constellation)
+            detector = self.network.serving(share.scenario.points())
             losses.append(float(self._mean_loss(detector, block, plan.depth, None)))
         return sum(losses) / len(losses)
 

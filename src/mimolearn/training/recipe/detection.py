@@ -197,7 +197,7 @@ class Recipe(BaseRecipe):
         detector = self.build()
         num_layers = detector.num_layers
         for share in self.also:
-            detector.serving(share.scenario.constellation)
+            detector.serving(share.scenario.points())
         for stage in self.stage:
             if stage.depth is not None and stage.depth > num_layers:
                 raise invalid("depth", stage.depth, f"at most the network's {num_layers} layers")
@@ -215,7 +215,7 @@ class Recipe(BaseRecipe):
     def build(self) -> UnfoldedDetector:
         """The network before training."""
         options = self.network_options()
-        detector = make_detector(self.network, self.scenario.constellation, **options)
+        detector = make_detector(self.network, self.scenario.points(), **options)
         if not isinstance(detector, UnfoldedDetector):
             raise invalid("network", self.network, "a detector with learned layers")
         return detector
