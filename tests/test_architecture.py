@@ -34,7 +34,7 @@ ROOMS: dict[str, list[str]] = {
         "tensors",
     ],
     "weights": [],
-    "constellation": [],
+    "constellation": ["sets", "tables", "given", "base"],
     "snr": [],
     "kernels": [
         "machine",

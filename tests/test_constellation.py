@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 
 import pytest
@@ -12,7 +11,7 @@ from hypothesis import strategies as st
 
 from mimolearn import Constellation, InvalidInputError
 
-ALL = [Constellation(name) for name in Constellation.names()]
+ALL = [Constellation(name) for name in Constellation.names(separable=True)]
 SQUARE = [c for c in ALL if not c.is_real]
 
 by_name = pytest.mark.parametrize("c", ALL, ids=lambda c: c.name)
@@ -20,7 +19,7 @@ square_by_name = pytest.mark.parametrize("c", SQUARE, ids=lambda c: c.name)
 
 
 def ts38211_point(bits: list[int]) -> complex:
-    """TS 38.211 sections 5.1.3 to 5.1.6 written out, one line a modulation."""
+    """TS 38.211 sections 5.1.3 to 5.1.7 written out, one line a modulation."""
     s = [1 - 2 * b for b in bits]
     match len(bits):
         case 2:
@@ -34,6 +33,10 @@ def ts38211_point(bits: list[int]) -> complex:
             real = s[0] * (8 - s[2] * (4 - s[4] * (2 - s[6])))
             imag = s[1] * (8 - s[3] * (4 - s[5] * (2 - s[7])))
             return complex(real, imag) / math.sqrt(170)
+        case 10:
+            real = s[0] * (16 - s[2] * (8 - s[4] * (4 - s[6] * (2 - s[8]))))
+            imag = s[1] * (16 - s[3] * (8 - s[5] * (4 - s[7] * (2 - s[9]))))
+            return complex(real, imag) / math.sqrt(682)
     raise AssertionError(len(bits))
 
 
@@ -72,14 +75,13 @@ def test_unit_energy_and_zero_mean(c: Constellation) -> None:
 
 @by_name
 def test_neighbours_differ_in_one_bit(c: Constellation) -> None:
-    points = c.points_as(torch.complex128)
-    neighbours = 0
-    for i, j in itertools.combinations(range(c.num_points), 2):
-        if abs(points[i] - points[j]) < 1.01 * c.min_distance():
-            neighbours += 1
-            assert int((c.labels[i] != c.labels[j]).sum()) == 1
+    points = torch.view_as_real(c.points_as(torch.complex128))
+    gaps = torch.cdist(points, points).fill_diagonal_(9)
+    neighbours = gaps < 1.01 * c.min_distance()
+    differing = (c.labels.int().unsqueeze(1) != c.labels.int()).sum(-1)
+    assert (differing[neighbours] == 1).all()
     levels = c.num_levels
-    assert neighbours == (1 if c.is_real else 2 * levels * (levels - 1))
+    assert neighbours.sum().item() // 2 == (1 if c.is_real else 2 * levels * (levels - 1))
 
 
 @by_name

@@ -283,7 +283,9 @@ def test_missing_file_and_directory(tmp_path: Path) -> None:
         ({"num_tx_ant": math.inf}, "num_tx_ant: got inf, expected an integer"),
         (
             {"constellation": "qspk"},
-            "constellation: got 'qspk', expected one of bpsk, qpsk, 16-qam, 64-qam, 256-qam "
+            "constellation: got 'qspk', expected one of bpsk, qpsk, 16-qam, 64-qam, 256-qam, "
+            "1024-qam, 8-psk, 16-apsk, 32-apsk, 32-qam, 128-qam, qpsk-gray, 16-qam-gray, "
+            "64-qam-gray, 256-qam-gray "
             "(did you mean 'qpsk'?)",
         ),
         (

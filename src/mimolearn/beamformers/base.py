@@ -76,7 +76,7 @@ class Beamformer(nn.Module, ABC):
             raise invalid("array", f"<{type(array).__name__}>", "a HybridArray")
         self.array = array or HybridArray()
         self.constellation = as_constellation(constellation)
-        if self.constellation.is_real:
+        if self.constellation.is_real or not self.constellation.is_separable:
             raise invalid("constellation", self.constellation.name, "qpsk or a square QAM")
 
     @in_standard_mode

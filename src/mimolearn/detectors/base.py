@@ -48,6 +48,11 @@ class Detector(nn.Module, ABC):
     decoding_clip: ClassVar[float | None] = None
     """Largest magnitude of an LLR that coded links decode, unless a contender states ``llr_clip``;
     None where a clip does not help."""
+    any_points: ClassVar[bool] = False
+    """Whether any points with labels are served. Otherwise the two real axes of the constellation
+    have to be separable: each carries bits of its own, as in square QAM."""
+    axis_kernel: ClassVar[bool] = False
+    """Whether the compiled code needs separable axes; other points then take the path "torch"."""
     rotation_invariant: bool = False
     """True if h and y matter through H^H H and H^H y alone. A rotation of the antennas by Q^H,
     H = Q R, then leaves the output as it is, and simulations may draw (R, Q^H y) for (H, y)."""
@@ -67,6 +72,15 @@ class Detector(nn.Module, ABC):
     def __init__(self, constellation: Constellation | str) -> None:
         super().__init__()
         self.constellation = as_constellation(constellation)
+        self._check_points(self.constellation)
+
+    def _check_points(self, constellation: Constellation) -> None:
+        """Refuse points that the method cannot work on: the one place where they are refused."""
+        if not (self.any_points or constellation.is_separable):
+            grids = ", ".join(Constellation.names(separable=True))
+            others = "'lmmse', 'mmse-sic', 'oamp' and 'ml' take any points"
+            expected = f"separable axes for {self.name!r} ({grids}); {others}"
+            raise invalid("constellation", constellation.name, expected)
 
     def __repr__(self) -> str:
         # Not the layers of a network: they may be hundreds.
@@ -188,6 +202,8 @@ class Detector(nn.Module, ABC):
         Returns:
             One of the names in ``halves``; of ``forward`` "fused" or "torch".
         """
+        if self.axis_kernel and not self.constellation.is_separable:
+            return "torch"
         if y is not None:
             fused = self._fuses(h, y) and usable(y, h, noise_var, *self._learned())
             return "fused" if fused else "torch"

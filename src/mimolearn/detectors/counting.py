@@ -7,6 +7,15 @@ and multiplications by the reciprocal of a real scalar are left out: they are O(
 
 from __future__ import annotations
 
+from mimolearn.constellation import Constellation
+
+
+def distances(constellation: Constellation) -> int:
+    """Count the distances that a denoiser takes a symbol: to all levels of its axes, or points."""
+    if not constellation.is_separable:
+        return constellation.num_points
+    return constellation.num_levels * (1 if constellation.is_real else 2)
+
 
 def matvec(rows: int, cols: int, *, real: bool = False) -> int:
     """Count a matrix times a vector."""

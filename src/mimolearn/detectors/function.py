@@ -38,6 +38,7 @@ class FunctionDetector(Detector):
 
     # Not a name that a registry could know.
     name = "a function"
+    any_points = True
 
     def __init__(self, constellation: Constellation | str, function: DetectorFunction) -> None:
         super().__init__(constellation)

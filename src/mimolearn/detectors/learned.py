@@ -51,6 +51,7 @@ class UnfoldedDetector(Detector):
         wanted = as_constellation(constellation)
         if wanted == self.constellation:
             return self
+        self._check_points(wanted)
         if not self.any_constellation:
             expected = f"{self.constellation}, which this network is made for"
             raise invalid("constellation", f"<{wanted}>", expected)

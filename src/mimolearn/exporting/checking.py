@@ -92,7 +92,7 @@ def check_quantizer(subject: Subject, encoder: Path, decoder: Path) -> Check:
         decoder: the ONNX file of its decoder.
     """
     assert isinstance(subject.part, Quantizer)
-    teacher = detector_from_text(subject.teacher, subject.scenario.constellation)
+    teacher = detector_from_text(subject.teacher, subject.scenario.points())
     theirs = OnnxQuantized(teacher, subject.part, encoder, decoder)
     check = _check(subject, QuantizedDetector(teacher, subject.part), theirs)
     block = _block(subject)

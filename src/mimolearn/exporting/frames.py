@@ -89,8 +89,8 @@ def _load(
     if not isinstance(part, str | Path):
         return part
     if card is not None and card.kind == "quantizer":
-        return load_quantizer(part, scenario.constellation)
-    return detector_from_text(str(part), scenario.constellation).eval()
+        return load_quantizer(part, scenario.points())
+    return detector_from_text(str(part), scenario.points()).eval()
 
 
 def _snr_db(card: Card | None, scenario: Scenario) -> float:

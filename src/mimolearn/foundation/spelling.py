@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 
-_QAM = re.compile(r"(?:qam[-_ ]?(\d+)|(\d+)[-_ ]?qam)")
-_OURS = re.compile(r"bpsk|qpsk|\d+-qam")
+_KINDS = "qam|psk|apsk"
+_SIZED = re.compile(rf"(?:({_KINDS})[-_ ]?(\d+)|(\d+)[-_ ]?({_KINDS}))([-_ ]gray)?")
+_OURS = re.compile(r"bpsk|qpsk(-gray)?|\d+-(qam|psk|apsk)(-gray)?")
 
 
 def constellation_name(name: str) -> str:
@@ -13,14 +14,14 @@ def constellation_name(name: str) -> str:
 
     A name that is not understood is returned as it is.
 
-    >>> [constellation_name(name) for name in ("QPSK", "16qam", "QAM16", "64-QAM", "4qam")]
-    ['qpsk', '16-qam', '16-qam', '64-qam', 'qpsk']
+    >>> [constellation_name(name) for name in ("QPSK", "16qam", "QAM16", "8PSK", "4qam")]
+    ['qpsk', '16-qam', '16-qam', '8-psk', 'qpsk']
     """
     if not isinstance(name, str):
         return name
     text = name.strip().lower()
-    match = _QAM.fullmatch(text)
+    match = _SIZED.fullmatch(text)
     if match:
-        text = f"{match[1] or match[2]}-qam"
-    text = "qpsk" if text == "4-qam" else text
+        text = f"{match[2] or match[3]}-{match[1] or match[4]}{'-gray' if match[5] else ''}"
+    text = re.sub(r"^4-(qam|psk)", "qpsk", text)
     return text if _OURS.fullmatch(text) else name

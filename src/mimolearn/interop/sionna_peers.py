@@ -78,6 +78,7 @@ class SionnaLMMSE(_Peer):
     """
 
     name = "sionna-lmmse"
+    any_points = True
 
     def __init__(self, constellation: Constellation | str, demapping: str = "exact") -> None:
         super().__init__(constellation)
@@ -139,6 +140,7 @@ class SionnaKBest(_Peer):
     """
 
     name = "sionna-k-best"
+    any_points = True
 
     def __init__(self, constellation: Constellation | str, k: int = 16) -> None:
         super().__init__(constellation)
@@ -170,6 +172,7 @@ class SionnaMMSEPIC(_Peer):
     """
 
     name = "sionna-mmse-pic"
+    any_points = True
 
     def __init__(
         self, constellation: Constellation | str, num_iter: int = 3, demapping: str = "exact"

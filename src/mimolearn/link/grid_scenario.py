@@ -26,7 +26,7 @@ from mimolearn.link.frames import (
     NrPusch,
 )
 from mimolearn.link.harq import Harq, check_harq
-from mimolearn.link.names import ConstellationName
+from mimolearn.link.names import AnyConstellation
 from mimolearn.link.scenario_file import ScenarioFile
 from mimolearn.link.slot_codes import BlockStream, SlotCode, TransportCode, Uncoded
 from mimolearn.link.slots import SlotLink
@@ -45,7 +45,8 @@ class GridScenario(ScenarioFile):
         replicate: 1 (default), or the number of an independent repetition, which draws anew.
         num_tx_ant: S, layers of all users.
         num_rx_ant: Nr, receive antennas.
-        constellation: its name, such as "16-qam". With standard "nr-pusch" it follows from the MCS.
+        constellation: its name, such as "16-qam", or a table [constellation] of points. With
+            standard "nr-pusch" it follows from the MCS.
         channel: a channel model; default ``TDLProcess()``.
         snr_definition: one of ``mimolearn.snr.snr_definitions()``; default "per_stream".
         frame: the table [frame], of "nr-pusch" or of a plain "grid".
@@ -65,7 +66,7 @@ class GridScenario(ScenarioFile):
 
     num_tx_ant: Annotated[Count, Field(le=4096)]
     num_rx_ant: Annotated[Count, Field(le=4096)]
-    constellation: ConstellationName | None = None
+    constellation: AnyConstellation | None = None
     channel: AnyChannel = TDLProcess()
     snr_definition: SnrDefinition = "per_stream"
     frame: AnyFrame

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import BeforeValidator
 
-from mimolearn.foundation.spelling import constellation_name
+from mimolearn.constellation import PointTable, plain_constellation
 
-ConstellationName = Annotated[
-    Literal["bpsk", "qpsk", "16-qam", "64-qam", "256-qam"], BeforeValidator(constellation_name)
-]
-"""A constellation by its name: "QPSK", "16QAM" and the like are read as the library's names."""
+AnyConstellation = Annotated[PointTable | str, BeforeValidator(plain_constellation)]
+"""A constellation by its name, "QPSK", "16QAM" and the like being read as the library's names; or
+a table of points."""

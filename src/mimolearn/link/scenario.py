@@ -20,7 +20,7 @@ from mimolearn.link.channels import AnyChannel, Rayleigh
 from mimolearn.link.channels.reduced import draw_reduced, is_reducible
 from mimolearn.link.coding import Coding
 from mimolearn.link.harq import Harq, check_harq
-from mimolearn.link.names import ConstellationName
+from mimolearn.link.names import AnyConstellation
 from mimolearn.link.randomness import CounterGenerator, RandomSource, complex_normal, integers
 from mimolearn.link.scenario_file import ScenarioFile
 from mimolearn.snr import SnrDefinition, noise_variance
@@ -69,7 +69,7 @@ class Scenario(ScenarioFile):
         replicate: 1 (default), or the number of an independent repetition, which draws anew.
         num_tx_ant: Nt, transmit antennas.
         num_rx_ant: Nr, receive antennas.
-        constellation: its name, such as "16-qam".
+        constellation: its name, such as "16-qam"; or a table [constellation] of points.
         channel: a channel model; default ``Rayleigh()``.
         channel_reuse: T, consecutive vectors that share one channel; default 1.
         snr_definition: one of ``mimolearn.snr.snr_definitions()``; default "per_symbol".
@@ -87,7 +87,7 @@ class Scenario(ScenarioFile):
 
     num_tx_ant: Annotated[Count, Field(le=4096)]
     num_rx_ant: Annotated[Count, Field(le=4096)]
-    constellation: ConstellationName
+    constellation: AnyConstellation
     channel: AnyChannel = Rayleigh()
     channel_reuse: Annotated[Count, Field(le=100_000)] = 1
     snr_definition: SnrDefinition = "per_symbol"
@@ -203,7 +203,7 @@ class Scenario(ScenarioFile):
             snr_db,
             num_tx_ant=self.num_tx_ant,
             num_rx_ant=self.num_rx_ant,
-            constellation=self.constellation,
+            constellation=self.points(),
             entry_var=self.channel.entry_var(self.num_rx_ant, self.num_tx_ant),
             code_rate=self.code_rate,
             h=h,

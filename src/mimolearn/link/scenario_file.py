@@ -7,6 +7,8 @@ from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import Field
 
+from mimolearn.constellation import PointTable
+from mimolearn.constellation.given import with_points_from
 from mimolearn.foundation.errors import InvalidInputError, user_path
 from mimolearn.foundation.plainmodel import Count, PlainModel
 from mimolearn.foundation.shipped import read_shipped_toml
@@ -67,7 +69,7 @@ class ScenarioFile(PlainModel):
         """
         fields = {key: value for key, value in content.items() if key != "run"}
         try:
-            return cls(**with_paths_from(fields, Path(folder)))
+            return cls(**with_paths_from(with_points_from(fields, Path(folder)), Path(folder)))
         except InvalidInputError as error:
             raise InvalidInputError(f"{source}: {error}") from None
 
@@ -78,6 +80,8 @@ class ScenarioFile(PlainModel):
             left_out: further fields that are in no key, as pydantic's ``exclude``.
         """
         not_in_key = {"name": True, **left_out}
+        if isinstance(getattr(self, "constellation", None), PointTable):
+            not_in_key["constellation"] = {"name"}
         if self.replicate == 1:
             # Older keys do not have it.
             not_in_key["replicate"] = True

@@ -63,6 +63,7 @@ class ReceiverChain(Detector):
     """
 
     name = "receiver"
+    any_points = True
 
     def __init__(self, detector: Detector, receiver: Receiver) -> None:
         super().__init__(detector.constellation)

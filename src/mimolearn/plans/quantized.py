@@ -71,6 +71,7 @@ class QuantizedDetector(Detector):
     """
 
     name = "quantized"
+    any_points = True
 
     def __init__(self, detector: Detector, quantizer: Quantizer | Statistics) -> None:
         super().__init__(detector.constellation)

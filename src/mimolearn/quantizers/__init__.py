@@ -103,7 +103,8 @@ def prepare_fit(name: str, llr: Tensor, *, bits: float, **options: Any) -> Fit:
     """The fit of a quantiser before its first step; arguments and errors of ``fit_quantizer``."""
     check_one_of("quantizer", name, _QUANTIZERS)
     check_shape("llr", llr, "(*B, Nt, K)", isinstance(llr, Tensor) and llr.ndim >= 2)
-    by_bits = {Constellation(c).bits_per_symbol: Constellation(c) for c in Constellation.names()}
+    grids = map(Constellation, Constellation.names(separable=True))
+    by_bits = {grid.bits_per_symbol: grid for grid in grids}
     if llr.shape[-1] not in by_bits:
         raise invalid("llr", f"<shape {tuple(llr.shape)}>", f"(*B, Nt, K), K in {list(by_bits)}")
     check_has_values(llr=llr)

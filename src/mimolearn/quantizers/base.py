@@ -36,10 +36,16 @@ class Quantizer(nn.Module, ABC):
     name: ClassVar[str]
     # Part of the key of stored results: raise it when a change alters the codes.
     revision: ClassVar[int] = 1
+    any_points: ClassVar[bool] = False
+    """Whether bits of any points with labels are served; otherwise axes have to be separable."""
 
     def __init__(self, constellation: Constellation | str) -> None:
         super().__init__()
         self.constellation = as_constellation(constellation)
+        if not (self.any_points or self.constellation.is_separable):
+            names = ", ".join(Constellation.names(separable=True))
+            expected = f"separable axes for {self.name!r} ({names}); 'uniform' takes any points"
+            raise invalid("constellation", self.constellation.name, expected)
 
     @abstractmethod
     def word_levels(self) -> tuple[int, ...]:

@@ -36,6 +36,7 @@ class Uniform(Quantizer):
     """
 
     name = "uniform"
+    any_points = True
 
     def __init__(
         self, constellation: Constellation | str, bits: int = 3, clip: float = 8.0

@@ -22,7 +22,7 @@ def link_title(link: AnyScenario) -> str:
     '2 × 4 QPSK over rayleigh'
     """
     if not isinstance(link, GridScenario):
-        size = f"{link.num_tx_ant} × {link.num_rx_ant} {link.constellation.upper()}"
+        size = f"{link.num_tx_ant} × {link.num_rx_ant} {link.points().name.upper()}"
         return f"{size} over {link.channel.model}{_coded(link.coding)}{repetition(link)}"
     scheme = link.mcs
     points = link.points().name.upper()
@@ -52,9 +52,10 @@ def _vector_facts(link: Scenario) -> list[tuple[str, str]]:
     if csi.error_var:
         known = f"error variance {csi.error_var:g} of an entry's, noise taken as {csi.noise}"
     streams = f"{_many(link.num_tx_ant, 'stream')} on {_many(link.num_rx_ant, 'antenna')}"
+    labels = ", Gray labels of TS 38.211" if link.points().is_separable else ""
     facts = [
         ("Antennas", streams),
-        ("Constellation", f"{link.points().name.upper()}, Gray labels of TS 38.211"),
+        ("Constellation", f"{link.points().name.upper()}{labels}"),
         ("Code", "none" if link.coding is None else _code_words(link.coding)),
         ("Channel", _channel(link)),
         ("Channel reuse", f"{_many(link.channel_reuse, 'vector')} a channel"),

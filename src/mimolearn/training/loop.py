@@ -351,7 +351,7 @@ class _Run:
         recipe, position = self._recipe, self._position
         common = {
             "name": recipe.name,
-            "constellation": recipe.scenario.constellation,
+            "constellation": recipe.scenario.points().name,
             "recipe": recipe.model_dump(mode="json", exclude_none=True),
             "recipe_key": recipe.key(),
             "seed": recipe.seed,

@@ -51,6 +51,8 @@ class MMSESIC(Detector):
     """
 
     name = "mmse-sic"
+    any_points = True
+    axis_kernel = True
     revision = 2
     rotation_invariant = True
 

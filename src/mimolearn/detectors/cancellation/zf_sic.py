@@ -51,6 +51,7 @@ class ZFSIC(Detector):
     """
 
     name = "zf-sic"
+    any_points = True
     revision = 2
     rotation_invariant = True
 

@@ -68,6 +68,7 @@ class ConjugateGradient(IterativeDetector):
     """
 
     name = "cg"
+    any_points = True
     rotation_invariant = True
     halves = "fused"
 

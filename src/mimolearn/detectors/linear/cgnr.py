@@ -63,6 +63,7 @@ class CGNR(IterativeDetector):
     """
 
     name = "cgnr"
+    any_points = True
     rotation_invariant = True
     revision = 2
 

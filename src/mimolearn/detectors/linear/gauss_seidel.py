@@ -70,6 +70,7 @@ class GaussSeidel(IterativeDetector):
     """
 
     name = "gauss-seidel"
+    any_points = True
     rotation_invariant = True
 
     def __init__(

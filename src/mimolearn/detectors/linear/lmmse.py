@@ -64,6 +64,7 @@ class LMMSE(Detector):
     """
 
     name = "lmmse"
+    any_points = True
     rotation_invariant = True
     halves = "interleaved"
 

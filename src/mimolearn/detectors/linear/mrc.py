@@ -59,6 +59,7 @@ class MRC(Detector):
     """
 
     name = "mrc"
+    any_points = True
     revision = 2
     rotation_invariant = True
 

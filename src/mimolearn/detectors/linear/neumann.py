@@ -64,6 +64,7 @@ class Neumann(Detector):
     """
 
     name = "neumann"
+    any_points = True
     rotation_invariant = True
 
     def __init__(

@@ -44,6 +44,7 @@ class WidelyLinearCG(IterativeDetector):
     """
 
     name = "wl-cg"
+    any_points = True
     rotation_invariant = True
     halves = "fused"
 

@@ -45,6 +45,7 @@ class WidelyLinearLMMSE(Detector):
     """
 
     name = "wl-lmmse"
+    any_points = True
     rotation_invariant = True
 
     def __init__(self, constellation: Constellation | str, demapping: str = "exact") -> None:

@@ -63,6 +63,7 @@ class ZeroForcing(Detector):
     """
 
     name = "zf"
+    any_points = True
     revision = 2
     rotation_invariant = True
     halves = "interleaved"

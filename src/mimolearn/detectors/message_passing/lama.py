@@ -79,6 +79,8 @@ class LAMA(IterativeDetector):
     """
 
     name = "lama"
+    any_points = True
+    axis_kernel = True
     halves = "fused"
 
     def __init__(
@@ -124,7 +126,7 @@ class LAMA(IterativeDetector):
         rows, n = num_rx_ant * (2 if real else 1), num_tx_ant
         axes = 1 if real else 2
         # Per unknown: z, v, H^H r; per level its distance, weight, mean and variance.
-        per_stream = 3 + 2 * axes + axes * (5 * self.constellation.num_levels + 8)
+        per_stream = 3 + 10 * axes + 5 * counting.distances(self.constellation)
         step = counting.matvec(n, n, real=real) + n * per_stream
         return Cost(
             counting.gram(rows, n, real=real),

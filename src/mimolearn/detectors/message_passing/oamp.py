@@ -111,6 +111,8 @@ class OAMP(IterativeDetector):
     """
 
     name = "oamp"
+    any_points = True
+    axis_kernel = True
     takes_prior = True
 
     def __init__(
@@ -168,7 +170,7 @@ class OAMP(IterativeDetector):
         basis = counting.matvec(n, n, real=real)
         axes = 1 if real else 2
         # Diagonal work of a layer, then the denoiser's distances, weights, mean.
-        layer = 2 * basis + (8 + 4 * axes) * n + axes * n * 5 * self.constellation.num_levels
+        layer = 2 * basis + (8 + 4 * axes) * n + n * 5 * counting.distances(self.constellation)
         start = 2 * counting.matvec(rows, n, real=real) + 2 * basis
         # Tridiagonal reduction 4/3, its eigenvectors about 6, back-transformation 2 (times n^3).
         return Cost(

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from mimolearn.constellation import Constellation
-from mimolearn.detection import AxisLogitDetection
+from mimolearn.detection import AxisLogitDetection, Detection, LogitDetection
 from mimolearn.detectors import counting
 from mimolearn.detectors.base import Cost, Detector
 from mimolearn.detectors.priors import check_streams
@@ -66,6 +66,8 @@ class ML(Detector):
     """
 
     name = "ml"
+    any_points = True
+    axis_kernel = True
     rotation_invariant = True
     takes_prior = True
 
@@ -95,6 +97,7 @@ class ML(Detector):
             check_finite("y", y)
             rest = ~ok
             others = self._detect(self._prepare(h[rest], noise_var[rest]), y[rest])
+            assert isinstance(others, AxisLogitDetection)
             logits[rest], llr[rest] = others.logits, others.llr()
             decided[rest] = others.indices()
         return AxisLogitDetection(self.constellation, logits, decided, self.demapping, llr)
@@ -106,18 +109,16 @@ class ML(Detector):
         q, r = torch.linalg.qr(h * scale)
         return Prepared(q * scale, r)
 
-    def _detect(self, prepared: Prepared, y: Tensor) -> AxisLogitDetection:
+    def _detect(self, prepared: Prepared, y: Tensor) -> Detection:
         return self._enumerate(prepared, y, None)
 
-    def _detect_informed(
-        self, prepared: Prepared, y: Tensor, prior_llr: Tensor
-    ) -> AxisLogitDetection:
+    def _detect_informed(self, prepared: Prepared, y: Tensor, prior_llr: Tensor) -> Detection:
         check_streams(prior_llr, prepared.r.shape[-1])
         return self._enumerate(prepared, y, self.constellation.llr_to_logits(prior_llr))
 
     def _enumerate(
         self, prepared: Prepared, y: Tensor, log_prior: Tensor | None
-    ) -> AxisLogitDetection:
+    ) -> AxisLogitDetection | LogitDetection:
         """log_prior: (*C, T, Nt, M) log-probabilities of the points, or None."""
         z = (stack_real_vector(y) if self.constellation.is_real else y) @ prepared.q.conj()
         num_streams = prepared.r.shape[-1]
@@ -126,8 +127,11 @@ class ML(Detector):
         flat_r = flat_blocks(prepared.r)
         flat_prior = None if log_prior is None else flat_blocks(log_prior, 3)
         shape = (*flat_z.shape[:2], num_streams)
-        of_axes = (1 if self.constellation.is_real else 2, self.constellation.num_levels)
-        logits = torch.empty((*shape, *of_axes), dtype=y.real.dtype, device=y.device)
+        separable = self.constellation.is_separable
+        of_symbol = (num_points,)
+        if separable:
+            of_symbol = (1 if self.constellation.is_real else 2, self.constellation.num_levels)
+        logits = torch.empty((*shape, *of_symbol), dtype=y.real.dtype, device=y.device)
         decided = torch.empty(shape, dtype=torch.int64, device=y.device)
         size = max(1, _CHUNK // num_points**num_streams)
         num_channels = max(1, size // max(1, shape[1]))
@@ -140,17 +144,15 @@ class ML(Detector):
                 if flat_prior is not None:
                     metric = metric + _of_vectors(flat_prior[channels, vectors])
                 marginals = self._marginals(metric, num_streams)
-                logits[channels, vectors] = self.constellation.logits_to_axis_logits(
-                    marginals, self.demapping
-                )
+                if separable:
+                    marginals = self.constellation.logits_to_axis_logits(marginals, self.demapping)
+                logits[channels, vectors] = marginals
                 decided[channels, vectors] = self._unravel(metric.argmax(-1), num_streams)
         symbols = (*z.shape[:-1], num_streams)
-        return AxisLogitDetection(
-            self.constellation,
-            logits.reshape(*symbols, *of_axes),
-            decided.reshape(symbols),
-            self.demapping,
-        )
+        logits, decided = logits.reshape(*symbols, *of_symbol), decided.reshape(symbols)
+        if separable:
+            return AxisLogitDetection(self.constellation, logits, decided, self.demapping)
+        return LogitDetection(self.constellation, logits, self.demapping, decided)
 
     def _tables(self, r: Tensor) -> list[Tensor]:
         """Return row i of R x for all values of its streams, (C, M^(Nt - i)), the last row first.

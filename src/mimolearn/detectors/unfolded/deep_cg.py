@@ -74,6 +74,7 @@ class FilteredCG(Detector):
     """
 
     revision = 2
+    any_points = True
     num_layers: int
     load: float
     demapping: str

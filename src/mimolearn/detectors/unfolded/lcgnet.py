@@ -90,6 +90,7 @@ class UnfoldedCG(UnfoldedDetector):
         InvalidInputError: for a value that is not allowed.
     """
 
+    any_points = True
     rotation_invariant = True
     halves = "compiled"
 

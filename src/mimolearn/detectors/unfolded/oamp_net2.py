@@ -54,6 +54,7 @@ class OAMPNet2(UnfoldedDetector):
     """
 
     name = "oamp-net2"
+    any_points = True
 
     def __init__(
         self,
@@ -89,7 +90,7 @@ class OAMPNet2(UnfoldedDetector):
         rows, n = num_rx_ant * (2 if real else 1), num_tx_ant
         basis = counting.matvec(n, n, real=real)
         axes = 1 if real else 2
-        layer = 2 * basis + (10 + 6 * axes) * n + axes * n * 5 * self.constellation.num_levels
+        layer = 2 * basis + (10 + 6 * axes) * n + n * 5 * counting.distances(self.constellation)
         start = 2 * counting.matvec(rows, n, real=real) + 2 * basis
         # The eigen-decomposition as in ``oamp``.
         prepare = counting.gram(rows, n, real=real) + 28 * n**3 // 3 * (1 if real else 4)

@@ -37,6 +37,7 @@ from mimolearn.kernels.machine.launch import (
     checked,
     complexes,
     fits,
+    flat,
     floats,
     floats_of,
     in_groups,
@@ -216,11 +217,37 @@ def llr(constellation: Constellation, x_hat: Tensor, error_var: Tensor, method: 
     """
     shared = error_var.shape == (*x_hat.shape[:-2], 1, x_hat.shape[-1])
     known = shared or error_var.shape == x_hat.shape
+    if known and not constellation.is_separable and usable(x_hat, error_var):
+        return _demap_points(constellation, x_hat, error_var, shared=shared, method=method)
     fitting = x_hat.is_complex() or constellation.is_real
     if not (known and fitting and usable(x_hat, error_var)):
         return constellation.llr(*constellation.within_range(x_hat, error_var), method)
     values = x_hat.real if constellation.is_real else x_hat
     return _demap(constellation, values, error_var, None, shared=shared, own=False, method=method)
+
+
+def _demap_points(
+    constellation: Constellation, x: Tensor, error_var: Tensor, *, shared: bool, method: str
+) -> Tensor:
+    """As ``llr`` for points without separable axes; shared: error_var has one row a block."""
+    from mimolearn.kernels.linear import demap_points
+
+    out = floats(*x.shape, constellation.bits_per_symbol)
+    if out.numel() == 0:
+        return out
+    vectors, n = x.shape[-2:]
+    tables, sizes = _point_tables(constellation), (vectors if shared else 1, n)
+    arrays = (flat(x), plain(error_var).numpy().reshape(-1), out.numpy().reshape(-1))
+    demap_points.llr_kernel()(*arrays, *tables, *sizes, method == "exact")
+    return out
+
+
+@functools.cache
+def _point_tables(constellation: Constellation) -> tuple[np.ndarray, np.ndarray]:
+    """Points as pairs; for each bit those that have a 0, then those that have a 1."""
+    order = np.argsort(constellation.labels.numpy().T, axis=-1, kind="stable")
+    points = flat(constellation.points_as(torch.complex64))
+    return points.copy(), order.reshape(-1).astype(np.int64)
 
 
 def axes_llr(

@@ -23,7 +23,7 @@ from mimolearn.kernels.machine.simd import absolute, maximum, minimum, splat
 
 _CHUNK = 512  # axis values that are worked on at a time
 # Those of ``Constellation.within_range``: beyond, metrics are infinite and LLRs no numbers.
-_MOST_VALUE, _MOST_PRECISION = np.float32(1e4), np.float32(1e30)
+MOST_VALUE, MOST_PRECISION = np.float32(1e4), np.float32(1e30)
 
 
 @inlined
@@ -45,7 +45,7 @@ def _sum_below(metrics, order, first, half, best):
 
 
 @inlined
-def _bit_llr(metrics, order, first, half, exact):
+def bit_llr(metrics, order, first, half, exact):
     """order: from first on, the levels that have a 0 in the bit, then those that have a 1."""
     best_0 = _largest(metrics, order, first, half)
     best_1 = _largest(metrics, order, first + half, half)
@@ -208,14 +208,14 @@ def llr_kernel() -> Callable[..., None]:
             for at in range(0, size, 16):
                 lanes = min(16, size - at)
                 # In this order NaN stays NaN.
-                value = minimum(splat(_MOST_VALUE), load_first(x, first + at, lanes))
-                value = maximum(splat(-_MOST_VALUE), value)
+                value = minimum(splat(MOST_VALUE), load_first(x, first + at, lanes))
+                value = maximum(splat(-MOST_VALUE), value)
                 if own:
                     # Total over two axes is twice that of one.
                     precision = 0.5 / load_first(error_var, first + at, lanes)
                 else:
                     precision = load(precisions, at)
-                precision = minimum(splat(_MOST_PRECISION), precision)
+                precision = minimum(splat(MOST_PRECISION), precision)
                 if levels.size == 2:
                     # Closed form of both methods; the upper level stands for a 0.
                     llr_value = value * (precision * (-4.0 * levels[1]))
@@ -237,7 +237,7 @@ def llr_kernel() -> Callable[..., None]:
                             metric = metric + _of_level(priors, at, row, labels, i, num_bits)
                         store(metrics, i * 16, metric)
                     for b in range(num_bits):
-                        llr_value = _bit_llr(metrics, order, b * levels.size, half, exact)
+                        llr_value = bit_llr(metrics, order, b * levels.size, half, exact)
                         store(out, b * row + at, llr_value)
             if levels.size > 4:
                 _gather_bits(out, row, count * n, num_bits, llr, first * num_bits)

@@ -8,6 +8,8 @@ from collections.abc import Callable
 import numpy as np
 
 from mimolearn.kernels.machine.compile import compiled
+from mimolearn.kernels.machine.memory import load_first, store_int, unzip_lanes
+from mimolearn.kernels.machine.simd import select, select_int, splat, splat_int
 
 
 @functools.cache
@@ -32,6 +34,35 @@ def nearest_kernel() -> Callable[..., None]:
             indices[i] = index
 
     return compiled("void(float32[::1], float32, float32, int64[::1], int64[::1])", nearest_points)
+
+
+@functools.cache
+def nearest_point_kernel() -> Callable[..., None]:
+    """kernel(x, points, indices): the same over any points, 16 estimates in the lanes.
+
+    x: (n, 2) flat. points: (M, 2) flat. indices: (n). A NaN gives index 0.
+    """
+
+    def nearest_of_points(x, points, indices):
+        chosen = np.empty(16, np.uint32)
+        for at in range(0, indices.size, 16):
+            lanes = min(16, indices.size - at)
+            high = splat(0.0)
+            if lanes > 8:
+                high = load_first(x, 2 * at + 16, 2 * lanes - 16)
+            re, im = unzip_lanes(load_first(x, 2 * at, min(16, 2 * lanes)), high)
+            least, index = splat(np.inf), splat_int(0)
+            for i in range(points.size // 2):
+                across, along = re - points[2 * i], im - points[2 * i + 1]
+                distance = across * across + along * along
+                closer = distance < least
+                least = select(closer, distance, least)
+                index = select_int(closer, splat_int(i), index)
+            store_int(chosen, 0, index)
+            for p in range(lanes):
+                indices[at + p] = chosen[p]
+
+    return compiled("void(float32[::1], float32[::1], int64[::1])", nearest_of_points)
 
 
 @functools.cache

@@ -16,6 +16,10 @@ def nearest(constellation: Constellation, x_hat: Tensor) -> Tensor:
     from mimolearn.kernels.link import nearest as kernels
 
     out = torch.empty(x_hat.shape, dtype=torch.int64, device="cpu")
+    if not constellation.is_separable:
+        points = flat(constellation.points_as(torch.complex64))
+        kernels.nearest_point_kernel()(flat(x_hat), points, out.numpy().reshape(-1))
+        return out
     if constellation.num_levels == 2:
         weights = (1, 0) if constellation.is_real else (2, 1)
         kernels.two_levels_kernel()(flat(x_hat), *weights, out.numpy().reshape(-1))

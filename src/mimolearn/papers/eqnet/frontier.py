@@ -64,7 +64,7 @@ def _costs() -> Table:
     for size, snr_db in _KINDS.items():
         for entry in _receivers(size):
             scenario = square(size)
-            built = _built(entry, scenario.constellation)
+            built = _built(entry, scenario.points().name)
             if built is None:
                 assert isinstance(entry, Network)
                 missing[f"{entry.label} {size}x{size}"] = f"weight {entry.weights} is missing"

@@ -124,7 +124,7 @@ def _link(scenario: AnyScenario) -> str:
     if isinstance(scenario, GridScenario):
         return f"{scenario.frame.standard}, {link_title(scenario)}"
     size = f"{scenario.num_tx_ant} x {scenario.num_rx_ant}"
-    return f"{size} {scenario.constellation.upper()}, {scenario.channel.model}"
+    return f"{size} {scenario.points().name.upper()}, {scenario.channel.model}"
 
 
 def _channels() -> list[list[str]]:

@@ -102,6 +102,9 @@ def _serves(scenario: Scenario, num_channels: int, batch: int) -> bool:
 
 def _method(detector: Detector, scenario: Scenario) -> str | None:
     """The solution of a detector, one of ``kernels.link.gaussian_link.SIMULATED_METHODS``."""
+    if not detector.constellation.is_separable:
+        # The kernel draws and decides axis by axis.
+        return None
     if detector.constellation != scenario.points() or not _is_as_declared(detector):
         return None
     method = detector.simulated_method()

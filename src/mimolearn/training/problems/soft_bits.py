@@ -114,7 +114,7 @@ def _quantizer_fit(recipe: SoftBitRecipe) -> Fit:
 
 
 def _estimator_fit(recipe: SoftBitRecipe) -> Fit:
-    estimator = make_detector(recipe.network, recipe.scenario.constellation, **recipe.options)
+    estimator = make_detector(recipe.network, recipe.scenario.points(), **recipe.options)
     if not isinstance(estimator, EQNetEstimator | EQNetPublishedEstimator):
         raise invalid(
             "network",

@@ -143,6 +143,14 @@ class BaseRecipe(PlainModel):
     def _scenario_of_file(cls, path: Path) -> Any:
         return cls.scenario_class.from_toml(path)
 
+    @model_validator(mode="after")
+    def _points_have_a_name(self) -> BaseRecipe:
+        points = self.scenario.points()
+        if not isinstance(points.plain(), str):
+            expected = "a constellation with a name, by which weights are kept"
+            raise invalid("scenario.constellation", points.name, expected)
+        return self
+
     def key(self) -> str:
         """16 hex digits of SHA-256 over canonical JSON and a schema number.
 

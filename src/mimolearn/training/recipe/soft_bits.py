@@ -80,4 +80,4 @@ class SoftBitRecipe(BaseRecipe):
 
     def build_teacher(self) -> Detector:
         """The detector whose LLRs are the samples."""
-        return make_detector(self.teacher, self.scenario.constellation, **self.teacher_options)
+        return make_detector(self.teacher, self.scenario.points(), **self.teacher_options)

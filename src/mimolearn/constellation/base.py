@@ -1,8 +1,9 @@
-"""Constellations: points, Gray labels, and the levels on each real axis (PAM).
+"""Constellations: points and their labels, nearest points, and log-likelihood ratios.
 
-The labels are those of 3GPP TS 38.211 section 5.1. Bits alternate between the real and the
-imaginary axis. The index of a point is its label read as a binary number, first bit most
-significant. BPSK is real, {+1, -1}, so that real-valued detectors see a real symbol.
+Named ones have unit mean energy. Square QAM has the labels of 3GPP TS 38.211 section 5.1: bits
+alternate between the real and the imaginary axis. The index of a point is its label read as a
+binary number, first bit most significant. BPSK is real, {+1, -1}, so that real-valued detectors see
+a real symbol.
 
 Shapes: M points, K bits a symbol, A axes (2, or 1 for BPSK), L levels an axis, Ka bits an axis.
 LLRs are ln P(b=1)/P(b=0).
@@ -10,36 +11,38 @@ LLRs are ln P(b=1)/P(b=0).
 
 from __future__ import annotations
 
-import math
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, Self
 
 import torch
 from torch import Tensor
 
+from mimolearn.constellation.given import PointTable
+from mimolearn.constellation.sets import GRIDS, SETS, bits_of
+from mimolearn.constellation.tables import (
+    Axis,
+    axis_of,
+    binary,
+    bit_llr,
+    labels_of,
+    level_values,
+    points_as,
+)
 from mimolearn.foundation.errors import check_one_of, invalid
 from mimolearn.foundation.spelling import constellation_name
-from mimolearn.foundation.tensors.made_once import copied, made_once
+from mimolearn.foundation.tensors.made_once import copied
 
-_BITS_PER_SYMBOL = {"bpsk": 1, "qpsk": 2, "16-qam": 4, "64-qam": 6, "256-qam": 8}
-
-
-class Axis(NamedTuple):
-    """One real axis of a square constellation, in one dtype on one device.
-
-    Attributes:
-        levels: (L,) real; PAM levels, ascending.
-        bits: (L, Ka) uint8; Gray labels of the levels.
-        to_index: (L,) int64; what a level on the real axis adds to the symbol index. A level on
-            the imaginary axis adds half of it.
-    """
-
-    levels: Tensor
-    bits: Tensor
-    to_index: Tensor
+# Distances to all points are computed for this many at a time.
+_DISTANCES = 2**22
 
 
 class Constellation:
-    """A unit-energy Gray constellation: BPSK, QPSK, 16-, 64- or 256-QAM.
+    """Points of unit mean energy with labels: a named constellation, or those of ``from_points``.
+
+    BPSK, QPSK and square QAM are *separable*: each real axis carries bits of its own, which many
+    detectors rest on (``Detector.any_points``). Others are 8-PSK, 16- and 32-APSK with the labels
+    and radii of DVB-S2 for rate 3/4, 32- and 128-QAM crosses, and square QAM with the labels of
+    IEEE 802.11 ("16-qam-gray").
 
     Args:
         name: one of ``Constellation.names()``; other ways to write it, such as "16QAM", are
@@ -50,8 +53,9 @@ class Constellation:
         labels: (M, K) uint8; row i is i in binary. A copy as well.
         num_points: M.
         bits_per_symbol: K.
-        num_levels: L.
-        bits_per_axis: Ka.
+        is_separable: whether each real axis carries bits of its own.
+        num_levels: L; 0 where it is not separable.
+        bits_per_axis: Ka; 0 where it is not separable.
         is_real: True for BPSK alone.
 
     Raises:
@@ -63,29 +67,77 @@ class Constellation:
     """
 
     def __init__(self, name: str) -> None:
-        name = constellation_name(name)
-        self.name = check_one_of("constellation", name, _BITS_PER_SYMBOL)
-        self.bits_per_symbol = _BITS_PER_SYMBOL[name]
+        known = check_one_of("constellation", constellation_name(name), self.names())
+        self._set_up(known, known)
+
+    @classmethod
+    def from_points(
+        cls, points: Sequence[complex] | Tensor, labels: Sequence[Any] | None = None, name: str = ""
+    ) -> Self:
+        """Make a constellation of any points; they are scaled to unit mean energy.
+
+        Points that are those of a named constellation, labels included, give that one.
+
+        Args:
+            points: M complex numbers of mean 0, a power of two from 2 to 4096, all different.
+            labels: of each point, as text of bits ("0110"), as numbers, or as lists of bits;
+                default None: point i has the label i.
+            name: for people; default "M points".
+
+        Raises:
+            InvalidInputError: for points or labels that are none.
+
+        >>> c = Constellation.from_points([1, 1j, -1j, -1], name="diamond")
+        >>> c.bits_per_symbol, c.is_separable
+        (2, False)
+        """
+        return cls._of(PointTable.of(points, labels, name))
+
+    @classmethod
+    def _of(cls, table: PointTable) -> Self:
+        key = table.key()
+        if key in cls.names():
+            return cls(key)
+        made = cls.__new__(cls)
+        made._set_up(table.title, key)
+        made._table = table
+        return made
+
+    def _set_up(self, name: str, key: str) -> None:
+        self.name, self._key = name, key
+        self._table: PointTable | None = None
+        self.bits_per_symbol = bits_of(key)
         self.num_points = 2**self.bits_per_symbol
-        self.is_real = name == "bpsk"
-        self.bits_per_axis = 1 if self.is_real else self.bits_per_symbol // 2
-        self.num_levels = 2**self.bits_per_axis
-        self.labels = copied(_labels(name))
+        self.is_separable = key in GRIDS
+        self.is_real = key == "bpsk"
+        self.bits_per_axis = self.bits_per_symbol // (1 if self.is_real else 2)
+        if not self.is_separable:
+            self.bits_per_axis = 0
+        self.num_levels = 2**self.bits_per_axis if self.is_separable else 0
+        self.labels = copied(labels_of(key))
         self.points = self.points_as(torch.complex64)
 
     @staticmethod
-    def names() -> tuple[str, ...]:
-        """Names of all constellations, in order of size."""
-        return tuple(_BITS_PER_SYMBOL)
+    def names(*, separable: bool = False) -> tuple[str, ...]:
+        """Names of all constellations; those with separable axes come first, in order of size.
+
+        Args:
+            separable: only these.
+        """
+        return tuple(GRIDS) if separable else (*GRIDS, *SETS)
+
+    def plain(self) -> str | PointTable:
+        """Return what a scenario file says of it: the name, or a table of points."""
+        return self.name if self._table is None else self._table
 
     def __repr__(self) -> str:
         return f"Constellation({self.name!r})"
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Constellation) and other.name == self.name
+        return isinstance(other, Constellation) and other._key == self._key
 
     def __hash__(self) -> int:
-        return hash(self.name)
+        return hash(self._key)
 
     def points_as(self, dtype: torch.dtype, device: torch.device | str = "cpu") -> Tensor:
         """Return a copy of the points in another dtype or on another device.
@@ -97,15 +149,23 @@ class Constellation:
         Returns:
             (M,) complex; rounded from double precision.
         """
-        return copied(_points(self.name, dtype, str(device)))
+        return copied(points_as(self._key, dtype, str(device)))
 
     def axis(self, dtype: torch.dtype, device: torch.device | str = "cpu") -> Axis:
-        """Return a copy of one real axis, its levels in float32 or float64."""
-        return copied(_axis(self.name, dtype, str(device)))
+        """Return a copy of one real axis, its levels in float32 or float64.
+
+        Raises:
+            InvalidInputError: for points whose axes are not separable.
+        """
+        self._check_separable()
+        return copied(axis_of(self._key, dtype, str(device)))
 
     def min_distance(self) -> float:
         """Return the smallest distance between two points: 2, sqrt(2), 2/sqrt(10), ..."""
-        levels = _level_values(self.name, torch.float64)
+        if not self.is_separable:
+            points = torch.view_as_real(points_as(self._key, torch.complex128, "cpu"))
+            return float(torch.pdist(points).min())
+        levels = level_values(self._key, torch.float64)
         return levels[1] - levels[0]
 
     def bits_to_indices(self, bits: Tensor) -> Tensor:
@@ -121,14 +181,14 @@ class Constellation:
 
     def indices_to_bits(self, indices: Tensor) -> Tensor:
         """Convert indices (...) int64 to bits (..., K) uint8."""
-        return _binary(indices, self.bits_per_symbol)
+        return binary(indices, self.bits_per_symbol)
 
     def map(self, indices: Tensor, dtype: torch.dtype = torch.complex64) -> Tensor:
         """Convert indices (...) int64 to points (...) of a complex dtype."""
         return self.points_as(dtype, indices.device)[indices]
 
     def nearest(self, x_hat: Tensor) -> Tensor:
-        """Find the nearest points, one real axis at a time.
+        """Find the nearest points, on separable axes one axis at a time.
 
         Args:
             x_hat: (...) complex; estimates. NaN gives an index without meaning.
@@ -136,22 +196,36 @@ class Constellation:
         Returns:
             (...) int64 indices.
         """
+        if not self.is_separable:
+            size = max(1, _DISTANCES // self.num_points)
+            parts = [self._metric(part).argmax(-1) for part in x_hat.reshape(-1).split(size)]
+            return torch.cat(parts).reshape(x_hat.shape)
         axis = self.axis(x_hat.real.dtype, x_hat.device)
         index = axis.to_index[self._nearest_level(x_hat.real, axis)]
         if self.is_real:
             return index
         return index + (axis.to_index[self._nearest_level(x_hat.imag, axis)] >> 1)
 
+    def _metric(self, x: Tensor) -> Tensor:
+        """-|x - p|^2 of all points, (..., M) real."""
+        points = points_as(self._key, x.dtype, str(x.device))
+        gap = torch.view_as_real(x.resolve_conj().unsqueeze(-1) - points)
+        return -gap.square().sum(-1)
+
+    def _check_separable(self) -> None:
+        if not self.is_separable:
+            raise invalid("constellation", self.name, f"separable axes: {', '.join(GRIDS)}")
+
     def _nearest_level(self, values: Tensor, axis: Axis) -> Tensor:
         if self.num_levels == 2:
             return (values > 0).to(torch.int64)
         step = self.min_distance()
-        low = _level_values(self.name, values.dtype)[0]
+        low = level_values(self._key, values.dtype)[0]
         nearest = ((values - low) / step).round_().clamp_(0, self.num_levels - 1)
         return torch.nan_to_num_(nearest).to(torch.int64)
 
     def llr(self, x_hat: Tensor, error_var: Tensor, method: str = "exact") -> Tensor:
-        """Compute LLRs of x_hat = x + CN(0, error_var), one real axis at a time.
+        """Compute LLRs of x_hat = x + CN(0, error_var), on separable axes one axis at a time.
 
         Args:
             x_hat: (...) complex; estimates.
@@ -164,6 +238,8 @@ class Constellation:
         Raises:
             InvalidInputError: for an unknown method.
         """
+        if not self.is_separable:
+            return self.logits_to_llr(self._metric(x_hat) / error_var.unsqueeze(-1), method)
         return self.axes_llr(self.axes(x_hat), error_var.unsqueeze(-1) / 2, method)
 
     @staticmethod
@@ -207,9 +283,9 @@ class Constellation:
         axis = self.axis(values.dtype, values.device)
         if self.num_levels == 2:
             # Both methods agree for two levels: ((x+a)^2 - (x-a)^2) / 2v, sign of bit 1.
-            return values * (-2 * _level_values(self.name, values.dtype)[1]) / error_var
+            return values * (-2 * level_values(self._key, values.dtype)[1]) / error_var
         metric = -((values.unsqueeze(-1) - axis.levels) ** 2) / (2 * error_var.unsqueeze(-1))
-        llr = _bit_llr(metric, self.name, "axis", method)
+        llr = bit_llr(metric, self._key, "axis", method)
         # (..., A, Ka) -> alternating bits b0 b1 b2 ... = real, imag, real, ...
         return llr.transpose(-1, -2).flatten(-2)
 
@@ -223,6 +299,12 @@ class Constellation:
         Returns:
             Mean (...) complex and variance (...) real, total over both axes.
         """
+        if not self.is_separable:
+            weights = torch.softmax(self._metric(r) / error_var.unsqueeze(-1), -1)
+            points = points_as(self._key, r.dtype, str(r.device))
+            mean = weights.to(points.dtype) @ points
+            gap = torch.view_as_real(points - mean.unsqueeze(-1)).square().sum(-1)
+            return mean, (weights * gap).sum(-1)
         axis = self.axis(r.real.dtype, r.device)
         if self.is_real:
             mean, var = self.axis_posterior(r.real, error_var / 2, axis)
@@ -246,7 +328,7 @@ class Constellation:
         """
         axis = axis or self.axis(r.dtype, r.device)
         if self.num_levels == 2:
-            level = _level_values(self.name, axis.levels.dtype)[1]
+            level = level_values(self._key, axis.levels.dtype)[1]
             z = r * (level / error_var)
             e = torch.exp(-2 * z.abs())
             # Not a^2 - mean^2, which cancels at high SNR.
@@ -269,7 +351,7 @@ class Constellation:
             (..., K) real.
         """
         check_one_of("method", method, ("exact", "max-log"))
-        return _bit_llr(logits, self.name, "symbol", method)
+        return bit_llr(logits, self._key, "symbol", method)
 
     def axis_logits_to_llr(self, logits: Tensor, method: str = "exact") -> Tensor:
         """Convert log-probabilities of levels to LLRs.
@@ -282,7 +364,8 @@ class Constellation:
             (..., K) real.
         """
         check_one_of("method", method, ("exact", "max-log"))
-        return _bit_llr(logits, self.name, "axis", method).transpose(-1, -2).flatten(-2)
+        self._check_separable()
+        return bit_llr(logits, self._key, "axis", method).transpose(-1, -2).flatten(-2)
 
     def logits_to_axis_logits(self, logits: Tensor, method: str = "exact") -> Tensor:
         """Convert log-probabilities of symbols to those of the levels on each axis.
@@ -306,92 +389,32 @@ class Constellation:
     def llr_to_logits(self, llr: Tensor) -> Tensor:
         """Convert LLRs (..., K) to log-probabilities (..., M), as if bits were independent."""
         return torch.nn.functional.logsigmoid(
-            llr.unsqueeze(-2) * (2 * _labels(self.name).to(llr) - 1)
+            llr.unsqueeze(-2) * (2 * labels_of(self._key).to(llr) - 1)
         ).sum(-1)
 
 
-def as_constellation(value: Constellation | str) -> Constellation:
-    """Return a constellation that is given itself or by name."""
+def as_constellation(value: Constellation | PointTable | str) -> Constellation:
+    """Return a constellation that is given itself, by name or as a table of points."""
+    if isinstance(value, PointTable):
+        return Constellation._of(value)
     return value if isinstance(value, Constellation) else Constellation(value)
 
 
-@made_once(maxsize=16)
-def _labels(name: str) -> Tensor:
-    """(M, K) uint8; row i is i in binary."""
-    num_bits = _BITS_PER_SYMBOL[name]
-    return _binary(torch.arange(2**num_bits), num_bits)
+def plain_constellation(value: object) -> object:
+    """Return what a model keeps of a constellation: a known name, or a PointTable.
 
+    Args:
+        value: a name however written, a Constellation, or a table of points.
 
-def _bit_llr(metric: Tensor, name: str, kind: str, method: str) -> Tensor:
-    """Convert log-metrics (..., L) of "axis" levels or "symbol" points to LLRs (..., B)."""
-    reduce = torch.logsumexp if method == "exact" else torch.amax
-    columns = [
-        reduce(metric[..., ones], -1) - reduce(metric[..., zeros], -1)
-        for ones, zeros in _bit_halves(name, kind, str(metric.device))
-    ]
-    return torch.stack(columns, -1)
-
-
-@made_once(maxsize=64)
-def _bit_halves(name: str, kind: str, device: str) -> tuple[tuple[Tensor, Tensor], ...]:
-    """For each bit, indices of the levels or points whose label has a one there, and a zero.
-
-    Both are half of all, because the labels are a Gray code.
+    Raises:
+        InvalidInputError: for a name that does not exist, and for points that are none.
     """
-    axis = kind == "axis"
-    bits = _axis(name, torch.float64, device).bits if axis else _labels(name).to(device)
-    return tuple((torch.where(row == 1)[0], torch.where(row == 0)[0]) for row in bits.T)
-
-
-def _binary(indices: Tensor, num_bits: int) -> Tensor:
-    shifts = torch.arange(num_bits - 1, -1, -1, device=indices.device)
-    return ((indices.unsqueeze(-1) >> shifts) & 1).to(torch.uint8)
-
-
-def _axis_level(label: int, num_bits: int) -> int:
-    """Odd-integer PAM level of an axis label, TS 38.211 section 5.1 (bit 0 is positive).
-
-    (1-2b0)[2^(n-1) - (1-2b1)[2^(n-2) - ...]]: evaluated from the last bit outwards.
-    """
-    bits = [(label >> (num_bits - 1 - i)) & 1 for i in range(num_bits)]
-    level = 1 - 2 * bits[-1]
-    for depth, bit in enumerate(reversed(bits[:-1]), start=1):
-        level = (1 - 2 * bit) * (2**depth - level)
-    return level
-
-
-@made_once(maxsize=64)
-def _axis(name: str, dtype: torch.dtype, device: str) -> Axis:
-    is_real = name == "bpsk"
-    num_bits = 1 if is_real else _BITS_PER_SYMBOL[name] // 2
-    pairs = sorted((_axis_level(label, num_bits), label) for label in range(2**num_bits))
-    energy = sum(level**2 for level, _ in pairs) / len(pairs) * (1 if is_real else 2)
-    levels = torch.tensor([level / math.sqrt(energy) for level, _ in pairs], dtype=torch.float64)
-    labels = torch.tensor([label for _, label in pairs], dtype=torch.int64)
-    bits = _binary(labels, num_bits)
-    # The real axis holds the even label bits: spread Ka bits over 2 Ka positions.
-    stride = 1 if is_real else 2
-    powers = 2 ** (stride * torch.arange(num_bits - 1, -1, -1) + stride - 1)
-    to_index = (bits.to(torch.int64) * powers).sum(-1)
-    return Axis(levels.to(device, dtype), bits.to(device), to_index.to(device))
-
-
-# Python numbers: a traced program must not depend on the content of a tensor.
-@made_once(maxsize=64)
-def _level_values(name: str, dtype: torch.dtype) -> tuple[float, ...]:
-    return tuple(_axis(name, dtype, "cpu").levels.tolist())
-
-
-@made_once(maxsize=64)
-def _points(name: str, dtype: torch.dtype, device: str) -> Tensor:
-    axis = _axis(name, torch.float64, "cpu")
-    num_points = 2 ** _BITS_PER_SYMBOL[name]
-    points = torch.zeros(num_points, dtype=torch.complex128)
-    if name == "bpsk":
-        points[axis.to_index] = axis.levels.to(torch.complex128)
-    else:
-        index = axis.to_index[:, None] + (axis.to_index >> 1)[None, :]
-        points[index] = torch.complex(
-            axis.levels[:, None].expand(index.shape), axis.levels[None, :].expand(index.shape)
-        )
-    return points.to(device, dtype)
+    if isinstance(value, str):
+        return Constellation(value).name
+    if isinstance(value, Constellation):
+        return value.plain()
+    if isinstance(value, dict):
+        value = PointTable(**value)
+    if isinstance(value, PointTable):
+        return as_constellation(value).plain()
+    raise invalid("constellation", value, "a name such as '16-qam', or a table with points")

@@ -1,0 +1,7 @@
+"""Constellations: named ones, and any points with labels."""
+
+from mimolearn.constellation.base import Constellation, as_constellation, plain_constellation
+from mimolearn.constellation.given import PointTable
+from mimolearn.constellation.tables import Axis
+
+__all__ = ["Axis", "Constellation", "PointTable", "as_constellation", "plain_constellation"]
