@@ -389,13 +389,10 @@ def kernel() -> Callable[..., None]:
                 )  # fmt: skip
                 log_diagonal[vector] = diagonal
                 if listed:
-                    for leaf in range(leaves):
-                        metrics[vector * k + leaf] = space[lists.distance + leaf]
+                    of_leaves = space[lists.distance : lists.distance + leaves]
+                    metrics[vector * k : vector * k + leaves] = of_leaves
                 else:
-                    least = space[lists.distance]
-                    for leaf in range(1, leaves):
-                        least = min(least, space[lists.distance + leaf])
-                    metrics[vector] = least
+                    metrics[vector] = space[lists.distance : lists.distance + leaves].min()
 
     arrays = "float32[::1], float32[::1], int8[:, ::1], int64[::1], float32[::1], int64[::1]"
     listed = "float32[::1], int8[::1], float32[::1]"
