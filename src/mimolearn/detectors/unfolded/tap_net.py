@@ -368,9 +368,7 @@ class TapNet(UnfoldedDetector):
             _array(prepared.scalars, (-1, self.num_layers, 4)),
             axis_tables(self.constellation).levels,
             self._prior(),
-            _array(matched, (batch, num_vectors, n)),
-            _array(r, (batch, num_vectors, n)),
-            _array(var, (batch, num_vectors, n)),
+            *(_array(part, (batch, num_vectors, n)) for part in (matched, r, var)),
             workspace(floats_of(layout, n)),
         )
         return self._detection(r, var)
