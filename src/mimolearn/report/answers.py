@@ -121,6 +121,7 @@ class Answers:
         unit: what a time is given for, "vector" or "slot".
         costs: the kinds of cost that there are, time first.
         look: how each receiver is drawn, by label.
+        gap: ``Comparison.gap`` of two labels, each pair computed once.
     """
 
     def __init__(self, comparison: Comparison) -> None:
@@ -133,7 +134,7 @@ class Answers:
         self.look: dict[str, Style] = styles(
             [(curve.label, curve.contender.name) for curve in comparison.curves]
         )
-        self._gap = cache(comparison.gap)
+        self.gap = cache(comparison.gap)
 
     @cached_property
     def rates(self) -> dict[str, tuple[Rate, ...]]:
@@ -255,7 +256,7 @@ class Answers:
 
     def _beats(self, label: str, other: str) -> bool:
         """Whether a receiver needs significantly less SNR than another."""
-        gap: SnrGap = self._gap(label, other)
+        gap: SnrGap = self.gap(label, other)
         return gap.value_db is not None and gap.low_db is not None and gap.low_db > 0
 
     def _row(self, curve: Curve) -> Row:
@@ -289,7 +290,7 @@ class Answers:
             return None
         if self.best == label:
             return Loss(0.0, 0.0, 0.0)
-        gap: SnrGap = self._gap(self.best, label)
+        gap: SnrGap = self.gap(self.best, label)
         if gap.value_db is None or gap.low_db is None or gap.high_db is None:
             return None
         return Loss(gap.value_db, gap.low_db, gap.high_db)
