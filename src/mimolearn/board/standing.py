@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache
 from typing import NamedTuple
 
 from mimolearn.board.forms import LinkEntry, Submission, Times
@@ -193,11 +192,10 @@ def _lines(
 ) -> tuple[Line, ...]:
     ranks = _ranks(answers)
     reference = labels.get(link.reference.key(), "")
-    comparison = answers.comparison
     lines = []
     for row in answers.rows:
         entry = chosen[row.label].links[link.name]
-        gap = comparison.gap(reference, row.label) if reference in chosen else None
+        gap = answers.gap(reference, row.label) if reference in chosen else None
         beside = None
         if entry.times is not None and entry.yardstick is not None:
             beside = entry.times.whole_us / entry.yardstick.whole_us
@@ -213,10 +211,9 @@ def _ranks(answers: Answers) -> dict[str, int]:
 
     One is in a layer when it needs significantly less SNR than every cheaper one of the layer.
     """
-    gap = cache(answers.comparison.gap)
 
     def beats(label: str, cheaper: str) -> bool:
-        low = gap(label, cheaper).low_db
+        low = answers.gap(label, cheaper).low_db
         return low is not None and low > 0
 
     costs = {label: answers.cost(label, answers.time) for label in answers.required}
