@@ -13,8 +13,8 @@ from mimolearn.quantizers import quantizer_class, quantizer_names
 from mimolearn.report.facts.bibliography import bibtex, sources, sources_of
 
 METHODS = {
-    **{name: detector_class for name in (*detector_names(), *peer_names())},
-    **{name: beamformer_class for name in beamformer_names()},
+    **dict.fromkeys((*detector_names(), *peer_names()), detector_class),
+    **dict.fromkeys(beamformer_names(), beamformer_class),
     **{name: quantizer_class for name in quantizer_names() if name not in detector_names()},
 }
 # "(Wei et al. 2020, eq. 17)": a docstring that names a publication.
