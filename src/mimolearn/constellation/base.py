@@ -82,7 +82,7 @@ class Constellation:
             points: M complex numbers of mean 0, a power of two from 2 to 4096, all different.
             labels: of each point, as text of bits ("0110"), as numbers, or as lists of bits;
                 default None: point i has the label i.
-            name: for people; default "M points".
+            name: for people; default "M-point".
 
         Raises:
             InvalidInputError: for points or labels that are none.

@@ -91,7 +91,7 @@ class PointTable(PlainModel):
     @property
     def title(self) -> str:
         """The name, or how many points there are."""
-        return self.name or f"{len(self.points)} points"
+        return self.name or f"{len(self.points)}-point"
 
     def key(self) -> str:
         """The name of the same constellation, or a key that stands for the points."""

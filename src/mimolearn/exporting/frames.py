@@ -95,7 +95,7 @@ def _load(
 
 def _snr_db(card: Card | None, scenario: Scenario) -> float:
     """Return the SNR of a card whose error rate is nearest to 1e-2, else the middle of training."""
-    if card is None or Scenario(**card.recipe["scenario"]).constellation != scenario.constellation:
+    if card is None or card.recipe["scenario"]["constellation"] != scenario.points().plain():
         raise InvalidInputError("snr_db: give the SNR to check at: there is none for this link")
     measured = [(m.snr_db, m.ber) for m in card.measured if m.ber > 0]
     if measured:

@@ -41,7 +41,10 @@ def fine_tune_recipe(
     if scenario.num_tx_ant != made_for:
         expected = f"{made_for} streams, for which {card.name!r} is made"
         raise invalid("scenario.num_tx_ant", scenario.num_tx_ant, expected)
-    fields: dict[str, Any] = {k: v for k, v in card.recipe.items() if k != "layer_by_layer"}
+    left_out = ("layer_by_layer", "also")
+    fields: dict[str, Any] = {k: v for k, v in card.recipe.items() if k not in left_out}
+    # The link of the training may be recorded channels that are not here.
+    fields["scenario"] = scenario
     fields["stage"] = [Stage(steps=steps)]
     original = Recipe(**fields)
     changed: dict[str, Any] = {

@@ -19,6 +19,7 @@ from mimolearn.foundation.errors import user_path
 from mimolearn.foundation.pace import Pace
 from mimolearn.foundation.tensors.descent import descend
 from mimolearn.foundation.tensors.state import clean_torch
+from mimolearn.training.cards import without_folders
 from mimolearn.training.checkpoint import Position, load_checkpoint, save_checkpoint
 from mimolearn.training.problems import Problem, problem_of
 from mimolearn.training.recipe import AnyRecipe, read_recipe
@@ -352,7 +353,7 @@ class _Run:
         common = {
             "name": recipe.name,
             "constellation": recipe.scenario.points().name,
-            "recipe": recipe.model_dump(mode="json", exclude_none=True),
+            "recipe": without_folders(recipe.model_dump(mode="json", exclude_none=True)),
             "recipe_key": recipe.key(),
             "seed": recipe.seed,
             "start": position.start,

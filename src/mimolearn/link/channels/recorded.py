@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
@@ -27,6 +28,7 @@ from mimolearn.link.channels.files.gridsamples import MOST_SAMPLES, Window, meas
 from mimolearn.link.channels.files.power import FilePower, divided, file_power, unit_peak
 from mimolearn.link.randomness import RandomSource, distinct_integers, integers
 
+_ROWS = re.compile(r"(\d+(?:\.\d+)?%|\d*):(\d+(?:\.\d+)?%|\d*)")
 _Index = Annotated[int, Field(strict=True, ge=0, le=10**9)]
 
 
@@ -57,6 +59,8 @@ class Recorded(ChannelModel):
         time_index: the element of axis s to use, from 0. Default: each element is another channel.
         sample_range: first sample to use, and the one after the last, from 0; for instance to
             train on some samples and compare on others. Default: all.
+        rows: the same range as text, "0:80%" or "800:", whose ends are numbers of samples or
+            percentages of them; it is kept as ``sample_range``.
         normalise: "mean" (default) scales the file to a mean |h_ij|^2 of entry_variance;
             "per_draw" scales every channel to it.
         drop_zero: leave out samples with an all-zero channel; default false, which refuses them.
@@ -79,6 +83,7 @@ class Recorded(ChannelModel):
     frequency_index: _Index | None = None
     time_index: _Index | None = None
     sample_range: tuple[_Index, _Index] | None = None
+    rows: Annotated[str, Field(exclude_if=lambda rows: not rows)] = ""
     normalise: PowerNormalisation = "mean"
     drop_zero: Annotated[bool, Field(strict=True)] = False
     sha256: Annotated[str, Field(pattern="^([0-9a-f]{64})?$")] = ""
@@ -102,7 +107,11 @@ class Recorded(ChannelModel):
             raise invalid("sha256", self.sha256, f"{digest}, which is that of {self.path}")
         file = open_channel_file(self.path, self._reading(), stamp)
         variable = file.variable[0] if len(file.variable) == 1 else file.variable
-        filled = {"variable": variable or "", "axes": file.axes, "sha256": digest}
+        filled = {"variable": variable or "", "axes": file.axes, "sha256": digest, "rows": ""}
+        if self.rows and self.sample_range:
+            raise invalid("rows", self.rows, "rows or sample_range, not both")
+        if self.rows:
+            filled["sample_range"] = _range_of(self.rows, file.num_samples)
         for field, value in filled.items():
             # The model is frozen, but no other code has a reference to it yet.
             object.__setattr__(self, field, value)
@@ -131,6 +140,11 @@ class Recorded(ChannelModel):
     def num_samples(self) -> int:
         """How many samples are drawn from."""
         return len(self._power(self._file()).kept)
+
+    @property
+    def num_file_samples(self) -> int:
+        """How many samples the file has, within ``sample_range`` or not."""
+        return self._file().num_samples
 
     @property
     def num_dropped(self) -> int:
@@ -270,6 +284,23 @@ class Recorded(ChannelModel):
     def _power(self, file: ChannelFile) -> FilePower:
         per_draw = self.normalise == "per_draw"
         return file_power(file, self.drop_zero, per_draw, self.sample_range)
+
+
+def _range_of(rows: str, num_samples: int) -> tuple[int, int]:
+    """First sample and the one after the last, of a text such as "0:80%"."""
+    match = _ROWS.fullmatch(rows.replace(" ", ""))
+    if match is None:
+        raise invalid("rows", rows, "first:end, as '0:80%', '80%:' or '0:800'")
+    ends = []
+    for text, missing in ((match[1], 0), (match[2], num_samples)):
+        number = float(text.rstrip("%")) if text else missing
+        if text.endswith("%") and number > 100:
+            raise invalid("rows", rows, "percentages up to 100")
+        # Ends of neighbouring parts are rounded alike, so that no sample is in both.
+        ends.append(round(number * num_samples / 100) if text.endswith("%") else int(number))
+    if not 0 <= ends[0] < ends[1] <= num_samples:
+        raise invalid("rows", rows, f"a part of the {num_samples} samples, not an empty one")
+    return ends[0], ends[1]
 
 
 def with_paths_from(scenario: Any, folder: Path) -> Any:

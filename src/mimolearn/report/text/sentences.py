@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from mimolearn.link.grid_scenario import GridScenario
+from mimolearn.plans.shared_samples import shared_samples
 from mimolearn.report.answers import Answers, Row
 from mimolearn.report.beam_answers import BeamAnswers
 from mimolearn.report.links import link_words
@@ -174,6 +175,13 @@ def cautions(answers: Answers) -> list[str]:
             "Rates are means over the recorded channels, drawn at random; "
             "no interval speaks of channels that were not recorded."
         )
+        for curve in answers.comparison.curves:
+            shared = shared_samples(curve.contender, answers.comparison.scenario)
+            if shared:
+                lines.append(
+                    f"{curve.label} was trained on {shared:,} of these samples: what it does on "
+                    "others is not measured here; split the file by rows."
+                )
     return lines
 
 
