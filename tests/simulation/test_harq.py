@@ -25,10 +25,10 @@ CHASE = ONCE.with_(harq=Harq(transmissions=3, combining="chase"))
 SNR = "-3.000000"
 
 
-def counts(scenario: Scenario, *contenders: str) -> list[Any]:
+def counts(scenario: Scenario, *contenders: str, snr: str = SNR) -> list[Any]:
     parsed = unique_contenders(list(contenders))
     built = [(c.label, c.build(scenario.points())) for c in parsed]
-    return [result.counts for result in run_chunk(scenario, SNR, 0, built)]
+    return [result.counts for result in run_chunk(scenario, snr, 0, built)]
 
 
 def test_later_transmissions_carry_other_bits_of_one_word() -> None:
@@ -160,3 +160,29 @@ def test_a_buffer_without_use_and_statistics_of_other_symbols_are_refused() -> N
         counts(MORE, "lmmse:quantizer=statistics")
     with pytest.raises(InvalidInputError, match="option of quantizer 'statistics': got 'bits'"):
         counts(CHASE, "lmmse:quantizer=statistics:bits=3")
+
+
+def test_files_of_earlier_versions_state_one_transmission() -> None:
+    """So do cards and results; two of them are a table of their own now."""
+    assert Coding(**{**CODE.model_dump(), "transmissions": 1}) == CODE
+    with pytest.raises(InvalidInputError, match=r"transmissions: got 2, expected a table \[harq\]"):
+        Coding(**{**CODE.model_dump(), "transmissions": 2})
+
+
+def test_a_receiver_may_have_a_decoder_of_its_own() -> None:
+    """The same counts as of a scenario with that decoder, but for its key and so its draws."""
+    link = ONCE.with_(coding=CODE.with_(decoder="min-sum", decoder_bits=4))
+    named = ["lmmse", "lmmse:decoder=sum-product", "lmmse:decoder=two-stage,decoder_bits=6"]
+    usual, exact, both = counts(link, *named, snr="4.000000")
+    assert both.block_errors <= exact.block_errors + 2
+    assert exact.block_errors < usual.block_errors
+    assert usual.gmi_loss == exact.gmi_loss == both.gmi_loss
+    coarsely = ("lmmse:decoder_bits=4", "lmmse:decoder=min-sum,decoder_bits=4,llr_clip=99")
+    fine, coarse, other = counts(ONCE, "lmmse", *coarsely, snr="4.000000")
+    assert fine.block_errors < coarse.block_errors == other.block_errors
+    with pytest.raises(
+        InvalidInputError, match="decoder_bits: got 5, expected a decoder 'min-sum'"
+    ):
+        counts(ONCE, "lmmse:decoder=sum-product,decoder_bits=5")
+    with pytest.raises(InvalidInputError, match="decoder: got 'min-sum', expected nothing: no dec"):
+        counts(ONCE.with_(coding=None), "lmmse:decoder=min-sum")

@@ -99,3 +99,13 @@ def test_soft_bits_of_the_first_transmission_are_counted() -> None:
     told = torch.tensor(counts(NR, "lmmse")[0].reliability).reshape(-1, 3)
     assert int(told[:, 0].sum()) == counts(NR, "lmmse")[0].bits
     assert counts(GRID.with_(coding=None), "lmmse")[0].reliability == ()
+
+
+@pytest.mark.parametrize("scenario", [NR, GRID], ids=["transport", "blocks"])
+def test_receivers_differ_in_their_decoder_alone(scenario: GridScenario) -> None:
+    plain, coarse, rescued = counts(
+        scenario, "lmmse", "lmmse:decoder_bits=4", "lmmse:decoder=two-stage,decoder_bits=4"
+    )
+    assert plain.block_errors <= rescued.block_errors + 2 <= coarse.block_errors + 2
+    assert plain.block_errors != coarse.block_errors
+    assert len({one.gmi_loss for one in (plain, coarse, rescued)}) == 1

@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import Field, model_validator
 
 from mimolearn.foundation.errors import invalid
 from mimolearn.foundation.plainmodel import Count, PlainModel
+
+DecoderName = Literal["sum-product", "min-sum", "two-stage"]
+
+
+class Decoding(NamedTuple):
+    """Which decoder a receiver runs.
+
+    Attributes:
+        llr_bits: what min-sum stores an LLR in; None for sum-product in floating point.
+        has_rescue: whether sum-product gets the blocks that min-sum finds no codeword for.
+    """
+
+    llr_bits: int | None = None
+    has_rescue: bool = False
 
 
 class Coding(PlainModel):
@@ -34,8 +48,21 @@ class Coding(PlainModel):
     num_coded_bits: Annotated[Count, Field(le=25344)] = 648
     interleaver: Literal["random", "none"] = "random"
     num_iter: Annotated[Count, Field(le=1000)] = 50
-    decoder: Literal["sum-product", "min-sum", "two-stage"] = "sum-product"
+    decoder: DecoderName = "sum-product"
     decoder_bits: Annotated[Count, Field(ge=4, le=8)] = 6
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_transmission(cls, fields: Any) -> Any:
+        """Results and cards of earlier versions state a number of transmissions here."""
+        if not isinstance(fields, dict) or "transmissions" not in fields:
+            return fields
+        rest = dict(fields)
+        given = rest.pop("transmissions")
+        if given != 1:
+            expected = "a table [harq] in its place, for 2 with combining = 'chase'"
+            raise invalid("transmissions", given, expected)
+        return rest
 
     @model_validator(mode="after")
     def _sizes_exist(self) -> Coding:
@@ -66,9 +93,9 @@ class Coding(PlainModel):
         return None if self.decoder == "sum-product" else self.decoder_bits
 
     @property
-    def has_rescue(self) -> bool:
-        """Whether sum-product gets the blocks that min-sum finds no codeword for."""
-        return self.decoder == "two-stage"
+    def decoding(self) -> Decoding:
+        """The decoder of receivers that name none."""
+        return Decoding(self.llr_bits, self.decoder == "two-stage")
 
     def decoder_words(self) -> str:
         """Say which decoder it is: "min-sum on LLRs of 6 bits, up to 50 iterations"."""

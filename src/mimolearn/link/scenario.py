@@ -42,6 +42,15 @@ class ChannelKnowledge(PlainModel):
     error_var: Annotated[Real, Field(ge=0, le=10)] = 0.0
     noise: Literal["thermal", "with-error"] = "with-error"
 
+    @model_validator(mode="before")
+    @classmethod
+    def _noise_of_an_error(cls, fields: Any) -> Any:
+        """Without an error both kinds of noise are one, as two scenarios are then."""
+        if isinstance(fields, dict) and fields.get("error_var", 0) == 0:
+            known = fields.get("noise") in ("thermal", "with-error")
+            return {k: v for k, v in fields.items() if k != "noise" or not known}
+        return fields
+
 
 class Block(NamedTuple):
     """A batch of independent channels with their vectors; reduced draws have Nt rows, not Nr.
@@ -173,7 +182,7 @@ class Scenario(ScenarioFile):
             left_out["harq"] = True
         content = {"schema": SCENARIO_SCHEMA, **self._key_fields(left_out)}
         if self.csi.error_var == 0:
-            # What it says where both are the same, and what older keys have.
+            # Older keys say so where both are the same.
             content["csi"]["noise"] = "thermal"
         if self.coding is not None:
             # Older keys have this field.

@@ -14,7 +14,7 @@ from mimolearn.link.codes.coded_link import interleaver
 from mimolearn.link.codes.schemes import counted_bits, mcs, transport_block_size
 from mimolearn.link.codes.transmissions import BlockTransmissions
 from mimolearn.link.codes.transport import TransportBlock
-from mimolearn.link.coding import Coding
+from mimolearn.link.coding import Coding, Decoding
 from mimolearn.link.frames.grid import Grid
 from mimolearn.link.frames.tables import NrPusch
 from mimolearn.link.harq import Harq
@@ -100,6 +100,7 @@ class SlotCode(ABC):
         *,
         earlier: Sequence[Tensor] = (),
         feedback: bool = False,
+        decoding: Decoding | None = None,
     ) -> DecodedStreams:
         """Decode streams.
 
@@ -109,6 +110,7 @@ class SlotCode(ABC):
             earlier: LLRs (M, G) of earlier transmissions of the same blocks, the first one first;
                 default none. With chase combining their number does not matter.
             feedback: whether to return extrinsic LLRs; default False.
+            decoding: which decoder; default None, that of the scenario.
         """
 
 
@@ -186,6 +188,7 @@ class TransportCode(SlotCode):
         *,
         earlier: Sequence[Tensor] = (),
         feedback: bool = False,
+        decoding: Decoding | None = None,
     ) -> DecodedStreams:
         block, soft = self._blocks[len(earlier)], None
         for one, version in zip(earlier, self._versions, strict=False):
@@ -196,6 +199,8 @@ class TransportCode(SlotCode):
             users=users,
             soft=soft,
             num_iter=self._num_iter,
+            bits=None if decoding is None else decoding.llr_bits,
+            rescue=decoding is not None and decoding.has_rescue,
             feedback=feedback,
         )
         return DecodedStreams(
@@ -252,11 +257,12 @@ class BlockStream(SlotCode):
         *,
         earlier: Sequence[Tensor] = (),
         feedback: bool = False,
+        decoding: Decoding | None = None,
     ) -> DecodedStreams:
         size = len(self._blocks.order)
         used = self.blocks_per_user * size
         given = [one[:, :used].reshape(-1, size) for one in (*earlier, llr)]
-        decoded = self._blocks.decode(given, feedback)
+        decoded = self._blocks.decode(given, feedback, decoding)
         shape = (len(llr), self.blocks_per_user)
         extrinsic = None
         if decoded.extrinsic is not None:
@@ -302,6 +308,7 @@ class Uncoded(SlotCode):
         *,
         earlier: Sequence[Tensor] = (),
         feedback: bool = False,
+        decoding: Decoding | None = None,
     ) -> DecodedStreams:
         none = torch.zeros((len(llr), 0), dtype=torch.bool)
         info = torch.zeros((len(llr), 0, 0), dtype=torch.uint8)

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 from torch import Tensor
 
 from mimolearn.detectors.text import split_text
 from mimolearn.foundation.errors import InvalidInputError, invalid
 from mimolearn.foundation.plainmodel import PlainModel, Real
+from mimolearn.link.coding import Coding, DecoderName, Decoding
 from mimolearn.link.estimators import AnyEstimator, Estimator
 
 MAX_PASSES = 8
@@ -36,6 +37,10 @@ class Receiver(PlainModel):
         llr_clip: largest magnitude of a scaled LLR that the decoder gets; default None, no limit.
         passes: decoder feedback. After decoding, the blocks that failed are detected again with the
             decoder's extrinsic LLRs as priors, this many times; default 0.
+        decoder: "sum-product", "min-sum" or "two-stage", see ``Coding``; default None, that of the
+            scenario, which for transport blocks is sum-product.
+        decoder_bits: bits that min-sum stores an LLR in, 4 to 8. Alone it asks for "min-sum" where
+            the scenario has sum-product; default None, the scenario's, or 6.
         estimator: the channel estimator over a resource grid, as a table or as text such as
             "wiener:statistics=flat"; default None, the scenario's.
         covariance: "white", "residual" or "known", see ``Estimator``; default None, as the
@@ -48,6 +53,8 @@ class Receiver(PlainModel):
     llr_scale: Annotated[Real, Field(gt=0, le=1e6)] | Literal["fitted"] = 1.0
     llr_clip: Annotated[Real, Field(gt=0, le=1e6)] | None = None
     passes: Annotated[int, Field(strict=True, ge=0, le=MAX_PASSES)] = 0
+    decoder: DecoderName | None = None
+    decoder_bits: Annotated[int, Field(strict=True, ge=4, le=8)] | None = None
     estimator: dict[str, Any] | None = None
     covariance: Literal["white", "residual", "known"] | None = None
 
@@ -71,6 +78,28 @@ class Receiver(PlainModel):
             # pydantic names the field once more.
             raise InvalidInputError(str(error).removeprefix("estimator.")) from None
         return _stated(checked)
+
+    @model_validator(mode="after")
+    def _bits_have_a_use(self) -> Receiver:
+        if self.decoder == "sum-product" and self.decoder_bits is not None:
+            raise invalid("decoder_bits", self.decoder_bits, "a decoder 'min-sum' or 'two-stage'")
+        return self
+
+    def decoding_for(self, usual: Coding | None) -> Decoding | None:
+        """Return the decoder of this receiver; None where it is the scenario's.
+
+        Args:
+            usual: the table [coding]; None for transport blocks.
+        """
+        if self.decoder is None and self.decoder_bits is None:
+            return None
+        name = self.decoder or ("sum-product" if usual is None else usual.decoder)
+        if name == "sum-product" and self.decoder_bits is not None:
+            name = "min-sum"
+        if name == "sum-product":
+            return Decoding()
+        known = 6 if usual is None else usual.decoder_bits
+        return Decoding(self.decoder_bits or known, name == "two-stage")
 
     def estimator_for(self, usual: Estimator) -> Estimator:
         """Return the estimator of this receiver in a scenario.

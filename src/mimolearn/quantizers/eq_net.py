@@ -215,6 +215,7 @@ class EQNetFit(Fit):
         learned_levels: bool = False,
         streams: int = 0,
         seed: int = 1,
+        aim: Tensor | None = None,
     ) -> None:
         """Before the first step.
 
@@ -235,6 +236,8 @@ class EQNetFit(Fit):
                 three numbers of each stream (Theorem 3), at any size, where a net for a large use
                 would not train.
             seed: of the network and of the choice of samples.
+            aim: (n, Nt, K) float32; what decoded LLRs shall be like. Default None, llr. Large ones
+                with the signs of the sent bits serve LLRs that are not calibrated.
 
         Raises:
             InvalidInputError: for streams that do not divide Nt, or a start that does not fit.
@@ -245,6 +248,7 @@ class EQNetFit(Fit):
         if not isinstance(streams, int) or streams < 1 or llr.shape[-2] % streams:
             raise invalid("streams", streams, f"a divisor of {llr.shape[-2]}")
         self._llr = llr.reshape(-1, streams, llr.shape[-1])
+        self._aim = self._llr if aim is None else aim.reshape(self._llr.shape)
         if start is not None:
             width, depth = start.encoder.weights[0].shape[1], len(start.encoder.weights) - 1
         self._net = EQNet(constellation, streams, levels, width, depth, learned_levels, seed)
@@ -276,10 +280,10 @@ class EQNetFit(Fit):
             self._net.spread_levels()
 
     def loss(self, number: int, chosen: Tensor) -> Tensor:
-        true, net = self._llr[chosen], self._net
-        z = net.latents(true)
-        rounded = number >= self._num_unrounded
-        return kl_loss(net.rounded_llr_of(z) if rounded else net.llr_of(z), true).mean()
+        net = self._net
+        z = net.latents(self._llr[chosen])
+        decoded = net.rounded_llr_of(z) if number >= self._num_unrounded else net.llr_of(z)
+        return kl_loss(decoded, self._aim[chosen]).mean()
 
 
 def levels_of_stream(word_bits: float) -> tuple[int, int, int]:

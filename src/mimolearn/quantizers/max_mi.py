@@ -114,6 +114,7 @@ def fit_max_mi(
     constellation: Constellation,
     bits: float,
     method: str = "dynamic-programme",
+    aim: Tensor | None = None,
 ) -> MaxMI:
     """Design codebooks.
 
@@ -126,23 +127,32 @@ def fit_max_mi(
         bits: stored bits per LLR; K bits must be a whole number.
         method: "dynamic-programme" (default), the optimum over 400 cells of equal probability
             (Kurkoski and Yagi 2014), or "lloyd", the alternation of Winkelbauer and Matz.
+        aim: (n, Nt, K) real; LLRs that say how likely the bits are, where llr is not calibrated:
+            large ones with the signs of the sent bits. With "dynamic-programme" alone; default
+            None, llr.
 
     Raises:
         InvalidInputError: for bits that are not allowed, or samples that are all equal.
     """
     check_one_of("method", method, METHODS)
     axes = 1 if constellation.is_real else 2
-    samples = [
-        llr[..., axes * a : axes * (a + 1)].double().reshape(-1).numpy()
-        for a in range(constellation.bits_per_axis)
-    ]
+    if aim is not None and method == "lloyd":
+        raise invalid("method", method, "'dynamic-programme' with an aim")
+
+    def by_bit(values: Tensor) -> list[np.ndarray]:
+        parts = (values[..., axes * a : axes * (a + 1)] for a in range(constellation.bits_per_axis))
+        return [part.double().reshape(-1).numpy() for part in parts]
+
+    samples = by_bit(llr)
+    aims = [None] * len(samples) if aim is None else by_bit(aim)
     budget = bits * constellation.bits_per_symbol
     if abs(budget - round(budget)) > 1e-9 or budget < constellation.bits_per_symbol:
         expected = f"at least 1, and a whole number of bits a symbol of {len(samples) * axes} LLRs"
         raise invalid("bits", bits, expected)
     _check_informative(samples, llr.shape[-1])
     most = min(_MOST_LEVELS, 2 ** math.ceil(bits + 1))
-    designs = [dynamic_programme(sample, most) for sample in samples]
+    pairs = zip(samples, aims, strict=True)
+    designs = [dynamic_programme(sample, most, known) for sample, known in pairs]
     levels = _allocate(designs, 2 ** (budget / axes), most)
     books = [design[n - 1] for design, n in zip(designs, levels, strict=True)]
     if method == "lloyd":
@@ -190,17 +200,20 @@ def lloyd(llr: np.ndarray, num_levels: int, max_iter: int = 1000) -> ScalarCodeb
     return ScalarCodebook(_thresholds(values), values, information)
 
 
-def dynamic_programme(llr: np.ndarray, most_levels: int) -> list[ScalarCodebook]:
+def dynamic_programme(
+    llr: np.ndarray, most_levels: int, aim: np.ndarray | None = None
+) -> list[ScalarCodebook]:
     """Find the best codebooks of 1 ... most_levels cells.
 
     The result is exact over 400 fine cells of equal probability. The cells of an optimal quantiser
     of a binary input are intervals (Kurkoski and Yagi 2014), so dynamic programming applies.
 
     Args:
-        llr: (n) calibrated samples.
+        llr: (n) samples, calibrated unless there is an aim.
         most_levels: largest number of cells.
+        aim: (n) LLRs that say how likely the bits are; default None, llr.
     """
-    samples = _Samples.of(llr)
+    samples = _Samples.of(llr, aim)
     edges = np.unique(np.linspace(0, len(samples.llr), _BINS + 1).round().astype(int))
     one, zero = samples.one[edges], samples.zero[edges]
     ones, zeros = one[None, :] - one[:, None], zero[None, :] - zero[:, None]
@@ -223,31 +236,50 @@ def dynamic_programme(llr: np.ndarray, most_levels: int) -> list[ScalarCodebook]
 
 
 class _Samples(NamedTuple):
-    """llr: (n) ascending; one, zero: (n + 1) sums of P(1), P(0) over the samples before."""
+    """llr: (n) ascending; one, zero: (n + 1) sums of P(1), P(0) over the samples before.
+
+    is_aimed: whether these come from elsewhere than from llr.
+    """
 
     llr: np.ndarray
     one: np.ndarray
     zero: np.ndarray
+    is_aimed: bool = False
 
     @classmethod
-    def of(cls, llr: np.ndarray) -> _Samples:
-        llr = np.sort(np.clip(np.asarray(llr, np.float64), -_CLAMP, _CLAMP))
+    def of(cls, llr: np.ndarray, aim: np.ndarray | None = None) -> _Samples:
+        llr = np.clip(np.asarray(llr, np.float64), -_CLAMP, _CLAMP)
         if len(llr) < 2 or np.isnan(llr).any():
             raise invalid("llr", f"<{len(llr)} samples>", "at least two samples, none NaN")
-        one, zero = 1 / (1 + np.exp(-llr)), 1 / (1 + np.exp(llr))
-        return cls(llr, *(np.concatenate([[0.0], np.cumsum(p)]) for p in (one, zero)))
+        if aim is None:
+            told = llr = np.sort(llr)
+        else:
+            order = np.argsort(llr, kind="stable")
+            told = np.clip(np.asarray(aim, np.float64), -_CLAMP, _CLAMP)[order]
+            llr = llr[order]
+        one, zero = 1 / (1 + np.exp(-told)), 1 / (1 + np.exp(told))
+        sums = (np.concatenate([[0.0], np.cumsum(p)]) for p in (one, zero))
+        return cls(llr, *sums, is_aimed=aim is not None)
+
+    def between(self, cuts: np.ndarray) -> np.ndarray:
+        """Thresholds of LLRs that are not calibrated: halfway between neighbouring samples."""
+        return (self.llr[cuts - 1] + self.llr[cuts]) / 2
 
     def cells(self, cuts: np.ndarray) -> tuple[np.ndarray, float]:
         """Values of the cells between cuts (positions in llr), and I(X;Z)."""
         edges = np.concatenate([[0], cuts, [len(self.llr)]])
         one, zero = np.diff(self.one[edges]), np.diff(self.zero[edges])
         information = float(_information(one, zero).sum()) / len(self.llr)
+        if self.is_aimed:
+            # Half a bit of either value: bits that were counted may all be equal.
+            one, zero = one + 0.5, zero + 0.5
         return np.log(one) - np.log(zero), information
 
 
 def _book(samples: _Samples, cuts: np.ndarray) -> ScalarCodebook:
     values, information = samples.cells(cuts)
-    return ScalarCodebook(_thresholds(values), values, information)
+    thresholds = samples.between(cuts) if samples.is_aimed else _thresholds(values)
+    return ScalarCodebook(thresholds, values, information)
 
 
 def _information(one: np.ndarray, zero: np.ndarray) -> np.ndarray:

@@ -12,6 +12,7 @@ from mimolearn.foundation.errors import check_shape, invalid
 from mimolearn.foundation.tensors.made_once import made_once
 from mimolearn.link.codes.block import Decoded
 from mimolearn.link.codes.transmissions import BlockTransmissions
+from mimolearn.link.coding import Decoding
 from mimolearn.link.randomness import CounterGenerator, RandomSource, integers, normal
 from mimolearn.link.scenario import Block, Scenario
 
@@ -107,27 +108,33 @@ class CodedLink:
         shape = (-1, scenario.channel_reuse, scenario.num_tx_ant, points.bits_per_symbol)
         return points.bits_to_indices(sent.reshape(shape))
 
-    def decode(self, sent_llr: Tensor, feedback: bool = False) -> Decoded:
+    def decode(
+        self, sent_llr: Tensor, feedback: bool = False, decoding: Decoding | None = None
+    ) -> Decoded:
         """Decode blocks; punctured bits have LLR 0.
 
         Args:
             sent_llr: (W, S) real; LLRs of the transmitted bits.
             feedback: whether to return extrinsic LLRs, (W, S) of the transmitted bits; default
                 False.
+            decoding: which decoder; default None, that of the table [coding].
 
         Raises:
             InvalidInputError: for blocks of another length, and for NaN or infinite LLRs.
         """
         self._check_length("sent_llr", sent_llr)
-        return self._blocks.decode([sent_llr], feedback)
+        return self._blocks.decode([sent_llr], feedback, decoding)
 
-    def decode_together(self, sent_llr: Sequence[Tensor]) -> Decoded:
+    def decode_together(
+        self, sent_llr: Sequence[Tensor], decoding: Decoding | None = None
+    ) -> Decoded:
         """Decode blocks of several transmissions, see ``BlockTransmissions.decode``.
 
         Args:
             sent_llr: for each transmission, the first one first, (W, S) real; LLRs of its bits.
+            decoding: which decoder; default None, that of the table [coding].
         """
-        return self._blocks.decode(sent_llr)
+        return self._blocks.decode(sent_llr, decoding=decoding)
 
     def _check_length(self, field: str, block: Tensor) -> None:
         fits = isinstance(block, Tensor) and block.ndim == 2 and block.shape[1] == self.num_sent

@@ -13,7 +13,7 @@ from mimolearn.foundation.errors import check_shape
 from mimolearn.foundation.tensors.made_once import made_once
 from mimolearn.link.codes.block import BlockCode, Decoded, check_llrs
 from mimolearn.link.codes.standards import NrGraph, graph_of_block, make_code
-from mimolearn.link.coding import Coding
+from mimolearn.link.coding import Coding, Decoding
 from mimolearn.link.harq import Harq
 
 
@@ -101,7 +101,9 @@ class BlockTransmissions:
         code, carried = self._redundancy[-1]
         return code.bits_at(carried[number][self.order], info)
 
-    def decode(self, llr: Sequence[Tensor], feedback: bool = False) -> Decoded:
+    def decode(
+        self, llr: Sequence[Tensor], feedback: bool = False, decoding: Decoding | None = None
+    ) -> Decoded:
         """Decode blocks; LLRs of a bit that is in several transmissions are added.
 
         Args:
@@ -109,6 +111,7 @@ class BlockTransmissions:
                 chase combining their number and order do not matter.
             feedback: whether to return extrinsic LLRs, (W, m) of a single transmission; default
                 False.
+            decoding: which decoder; default None, that of the table [coding].
 
         Raises:
             InvalidInputError: for blocks of another length, and for NaN or infinite LLRs.
@@ -117,8 +120,7 @@ class BlockTransmissions:
             fits = one.ndim == 2 and one.shape[1] == len(self.order)
             check_shape("llr", one, f"(W, {len(self.order)}), the bits of a transmission", fits)
         given = [one.detach().to("cpu", torch.float32) for one in llr]
-        coding = self._coding
-        options = coding.num_iter, coding.llr_bits, coding.has_rescue
+        options = self._coding.num_iter, *(decoding or self._coding.decoding)
         if self._redundancy and len(given) > 1:
             code, carried = self._redundancy[len(given) - 1]
             words = torch.zeros(len(given[0]), code.num_bits, dtype=torch.float32)

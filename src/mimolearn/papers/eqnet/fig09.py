@@ -120,5 +120,9 @@ EXPERIMENT = Experiment(
         "Maximum-MI levels are those of a word of K bits with mixed radix, as 5, 6 and 6 levels at "
         "2.5 bits a soft bit; one codebook serves all SNRs, which costs under 0.2 mbit. Its whole "
         "loss at 3 bits is 0.3 dB, so a gain of 0.65 dB over it cannot be.",
+        "The limit at 2 x 2 64-QAM, 13.5 dB, for 99 % of the GMI: 2.70 bits a soft bit one by one "
+        "(32.4 a use), and about 1.95 with the six of a stream as a vector (23.4 a use, an upper "
+        "bound by Blahut-Arimoto on held-out samples). EQ-Net takes 2.50. An entropy coder would "
+        "need 34.3, 28.7 and 22.8 bits for its codes of 36, 30 and 24.",
     ),
 )

@@ -140,14 +140,15 @@ class CodedChunk:
             return self._after_retransmissions(label, parts)
         lost = self._lost(self.soft_bits(label, parts.detector).valid)
         if parts.is_kept:
-            return Delivered(self.link.decode(stored).info, lost, ())
+            decoding = parts.receiver.decoding_for(self.link.coding)
+            return Delivered(self.link.decode(stored, decoding=decoding).info, lost, ())
         outcome = self._outcome(label, parts.detector, parts.receiver, stored)
         return Delivered(outcome.info, lost, ())
 
     def _after_retransmissions(self, label: str, parts: Parts) -> Delivered:
         """Blocks that failed are transmitted again; a perfect check tells which ones did."""
         truth, statistics = self.symbols.info, parts.statistics
-        last = self.link.transmissions - 1
+        last, decoding = self.link.transmissions - 1, parts.receiver.decoding_for(self.link.coding)
         info, lost = torch.zeros_like(truth), torch.zeros(len(truth), dtype=torch.bool)
         rows, kept, known = torch.arange(len(truth)), list[Tensor](), None
         resent = [0] * last
@@ -160,7 +161,7 @@ class CodedChunk:
             else:
                 soft = self.soft_bits(label, parts.detector)
             fresh = self._blocks(parts.receiver.adjusted(soft.llr))
-            info[rows] = self.link.decode_together([*kept, fresh]).info
+            info[rows] = self.link.decode_together([*kept, fresh], decoding).info
             lost[rows] |= self._lost(soft.valid)
             failed = (info[rows] != truth[rows]).any(1) | lost[rows]
             if number == last or not bool(failed.any()):
@@ -203,12 +204,13 @@ class CodedChunk:
         return after_passes(
             self._outcomes.setdefault((id(detector), rest), []),
             receiver.passes,
-            lambda feedback: self._decoded(llr, feedback=feedback),
+            lambda feedback: self._decoded(llr, receiver, feedback=feedback),
             lambda before: self._again(before, label, detector, receiver),
         )
 
-    def _decoded(self, llr: Tensor, *, feedback: bool) -> Outcome:
-        decoded = self.link.decode(llr, feedback=feedback)
+    def _decoded(self, llr: Tensor, receiver: Receiver, *, feedback: bool) -> Outcome:
+        decoding = receiver.decoding_for(self.link.coding)
+        decoded = self.link.decode(llr, feedback, decoding)
         extrinsic = None if decoded.extrinsic is None else clipped(decoded.extrinsic)
         return Outcome(decoded.info, decoded.found, extrinsic)
 
@@ -223,7 +225,8 @@ class CodedChunk:
         assert extrinsic is not None
         prior = self._vectors(extrinsic[failed])
         soft = self._heard(label, detector, self._inputs(0, failed), prior)
-        after = self._decoded(self._blocks(receiver.adjusted(added(soft, prior))), feedback=True)
+        llr = self._blocks(receiver.adjusted(added(soft, prior)))
+        after = self._decoded(llr, receiver, feedback=True)
         assert after.extrinsic is not None
         info, passed, extrinsic = info.clone(), passed.clone(), extrinsic.clone()
         info[failed], passed[failed], extrinsic[failed] = after.info, after.passed, after.extrinsic

@@ -118,7 +118,7 @@ def _check_options(detector: Detector, coded: bool, grid: bool) -> None:
     if not coded:
         # A quantiser's decisions follow from what it is given.
         kept = {"llr_scale", "llr_clip"} if parts.quantizer is not None else set()
-        for option in ("llr_scale", "llr_clip", "passes"):
+        for option in ("llr_scale", "llr_clip", "passes", "decoder", "decoder_bits"):
             if option in stated and option not in kept:
                 expected = "nothing: no decoder follows, a scenario with [coding] has one"
                 raise invalid(option, stated[option], expected)

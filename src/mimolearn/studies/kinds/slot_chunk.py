@@ -13,6 +13,7 @@ from torch import Tensor
 
 from mimolearn.constellation import Constellation
 from mimolearn.detectors import Detector
+from mimolearn.link.coding import Coding, Decoding
 from mimolearn.link.estimators import Estimator
 from mimolearn.link.harq import Harq
 from mimolearn.link.slot_codes import DecodedStreams, SlotBits, SlotCode
@@ -75,6 +76,7 @@ class SlotChunk:
         received: what arrived.
         front: makes the receiver of an estimator, kept over chunks of one SNR.
         harq: retransmissions, or None.
+        coding: of block codes, or None.
         transmit: draws the slots of one more transmission; its argument is the number, from 1 in
             sequence.
 
@@ -91,11 +93,12 @@ class SlotChunk:
         received: Received,
         front: Callable[[Estimator], SlotReceiver],
         harq: Harq | None = None,
+        coding: Coding | None = None,
         transmit: Callable[[int], Received] | None = None,
     ) -> None:
         self.link, self.code, self.bits, self.received = link, code, bits, received
         self._points, self._front = points, front
-        self._harq, self._transmit = harq, transmit
+        self._harq, self._coding, self._transmit = harq, coding, transmit
         self._later: list[Received] = []
         self._observed: dict[tuple[str, int], tuple[SlotReceiver, Observed]] = {}
         self._soft: dict[tuple[str, int], SoftBits] = {}
@@ -105,7 +108,7 @@ class SlotChunk:
     def again(self) -> SlotChunk:
         """The same slots, of which nothing has been computed."""
         parts = self.link, self.code, self._points, self.bits, self.received, self._front
-        return SlotChunk(*parts, self._harq, self._transmit)
+        return SlotChunk(*parts, self._harq, self._coding, self._transmit)
 
     @contextmanager
     def _timed(self, part: str) -> Iterator[None]:
@@ -154,16 +157,18 @@ class SlotChunk:
         return after_passes(
             self._outcomes.setdefault(key, []),
             receiver.passes,
-            lambda feedback: self._decoded(receiver.adjusted(soft.llr), feedback=feedback),
+            lambda feedback: self._decoded(soft.llr, receiver, feedback=feedback),
             lambda before: self._again(before, label, detector, receiver, estimator),
         )
 
-    def _decoded(self, llr: Tensor, *, feedback: bool) -> Outcome:
-        streams = self._streams(llr)
+    def _decoded(self, llr: Tensor, receiver: Receiver, *, feedback: bool) -> Outcome:
+        streams = self._streams(receiver.adjusted(llr))
         num, users = streams.shape[:2]
         rows = torch.arange(users).repeat(num)
         with self._timed("decode"):
-            decoded = self.code.decode(streams.flatten(0, 1), rows, feedback=feedback)
+            decoded = self.code.decode(
+                streams.flatten(0, 1), rows, feedback=feedback, decoding=self._decoding(receiver)
+            )
         shape = (num, users)
         extrinsic = decoded.extrinsic
         return Outcome(
@@ -198,7 +203,9 @@ class SlotChunk:
         rows = failed[slots].nonzero()
         failing = streams[rows[:, 0], rows[:, 1]]
         with self._timed("decode"):
-            decoded = self.code.decode(failing, rows[:, 1], feedback=True)
+            decoded = self.code.decode(
+                failing, rows[:, 1], feedback=True, decoding=self._decoding(receiver)
+            )
         assert decoded.extrinsic is not None
         return _replaced(before, slots[rows[:, 0]], rows[:, 1], decoded, self.code.code_blocks)
 
@@ -247,7 +254,9 @@ class SlotChunk:
             at = torch.searchsorted(slots, rows[:, 0].contiguous())
             fresh = self._streams(llr)[at, rows[:, 1]]
             with self._timed("decode"):
-                decoded = self.code.decode(fresh, rows[:, 1], earlier=kept)
+                decoded = self.code.decode(
+                    fresh, rows[:, 1], earlier=kept, decoding=self._decoding(receiver)
+                )
             decoded = _beside(outcome, rows, decoded)
             outcome = _replaced(outcome, rows[:, 0], rows[:, 1], decoded, self.code.code_blocks)
             outcome = self._checked(outcome)
@@ -256,6 +265,9 @@ class SlotChunk:
             # What was heard last is of slots that may hold no failed block now.
             slots, llr = self._still_failing(slots, llr, rows)
         return Delivered(outcome, lost, tuple(resent))
+
+    def _decoding(self, receiver: Receiver) -> Decoding | None:
+        return receiver.decoding_for(self._coding)
 
     def _checked(self, outcome: Outcome) -> Outcome:
         """With what the receiver takes for right where blocks are transmitted again."""

@@ -122,7 +122,7 @@ class SlotCounts(Kind):
 
         link, code, points = self._link, self._code, self._points
         parts = link, code, points, bits, received, front
-        return SlotChunk(*parts, scenario.harq, transmit), indices
+        return SlotChunk(*parts, scenario.harq, scenario.coding, transmit), indices
 
     def _mapped(self, sent: Tensor) -> Tensor:
         """Symbol indices (N, D, S) of transmitted bits (N, U, G)."""

@@ -28,6 +28,9 @@ _USES_A_CALL = 16_384
 _EVERY = 100
 # Schemes whose fit draws something.
 _SEEDED = ("eq-net", "eq-net-published", "deep-llr")
+# Schemes whose fit can aim at sent bits, and the LLR of a bit that is known.
+_AIMED = ("eq-net", "max-mi")
+_CERTAIN = 40.0
 
 
 class SoftBits(Problem[Phase]):
@@ -104,8 +107,13 @@ class SoftBits(Problem[Phase]):
 
 
 def _quantizer_fit(recipe: SoftBitRecipe) -> Fit:
-    llr = draw_soft_bits(recipe, recipe.snr, recipe.uses, "samples")
+    drawn = list(_draws(recipe, recipe.snr, recipe.uses, "samples"))
+    llr = torch.cat([true[:, 0] for _, true in drawn])
     options: dict[str, Any] = dict(recipe.options)
+    if recipe.target == "sent":
+        if recipe.network not in _AIMED:
+            raise invalid("target", recipe.target, f"'teacher' for {recipe.network!r}")
+        options["aim"] = torch.cat([_aim(recipe, block, true)[:, 0] for block, true in drawn])
     if recipe.start_from:
         options["start"] = load_quantizer(recipe.start_from)
     if recipe.network in _SEEDED:
@@ -130,21 +138,6 @@ def _estimator_fit(recipe: SoftBitRecipe) -> Fit:
     return EstimatorFit(estimator, samples, recipe.fit, recipe.seed)
 
 
-def draw_soft_bits(recipe: SoftBitRecipe, snr: SnrMix, uses: int, purpose: str) -> Tensor:
-    """LLRs of a recipe's teacher on fresh channels, each at an SNR of the mix.
-
-    Args:
-        recipe: gives the link, the teacher and the seed.
-        snr: the mix, in dB.
-        uses: channel uses.
-        purpose: chooses the random stream.
-
-    Returns:
-        (uses, Nt, K) float32.
-    """
-    return torch.cat([true[:, 0] for _, true in _draws(recipe, snr, uses, purpose)])
-
-
 def _draws(
     recipe: SoftBitRecipe, snr: SnrMix, uses: int, purpose: str
 ) -> Iterator[tuple[Block, Tensor]]:
@@ -155,6 +148,14 @@ def _draws(
         block = draw_uses(recipe.scenario, snr, min(_USES_A_CALL, uses - start), generator)
         with torch.no_grad():
             yield block, teacher(block.y, block.h_hat, block.noise_var).llr().to(torch.float32)
+
+
+def _aim(recipe: SoftBitRecipe, block: Block, true: Tensor) -> Tensor:
+    """What a recipe's LLRs shall be like: the teacher's (N, 1, Nt, K), or what was sent."""
+    if recipe.target == "teacher":
+        return true
+    sent = recipe.scenario.points().indices_to_bits(block.indices)
+    return _CERTAIN * (2 * sent.to(torch.float32) - 1)
 
 
 def draw_uses(scenario: Scenario, snr: SnrMix, uses: int, generator: Generator) -> Block:
@@ -176,10 +177,11 @@ def measure_soft_bits(
     snr, uses = SnrMix(low_db=snr_db, high_db=snr_db), recipe.measure.uses
     pairs: list[tuple[Tensor, Tensor]] = []
     for block, llr in _draws(recipe, snr, uses, f"measure {snr_db:.6f}"):
+        aim = _aim(recipe, block, llr)
         if isinstance(part, Quantizer):
-            pairs.append((part.through(llr), llr))
+            pairs.append((part.through(llr), aim))
         else:
-            pairs.append((part(block.y, block.h_hat, block.noise_var).llr(), llr))
+            pairs.append((part(block.y, block.h_hat, block.noise_var).llr(), aim))
     found, true = (torch.cat(column).double() for column in zip(*pairs, strict=True))
     one = torch.sigmoid(true)
     cross = torch.nn.functional.softplus(found) - one * found

@@ -59,6 +59,9 @@ class SoftBitRecipe(BaseRecipe):
         snr: SNRs of the samples.
         uses: channel uses that are drawn once, as samples.
         bits: a quantiser's, stored a soft bit.
+        target: what a quantiser's LLRs shall be like: the teacher's ("teacher", default), or the
+            bits that were sent ("sent"), for a teacher whose LLRs are not calibrated. Of quantisers
+            "eq-net" and "max-mi" can aim at sent bits.
         fit: an estimator's descent.
         stage_one: of the estimator "eq-net-published", weights of the quantiser whose features it
             aims at.
@@ -74,6 +77,7 @@ class SoftBitRecipe(BaseRecipe):
     snr: SnrMix
     uses: Annotated[Count, Field(le=10**8)] = 400_000
     bits: Annotated[Real, Field(ge=0, le=16)] = 0.0
+    target: Literal["teacher", "sent"] = "teacher"
     fit: Descent = Descent()
     stage_one: str = ""
     measure: SoftBitMeasurement = SoftBitMeasurement()
