@@ -20,8 +20,20 @@ from mimolearn.link.estimators import AnyEstimator
 from mimolearn.link.frames import CombPilots, DmrsPilots, Interference, NrPusch, PlainGrid
 from mimolearn.link.grid_scenario import GridScenario
 from mimolearn.link.scenario import Scenario
-from mimolearn.papers import experiment, experiment_names
+from mimolearn.papers import Paper, experiment, experiment_names
+from mimolearn.papers.files.quantities import Claim, Quantity, Test
+from mimolearn.papers.files.tables import (
+    AccuracyTable,
+    BeamsTable,
+    FigureTable,
+    NetworkTable,
+    PaperFile,
+    PythonTable,
+    RatesTable,
+    ReferenceTable,
+)
 from mimolearn.plans.receiver import Receiver
+from mimolearn.report import scoreboard
 from mimolearn.studies import BeamPlan, RunPlan
 from mimolearn.training import BeamRecipe, Recipe, SoftBitRecipe
 
@@ -34,6 +46,19 @@ ROOMS = (
     *("studies", "results.llrs", "zoo", "papers", "report", "exporting", "interop", "testing"),
 )
 _FRAMES, _PILOTS = (NrPusch, PlainGrid), (DmrsPilots, CombPilots)
+_PAPER_TABLES = (
+    ("", PaperFile),
+    ("[network.NAME]", NetworkTable),
+    ("[[figure]]", FigureTable),
+    ("[[figure.panel]] of kind rates", RatesTable),
+    ("[[figure.panel]] of kind accuracy", AccuracyTable),
+    ("[[figure.panel]] of kind beams", BeamsTable),
+    ("[[figure.panel]] of kind python", PythonTable),
+    ("[[figure.reference]]", ReferenceTable),
+    ("a quantity", Quantity),
+    ("a test: a quantity and its bounds", Test),
+    ("[[figure.claim]]: a test and what is claimed", Claim),
+)
 _ESTIMATORS = get_args(get_args(AnyEstimator)[0])
 
 
@@ -41,7 +66,8 @@ def write(folder: Path) -> None:
     """Write all pages; one that has not changed is left alone, so that a build can be partial."""
     folder.mkdir(exist_ok=True)
     pages = {"command-line": command_line()}
-    pages |= {"files": files(), "papers-table": papers(folder.parent), "api": front_door()}
+    pages |= {"files": files(), "papers-table": papers(), "api": front_door()}
+    pages["scoreboard-table"] = scores(folder.parent)
     pages |= {_page(room): room_page(room) for room in ROOMS}
     for name, text in pages.items():
         path = folder / f"{name}.md"
@@ -105,6 +131,10 @@ def _file_parts() -> list[str]:
         *_tables(BeamScenario, skip=("channel",)),
         "### `[run]` of a beamforming scenario\n",
         _table(BeamPlan, ""),
+        "## A paper\n",
+        "A file with figures and claims; [A paper of your own](../your-paper.md) goes through one. "
+        "`mimolearn schema paper` prints what an editor needs to complete and check it.\n",
+        *(_table(table, f"### `{name}`" if name else "") for name, table in _PAPER_TABLES),
         "## A training recipe\n",
         "`kind` says what is trained: `detection`, `soft-bits` or `beams`. A file without it is of "
         "detection. `scenario` may be the name of a shipped scenario, a path, or a table.\n",
@@ -117,17 +147,27 @@ def _file_parts() -> list[str]:
     ]
 
 
-def papers(docs: Path) -> str:
-    """The papers whose statements are judged, a table for the page papers."""
-    found = {name: experiment(name).paper for name in experiment_names()}
+def papers() -> str:
+    """The papers whose claims are judged, a table for the page papers."""
     rows = []
-    for paper in dict.fromkeys(found.values()):
-        figures = [name.split("/")[1] for name, of in found.items() if of == paper]
-        page = f"reproduction-{paper.key}"
-        link = f"[verdicts]({page}.md)" if (docs / f"{page}.md").exists() else "no page yet"
+    for paper, names in _papers().items():
+        figures = [name.split("/")[1] for name in names]
         told = f"*{paper.title}* ({paper.authors}, {paper.year})"
-        rows.append(f"| `{paper.key}` | {told} | {', '.join(figures)} | {link} |")
-    return "\n".join(["| key | paper | what runs | |", "|---|---|---|---|", *rows, ""])
+        rows.append(f"| `{paper.key}` | {told} | {', '.join(figures)} |")
+    return "\n".join(["| key | paper | what runs |", "|---|---|---|", *rows, ""])
+
+
+def scores(docs: Path) -> str:
+    """How many claims of each paper came to each end, by the pages beside."""
+    return scoreboard(docs, [(paper.key, f"{paper.key} ({paper.year})") for paper in _papers()])
+
+
+def _papers() -> dict[Paper, list[str]]:
+    """Papers with the names of their experiments."""
+    listed: dict[Paper, list[str]] = {}
+    for name in experiment_names():
+        listed.setdefault(experiment(name).paper, []).append(name)
+    return listed
 
 
 def front_door() -> str:

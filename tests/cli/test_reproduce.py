@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 import sys
+from pathlib import Path
 
 import pytest
 
 from mimolearn.cli import main
+from mimolearn.report import scoreboard
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "papers" / "my-detector.toml"
 
 
 @pytest.fixture
@@ -55,6 +59,33 @@ def test_several_share_one_page_and_json_is_json(run, tmp_path):
     assert (tmp_path / "mimolearn-results" / "reproduction" / "reproduction.html").is_file()
 
 
+def test_a_file_of_ones_own_is_judged_and_gathered(run, tmp_path):
+    (tmp_path / "mine.toml").write_text(EXAMPLE.read_text("utf-8"), "utf-8")
+    code, out, _ = run("mine.toml", "--quick", "-q", "--out", "here")
+    assert code == 0
+    assert "better than" in out
+    assert "1 the paper is wrong" in out
+    page = (tmp_path / "here" / "my-detector-fig1.html").read_text("utf-8")
+    assert 'id="my-detector/fig1/near-lmmse"' in page
+    assert "the matched filter, which has no sweep, is left out" in page
+    (tmp_path / "pages").mkdir()
+    assert run("mine.toml", "--gather", "pages", "--out", "here")[0] == 0
+    board = scoreboard(tmp_path / "pages", [("my-detector", "Mine"), ("other", "Other")])
+    assert "| [Mine](reproduction-my-detector.md) | [3](reproduction-my-detector.md#repr" in board
+    assert "| Other | – | – |" in board
+    text = (tmp_path / "pages" / "reproduction-my-detector.md").read_text("utf-8")
+    assert "## Better than published" in text
+    assert '<a id="fig1-near-lmmse"></a>' in text
+
+
+def test_schemas_are_printed(run, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["mimolearn", "schema", "paper"])
+    with pytest.raises(SystemExit) as stop:
+        main()
+    assert not stop.value.code
+    assert json.loads(capsys.readouterr().out)["title"] == "mimolearn paper"
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -63,6 +94,8 @@ def test_several_share_one_page_and_json_is_json(run, tmp_path):
         (("--all", "lcgnet/fig7"), ["--all"]),
         (("lcgnet/fig7", "--quick", "--full"), ["--quick", "--full"]),
         (("lcgnet/fig7", "--workers", "0"), ["workers", "0"]),
+        (("lcgnet/fig7", "--budget-min", "-1"), ["budget_min", "-1"]),
+        (("absent.toml",), ["absent.toml", "cannot be read"]),
         (("deep-cg/complexity", "--out", "file"), ["file"]),
     ],
 )
@@ -82,8 +115,9 @@ def test_results_are_gathered_as_markdown(run, tmp_path):
     assert code == 0
     assert "page.md" in out
     page = (tmp_path / "page.md").read_text("utf-8")
-    assert "Statements of papers: 1 reproduced, 1 the paper is wrong." in page
-    assert "| N_frame / (8 N_train) is 21 | section 4.5 | reproduced | 21 |" in page
+    assert "Claims of the paper: 1 reproduced, 1 the paper is wrong." in page
+    assert "N_frame / (8 N_train) is 21 | section 4.5 | reproduced | 21 | – |" in page
+    assert '- complexity: <a href="#complexity-' in page
     assert "mimolearn reproduce deep-cg/complexity deep-cg/fig3 --gather page.md" in page
     assert page.rstrip().partition("## deep-cg/fig3")[2].count("Not run.") == 1
     kept = tmp_path / "mimolearn-results" / "reproduction" / "deep-cg-complexity.json"

@@ -20,6 +20,7 @@ from markdown_it import MarkdownIt
 from mimolearn.cli import main
 from mimolearn.cli.app import app
 from mimolearn.link.beam_scenario import BeamScenario
+from mimolearn.papers.files.loading import read_paper
 from mimolearn.studies import load_comparison
 from mimolearn.training import read_recipe
 
@@ -115,6 +116,8 @@ def check_toml(text: str, folder: Path) -> None:
     content = tomllib.loads(text)
     if content.get("kind") == "beamforming":
         BeamScenario.from_toml(path)
+    elif "figure" in content:
+        read_paper(path)
     elif "network" in content or "quantizer" in content:
         read_recipe(str(path))
     else:

@@ -11,6 +11,7 @@ from mimolearn.cli import (
     llr_check,
     plan,
     reproduce,
+    schema,
     training,
     warm_up,
 )
@@ -28,6 +29,7 @@ __all__ = [
     "main",
     "plan",
     "reproduce",
+    "schema",
     "training",
     "warm_up",
 ]

@@ -23,7 +23,7 @@ def reproduce(
         list[str] | None,
         typer.Argument(
             metavar="[EXPERIMENT]...",
-            help="As lcgnet/fig10, or lcgnet for a paper.",
+            help="As lcgnet/fig10, lcgnet for a paper, or my-paper.toml for a file of yours.",
             autocompletion=complete_experiments,
         ),
     ] = None,
@@ -31,6 +31,14 @@ def reproduce(
     listed: Annotated[bool, typer.Option("--list", help="List the experiments.")] = False,
     quick: Annotated[bool, typer.Option("--quick", help="Seconds each, wide intervals.")] = False,
     full: Annotated[bool, typer.Option("--full", help="As many errors as a paper needs.")] = False,
+    budget_min: Annotated[
+        float | None,
+        typer.Option(
+            "--budget-min",
+            help="Minutes for more draws, shared by the experiments, where claims are not settled; "
+            "by default 3 for each, none with --quick and 30 with --full.",
+        ),
+    ] = None,
     workers: Annotated[
         int, typer.Option("--workers", "-w", help="Processes; counts do not depend on it.")
     ] = 1,
@@ -39,12 +47,16 @@ def reproduce(
     ] = _FOLDER,
     gather: Annotated[
         Path | None,
-        typer.Option("--gather", help="Run nothing: write what --out holds to a Markdown file."),
+        typer.Option(
+            "--gather",
+            help="Run nothing: write what --out holds to a Markdown file, or to a page for each "
+            "paper in a folder.",
+        ),
     ] = None,
     as_json: AsJson = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
 ) -> None:
-    """Run published figures again and say of each statement whether it holds.
+    """Run published figures again and say of each claim what becomes of it.
 
     What was finished is kept: the same command goes on where it was stopped.
 
@@ -64,7 +76,14 @@ def reproduce(
     budget = "quick" if quick else "full" if full else "default"
     with _progress(quiet) as progress:
         results = [
-            run_experiment(experiment, out, budget=budget, workers=workers, progress=progress)
+            run_experiment(
+                experiment,
+                out,
+                budget=budget,
+                budget_min=None if budget_min is None else budget_min / len(chosen),
+                workers=workers,
+                progress=progress,
+            )
             for experiment in chosen
         ]
     _finish(results, out, as_json)
@@ -94,14 +113,15 @@ def _list(chosen: Any, as_json: bool) -> None:
 
 
 def _gather(chosen: Any, folder: Path, path: Path, words: str) -> None:
-    from mimolearn.report import write_reproduction_text
+    from mimolearn.report import write_reproduction_pages
 
     command = f"mimolearn reproduce {words} --gather {path.as_posix()}"
     try:
-        write_reproduction_text(chosen, folder, path, command)
+        pages = write_reproduction_pages(chosen, folder, path, command)
     except OSError as error:
         raise InvalidInputError(f"gather: {path} cannot be written: {error.strerror}") from None
-    stdout().print(f"Page: {path}", soft_wrap=True)
+    for page in pages:
+        stdout().print(f"Page: {page}", soft_wrap=True)
 
 
 def _finish(results: list[Any], folder: Path, as_json: bool) -> None:
@@ -117,7 +137,7 @@ def _finish(results: list[Any], folder: Path, as_json: bool) -> None:
     console = stdout()
     console.print(verdict_table(results))
     counts = ", ".join(f"{count} {words}" for words, count in outcome_counts(results).items())
-    console.print(f"Statements of papers: {counts}.", style="bold")
+    console.print(f"Claims of papers: {counts}.", style="bold")
     console.print(f"Page: {page}", soft_wrap=True)
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from mimolearn.foundation.errors import InvalidInputError
 from mimolearn.link.beam_scenario import BeamScenario
@@ -88,8 +89,10 @@ def run_beam_panel(
     contenders, missing = [], {}
     for entry in panel.beams:
         try:
-            text = entry
-            if isinstance(entry, Competitor):
+            text: str | Mapping[str, Any] = ""
+            if isinstance(entry, str):
+                text = entry
+            else:
                 text = entry.table(store.parent / "weights", may_train=budget != "quick")
             contender = BeamContender.parse(text)
             contender.build(panel.link)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from statistics import stdev
@@ -15,6 +16,8 @@ from mimolearn.results.statistics import ENOUGH_CLUSTERS, RateRatio, effective_c
 from mimolearn.studies import BeamComparison, Comparison, Curve, SnrEstimate, SnrGap
 
 _FEW_BATCHES = 4
+# Effective channels of errors below which an interval is doubted more.
+_VERY_FEW = 4
 
 Finding = Comparison | BeamComparison | Accuracy | Table
 
@@ -68,8 +71,8 @@ class Findings:
             raise NotMeasuredError(f"{label} was not simulated at {snr_db:g} dB in this run")
         metric = metric or comparison.plan.metric
         interval = point.interval(metric, self.confidence)
-        doubt = _few(point.effective_clusters(metric), "channels", label)
-        return Measured(point.rate(metric), *interval, doubt=doubt)
+        measured = Measured(point.rate(metric), *interval)
+        return _of_few(measured, point.effective_clusters(metric), label)
 
     def around(
         self, panel: str, label: str, target: float, metric: str | None = None
@@ -121,7 +124,9 @@ class Findings:
         for name in (first, second):
             self.rate(panel, name, snr_db)
         paired = self._comparison(panel).paired(first, second, snr_db, metric, self.confidence)
-        return Measured(paired.difference, paired.low, paired.high, doubt=paired.note)
+        clusters = _noted_clusters(paired.note)
+        measured = Measured(paired.difference, paired.low, paired.high)
+        return _of_few(measured, clusters, f"{first} less {second}")
 
     def rate_ratio(
         self, panel: str, first: str, second: str, snr_db: float, metric: str | None = None
@@ -209,8 +214,8 @@ class Findings:
         point = self._beams(panel, label, snr_db).curve(label).at(snr_db)
         if geometric:
             return Measured(point.geometric_mean, *point.geometric_interval(self.confidence))
-        doubt = _few(point.effective_channels(), "channels", label)
-        return Measured(point.mean, *point.interval(self.confidence), doubt=doubt)
+        measured = Measured(point.mean, *point.interval(self.confidence))
+        return _of_few(measured, point.effective_channels(), label)
 
     def beam_difference(self, panel: str, first: str, second: str, snr_db: float) -> Measured:
         """Mean error rate of one beamformer less that of another, from their common channels."""
@@ -219,8 +224,8 @@ class Findings:
         half = float(stdtrit(len(spread) - 1, (1 + self.confidence) / 2))
         half *= float(spread.std(ddof=1)) / len(spread) ** 0.5
         value = float(spread.mean())
-        doubt = _few(effective_clusters(np.abs(spread)), "channels", f"{first} and {second}")
-        return Measured(value, value - half, value + half, doubt=doubt)
+        measured = Measured(value, value - half, value + half)
+        return _of_few(measured, effective_clusters(np.abs(spread)), f"{first} less {second}")
 
     def beam_rate_ratio(self, panel: str, first: str, second: str, snr_db: float) -> Measured:
         """Mean error rate of one beamformer over that of another, from their common channels."""
@@ -286,18 +291,29 @@ def _measured(estimate: SnrEstimate | SnrGap, what: str) -> Measured:
         few = "no errors" in estimate.note
         problem = FewDrawsError if few else NotMeasuredError
         raise problem(f"{what}: {estimate.note or 'no crossing in this run'}")
-    doubt = estimate.note if "too narrow" in estimate.note else ""
-    return Measured(estimate.value_db, estimate.low_db, estimate.high_db, "dB", doubt)
+    measured = Measured(estimate.value_db, estimate.low_db, estimate.high_db, "dB")
+    return _of_few(measured, _noted_clusters(estimate.note), what)
+
+
+def _noted_clusters(note: str) -> float:
+    """The fewest effective channels that a note of an interval names; infinite for none."""
+    return min(map(float, re.findall(r"only (\d+) effective", note)), default=np.inf)
 
 
 def _ratio(ratio: RateRatio, what: str) -> Measured:
     if not np.isfinite(ratio.ratio):
         raise FewDrawsError(f"{what}: the second made no errors in this run")
-    doubt = _few(ratio.clusters, "channels", what) if ratio.ratio > 0 else ""
-    return Measured(ratio.ratio, ratio.low, ratio.high, doubt=doubt)
+    measured = Measured(ratio.ratio, ratio.low, ratio.high)
+    return _of_few(measured, ratio.clusters if ratio.ratio > 0 else np.inf, what)
 
 
-def _few(clusters: float, what: str, label: str) -> str:
+def _of_few(measured: Measured, clusters: float, what: str) -> Measured:
+    """A number that so few effective channels make that its interval may be too narrow.
+
+    95 % intervals were measured to hold in 91 to 94 % of runs at 8 channels and in 72 % at 1 or 2:
+    twice and four times their width is ample.
+    """
     if not 0 < clusters < ENOUGH_CLUSTERS:
-        return ""
-    return f"{clusters:.0f} effective {what} own the mean of {label}: the tail is heavy"
+        return measured
+    doubt = f"{clusters:.0f} effective channels make {what}: few errors, or a heavy tail"
+    return measured._replace(doubt=doubt, stretch=2.0 if clusters >= _VERY_FEW else 4.0)

@@ -13,7 +13,7 @@ from mimolearn.papers.beam_panel import BeamPanel
 from mimolearn.papers.contenders import Entry, PerScenario
 from mimolearn.papers.effort import Effort
 from mimolearn.papers.verdict import Measured
-from mimolearn.plans.plan import AnyScenario
+from mimolearn.plans.plan import AnyScenario, Metric
 from mimolearn.snr import snr_label
 from mimolearn.studies import Contender
 
@@ -57,7 +57,7 @@ class ErrorRatePanel:
     contenders: tuple[Entry, ...]
     snr_db: tuple[float, ...]
     quick_snr_db: tuple[float, ...]
-    metric: Literal["ber", "ser", "ver", "bler"] = "ber"
+    metric: Metric = "ber"
     target: float = 1e-4
     vectors: Effort = _VECTORS
     min_errors: Effort = _MIN_ERRORS

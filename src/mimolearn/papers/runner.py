@@ -52,6 +52,7 @@ from mimolearn.studies.session import Session
 from mimolearn.weights import library_versions, shipped_weights
 
 RESULTS_NAME = "results.sqlite"
+_BUDGET_MIN = {"quick": 0.0, "default": 3.0, "full": 30.0}
 
 
 class Step(NamedTuple):
@@ -128,6 +129,7 @@ class ExperimentResult:
             ],
             "missing": {name: dict(why) for name, why in self.findings.missing.items() if why},
             "panels": {name: _plain(finding) for name, finding in self.findings.panels.items()},
+            "draws": self.draws,
             "versions": self.versions,
         }
 
@@ -137,7 +139,7 @@ def run_experiment(
     folder: str | Path,
     *,
     budget: str = "default",
-    budget_min: float = 0.0,
+    budget_min: float | None = None,
     workers: int = 1,
     progress: Progress | None = None,
 ) -> ExperimentResult:
@@ -151,7 +153,8 @@ def run_experiment(
         folder: holds what was measured (``results.sqlite``), networks trained here (``weights/``)
             and the result as JSON; experiments share it, and what is there is not computed again.
         budget: "quick", "default" or "full".
-        budget_min: minutes that further draws may take.
+        budget_min: minutes that further draws may take; None for none in a quick run, 3 in a
+            default one and 30 in a full one.
         workers: as for ``simulate``.
         progress: called after every chunk or table.
 
@@ -161,6 +164,8 @@ def run_experiment(
     """
     check_one_of("budget", budget, budgets())
     check_positive_int("workers", workers, 4096)
+    if budget_min is None:
+        budget_min = _BUDGET_MIN[budget]
     check_real("budget_min", budget_min, at_least=0.0, at_most=1e6)
     run = _Run(experiment, user_path(folder), budget, workers, progress or (lambda _: None))
     start = time.monotonic()

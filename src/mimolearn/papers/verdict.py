@@ -65,7 +65,10 @@ class Measured(NamedTuple):
         low: lower end of its interval.
         high: upper end of it.
         unit: of all three.
-        doubt: why the interval may be too narrow to settle anything; "" for none.
+        doubt: why the interval may be too narrow; "" for none.
+        stretch: how many times as wide an interval, about the number, settles a claim in spite of
+            the doubt.
+        lacking: what is missing, so that the number settles nothing; "" for nothing.
 
     >>> Measured(-30.02, -30.1, -29.94, "dB").text()
     '-30.02 dB [-30.1, -29.94]'
@@ -76,6 +79,8 @@ class Measured(NamedTuple):
     high: float
     unit: str = ""
     doubt: str = ""
+    stretch: float = 1.0
+    lacking: str = ""
 
     @classmethod
     def exact(cls, value: float, unit: str = "") -> Measured:
@@ -87,8 +92,26 @@ class Measured(NamedTuple):
         value = self.value - other.value
         down = ((self.value - self.low) ** 2 + (other.high - other.value) ** 2) ** 0.5
         up = ((self.high - self.value) ** 2 + (other.value - other.low) ** 2) ** 0.5
-        doubt = "; ".join(dict.fromkeys(filter(None, (self.doubt, other.doubt))))
-        return Measured(value, value - down, value + up, self.unit, doubt)
+        return Measured(value, value - down, value + up, self.unit).doubting(self, other)
+
+    def doubting(self, *others: Measured) -> Measured:
+        """The same number with the doubts of those that it is made of."""
+        doubt = "; ".join(dict.fromkeys(filter(None, (one.doubt for one in others))))
+        return self._replace(doubt=doubt, stretch=max(one.stretch for one in others))
+
+    def stretched(self) -> Measured:
+        """With the interval that settles a claim in spite of the doubt.
+
+        It is stretched on the logarithm for positive numbers without a unit, as rates and ratios
+        are, else as it is.
+        """
+        if not self.unit and 0 < self.low < self.value < self.high < float("inf"):
+            low = self.value * (self.low / self.value) ** self.stretch
+            return self._replace(
+                low=low, high=self.value * (self.high / self.value) ** self.stretch
+            )
+        low = self.value - self.stretch * (self.value - self.low)
+        return self._replace(low=low, high=self.value + self.stretch * (self.high - self.value))
 
     def text(self) -> str:
         """The number in four digits, its unit and its interval."""

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from mimolearn.report.links import link_title, link_words
     from mimolearn.report.numbers import format_duration, format_left
     from mimolearn.report.text.live import live_progress
-    from mimolearn.report.text.markdown import write_reproduction_text
+    from mimolearn.report.text.markdown import scoreboard, write_reproduction_pages
     from mimolearn.report.text.sentences import beam_notes, notes, rate_notes, verdict
     from mimolearn.report.text.slots import (
         block_table,
@@ -44,7 +44,7 @@ else:
             "mimolearn.report.links": "link_title link_words",
             "mimolearn.report.numbers": "format_duration format_left",
             "mimolearn.report.text.live": "live_progress",
-            "mimolearn.report.text.markdown": "write_reproduction_text",
+            "mimolearn.report.text.markdown": "scoreboard write_reproduction_pages",
             "mimolearn.report.text.sentences": "beam_notes notes rate_notes verdict",
             "mimolearn.report.text.slots": (
                 "block_table goodput_notes goodput_table goodput_verdict slot_table time_table"
@@ -181,6 +181,7 @@ __all__ = [
     "outcome_counts",
     "rate_notes",
     "rate_table",
+    "scoreboard",
     "slot_table",
     "time_table",
     "verdict",
@@ -190,5 +191,5 @@ __all__ = [
     "write_goodput_report",
     "write_report",
     "write_reproduction",
-    "write_reproduction_text",
+    "write_reproduction_pages",
 ]

@@ -49,11 +49,21 @@ class BeamPoint:
     def interval(self, confidence: float = 0.95) -> Interval:
         """Interval of the mean, 95 % by default.
 
-        Each channel is a cluster; the upper end takes half of one more as bad as the worst seen,
-        because the channels that would raise the mean most are those too rare to have come up. A
-        bootstrap would know only of those that did.
+        Student's t over the channels, whose upper end takes half of one more as bad as the worst
+        seen: the channels that would raise the mean most are those too rare to have come up, of
+        which a bootstrap would know nothing. Where few channels make the mean it is the interval of
+        as many errors, each channel a cluster.
         """
-        return clustered_interval(self.rates, 1, confidence)
+        if self.is_unsure():
+            return clustered_interval(self.rates, 1, confidence)
+        from scipy.special import stdtrit  # here, because it would slow down `import mimolearn`
+
+        count = len(self.rates)
+        freedom = min(count, 2 * self.effective_channels()) - 1
+        half = float(stdtrit(freedom, (1 + confidence) / 2)) * float(self.rates.std(ddof=1))
+        half /= math.sqrt(count)
+        unseen = float(self.rates.max()) / 2 / count
+        return Interval(max(self.mean - half, 0.0), min(self.mean + half + unseen, 1.0))
 
     def effective_channels(self) -> float:
         """How many equally bad channels the mean is worth."""

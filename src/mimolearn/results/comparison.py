@@ -217,8 +217,8 @@ class Comparison(Shown):
         metric = self._metric(metric)
         first, second = (self._point(contender, snr_db) for contender in (a, b))
         clusters = min(first.clusters(metric), second.clusters(metric))
-        errors = (point.channel_errors(metric, clusters) for point in (first, second))
-        return statistics.rate_ratio(*errors, confidence)
+        errors_a, errors_b = (p.channel_errors(metric, clusters) for p in (first, second))
+        return statistics.rate_ratio(errors_a, errors_b, confidence)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values: rates, intervals and counts of every point, and where they are from.

@@ -114,7 +114,7 @@ def read_competitor(
         name = options.pop("name", make and make.partition(":")[2])
         if not isinstance(name, str) or not name:
             raise invalid("contender", dict(value), "a table with 'name' or 'make'")
-    label = options.pop("label", "")
+    label = str(options.pop("label", ""))
     quantizer = str(options.get("quantizer", ""))
     if not label:
         plain = {key: item for key, item in options.items() if key != "quantizer"}

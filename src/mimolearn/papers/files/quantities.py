@@ -108,7 +108,12 @@ class Quantity(PlainModel):
         return [verb for verb in (*READS, *JOINS) if getattr(self, verb) is not None]
 
     @model_validator(mode="after")
-    def _one_verb(self) -> Quantity:
+    def _is_sound(self) -> Quantity:
+        self._check()
+        return self
+
+    def _check(self) -> None:
+        """Raise InvalidInputError for what does not go together."""
         verbs = self._verbs()
         if len(verbs) != 1:
             raise invalid("verb", ", ".join(verbs) or "none", f"one of {', '.join(all_verbs())}")
@@ -118,7 +123,6 @@ class Quantity(PlainModel):
                 raise invalid(name, getattr(self, name), f"nothing: {verbs[0]} does not use it")
         if verbs[0] in ("rate", "gmi", "unlike") and self.at is None:
             raise InvalidInputError(f"at: missing, {verbs[0]} is read at an SNR in dB")
-        return self
 
 
 def all_verbs() -> tuple[str, ...]:
@@ -195,8 +199,7 @@ class Test(Quantity):
             return self.tolerance
         return abs(self.published) * (self.tolerance_percent or 0.0) / 100
 
-    @model_validator(mode="after")
-    def _one_verb(self) -> Test:
+    def _check(self) -> None:
         joined = [word for word in COMBINES if getattr(self, word) is not None]
         verbs = [*joined, *self._verbs()]
         if len(verbs) != 1:
@@ -204,22 +207,21 @@ class Test(Quantity):
             raise invalid("verb", ", ".join(verbs) or "none", expected)
         if joined:
             self._check_joined(joined[0])
-            return self
-        super()._one_verb()
+            return
+        super()._check()
         self._check_bounds()
-        return self
 
     def _check_bounds(self) -> None:
-        ranges = [self.at_least, self.at_most]
+        low, high = self.at_least, self.at_most
         if self.published is None:
-            if ranges == [None, None]:
+            if low is None and high is None:
                 raise InvalidInputError("at_most: missing; give at_least, at_most or published")
             if self.better or self.tolerance is not None or self.tolerance_percent is not None:
                 raise InvalidInputError("published: missing; tolerance and better are of it")
-            if None not in ranges and self.at_least > self.at_most:  # type: ignore[operator]  # both are numbers
-                raise invalid("at_most", self.at_most, f"at least at_least = {self.at_least:g}")
+            if low is not None and high is not None and low > high:
+                raise invalid("at_most", high, f"at least at_least = {low:g}")
             return
-        if ranges != [None, None]:
+        if low is not None or high is not None:
             raise invalid("published", self.published, "no at_least or at_most beside it")
         if (self.tolerance is None) == (self.tolerance_percent is None):
             raise InvalidInputError("tolerance: missing; give tolerance or tolerance_percent")
@@ -293,21 +295,19 @@ class Claim(Test):
         own = (self,) if self.has_test else ()
         return (*own, *((self.objection,) if self.objection else ()), *self.remark)
 
-    @model_validator(mode="after")
-    def _one_verb(self) -> Claim:
+    def _check(self) -> None:
         said = [word for word in _NO_TEST if getattr(self, word)]
         if self.price and "open" not in said:
             raise invalid("price", self.price, "nothing: it is of 'open'")
         if self.has_test and said:
             raise invalid(said[0], getattr(self, said[0]), "nothing beside a test")
         if self.has_test:
-            super()._one_verb()
+            super()._check()
         elif not said and self.objection is None:
             verbs = ", ".join((*all_verbs(), *COMBINES))
             raise InvalidInputError(f"test: missing; give one of {verbs}, undecidable, open")
         elif len(said) > 1:
             raise invalid(said[1], getattr(self, said[1]), f"nothing beside {said[0]}")
-        return self
 
 
 def inherit(table: dict[str, Any], outer: dict[str, Any]) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from mimolearn.foundation.errors import check_one_of, invalid
@@ -34,11 +34,15 @@ def share(value: Any, shared: Mapping[str, Any]) -> Any:
         return {key: share(item, shared) for key, item in value.items()}
     if not isinstance(value, list):
         return value
-    items: list[Any] = []
-    for item in value:
-        replaced = share(item, shared)
-        items += replaced if isinstance(item, str) and isinstance(replaced, list) else [replaced]
-    return items
+    return _joined((item, share(item, shared)) for item in value)
+
+
+def _joined(items: Iterable[tuple[Any, Any]]) -> list[Any]:
+    """Items of a list, each before and after; a list in the place of a text joins the list."""
+    joined: list[Any] = []
+    for before, after in items:
+        joined += after if isinstance(before, str) and isinstance(after, list) else [after]
+    return joined
 
 
 def repeat(value: Any, path: str = "") -> Any:
@@ -87,13 +91,15 @@ def _rows(each: Any, path: str) -> list[Mapping[str, Any]]:
 def fill(value: Any, names: Mapping[str, Any]) -> Any:
     """A value with "{name}" replaced by what the name stands for, in keys too.
 
+    As for ``share``, a list in the place of an item joins its list.
+
     >>> fill("{label} at {snr} dB", {"label": "zf", "snr": 4.0})
     'zf at 4 dB'
     """
     if isinstance(value, Mapping):
-        return {fill(key, names): fill(item, names) for key, item in value.items()}
+        return {str(fill(key, names)): fill(item, names) for key, item in value.items()}
     if isinstance(value, list):
-        return [fill(item, names) for item in value]
+        return _joined((item, fill(item, names)) for item in value)
     if not isinstance(value, str):
         return value
     whole = re.fullmatch(r"\{(\w+)\}", value)
@@ -120,9 +126,8 @@ def merge(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]
     merged = dict(base)
     for key, value in changes.items():
         old = merged.get(key)
-        both_tables = isinstance(old, Mapping) and isinstance(value, Mapping)
-        if both_tables and all(value.get(word, old.get(word)) == old.get(word) for word in _CHOICE):
-            merged[key] = merge(old, value)
-        else:
-            merged[key] = value
+        merged[key] = value
+        if isinstance(old, Mapping) and isinstance(value, Mapping):
+            alike = all(value.get(word, old.get(word)) == old.get(word) for word in _CHOICE)
+            merged[key] = merge(old, value) if alike else value
     return merged

@@ -78,10 +78,11 @@ class Measuring:
             spread = quantile * stdev(value.value for value in values) / math.sqrt(count)
         down = math.hypot(spread, fmean(value.value - value.low for value in values))
         up = math.hypot(spread, fmean(value.high - value.value for value in values))
-        doubts = dict.fromkeys(value.doubt for value in values if value.doubt)
+        lacking = ""
         if count < min(total, ENOUGH_SEEDS):
-            doubts[f"{count} of {total} training seeds are there"] = None
-        return Measured(mean, mean - down, mean + up, values[0].unit, "; ".join(doubts))
+            lacking = f"{count} of {total} training seeds are there"
+        measured = Measured(mean, mean - down, mean + up, values[0].unit).doubting(*values)
+        return measured._replace(lacking=lacking)
 
     def one(self, quantity: Quantity) -> Measured:
         """The quantity for this seed.
@@ -107,34 +108,39 @@ class Measuring:
         return self._leaf(q)
 
     def _leaf(self, q: Quantity) -> Measured:
-        findings, labels = self.findings, self._labels(q)
-        metric = q.metric or None
+        labels = self._labels(q)
+        if q.verb == "value":
+            assert q.value is not None
+            return self.findings.value(q.panel, q.value)
+        return self._pair(q, *labels) if len(labels) == 2 else self._single(q, labels[0])
+
+    def _pair(self, q: Quantity, first: str, second: str) -> Measured:
+        if q.verb == "gap":
+            return self.findings.gap(q.panel, first, second, q.target, q.metric or None)
+        assert q.at is not None
+        return self.findings.unlike(q.panel, first, second, q.at)
+
+    def _single(self, q: Quantity, label: str) -> Measured:
+        findings, metric = self.findings, q.metric or None
         match q.verb:
-            case "gap":
-                return findings.gap(q.panel, *labels, q.target, metric)
             case "snr":
-                return findings.snr(q.panel, *labels, q.target, metric)
+                return findings.snr(q.panel, label, q.target, metric)
             case "level":
-                return findings.level(q.panel, *labels, q.at)
+                return findings.level(q.panel, label, q.at)
             case "time":
-                return findings.time(q.panel, *labels)
+                return findings.time(q.panel, label)
             case "work":
-                return findings.work(q.panel, *labels, q.at)
-            case "value":
-                assert q.value is not None
-                return findings.value(q.panel, q.value)
+                return findings.work(q.panel, label, q.at)
         assert q.at is not None
         if q.verb == "gmi":
-            return findings.gmi(q.panel, *labels, q.at)
-        if q.verb == "unlike":
-            return findings.unlike(q.panel, *labels, q.at)
+            return findings.gmi(q.panel, label, q.at)
         if self._is_beams(q):
-            return findings.beam_rate(q.panel, *labels, q.at, geometric=q.geometric)
-        return findings.rate(q.panel, *labels, q.at, metric)
+            return findings.beam_rate(q.panel, label, q.at, geometric=q.geometric)
+        return findings.rate(q.panel, label, q.at, metric)
 
     def _difference(self, a: Quantity, b: Quantity) -> Measured:
         """Paired where both are of common draws, else as of independent numbers."""
-        (first,), (second,) = self._names(a), self._names(b)
+        first, second = self._name(a), self._name(b)
         metric = a.metric or None
         if _same(a, b, "level"):
             return self.findings.difference(a.panel, (first, a.at), (second, b.at))
@@ -148,7 +154,7 @@ class Measuring:
         return self.one(a).minus(self.one(b))
 
     def _ratio(self, a: Quantity, b: Quantity) -> Measured:
-        (first,), (second,) = self._names(a), self._names(b)
+        first, second = self._name(a), self._name(b)
         if _same(a, b, "rate", "at", "metric") and not a.geometric and not b.geometric:
             assert a.at is not None
             if self._is_beams(a):
@@ -157,9 +163,10 @@ class Measuring:
             return self.findings.rate_ratio(a.panel, first, second, a.at, metric)
         return _quotient(self.one(a), self.one(b))
 
-    def _names(self, q: Quantity) -> tuple[str]:
+    def _name(self, q: Quantity) -> str:
+        """The label of a verb that names one; else ""."""
         labels = self._labels(q)
-        return (labels[0] if len(labels) == 1 else "",)
+        return labels[0] if len(labels) == 1 else ""
 
     def _labels(self, q: Quantity) -> tuple[str, ...]:
         """The labels of this seed."""
@@ -186,8 +193,7 @@ def _quotient(a: Measured, b: Measured) -> Measured:
         1 / b.value,
         1 / b.high if b.high > 0 else math.inf,
         1 / b.low if b.low > 0 else math.inf,
-        doubt=b.doubt,
-    )
+    ).doubting(b)
     return _product([a, inverse])
 
 
@@ -195,17 +201,17 @@ def _product(values: list[Measured]) -> Measured:
     """The product of independent numbers; intervals add on the logarithm."""
     exact = math.prod(value.value for value in values if value.low == value.high)
     uncertain = [value for value in values if value.low != value.high]
-    doubt = "; ".join(dict.fromkeys(value.doubt for value in values if value.doubt))
     if len(uncertain) <= 1:
         one = uncertain[0] if uncertain else Measured.exact(1.0)
-        ends = sorted((exact * one.low, exact * one.high))
-        return Measured(exact * one.value, ends[0], ends[1], doubt=doubt)
+        low, high = sorted((exact * one.low, exact * one.high))
+        return Measured(exact * one.value, low, high).doubting(*values)
     if exact <= 0 or any(value.value <= 0 for value in uncertain):
         raise NotMeasuredError("a product of numbers with intervals: all have to be positive")
     value = exact * math.prod(part.value for part in uncertain)
     down = math.sqrt(sum(_log(part.value, part.low) ** 2 for part in uncertain))
     up = math.sqrt(sum(_log(part.high, part.value) ** 2 for part in uncertain))
-    return Measured(value, value * math.exp(-down), value * math.exp(min(up, 700.0)), doubt=doubt)
+    ends = value * math.exp(-down), value * math.exp(min(up, 700.0))
+    return Measured(value, *ends).doubting(*values)
 
 
 def _log(above: float, below: float) -> float:

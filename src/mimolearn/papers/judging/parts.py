@@ -13,6 +13,8 @@ from mimolearn.papers.verdict import FewDrawsError, Measured, NotMeasuredError, 
 _HOLDS = Outcome.REPRODUCED, Outcome.BETTER
 # Twice the draws are asked for where the interval itself is in doubt.
 _IN_DOUBT = 2.0
+# The square of this: so many times the draws are never spent.
+_NEVER = 1e4
 
 
 @dataclass(frozen=True)
@@ -69,24 +71,34 @@ def judge_number(test: Test, measured: Measured) -> Part:
     """
     low, high = test.bounds()
     text, published = f"{test.words}{measured.text()}", _published(test, measured.unit)
-    not_worse = (measured.high <= high or test.better == "higher") and (
-        low <= measured.low or test.better == "lower"
-    )
-    outside = (measured.low > high and test.better != "higher") or (
-        measured.high < low and test.better != "lower"
-    )
-    if measured.doubt and (not_worse or outside):
+    if measured.lacking:
+        return Part(Outcome.OPEN, text, measured.lacking, published)
+    side = _side(test, measured)
+    if side and side != _side(test, measured.stretched()):
         return Part(Outcome.OPEN, text, measured.doubt, published, _IN_DOUBT)
-    if outside:
+    if side < 0:
         return Part(Outcome.NOT_REPRODUCED, text, "", published)
-    if not_worse:
+    if side > 0:
         beaten = (test.better == "lower" and measured.value < low) or (
             test.better == "higher" and measured.value > high
         )
         return Part(Outcome.BETTER if beaten else Outcome.REPRODUCED, text, "", published)
     more = _draws(test, measured, low, high)
     reason = f"the interval crosses a bound; {_times(more)} the draws would settle it"
+    reason = "; ".join(filter(None, (reason, measured.doubt)))
     return Part(Outcome.OPEN, text, reason, published, more)
+
+
+def _side(test: Test, measured: Measured) -> int:
+    """1 where the whole interval keeps the bounds, -1 where all of it breaks one, else 0."""
+    low, high = test.bounds()
+    if test.better == "lower":
+        low = -math.inf
+    if test.better == "higher":
+        high = math.inf
+    if low <= measured.low and measured.high <= high:
+        return 1
+    return -1 if measured.low > high or measured.high < low else 0
 
 
 def _draws(test: Test, measured: Measured, low: float, high: float) -> float:
@@ -101,7 +113,10 @@ def _draws(test: Test, measured: Measured, low: float, high: float) -> float:
         distance = abs(measured.value - bound)
         inner = measured.value > bound
         half = measured.value - measured.low if inner else measured.high - measured.value
-        needed = max(needed, (half / distance) ** 2 if distance else math.inf)
+        needed = max(
+            needed,
+            min(half, _NEVER * distance) ** 2 / distance**2 if distance > 1e-100 else _NEVER**2,
+        )
     return needed
 
 

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from mimolearn.foundation.atomicfile import write_atomically
-from mimolearn.papers import Accuracy, ExperimentResult, Table
+from mimolearn.papers import Accuracy, ExperimentResult, Outcome, Table
 from mimolearn.report.page.render import plot_html, render
 from mimolearn.report.plots.panels import panel_plot, save_panels
-from mimolearn.report.text.verdicts import judged_words, outcome_counts
+from mimolearn.report.text.verdicts import judged_words, measured_words, outcome_counts
 from mimolearn.studies import BeamComparison, Comparison
 
 
@@ -30,7 +30,9 @@ def write_reproduction_page(results: Sequence[ExperimentResult], folder: Path, n
         sections=sections,
         counts=outcome_counts(results),
         words=judged_words,
+        measured=measured_words,
         kind=lambda item: item.verdict.outcome.name.lower().replace("_", "-"),
+        badges={outcome.value: outcome.name.lower().replace("_", "-") for outcome in Outcome},
         papers=list(
             {result.experiment.paper.key: result.experiment.paper for result in results}.values()
         ),
