@@ -115,8 +115,9 @@ def test_results_are_gathered_as_markdown(run, tmp_path):
     assert code == 0
     assert "page.md" in out
     page = (tmp_path / "page.md").read_text("utf-8")
-    assert "Claims of the paper: 1 reproduced, 1 the paper is wrong." in page
-    assert "N_frame / (8 N_train) is 21 | section 4.5 | reproduced | 21 | – |" in page
+    assert "Claims of the paper: 7 reproduced, 3 the paper is wrong." in page
+    row = "2 divisions an iteration | section 4.5 | reproduced | multiplications: 80; divisions: 2"
+    assert f"{row} | 80; 2 |" in page
     assert '- complexity: <a href="#complexity-' in page
     assert "mimolearn reproduce deep-cg/complexity deep-cg/fig3 --gather page.md" in page
     assert page.rstrip().partition("## deep-cg/fig3")[2].count("Not run.") == 1

@@ -5,12 +5,6 @@ from __future__ import annotations
 import functools
 
 from mimolearn.foundation.errors import check_one_of
-from mimolearn.papers.deepcg import complexity as deep_cg_complexity
-from mimolearn.papers.deepcg import fig2 as deep_cg_fig2
-from mimolearn.papers.deepcg import fig3 as deep_cg_fig3
-from mimolearn.papers.deepcg import fig4 as deep_cg_fig4
-from mimolearn.papers.deepcg import fig5 as deep_cg_fig5
-from mimolearn.papers.deepcg import table1 as deep_cg_table1
 from mimolearn.papers.eqnet import fig04 as eqnet_fig4
 from mimolearn.papers.eqnet import fig05 as eqnet_fig5
 from mimolearn.papers.eqnet import fig06 as eqnet_fig6
@@ -40,16 +34,8 @@ from mimolearn.papers.mser import table3 as mser_table3
 from mimolearn.papers.mser import table4 as mser_table4
 from mimolearn.papers.mser import table5 as mser_table5
 from mimolearn.papers.mser import table6 as mser_table6
-from mimolearn.papers.wesnet import complexity as wesnet_complexity
-from mimolearn.papers.wesnet import fig05 as wesnet_fig5
-from mimolearn.papers.wesnet import fig06 as wesnet_fig6
-from mimolearn.papers.wesnet import fig07 as wesnet_fig7
-from mimolearn.papers.wesnet import fig08 as wesnet_fig8
-from mimolearn.papers.wesnet import fig09 as wesnet_fig9
 
 _MODULES = (
-    *(deep_cg_table1, deep_cg_fig2, deep_cg_fig3, deep_cg_fig4, deep_cg_fig5, deep_cg_complexity),
-    *(wesnet_fig5, wesnet_fig6, wesnet_fig7, wesnet_fig8, wesnet_fig9, wesnet_complexity),
     *(mser_table1, mser_table2, mser_table3, mser_table4, mser_table5, mser_table6),
     *(mser_fig5, mser_fig6, mser_fig7, mser_fig8, mser_fig9, mser_fig10, mser_fig11, mser_fig12),
     *(eqnet_fig4, eqnet_fig5, eqnet_fig6, eqnet_fig7, eqnet_fig8, eqnet_fig9),
