@@ -59,7 +59,8 @@ TRACED = {
     "equi-net": ({"num_layers": 2}, link(2, 4, "qpsk")),
     "deep-cg": ({"num_layers": 3}, link(2, 6, "16-qam")),
     "nn-det": ({"num_tx_ant": 2}, link(2, 2, "qpsk")),
-    "oamp-net2": ({"num_layers": 2}, link(3, 4, "qpsk")),
+    "gepnet": ({"num_layers": 2, "width": 8}, link(2, 4, "16-qam")),
+    "oamp-net2": ({"num_layers": 2, "variances": "streams"}, link(3, 4, "qpsk")),
     "eq-net": ({"num_tx_ant": 2, "cues": "ep", "num_iter": 2}, link(2, 2, "qpsk")),
     "oamp": ({"num_iter": 3, "damping": 0.2}, link(2, 4, "bpsk")),
 }
@@ -82,6 +83,27 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def lmmse(folder: Path) -> ml.Exported:
     """A classical detector too is a program."""
     return ml.export("lmmse", folder / "receiver.onnx", scenario=LMMSE, snr_db=2.0)
+
+
+@pytest.mark.parametrize(("beside", "k", "streams"), [("ep", 8, 3), ("lmmse", 16, 2)])
+def test_the_network_behind_a_list_counts_the_same_errors(
+    beside: str, k: int, streams: int, folder: Path
+) -> None:
+    """The second list holds all vectors."""
+    scenario = link(streams, 3, "16-qam" if beside == "ep" else "qpsk")
+    net = ml.make_detector("list-net", scenario.constellation, k=k, beside=beside).eval()
+    path = folder / f"list-{beside}.onnx"
+    check = ml.export(net, path, scenario=scenario, snr_db=6.0).check
+    assert check.same
+    assert check.library.bit_errors > 50
+    assert check.llr_difference < 1e-3
+    inputs = [value.name for value in session(path).get_inputs()]
+    assert inputs == ["metrics", "levels", "log_evidence", "llr_lmmse", "llr_ep"][: len(inputs)]
+    assert len(inputs) == (5 if beside == "ep" else 4)
+    metadata = session(path).get_modelmeta().custom_metadata_map
+    assert list(json.loads(metadata["input_layout"])) == inputs
+    with pytest.raises(ml.InvalidInputError, match="was not exported from a detector"):
+        exporting.OnnxDetector(path)
 
 
 @pytest.mark.parametrize("name", TRACED)
@@ -117,7 +139,7 @@ def test_every_family_with_weights_is_in_the_tables() -> None:
     stored = {card.network for card in cards if card.kind == "quantizer"}
     assert stored == {read_card(name).network for name in STORED}
     others = {card.network for card in cards if card.kind != "quantizer"}
-    # Its search is no graph: see the refusals below.
+    # Its search is no graph, and its network has a test of its own.
     assert others - {"list-net"} <= {*WRITTEN, *TRACED}
 
 
@@ -302,7 +324,6 @@ def _run(
     [
         (["sphere", "out.onnx", "-s", "oamp-4x4-16qam", "--snr-db", "20"], "decisions in a search"),
         (["k-best:k=4", "out.onnx", "-s", "oamp-4x4-16qam", "--snr-db", "20"], "as in a search"),
-        (["list-net-any", "out.onnx", "-s", "oamp-4x4-16qam", "--snr-db", "20"], "as in a search"),
         (["lmmse", "out.onnx"], "scenario: name one"),
         (["lmmse", "out.onnx", "-s", "oamp-4x4-16qam"], "snr_db: give the SNR"),
         (["lmmse", "out.pt", "-s", "oamp-4x4-16qam"], "path: got 'out.pt'"),

@@ -26,6 +26,7 @@ from mimolearn.detectors.networks.fully_connected.l_wesnet import LWeSNet
 from mimolearn.detectors.networks.fully_connected.r_wesnet import RWeSNet
 from mimolearn.detectors.networks.fully_connected.slim_wesnet import SlimWeSNet
 from mimolearn.detectors.networks.fully_connected.wesnet import WeSNet
+from mimolearn.detectors.networks.gepnet import GEPNet
 from mimolearn.detectors.networks.nn_det import NNDet
 from mimolearn.detectors.networks.soft_bits.eq_net import EQNetEstimator
 from mimolearn.detectors.networks.soft_bits.eq_net_published import EQNetPublishedEstimator
@@ -49,6 +50,7 @@ from mimolearn.detectors.unfolded.deep_cg_online import DeepCGOnline
 from mimolearn.detectors.unfolded.lcgnet_m import LcgNetM
 from mimolearn.detectors.unfolded.lcgnet_s import LcgNetS
 from mimolearn.detectors.unfolded.lcgnet_v import LcgNetV
+from mimolearn.detectors.unfolded.mmnet import MMNet
 from mimolearn.detectors.unfolded.oamp_net2 import OAMPNet2
 from mimolearn.detectors.unfolded.qlcgnet_v import QLcgNetV, quantize_lcgnet
 from mimolearn.detectors.unfolded.qlcgnet_v_soft import SoftQLcgNetV
@@ -94,6 +96,8 @@ register(
     SlimWeSNet,
     EquiNet,
     OAMPNet2,
+    MMNet,
+    GEPNet,
     NNDet,
     EQNetEstimator,
     EQNetPublishedEstimator,
@@ -124,6 +128,7 @@ __all__ = [
     "EquiNet",
     "ExpectationPropagation",
     "FunctionDetector",
+    "GEPNet",
     "GaussSeidel",
     "Guarded",
     "IterativeDetector",
@@ -134,6 +139,7 @@ __all__ = [
     "LcgNetS",
     "LcgNetV",
     "ListNet",
+    "MMNet",
     "NNDet",
     "Neumann",
     "OAMPNet2",

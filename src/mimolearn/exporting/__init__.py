@@ -5,12 +5,23 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from mimolearn.detectors import Detector
-from mimolearn.exporting.checking import Check, Counted, check_detector, check_quantizer
+from mimolearn.detectors import Detector, ListNet
+from mimolearn.exporting.checking import (
+    Check,
+    Counted,
+    check_detector,
+    check_list_head,
+    check_quantizer,
+)
 from mimolearn.exporting.extra import needed
 from mimolearn.exporting.frames import Subject, find_subject
 from mimolearn.exporting.graph import write_graph
-from mimolearn.exporting.metadata import detector_metadata, quantizer_metadata
+from mimolearn.exporting.list_head import head_program
+from mimolearn.exporting.metadata import (
+    detector_metadata,
+    list_head_metadata,
+    quantizer_metadata,
+)
 from mimolearn.exporting.pairs import ExportError
 from mimolearn.exporting.programs import decoder_program, detector_program, encoder_program
 from mimolearn.exporting.runtime import OnnxDetector
@@ -44,7 +55,9 @@ def export(
     The graph works on real float32 numbers, for any batch and number of vectors: inputs y
     (batch, vectors, Nr, 2), h (batch, Nr, Nt, 2), noise_var (batch); outputs llr and indices. It is
     the program of the detector, recorded by PyTorch and run on pairs of real numbers, with
-    factorisations unrolled for the size. ``metadata_props`` describe it.
+    factorisations unrolled for the size. ``metadata_props`` describe it. Of ``list-net`` the file
+    holds what follows the tree search: its inputs are the list, the evidence beside it, and the
+    LLRs of ``lmmse`` and ``ep``.
 
     Args:
         part: a shipped name, a .safetensors file, a detector as text ("ep:num_iter=5"), or an
@@ -69,12 +82,20 @@ def export(
     subject = find_subject(part, scenario, snr_db)
     if isinstance(subject.part, Quantizer):
         return _export_quantizer(subject, subject.part, path)
+    if isinstance(subject.part, ListNet):
+        return _export_list_head(subject, subject.part, path)
     program = detector_program(
         subject.part, subject.scenario.num_rx_ant, subject.scenario.num_tx_ant
     )
     metadata = detector_metadata(subject.part, *_weights(subject), subject.scenario)
     write_graph(program, path, metadata)
     return Exported((path,), check_detector(subject, path))
+
+
+def _export_list_head(subject: Subject, net: ListNet, path: Path) -> Exported:
+    program = head_program(net, subject.scenario.num_tx_ant)
+    write_graph(program, path, list_head_metadata(net, *_weights(subject), subject.scenario))
+    return Exported((path,), check_list_head(subject, path))
 
 
 def _export_quantizer(subject: Subject, quantizer: Quantizer, path: Path) -> Exported:

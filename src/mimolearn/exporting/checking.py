@@ -9,9 +9,10 @@ import torch
 from torch import Tensor
 
 from mimolearn.detection import LLRDetection
-from mimolearn.detectors import Cost, Detector
+from mimolearn.detectors import Cost, Detector, ListNet
 from mimolearn.detectors.text import detector_from_text
 from mimolearn.exporting.frames import Subject
+from mimolearn.exporting.list_head import OnnxListNet
 from mimolearn.exporting.runtime import OnnxDetector, session
 from mimolearn.link.randomness import CounterGenerator
 from mimolearn.link.scenario import Block
@@ -81,6 +82,17 @@ def check_detector(subject: Subject, path: Path) -> Check:
     """
     assert isinstance(subject.part, Detector)
     return _check(subject, subject.part, OnnxDetector(path))
+
+
+def check_list_head(subject: Subject, path: Path) -> Check:
+    """Run chunks of the simulation with the search of the library before the file.
+
+    Args:
+        subject: the ``list-net`` with its link and SNR.
+        path: of the ONNX file of its network.
+    """
+    assert isinstance(subject.part, ListNet)
+    return _check(subject, subject.part, OnnxListNet(subject.part, path))
 
 
 def check_quantizer(subject: Subject, encoder: Path, decoder: Path) -> Check:

@@ -8,7 +8,7 @@ from importlib.metadata import version
 import torch
 
 from mimolearn.constellation import Constellation
-from mimolearn.detectors import Detector
+from mimolearn.detectors import Detector, ListNet
 from mimolearn.link.scenario import Scenario
 from mimolearn.quantizers import Quantizer
 
@@ -21,6 +21,34 @@ _DETECTOR_OUTPUTS = {
     "llr": "(batch, vectors, num_tx_ant, bits): ln P(b=1)/P(b=0), positive means 1",
     "indices": "(batch, vectors, num_tx_ant) int64: decided points",
 }
+
+
+_BITS = "(batch, vectors, num_tx_ant, bits) float32: ln P(b=1)/P(b=0)"
+_HEAD_INPUTS = {
+    "metrics": "(batch, vectors, k) float32: ||y - H x||^2 / noise_var of each vector x of the "
+    "list, less what all vectors have in common",
+    "levels": "(batch, vectors, k, num_tx_ant, axes) int64: its levels, 0 the lowest",
+    "log_evidence": "(batch, vectors) float32: ln of the sum of exp(-metric) over all vectors of "
+    "the Gaussian prior of the axes' mean energy, in the unit of metrics",
+    "llr_lmmse": f"{_BITS} of lmmse",
+    "llr_ep": f"{_BITS} of ep",
+}
+
+
+def list_head_metadata(
+    net: ListNet, weights: str, sha256: str, scenario: Scenario
+) -> dict[str, str]:
+    """What the ONNX file of the network of ``list-net`` says of itself, as text by key.
+
+    Args:
+        net: what was exported.
+        weights: name of its weights; "" where it has none.
+        sha256: of the weights' file; "" where it has none.
+        scenario: the link that it was exported for.
+    """
+    whole = detector_metadata(net, weights, sha256, scenario)
+    inputs = dict(list(_HEAD_INPUTS.items())[: 3 + net.num_classical])
+    return {**whole, "kind": "list head", "k": str(net.k), "input_layout": json.dumps(inputs)}
 
 
 def detector_metadata(

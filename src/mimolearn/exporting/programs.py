@@ -17,7 +17,7 @@ from mimolearn.exporting.realform import RealForm
 from mimolearn.quantizers import Quantizer
 
 # Neither is 0 or 1, which tracing takes for fixed sizes.
-_BATCH, _VECTORS = 6, 3
+BATCH, VECTORS = 6, 3
 
 
 # Kinds and words of PyTorch's errors that say why a program has no trace.
@@ -91,30 +91,30 @@ def detector_program(detector: Detector, num_rx_ant: int, num_tx_ant: int) -> Pr
         )
     detector.prepare(torch.eye(num_rx_ant, num_tx_ant, dtype=torch.complex64), 1.0)
     generator = torch.Generator().manual_seed(1)
-    h = torch.randn((_BATCH, num_rx_ant, num_tx_ant), generator=generator, dtype=torch.complex64)
-    y = torch.randn((_BATCH, _VECTORS, num_rx_ant), generator=generator, dtype=torch.complex64)
-    example = (y, h, torch.full((_BATCH,), 0.5, dtype=torch.float32))
+    h = torch.randn((BATCH, num_rx_ant, num_tx_ant), generator=generator, dtype=torch.complex64)
+    y = torch.randn((BATCH, VECTORS, num_rx_ant), generator=generator, dtype=torch.complex64)
+    example = (y, h, torch.full((BATCH,), 0.5, dtype=torch.float32))
     module, free = _Detect(detector), (("batch", "vectors"), ("batch",), ("batch",))
     # Tables are made when they are first needed, which must not be while tracing.
     with torch.enable_grad():
         module(y, h.clone().requires_grad_(), example[2])
-    real = _real_form(module, example, free, detector.name)
+    real = real_form(module, example, free, detector.name)
     example = (torch.view_as_real(y), torch.view_as_real(h), example[2])
     return Program(real, example, ("y", "h", "noise_var"), ("llr", "indices"), free)
 
 
 def encoder_program(quantizer: Quantizer) -> Program:
     """codes (batch, words, n) int64 of llr (batch, streams, K)."""
-    shape = (_BATCH, quantizer.streams_per_group(), quantizer.constellation.bits_per_symbol)
-    llr = torch.linspace(-9, 9, _BATCH * shape[1] * shape[2], dtype=torch.float32).reshape(shape)
+    shape = (BATCH, quantizer.streams_per_group(), quantizer.constellation.bits_per_symbol)
+    llr = torch.linspace(-9, 9, BATCH * shape[1] * shape[2], dtype=torch.float32).reshape(shape)
     return _quantizer_program(_Encode(quantizer), llr, "llr", "codes", quantizer.name)
 
 
 def decoder_program(quantizer: Quantizer) -> Program:
     """llr (batch, streams, K) of codes (batch, words, n)."""
     levels = torch.tensor(quantizer.word_levels(), dtype=torch.int64)
-    steps = torch.arange(_BATCH * quantizer.words_per_group())
-    codes = (steps.unsqueeze(-1) % levels).reshape(_BATCH, -1, len(levels))
+    steps = torch.arange(BATCH * quantizer.words_per_group())
+    codes = (steps.unsqueeze(-1) % levels).reshape(BATCH, -1, len(levels))
     return _quantizer_program(_Decode(quantizer), codes, "codes", "llr", quantizer.name)
 
 
@@ -123,13 +123,24 @@ def _quantizer_program(
 ) -> Program:
     with torch.no_grad():
         module(example)
-    real = _real_form(module, (example,), (("batch",),), name)
+    real = real_form(module, (example,), (("batch",),), name)
     return Program(real, (example,), (takes,), (gives,), (("batch",),))
 
 
-def _real_form(
+def real_form(
     module: nn.Module, example: tuple[Tensor, ...], free: tuple[tuple[str, ...], ...], name: str
 ) -> RealForm:
+    """Trace a module, and return it on real tensors.
+
+    Args:
+        module: what is traced.
+        example: its inputs.
+        free: for each, names of the leading axes that may have any size.
+        name: of the part, for the error.
+
+    Raises:
+        ExportError: PyTorch cannot trace it.
+    """
     try:
         with torch.no_grad(), _quiet():
             traced = torch.export.export(

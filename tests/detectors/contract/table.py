@@ -92,6 +92,19 @@ CONTRACT = [
     Row("eq-net", {"num_tx_ant": 3, "cues": "ep"}, ("16-qam",), llr_tol=2e-2),
     Row("oamp-net2", llr_tol=2e-2),
     Row("oamp-net2", {"num_layers": 2, "demapping": "max-log"}, ("16-qam",), llr_tol=2e-2),
+    Row("oamp-net2", {"variances": "streams"}, llr_tol=2e-2),
+    # Its training has nothing to learn where no symbol is in doubt.
+    Row("mmnet", {"num_layers": 3, "num_steps": 4}, ("bpsk",), differentiable=False),
+    Row(
+        "mmnet",
+        {"num_layers": 3, "num_steps": 4},
+        ("qpsk", "16-qam"),
+        symmetric=False,
+        differentiable=False,
+        recovers=False,
+        llr_tol=2e-2,
+    ),
+    Row("gepnet", {"num_layers": 4, "width": 16}, llr_tol=2e-2),
     Row("nn-det", {"num_tx_ant": 3}, ("qpsk", "16-qam"), symmetric=False, recovers=False),
     Row(
         "eq-net-published",

@@ -24,6 +24,9 @@ from mimolearn.kernels.iterative import calls as iterative_kernels
 
 # Least variance of the estimate that a layer works with, against a unit-energy symbol.
 _LEAST_VAR = 1e-9
+# The same for OAMP-Net2 with a variance for each stream, against the noise: interference is far
+# below it there, and what is left of a stream would be lost in rounding in compiled code.
+_LEAST_ERROR = 1e-2
 
 
 class Prepared(NamedTuple):
@@ -63,7 +66,7 @@ class Extrinsic(NamedTuple):
 
     Attributes:
         r: (*C, T, N).
-        var: (*C, T, 1) real.
+        var: (*C, T, 1) real, or (*C, T, N) with one for each stream.
     """
 
     r: Tensor
@@ -184,7 +187,8 @@ class OAMP(IterativeDetector):
         history = []
         for _ in range(self.num_iter):
             history.append(extrinsic(prepared, observed, x))
-            x = torch.lerp(denoise(history[-1], self.constellation), x, self.damping)
+            mean, _ = denoise(history[-1], self.constellation)
+            x = torch.lerp(mean, x, self.damping)
         return history
 
 
@@ -244,11 +248,9 @@ def extrinsic(
         theta: OAMP-Net2's scalar in C; default 1.
     """
     eigenvalues, noise_var = prepared.eigenvalues, prepared.noise_var
-    rows, n = prepared.h.shape[-2:]
-    residual = observed.matched - eigenvalues * (x @ prepared.basis.conj())
-    power = residual.abs().square() * prepared.inverse
-    distance = observed.unexplained + power.sum(-1, keepdim=True)
-    var = ((distance - rows * noise_var) / n).clamp(min=_LEAST_VAR)
+    n = prepared.h.shape[-1]
+    residual, var = _remaining(prepared, observed, x)
+    var = var.clamp(min=_LEAST_VAR)
     weight = 1 / (eigenvalues + noise_var / var)
     weight = weight * (n / (weight * eigenvalues).sum(-1, keepdim=True))
     r = x + gamma * ((weight * residual) @ prepared.basis.mT)
@@ -257,13 +259,50 @@ def extrinsic(
     return Extrinsic(r, var * remaining + noise_var * noise)
 
 
+def stream_extrinsic(
+    prepared: Prepared,
+    observed: Observed,
+    x: Tensor,
+    least_var: Tensor,
+    gamma: Tensor,
+    theta: Tensor,
+) -> Extrinsic:
+    """Apply the linear half of a layer of OAMP-Net2 with a variance for each stream.
+
+    Args:
+        prepared: the decomposed channels.
+        observed: what the layers read of y.
+        x: (*C, T, N); the estimate of the layer before.
+        least_var: (*C, T, 1); v^2 is at least that.
+        gamma: scalar of the step.
+        theta: scalar of the error variances.
+    """
+    eigenvalues, noise_var = prepared.eigenvalues, prepared.noise_var
+    residual, var = _remaining(prepared, observed, x)
+    var = torch.maximum(torch.maximum(var, least_var), _LEAST_ERROR * noise_var)
+    weight = 1 / (eigenvalues + noise_var / var)
+    shares = prepared.basis.abs().square().mT
+    share = ((weight * eigenvalues) @ shares).clamp(min=torch.finfo(var.dtype).eps)
+    r = x + gamma * ((weight * residual) @ prepared.basis.mT) / share
+    return Extrinsic(r, theta * noise_var * (weight @ shares) / share)
+
+
+def _remaining(prepared: Prepared, observed: Observed, x: Tensor) -> tuple[Tensor, Tensor]:
+    """U^H H^H (y - H x), (*C, T, N), and the variance of x by its energy, (*C, T, 1)."""
+    rows, n = prepared.h.shape[-2:]
+    residual = observed.matched - prepared.eigenvalues * (x @ prepared.basis.conj())
+    power = residual.abs().square() * prepared.inverse
+    distance = observed.unexplained + power.sum(-1, keepdim=True)
+    return residual, (distance - rows * prepared.noise_var) / n
+
+
 def denoise(
     layer: Extrinsic,
     constellation: Constellation,
     phi: Tensor | float = 1.0,
     xi: Tensor | float = 0.0,
-) -> Tensor:
-    """Apply the other half: phi (E[x | r, var] - xi r).
+) -> tuple[Tensor, Tensor]:
+    """Apply the other half: phi (E[x | r, var] - xi r), and the mean posterior variance.
 
     Args:
         layer: output of the linear half.
@@ -272,10 +311,10 @@ def denoise(
         xi: OAMP-Net2's share of r; default 0.
     """
     if constellation.is_real:
-        mean = constellation.axis_posterior(layer.r, layer.var)[0]
+        mean, left = constellation.axis_posterior(layer.r, layer.var)
     else:
-        mean = constellation.posterior(layer.r, layer.var)[0]
-    return phi * (mean - xi * layer.r)
+        mean, left = constellation.posterior(layer.r, layer.var)
+    return phi * (mean - xi * layer.r), left.mean(-1, keepdim=True)
 
 
 def _by_axis(layer: Extrinsic, constellation: Constellation) -> tuple[Tensor, Tensor]:

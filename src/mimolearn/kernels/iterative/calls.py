@@ -26,6 +26,8 @@ from mimolearn.kernels.machine.launch import (
 
 _FEW_VECTORS = 16
 _NOTHING = floats(0)
+# gamma, theta, phi, xi, kappa.
+_PLAIN_OAMP = np.array([1, 1, 1, 0, 0], np.float32)
 
 
 def conjugate_gradient(
@@ -98,11 +100,15 @@ def orthogonal_amp(
     noise_var: Tensor,
     constellation: Constellation,
     num_iter: int,
-    damping: float,
+    damping: float = 0.0,
+    scalars: Tensor | None = None,
+    *,
+    streams: bool = False,
 ) -> tuple[Tensor, Tensor]:
     """The last layer's r and its error variance, of both axes, of ``oamp``: (*C, T, Nt) each.
 
-    y: (*C, T, Nr), h: (*C, Nr, Nt), noise_var: (*C).
+    y: (*C, T, Nr), h: (*C, Nr, Nt), noise_var: (*C). scalars: (num_iter, 5), gamma, theta, phi, xi
+    and kappa of OAMP-Net2's layers, or None for OAMP. streams: a variance for each stream.
     Raises InvalidInputError on a non-finite h or y.
     """
     from mimolearn.kernels.iterative import oamp as kernels
@@ -114,9 +120,12 @@ def orthogonal_amp(
     num, vectors, rx, _tx = sizes
     per_row = noise_var if axes == 2 else noise_var / 2
     levels = axis_tables(constellation).levels
-    settings = np.array([damping], np.float32)
+    learned = (
+        np.tile(_PLAIN_OAMP, num_iter) if scalars is None else scalars.detach().numpy().ravel()
+    )
+    settings = np.concatenate([np.array([damping], np.float32), learned])
     arrays = (full_h, full_y, in_groups(per_row, num), x_hat, error_var, levels, settings)
-    numbers, space = (*sizes, axes, num_iter), floats_of(kernels.layout, rx, tx)
+    numbers, space = (*sizes, axes, num_iter, int(streams)), floats_of(kernels.layout, rx, tx)
     cost = channel_cost(rx, tx) + vectors * num_iter * channel_cost(0, tx)
     finite = run_groups(kernels.kernel(), arrays, numbers, space, cost)
     return checked(finite, y, h, x_hat, error_var)

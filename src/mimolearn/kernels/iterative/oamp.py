@@ -1,5 +1,6 @@
 """Orthogonal AMP on 16 interleaved channels, one vector of each at a time.
 
+A layer has the scalars (gamma, theta, phi, xi, kappa) of OAMP-Net2, (1, 1, 1, 0, 0) for plain OAMP.
 The equations are those of ``detectors.oamp``, without its eigenvalues l: with rho = sigma^2 / v^2
 and A = G + rho I, G divided by its mean eigenvalue, the means over l that a layer needs come from
 m1 = tr(A^-1) / N and m2 = |A^-1|_F^2 / N,
@@ -42,6 +43,10 @@ _MOST_LEVELS = 16
 # Against the largest eigenvalue: the series is off by 1e-4 there, the differences by 1e-5.
 _FAR = np.float32(10.0)
 _LEAST_VAR = np.float32(1e-9)
+# Least share, and least v^2 in units of sigma^2, of variances for each stream: beyond, 1 - rho a_i
+# is rounding, and interference is far below the noise.
+_LEAST_SHARE = np.float32(1e-7)
+_LEAST_ERROR = np.float32(1e-2)
 
 
 @sizing
@@ -187,27 +192,48 @@ def _residual(matrix, row, rows, n, received, x, out):
 
 
 @inlined
-def _denoise(r, var, used, axes, levels, damping, x, weights):
-    """x = E[symbol | r], damped. var: of one real axis."""
+def _denoise(r, error_var, used, axes, levels, scalars, damping, x, weights):
+    """x = phi (E[symbol | r] - xi r), damped; returns the mean posterior variance of a symbol.
+
+    error_var: of every stream, over the axes that it has.
+    """
+    phi, xi = scalars
+    total = splat(0.0)
+    half = np.float32(1.0 if axes == 1 else 0.5)
     for i in range(used):
+        variance = load(error_var, i * 16) * half
         for axis in range(axes):
             at = i * 32 + axis * 16
-            mean, _var = axis_posterior(load(r, at), var, levels, weights)
-            store(x, at, mean + (load(x, at) - mean) * damping)
+            value = load(r, at)
+            mean, left = axis_posterior(value, variance, levels, weights)
+            target = phi * (mean - xi * value)
+            store(x, at, target + (load(x, at) - target) * damping)
+            total = total + left
+    return total / np.float32(used)
+
+
+@inlined
+def _stream_scalars(rho, noise, gamma, theta, used, power, gains):
+    """From diag(A^-1) in ``power``: gains of A^-1, and in ``power`` the error variances."""
+    for i in range(used):
+        a = load(power, i * 16)
+        share = maximum(splat(_LEAST_SHARE), 1.0 - rho * a)
+        store(gains, i * 16, gamma / share)
+        store(power, i * 16, theta * noise * a / share)
 
 
 @functools.cache
 def kernel() -> Callable[..., bool]:
     """kernel(h, y, noise_var, r, error_var, levels, settings, first, last,
-    (*Sizes, axes, layers), space).
+    (*Sizes, axes, layers, streams), space).
 
     h (B, Nr, Nt, 2), y (B, T, Nr, 2), r (B, T, Nt, 2), error_var (B, T, Nt), all flat; noise_var,
-    per row of the model, continued to whole groups. settings: damping. Returns whether all
-    outputs are finite.
+    per row of the model, continued to whole groups. settings: damping, and five scalars a layer.
+    streams: 1 for a variance of each stream. Returns whether all outputs are finite.
     """
 
     def oamp(h, y, noise_var, out, error_var, levels, settings, first, last, numbers, space):
-        num, vectors, rx, tx, axes, layers = numbers
+        num, vectors, rx, tx, axes, layers, streams = numbers
         damping = settings[0]
         n, row, rows = padded(tx), row_length(tx), padded_real(rx)
         matrices, of_vector, scale, power, weights, _end = layout(space, rx, tx)
@@ -233,35 +259,52 @@ def kernel() -> Callable[..., bool]:
                 interleave(y, span, t * rx * 2, 1, rx * 2, received, rx * 32)
                 for i in range(2 * n):
                     store(x, i * 16, splat(0.0))
-                error = splat(0.0)
+                left = splat(1.0)
                 for layer in range(layers):
+                    at = 1 + layer * 5
                     if layer > 0:
-                        axis_var = error * np.float32(1.0 if axes == 1 else 0.5)
-                        _denoise(solved, axis_var, tx, axes, levels, damping, x, weights)
+                        before = (settings[at - 3], settings[at - 2])
+                        left = _denoise(
+                            solved, power, tx, axes, levels, before, damping, x, weights
+                        )
                     distance = _residual(matrix, row, rows, n, received, x, residual) * unit
                     correlate(matrix, row, rx, n, residual, 0, 1, matched, 0)
                     for i in range(2 * n):
                         kept = unit if axes == 2 or i % 2 == 0 else splat(0.0)
                         store(matched, i * 16, load(matched, i * 16) * kept)
                     var = (distance - noise * heard) / np.float32(tx)
-                    var = maximum(splat(_LEAST_VAR), var)
+                    least = splat(_LEAST_VAR)
+                    if streams:
+                        least = maximum(noise * _LEAST_ERROR, left * settings[at + 4])
+                    var = maximum(least, var)
                     rho = maximum(splat(EPSILON * np.float32(tx)), noise / var)
                     m1, m2 = _invert(system, rho, row, n, tx, r, scale, u, power)
-                    gain, spread, of_noise = _linear_scalars(rho, m1, m2, moments)
+                    gamma, theta = settings[at], settings[at + 1]
                     solve(u, row, n, matched, 1, middle, solved, 0)
-                    for i in range(2 * n):
-                        store(solved, i * 16, fma(load(solved, i * 16), gain, load(x, i * 16)))
-                    error = fma(var, spread, noise * of_noise)
-                total = error * np.float32(2.0 if axes == 1 else 1.0)
+                    if streams:
+                        _stream_scalars(rho, noise, gamma, theta, tx, power, scale)
+                    else:
+                        gain, spread, of_noise = _linear_scalars(rho, m1, m2, moments)
+                        off = (1.0 - theta) * (1.0 - theta)
+                        share = fma(spread, splat(theta * theta), splat(off))
+                        error = fma(var, share, noise * (of_noise * (theta * theta)))
+                        for i in range(tx):
+                            store(scale, i * 16, gain * gamma)
+                            store(power, i * 16, error)
+                    for i in range(2 * tx):
+                        weight = load(scale, i // 2 * 16)
+                        store(solved, i * 16, fma(load(solved, i * 16), weight, load(x, i * 16)))
+                both = np.float32(2.0 if axes == 1 else 1.0)
                 for i in range(tx):
                     store(solved, i * 32 + 16, -load(solved, i * 32 + 16))
+                    total = load(power, i * 16) * both
                     checksum = checksum + (load(solved, i * 32) + load(solved, i * 32 + 16)) * 0.0
                     store(power, i * 16, total)
-                checksum = checksum + total * 0.0
+                    checksum = checksum + total * 0.0
                 span = (lanes[0], lanes[1], vectors * tx * 2)
                 deinterleave(solved, tx * 32, 1, tx * 2, out, span, t * tx * 2)
                 span = (lanes[0], lanes[1], vectors * tx)
                 deinterleave(power, tx * 16, 1, tx, error_var, span, t * tx)
         return all_finite(checksum)
 
-    return compiled(group_signature(7, 2, gives="boolean"), oamp)
+    return compiled(group_signature(7, 3, gives="boolean"), oamp)

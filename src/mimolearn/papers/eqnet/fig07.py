@@ -12,6 +12,7 @@ from mimolearn.papers.eqnet.setting import (
     TUNED_SIC,
     VECTORS,
     fewer_errors,
+    no_better_rival,
 )
 from mimolearn.papers.experiment import Experiment, Statement, within
 from mimolearn.papers.findings import Findings
@@ -70,7 +71,7 @@ EXPERIMENT = Experiment(
             Statement(
                 f"EQ-Net is as good as {other}, or better",
                 "section 3.3",
-                fewer_errors("4x4", 7.5, other, "eq-net"),
+                no_better_rival("4x4", 7.5, other),
             )
             for other in ("nn-det", "oamp-net2")
         ),

@@ -13,6 +13,7 @@ from mimolearn.papers.eqnet.setting import (
     TUNED_SIC_SMALL,
     VECTORS,
     fewer_errors,
+    no_better_rival,
 )
 from mimolearn.papers.experiment import Experiment, Statement, contradicted, within
 from mimolearn.papers.panels import ErrorRatePanel
@@ -72,7 +73,7 @@ EXPERIMENT = Experiment(
             Statement(
                 f"EQ-Net is as good as {other}, or better",
                 "section 3.3",
-                fewer_errors("independent", 14.5, other, "eq-net"),
+                no_better_rival("independent", 14.5, other),
             )
             for other in ("nn-det", "oamp-net2")
         ),

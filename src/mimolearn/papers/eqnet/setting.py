@@ -10,7 +10,7 @@ from mimolearn.papers.contenders import Entry
 from mimolearn.papers.experiment import Check, Paper, within
 from mimolearn.papers.findings import Findings
 from mimolearn.papers.panels import Effort, ErrorRatePanel
-from mimolearn.papers.verdict import Measured
+from mimolearn.papers.verdict import Measured, Outcome, Verdict
 from mimolearn.training import SoftBitRecipe
 
 PAPER = Paper(
@@ -126,6 +126,26 @@ def fewer_errors(panel: str, snr_db: float, worse: str, better: str) -> Check:
         return more.minus(findings.rate(panel, better, snr_db))
 
     return within(quantity, at_least=0.0, words=f"BLER at {snr_db:g} dB, {worse} less {better}: ")
+
+
+def no_better_rival(panel: str, snr_db: float, rival: str) -> Check:
+    """EQ-Net has fewer block errors than a rival, which says something where that passes LMMSE.
+
+    A network with more block errors than ``lmmse`` in the same run is not at the strength that it
+    was published with, and the claim stays open.
+    """
+    check = fewer_errors(panel, snr_db, rival, "eq-net")
+
+    def judged(findings: Findings) -> Verdict:
+        verdict = check(findings)
+        rate = findings.rate(panel, rival, snr_db)
+        behind = rate.minus(findings.rate(panel, "lmmse", snr_db))
+        if verdict.outcome is Outcome.REPRODUCED and behind.low > 0:
+            reason = f"our {rival} is behind lmmse, by {behind.text()}: no rival at full strength"
+            return Verdict(Outcome.NOT_YET, verdict.measured, reason)
+        return verdict
+
+    return judged
 
 
 def recipe(base: str, name: str, **changed: object) -> Callable[[], SoftBitRecipe]:

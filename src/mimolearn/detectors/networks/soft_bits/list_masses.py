@@ -101,8 +101,8 @@ def bit_masses(
     ]
     for llr in classical:
         extrinsic = (llr - own).clamp(-MOST_LLR, MOST_LLR)
-        added_1 = mass_1 + tail * torch.sigmoid(extrinsic + own)
-        added_0 = mass_0 + tail * torch.sigmoid(-extrinsic - own)
+        added_1 = mass_1 + tail * _probability(extrinsic + own)
+        added_0 = mass_0 + tail * _probability(-extrinsic - own)
         odd.append(extrinsic)
         odd.append((_log(added_1) - _log(added_0) - own).clamp(-MOST_LLR, MOST_LLR))
     total = masses.sum((-2, -1)).log()
@@ -174,6 +174,11 @@ def _log_partition(model: RealModel, lam: Tensor, b: Tensor) -> Tensor:
     whitened = torch.linalg.solve_triangular(factor, b.unsqueeze(-1), upper=False)
     log_det = 2 * factor.diagonal(dim1=-2, dim2=-1).log().sum(-1) - lam.log().sum(-1)
     return whitened.square().sum((-2, -1)) / 2 - log_det / 2
+
+
+def _probability(llr: Tensor) -> Tensor:
+    """Sigmoid of an LLR of a few tens; that of ONNX Runtime is wrong below -18."""
+    return 1 / (1 + torch.exp(-llr))
 
 
 def _log(mass: Tensor) -> Tensor:

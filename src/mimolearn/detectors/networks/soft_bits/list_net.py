@@ -215,6 +215,37 @@ class ListNet(UnfoldedDetector):
         decided = levels_to_indices(masses.best, self.constellation)
         return LLRDetection(self.constellation, llr, decided=decided)
 
+    @property
+    def num_classical(self) -> int:
+        """Number of classical detectors that the network reads: ``lmmse``, and ``ep``."""
+        return len(self._parts.classical())
+
+    def searched(
+        self, prepared: Prepared, y: Tensor, prior_llr: Tensor | None = None
+    ) -> tuple[Survivors, list[Tensor]]:
+        """Return the list of y (*C, T, Nr), and the LLRs of the classical detectors.
+
+        Args:
+            prepared: of ``_prepare``.
+            y: (*C, T, Nr) complex.
+            prior_llr: (*C, T, Nt, K) real, or None; the search knows none.
+        """
+        with torch.no_grad():
+            survivors = self._parts.tree.survivors(y, prepared.h, prepared.noise_var)
+            classical = [
+                part.detect(state, y, prior_llr).llr()
+                for part, state in zip(self._parts.classical(), prepared.states, strict=True)
+            ]
+        return Survivors(*(part.to(y.device) for part in survivors)), classical
+
+    def of_list(self, survivors: Survivors, classical: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+        """Return LLRs (*C, T, Nt, K) and decisions (*C, T, Nt) of what ``searched`` gives."""
+        c = self.constellation
+        masses = bit_masses(c, survivors, classical)
+        whole = survivors.levels.shape[-3] == c.num_points ** survivors.levels.shape[-2]
+        llr = masses.of_list if whole else self.read(masses)
+        return llr, levels_to_indices(masses.best, c)
+
     def masses(self, prepared: Prepared, y: Tensor, prior_llr: Tensor | None = None) -> BitMasses:
         """Return what the network reads of y (*C, T, Nr), on the device of y.
 
@@ -223,15 +254,10 @@ class ListNet(UnfoldedDetector):
             y: (*C, T, Nr) complex.
             prior_llr: (*C, T, Nt, K) real, or None.
         """
-        c, parts = self.constellation, self._parts
+        c = self.constellation
         with torch.no_grad():
             h, noise_var, y = prepared.h, prepared.noise_var, y.detach()
-            survivors = parts.tree.survivors(y, h, noise_var)
-            survivors = Survivors(*(part.to(y.device) for part in survivors))
-            classical = [
-                part.detect(state, y, prior_llr).llr()
-                for part, state in zip(parts.classical(), prepared.states, strict=True)
-            ]
+            survivors, classical = self.searched(prepared, y, prior_llr)
             if prior_llr is not None:
                 model = real_model(h.to(torch.complex128), noise_var.double(), c)
                 exactly = y.to(torch.complex128), prior_llr.double()
