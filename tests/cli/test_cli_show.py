@@ -78,3 +78,13 @@ def test_every_name_of_the_lists_is_shown():
     for name in names[::4]:
         assert describe(name).facts
     assert len(names) > 80
+
+
+def test_sources_are_shown_and_cited(capsys):
+    text = said(capsys, "show", "lcgnet-v-32x64-bpsk")
+    assert "sources: Wei et al. 2020, " in text
+    cited = said(capsys, "show", "lcgnet-v-32x64-bpsk", "--cite")
+    assert cited.startswith("@software{mimolearn,")
+    assert "@article{wei2020," in cited
+    # This library's own rests on no publication.
+    assert said(capsys, "show", "lcgnet-32x64-bpsk", "--cite").count("@") == 1

@@ -68,6 +68,9 @@ def show(
     results: Annotated[
         Path | None, typer.Option("--results", help="A results file: what it measured.")
     ] = None,
+    cite: Annotated[
+        bool, typer.Option("--cite", help="BibTeX alone: of what it rests on, and of this library.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Show what is known of a name: options, cost, trained weights, its card or its TOML file.
@@ -75,10 +78,17 @@ def show(
     Example: mimolearn show tap-net-any --scenario lcgnet-32x64-bpsk
     """
     from mimolearn.plans.plan import load_scenario
+    from mimolearn.report.facts.bibliography import bibtex, sources_of
     from mimolearn.report.facts.description import cost_facts, describe, measured_facts
 
     said = describe(name)
+    if cite:
+        emit(bibtex(said.name))
+        return
     facts = dict(said.facts)
+    sources = [_source_words(source) for source in sources_of(said.name)]
+    if sources:
+        facts["sources"] = sources
     if said.kind in ("detector", "weights"):
         facts |= cost_facts(said.name, None if scenario is None else load_scenario(scenario))
     elif scenario is not None:
@@ -94,6 +104,13 @@ def show(
     for fact, value in said.facts.items():
         console.print(f"{fact}: {_words(value)}", soft_wrap=True)
     console.print(f"\n{said.text.rstrip()}", soft_wrap=True)
+
+
+def _source_words(source: Any) -> str:
+    """A publication in a few words: first author, year, title."""
+    first = source.fields["author"].split(" and ")[0].split(",")[0].strip("{}")
+    others = " et al." if " and " in source.fields["author"] else ""
+    return f"{first}{others} {source.fields.get('year', '')}, {source.fields['title']}"
 
 
 def _words(value: Any) -> str:
