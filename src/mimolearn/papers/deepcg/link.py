@@ -7,7 +7,7 @@ import math
 import torch
 from scipy.special import ndtr
 
-from mimolearn.detectors import make_detector
+from mimolearn.detectors import DeepCG, make_detector
 from mimolearn.papers.deepcg.table1 import LINK
 from mimolearn.papers.panels import Table, TableRun
 from mimolearn.papers.python_panel import python_panel
@@ -57,7 +57,7 @@ def error_rate(run: TableRun) -> Table:
 def backward(_: TableRun) -> Table:
     """Norms of gradients of the squared error that come out behind 120 layers."""
     block = LINK.draw(20.0, 8, torch.Generator().manual_seed(8))
-    network = make_detector("deep-cg", LINK.constellation, num_layers=120, load=20 / 128)
+    network = DeepCG(LINK.constellation, num_layers=120, load=20 / 128)
     y, h = block.y.clone().requires_grad_(), block.h.clone().requires_grad_()
     estimate = network.iterates(network.prepare(h, block.noise_var), y)[-1]
     error = (estimate - network.constellation.map(block.indices)).abs().square().sum()

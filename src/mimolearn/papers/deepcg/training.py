@@ -156,17 +156,18 @@ def _train(
     newest: int | None = None,
 ) -> Steps:
     """Adam with exact gradients, a symbol a step; of the last layers alone if newest says so."""
-    leaves = [start.alpha.clone().requires_grad_(), start.beta.clone().requires_grad_()]
+    alpha, beta = start.alpha.clone().requires_grad_(), start.beta.clone().requires_grad_()
+    leaves = alpha, beta
     optimizer = torch.optim.Adam(leaves, lr=rate)
     for index in range(len(data.right)):
         optimizer.zero_grad()
-        loss(data.part(index), Steps(*leaves, start.rho)).backward()
+        loss(data.part(index), Steps(alpha, beta, start.rho)).backward()
         if newest is not None:
             for leaf in leaves:
                 assert leaf.grad is not None
                 leaf.grad[: len(leaf) - newest] = 0
         optimizer.step()
-    return Steps(*(leaf.detach() for leaf in leaves), start.rho)
+    return Steps(alpha.detach(), beta.detach(), start.rho)
 
 
 @python_panel(
