@@ -21,7 +21,7 @@ SCENARIO = ml.Scenario(
 
 def store_and_combine(snr_db: float = 12.0) -> tuple[int, int]:
     """Bytes kept of one block as float32, and quantised; decisions after combining agree."""
-    detector = ml.make_detector("ml", SCENARIO.constellation)
+    detector = ml.make_detector("ml", SCENARIO.points())
     quantizer = ml.load("eq-net-2x2-64qam-30")
     generator = torch.Generator().manual_seed(1)
     sent = torch.randint(64, (SCENARIO.uses_per_block, 1, 2), generator=generator)
