@@ -120,18 +120,19 @@ class BlockTransmissions:
             fits = one.ndim == 2 and one.shape[1] == len(self.order)
             check_shape("llr", one, f"(W, {len(self.order)}), the bits of a transmission", fits)
         given = [one.detach().to("cpu", torch.float32) for one in llr]
-        options = self._coding.num_iter, *(decoding or self._coding.decoding)
+        num_iter = self._coding.num_iter
+        bits, rescue = decoding or self._coding.decoding
         if self._redundancy and len(given) > 1:
             code, carried = self._redundancy[len(given) - 1]
             words = torch.zeros(len(given[0]), code.num_bits, dtype=torch.float32)
-            for one, bits in zip(given, carried, strict=True):
-                words.index_add_(1, bits[self.order], one)
+            for one, at in zip(given, carried, strict=True):
+                words.index_add_(1, at[self.order], one)
             check_llrs(words)
-            return code.decode_words(words, *options)
+            return code.decode_words(words, num_iter, bits, rescue)
         total = sum(given[1:], given[0])
         nothing = torch.zeros(len(total), 1, dtype=torch.float32)
         coded = torch.cat([total, nothing], 1).index_select(1, self._position)
-        decoded = self.code.decode(coded, *options, feedback)
+        decoded = self.code.decode(coded, num_iter, bits, rescue, feedback)
         if decoded.extrinsic is None:
             return decoded
         return decoded._replace(extrinsic=decoded.extrinsic.index_select(1, self.order))
