@@ -35,7 +35,7 @@ from mimolearn.link.channels import TDLProcess
 from mimolearn.link.codes import make_code
 from mimolearn.link.coding import Coding
 from mimolearn.link.estimators import LsLinear
-from mimolearn.link.frames import NrPusch
+from mimolearn.link.frames import DmrsPilots, NrPusch
 from mimolearn.link.frames.dmrs import used_ports
 from mimolearn.link.grid_scenario import GridScenario
 from mimolearn.link.slots import Received
@@ -77,8 +77,9 @@ def sionna_receiver(case: Case) -> Callable[[Received], Tensor]:
     from sionna.phy import nr
 
     scenario = case.scenario()
-    assert isinstance(scenario.frame, NrPusch)
     frame, pilots = scenario.frame, scenario.pilots
+    assert isinstance(frame, NrPusch)
+    assert isinstance(pilots, DmrsPilots)
     carrier = nr.CarrierConfig(
         n_cell_id=frame.cell_id, subcarrier_spacing=30, n_size_grid=case.num_prb
     )
@@ -152,8 +153,8 @@ def simulated(case: Case, rounds: int) -> list[str]:
     link, code = kind.scenario.link, kind.scenario.slot_code
     generator = torch.Generator().manual_seed(1)
     kind.measure(Task(snr, 0, (0,)))
-    names = "encode", "channel", "estimate", "detect", "decode", "whole"
-    totals = dict.fromkeys(names, 0.0)
+    names = "encode", "channel", "estimate", "detect", "decode", "count"
+    totals: dict[str, float] = dict.fromkeys((*names[:-1], "whole"), 0.0)
     blocks = wrong = 0
     for number in range(1, 4 * rounds + 1):
         seconds, counted = cpu_seconds(lambda n=number: kind.measure(Task(snr, n, (0,))))
@@ -171,7 +172,7 @@ def simulated(case: Case, rounds: int) -> list[str]:
     totals["channel"] -= totals["encode"]
     totals["count"] = 2 * totals["whole"] - sum(totals.values())
     each = {name: 1e3 * total / (4 * rounds * num) for name, total in totals.items()}
-    parts = [f"{each[name]:.2f}" for name in (*names[:-1], "count")]
+    parts = [f"{each[name]:.2f}" for name in names]
     return [case.words(), f"{1e3 / each['whole']:.0f}", *parts, f"{wrong} of {blocks}"]
 
 
@@ -198,7 +199,7 @@ def peak_mebibytes() -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description="receivers of the 5G uplink, and Sionna's")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--slots", type=int, default=16)
     parser.add_argument("--memory", action="store_true", help="of blocks of 8448 bits, and no more")

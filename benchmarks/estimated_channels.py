@@ -49,7 +49,7 @@ def trained(kind: str, seed: int, folder: Path) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description="training on estimated channels")
     parser.add_argument("--out", type=Path, default=Path("estimated-channels"))
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument("--slots", type=int, default=96)
