@@ -26,27 +26,31 @@ def tables(model: type[BaseModel], skip: tuple[str, ...], path: str = "") -> Ite
 
 
 def table(model: type[BaseModel], heading: str) -> str:
-    """What the class says of itself, and its fields with kind, bounds and default."""
+    """What the class says of itself, and its fields: kind, bounds, default and meaning."""
+    prose, meanings = _told(model)
     rows = [
-        f"| `{name}` | {_described(name, field)} | {_default(field)} |"
+        f"| `{name}` | {_described(name, field)} | {_default(field)} | {meanings.get(name, '')} |"
         for name, field in model.model_fields.items()
     ]
-    head = ["| field | value | default |", "|---|---|---|"]
-    return "\n".join([f"{heading}\n" if heading else "", _told(model), "", *head, *rows, ""])
+    head = ["| field | value | default | what it is |", "|---|---|---|---|"]
+    return "\n".join([f"{heading}\n" if heading else "", prose, "", *head, *rows, ""])
 
 
-def _told(model: type[BaseModel]) -> str:
-    """The docstring without its example, its section of attributes as a list."""
-    text = (inspect.getdoc(model) or "").split(">>>")[0].strip()
+def _told(model: type[BaseModel]) -> tuple[str, dict[str, str]]:
+    """The docstring without its example and attributes, and what it says of each attribute."""
+    text = (inspect.getdoc(model) or "").split(">>>")[0].split("\n\nRaises:")[0].strip()
     prose, _, section = text.partition("\n\nAttributes:\n")
     listed, _, rest = section.partition("\n\n")
-    items = [
-        f"- ``{names.replace(', ', '``, ``')}``: {told}"
+    meanings = {
+        name: _escaped(told).replace("|", "\\|")
         for names, told in (entries(listed.split("\n")) if listed else ())
-    ]
-    paragraphs = [prose, "\n".join(items), rest]
-    escaped = "\n\n".join(filter(None, paragraphs)).replace("*", "\\*").replace("<", "&lt;")
-    return escaped.replace("``", "`")
+        for name in names.split(", ")
+    }
+    return _escaped("\n\n".join(filter(None, [prose, rest]))), meanings
+
+
+def _escaped(text: str) -> str:
+    return text.replace("*", "\\*").replace("<", "&lt;").replace("``", "`")
 
 
 def _described(name: str, field: FieldInfo) -> str:
@@ -66,7 +70,7 @@ def _kind(name: str, annotation: Any) -> str:
         inner = _inner_model(annotation)
         return f"tables `[[{name}]]`" if inner else f"list: {_kind(name, parts[0])}"
     if origin is dict or _inner_model(annotation):
-        return f"table `[{name}]`"
+        return f"text, or table `[{name}]`" if str in parts else f"table `[{name}]`"
     if hasattr(annotation, "__metadata__"):
         bounds = [words for item in annotation.__metadata__ for words in _bounds(item)]
         return ", ".join([_kind(name, annotation.__origin__), *bounds])
