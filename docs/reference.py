@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import get_args
 
 import mimolearn
+import pictures
 from fields import table as _table
 from fields import tables as _tables
 from mimolearn.link.beam_scenario import BeamScenario
@@ -43,7 +44,8 @@ ROOMS = (
     *("link.randomness", "link.channels", "link.coding", "link.harq", "link.scenario"),
     *("link.codes", "link.frames", "link.estimators", "link.slots", "link.grid_scenario"),
     *("detection", "detectors", "quantizers", "beamformers", "link.beam_scenario", "training"),
-    *("studies", "results.llrs", "zoo", "papers", "report", "exporting", "interop", "testing"),
+    *("studies", "results.llrs", "zoo", "papers", "report", "exporting", "interop"),
+    *("interop.channels", "testing"),
 )
 _FRAMES, _PILOTS = (NrPusch, PlainGrid), (DmrsPilots, CombPilots)
 _PAPER_TABLES = (
@@ -65,6 +67,7 @@ _ESTIMATORS = get_args(get_args(AnyEstimator)[0])
 def write(folder: Path) -> None:
     """Write all pages; one that has not changed is left alone, so that a build can be partial."""
     folder.mkdir(exist_ok=True)
+    pictures.draw(folder)
     pages = {"command-line": command_line()}
     pages |= {"files": files(), "papers-table": papers(), "api": front_door()}
     pages["scoreboard-table"] = scores(folder.parent)

@@ -16,7 +16,7 @@ import mimolearn as ml
 from mimolearn import exporting
 from mimolearn.cli import main
 from mimolearn.exporting import eigen, factors
-from mimolearn.exporting.checking import check_detector
+from mimolearn.exporting.checking import _check, check_detector
 from mimolearn.exporting.frames import find_subject
 from mimolearn.exporting.pairs import Pair
 from mimolearn.exporting.programs import decoder_program, detector_program, encoder_program
@@ -159,6 +159,35 @@ def test_a_detector_counts_the_same_errors(name: str, folder: Path) -> None:
     )
     assert check.llr_difference < 2e-3 * max(check.llr_size, 1)
     _other_batches_agree(detector, path, scenario)
+
+
+class Nudged(ml.Detector):
+    """The file's LLRs, of which those nearest to 0 have the other sign."""
+
+    name = "nudged"
+
+    def __init__(self, path: Path, shift: float) -> None:
+        super().__init__("qpsk")
+        self.inner, self.shift = ml.OnnxDetector(path), shift
+
+    def _prepare(self, h, noise_var):
+        return self.inner._prepare(h, noise_var)
+
+    def _detect(self, prepared, y):
+        llr = self.inner._detect(prepared, y).llr()
+        flipped = torch.where(llr.abs() < self.shift, -llr, llr)
+        return ml.LLRDetection(self.constellation, flipped)
+
+
+@pytest.mark.parametrize(("shift", "same"), [(1e-3, True), (0.5, False)])
+def test_ties_of_rounding_pass_and_are_counted(lmmse: ml.Exported, shift, same) -> None:
+    subject = find_subject("lmmse", LMMSE, 0.0)
+    library = ml.make_detector("lmmse", LMMSE.constellation).eval()
+    check = _check(subject, library, Nudged(lmmse.files[0], shift))
+    assert check.library != check.onnx
+    assert check.same == same
+    assert check.ties > 0
+    assert (check.different > 0) == (not same)
 
 
 def test_an_snr_without_errors_compares_nothing(lmmse: ml.Exported) -> None:

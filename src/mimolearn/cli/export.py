@@ -74,5 +74,9 @@ def _print(exported: Any) -> None:
     if check.different_codes:
         words = f"{check.different_codes} words are encoded differently, by rounding at a border."
         console.print(words)
+    if check.ties:
+        console.print(
+            f"{check.ties} bits are decided otherwise, at LLRs that are 0 but for rounding."
+        )
     for path in exported.files:
         console.print(f"File: {path}", soft_wrap=True)

@@ -26,6 +26,8 @@ from mimolearn.studies.kinds.seeds import chunk_seed
 # Enough errors to show a difference, in a short time.
 _MOST_CHUNKS, _ENOUGH_ERRORS = 8, 200
 _STEP_DB, _LEAST_SNR_DB = 5.0, -20.0
+# LLRs that differ by less than this share of their median are the same but for rounding.
+_ROUNDING = 2e-3
 
 
 class Counted(NamedTuple):
@@ -56,6 +58,8 @@ class Check(NamedTuple):
         llr_difference: largest difference of an LLR.
         llr_size: median magnitude of an LLR.
         different_codes: words that an exported quantiser encodes differently.
+        ties: bits that the two decide otherwise where both LLRs are 0 but for rounding.
+        different: bits that they decide otherwise elsewhere.
     """
 
     snr_db: float
@@ -66,11 +70,16 @@ class Check(NamedTuple):
     llr_difference: float
     llr_size: float
     different_codes: int = 0
+    ties: int = 0
+    different: int = 0
 
     @property
     def same(self) -> bool:
-        """Whether the error counts are the same."""
-        return self.library == self.onnx
+        """Whether the error counts are the same, but for ties."""
+        all_ties = self.ties > 0 and self.different == 0
+        return self.library == self.onnx or (
+            all_ties and self.library.nonfinite == self.onnx.nonfinite
+        )
 
 
 def check_detector(subject: Subject, path: Path) -> Check:
@@ -146,7 +155,7 @@ class OnnxQuantized(Detector):
 
 
 def _check(subject: Subject, library: Detector, onnx: Detector) -> Check:
-    totals, bits, vectors = [Counted(0, 0, 0, 0)] * 2, 0, 0
+    totals, bits, vectors, chunk = [Counted(0, 0, 0, 0)] * 2, 0, 0, 0
     contenders = (("library", library), ("onnx", onnx))
     for chunk in range(_MOST_CHUNKS):
         results = run_chunk(subject.scenario, canonical_snr(subject.snr_db), chunk, contenders)
@@ -166,13 +175,32 @@ def _check(subject: Subject, library: Detector, onnx: Detector) -> Check:
         )
     difference = float((llr - other).abs().max())
     size = float(llr.abs().median())
-    return Check(subject.snr_db, bits, vectors, totals[0], totals[1], difference, size)
+    check = Check(subject.snr_db, bits, vectors, totals[0], totals[1], difference, size)
+    if check.same:
+        return check
+    counted = [
+        _decided_otherwise(library, onnx, _block(subject, number, chunk_channels(subject.scenario)))
+        for number in range(chunk + 1)
+    ]
+    ties, different = (sum(numbers) for numbers in zip(*counted, strict=True))
+    return check._replace(ties=ties, different=different)
 
 
-def _block(subject: Subject) -> Block:
-    """Draw some frames of the first chunk."""
+def _decided_otherwise(library: Detector, onnx: Detector, block: Block) -> tuple[int, int]:
+    """Count bits that two detectors decide otherwise: at ties, and elsewhere."""
+    inputs = block.y, block.h_hat, block.noise_var
+    with torch.no_grad():
+        first, second = library(*inputs), onnx(*inputs)
+        ours, theirs = first.llr(), second.llr()
+    otherwise = first.bits() != second.bits()
+    limit = _ROUNDING * max(float(ours.abs().median()), 1.0)
+    ties = otherwise & (ours.abs() <= limit) & (theirs.abs() <= limit)
+    return int(ties.sum()), int((otherwise & ~ties).sum())
+
+
+def _block(subject: Subject, chunk: int = 0, most: int = 256) -> Block:
+    """Draw the frames of a chunk, at most some of them."""
     snr = canonical_snr(subject.snr_db)
-    generator = CounterGenerator(chunk_seed(subject.scenario.key(), snr, 0))
-    return subject.scenario.draw(
-        subject.snr_db, min(chunk_channels(subject.scenario), 256), generator
-    )
+    generator = CounterGenerator(chunk_seed(subject.scenario.key(), snr, chunk))
+    num_channels = min(chunk_channels(subject.scenario), most)
+    return subject.scenario.draw(subject.snr_db, num_channels, generator)
