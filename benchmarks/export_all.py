@@ -21,8 +21,6 @@ import torch
 import mimolearn as ml
 from mimolearn.weights import shipped_weights
 
-# The search of these is no graph.
-REFUSED = frozenset({"list-net-any"})
 HEAD = (
     "| weights | SNR [dB] | bits | errors, library | errors, ONNX Runtime "
     "| largest LLR difference (median LLR) | other words | size | seconds |\n"
@@ -55,8 +53,7 @@ def main() -> None:
     parser.add_argument("words", nargs="*", help="parts of names; all weights without any")
     words = parser.parse_args().words
     torch.set_num_threads(1)
-    every = [name for name in shipped_weights() if name not in REFUSED]
-    names = [name for name in every if not words or any(w in name for w in words)]
+    names = [name for name in shipped_weights() if not words or any(w in name for w in words)]
     print(HEAD, flush=True)
     failed = []
     with tempfile.TemporaryDirectory() as folder:

@@ -142,11 +142,13 @@ def main() -> None:
     parser.add_argument("--bits", type=int, default=60_000, help="of a link, about")
     parser.add_argument("--out", type=Path, default=None, help="CSV file")
     parser.add_argument("--only", default="", help="links whose name contains this")
+    parser.add_argument("--lengths", type=int, nargs="+", default=[16, 64], help="of the lists")
     parser.add_argument("--weights", default="list-net-any", help="name or file")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    names = {"lmmse": "lmmse", "ep": "ep", "k-best 16": "k-best:k=16", "k-best 64": "k-best:k=64"}
-    for k in (16, 64):
+    names = {"lmmse": "lmmse", "ep": "ep"}
+    names |= {f"k-best {k}": f"k-best:k={k}" for k in arguments.lengths}
+    for k in arguments.lengths:
         names[f"list-net {k}"] = f"{arguments.weights}:k={k}"
     lines = []
     for link in LINKS:

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from mimolearn.detection import LLRDetection
 from mimolearn.detectors import Cost, Detector, ListNet
+from mimolearn.detectors.networks.soft_bits.list_net import Prepared
 from mimolearn.detectors.search.k_best import Survivors
 from mimolearn.exporting.programs import BATCH, VECTORS, Program, real_form
 from mimolearn.exporting.runtime import session
@@ -87,10 +88,10 @@ class OnnxListNet(Detector):
         self.net = net
         self._session = session(path)
 
-    def _prepare(self, h: Tensor, noise_var: Tensor) -> object:
+    def _prepare(self, h: Tensor, noise_var: Tensor) -> Prepared:
         return self.net._prepare(h, noise_var)
 
-    def _detect(self, prepared: object, y: Tensor) -> LLRDetection:
+    def _detect(self, prepared: Prepared, y: Tensor) -> LLRDetection:
         survivors, classical = self.net.searched(prepared, y)
         parts = (survivors.metrics, survivors.levels.long(), survivors.log_evidence, *classical)
         lead = y.shape[:-1]

@@ -63,8 +63,8 @@ class Nodes(NamedTuple):
 class GEPNet(UnfoldedDetector):
     """``ep`` with a graph neural network between its cavities and its posteriors.
 
-    Choose it to reproduce the published learned detector of small square systems, in which it has
-    fewer errors than ``ep``; ``k-best`` has fewer still at a fraction of the time.
+    Choose it to reproduce the published learned detector of small square systems; ``k-best`` has
+    fewer errors at a fraction of the time.
 
     Every real unknown k is a node with features u_k, from (h_k^T y, h_k^T h_k, sigma^2/2). After
     the cavity (mean m_k, variance v_k) of ``ep``, a round gives k the sum over j of a network of

@@ -73,7 +73,8 @@ class ListNet(UnfoldedDetector):
 
     Choose it as the trained ``list-net-any`` for coded links: one set of weights serves every size,
     constellation, load and correlation. Decisions are those of ``k-best``. From 16 streams on, and
-    under strong correlation, choose k = 64, ``at(k=64)`` of trained weights. It takes priors.
+    under strong correlation, choose k = 64, ``at(k=64)`` of trained weights, or 256, with which it
+    is level with ``ep`` where it is behind else. It takes priors.
 
     A list of k vectors with metrics d gives a bit the masses W_b, sums of exp(-d) over vectors with
     bit = b. All vectors that the Gaussian model of the MMSE receiver has in place of the levels
