@@ -10,20 +10,25 @@ import torch
 from mimolearn import Scenario
 from mimolearn.detectors import CGNR
 from mimolearn.papers.deepcg.counts import frame, iteration, layer_gradients
+from mimolearn.papers.deepcg.link import backward
 from mimolearn.papers.deepcg.recursion import (
     Steps,
+    blind_loss,
     chebyshev,
     draw_systems,
     exact_steps,
     printed_error_gradients,
+    printed_gradients,
     run_fixed,
     run_table_1,
     squared_error,
     true_gradients,
 )
 from mimolearn.papers.deepcg.table1 import appendix
+from mimolearn.papers.deepcg.training import descend, first_pass
 from mimolearn.papers.panels import TableRun
 from mimolearn.papers.python_panel import PythonPanel
+from mimolearn.papers.verdict import Measured
 from mimolearn.papers.wesnet.complexity import layers, table_i_rows, table_ii_rows
 from mimolearn.papers.wesnet.formulas import table_i_row
 from mimolearn.papers.wesnet.profiles import gradient_step, profiles, sparsity
@@ -78,6 +83,33 @@ def test_gradients_of_the_appendix_hold_where_the_panel_says():
     values = values_of(appendix)
     assert values["A.4"] < 1e-6
     assert values["A.5 over A.4"] == pytest.approx(-1)
+
+
+def test_steps_of_a_first_pass_are_for_their_channel_alone():
+    values = first_pass(TableRun("quick", 2, Path())).values
+    one = values["first pass 15"]
+    assert isinstance(one, Measured)
+    assert one.low <= one.value < 0.5
+    elsewhere = values["others 15"]
+    assert isinstance(elsewhere, Measured)
+    assert elsewhere.value > 100
+
+
+def test_printed_gradients_are_another_descent_than_exact_ones():
+    system = draw_systems(LINK, 20.0, 40, seed=5, one_channel=True)
+    start = chebyshev(20 / 128, 6)
+    exact = descend(system, start, true_gradients, 0.01)
+    printed = descend(system, start, printed_gradients, 0.01)
+    assert len(exact) == 41
+    first, last = (float(blind_loss(system, steps)) for steps in (start, exact[-1]))
+    assert last < first
+    assert not torch.isfinite(blind_loss(system, printed[-1]))
+
+
+def test_gradients_come_out_behind_120_layers():
+    values = values_of(backward)
+    assert values["finite"] == 1
+    assert values["to the received vector"] > 0
 
 
 def test_operations_of_an_iteration():

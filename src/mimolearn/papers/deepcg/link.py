@@ -25,12 +25,12 @@ def error_rate(run: TableRun) -> Table:
     errors, bits, wrong, energy = [], 0, 0.0, 0.0
     for _ in range(max(1, run.draws // 1024)):
         block = LINK.draw(_SNR_DB, 1024, generator)
-        found = detector(block.y, block.h, block.noise_var)
-        sent = points.indices_to_bits(block.indices)
-        errors.append((found.bits() != sent).sum((1, 2, 3)).double())
-        bits += sent.numel()
+        detection = detector(block.y, block.h, block.noise_var)
+        transmitted = points.indices_to_bits(block.indices)
+        errors.append((detection.bits() != transmitted).sum((1, 2, 3)).double())
+        bits += transmitted.numel()
         x = points.map(block.indices)
-        wrong += float((found.x_hat - x).abs().square().sum())
+        wrong += float((detection.x_hat - x).abs().square().sum())
         energy += float(x.abs().square().sum())
     per_channel = torch.cat(errors)
     rate = float(per_channel.sum()) / bits

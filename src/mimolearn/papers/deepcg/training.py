@@ -89,10 +89,17 @@ def first_pass(run: TableRun) -> Table:
     return Table(columns, tuple(rows), values, note)
 
 
-def _descend(
+def descend(
     data: System, steps: Steps, gradients: Callable[[System, Steps], Steps], rate: float
 ) -> list[Steps]:
-    """Steps after every symbol of plain gradient descent, until they are not finite."""
+    """Steps after every symbol of plain gradient descent, until they are not finite.
+
+    Args:
+        data: a training symbol a row.
+        steps: where it starts.
+        gradients: of the loss of one symbol.
+        rate: of the descent.
+    """
     history = [steps]
     for index in range(len(data.right)):
         slopes = gradients(data.part(index), steps)
@@ -116,14 +123,14 @@ def descent(run: TableRun) -> Table:
     for number in range(run.draws):
         fixed = _channel(number, 1000)
         fresh = draw_systems(LINK, _SNR_DB, 1000, seed=500 + number)
-        printed = _descend(fixed, start, printed_gradients, rate)
+        printed = descend(fixed, start, printed_gradients, rate)
         best.append(min(_evm(others, s) for s in printed[: _TRAINING + 1 : 10]))
-        exact = _descend(fixed, start, true_gradients, rate)
+        exact = descend(fixed, start, true_gradients, rate)
         at_100.append(_evm(fixed, exact[min(_TRAINING, len(exact) - 1)]))
         at_1000.append(_evm(fixed, exact[-1]))
         histories = {
             "printed": printed,
-            "fresh": _descend(fresh, start, printed_gradients, rate),
+            "fresh": descend(fresh, start, printed_gradients, rate),
             "exact": exact,
         }
         for name, history in histories.items():
