@@ -20,24 +20,8 @@ from mimolearn.papers.eqnet import table1 as eqnet_table1
 from mimolearn.papers.eqnet import table2 as eqnet_table2
 from mimolearn.papers.experiment import Experiment
 from mimolearn.papers.files.loading import read_paper, shipped_paper, shipped_papers
-from mimolearn.papers.mser import fig5 as mser_fig5
-from mimolearn.papers.mser import fig6 as mser_fig6
-from mimolearn.papers.mser import fig7 as mser_fig7
-from mimolearn.papers.mser import fig8 as mser_fig8
-from mimolearn.papers.mser import fig9 as mser_fig9
-from mimolearn.papers.mser import fig10 as mser_fig10
-from mimolearn.papers.mser import fig11 as mser_fig11
-from mimolearn.papers.mser import fig12 as mser_fig12
-from mimolearn.papers.mser import table1 as mser_table1
-from mimolearn.papers.mser import table2 as mser_table2
-from mimolearn.papers.mser import table3 as mser_table3
-from mimolearn.papers.mser import table4 as mser_table4
-from mimolearn.papers.mser import table5 as mser_table5
-from mimolearn.papers.mser import table6 as mser_table6
 
 _MODULES = (
-    *(mser_table1, mser_table2, mser_table3, mser_table4, mser_table5, mser_table6),
-    *(mser_fig5, mser_fig6, mser_fig7, mser_fig8, mser_fig9, mser_fig10, mser_fig11, mser_fig12),
     *(eqnet_fig4, eqnet_fig5, eqnet_fig6, eqnet_fig7, eqnet_fig8, eqnet_fig9),
     *(eqnet_fig10, eqnet_fig11, eqnet_fig12, eqnet_table1, eqnet_table2),
     *(eqnet_harq, eqnet_frontier),

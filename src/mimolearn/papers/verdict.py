@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from enum import StrEnum
+from statistics import fmean, stdev
 from typing import NamedTuple
+
+from scipy.special import stdtrit
 
 from mimolearn.foundation.errors import MimolearnError
 
@@ -86,6 +91,17 @@ class Measured(NamedTuple):
     def exact(cls, value: float, unit: str = "") -> Measured:
         """A number without an error, such as a count."""
         return cls(value, value, value, unit)
+
+    @classmethod
+    def mean_of(cls, values: Sequence[float], unit: str = "") -> Measured:
+        """The mean of two or more independent numbers, with Student's interval of 95 %.
+
+        >>> Measured.mean_of([1.0, 2.0, 3.0]).text()
+        '2 [-0.4841, 4.484]'
+        """
+        value, count = fmean(values), len(values)
+        half = float(stdtrit(count - 1, 0.975)) * stdev(values) / math.sqrt(count)
+        return cls(value, value - half, value + half, unit)
 
     def minus(self, other: Measured) -> Measured:
         """The difference of two independent numbers."""

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from statistics import fmean, stdev
+from collections.abc import Callable
+from statistics import fmean
 
 import torch
-from scipy.special import stdtrit
 from torch import Tensor
 
 from mimolearn.papers.deepcg.recursion import (
@@ -29,13 +28,6 @@ from mimolearn.papers.verdict import Measured
 _SNR_DB = 20.0
 _TRAINING = 100
 _DIVERGED_PERCENT = 100.0
-
-
-def _mean(values: Sequence[float], unit: str = "%") -> Measured:
-    """The mean over two or more channels with Student's interval of 95 %."""
-    value, count = fmean(values), len(values)
-    half = float(stdtrit(count - 1, 0.975)) * stdev(values) / math.sqrt(count)
-    return Measured(value, value - half, value + half, unit)
 
 
 def _evm(system: System, steps: Steps) -> float:
@@ -74,7 +66,7 @@ def first_pass(run: TableRun) -> Table:
             of_all = average_exact_steps(system, layers)
             average.append(min(_evm(system, of_all), 1e9) - forced)
             elsewhere.append(min(_evm(others, of_first), 1e9))
-        values[f"first pass {layers}"] = _mean(first)
+        values[f"first pass {layers}"] = Measured.mean_of(first, "%")
         values[f"all symbols {layers}"] = Measured.exact(min(average), "%")
         values[f"others {layers}"] = Measured.exact(min(elsewhere), "%")
         columns = (fmean(first), min(average), min(elsewhere))
@@ -141,9 +133,10 @@ def descent(run: TableRun) -> Table:
         for name, evms in last.items()
     }
     values["printed best"] = fmean(best)
-    values["exact 100"], values["exact 1000"] = _mean(at_100), _mean(at_1000)
+    values["exact 100"] = Measured.mean_of(at_100, "%")
+    values["exact 1000"] = Measured.mean_of(at_1000, "%")
     rise = [b - a for a, b in zip(at_100, at_1000, strict=True)]
-    values["exact later"] = _mean(rise)
+    values["exact later"] = Measured.mean_of(rise, "%")
     rows = (
         ("printed, one channel", f"{values['printed diverged']:.0%}", f"{fmean(best):.2f}"),
         ("printed, a channel a symbol", f"{values['fresh diverged']:.0%}", "-"),
@@ -203,11 +196,13 @@ def starts(run: TableRun) -> Table:
         for name, steps in trained.items():
             evm = min(_evm(system, steps), 1e9)
             above.setdefault(name, []).append(evm - forced)
-    values: dict[str, float | Measured] = {name: _mean(each) for name, each in above.items()}
+    values: dict[str, float | Measured] = {
+        name: Measured.mean_of(each, "%") for name, each in above.items()
+    }
     of_starts = zip(*(above[name] for name in ("chebyshev", "first pass", "constant")), strict=True)
     of_ten = zip(*(above[n] for n in ("untrained 10", "all of 10", "last 3 of 10")), strict=True)
     shares = [(none - last) / (none - whole) for none, whole, last in of_ten]
-    values["share of the last 3"] = _mean(shares, "")
+    values["share of the last 3"] = Measured.mean_of(shares)
     values["spread"] = min(max(each) - min(each) for each in of_starts)
     rows = tuple((name, f"{fmean(each):.4g}") for name, each in above.items())
     note = f"Adam at 0.001, exact gradients of the blind loss; {run.draws} channels."
