@@ -1,4 +1,4 @@
-"""Panels in Python of deep CG and WeSNet: what they count and compute, by other means."""
+"""Panels in Python of papers: what they count and compute, by other means."""
 
 from __future__ import annotations
 
@@ -26,6 +26,8 @@ from mimolearn.papers.deepcg.recursion import (
 )
 from mimolearn.papers.deepcg.table1 import appendix
 from mimolearn.papers.deepcg.training import descend, first_pass
+from mimolearn.papers.eqnet.tables import parameters, times_2x2
+from mimolearn.papers.eqnet.theorems import theorems
 from mimolearn.papers.panels import TableRun
 from mimolearn.papers.python_panel import PythonPanel
 from mimolearn.papers.verdict import Measured
@@ -154,3 +156,19 @@ def test_profiles_the_penalty_and_the_step_of_gradient_descent():
     assert shares["penalised"] > 5 * shares["control"]
     change = values_of(gradient_step)
     assert change["other signs"] < 0 < change["as printed"]
+
+
+def test_numbers_of_a_use_hold_its_soft_bits_and_are_counted():
+    values = values_of(theorems)
+    assert max(values[f"theorem {n}"] for n in (1, 2, 3)) < 1e-3
+    assert [values[f"numbers {n}"] for n in (1, 2, 3)] == [8, 6, 6]
+    assert values["soft bits"] == 12
+
+
+def test_parameters_of_the_published_networks():
+    values = values_of(parameters)
+    assert values["f_E (L) 2x2 64-qam"] == 411_462
+    assert values["deployed 2x2 64-qam"] == 411_462 + 117_516
+    # gamma, phi, xi and theta of eight layers.
+    assert values["OAMP-Net2"] == 32
+    assert "EQ-Net (P), published over EQ-Net (L), published 16" in times_2x2.values

@@ -168,6 +168,22 @@ def test_seeds_are_contenders_of_their_own_and_the_shipped_one_is_not_trained_ag
     assert second.networks["net-seed2"].recipe().seed == 7
 
 
+def test_a_quantiser_has_its_training_seeds_too(tmp_path):
+    network = {"net": {"base": "eq-net-2x2-64qam-36", "seeds": [1, 7]}}
+    content = paper_file(HOLDS, network=network)
+    content["figure"][0]["panel"][0]["contenders"].append("ml:quantizer=net,label=stored")
+    (experiment,) = experiments_of(content, "paper.toml", Path())
+    assert experiment.seeds["rates"]["stored"] == ("stored", "stored [seed 2]")
+    panel = experiment.panels[0]
+    assert isinstance(panel, ErrorRatePanel)
+    first, second = (entry for entry in panel.contenders[2:] if isinstance(entry, Competitor))
+    table = first.table(tmp_path, may_train=False)
+    assert (table["name"], table["quantizer"]) == ("ml", "eq-net-2x2-64qam-36")
+    with pytest.raises(InvalidInputError, match="net-seed2 has to be trained first"):
+        second.table(tmp_path, may_train=False)
+    assert (second.name, second.networks["net-seed2"].recipe().seed) == ("ml", 7)
+
+
 def test_a_network_is_trained_once_and_anew_where_its_recipe_changed(tmp_path):
     def path(steps):
         changes = {

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from mimolearn.papers import Findings, Measured, NotMeasuredError, Outcome, Statement, Table
-from mimolearn.papers.eqnet.setting import no_better_rival
 from mimolearn.papers.experiment import both, check_statement, contradicted, within
 from mimolearn.papers.verdict import judge
 
@@ -61,28 +60,6 @@ def test_what_is_missing_leaves_a_statement_open():
     assert found.reason == "weight net-8x8 is missing"
     with pytest.raises(NotMeasuredError, match="was not computed"):
         findings.value("table", "other")
-
-
-class Rates(Findings):
-    """Block error rates of four receivers, each 0.01 wide."""
-
-    def rate(self, panel: str, label: str, snr_db: float) -> Measured:
-        value = {"eq-net": 0.1, "lmmse": 0.2, "passing": 0.15, "behind": 0.4, "better": 0.05}[label]
-        return Measured(value, value - 0.005, value + 0.005)
-
-
-@pytest.mark.parametrize(
-    ("rival", "outcome"),
-    [
-        ("passing", Outcome.REPRODUCED),
-        ("behind", Outcome.NOT_YET),
-        ("better", Outcome.NOT_REPRODUCED),
-    ],
-)
-def test_a_rival_that_is_behind_lmmse_says_nothing(rival: str, outcome: Outcome) -> None:
-    found = no_better_rival("panel", 7.0, rival)(Rates({}, {}))
-    assert found.outcome is outcome
-    assert ("behind lmmse" in found.reason) == (outcome is Outcome.NOT_YET)
 
 
 def test_a_difference_of_independent_numbers_adds_their_squares():

@@ -5,36 +5,14 @@ from __future__ import annotations
 import functools
 
 from mimolearn.foundation.errors import check_one_of
-from mimolearn.papers.eqnet import fig04 as eqnet_fig4
-from mimolearn.papers.eqnet import fig05 as eqnet_fig5
-from mimolearn.papers.eqnet import fig06 as eqnet_fig6
-from mimolearn.papers.eqnet import fig07 as eqnet_fig7
-from mimolearn.papers.eqnet import fig08 as eqnet_fig8
-from mimolearn.papers.eqnet import fig09 as eqnet_fig9
-from mimolearn.papers.eqnet import fig10 as eqnet_fig10
-from mimolearn.papers.eqnet import fig11 as eqnet_fig11
-from mimolearn.papers.eqnet import fig12 as eqnet_fig12
-from mimolearn.papers.eqnet import frontier as eqnet_frontier
-from mimolearn.papers.eqnet import harq as eqnet_harq
-from mimolearn.papers.eqnet import table1 as eqnet_table1
-from mimolearn.papers.eqnet import table2 as eqnet_table2
 from mimolearn.papers.experiment import Experiment
 from mimolearn.papers.files.loading import read_paper, shipped_paper, shipped_papers
-
-_MODULES = (
-    *(eqnet_fig4, eqnet_fig5, eqnet_fig6, eqnet_fig7, eqnet_fig8, eqnet_fig9),
-    *(eqnet_fig10, eqnet_fig11, eqnet_fig12, eqnet_table1, eqnet_table2),
-    *(eqnet_harq, eqnet_frontier),
-)
 
 
 @functools.cache
 def _experiments() -> dict[str, Experiment]:
-    """All by name, paper by paper: those of files, then those still in Python."""
-    listed = [e for key in shipped_papers() for e in shipped_paper(key)]
-    listed += [module.EXPERIMENT for module in _MODULES]
-    keys = list(dict.fromkeys(e.paper.key for e in listed))
-    return {e.name: e for key in keys for e in listed if e.paper.key == key}
+    """All by name, paper by paper."""
+    return {e.name: e for key in shipped_papers() for e in shipped_paper(key)}
 
 
 def experiment_names() -> tuple[str, ...]:

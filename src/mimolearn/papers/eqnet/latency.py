@@ -1,4 +1,4 @@
-"""What tables 1 and 2 and the frontier measure: time of LLRs, on this machine and one thread."""
+"""What tables 1 and 2 measure: time of LLRs, on this machine and one thread."""
 
 from __future__ import annotations
 

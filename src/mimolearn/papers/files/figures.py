@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from mimolearn.foundation.errors import InvalidInputError, check_one_of, invalid
@@ -269,17 +269,27 @@ def _competitors(
         first = read_competitor(value, networks, known)
         if first.label in seeds:
             raise invalid("contenders", first.label, "a different label for each contender")
-        trained = networks.get(first.name)
-        count = max(len(trained.table.seeds), 1) if trained is not None else 1
-        labels = []
-        for number in range(count):
-            label = f"{first.label} [seed {number + 1}]" if number else first.label
-            name = seed_name(first.name, number)
-            parts = {**first.networks, name: networks[name]} if number else first.networks
-            competitors.append(Competitor(label, name, first.options, parts, first.make))
-            labels.append(label)
-        seeds[first.label] = tuple(labels)
+        of_seeds = [first, *_more_seeds(first, networks)]
+        competitors += of_seeds
+        seeds[first.label] = tuple(one.label for one in of_seeds)
     return competitors, seeds
+
+
+def _more_seeds(first: Competitor, networks: Networks) -> Iterator[Competitor]:
+    """The same with the other training seeds of its network, or else of its quantiser."""
+    stored = str(first.options.get("quantizer", ""))
+    trained = first.name if first.name in networks else stored
+    count = len(networks[trained].table.seeds) if trained in networks else 0
+    for number in range(1, count):
+        name = seed_name(trained, number)
+        options = {**first.options, "quantizer": name} if trained == stored else first.options
+        yield Competitor(
+            f"{first.label} [seed {number + 1}]",
+            first.name if trained == stored else name,
+            options,
+            {**first.networks, name: networks[name]},
+            first.make,
+        )
 
 
 def _quick(table: RatesTable | BeamsTable) -> tuple[float, ...]:
