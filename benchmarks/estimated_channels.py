@@ -63,7 +63,7 @@ def main() -> None:
     link = recipe("estimated", 1).scenario
     contenders = ["lmmse", "tap-net-any"]
     contenders += [{"name": path, "label": label} for label, path in networks.items()]
-    found = simulate(
+    comparison = simulate(
         link,
         contenders,
         SNRS_DB,
@@ -78,7 +78,7 @@ def main() -> None:
     table = Table(title="block error rate, and bit error rate before decoding")
     for head in ("receiver", *(f"{name} at {s:g} dB" for s in SNRS_DB for name in ("BLER", "BER"))):
         table.add_column(head, justify="right" if table.columns else "left")
-    for curve in found.curves:
+    for curve in comparison.curves:
         cells = []
         for point in curve.points:
             low, high = point.interval("bler")
@@ -90,7 +90,7 @@ def main() -> None:
     for seed in options.seeds:
         for snr_db in SNRS_DB:
             for metric in ("bler", "ber"):
-                gap = found.paired(f"estimated {seed}", f"given {seed}", snr_db, metric)
+                gap = comparison.paired(f"estimated {seed}", f"given {seed}", snr_db, metric)
                 span = f"{gap.difference:+.5f} [{gap.low:+.5f}, {gap.high:+.5f}]"
                 console.print(f"seed {seed}, {snr_db:g} dB: {metric} estimated - given {span}")
 

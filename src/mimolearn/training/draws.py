@@ -69,8 +69,9 @@ class ElementDraws:
             return self.fresh(snr, channels, vectors, generator)
         if snr not in self._banks:
             # The same for a run that goes on, whichever stage it is in.
-            own = step_generator(self._seed, f"bank {snr.model_dump_json()}", self._number)
-            self._banks[snr] = self.fresh(snr, self._bank, 1, own)
+            purpose = f"bank {snr.model_dump_json()}"
+            drawing = step_generator(self._seed, purpose, self._number)
+            self._banks[snr] = self.fresh(snr, self._bank, 1, drawing)
         return chosen_from(self._banks[snr], channels * vectors, generator)
 
 
