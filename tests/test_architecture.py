@@ -34,7 +34,7 @@ ROOMS: dict[str, list[str]] = {
         "tensors",
     ],
     "weights": [],
-    "constellation": ["sets", "tables", "given", "base"],
+    "constellation": ["sets", "tables", "given", "base", "reading"],
     "snr": [],
     "kernels": [
         "machine",

@@ -91,10 +91,11 @@ class Constellation:
         >>> c.bits_per_symbol, c.is_separable
         (2, False)
         """
-        return cls._of(PointTable.of(points, labels, name))
+        return cls.from_table(PointTable.of(points, labels, name))
 
     @classmethod
-    def _of(cls, table: PointTable) -> Self:
+    def from_table(cls, table: PointTable) -> Self:
+        """Make the constellation of a table of points."""
         key = table.key()
         if key in cls.names():
             return cls(key)
@@ -391,30 +392,3 @@ class Constellation:
         return torch.nn.functional.logsigmoid(
             llr.unsqueeze(-2) * (2 * labels_of(self._key).to(llr) - 1)
         ).sum(-1)
-
-
-def as_constellation(value: Constellation | PointTable | str) -> Constellation:
-    """Return a constellation that is given itself, by name or as a table of points."""
-    if isinstance(value, PointTable):
-        return Constellation._of(value)
-    return value if isinstance(value, Constellation) else Constellation(value)
-
-
-def plain_constellation(value: object) -> object:
-    """Return what a model keeps of a constellation: a known name, or a PointTable.
-
-    Args:
-        value: a name however written, a Constellation, or a table of points.
-
-    Raises:
-        InvalidInputError: for a name that does not exist, and for points that are none.
-    """
-    if isinstance(value, str):
-        return Constellation(value).name
-    if isinstance(value, Constellation):
-        return value.plain()
-    if isinstance(value, dict):
-        value = PointTable(**value)
-    if isinstance(value, PointTable):
-        return as_constellation(value).plain()
-    raise invalid("constellation", value, "a name such as '16-qam', or a table with points")

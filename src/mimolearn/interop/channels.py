@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from torch import Tensor
 
 from mimolearn.foundation.atomicfile import write_atomically
 from mimolearn.foundation.errors import (
@@ -191,7 +192,7 @@ def _complex(value: Any) -> np.ndarray:
     if isinstance(value, list | tuple) and len(value) == 2:
         real, imaginary = (np.asarray(part) for part in value)
         return real + 1j * imaginary
-    array = np.asarray(value.detach().cpu() if hasattr(value, "detach") else value)
+    array = np.asarray(value.detach().cpu() if isinstance(value, Tensor) else value)
     if array.dtype.kind != "c":
         raise invalid("channels", f"<{array.dtype} {array.shape}>", "complex numbers")
     return array
