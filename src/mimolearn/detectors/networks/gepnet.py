@@ -73,10 +73,11 @@ class GEPNet(UnfoldedDetector):
     moments give the next Gaussians, damped as in ``ep`` (Kosasih et al. 2022). One set of
     parameters serves any number of antennas, and all constellations of as many levels. Soft output:
     the last logits.
-    Differs from the paper: the readout's logits are added to those of the cavity, -(a - m)^2/(2 v)
-    times 2 sigmoid(g) with g another output, and start at zero, so that the network starts as
-    ``ep``; the readout has ReLUs; products are divided by the mean energy of a column, so that the
-    unit of y does not matter; the floor of a posterior variance is that of ``ep``.
+    Differs from the paper: the readout's logits are added to those of the cavity, -(a - m)^2/(2 v),
+    and start at zero, so that the network starts as ``ep``; another output g weighs the cavity's by
+    2 sigmoid(g) in what is given out, not in the next Gaussians; the readout has ReLUs; products
+    are divided by the mean energy of a column, so that the unit of y does not matter; the floor of
+    a posterior variance is that of ``ep``.
 
     Cost: that of ``ep``, and N^2 small networks for every round and vector.
 
@@ -191,10 +192,10 @@ class GEPNet(UnfoldedDetector):
             nodes = self._rounds(nodes, known, links, noise)
             gaps = (known.mean.unsqueeze(-1) - levels).square()
             added, share = _through(self.readout, nodes.features).split([len(levels), 1], -1)
-            logits = added - torch.sigmoid(share) * gaps / known.var.unsqueeze(-1)
-            yield logits
+            gaps = gaps / (2 * known.var.unsqueeze(-1))
+            yield added - 2 * torch.sigmoid(share) * gaps
             if iteration + 1 < self.num_layers:
-                lam, gam = self._refine(logits, known, lam, gam)
+                lam, gam = self._refine(added - gaps, known, lam, gam)
 
     def _rounds(self, nodes: Nodes, known: Cavity, links: Tensor, noise: Tensor) -> Nodes:
         features, memory = nodes
