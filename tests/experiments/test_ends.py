@@ -160,10 +160,11 @@ def test_more_draws_are_as_many_as_settle_it():
 
 @pytest.fixture
 def narrow():
-    """A gap that takes some doublings of its draws, and one that is settled at once."""
+    """Gaps: one takes some doublings of its draws, one none, and the last draws do not help."""
     claims = [
         {"id": "a", "gap": ["zf", "lmmse"], "target": 0.1, "at_least": 0.7},
         {"id": "b", "gap": ["zf", "lmmse"], "target": 0.1, "at_most": 5.0},
+        {"id": "c", "gap": ["zf", "lmmse"], "target": 1e-6, "at_most": 5.0},
     ]
     effort = {"quick": 1500, "default": 2000, "full": 4000}
     panel = {
@@ -197,6 +198,9 @@ def test_draws_are_added_where_a_claim_is_open_and_nowhere_else(narrow, tmp_path
     assert second["a"].outcome is Outcome.REPRODUCED
     assert second["a"].confidence > first["a"].confidence
     assert second["b"] == first["b"]
+    assert second["c"].outcome is Outcome.OPEN
+    assert "not reached" in second["c"].reason
+    assert second["c"].more is None
     assert long.draws["rates"] >= 2
     points = long.findings.panels["rates"].curve("zf").points
     drawn = {point.snr_db: point.counts.vectors for point in points}

@@ -101,6 +101,7 @@ PANEL = ("figure", 0, "panel", 0)
         ((*PANEL, "contenders"), ["zf", "zf", "lmmse"], "a different label for each contender"),
         ((*PANEL, "contenders"), ["zf", {"label": "x"}], "a table with 'name' or 'make'"),
         ((*PANEL, "contenders"), ["zf:quantizer=no,label=lmmse", "zf"], "quantizer: got 'no'"),
+        ((*PANEL, "contenders"), ["k-best:kk=3,label=lmmse", "zf"], "option of k-best: got 'kk'"),
         ((*PANEL, "scenario"), "lnk", "did you mean 'link'?"),
         ((*PANEL, "scenario"), "mser-qpsk", "a link, not one of beamforming"),
         ((*PANEL, "kind"), "rate", "did you mean 'rates'?"),
@@ -184,11 +185,16 @@ def test_a_network_is_trained_once_and_anew_where_its_recipe_changed(tmp_path):
         assert isinstance(panel, ErrorRatePanel)
         entry = panel.contenders[2]
         assert isinstance(entry, Competitor)
-        return Path(entry.table(tmp_path, may_train=True)["name"])
+        table = entry.table(tmp_path, may_train=True, progress=lambda *told: seen.append(told))
+        return Path(table["name"])
+
+    seen = []
 
     first = path(2)
     trained = first.stat().st_mtime_ns
+    assert seen == [("net", 2, 2)]
     assert path(2).stat().st_mtime_ns == trained
+    assert len(seen) == 1
     assert path(3).stat().st_mtime_ns > trained
 
 

@@ -1,12 +1,14 @@
-"""Published figures and tables as data, run again and judged statement by statement.
+"""Published figures and tables as data, run again and judged claim by claim.
 
-A figure is one module that holds an ``Experiment``: panels (what is run), reference points and
-statements (what is claimed, and how it is checked). Runner, plots and page are shared by all.
+A paper is a TOML file: scenarios, networks, panels (what is run), and claims with the verbs that
+judge them; ``README.md`` beside this file lists all of it. What verbs cannot say is a function with
+``python_panel``. Runner, plots and pages are shared by all.
 """
 
 from mimolearn.papers.beam_panel import BeamPanel
 from mimolearn.papers.catalogue import experiment, experiment_names, select_experiments
 from mimolearn.papers.experiment import Experiment, Paper, Reference, Statement
+from mimolearn.papers.files.loading import read_paper, shipped_papers
 from mimolearn.papers.findings import Findings
 from mimolearn.papers.panels import (
     Accuracy,
@@ -14,8 +16,10 @@ from mimolearn.papers.panels import (
     ErrorRatePanel,
     Table,
     TablePanel,
+    TableRun,
     budgets,
 )
+from mimolearn.papers.python_panel import PythonPanel, python_panel
 from mimolearn.papers.runner import ExperimentResult, Judged, Step, file_stem, run_experiment
 from mimolearn.papers.verdict import Measured, NotMeasuredError, Outcome, Verdict
 
@@ -32,16 +36,21 @@ __all__ = [
     "NotMeasuredError",
     "Outcome",
     "Paper",
+    "PythonPanel",
     "Reference",
     "Statement",
     "Step",
     "Table",
     "TablePanel",
+    "TableRun",
     "Verdict",
     "budgets",
     "experiment",
     "experiment_names",
     "file_stem",
+    "python_panel",
+    "read_paper",
     "run_experiment",
     "select_experiments",
+    "shipped_papers",
 ]

@@ -88,11 +88,9 @@ def run_beam_panel(
     """
     contenders, missing = [], {}
     for entry in panel.beams:
+        text: str | Mapping[str, Any] = entry if isinstance(entry, str) else {}
         try:
-            text: str | Mapping[str, Any] = ""
-            if isinstance(entry, str):
-                text = entry
-            else:
+            if not isinstance(entry, str):
                 text = entry.table(store.parent / "weights", may_train=budget != "quick")
             contender = BeamContender.parse(text)
             contender.build(panel.link)

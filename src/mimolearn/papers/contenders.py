@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from mimolearn.detectors import Detector, detector_names
 from mimolearn.foundation.errors import InvalidInputError
 from mimolearn.link.scenario import Scenario
-from mimolearn.papers.files.contenders import Competitor
+from mimolearn.papers.files.contenders import AbsentError, Competitor, Told
 from mimolearn.studies import Contender
 from mimolearn.training import Recipe, SoftBitRecipe, train
 from mimolearn.weights import shipped_weights
@@ -80,7 +80,8 @@ class PerScenario:
     entry: Callable[[Scenario], Entry]
 
 
-Entry = str | Mapping[str, Any] | Network | Quantized | Derived | Competitor
+OldEntry = str | Mapping[str, Any] | Network | Quantized | Derived
+Entry = OldEntry | Competitor
 
 
 class Resolved(NamedTuple):
@@ -114,12 +115,27 @@ def entry_label(entry: Entry | PerScenario) -> str:
     return Contender.parse(entry).label
 
 
-def resolve(entries: tuple[Entry, ...], folder: Path, *, may_train: bool) -> Resolved:
-    """Build what can be built; folder keeps networks that were trained here."""
+def resolve(
+    entries: tuple[Entry, ...], folder: Path, *, may_train: bool, progress: Told | None = None
+) -> Resolved:
+    """Build what can be built.
+
+    Args:
+        entries: of a panel.
+        folder: keeps networks that were trained here.
+        may_train: a quick run does not train.
+        progress: is told of trainings.
+
+    Raises:
+        InvalidInputError: a contender of a paper's file that is wrong.
+    """
     contenders: list[Contender] = []
     missing: dict[str, str] = {}
     for entry in entries:
-        resolved = _resolve(entry, folder, may_train)
+        if isinstance(entry, Competitor):
+            resolved = _competing(entry, folder, may_train, progress)
+        else:
+            resolved = _resolve(entry, folder, may_train)
         if isinstance(resolved, Contender):
             contenders.append(resolved)
         else:
@@ -127,7 +143,7 @@ def resolve(entries: tuple[Entry, ...], folder: Path, *, may_train: bool) -> Res
     return Resolved(tuple(contenders), missing)
 
 
-def _resolve(entry: Entry, folder: Path, may_train: bool) -> Contender | str:
+def _resolve(entry: OldEntry, folder: Path, may_train: bool) -> Contender | str:
     if isinstance(entry, Network | Quantized | Derived):
         try:
             if isinstance(entry, Network | Quantized):
@@ -136,22 +152,23 @@ def _resolve(entry: Entry, folder: Path, may_train: bool) -> Contender | str:
             return absent or Contender.from_detector(entry.label, entry.make())
         except InvalidInputError as error:
             return str(error)  # weights that are not sound are as good as missing
-    if isinstance(entry, Competitor):
-        return _competing(entry, folder, may_train)
     name = entry.partition(":")[0].strip() if isinstance(entry, str) else entry["name"]
     if name not in detector_names():
         return f"detector {name} is missing"
     return Contender.parse(entry)
 
 
-def _competing(entry: Competitor, folder: Path, may_train: bool) -> Contender | str:
+def _competing(
+    entry: Competitor, folder: Path, may_train: bool, progress: Told | None
+) -> Contender | str:
     """A contender of a paper's file, or why it cannot compete."""
+    if entry.make:
+        return Contender.from_detector(entry.label, entry.made())
     try:
-        if entry.make:
-            return Contender.from_detector(entry.label, entry.made())
-        return Contender.parse(entry.table(folder, may_train=may_train))
-    except InvalidInputError as error:
-        return str(error)
+        table = entry.table(folder, may_train=may_train, progress=progress)
+    except AbsentError as reason:
+        return str(reason)
+    return Contender.parse(table)
 
 
 def _trained(entry: Network | Quantized, folder: Path, may_train: bool) -> Contender | str:

@@ -265,7 +265,11 @@ class _Run:
     ) -> tuple[Contender, ...]:
         """Those that can compete; the others are noted as missing."""
         folder, may_train = self._folder / "weights", self._budget != "quick"
-        resolved = resolve(entries, folder, may_train=may_train)
+
+        def told(network: str, done: int, total: int) -> None:
+            self._progress(Step(self._experiment.name, f"training {network}", done, total, False))
+
+        resolved = resolve(entries, folder, may_train=may_train, progress=told)
         self._missing.setdefault(panel.name, {}).update(resolved.missing)
         return resolved.contenders
 

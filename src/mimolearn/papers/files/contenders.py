@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol
 
-from mimolearn.detectors import Detector, detector_names, peer_names
+from mimolearn.detectors import Detector, detector_class, detector_names, peer_names
 from mimolearn.detectors.text import parse_option
 from mimolearn.foundation.errors import InvalidInputError, check_one_of, invalid
 from mimolearn.plans.imported import is_imported_name, split_imported
 from mimolearn.plans.options import check_label, default_label
+from mimolearn.plans.receiver import Receiver
 from mimolearn.weights import shipped_beams, shipped_weights
+
+Told = Callable[[str, int, int], None]
+"""Is told of a training: the network, its steps so far, and all of them."""
+
+
+class AbsentError(InvalidInputError):
+    """A network is not trained yet, so that what it is part of cannot compete."""
 
 
 class Trainable(Protocol):
     """A network that can be trained."""
 
-    def weights(self, folder: Path, *, may_train: bool) -> str:
-        """Name or path of its weights; InvalidInputError where they cannot be had."""
+    def weights(self, folder: Path, *, may_train: bool, progress: Told | None = None) -> str:
+        """Name or path of its weights; AbsentError where they cannot be had."""
         ...
 
 
@@ -42,20 +50,25 @@ class Competitor:
     networks: Mapping[str, Trainable] = field(default_factory=dict)
     make: str = ""
 
-    def table(self, folder: Path, *, may_train: bool) -> dict[str, Any]:
+    def table(
+        self, folder: Path, *, may_train: bool, progress: Told | None = None
+    ) -> dict[str, Any]:
         """The contender as a table, with networks of the file trained.
 
         Args:
             folder: of the weights that are trained here.
             may_train: a quick run does not train.
+            progress: is told of trainings.
 
         Raises:
-            InvalidInputError: one line, why it cannot compete.
+            AbsentError: one line, why it cannot compete.
         """
 
         def trained(value: Any) -> Any:
             network = self.networks.get(value) if isinstance(value, str) else None
-            return value if network is None else network.weights(folder, may_train=may_train)
+            if network is None:
+                return value
+            return network.weights(folder, may_train=may_train, progress=progress)
 
         options = {name: trained(value) for name, value in self.options.items()}
         return {"name": trained(self.name), **options, "label": self.label}
@@ -115,6 +128,10 @@ def read_competitor(
         if not isinstance(name, str) or not name:
             raise invalid("contender", dict(value), "a table with 'name' or 'make'")
     label = str(options.pop("label", ""))
+    if name in (*detector_names(), *peer_names()):
+        for option in options:
+            allowed = (*detector_class(name).option_names(), *Receiver.model_fields, "quantizer")
+            check_one_of(f"option of {name}", option, allowed)
     quantizer = str(options.get("quantizer", ""))
     if not label:
         plain = {key: item for key, item in options.items() if key != "quantizer"}

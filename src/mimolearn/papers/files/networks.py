@@ -13,9 +13,10 @@ from mimolearn.foundation.shipped import read_shipped_toml
 from mimolearn.link.beam_scenario import BeamScenario
 from mimolearn.link.grid_scenario import GridScenario
 from mimolearn.link.scenario import Scenario
+from mimolearn.papers.files.contenders import AbsentError, Told
 from mimolearn.papers.files.tables import NetworkTable
 from mimolearn.papers.files.templates import merge
-from mimolearn.training import fine_tune_recipe, train
+from mimolearn.training import TrainingEvent, fine_tune_recipe, train
 from mimolearn.training.recipe import FOLDER, AnyRecipe, Recipe, recipe_class, shipped_recipes
 from mimolearn.weights import read_card, shipped_beams, shipped_weights
 
@@ -40,15 +41,16 @@ class FileNetwork:
     scenario: Callable[[str], AnyLink]
     others: Mapping[str, FileNetwork]
 
-    def weights(self, folder: Path, *, may_train: bool) -> str:
+    def weights(self, folder: Path, *, may_train: bool, progress: Told | None = None) -> str:
         """Path of the trained weights, or the name of shipped ones of the same recipe.
 
         Args:
             folder: that keeps what is trained here.
             may_train: a quick run does not train.
+            progress: is told of trainings.
 
         Raises:
-            InvalidInputError: one line, why there are none.
+            AbsentError: one line, why there are none.
         """
         shipped = self.shipped_twin()
         if shipped:
@@ -58,15 +60,23 @@ class FileNetwork:
         needed = self._needed()
         if not path.is_file() and not may_train:
             text = f"{self.name} has to be trained first, which a quick run does not do"
-            raise InvalidInputError(text)
-        start = {name: self.others[name].weights(folder, may_train=may_train) for name in needed}
+            raise AbsentError(text)
+        start = {
+            name: self.others[name].weights(folder, may_train=may_train, progress=progress)
+            for name in needed
+        }
         recipe = self.recipe(start)
         if path.is_file() and read_card(path).recipe_key == recipe.key():
             return str(path)
         if not may_train:
             text = f"{self.name} has to be trained anew, which a quick run does not do"
-            raise InvalidInputError(text)
-        train(recipe, out=folder)
+            raise AbsentError(text)
+
+        def forward(event: TrainingEvent) -> None:
+            if progress is not None:
+                progress(self.name, event.step, event.total_steps)
+
+        train(recipe, out=folder, progress=forward)
         return str(path)
 
     def check(self) -> None:

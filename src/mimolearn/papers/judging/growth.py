@@ -50,8 +50,9 @@ class Growth:
         Args:
             findings: what the panels have given so far.
         """
-        waiting = [claim for claim in self._claims if not self._is_settled(claim)]
-        near = [claim for claim in waiting if (self.verdicts[claim.id].more or 0) <= _NEAR]
+        needed = {claim.id: self.verdicts[claim.id].more for claim in self._claims}
+        waiting = [claim for claim in self._claims if needed[claim.id] is not None]
+        near = [claim for claim in waiting if (needed[claim.id] or 0.0) <= _NEAR]
         self._before = dict(self._looks)
         for claim in near or waiting:
             spots = self._spots(claim, findings)

@@ -26,7 +26,7 @@ def _per_vector(detector: Detector) -> int:
 @python_panel(
     *("lmmse", "lmmse table", "wl-lmmse", "cg", "cg table", "lcgnet", "lcgnet table", "lcgnet 7"),
     *("gauss-seidel", "gauss-seidel table", "gram", "detnet layer", "detnet layer paper"),
-    *("lcgnet layer", "cg rows", "lcgnet rows"),
+    *("lcgnet layer", "cg rows", "lcgnet rows", "lcgnet-s"),
 )
 def multiplications(_: TableRun) -> Table:
     """Real multiplications of one detection once Gram matrix and matched filter are there."""
@@ -42,6 +42,7 @@ def multiplications(_: TableRun) -> Table:
         "cg": _per_vector(make_detector("cg", "bpsk", **iterations)),
         "cg table": _LAYERS * (8 * n**2 + 14 * n + 8),
         "lcgnet": _per_vector(make_detector("lcgnet-v", "bpsk", num_layers=_LAYERS)),
+        "lcgnet-s": _per_vector(make_detector("lcgnet-s", "bpsk", num_layers=_LAYERS)),
         "lcgnet table": _LAYERS * (4 * n**2 + 6 * n),
         "lcgnet 7": _per_vector(make_detector("lcgnet-v", "bpsk", num_layers=7)),
         # A sweep: the upper part of the system times x, and a triangular solve.
@@ -73,7 +74,7 @@ def multiplications(_: TableRun) -> Table:
     return Table(("receiver", "the paper", "counted"), shown, exact, note)
 
 
-@python_panel("v", "q3", "s", "detnet layer", "s total", "v total", "cg total")
+@python_panel("v", "v layer", "q3", "s", "detnet layer", "s total", "v total", "cg total")
 def memory(_: TableRun) -> Table:
     """Stored parameters, and all that an online detection keeps."""
     network = LcgNetV("bpsk", _NT, _LAYERS)
@@ -84,6 +85,7 @@ def memory(_: TableRun) -> Table:
     kept = 6 * _NT + 4 * _NT**2
     values = {
         "v": 32.0 * numbers,
+        "v layer": numbers / _LAYERS,
         "q3": float(quantized.stored_bits()),
         "s": float(sum(p.numel() for p in scalar.parameters())),
         "detnet layer": sum(p.numel() for p in detnet.parameters()) / detnet.num_layers,
