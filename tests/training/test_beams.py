@@ -5,8 +5,16 @@ import math
 import pytest
 import torch
 
-from mimolearn import BeamRecipe, BeamScenario, HybridArray, InvalidInputError, train
+from mimolearn import (
+    BeamRecipe,
+    BeamScenario,
+    HybridArray,
+    InvalidInputError,
+    symbol_error_rate,
+    train,
+)
 from mimolearn.beamformers.trained import load_beamformer
+from mimolearn.link.beam_scenario import BeamBlock
 from mimolearn.training import read_recipe, shipped_recipes
 from mimolearn.training.problems import beams
 from mimolearn.weights import read_card
@@ -55,6 +63,31 @@ def test_a_black_box_learns(criterion):
     )
     losses = [line["loss"] for line in trained.history]
     assert losses[-1] < losses[0]
+
+
+@pytest.mark.parametrize("network", ["unfolded-mser", "cnn"])
+def test_a_loss_under_channel_error_is_over_the_true_channels(network):
+    """Designs know the channels with their errors alone, as they do when they are used."""
+    options = {"depth": 3, "width": 4, "hidden": 16} if network == "cnn" else SCALAR
+    link = BeamScenario(array=ARRAY, snr_offset_db=-8.0, csi_error_var=0.3)
+    made = recipe(network=network, options=options, scenario=link, levels_db=(6.0,))
+    problem = beams.Beams(made)
+    problem.build()
+    problem.draw()
+    problem.network.eval()
+    h, h_hat = problem._validated
+    noise_var = torch.full((len(h),), link.noise_var(6.0))
+    with torch.no_grad():
+        values = problem.network.values(h_hat, noise_var, "mser", h)
+        known = problem.network.values(h_hat, noise_var)
+        designs = problem.network(h_hat, noise_var)
+        exact = symbol_error_rate(h, designs, noise_var, "qpsk").mean((-1, -2))
+        blind = float(problem._loss(BeamBlock(h_hat, h_hat), (6.0,)))
+        assert problem.validate(0) != pytest.approx(blind, abs=1e-3)
+    # P(re) + P(im) is at most twice the error rate, here of the layer that looked best.
+    least = torch.stack(values).amin(0).exp()
+    assert bool((least < 2.001 * exact).all())
+    assert float(values[0].exp().mean()) > 1.2 * float(known[0].exp().mean())
 
 
 def test_evolution_finds_the_derivatives_where_there_are_some(monkeypatch):

@@ -197,14 +197,21 @@ class LearnedBeamformer(Beamformer):
     num_layers: int
 
     @abstractmethod
-    def values(self, h: Tensor, noise_var: Tensor, criterion: str = "mser") -> list[Tensor]:
+    def values(
+        self,
+        h: Tensor,
+        noise_var: Tensor,
+        criterion: str = "mser",
+        truth: Tensor | None = None,
+    ) -> list[Tensor]:
         """Compute the training criterion, at the start and after every layer; differentiable.
 
         Args:
-            h: (N, K, Nr, Nt) complex; channels.
+            h: (N, K, Nr, Nt) complex; channels that the design knows.
             noise_var: (N) real.
             criterion: "mser" (default), the mean of P(re) + P(im) over streams, or "mmse", the sum
                 of mean-square errors.
+            truth: of the shape of h; the channels over which the criterion is, h by default.
 
         Returns:
             ln of the criterion, (N) real for each stage.

@@ -146,9 +146,16 @@ class Cnn(LearnedBeamformer):
         with torch.no_grad():
             return aligned_start(h, noise_var, self.array)
 
-    def values(self, h: Tensor, noise_var: Tensor, criterion: str = "mser") -> list[Tensor]:
+    def values(
+        self,
+        h: Tensor,
+        noise_var: Tensor,
+        criterion: str = "mser",
+        truth: Tensor | None = None,
+    ) -> list[Tensor]:
         check_one_of("criterion", criterion, ("mser", "mmse"))
         beams = self._beams(h, noise_var)
+        h = h if truth is None else truth
         if criterion == "mmse":
             return [mean_square_error(h, beams, noise_var).log()]
         streams = beams.f_bb.shape[-1]

@@ -145,9 +145,20 @@ class UnfoldedMser(LearnedBeamformer):
         assert best is not None
         return best
 
-    def values(self, h: Tensor, noise_var: Tensor, criterion: str = "mser") -> list[Tensor]:
+    def values(
+        self,
+        h: Tensor,
+        noise_var: Tensor,
+        criterion: str = "mser",
+        truth: Tensor | None = None,
+    ) -> list[Tensor]:
         check_one_of("criterion", criterion, ("mser",))
-        return [value for value, _ in self.iterates(h, noise_var)]
+        iterates = self.iterates(h, noise_var)
+        if truth is None:
+            return [value for value, _ in iterates]
+        streams = h.shape[1] * self.array.num_streams
+        samples = samples_for(self.constellation, streams, self.most_samples, h.real.dtype)
+        return [log_bound(observe(truth, beams, noise_var).x, samples) for _, beams in iterates]
 
     def layered_parameters(self) -> list[Tensor]:
         return list(self.parameters())

@@ -11,6 +11,7 @@ from torch.optim import Adam
 
 from mimolearn.beamformers import LearnedBeamformer, symbol_error_rate
 from mimolearn.beamformers.trained import load_beamformer
+from mimolearn.link.beam_scenario import BeamBlock
 from mimolearn.training.checkpoint import Position
 from mimolearn.training.data import step_generator
 from mimolearn.training.problems.base import Problem
@@ -48,9 +49,9 @@ class Beams(Problem[Stage]):
         recipe = self._recipe
         self._freeze()
         generator = step_generator(recipe.seed, "bank", 0)
-        self._bank = recipe.scenario.draw(recipe.batch.bank, generator).h_hat
+        self._bank = recipe.scenario.draw(recipe.batch.bank, generator)
         generator = step_generator(recipe.seed, "validation", 0)
-        self._validated = recipe.scenario.draw(recipe.validation.channels, generator).h_hat
+        self._validated = recipe.scenario.draw(recipe.validation.channels, generator)
 
     def step_loss(self, stage: int, stage_step: int, step: int) -> Tensor:
         del stage, stage_step
@@ -60,26 +61,27 @@ class Beams(Problem[Stage]):
         if recipe.batch.levels == "in turn":
             levels = levels[step % len(levels) :][:1]
         count = recipe.batch.channels * len(levels)
-        h = bank[torch.randint(len(bank), (count,), generator=generator)]
+        chosen = torch.randint(len(bank.h), (count,), generator=generator)
+        block = BeamBlock(bank.h[chosen], bank.h_hat[chosen])
         if recipe.evolution:
-            return self._evolved(h, levels, recipe.evolution, generator)
-        return self._loss(h, levels)
+            return self._evolved(block, levels, recipe.evolution, generator)
+        return self._loss(block, levels)
 
     def _evolved(
-        self, h: Tensor, levels: tuple[float, ...], plan: Evolution, generator: Generator
+        self, block: BeamBlock, levels: tuple[float, ...], plan: Evolution, generator: Generator
     ) -> Tensor:
         """The loss, with derivatives from differences of it (antithetic evolution strategies)."""
         parameters = self.network.layered_parameters()
         slopes = [torch.zeros_like(p) for p in parameters]
         with torch.no_grad():
-            value = self._loss(h, levels)
+            value = self._loss(block, levels)
             for _ in range(plan.directions):
                 ways = [_over_layers(p, generator) for p in parameters]
                 ends = []
                 for sign in (1, -2):
                     for p, way in zip(parameters, ways, strict=True):
                         p += sign * plan.deviation * way
-                    ends.append(self._loss(h, levels))
+                    ends.append(self._loss(block, levels))
                 for p, way in zip(parameters, ways, strict=True):
                     p += plan.deviation * way
                 rise = (ends[0] - ends[1]).clamp(-_STEEPEST, _STEEPEST)
@@ -89,13 +91,17 @@ class Beams(Problem[Stage]):
         moved = sum(((p - p.detach()) * s).sum() for p, s in zip(parameters, slopes, strict=True))
         return value + moved
 
-    def _loss(self, h: Tensor, levels_db: tuple[float, ...]) -> Tensor:
-        """Mean over SNRs, each on a share of the channels of its own."""
-        recipe = self._recipe
+    def _loss(self, block: BeamBlock, levels_db: tuple[float, ...]) -> Tensor:
+        """Mean over SNRs, each on a share of the channels of its own.
+
+        Designs know h_hat, and the loss is over h.
+        """
+        recipe, h = self._recipe, block.h_hat
+        truth = block.h if recipe.scenario.csi_error_var else None
         each = [recipe.scenario.noise_var(snr_db) for snr_db in levels_db]
         noise = torch.tensor(each, dtype=torch.float32)
         noise_var = noise.repeat_interleave(len(h) // len(levels_db))
-        values = torch.stack(self.network.values(h, noise_var, recipe.criterion))
+        values = torch.stack(self.network.values(h, noise_var, recipe.criterion, truth))
         shares = values.unflatten(1, (len(levels_db), -1)).unbind(1)
         return torch.stack([self._loss_of(share) for share in shares]).mean()
 
@@ -159,13 +165,13 @@ def measure_beams(network: LearnedBeamformer, recipe: BeamRecipe) -> tuple[BeamM
         recipe: gives the scenario, the SNRs and the seed of channels that nothing was trained on.
     """
     scenario, plan = recipe.scenario, recipe.measure
-    h = scenario.draw(plan.channels, step_generator(recipe.seed, "measure", 0)).h
+    h, h_hat = scenario.draw(plan.channels, step_generator(recipe.seed, "measure", 0))
     measured = []
     for snr_db in plan.snr_db:
         noise_var = torch.full((len(h),), scenario.noise_var(snr_db), dtype=torch.float32)
         with torch.no_grad():
-            beams = network(h, noise_var)
-            start = network.start(h, noise_var)
+            beams = network(h_hat, noise_var)
+            start = network.start(h_hat, noise_var)
         rates, before = (
             symbol_error_rate(h, b, noise_var, scenario.constellation).mean((-1, -2))
             for b in (beams, start)

@@ -75,7 +75,8 @@ class BeamRecipe(BaseRecipe):
         kind: "beams".
         name: of the weights.
         network, options: for ``make_beamformer``.
-        scenario: a BeamScenario, in TOML also the name of a shipped one.
+        scenario: a BeamScenario, in TOML also the name of a shipped one. With csi_error_var,
+            designs know the channels with their errors, and the loss is over the true ones.
         seed: of all draws.
         start_from: weights, a shipped name or a file, whose parameters training starts from.
         levels_db: the SNRs, see ``batch``.
