@@ -42,7 +42,8 @@ PROMISED = [f"lcgnet/fig{n}" for n in range(7, 17)] + ["lcgnet/table1", "deep-cg
 PROMISED += [f"mser/table{n}" for n in range(1, 7)] + [f"mser/fig{n}" for n in range(5, 13)]
 PROMISED += [f"deep-cg/fig{n}" for n in (2, 3, 4, 5)]
 PROMISED += [f"eqnet/fig{n}" for n in range(4, 13)] + ["eqnet/harq", "eqnet/frontier"]
-PROMISED += ["eqnet/table1", "eqnet/table2"]
+PROMISED += ["eqnet/table1", "eqnet/table2", "eqnet/method"]
+PROMISED += [f"rivals/{name}" for name in ("re-mimo", "gepnet", "gnn", "iip", "hats")]
 PROMISED += [f"wesnet/fig{n}" for n in (5, 6, 7, 8, 9)] + ["wesnet/complexity"]
 
 # Values on both sides of every bound that a statement has.

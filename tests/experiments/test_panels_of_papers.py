@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from mimolearn import Scenario
-from mimolearn.detectors import CGNR
+from mimolearn import GaussianDetection, Scenario
+from mimolearn.detectors import CGNR, make_detector
 from mimolearn.papers.deepcg.counts import frame, iteration, layer_gradients
 from mimolearn.papers.deepcg.link import backward
 from mimolearn.papers.deepcg.recursion import (
@@ -30,6 +30,7 @@ from mimolearn.papers.eqnet.tables import parameters, times_2x2
 from mimolearn.papers.eqnet.theorems import theorems
 from mimolearn.papers.panels import TableRun
 from mimolearn.papers.python_panel import PythonPanel
+from mimolearn.papers.rivals.linear import half_regularised
 from mimolearn.papers.verdict import Measured
 from mimolearn.papers.wesnet.complexity import layers, table_i_rows, table_ii_rows
 from mimolearn.papers.wesnet.formulas import table_i_row
@@ -172,3 +173,17 @@ def test_parameters_of_the_published_networks():
     # gamma, phi, xi and theta of eight layers.
     assert values["OAMP-Net2"] == 32
     assert "EQ-Net (P), published over EQ-Net (L), published 16" in times_2x2.values
+
+
+def test_the_linear_row_of_others_tables_is_biased_mmse_with_half_of_the_noise():
+    link = Scenario(num_tx_ant=3, num_rx_ant=5, constellation="16-qam", channel_reuse=4)
+    block = link.draw(8.0, 20, torch.Generator().manual_seed(5))
+    ours = make_detector("lmmse", "16-qam", biased=True)
+    theirs = half_regularised("16-qam")(block.y, block.h, block.noise_var)
+    halved = ours(block.y, block.h, block.noise_var / 2)
+    assert isinstance(theirs, GaussianDetection)
+    assert isinstance(halved, GaussianDetection)
+    torch.testing.assert_close(theirs.x_hat, halved.x_hat, rtol=1e-4, atol=1e-5)
+    whole = ours(block.y, block.h, block.noise_var)
+    assert isinstance(whole, GaussianDetection)
+    assert not torch.allclose(theirs.x_hat, whole.x_hat, rtol=1e-3)
