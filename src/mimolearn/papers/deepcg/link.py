@@ -20,7 +20,7 @@ _SNR_DB = 12.0
 def error_rate(run: TableRun) -> Table:
     """BER of zero forcing at 12 dB: counted, and 7/12 Q(1 / (EVM sqrt(21))) of 64-QAM."""
     generator = torch.Generator().manual_seed(7)
-    detector = make_detector("zf", LINK.constellation)
+    detector = make_detector("zf", LINK.points())
     points = detector.constellation
     errors, bits, wrong, energy = [], 0, 0.0, 0.0
     for _ in range(max(1, run.draws // 1024)):
@@ -57,7 +57,7 @@ def error_rate(run: TableRun) -> Table:
 def backward(_: TableRun) -> Table:
     """Norms of gradients of the squared error that come out behind 120 layers."""
     block = LINK.draw(20.0, 8, torch.Generator().manual_seed(8))
-    network = DeepCG(LINK.constellation, num_layers=120, load=20 / 128)
+    network = DeepCG(LINK.points(), num_layers=120, load=20 / 128)
     y, h = block.y.clone().requires_grad_(), block.h.clone().requires_grad_()
     estimate = network.iterates(network.prepare(h, block.noise_var), y)[-1]
     error = (estimate - network.constellation.map(block.indices)).abs().square().sum()
