@@ -15,7 +15,6 @@ _WEIGHTS = "data/weights/receivers"
 _NAME = re.compile(r'^    name(?:: ClassVar\[str\])? = "([a-z0-9-]+)"', re.MULTILINE)
 _PAPERS = "data/papers"
 _FIGURE = re.compile(r'^\[\[figure\]\]\nname = "([a-z0-9.-]+)"', re.MULTILINE)
-_EXPERIMENT = re.compile(r'^EXPERIMENT = .*?"([a-z0-9-]+/[a-z0-9-]+)"', re.MULTILINE | re.DOTALL)
 
 
 def complete_scenarios(incomplete: str) -> list[str]:
@@ -47,7 +46,7 @@ def complete_recipes(incomplete: str) -> list[str]:
 
 def complete_experiments(incomplete: str) -> list[str]:
     """Published figures and tables."""
-    return _starting((*_figures(), *_declared("papers", _EXPERIMENT)), incomplete)
+    return _starting(_figures(), incomplete)
 
 
 def _figures() -> list[str]:
