@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from mimolearn.papers import Findings, Measured, NotMeasuredError, Outcome, Table
@@ -48,8 +50,10 @@ YES, NO, UNKNOWN = 2.0, 0.0, 1.0
 def test_parts_that_are_joined(join, values, outcome):
     numbers = {name: Measured(v, v - 0.1, v + 0.1) for name, v in zip("ab", values, strict=True)}
     measuring = Measuring(Findings({"p": Table((), (), numbers)}, {}), {})
-    parts = [{"value": name, "panel": "p", "at_least": 1.0} for name in "ab"]
-    part = judge_test(Test(**{join: parts}), measuring)
+    fields: dict[str, Any] = {
+        join: [{"value": name, "panel": "p", "at_least": 1.0} for name in "ab"]
+    }
+    part = judge_test(Test(**fields), measuring)
     assert part.outcome is outcome
     assert part.measured.count("[") == 2
 

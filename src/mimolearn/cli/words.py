@@ -49,13 +49,13 @@ def complete_experiments(incomplete: str) -> list[str]:
     return _starting(_figures(), incomplete)
 
 
-def _figures() -> list[str]:
+def _figures() -> tuple[str, ...]:
     """Figures of the papers' files."""
     names = []
     for key in shipped_names(_PAPERS):
         text = (shipped_folder(_PAPERS) / f"{key}.toml").read_text("utf-8")
         names += [f"{key}/{figure}" for figure in _FIGURE.findall(text)]
-    return names
+    return tuple(names)
 
 
 def _weights() -> tuple[str, ...]:
