@@ -301,8 +301,8 @@ def test_a_receiver_that_a_function_makes_leaves_the_rest_to_the_workers(
 
     monkeypatch.setattr(rates, "simulate", spy)
     panel = small.panels[0]
-    options = {"name": "wl-lmmse", "constellation": "bpsk"}
-    made = Competitor("made", "made", options, make="mimolearn.detectors:make_detector")
+    function = "tests.experiments.worlds:widely_linear"
+    made = Competitor("made", "made", {"constellation": "bpsk"}, make=function)
     named = (Competitor(name, name) for name in ("lmmse", "wl-lmmse"))
     mixed = replace(panel, contenders=(next(named), made, next(named)), from_snr_db={})
     found = run_experiment(

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from mimolearn.detectors import Detector, make_detector
 from mimolearn.link.beam_scenario import BeamScenario
 from mimolearn.link.scenario import Scenario
 from mimolearn.papers import AccuracyPanel, Experiment, Findings, Measured, Table
@@ -176,6 +177,11 @@ ONE_PANEL = {
     "title": "A table",
     "function": "tests.experiments.worlds:ONE",
 }
+
+
+def widely_linear(constellation: str) -> Detector:
+    """A detector that a function makes."""
+    return make_detector("wl-lmmse", constellation)
 
 
 def effort(quick: int, more: int) -> dict[str, int]:
