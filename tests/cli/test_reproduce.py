@@ -53,8 +53,8 @@ def test_several_share_one_page_and_json_is_json(run, tmp_path):
     assert code == 0
     assert err == ""
     assert [item["experiment"] for item in json.loads(out)] == [
-        "lcgnet/fig16",
         "deep-cg/complexity",
+        "lcgnet/fig16",
     ]
     assert (tmp_path / "mimolearn-results" / "reproduction" / "reproduction.html").is_file()
 

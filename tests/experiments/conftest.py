@@ -3,100 +3,81 @@
 from __future__ import annotations
 
 import pytest
+from tests.experiments.worlds import ONE_PANEL, effort, one_figure
 
 from mimolearn.link.scenario import Scenario
-from mimolearn.papers import (
-    AccuracyPanel,
-    ErrorRatePanel,
-    Experiment,
-    Paper,
-    Reference,
-    Statement,
-    Table,
-    TablePanel,
-)
-from mimolearn.papers.contenders import Network
-from mimolearn.papers.experiment import contradicted, within
-from mimolearn.papers.panels import Effort
-from mimolearn.training import Recipe, SnrMix, Stage
+from mimolearn.papers import Experiment
 
 LINK = Scenario(name="small", num_tx_ant=2, num_rx_ant=4, constellation="bpsk")
-
-
-def recipe() -> Recipe:
-    return Recipe(
-        name="small-net",
-        network="lcgnet-v",
-        scenario=LINK,
-        options={"num_layers": 2},
-        snr=SnrMix(low_db=0.0, high_db=6.0),
-        stage=(Stage(steps=4),),
-        seed=1,
-    )
+NETWORK = {
+    "base": "lcgnet-v-32x64-bpsk",
+    "scenario": "link",
+    "changes": {
+        "options": {"num_layers": 2},
+        "snr": {"low_db": 0.0, "high_db": 6.0},
+        "stage": [{"steps": 4}],
+    },
+    "without": ["measure"],
+}
 
 
 @pytest.fixture
 def small() -> Experiment:
-    return Experiment(
-        name="paper/fig1",
-        paper=Paper("paper", "A paper", "Somebody", 2020),
-        title="Small",
-        shows="Something.",
-        panels=(
-            ErrorRatePanel(
-                name="rates",
-                title="Error rates",
-                scenario=LINK,
-                contenders=("zf", "lmmse", Network("absent", "no-such-weights")),
-                snr_db=(-4.0, 0.0, 4.0),
-                quick_snr_db=(-4.0, 4.0),
-                target=3e-2,
-                vectors=Effort(2_000, 6_000, 6_000),
-                min_errors=Effort(2_000, 6_000, 6_000),
-                from_snr_db={"zf": 0.0},
-            ),
-            AccuracyPanel(
-                name="layers",
-                title="<b>NMSE</b>",
-                scenarios=(LINK,),
-                snr_db=(5.0,),
-                contenders=(
-                    "lmmse:biased=true,label=lmmse",
-                    "wl-lmmse",
-                    "cg:num_iter=3,label=cg",
-                    Network("net", "small-net", recipe),
-                ),
-                channels=Effort(2_048, 4_096, 4_096),
-                shrunk=("wl-lmmse",),
-            ),
-            TablePanel("table", "A table", lambda: Table(("a",), (("1",),), {"one": 1.0})),
-        ),
-        statements=(
-            Statement("one is one", "here", within(lambda f: f.value("table", "one"), at_most=1)),
-            Statement(
-                "one is two",
-                "here",
-                contradicted(within(lambda f: f.value("table", "one"), at_most=1), "it is one"),
-            ),
-            Statement(
-                "needs a network",
-                "here",
-                within(lambda f: f.gap("rates", "lmmse", "absent"), at_least=0),
-            ),
-            Statement(
-                "wl-lmmse is below lmmse",
-                "target",
-                within(
-                    lambda f: f.difference("layers", ("wl-lmmse", None), ("lmmse", None)),
-                    at_most=0.0,
-                ),
-                of="library",
-            ),
-            Statement(
-                "the network was trained",
-                "here",
-                within(lambda f: f.level("layers", "net", 2), at_most=0.0),
-            ),
-        ),
-        references=(Reference("layers", "cg", 2, -10.0, 20.0, "figure 1"),),
-    )
+    rates = {
+        "name": "rates",
+        "kind": "rates",
+        "title": "Error rates",
+        "scenario": "link",
+        "contenders": ["zf", "lmmse", "small-net:label=absent"],
+        "snr_db": [-4, 0, 4],
+        "quick_snr_db": [-4, 4],
+        "target": 3e-2,
+        "vectors": effort(2_000, 6_000),
+        "min_errors": effort(2_000, 6_000),
+        "from_snr_db": {"zf": 0.0},
+    }
+    layers = {
+        "name": "layers",
+        "kind": "accuracy",
+        "title": "<b>NMSE</b>",
+        "scenario": "link",
+        "snr_db": [5],
+        "contenders": [
+            "lmmse:biased=true,label=lmmse",
+            "wl-lmmse",
+            "cg:num_iter=3,label=cg",
+            "small-net:label=net",
+        ],
+        "channels": effort(2_048, 4_096),
+        "shrunk": ["wl-lmmse"],
+    }
+    one = {"panel": "table", "value": "one", "at_most": 1}
+    below = {"difference": [{"level": "wl-lmmse"}, {"level": "lmmse"}], "at_most": 0}
+    claims = [
+        {"text": "one is one", **one},
+        {"text": "one is two", "objection": {**one, "reason": "it is one"}},
+        {
+            "text": "needs a network",
+            "panel": "rates",
+            "gap": ["lmmse", "absent"],
+            "at_least": 0,
+        },
+        {"text": "wl-lmmse is below lmmse", "of": "library", "panel": "layers", **below},
+        {
+            "text": "the network was trained",
+            "panel": "layers",
+            "level": "net",
+            "at": 2,
+            "at_most": 0,
+        },
+    ]
+    point = {"panel": "layers", "label": "cg", "x": 2, "value": -10, "tolerance": 20}
+    figure = {
+        "panel": [rates, layers, ONE_PANEL],
+        "claim": [
+            {"id": f"claim-{number}", "source": "here", **claim}
+            for number, claim in enumerate(claims)
+        ],
+        "reference": [{**point, "source": "figure 1"}],
+    }
+    return one_figure(figure, LINK, network={"small-net": NETWORK})

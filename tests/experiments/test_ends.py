@@ -26,7 +26,6 @@ BEATEN = {"value": "two", "published": 3, "tolerance": 0.5}
 def end(claim, shift=0.5, seeds=None) -> Verdict:
     experiment = paper({"panel": "table", **claim})
     data = experiment.statements[0].data
-    assert data is not None
     return judge_claim(data, findings(experiment, shift, 0.975), seeds or {})
 
 
@@ -105,7 +104,6 @@ def test_the_spread_of_seeds_is_part_of_the_interval():
 def test_fewer_than_three_seeds_settle_nothing():
     experiment = paper({"panel": "rates", "rate": "lmmse", "at": 4, "at_most": 0.5})
     data = experiment.statements[0].data
-    assert data is not None
     world = findings(experiment, 1.0)
     seeds = {"rates": {"lmmse": ("lmmse", "lmmse [seed 2]", "lmmse [seed 3]")}}
     verdict = judge_claim(data, world, seeds)

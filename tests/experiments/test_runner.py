@@ -11,14 +11,23 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from tests.experiments.worlds import effort, one_figure
 
-from mimolearn.detectors import make_detector
 from mimolearn.foundation.errors import InvalidInputError, ResultsFileError
 from mimolearn.link.scenario import Scenario
-from mimolearn.papers import Accuracy, AccuracyPanel, Outcome, experiment, rates, run_experiment
+from mimolearn.papers import (
+    Accuracy,
+    AccuracyPanel,
+    ErrorRatePanel,
+    Outcome,
+    experiment,
+    rates,
+    run_experiment,
+)
 from mimolearn.papers.accuracy import Sums, ratio_interval
-from mimolearn.papers.contenders import Derived, PerScenario, Quantized, resolve
+from mimolearn.papers.contenders import PerScenario, resolve
 from mimolearn.papers.depths import logged_curve
+from mimolearn.papers.files.contenders import Competitor
 from mimolearn.plans.plan import canonical_snr
 from mimolearn.plans.quantized import QuantizedDetector
 from mimolearn.studies import Comparison, Contender, simulate
@@ -26,8 +35,9 @@ from mimolearn.studies.kinds.accuracy import EstimateAccuracy, Estimator, Square
 from mimolearn.studies.kinds.base import Task
 from mimolearn.studies.kinds.chunk import batch_channels
 from mimolearn.studies.kinds.seeds import chunk_generator
-from mimolearn.training import SnrMix, SoftBitRecipe
 from mimolearn.zoo import card
+
+UNTRAINED = "small-net has to be trained first, which a quick run does not do"
 
 
 def outcomes(result) -> dict[str, Outcome]:
@@ -41,8 +51,8 @@ def test_a_second_run_takes_up_everything(small, tmp_path):
     assert again.fresh == 0
     assert [item.verdict for item in first.judged] == [item.verdict for item in again.judged]
     written = json.loads((tmp_path / "paper-fig1.json").read_text())
-    assert len(written["statements"]) == len(small.all_statements())
-    assert written["missing"]["rates"] == {"absent": "weight no-such-weights is missing"}
+    assert len(written["statements"]) == len(small.statements)
+    assert written["missing"]["rates"] == {"absent": UNTRAINED}
 
 
 def test_statements_of_a_quick_run(small, tmp_path):
@@ -54,14 +64,13 @@ def test_statements_of_a_quick_run(small, tmp_path):
     assert found["the network was trained"] is Outcome.OPEN
     assert found["wl-lmmse is below lmmse"] is Outcome.REPRODUCED
     reasons = {item.statement.claim: item.verdict.reason for item in result.judged}
-    assert reasons["needs a network"] == "weight no-such-weights is missing"
-    assert "quick run" in reasons["the network was trained"]
-    assert not (tmp_path / "weights").exists()
+    assert reasons["needs a network"] == reasons["the network was trained"] == UNTRAINED
+    assert list((tmp_path / "weights").iterdir()) == []
 
 
 def test_more_budget_trains_once_and_reuses_what_the_quick_run_measured(small, tmp_path):
     quick = run_experiment(small, tmp_path, budget="quick")
-    result = run_experiment(small, tmp_path)
+    result = run_experiment(small, tmp_path, budget_min=0)
     weights = tmp_path / "weights" / "small-net.safetensors"
     written = weights.stat().st_mtime_ns
     assert outcomes(result)["the network was trained"] is Outcome.REPRODUCED
@@ -71,7 +80,7 @@ def test_more_budget_trains_once_and_reuses_what_the_quick_run_measured(small, t
     assert after.channels == 2 * before.channels
     kept = after.curves[0].points[-1].batches[: len(before.curves[0].points[-1].batches)]
     assert kept == before.curves[0].points[-1].batches
-    assert run_experiment(small, tmp_path).fresh == 0
+    assert run_experiment(small, tmp_path, budget_min=0).fresh == 0
     assert weights.stat().st_mtime_ns == written
 
 
@@ -224,7 +233,7 @@ def test_a_training_log_gives_a_curve_over_layers():
 
 def test_a_receiver_made_for_each_scenario(small, tmp_path):
     def entry(scenario):
-        return f"cg:num_iter={scenario.num_tx_ant},label=own"
+        return Competitor("own", "cg", {"num_iter": scenario.num_tx_ant})
 
     before = small.panels[1]
     assert isinstance(before, AccuracyPanel)
@@ -234,10 +243,10 @@ def test_a_receiver_made_for_each_scenario(small, tmp_path):
         before,
         scenarios=(link, wider),
         axis="streams",
-        contenders=(PerScenario("own", entry), "cg:num_iter=2,label=two"),
+        contenders=(PerScenario("own", entry), Competitor("two", "cg", {"num_iter": 2})),
     )
     result = run_experiment(
-        replace(small, panels=(panel,), statements=(), references=()), tmp_path, budget="quick"
+        replace(small, panels=(panel,), statements=()), tmp_path, budget="quick"
     )
     found = result.findings.panels["layers"]
     assert isinstance(found, Accuracy)
@@ -248,33 +257,41 @@ def test_a_receiver_made_for_each_scenario(small, tmp_path):
 
 
 def test_a_quantiser_is_trained_once_and_stands_behind_its_detector(tmp_path):
-    def recipe():
-        return SoftBitRecipe(
-            name="tiny-levels",
-            network="max-mi",
-            scenario=Scenario(num_tx_ant=2, num_rx_ant=2, constellation="16-qam"),
-            teacher="lmmse",
-            snr=SnrMix(low_db=8.0, high_db=12.0),
-            uses=500,
-            bits=2,
-        )
-
-    entry = Quantized("kept", "tiny-levels", "lmmse:demapping=max-log", recipe)
-    quick = resolve((entry,), tmp_path, may_train=False)
+    changes = {
+        "teacher": "lmmse",
+        "snr": {"low_db": 8.0, "high_db": 12.0},
+        "uses": 500,
+        "bits": 2.0,
+    }
+    network = {"base": "max-mi-2x2-64qam-24", "scenario": "link", "changes": changes}
+    panel = {
+        "name": "rates",
+        "kind": "rates",
+        "title": "Rates",
+        "scenario": "link",
+        "contenders": ["lmmse:demapping=max-log,quantizer=tiny-levels,label=kept"],
+        "snr_db": [10],
+        "vectors": effort(100, 100),
+    }
+    link = Scenario(num_tx_ant=2, num_rx_ant=2, constellation="16-qam")
+    networks = {"tiny-levels": {**network, "without": ["measure"]}}
+    (read,) = one_figure({"panel": [panel]}, link, network=networks).panels
+    assert isinstance(read, ErrorRatePanel)
+    entries = read.contenders
+    quick = resolve(entries, tmp_path, may_train=False)
     assert quick.contenders == ()
     assert "has to be trained first" in quick.missing["kept"]
-    (found,) = resolve((entry,), tmp_path, may_train=True).contenders
-    assert (found.name, found.label, found.options) == ("lmmse", "kept", {"demapping": "max-log"})
+    (found,) = resolve(entries, tmp_path, may_train=True).contenders
+    assert (found.name, found.label) == ("lmmse", "kept")
+    assert found.options["demapping"] == "max-log"
     assert isinstance(found.build("16-qam"), QuantizedDetector)
-    (again,) = resolve((entry,), tmp_path, may_train=False).contenders
+    (again,) = resolve(entries, tmp_path, may_train=False).contenders
     assert again.key() == found.key()
-    without = Quantized("kept", "no-such-weights")
-    assert resolve((without,), tmp_path, may_train=True).missing == {
-        "kept": "weight no-such-weights is missing"
-    }
 
 
-def test_one_derived_receiver_leaves_the_others_to_the_workers(small, tmp_path, monkeypatch):
+def test_a_receiver_that_a_function_makes_leaves_the_rest_to_the_workers(
+    small, tmp_path, monkeypatch
+):
     """A detector object runs here; the rest of its panel runs in as many processes as asked."""
     asked = []
 
@@ -284,10 +301,12 @@ def test_one_derived_receiver_leaves_the_others_to_the_workers(small, tmp_path, 
 
     monkeypatch.setattr(rates, "simulate", spy)
     panel = small.panels[0]
-    derived = Derived("made", (), lambda: make_detector("wl-lmmse", "bpsk"))
-    mixed = replace(panel, contenders=("lmmse", derived, "wl-lmmse"), from_snr_db={})
+    function = "tests.experiments.worlds:widely_linear"
+    made = Competitor("made", "made", {"constellation": "bpsk"}, make=function)
+    named = (Competitor(name, name) for name in ("lmmse", "wl-lmmse"))
+    mixed = replace(panel, contenders=(next(named), made, next(named)), from_snr_db={})
     found = run_experiment(
-        replace(small, panels=(mixed, *small.panels[1:]), statements=(), references=()),
+        replace(small, panels=(mixed, *small.panels[1:]), statements=()),
         tmp_path,
         budget="quick",
         workers=3,
@@ -295,5 +314,5 @@ def test_one_derived_receiver_leaves_the_others_to_the_workers(small, tmp_path, 
     assert asked == [(["lmmse", "wl-lmmse"], 3), (["made"], 1)]
     assert isinstance(found, Comparison)
     assert [curve.label for curve in found.curves] == ["lmmse", "made", "wl-lmmse"]
-    made, plain = (found.curve(label).points for label in ("made", "wl-lmmse"))
-    assert [point.counts.bit_errors for point in made] == [p.counts.bit_errors for p in plain]
+    by_hand, plain = (found.curve(label).points for label in ("made", "wl-lmmse"))
+    assert [point.counts.bit_errors for point in by_hand] == [p.counts.bit_errors for p in plain]

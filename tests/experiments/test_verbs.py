@@ -139,7 +139,6 @@ def test_a_claim_holds_fails_and_stays_open(name):
     claim, true, false, edge = CLAIMS[name]
     experiment = paper({"panel": "rates", **claim})
     data = experiment.statements[0].data
-    assert data is not None
     worlds = {true: BETTER, false: NO} | ({} if edge is None else {edge: OPEN})
     for shift, wanted in worlds.items():
         verdict = judge_claim(data, findings(experiment, shift, 0.975), {})
@@ -184,7 +183,6 @@ def test_few_effective_channels_are_said_and_need_a_clear_case():
     for bound, wanted in ((1.05, BETTER), (2.0, OPEN)):
         experiment = paper({**claim, "at_least": bound})
         data = experiment.statements[0].data
-        assert data is not None
         world = findings(experiment, 3.0)
         few = {**world.panels, "rates": comparison(3.0, vectors=20_000)}
         verdict = judge_claim(data, type(world)(few, {}, 0.975), {})

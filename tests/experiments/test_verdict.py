@@ -1,14 +1,15 @@
-"""Verdicts from made-up numbers: every outcome, and what decides it."""
+"""Verdicts from made-up numbers: what settles a number, and what is missing."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-from mimolearn.papers import Findings, Measured, NotMeasuredError, Outcome, Statement, Table
-from mimolearn.papers.experiment import both, check_statement, contradicted, within
-from mimolearn.papers.verdict import judge
-
-NOTHING = Findings({}, {})
+from mimolearn.papers import Findings, Measured, NotMeasuredError, Outcome, Table
+from mimolearn.papers.files.quantities import Test
+from mimolearn.papers.judging.measuring import Measuring
+from mimolearn.papers.judging.parts import judge_number, judge_test
 
 
 @pytest.mark.parametrize(
@@ -24,40 +25,46 @@ NOTHING = Findings({}, {})
         (3.0, 3.0, {"at_least": 3.0}, Outcome.REPRODUCED),
     ],
 )
-def test_the_whole_interval_decides(low, high, bounds, outcome):
-    found = judge(Measured((low + high) / 2, low, high, "dB"), **bounds)
-    assert found.outcome is outcome
-    assert "dB" in found.measured
+def test_the_whole_interval_settles_it(low, high, bounds, outcome):
+    test = Test(value="x", panel="p", **bounds)
+    part = judge_number(test, Measured((low + high) / 2, low, high, "dB"))
+    assert part.outcome is outcome
+    assert "dB" in part.measured
 
 
-def at(value: float, half: float = 0.1):
-    return lambda _: Measured(value, value - half, value + half)
+YES, NO, UNKNOWN = 2.0, 0.0, 1.0
 
 
-def test_a_contradicted_statement_is_wrong_and_one_that_is_not_stands():
-    wrong = contradicted(within(at(5.0), at_least=1.0), "the reason")(NOTHING)
-    assert wrong.outcome is Outcome.PAPER_IS_WRONG
-    assert wrong.reason == "the reason"
-    assert contradicted(within(at(0.0), at_least=1.0), "r")(NOTHING).outcome is Outcome.REPRODUCED
-    assert contradicted(within(at(1.0), at_least=1.0), "r")(NOTHING).outcome is Outcome.OPEN
+@pytest.mark.parametrize(
+    ("join", "values", "outcome"),
+    [
+        ("all", (YES, YES), Outcome.REPRODUCED),
+        ("all", (YES, NO), Outcome.NOT_REPRODUCED),
+        ("all", (YES, UNKNOWN), Outcome.OPEN),
+        ("all", (UNKNOWN, NO), Outcome.NOT_REPRODUCED),
+        ("any", (YES, UNKNOWN), Outcome.REPRODUCED),
+        ("any", (NO, UNKNOWN), Outcome.OPEN),
+        ("any", (NO, NO), Outcome.NOT_REPRODUCED),
+    ],
+)
+def test_parts_that_are_joined(join, values, outcome):
+    numbers = {name: Measured(v, v - 0.1, v + 0.1) for name, v in zip("ab", values, strict=True)}
+    measuring = Measuring(Findings({"p": Table((), (), numbers)}, {}), {})
+    fields: dict[str, Any] = {
+        join: [{"value": name, "panel": "p", "at_least": 1.0} for name in "ab"]
+    }
+    part = judge_test(Test(**fields), measuring)
+    assert part.outcome is outcome
+    assert part.measured.count("[") == 2
 
 
-def test_both_needs_all():
-    yes, no, unknown = (within(at(value), at_least=1.0) for value in (2.0, 0.0, 1.0))
-    assert both(yes, yes)(NOTHING).outcome is Outcome.REPRODUCED
-    assert both(yes, no)(NOTHING).outcome is Outcome.NOT_REPRODUCED
-    assert both(yes, unknown)(NOTHING).outcome is Outcome.OPEN
-    assert both(unknown, no)(NOTHING).outcome is Outcome.NOT_REPRODUCED
-    assert both(yes, no)(NOTHING).measured.count("[") == 2
-
-
-def test_what_is_missing_leaves_a_statement_open():
+def test_what_is_missing_leaves_a_test_open():
     table = Table(("a",), (), {}, missing={"net": "weight net-8x8 is missing"})
     findings = Findings({"table": table}, {})
-    statement = Statement("claim", "here", within(lambda f: f.value("table", "net"), at_most=1))
-    found = check_statement(statement, findings)
-    assert found.outcome is Outcome.OPEN
-    assert found.reason == "weight net-8x8 is missing"
+    test = Test(value="net", panel="table", at_least=0.0)
+    part = judge_test(test, Measuring(findings, {}))
+    assert part.outcome is Outcome.OPEN
+    assert part.reason == "weight net-8x8 is missing"
     with pytest.raises(NotMeasuredError, match="was not computed"):
         findings.value("table", "other")
 

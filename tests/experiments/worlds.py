@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from mimolearn.detectors import Detector, make_detector
 from mimolearn.link.beam_scenario import BeamScenario
 from mimolearn.link.scenario import Scenario
 from mimolearn.papers import AccuracyPanel, Experiment, Findings, Measured, Table
@@ -163,3 +164,33 @@ def _table(_: Any) -> Table:
 
 
 TABLE = python_panel("exact", "known", "two", "absent")(_table)
+
+
+def _one(_: Any) -> Table:
+    return Table(("a", "b"), (("1", "2"),), {"one": 1.0})
+
+
+ONE = python_panel("one")(_one)
+ONE_PANEL = {
+    "name": "table",
+    "kind": "python",
+    "title": "A table",
+    "function": "tests.experiments.worlds:ONE",
+}
+
+
+def widely_linear(constellation: str) -> Detector:
+    """A detector that a function makes."""
+    return make_detector("wl-lmmse", constellation)
+
+
+def effort(quick: int, more: int) -> dict[str, int]:
+    """What a panel may spend, in a quick run and in longer ones."""
+    return {"quick": quick, "default": more, "full": more}
+
+
+def one_figure(figure: dict[str, Any], link: Scenario, **more: Any) -> Experiment:
+    """The experiment of a file whose one figure has its own panels and claims, on ``link``."""
+    scenario = {"link": link.model_dump(mode="json", exclude={"name"})}
+    figure = {"name": "fig1", "title": "Small", "shows": "Something.", **figure}
+    return paper({}, scenario=scenario, figure=[figure], **more)

@@ -15,19 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.experiments.worlds import effort, one_figure
 
 from mimolearn.link.scenario import Scenario
-from mimolearn.papers import (
-    Experiment,
-    Findings,
-    Measured,
-    Paper,
-    Reference,
-    Statement,
-    run_experiment,
-)
-from mimolearn.papers.experiment import within
-from mimolearn.papers.panels import AccuracyPanel, Effort, ErrorRatePanel
+from mimolearn.papers import run_experiment
 from mimolearn.report import (
     Answers,
     GoodputAnswers,
@@ -213,39 +204,33 @@ def test_report_prints(comparison, tmp_path):
 
 def test_reproduction_page_is_alive_on_a_phone(tmp_path):
     link = Scenario(num_tx_ant=2, num_rx_ant=4, constellation="qpsk")
-    effort = Effort(64, 64, 64)
-    rates = ErrorRatePanel(
-        name="rates",
-        title="Rates",
-        scenario=link,
-        contenders=("zf", "lmmse"),
-        snr_db=(0.0, 6.0),
-        quick_snr_db=(0.0, 6.0),
-        vectors=effort,
-    )
-    layers = AccuracyPanel(
-        name="layers",
-        title="Layers",
-        scenarios=(link,),
-        snr_db=(5.0,),
-        contenders=("cg:num_iter=3", "zf"),
-        metric="nmse",
-        channels=effort,
-    )
-
-    def needed(findings: Findings) -> Measured:
-        return findings.snr("rates", "zf")
-
-    experiment = Experiment(
-        name="paper/fig1",
-        paper=Paper("paper", "A paper", "Somebody", 2020),
-        title="Small",
-        shows="Something.",
-        panels=(rates, layers),
-        statements=(
-            Statement("claim", "page 1", within(lambda f: f.snr("rates", "zf"), at_most=0)),
-        ),
-        references=(Reference("layers", "zf", 2, -5.0, 0.5, "fig. 1"),),
+    rates = {
+        "name": "rates",
+        "kind": "rates",
+        "title": "Rates",
+        "scenario": "link",
+        "contenders": ["zf", "lmmse"],
+        "snr_db": [0, 6],
+        "vectors": effort(64, 64),
+    }
+    layers = {
+        "name": "layers",
+        "kind": "accuracy",
+        "title": "Layers",
+        "scenario": "link",
+        "snr_db": [5],
+        "contenders": ["cg:num_iter=3", "zf"],
+        "channels": effort(64, 64),
+    }
+    claim = {"id": "claim", "text": "claim", "source": "page 1", "snr": "zf", "at_most": 0}
+    point = {"panel": "layers", "label": "zf", "x": 2, "value": -5, "tolerance": 0.5}
+    experiment = one_figure(
+        {
+            "panel": [rates, layers],
+            "claim": [{**claim, "panel": "rates"}],
+            "reference": [{**point, "source": "fig. 1"}],
+        },
+        link,
     )
     page = write_reproduction(
         [run_experiment(experiment, tmp_path, budget="quick")], tmp_path, "page"

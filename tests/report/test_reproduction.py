@@ -6,69 +6,64 @@ import io
 import re
 
 from rich.console import Console
+from tests.experiments.worlds import ONE_PANEL, effort, one_figure
 
 from mimolearn.link.channels import Rayleigh
 from mimolearn.link.scenario import Scenario
-from mimolearn.papers import (
-    AccuracyPanel,
-    ErrorRatePanel,
-    Experiment,
-    Paper,
-    Reference,
-    Statement,
-    Table,
-    TablePanel,
-    run_experiment,
-)
-from mimolearn.papers.contenders import Network
-from mimolearn.papers.experiment import contradicted, within
-from mimolearn.papers.panels import Effort
+from mimolearn.papers import run_experiment
 from mimolearn.report import outcome_counts, verdict_table, write_reproduction
 
 LINK = Scenario(num_tx_ant=2, num_rx_ant=4, constellation="qpsk", channel=Rayleigh())
-
-EXPERIMENT = Experiment(
-    name="paper/fig1",
-    paper=Paper("paper", "A <i>paper</i>", "Somebody", 2020),
-    title="Small",
-    shows="Something.",
-    panels=(
-        ErrorRatePanel(
-            name="rates",
-            title="Rates",
-            scenario=LINK,
-            contenders=("zf", "lmmse", Network("absent", "no-such-weights")),
-            snr_db=(0.0, 6.0),
-            quick_snr_db=(0.0, 6.0),
-            vectors=Effort(100, 100, 100),
-        ),
-        AccuracyPanel(
-            name="layers",
-            title="Layers",
-            scenarios=(LINK,),
-            snr_db=(5.0,),
-            contenders=("cg:num_iter=3,label=<b>cg</b>", "zf"),
-            metric="evm",
-            channels=Effort(64, 64, 64),
-        ),
-        TablePanel("table", "A table", lambda: Table(("a", "b"), (("1", "2"),), {"one": 1.0})),
-    ),
-    statements=(
-        Statement("claim A", "page 1", within(lambda f: f.value("table", "one"), at_most=0)),
-        Statement(
-            "claim B",
-            "page 2",
-            contradicted(within(lambda f: f.value("table", "one"), at_most=1), "it is one"),
-        ),
-        Statement("claim C", "page 3", within(lambda f: f.snr("rates", "absent"), at_most=0)),
-        Statement(
-            "claim D",
-            "target",
-            within(lambda f: f.value("table", "one"), at_most=0),
-            of="library",
-        ),
-    ),
-    references=(Reference("layers", "zf", 2, 50.0, 50.0, "figure 1"),),
+RATES = {
+    "name": "rates",
+    "kind": "rates",
+    "title": "Rates",
+    "scenario": "link",
+    "contenders": ["zf", "lmmse", "net:label=absent"],
+    "snr_db": [0, 6],
+    "vectors": effort(100, 100),
+}
+LAYERS = {
+    "name": "layers",
+    "kind": "accuracy",
+    "title": "Layers",
+    "scenario": "link",
+    "snr_db": [5],
+    "contenders": ["cg:num_iter=3,label=<b>cg</b>", "zf"],
+    "metric": "evm",
+    "channels": effort(64, 64),
+}
+ONE = {"panel": "table", "value": "one"}
+WRONG = {"reason": "it is one", **ONE, "at_most": 1}
+POINT = {"panel": "layers", "label": "zf", "x": 2, "value": 50, "tolerance": 50}
+EXPERIMENT = one_figure(
+    {
+        "panel": [RATES, LAYERS, ONE_PANEL],
+        "claim": [
+            {"id": "a", "text": "claim A", "source": "page 1", **ONE, "at_most": 0},
+            {"id": "b", "text": "claim B", "source": "page 2", "objection": WRONG},
+            {
+                "id": "c",
+                "text": "claim C",
+                "source": "page 3",
+                "panel": "rates",
+                "snr": "absent",
+                "at_most": 0,
+            },
+            {
+                "id": "d",
+                "text": "claim D",
+                "source": "target",
+                "of": "library",
+                **ONE,
+                "at_most": 0,
+            },
+        ],
+        "reference": [{**POINT, "source": "figure 1"}],
+    },
+    LINK,
+    title="A <i>paper</i>",
+    network={"net": {"base": "lcgnet-v-32x64-bpsk", "changes": {"seed": 99}}},
 )
 
 
@@ -79,7 +74,7 @@ def test_the_page_is_self_contained_and_says_everything(tmp_path):
     assert text.count("plotly.js v") == 1
     for words in ("claim A", "claim B", "it is one", "open", "does not hold"):
         assert words in text
-    assert "weight no-such-weights is missing" in text
+    assert "net has to be trained first" in text
     assert "<i>paper</i>" not in text
     assert (tmp_path / "paper-fig1-rates.png").stat().st_size > 5000
     assert (tmp_path / "paper-fig1-layers.svg").stat().st_size > 5000

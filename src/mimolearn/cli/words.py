@@ -15,7 +15,6 @@ _WEIGHTS = "data/weights/receivers"
 _NAME = re.compile(r'^    name(?:: ClassVar\[str\])? = "([a-z0-9-]+)"', re.MULTILINE)
 _PAPERS = "data/papers"
 _FIGURE = re.compile(r'^\[\[figure\]\]\nname = "([a-z0-9.-]+)"', re.MULTILINE)
-_EXPERIMENT = re.compile(r'^EXPERIMENT = .*?"([a-z0-9-]+/[a-z0-9-]+)"', re.MULTILINE | re.DOTALL)
 
 
 def complete_scenarios(incomplete: str) -> list[str]:
@@ -47,16 +46,16 @@ def complete_recipes(incomplete: str) -> list[str]:
 
 def complete_experiments(incomplete: str) -> list[str]:
     """Published figures and tables."""
-    return _starting((*_figures(), *_declared("papers", _EXPERIMENT)), incomplete)
+    return _starting(_figures(), incomplete)
 
 
-def _figures() -> list[str]:
+def _figures() -> tuple[str, ...]:
     """Figures of the papers' files."""
     names = []
     for key in shipped_names(_PAPERS):
         text = (shipped_folder(_PAPERS) / f"{key}.toml").read_text("utf-8")
         names += [f"{key}/{figure}" for figure in _FIGURE.findall(text)]
-    return names
+    return tuple(names)
 
 
 def _weights() -> tuple[str, ...]:

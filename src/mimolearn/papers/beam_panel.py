@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from mimolearn.foundation.errors import InvalidInputError
 from mimolearn.link.beam_scenario import BeamScenario
@@ -30,7 +29,7 @@ class BeamPanel:
         name: of the panel within its figure.
         title: above the plot.
         link: arrays, channels and constellation.
-        beams: contenders of a paper's file, or text as in ``mimolearn beamform``.
+        beams: what competes.
         snr_db: SNRs in dB.
         quick_snr_db: those of a quick run.
         channels: how many are drawn.
@@ -39,7 +38,7 @@ class BeamPanel:
     name: str
     title: str
     link: BeamScenario
-    beams: tuple[str | Competitor, ...]
+    beams: tuple[Competitor, ...]
     snr_db: tuple[float, ...]
     quick_snr_db: tuple[float, ...]
     channels: Effort = _CHANNELS
@@ -47,22 +46,6 @@ class BeamPanel:
     def snrs(self, budget: str) -> tuple[float, ...]:
         """SNRs of a budget."""
         return self.quick_snr_db if budget == "quick" else self.snr_db
-
-    def labels(self) -> tuple[str, ...]:
-        """Labels of the contenders, whether or not they can be built."""
-        return tuple(beam_label(entry) for entry in self.beams)
-
-
-def beam_label(entry: str | Competitor) -> str:
-    """The label of an entry.
-
-    >>> beam_label("mser-gd:num_iter=500,label=GD"), beam_label("fd-mmse")
-    ('GD', 'fd-mmse')
-    """
-    if isinstance(entry, Competitor):
-        return entry.label
-    name, separator, label = entry.partition("label=")
-    return label.partition(",")[0].strip() if separator else name.partition(":")[0].strip()
 
 
 def run_beam_panel(
@@ -88,17 +71,14 @@ def run_beam_panel(
     """
     contenders, missing = [], {}
     for entry in panel.beams:
-        text: str | Mapping[str, Any] = entry if isinstance(entry, str) else {}
         try:
-            if not isinstance(entry, str):
-                text = entry.table(store.parent / "weights", may_train=budget != "quick")
-            contender = BeamContender.parse(text)
+            table = entry.table(store.parent / "weights", may_train=budget != "quick")
+            contender = BeamContender.parse(table)
             contender.build(panel.link)
         except InvalidInputError as error:
-            missing[beam_label(entry)] = str(error)
+            missing[entry.label] = str(error)
         else:
-            label = beam_label(entry)
-            contenders.append(BeamContender(contender.name, contender.options, label))
+            contenders.append(BeamContender(contender.name, contender.options, entry.label))
     plan = BeamPlan(
         snr_db=panel.snrs(budget),
         contenders=tuple(contenders),

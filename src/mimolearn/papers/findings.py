@@ -240,12 +240,6 @@ class Findings:
         )
         return first, second
 
-    def beam_ratio(self, panel: str, over: str, under: str, snr_db: float) -> Measured:
-        """Mean error rate of one beamformer over that of another, from their common channels."""
-        self._beams(panel, under, snr_db)
-        value, interval = self._beams(panel, over, snr_db).ratio(over, under, snr_db)
-        return Measured(value, *interval)
-
     def _beams(self, panel: str, label: str, snr_db: float) -> BeamComparison:
         comparison = self.panels[panel]
         assert isinstance(comparison, BeamComparison), panel

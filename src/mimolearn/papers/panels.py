@@ -10,8 +10,9 @@ from typing import Literal, NamedTuple, get_args
 
 from mimolearn.link.scenario import Scenario
 from mimolearn.papers.beam_panel import BeamPanel
-from mimolearn.papers.contenders import Entry, PerScenario
+from mimolearn.papers.contenders import PerScenario
 from mimolearn.papers.effort import Effort
+from mimolearn.papers.files.contenders import Competitor
 from mimolearn.papers.verdict import Measured
 from mimolearn.plans.plan import AnyScenario, Metric
 from mimolearn.snr import snr_label
@@ -54,7 +55,7 @@ class ErrorRatePanel:
     name: str
     title: str
     scenario: AnyScenario
-    contenders: tuple[Entry, ...]
+    contenders: tuple[Competitor, ...]
     snr_db: tuple[float, ...]
     quick_snr_db: tuple[float, ...]
     metric: Metric = "ber"
@@ -109,7 +110,7 @@ class AccuracyPanel:
     name: str
     title: str
     scenarios: tuple[Scenario, ...]
-    contenders: tuple[Entry | PerScenario, ...]
+    contenders: tuple[Competitor | PerScenario, ...]
     snr_db: tuple[float, ...]
     axis: Literal["layer", "snr", "streams", "option"] = "layer"
     option: str = ""
@@ -182,15 +183,13 @@ class TablePanel:
     Attributes:
         name: of the panel within its figure.
         title: above the table.
-        compute: makes it.
-        made: makes it with what may be spent, in place of compute.
+        made: makes it with what may be spent.
         draws: that made may spend.
     """
 
     name: str
     title: str
-    compute: Callable[[], Table] | None = None
-    made: Callable[[TableRun], Table] | None = None
+    made: Callable[[TableRun], Table]
     draws: Effort = _ONE
 
 

@@ -27,9 +27,10 @@ from mimolearn.papers.accuracy import (
     run_accuracy,
 )
 from mimolearn.papers.beam_panel import BeamPanel, run_beam_panel
-from mimolearn.papers.contenders import Entry, PerScenario, resolve
+from mimolearn.papers.contenders import PerScenario, resolve
 from mimolearn.papers.depths import logged_curve
-from mimolearn.papers.experiment import Experiment, Statement, check_statement
+from mimolearn.papers.experiment import Experiment, Statement
+from mimolearn.papers.files.contenders import Competitor
 from mimolearn.papers.findings import Finding, Findings
 from mimolearn.papers.judging.growth import Growth
 from mimolearn.papers.panels import (
@@ -143,10 +144,10 @@ def run_experiment(
     workers: int = 1,
     progress: Progress | None = None,
 ) -> ExperimentResult:
-    """Run every panel and check every statement. Ctrl-C loses nothing that was finished.
+    """Run every panel and judge every statement. Ctrl-C loses nothing that was finished.
 
-    Claims of a paper's file whose intervals cross a bound get more draws, twice as many each time,
-    while the minutes last (see ``judging.looks``); what is settled stays so.
+    Claims whose intervals cross a bound get more draws, twice as many each time, while the minutes
+    last (see ``judging.looks``); what is settled stays so.
 
     Args:
         experiment: what is run.
@@ -228,8 +229,8 @@ class _Run:
     def judged(self) -> tuple[Judged, ...]:
         """All statements with what became of them."""
         return tuple(
-            Judged(s, self.growth.verdicts[s.id] if s.data else check_statement(s, self.last))
-            for s in self._experiment.all_statements()
+            Judged(statement, self.growth.verdicts[statement.id])
+            for statement in self._experiment.statements
         )
 
     def findings(self) -> Findings:
@@ -251,17 +252,13 @@ class _Run:
         return self._rates(panel, self._resolve(panel, panel.contenders))
 
     def _table(self, panel: TablePanel) -> Table:
-        if panel.made is None:
-            assert panel.compute is not None
-            table = panel.compute()
-        else:
-            draws = panel.draws.of(self._budget) * self.growth.times(panel.name)
-            table = panel.made(TableRun(self._budget, draws, self._folder))
+        draws = panel.draws.of(self._budget) * self.growth.times(panel.name)
+        table = panel.made(TableRun(self._budget, draws, self._folder))
         self._step(panel, 1, 1, False)
         return table
 
     def _resolve(
-        self, panel: ErrorRatePanel | AccuracyPanel, entries: tuple[Entry, ...]
+        self, panel: ErrorRatePanel | AccuracyPanel, entries: tuple[Competitor, ...]
     ) -> tuple[Contender, ...]:
         """Those that can compete; the others are noted as missing."""
         folder, may_train = self._folder / "weights", self._budget != "quick"

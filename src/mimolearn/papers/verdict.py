@@ -140,32 +140,3 @@ class Measured(NamedTuple):
 def digits(value: float) -> str:
     """Four digits, as a reader wants them."""
     return f"{value:,.0f}" if 1000 <= abs(value) < 1e9 else f"{value:.4g}"
-
-
-def judge(
-    measured: Measured,
-    at_least: float | None = None,
-    at_most: float | None = None,
-    words: str = "",
-) -> Verdict:
-    """REPRODUCED when the whole interval is inside the bounds, NOT_REPRODUCED when it is outside.
-
-    Where the interval crosses a bound the run cannot tell, and the outcome is OPEN.
-
-    Args:
-        measured: a number with its interval.
-        at_least: lower bound; None for none.
-        at_most: upper bound; None for none.
-        words: what stands before the number.
-
-    >>> judge(Measured(7.0, 6.9, 7.1, "dB"), at_least=6.5).outcome.value
-    'reproduced'
-    """
-    low = float("-inf") if at_least is None else at_least
-    high = float("inf") if at_most is None else at_most
-    text = f"{words}{measured.text()}"
-    if low <= measured.low and measured.high <= high:
-        return Verdict(Outcome.REPRODUCED, text)
-    if measured.high < low or measured.low > high:
-        return Verdict(Outcome.NOT_REPRODUCED, text)
-    return Verdict(Outcome.OPEN, text, "the interval of this run is too wide to tell")

@@ -120,11 +120,8 @@ def _experiment(table: FigureTable, paper: Paper, links: Links, networks: Networ
         title=table.title,
         shows=table.shows,
         panels=tuple(panels),
-        statements=tuple(Statement(c.text, c.source, of=c.of, id=c.id, data=c) for c in claims),
-        points=tuple(
-            Reference(p.panel, p.label, p.x, p.value, p.tolerance or 0.0, p.source)
-            for p in references
-        ),
+        statements=tuple(Statement(c.text, c.source, c, c.of, c.id) for c in claims),
+        points=tuple(Reference(p.panel, p.label, p.x, p.value, p.source) for p in references),
         notes=table.notes,
         seeds=seeds,
     )

@@ -9,7 +9,7 @@ from typing import Any
 
 from mimolearn.foundation.errors import InvalidInputError, check_one_of, invalid, user_path
 from mimolearn.foundation.shipped import read_shipped_toml, shipped_names
-from mimolearn.foundation.tomlfile import is_toml_file, read_toml
+from mimolearn.foundation.tomlfile import read_toml
 from mimolearn.link.beam_scenario import BeamScenario
 from mimolearn.link.grid_scenario import GridScenario
 from mimolearn.link.scenario import Scenario, shipped_scenarios
@@ -47,11 +47,6 @@ def read_paper(path: str | Path) -> tuple[Experiment, ...]:
         InvalidInputError: one line that names the file, and the figure and claim.
     """
     return experiments_of(read_toml(path), str(path), user_path(path).parent)
-
-
-def is_paper_file(source: str) -> bool:
-    """Whether a word names a file, and no experiment."""
-    return is_toml_file(source)
 
 
 def experiments_of(content: dict[str, Any], source: str, folder: Path) -> tuple[Experiment, ...]:

@@ -26,7 +26,7 @@ class Growth:
     """
 
     def __init__(self, experiment: Experiment) -> None:
-        self._claims = [s.data for s in experiment.statements if s.data is not None]
+        self._claims = [statement.data for statement in experiment.statements]
         self._panels = {panel.name: panel for panel in experiment.panels}
         self._seeds = experiment.seeds
         self._looks: dict[Spot, int] = {}

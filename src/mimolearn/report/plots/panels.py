@@ -74,8 +74,7 @@ def save_panels(
 
 
 def _references(result: ExperimentResult, panel: str) -> list[Reference]:
-    every = (*result.experiment.references, *result.experiment.points)
-    return [point for point in every if point.panel == panel]
+    return [point for point in result.experiment.points if point.panel == panel]
 
 
 def _accuracy_plot(content: Accuracy, references: list[Reference]) -> go.Figure:
