@@ -9,6 +9,7 @@ import pytest
 from mimolearn.link.coding import Coding
 from mimolearn.link.frames import NrPusch
 from mimolearn.link.grid_scenario import GridScenario
+from mimolearn.link.harq import Harq
 from mimolearn.link.scenario import Scenario
 from mimolearn.results.goodput import GoodputStudy
 from mimolearn.studies import Comparison, compare, compare_mcs
@@ -33,7 +34,8 @@ def coded() -> Comparison:
         num_tx_ant=2,
         num_rx_ant=2,
         constellation="qpsk",
-        coding=Coding(code="5g-ldpc", num_info_bits=40, num_coded_bits=80, transmissions=2),
+        coding=Coding(code="5g-ldpc", num_info_bits=40, num_coded_bits=80),
+        harq=Harq(transmissions=2, combining="chase"),
     )
     rules: dict[str, Any] = {"metric": "bler", "target": 0.1, "min_errors": 20}
     return compare(link, ["zf", "lmmse"], [-6, 0, 8], max_vectors=20_000, **rules)
