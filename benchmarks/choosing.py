@@ -20,7 +20,7 @@ from mimolearn.plans.plan import load_scenario
 from mimolearn.studies import snr_around_target
 
 _PLAIN = ("lmmse", "mmse-sic", "oamp", "ep", "k-best:k=16", "k-best:k=64", "tap-net-any")
-_CODED = ("lmmse", "mmse-sic", "ep", "k-best:k=16", "list-net-any", "mmse-pic:passes=1")
+_CODED = ("lmmse", "ep", "k-best:k=16", "list-net-any", "mmse-pic:passes=1")
 _SQUARE = (*_PLAIN, "sphere")
 _KRONECKER = {"model": "kronecker", "rx_correlation": 0.7, "tx_correlation": 0.7}
 _CODE = {"code": "802.11n-ldpc"}
@@ -118,7 +118,7 @@ def measure(link: Link, options: argparse.Namespace) -> dict[str, Any]:
             "snr_db": estimate.value_db,
             "low_db": estimate.low_db,
             "high_db": estimate.high_db,
-            "above_db": snrs[-1] if estimate.value_db is None and not estimate.is_below else None,
+            "note": estimate.note,
             "loss_db": gap.value_db,
             "time_us": timing.vector_us,
         }
@@ -127,8 +127,11 @@ def measure(link: Link, options: argparse.Namespace) -> dict[str, Any]:
 
 def cell(row: dict[str, Any], best: bool) -> str:
     """SNR (loss), then microseconds."""
-    if row["snr_db"] is None:
-        text = f"above {row['above_db']:.3g}" if row["above_db"] is not None else "below all"
+    low, high = row["low_db"], row["high_db"]
+    if row["snr_db"] is None and low is not None and high is not None:
+        text = f"between {low:g} and {high:g}"
+    elif row["snr_db"] is None:
+        text = f"above {low:g}" if high is None else f"below {high:g}"
     else:
         loss = "" if row["loss_db"] is None else f" ({row['loss_db']:.2f})"
         text = f"{row['snr_db']:.2f}{loss}"

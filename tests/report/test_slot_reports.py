@@ -77,7 +77,7 @@ def test_the_words_of_other_links_over_a_grid() -> None:
     coded = GridScenario(**fields, constellation="qpsk", coding=coding)
     blocks = coded.slot_code.blocks_per_user
     assert "QPSK, 5g-ldpc, 20 of 40 bits (rate 0.50), sum-product" in link_words(coded)
-    assert f"1 transmission, {blocks} blocks a user and slot" in link_words(coded)
+    assert f"50 iterations, {blocks} blocks a user and slot" in link_words(coded)
 
 
 def test_a_comparison_tells_the_parts_of_a_slot(study: GoodputStudy) -> None:
