@@ -70,8 +70,10 @@ def unbounded(model: type[BaseModel], seen: set[type] | None = None) -> list[str
         found += [f"{name}.{deep}" for part in inner for deep in unbounded(part, seen)]
         rules = [*field.metadata, *_metadata(field.annotation)]
         bounded = any(isinstance(r, annotated_types.Le | annotated_types.Lt) for r in rules)
-        # Options are checked by what they are options of.
-        if int in parts and not bounded and not name.endswith(("options", "seed")):
+        # Options are checked by what they are options of; rows of an MCS table and labels of points
+        # by the table and the points.
+        checked = name.endswith(("options", "seed")) or name in ("mcs", "labels")
+        if int in parts and not bounded and not checked:
             found.append(name)
     return found
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+from typing import Any
 
 import pytest
 import torch
@@ -187,8 +188,8 @@ FIVE_G = {"code": "5g-ldpc", "num_info_bits": 100, "num_coded_bits": 250}
     ],
 )
 def test_ebn0_is_the_energy_that_is_sent_per_information_bit(size, coding, transmissions) -> None:
-    coding = {**coding, "transmissions": transmissions}
-    scenario = Scenario(num_rx_ant=64, snr_definition="ebn0", coding=coding, **size)
+    harq = None if transmissions == 1 else {"transmissions": transmissions, "combining": "chase"}
+    scenario = Scenario(num_rx_ant=64, snr_definition="ebn0", coding=coding, harq=harq, **size)
     link = CodedLink(scenario)
     symbols = link.draw(200, torch.Generator().manual_seed(3))
     block = link.transmit(symbols, SNR_DB, torch.Generator().manual_seed(4))
@@ -207,10 +208,17 @@ def test_the_key_tells_where_ebn0_meant_other_noise() -> None:
         for nt, name in ((4, "16-qam"), (2, "64-qam"))
     ]
     left_over, whole = links
-    exclude = {"name": True, "draws": True, "coding": {"decoder", "decoder_bits"}}
-    content = {"schema": 1, **left_over.model_dump(mode="json", exclude=exclude)}
+
+    def as_before(link: Scenario) -> dict[str, Any]:
+        new = {"name", "draws", "harq", "replicate"}
+        exclude = {**dict.fromkeys(new, True), "coding": {"decoder", "decoder_bits"}}
+        content = {"schema": 1, **link.model_dump(mode="json", exclude=exclude)}
+        content["coding"]["transmissions"], content["csi"]["noise"] = 1, "thermal"
+        return content
+
+    content = as_before(left_over)
     text = json.dumps(content, sort_keys=True, separators=(",", ":"))
     assert left_over.key() != hashlib.sha256(text.encode()).hexdigest()[:16]
-    content = {"schema": 1, **whole.model_dump(mode="json", exclude=exclude)}
+    content = as_before(whole)
     text = json.dumps(content, sort_keys=True, separators=(",", ":"))
     assert whole.key() == hashlib.sha256(text.encode()).hexdigest()[:16]

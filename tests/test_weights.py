@@ -89,7 +89,7 @@ def test_tensors_that_do_not_fit(copy):
     ("card", "message"),
     [
         ({"network": "os.system"}, "its card: detector: got 'os.system'"),
-        ({"constellation": "8-psk"}, "its card: constellation: got '8-psk'"),
+        ({"constellation": "9-psk"}, "its card: constellation: got '9-psk'"),
         (
             {"options": {"num_layers": 10**9}},
             "num_layers: got 1000000000, expected an integer from 1 to",

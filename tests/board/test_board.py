@@ -308,7 +308,7 @@ def test_hard_decisions_do_not_serve_slots(board):
 
 
 def test_what_serves_no_link_is_said(board):
-    oracle = Contender.parse("oamp-net2-8x8-16qam")
+    oracle = Contender.parse("nn-det-2x2-64qam")
     with pytest.raises(InvalidInputError, match="does not serve any link of the board: const"):
         run_board(board, [oracle], None)
 

@@ -149,7 +149,7 @@ def test_a_wrong_submission_fails_the_check(run, tmp_path):
         (["run", "lmse"], "did you mean 'lmmse'"),
         (["run", "lmmse", "lmmse"], "a different label for each contender"),
         (["run", "lmmse", "--link", "smal"], "did you mean 'small'"),
-        (["run", "oamp-net2-8x8-16qam"], "does not serve link 'small': constellation"),
+        (["run", "nn-det-2x2-64qam"], "does not serve link 'small': constellation"),
         (["run", "none.onnx"], "none.onnx: cannot be read"),
         (["build", "page"], "submissions: got none"),
         (["check", "none.json"], "none.json: cannot be read"),

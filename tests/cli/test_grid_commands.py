@@ -69,8 +69,8 @@ def test_several_mcs_make_one_report_that_can_be_made_again(run: Run, tmp_path: 
 
     assert run("report out -s uplink --budget-us 1e9")[1].count("Within 1e+09 us a slot") == 1
     key = content["comparisons"][1]["scenario_key"]
-    code, out, _ = run(f"report out -s {key} --budget-us 1e-3 --cores 2 --metric info-ber")
-    assert code == 0
+    code, out, err = run(f"report out -s {key} --budget-us 1e-3 --cores 2 --metric info-ber")
+    assert code == 0, err
     assert "INFO-BER at SNR [dB]" in out
     assert "No receiver keeps 0.001 us a slot on 2 cores: the nearest, lmmse with MCS 8" in out
 

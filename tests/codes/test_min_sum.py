@@ -158,7 +158,7 @@ def test_a_link_names_its_decoder() -> None:
     llr = 2.0 * symbols.sent - 1
     assert torch.equal(link.decode(4 * llr).info, symbols.info)
     comparison = Comparison(fixed, RunPlan(contenders=["zf"]), (), Provenance({}, "", ""))
-    words = "min-sum on LLRs of 5 bits, up to 50 iterations, 1 transmission"
+    words = "min-sum on LLRs of 5 bits, up to 50 iterations"
     assert words in rate_notes(Answers(comparison))[-1]
 
 

@@ -287,7 +287,9 @@ def test_a_file_is_named_as_a_contender_by_its_path(
     assert ml.Contender(str(copy)).key() == named.key()
     monkeypatch.setenv("HOME", str(tmp_path))
     there = ml.Contender("~/copy.onnx")
-    copy.write_bytes(ml.export("zf", tmp_path / "zf.onnx", scenario=LMMSE).files[0].read_bytes())
+    copy.write_bytes(
+        ml.export("zf", tmp_path / "zf.onnx", scenario=LMMSE, snr_db=10).files[0].read_bytes()
+    )
     with pytest.raises(ml.InvalidInputError, match="sha256 is another"):
         there.build("qpsk")
 

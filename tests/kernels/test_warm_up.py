@@ -21,9 +21,9 @@ def test_modules_give_the_kernels_that_they_compile():
 def test_chosen_kernels_are_compiled(workers):
     seen = []
     counts = warm_up(("link.n*", "codes.crc"), workers=workers, progress=seen.append)
-    assert counts == {"link.nearest": 3, "codes.crc": 1}
+    assert counts == {"link.nearest": 4, "codes.crc": 1}
     assert [(event.done, event.total) for event in seen] == [(1, 2), (2, 2)]
-    assert kernel_files()["link.nearest"] == 3
+    assert kernel_files()["link.nearest"] >= 4
 
 
 def test_a_pattern_that_fits_nothing_is_refused():

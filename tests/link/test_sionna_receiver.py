@@ -181,7 +181,7 @@ def test_wrong_blocks_of_the_whole_chain_are_those_of_sionna(
     kind = SlotCounts(scenario, unique_contenders(["lmmse:demapping=max-log,estimator=ls-linear"]))
     slots, _ = kind.draw(snr, 0)
     label, chain = kind.built[0]
-    detector, receiver, _ = parted(chain)
+    detector, receiver = parted(chain)[:2]
     estimator = receiver.estimator_for(scenario.estimator)
     sent = slots.bits.info[:, :, 0]
     ours = slots.outcome(label, detector, receiver, estimator).info[:, :, 0]

@@ -95,9 +95,7 @@ def test_rates_and_counts_stand_on_the_page(comparison, tmp_path):
 def test_a_coded_link_names_its_code_gmi_and_what_times_leave_out(coded, tmp_path):
     answers = Answers(coded)
     assert link_title(coded.scenario).endswith("over rayleigh, 5g-ldpc 40/80")
-    code = (
-        "5g-ldpc, 40 of 80 bits (rate 0.50), sum-product in floating point, up to 50 iterations"
-    )
+    code = "5g-ldpc, 40 of 80 bits (rate 0.50), sum-product in floating point, up to 50 iterations"
     assert f"code {code};" in link_words(coded.scenario)
     assert "up to 2 transmissions, chase combining" in link_words(coded.scenario)
     told = notes(answers)

@@ -18,6 +18,10 @@ from mimolearn.plans.counts import BLOCK_METRICS, Counts, ErrorPositions
 from mimolearn.results.point import Point
 
 _COUNT_NAMES = tuple(field.name for field in fields(Counts))
+# Several integers each, which no link of a board needs.
+_LISTS = ("resent", "reliability")
+# Not in the digests of older submissions, where they have these values.
+_NEWER = {"resent": (), "stored_bits": 0}
 _MOST_BYTES = 2**27
 
 
@@ -47,7 +51,8 @@ def pack_point(point: Point, metric: str) -> StoredPoint:
     """
     named = asdict(point.counts)
     # Work may be unknown, which is not zero.
-    counts = {k: v for k, v in named.items() if v or (k == "work" and v is not None)}
+    whole = {k: v for k, v in named.items() if k not in _LISTS}
+    counts = {k: v for k, v in whole.items() if v or (k == "work" and v is not None)}
     positions = _of_metric(point, metric)
     errors = positions.per_vector(metric)
     columns = np.concatenate([np.diff(positions.vector, prepend=0), errors]).astype("<u4")
@@ -72,7 +77,8 @@ def unpack_point(stored: StoredPoint, metric: str, reuse: int, per_cluster: int)
     unknown = set(stored.counts) - set(_COUNT_NAMES)
     if unknown:
         raise invalid("counts", min(unknown), f"one of {', '.join(_COUNT_NAMES)}")
-    zero = {name: None if name == "work" else 0 for name in _COUNT_NAMES}
+    zero: dict[str, Any] = {name: None if name == "work" else 0 for name in _COUNT_NAMES}
+    zero |= dict.fromkeys(_LISTS, ())
     values: dict[str, Any] = zero | stored.counts
     counts = Counts(**values)
     vector, errors = _columns(stored.wrong)
@@ -99,6 +105,8 @@ def point_digest(point: Point) -> str:
     """64 hex digits of SHA-256 over the counts of a point and where its errors are."""
     digest = hashlib.sha256()
     for name, value in asdict(point.counts).items():
+        if name == "reliability" or _NEWER.get(name) == value:
+            continue
         digest.update(f"{name}={value};".encode())
     for positions in (point.positions, point.blocks):
         digest.update(b"|")

@@ -24,7 +24,7 @@ from mimolearn.results.costs import CostReport
 _MOST_BYTES = 2**26
 # What decides counts, by room or module of the library.
 _DECIDES = (
-    "constellation.py", "snr.py", "detection.py", "weights.py", "foundation/tensors", "kernels",
+    "constellation", "snr.py", "detection.py", "weights.py", "foundation/tensors", "kernels",
     "link", "detectors", "quantizers", "plans", "studies/kinds", "exporting", "interop",
 )  # fmt: skip
 

@@ -116,7 +116,8 @@ def behind_range(answers: Answers) -> tuple[float, float]:
     typical = losses[len(losses) // 2] if losses else 0.0
     high = min(max(values), max(3 * typical, 0.5))
     low = max(min(values), -0.5 * high)
-    edge = 0.06 * (high - low)
+    # Where all are equally good the axis still has a height.
+    edge = 0.06 * max(high - low, 0.5)
     return low - edge, high + edge
 
 
