@@ -105,7 +105,7 @@ def point_digest(point: Point) -> str:
     """64 hex digits of SHA-256 over the counts of a point and where its errors are."""
     digest = hashlib.sha256()
     for name, value in asdict(point.counts).items():
-        if name == "reliability" or _NEWER.get(name) == value:
+        if name == "reliability" or (name in _NEWER and _NEWER[name] == value):
             continue
         digest.update(f"{name}={value};".encode())
     for positions in (point.positions, point.blocks):
