@@ -81,7 +81,7 @@ def write_page(answers: Answers, path: Path, more: Sequence[str] = ()) -> Path:
         times=_plot(time_plot(times), max(300, 160 + 32 * len(times))) if times else None,
         harq=harq_rows(answers),
         harq_notes=harq_notes(answers),
-        reliability=None if reliability is None else plot_html(reliability),
+        reliability=_plot(reliability, 400, named=False),
         calibration=calibration_rows(answers),
         calibration_notes=calibration_notes(answers),
         verdict=[*verdict_around(answers), *more, *training_notes(answers), *bounds],
