@@ -120,7 +120,7 @@ def serve(seconds: float) -> None:
         if number not in tasks:
             try:
                 tasks[number] = task(CASES[number])
-            except Exception as error:
+            except Exception as error:  # a version may lack a case in any way
                 tasks[number] = f"{type(error).__name__}: {error}"
         run = tasks[number]
         if isinstance(run, str):

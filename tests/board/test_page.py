@@ -6,32 +6,17 @@ Needs chromium, which a machine may not have.
 from __future__ import annotations
 
 import html
-import json
 import re
-import shutil
-import subprocess
 from pathlib import Path
-from typing import Any
 
 import pytest
+from tests.browser import in_browser, seen_in
 
 from mimolearn.board import build_site
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "chrome"))), None)
-in_browser = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")
-
-WATCH = """<script>
-window.problems = [];
-window.onerror = (message) => { window.problems.push(String(message)); };
-for (const kind of ["error", "warn"])
-  console[kind] = (...words) => window.problems.push(words.join(" "));
-</script>"""
-
 # Hover over the last point of each plot, sort each table by each heading, and measure.
-TRY = """<script>
-window.addEventListener("load", () => setTimeout(async () => {
-  const wait = (ms) => new Promise((done) => setTimeout(done, ms));
-  const seen = { problems: window.problems, plots: [], tables: [] };
+TRY = """
+  seen.plots = [], seen.tables = [];
   for (const plot of document.querySelectorAll(".js-plotly-plot")) {
     const last = plot.data.findLastIndex((t) => t.visible !== false && t.hoverinfo !== "skip");
     Plotly.Fx.hover(plot, [{ curveNumber: last, pointNumber: 0 }]);
@@ -59,41 +44,12 @@ window.addEventListener("load", () => setTimeout(async () => {
   }
   seen.anchors = [...document.querySelectorAll("section.link")].map((part) => part.id);
   seen.asked = performance.getEntriesByType("resource").map((entry) => entry.name);
-  seen.width = document.documentElement.clientWidth;
-  seen.scroll = document.documentElement.scrollWidth;
-  const words = JSON.stringify(seen);
-  if (window.parent !== window) return window.parent.postMessage(words, "*");
-  const pre = document.createElement("pre");
-  pre.id = "seen";
-  pre.textContent = words;
-  document.body.append(pre);
-}, 500));
-</script>"""
-
-FRAME = """<!doctype html><body style="margin:0"><iframe src="tried.html" width="390" height="2000"
-style="border:0"></iframe><script>window.onmessage = (event) => {
-const pre = document.createElement("pre"); pre.id = "seen"; pre.textContent = event.data;
-document.body.append(pre); };</script></body>"""
+"""
 
 
 @pytest.fixture(scope="module")
 def page(board, submissions, tmp_path_factory) -> Path:
     return build_site(board, submissions, tmp_path_factory.mktemp("site"))
-
-
-def seen_in(page: Path, phone: bool) -> dict[str, Any]:
-    """What the browser made of the page, on a desktop or in a frame of a phone's width."""
-    text = page.read_text("utf-8").replace("<head>", f"<head>{WATCH}", 1)
-    (page.parent / "tried.html").write_text(text.replace("</body>", f"{TRY}</body>"), "utf-8")
-    (page.parent / "frame.html").write_text(FRAME, "utf-8")
-    command = [str(CHROMIUM), "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"]
-    command += ["--allow-file-access-from-files", "--virtual-time-budget=20000"]
-    name = page.parent / ("frame.html" if phone else "tried.html")
-    command += ["--window-size=1280,2000", "--dump-dom", f"file://{name}"]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=240)
-    found = re.search(r'<pre id="seen">(.*?)</pre>', done.stdout, re.DOTALL)
-    assert found, "the page's scripts did not come to their end"
-    return json.loads(html.unescape(found.group(1)))
 
 
 def ascending(values: list[str]) -> bool:
@@ -111,7 +67,7 @@ def ascending(values: list[str]) -> bool:
 @in_browser
 @pytest.mark.parametrize(("phone", "width"), [(False, 1280), (True, 390)])
 def test_the_page_is_alive_at_any_width(page, phone, width):
-    seen = seen_in(page, phone)
+    seen = seen_in(page, TRY, page.parent, phone=phone)
     assert seen["problems"] == []
     assert [name for name in seen["asked"] if not name.startswith("file://")] == []
     assert width - 20 <= seen["width"] <= width
@@ -128,7 +84,7 @@ def test_the_page_is_alive_at_any_width(page, phone, width):
 
 @in_browser
 def test_tables_sort_by_a_click(page):
-    tables = seen_in(page, phone=False)["tables"]
+    tables = seen_in(page, TRY, page.parent, phone=False)["tables"]
     assert len(tables) >= 8
     for columns in tables:
         for column in columns:

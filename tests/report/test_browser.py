@@ -6,15 +6,10 @@ which the browser prints. Needs chromium, which a machine may not have.
 
 from __future__ import annotations
 
-import html
-import json
-import re
-import shutil
-import subprocess
-from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.browser import chromium, in_browser, seen_in
 from tests.experiments.worlds import effort, one_figure
 
 from mimolearn.link.scenario import Scenario
@@ -27,23 +22,14 @@ from mimolearn.report import (
     write_reproduction,
 )
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "chrome"))), None)
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")
+pytestmark = in_browser
 
-WATCH = """<script>
-window.problems = [];
-window.onerror = (message) => { window.problems.push(String(message)); };
-for (const kind of ["error", "warn"])
-  console[kind] = (...words) => window.problems.push(words.join(" "));
-</script>"""
 
 # Hover over the first point of the last curve, click on its name, and measure. Then press what the
 # page has besides: an entry of the one legend, and the button of the command.
-TRY = """<script>
-window.addEventListener("load", () => setTimeout(async () => {
-  const wait = (ms) => new Promise((done) => setTimeout(done, ms));
+TRY = """
   const plots = [...document.querySelectorAll(".js-plotly-plot")];
-  const seen = { problems: window.problems, plots: [] };
+  seen.plots = [];
   for (const plot of plots) {
     // Those of another kind of cost are there too, but not shown.
     const last = plot.data.findLastIndex((t) => t.visible !== false && t.hoverinfo !== "skip");
@@ -90,41 +76,7 @@ window.addEventListener("load", () => setTimeout(async () => {
   seen.columns = new Set([...document.querySelectorAll(".plot")]
     .map((box) => Math.round(box.getBoundingClientRect().left))).size;
   seen.first = document.querySelector(".verdict")?.getBoundingClientRect().top + scrollY;
-  seen.width = document.documentElement.clientWidth;
-  seen.scroll = document.documentElement.scrollWidth;
-  const words = JSON.stringify(seen);
-  if (window.parent !== window) return window.parent.postMessage(words, "*");
-  const pre = document.createElement("pre");
-  pre.id = "seen";
-  pre.textContent = words;
-  document.body.append(pre);
-}, 500));
-</script>"""
-
-FRAME = """<!doctype html><body style="margin:0"><iframe src="tried.html" width="390" height="2000"
-style="border:0"></iframe><script>window.onmessage = (event) => {
-const pre = document.createElement("pre"); pre.id = "seen"; pre.textContent = event.data;
-document.body.append(pre); };</script></body>"""
-
-
-def chromium(*arguments: str) -> str:
-    command = [str(CHROMIUM), "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"]
-    command += ["--allow-file-access-from-files", "--virtual-time-budget=20000", *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=240)
-    return done.stdout
-
-
-def seen_in(page: Path, folder: Path, phone: bool) -> dict[str, Any]:
-    """What the browser made of a page, on a desktop or in a frame of a phone's width."""
-    text = page.read_text("utf-8")
-    text = text.replace("<head>", f"<head>{WATCH}", 1)
-    (folder / "tried.html").write_text(text.replace("</body>", f"{TRY}</body>"), "utf-8")
-    (folder / "frame.html").write_text(FRAME, "utf-8")
-    name = "frame.html" if phone else "tried.html"
-    dom = chromium("--window-size=1280,2000", "--dump-dom", f"file://{folder / name}")
-    found = re.search(r'<pre id="seen">(.*?)</pre>', dom, re.DOTALL)
-    assert found, "the page's scripts did not come to their end"
-    return json.loads(html.unescape(found.group(1)))
+"""
 
 
 def check(seen: dict[str, Any], width: int) -> None:
@@ -164,7 +116,7 @@ def check_names_apart(texts: list[list[Any]]) -> None:
 @pytest.mark.parametrize(("phone", "width"), [(False, 1280), (True, 390)])
 def test_report_is_alive_at_any_width(comparison, tmp_path, phone, width):
     page = write_report(Answers(comparison), tmp_path)
-    seen = seen_in(page, tmp_path, phone)
+    seen = seen_in(page, TRY, tmp_path, phone=phone)
     check(seen, width)
     check_page(seen, "small.toml", phone=phone)
     curves, frontier, behind = seen["plots"]
@@ -178,17 +130,17 @@ def test_report_is_alive_at_any_width(comparison, tmp_path, phone, width):
 
 
 def test_report_of_a_coded_link_is_alive(coded, tmp_path):
-    seen = seen_in(write_report(Answers(coded), tmp_path), tmp_path, phone=True)
+    seen = seen_in(write_report(Answers(coded), tmp_path), TRY, tmp_path, phone=True)
     check(seen, 390)
     check_page(seen, "scenario.toml", phone=True)
 
 
 def test_reports_of_an_uplink_are_alive(study, tmp_path):
     page = write_report(Answers(study.comparisons[0]), tmp_path)
-    seen = seen_in(page, tmp_path, phone=False)
+    seen = seen_in(page, TRY, tmp_path, phone=False)
     check(seen, 1280)
     check_page(seen, "scenario.toml", phone=False)
-    seen = seen_in(write_goodput_report(GoodputAnswers(study), tmp_path), tmp_path, phone=True)
+    seen = seen_in(write_goodput_report(GoodputAnswers(study), tmp_path), TRY, tmp_path, phone=True)
     check(seen, 390)
     check_page(seen, "scenario.toml", phone=True)
 
@@ -235,6 +187,6 @@ def test_reproduction_page_is_alive_on_a_phone(tmp_path):
     page = write_reproduction(
         [run_experiment(experiment, tmp_path, budget="quick")], tmp_path, "page"
     )
-    seen = seen_in(page, tmp_path, phone=True)
+    seen = seen_in(page, TRY, tmp_path, phone=True)
     check(seen, 390)
     assert len(seen["plots"]) == 2

@@ -174,7 +174,7 @@ def _order(labels: Sequence[int | str], count: int) -> list[int]:
     numbers = []
     for label in labels:
         try:
-            numbers.append(int(label, 2) if binary else int(label))  # type: ignore[arg-type]
+            numbers.append(int(str(label), 2 if binary else 10))
         except ValueError:
             raise invalid("labels", label, f"{num_bits} bits, or a number") from None
     if sorted(numbers) != list(range(count)):

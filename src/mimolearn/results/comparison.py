@@ -183,8 +183,7 @@ class Comparison(Shown):
             InvalidInputError: one of them was not simulated there.
         """
         metric = self._metric(metric)
-        first, second = (self._point(contender, snr_db) for contender in (a, b))
-        clusters = min(first.clusters(metric), second.clusters(metric))
+        first, second, clusters = self._common(a, b, snr_db, metric)
         return statistics.paired_difference(
             first.channel_errors(metric, clusters),
             second.channel_errors(metric, clusters),
@@ -216,8 +215,7 @@ class Comparison(Shown):
             InvalidInputError: one of them was not simulated there.
         """
         metric = self._metric(metric)
-        first, second = (self._point(contender, snr_db) for contender in (a, b))
-        clusters = min(first.clusters(metric), second.clusters(metric))
+        first, second, clusters = self._common(a, b, snr_db, metric)
         errors_a, errors_b = (p.channel_errors(metric, clusters) for p in (first, second))
         return statistics.rate_ratio(errors_a, errors_b, confidence)
 
@@ -289,6 +287,13 @@ class Comparison(Shown):
             )
             for point in curve.points
         ]
+
+    def _common(
+        self, a: str | Contender, b: str | Contender, snr_db: float, metric: str
+    ) -> tuple[Point, Point, int]:
+        """The points of two contenders, and how many clusters both were run on."""
+        first, second = (self._point(contender, snr_db) for contender in (a, b))
+        return first, second, min(first.clusters(metric), second.clusters(metric))
 
     def _point(self, contender: str | Contender, snr_db: float) -> Point:
         curve = self.curve(contender)
