@@ -6,6 +6,7 @@ which the browser prints. Needs chromium, which a machine may not have.
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
