@@ -177,6 +177,10 @@ SLOW: dict[str, tuple[str, int, tuple[str, ...]]] = {
 }
 
 
+# Lines of a path or of a command to copy, which the terminal wraps.
+COPIED = ("Run: ", "error: ", "Counts: ", "Report: ", "Page: ", "Weights: ", "Folder: ")
+
+
 class Result(NamedTuple):
     code: int
     terminal: str
@@ -282,9 +286,8 @@ def _check(result: Result, code: int, way: Way) -> None:
     plain = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", result.terminal)
     lines = re.split(r"[\r\n]+", plain)
     for line in [] if plain.startswith("{") else lines:
-        # An error is one line; a path and a command line to copy are left to the terminal to wrap.
         # Help has a least width of its own.
-        if not line.startswith(("Run: ", "error: ", "Counts: ", "Report: ", "Page: ")):
+        if not line.startswith(COPIED):
             assert cell_len(line) <= max(way.columns, 52 if "Usage: " in plain else 0), line
     if code != 0:
         assert [line[:7] for line in lines if line.strip()][:1] == ["error: "]

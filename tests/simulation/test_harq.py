@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+import zlib
 from typing import Any
 
 import pytest
@@ -116,6 +118,11 @@ def test_statistics_survive_packing() -> None:
         steps.from_bytes(data[:40] + b"\0" + data[41:])
     with pytest.raises(InvalidInputError, match="steps"):
         Statistics(step=1.0).from_bytes(data)
+    # A stream with a checksum of its own, whose numbers are not there.
+    for short in (data[:40], data[:-60]):
+        forged = short + struct.pack("<I", zlib.crc32(short))
+        with pytest.raises(InvalidInputError, match=r"^codes: "):
+            steps.from_bytes(forged)
 
 
 def test_goodput_counts_retransmissions(tmp_path: Any) -> None:

@@ -69,10 +69,8 @@ def run_sweep(
         )
     console = stdout()
     console.print(table)
-    console.print(
-        f"* the least of {len(results)}, on each one's own validation set. Folder: {out}",
-        soft_wrap=True,
-    )
+    console.print(f"* the least of {len(results)}, on each one's own validation set.")
+    console.print(f"Folder: {out}", soft_wrap=True)
 
 
 def measured(card: Any) -> str:

@@ -132,11 +132,9 @@ def _train(recipe: Any, out: Path, as_json: bool, quiet: bool) -> None:
         beside = beside_classical(recipe, card.measured)
         if beside is not None:
             console.print(str(beside))
-    console.print(str(result.achieved), soft_wrap=True)
-    console.print(
-        f"{card.steps} steps in {card.seconds:.0f} s. Weights: {result.path}",
-        soft_wrap=True,
-    )
+    console.print(str(result.achieved))
+    console.print(f"{card.steps} steps in {card.seconds:.0f} s.")
+    console.print(f"Weights: {result.path}", soft_wrap=True)
 
 
 def _numbers(first: str, *others: str) -> FittedTable:

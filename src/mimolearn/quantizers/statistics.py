@@ -184,11 +184,15 @@ class Statistics:
             raise invalid("codes", f"<steps {steps}>", f"<steps {[self.step, self.factor_step]}>")
         in_factor = min(num, nt) + 2 * len(_above(num, nt)[0])
         sizes = [channels] * in_factor + [channels * vectors] * (2 * num)
-        lengths = struct.unpack_from(f"<{len(sizes)}I", data, _HEADER.size)
-        start, columns = _HEADER.size + 4 * len(sizes), []
-        for size, length in zip(sizes, lengths, strict=True):
-            columns.append(_restored(data[start : start + length], size))
-            start += length
+        try:
+            lengths = struct.unpack_from(f"<{len(sizes)}I", data, _HEADER.size)
+            start, columns = _HEADER.size + 4 * len(sizes), []
+            for size, length in zip(sizes, lengths, strict=True):
+                columns.append(_restored(data[start : start + length], size))
+                start += length
+        except (struct.error, zlib.error, ValueError):
+            # The checksum is that of whoever wrote them.
+            raise InvalidInputError("codes: not as many numbers as their header says") from None
         factors = torch.from_numpy(np.stack(columns[:in_factor], 1))
         parts = torch.from_numpy(np.stack(columns[in_factor:], 1))
         return StatisticsCodes(factors, parts.reshape(channels, vectors, -1), nt)
@@ -235,5 +239,7 @@ def _squeezed(column: np.ndarray) -> bytes:
 def _restored(stream: bytes, size: int) -> np.ndarray:
     data = zlib.decompress(stream, -15)
     turned = np.frombuffer(data[:size], np.uint8).astype(np.int64)
+    if len(turned) != size:
+        raise ValueError(f"{len(turned)} numbers")
     turned[turned == 255] = np.frombuffer(data[size:], "<u2")
     return np.where(turned % 2, -(turned + 1) // 2, turned // 2)

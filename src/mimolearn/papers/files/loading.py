@@ -10,8 +10,8 @@ from typing import Any
 from mimolearn.foundation.errors import InvalidInputError, check_one_of, invalid, user_path
 from mimolearn.foundation.shipped import read_shipped_toml, shipped_names
 from mimolearn.foundation.tomlfile import read_toml
+from mimolearn.link.any_scenario import scenario_class
 from mimolearn.link.beam_scenario import BeamScenario
-from mimolearn.link.grid_scenario import GridScenario
 from mimolearn.link.scenario import Scenario, shipped_scenarios
 from mimolearn.papers.experiment import Experiment, Paper
 from mimolearn.papers.files.figures import figure_experiment, with_context
@@ -106,11 +106,8 @@ class _Links:
     def _link(self, name: str) -> AnyLink:
         content = self._content(name, ())
         source = f"scenario.{name}" if name in self._tables else name
-        kind: type[Any] = Scenario
-        if "frame" in content:
-            kind = GridScenario
-        elif "array" in content or content.get("kind") == "beamforming":
-            kind = BeamScenario
+        of_beams = "array" in content or content.get("kind") == "beamforming"
+        kind: type[Any] = BeamScenario if of_beams else scenario_class(content)
         return kind.from_content(content, source, self._folder)
 
     def _content(self, name: str, above: tuple[str, ...]) -> dict[str, Any]:

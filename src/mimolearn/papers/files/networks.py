@@ -10,8 +10,8 @@ from typing import Any
 
 from mimolearn.foundation.errors import InvalidInputError, check_one_of
 from mimolearn.foundation.shipped import read_shipped_toml
+from mimolearn.link.any_scenario import AnyScenario
 from mimolearn.link.beam_scenario import BeamScenario
-from mimolearn.link.grid_scenario import GridScenario
 from mimolearn.link.scenario import Scenario
 from mimolearn.papers.files.contenders import AbsentError, Told
 from mimolearn.papers.files.tables import NetworkTable
@@ -20,7 +20,7 @@ from mimolearn.training import TrainingEvent, fine_tune_recipe, train
 from mimolearn.training.recipe import FOLDER, AnyRecipe, Recipe, recipe_class, shipped_recipes
 from mimolearn.weights import read_card, shipped_beams, shipped_weights
 
-AnyLink = Scenario | GridScenario | BeamScenario
+AnyLink = AnyScenario | BeamScenario
 
 
 @dataclass(frozen=True)
