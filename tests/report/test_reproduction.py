@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import re
+from dataclasses import replace
+from typing import Any, cast
 
 from rich.console import Console
 from tests.experiments.worlds import ONE_PANEL, effort, one_figure
@@ -12,6 +14,10 @@ from mimolearn.link.channels import Rayleigh
 from mimolearn.link.scenario import Scenario
 from mimolearn.papers import run_experiment
 from mimolearn.report import outcome_counts, verdict_table, write_reproduction
+from mimolearn.report.answers import Answers
+from mimolearn.report.plots.panels import panel_plot, save_panels
+from mimolearn.report.plots.rate_time import timed_rates
+from mimolearn.studies import Comparison, compare
 
 LINK = Scenario(num_tx_ant=2, num_rx_ant=4, constellation="qpsk", channel=Rayleigh())
 RATES = {
@@ -95,3 +101,53 @@ def test_the_table_and_the_counts(tmp_path):
     text = console.export_text()
     assert text.count("paper/fig1") == 5
     assert "it is one" in text
+
+
+def _rates_world(**changes):
+    panel = {**RATES, "contenders": ["zf", "lmmse"], "timed": True, **changes}
+    rows = [("lmmse", 6, 0.01), ("RE-NET", 6, 0.02), ("RE-NET", 0, 0.2), ("never", 6, 0)]
+    points = [
+        {"panel": "rates", "label": label, "x": x, "value": value, "source": "table 1"}
+        for label, x, value in rows
+    ]
+    return one_figure({"panel": [panel], "claim": [], "reference": points}, LINK)
+
+
+def _traces(result) -> dict[str, Any]:
+    plot = panel_plot(result, "rates")
+    assert plot is not None
+    return {trace.name: trace for trace in cast("tuple[Any, ...]", plot.data)}
+
+
+def test_a_panel_over_snr_shows_the_paper_s_points(tmp_path):
+    result = run_experiment(_rates_world(), tmp_path, budget="quick")
+    drawn = _traces(result)
+    assert drawn["RE-NET (published)"].x == (0, 6)
+    assert drawn["RE-NET (published)"].y == (0.2, 0.02)
+    assert drawn["lmmse (published)"].line.color == drawn["lmmse"].line.color
+    assert "never (published)" not in drawn
+
+
+def test_a_panel_at_one_snr_is_drawn_over_time(tmp_path):
+    result = run_experiment(_rates_world(snr_db=[6]), tmp_path, budget="quick")
+    rates = cast("Comparison", result.findings.panels["rates"])
+    drawn = _traces(result)
+    assert set(drawn) == {"zf", "lmmse (published)", "lmmse", "RE-NET (published)"}
+    for label in ("zf", "lmmse"):
+        assert drawn[label].x == (rates.timings[label].vector_us,)
+        assert drawn[label].y == (rates.curve(label).points[0].rate(),)
+    # Published rates have no time: they stand to the right of all that were measured.
+    slowest = max(drawn[label].x[0] for label in ("zf", "lmmse"))
+    assert drawn["RE-NET (published)"].x[0] > slowest
+    assert save_panels(result, tmp_path, ("png",))[0].stat().st_size > 5000
+
+
+def test_who_is_on_the_frontier_of_rate_and_time():
+    comparison = compare(LINK, ["zf", "lmmse", "sphere"], [0], max_vectors=400)
+    times = {"zf": 2.0, "lmmse": 1.0, "sphere": 9.0}
+    timings = {
+        label: comparison.timings[label]._replace(vector_us=us) for label, us in times.items()
+    }
+    known = timed_rates(Answers(replace(comparison, timings=timings)), 0)
+    assert [one.label for one in known] == ["lmmse", "zf", "sphere"]
+    assert [one.on_frontier for one in known] == [True, False, True]

@@ -17,6 +17,7 @@ from mimolearn.report.overlay import Published
 from mimolearn.report.plots.curves import behind_range
 from mimolearn.report.plots.drawing import DASHES, FONT, add_legend, new_figure, save_figure
 from mimolearn.report.plots.goodput import slot_times, time_figure
+from mimolearn.report.plots.names import NamedPoint, write_names
 from mimolearn.report.plots.reliability import reliability_figure
 from mimolearn.report.style import COST_LABELS, Style
 from mimolearn.studies import METRIC_LABELS
@@ -157,7 +158,19 @@ def frontier_figure(answers: Answers, cost: str | None = None) -> Figure:
         axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
         axes.xaxis.set_minor_formatter(NullFormatter())
         _draw_frontier(axes, [point for point in points if point.on_frontier])
-        _label_points(axes, points, answers.look)
+        named = [
+            NamedPoint(
+                label=point.label,
+                x=point.cost,
+                y=point.snr_db,
+                low=point.low_db,
+                high=point.high_db,
+                colour=answers.look[point.label].colour,
+                stands_out=point.on_frontier,
+            )
+            for point in points
+        ]
+        write_names(axes, named)
         axes.set_xlabel(COST_LABELS[cost])
         axes.set_ylabel(f"SNR needed for {answers.goal} [dB]")
         axes.grid(which="major", color="#E2E5EA", lw=0.7)
@@ -233,54 +246,3 @@ def _draw_frontier(axes: Axes, points: Sequence[CostPoint]) -> None:
         zorder=0,
         drawstyle="steps-post",
     )
-
-
-def _label_points(axes: Axes, points: Sequence[CostPoint], look: dict[str, Style]) -> None:
-    """Names beside the points; each takes the first of several offsets that meets nothing else."""
-    from matplotlib.transforms import Bbox
-
-    figure = axes.figure
-    renderer = figure.canvas.get_renderer()  # type: ignore[attr-defined]  # FigureCanvasAgg has it
-    figure.draw_without_rendering()  # type: ignore[union-attr]  # a Figure, never a SubFigure
-    offsets = [
-        (7, 4),
-        (7, -10),
-        (-7, 5),
-        (-7, -11),
-        (0, 9),
-        (0, -15),
-        (12, 14),
-        (12, -20),
-        (-12, 16),
-        (12, 24),
-        (12, -30),
-        (-12, -24),
-        (0, 20),
-        (0, -26),
-    ]
-    taken = []
-    for point in points:
-        ends = [(point.cost, point.low_db), (point.cost, point.high_db)]
-        taken.append(Bbox(axes.transData.transform(ends)).padded(4))
-    frame = axes.get_window_extent(renderer)
-    for point in sorted(points, key=lambda point: not point.on_frontier):
-        for dx, dy in offsets:
-            text = axes.annotate(
-                point.label,
-                (point.cost, point.snr_db),
-                xytext=(dx, dy),
-                textcoords="offset points",
-                ha="left" if dx > 0 else "right" if dx < 0 else "center",
-                fontsize=8,
-                fontweight="bold" if point.on_frontier else "normal",
-                color=look[point.label].colour if point.on_frontier else "#666666",
-                parse_math=False,
-            )
-            box = text.get_window_extent(renderer).padded(1.5)
-            fits = frame.x0 <= box.x0 and box.x1 <= frame.x1
-            fits = fits and frame.y0 <= box.y0 and box.y1 <= frame.y1
-            clear = not any(box.overlaps(other) for other in taken)
-            if (fits and clear) or (dx, dy) == offsets[-1]:
-                taken.append(box)
-                break
-            text.remove()

@@ -14,11 +14,13 @@ from mimolearn.papers import Accuracy, ExperimentResult, Reference, Table, file_
 from mimolearn.papers.panels import AccuracyCurve
 from mimolearn.report.answers import Answers
 from mimolearn.report.beam_answers import BeamAnswers
+from mimolearn.report.overlay import Published
 from mimolearn.report.plots.beams import beam_figure, beam_plot
 from mimolearn.report.plots.curves import error_rate_plot
 from mimolearn.report.plots.drawing import DASHES, FONT, add_legend, new_figure, save_figure
 from mimolearn.report.plots.figures import error_rate_figure
 from mimolearn.report.plots.interactive import finish_plot, plotly_text
+from mimolearn.report.plots.rate_time import rate_time_figure, rate_time_plot
 from mimolearn.report.style import Style, plotly_symbol, styles
 from mimolearn.studies import BeamComparison, Comparison
 
@@ -34,7 +36,10 @@ def panel_plot(result: ExperimentResult, panel: str) -> go.Figure | None:
     """
     content = result.findings.panels[panel]
     if isinstance(content, Comparison):
-        return error_rate_plot(Answers(content))
+        answers = Answers(content, published_curves(result, panel))
+        at = _only_snr(content)
+        timed = None if at is None else rate_time_plot(answers, at)
+        return timed or error_rate_plot(answers)
     if isinstance(content, BeamComparison):
         return beam_plot(BeamAnswers(content), geometric=False)
     return (
@@ -63,7 +68,10 @@ def save_panels(
         if isinstance(content, Table):
             continue
         if isinstance(content, Comparison):
-            figure = error_rate_figure(Answers(content))
+            answers = Answers(content, published_curves(result, panel))
+            at = _only_snr(content)
+            timed = None if at is None else rate_time_figure(answers, at)
+            figure = timed or error_rate_figure(answers)
         elif isinstance(content, BeamComparison):
             figure = beam_figure(BeamAnswers(content))
         else:
@@ -71,6 +79,27 @@ def save_panels(
         name = f"{file_stem(result.experiment)}-{panel}"
         paths += save_figure(figure, folder, name, formats, dpi=160)
     return paths
+
+
+def _only_snr(content: Comparison) -> float | None:
+    """The SNR in dB of a comparison at one; error rates at one SNR are drawn over time."""
+    snrs = {point.snr_db for curve in content.curves for point in curve.points}
+    return snrs.pop() if len(snrs) == 1 else None
+
+
+def published_curves(result: ExperimentResult, panel: str) -> tuple[Published, ...]:
+    """The paper's points of a panel of error rates, as curves over SNR.
+
+    Args:
+        result: of the experiment.
+        panel: its name.
+    """
+    curves: dict[str, dict[float, float]] = {}
+    for point in _references(result, panel):
+        # A logarithmic axis has no place for a rate of 0.
+        if point.value > 0:
+            curves.setdefault(point.label, {})[point.x] = point.value
+    return tuple(Published(label, tuple(sorted(at.items()))) for label, at in curves.items())
 
 
 def _references(result: ExperimentResult, panel: str) -> list[Reference]:
