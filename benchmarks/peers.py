@@ -1,9 +1,9 @@
-"""What mimolearn has and its peers lack, and the other way round, as a Markdown table.
+"""What mimolearn has and its peers lack, and the other way round: the table of docs/speed.md.
 
-    python benchmarks/peers.py [--rounds 5] [--seconds 0.1]
+    python benchmarks/peers.py
 
-Sionna is looked at as it is installed here, and raced on the same inputs (eagerly, one thread).
-MATLAB cannot be run here: its column says what the manuals of its toolboxes document.
+Sionna is looked at as it is installed here; bench_detectors.py races it. MATLAB cannot be run here:
+its column says what the manuals of its toolboxes document.
 """
 
 from __future__ import annotations
@@ -12,16 +12,11 @@ import argparse
 import importlib
 import importlib.metadata
 import importlib.util
-import platform
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import torch
-
-from bench_detectors import CASES, SEARCH_CASES, Case, measure
+import measured
 from mimolearn import beamformer_names, detector_names, quantizer_names, zoo_names
-
-_RACED = ("lmmse", "ep", "k-best", "ml")
 
 
 class Row(NamedTuple):
@@ -37,29 +32,6 @@ def names_in(module: str, *wanted: str) -> str:
         return "no"
     there = [name for name in wanted if hasattr(importlib.import_module(module), name)]
     return ", ".join(f"`{name}`" for name in there) or "no"
-
-
-def speed_rows(rounds: int, seconds: float) -> list[Row]:
-    """Vectors per second of the same detector on the same inputs."""
-    rows = []
-    for case in (*CASES, *SEARCH_CASES):
-        if case.detector in _RACED and case.target and case.channels > 1:
-            found = measure(case, rounds, seconds)
-            rows.append(
-                Row(
-                    f"{_case_name(case)}, vectors/s on one thread",
-                    f"**{found.rate:,.0f}** ({found.ratio:.0f}×)",
-                    f"{found.peer:,.0f}",
-                    "not run",
-                )
-            )
-    return rows
-
-
-def _case_name(case: Case) -> str:
-    name = f"`{case.detector}(k={case.k})`" if case.k else f"`{case.detector}`"
-    shared = f", {case.vectors} vectors a channel" if case.vectors > 1 else ""
-    return f"{name} {case.num_rx_ant}×{case.num_tx_ant} {case.constellation.upper()}{shared}"
 
 
 def capability_rows() -> list[Row]:
@@ -170,20 +142,13 @@ def markdown(rows: Sequence[Row]) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="mimolearn and its peers")
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=0.1, help="of one measurement, at least")
-    arguments = parser.parse_args()
-    torch.set_num_threads(1)
-    # Some of Sionna's blocks would compile themselves for minutes before the first answer.
-    torch.compiler.set_stance("force_eager")
-    rows = [*capability_rows(), *speed_rows(arguments.rounds, arguments.seconds)]
+    """Write the table to docs/measured and to the page that shows it."""
+    argparse.ArgumentParser(description="mimolearn and its peers").parse_args()
+    record = measured.about("python benchmarks/peers.py", "sionna-no-rt")
+    rows = capability_rows()
+    table = f"{markdown(rows)}\n\n{measured.caption(record)}"
+    measured.publish("peers", {**record, "rows": [row._asdict() for row in rows]}, {"peers": table})
     print(markdown(rows))
-    print(f"\n{_machine()}, torch {torch.__version__}, one thread.")
-
-
-def _machine() -> str:
-    return platform.processor() or platform.machine()
 
 
 if __name__ == "__main__":
