@@ -44,7 +44,7 @@ class Part(NamedTuple):
 PARTS = (
     Part("gepnet", "8 on 8", 20, "8 streams, 8 antennas, 16-QAM, 20 dB"),
     Part("re-mimo", "32 on 64 64-QAM", 21, "32 streams, 64 antennas, 64-QAM, 21 dB"),
-    Part("re-mimo", "32 on 64 both 0.7", 20, "the same, 16-QAM, correlation 0.7, 20 dB"),
+    Part("re-mimo", "32 on 64 both 0.7", 20, "32 streams, 64 antennas, correlation 0.7, 20 dB"),
     Part("iip", "64 on 64", 19, "64 streams, 64 antennas, 16-QAM, 19 dB"),
 )
 
