@@ -7,7 +7,7 @@ from mimolearn import InvalidInputError
 from mimolearn.constellation import Constellation
 from mimolearn.quantizers import fit_quantizer, make_quantizer
 from mimolearn.quantizers.descent import kl_loss, minimise, weighted_square
-from mimolearn.quantizers.eq_net import EQNetFit
+from mimolearn.quantizers.eq_net_fit import EQNetFit
 from mimolearn.quantizers.levels import (
     StreamWords,
     join_words,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import final
 
 import torch
@@ -14,7 +13,6 @@ from mimolearn.foundation.errors import check_bool, check_positive_int, invalid
 from mimolearn.foundation.tensors.layers import ResidualLayers
 from mimolearn.quantizers.base import Quantizer
 from mimolearn.quantizers.codes import entropy_bits
-from mimolearn.quantizers.descent import Fit, Phase, kl_loss
 from mimolearn.quantizers.levels import (
     StreamWords,
     from_uniform,
@@ -22,7 +20,6 @@ from mimolearn.quantizers.levels import (
     read_levels,
     split_words,
     to_uniform,
-    word_bits_of,
 )
 
 _MOST_STREAMS = 64
@@ -32,7 +29,6 @@ _LATENTS = 3
 # 6 cover estimates without information up to certain ones.
 _REACH = 1.6
 _PRECISION = (1.5, 4.5)
-_CLIP_NORM = 0.1
 
 _LEAST_SUM = 1e-35
 
@@ -90,6 +86,8 @@ class EQNet(Quantizer):
         depth: hidden layers of the encoder; default 3.
         learned_levels: learn the values of all levels, which helps when they are few; default
             False, equidistant values. Axes then have as many levels at every precision.
+        search: keep the code that loses least (default True); False rounds, as LLRs that are not
+            true want, for which a fit with an ``aim`` sets it.
         seed: of the initial weights; default 1.
 
     Raises:
@@ -111,6 +109,7 @@ class EQNet(Quantizer):
         depth: int = 3,
         learned_levels: bool = False,
         seed: int = 1,
+        search: bool = True,
     ) -> None:
         super().__init__(constellation)
         if self.constellation.is_real:
@@ -130,6 +129,7 @@ class EQNet(Quantizer):
         self.reach = nn.Parameter(torch.tensor(_REACH, dtype=torch.float32))
         self.precision = nn.Parameter(torch.tensor(_PRECISION, dtype=torch.float32))
         self.learned_levels = check_bool("learned_levels", learned_levels)
+        self.search = check_bool("search", search)
         self.tables = nn.ParameterList()
         if learned_levels:
             self.tables.extend(
@@ -170,6 +170,7 @@ class EQNet(Quantizer):
             "width": self.encoder.weights[0].shape[1],
             "depth": len(self.encoder.weights) - 1,
             **({"learned_levels": True} if self.learned_levels else {}),
+            **({} if self.search else {"search": False}),
         }
 
     def streams_per_group(self) -> int:
@@ -198,9 +199,8 @@ class EQNet(Quantizer):
     def rounded_llr_of(self, z: Tensor) -> Tensor:
         """Decode rounded latents as ``llr_of``; gradients ignore the rounding."""
         fixed = z.detach()
-        precision = self._nearest_precision(fixed)
-        axes = to_uniform(fixed[..., :2], self._axes[precision]).to(torch.int64)
-        codes = torch.cat([axes, precision.unsqueeze(-1)], -1)
+        codes = self._nearest(fixed)
+        axes, precision = codes[..., :2], codes[..., 2]
         if not self.learned_levels:
             at_level = torch.cat(
                 [
@@ -243,6 +243,12 @@ class EQNet(Quantizer):
             return self.tables[_LATENTS - 1][code]
         return self._log_precision(from_uniform(code, self._num_precisions(code)))
 
+    def _nearest(self, z: Tensor) -> Tensor:
+        """Codes (N, Nt, 3) that are nearest to latents."""
+        precision = self._nearest_precision(z)
+        axes = to_uniform(z[..., :2], self._axes[precision]).to(torch.int64)
+        return torch.cat([axes, precision.unsqueeze(-1)], -1)
+
     def _nearest_precision(self, z: Tensor) -> Tensor:
         return to_uniform(z[..., 2], self._num_precisions(z)).to(torch.int64)
 
@@ -251,6 +257,8 @@ class EQNet(Quantizer):
 
     def _quantize(self, llr: Tensor) -> Tensor:
         z = self.latents(llr)
+        if not self.search:
+            return join_words(self._nearest(z), self._axes, self._starts)
         posteriors = torch.stack([torch.sigmoid(-llr), torch.sigmoid(llr)])
         # Bits 2i and 2i + 1 are those of the two axes.
         zero, one = posteriors.unflatten(-1, (-1, 2)).transpose(-1, -2)
@@ -299,110 +307,3 @@ class EQNet(Quantizer):
 
     def _dequantize(self, indices: Tensor) -> Tensor:
         return self._llr(self.features_at(split_words(indices, self._axes, self._starts)))
-
-
-class EQNetFit(Fit):
-    """Encoder and scales under way: first without rounding, then with.
-
-    The loss is the KL divergence of bit posteriors; gradients pass the rounding as if it were not
-    there.
-    """
-
-    def __init__(
-        self,
-        llr: Tensor,
-        constellation: Constellation,
-        bits: float,
-        *,
-        start: EQNet | None = None,
-        levels: str | Sequence[int] | None = None,
-        width: int = 128,
-        depth: int = 3,
-        steps: int = 8_000,
-        tuning_steps: int = 3_000,
-        batch: int = 128,
-        learning_rate: float = 1e-2,
-        learned_levels: bool = False,
-        streams: int = 0,
-        seed: int = 1,
-        aim: Tensor | None = None,
-    ) -> None:
-        """Before the first step.
-
-        Args:
-            llr: (n, Nt, K) float32; calibrated LLRs.
-            constellation: of their symbols.
-            bits: stored a soft bit.
-            start: a trained one, to be tuned to other levels alone, with its width and depth.
-            levels: of the three numbers of a stream; by default as many as ``bits`` allows.
-            width: of the encoder.
-            depth: of the encoder.
-            steps: without rounding.
-            tuning_steps: with rounding, at half the learning rate.
-            batch: channel uses a step.
-            learning_rate: of the first step.
-            learned_levels: learn what the decoder reads at each level.
-            streams: taken together, 0 for all of a use; 1 serves soft bits of receivers that know
-                three numbers of each stream (Theorem 3), at any size, where a net for a large use
-                would not train.
-            seed: of the network and of the choice of samples.
-            aim: (n, Nt, K) float32; what decoded LLRs shall be like. Default None, llr. Large ones
-                with the signs of the sent bits serve LLRs that are not calibrated.
-
-        Raises:
-            InvalidInputError: for streams that do not divide Nt, or a start that does not fit.
-        """
-        if levels is None:
-            levels = levels_of_stream(bits * constellation.bits_per_symbol)
-        streams = streams or llr.shape[-2]
-        if not isinstance(streams, int) or streams < 1 or llr.shape[-2] % streams:
-            raise invalid("streams", streams, f"a divisor of {llr.shape[-2]}")
-        self._llr = llr.reshape(-1, streams, llr.shape[-1])
-        self._aim = self._llr if aim is None else aim.reshape(self._llr.shape)
-        if start is not None:
-            width, depth = start.encoder.weights[0].shape[1], len(start.encoder.weights) - 1
-        self._net = EQNet(constellation, streams, levels, width, depth, learned_levels, seed)
-        word_bits_of(bits, constellation.bits_per_symbol)
-        if start is not None:
-            self._take_over(start, learned_levels)
-        first = Phase(steps, batch, learning_rate, seed, clip_norm=_CLIP_NORM)
-        phases = [first] if start is None else []
-        self._num_unrounded = len(phases)
-        if tuning_steps:
-            phases += [
-                replace(first, steps=tuning_steps, learning_rate=learning_rate / 2, seed=seed + 1)
-            ]
-        super().__init__(self._net, len(self._llr), phases)
-
-    def _take_over(self, start: EQNet, learned_levels: bool) -> None:
-        net = self._net
-        if start.num_tx_ant != net.num_tx_ant or start.constellation != net.constellation:
-            had = f"<{start.num_tx_ant} streams of {start.constellation.name}>"
-            raise invalid("start", had, f"{net.num_tx_ant} streams of {net.constellation.name}")
-        shared = {k: v for k, v in start.state_dict().items() if not k.startswith("tables.")}
-        net.load_state_dict(shared, strict=not learned_levels)
-        net.spread_levels()
-
-    def begin(self, number: int) -> None:
-        super().begin(number)
-        if number >= self._num_unrounded:
-            # Scales have moved since learned levels were spread.
-            self._net.spread_levels()
-
-    def loss(self, number: int, chosen: Tensor) -> Tensor:
-        net = self._net
-        z = net.latents(self._llr[chosen])
-        decoded = net.rounded_llr_of(z) if number >= self._num_unrounded else net.llr_of(z)
-        return kl_loss(decoded, self._aim[chosen]).mean()
-
-
-def levels_of_stream(word_bits: float) -> tuple[int, int, int]:
-    """Choose the levels of both axes of x_hat, and half as many of the precision, for a word.
-
-    >>> levels_of_stream(12), levels_of_stream(15)
-    ((20, 20, 10), (40, 40, 20))
-    """
-    most = 2**word_bits * (1 + 1e-9)
-    axis = int((2 * most) ** (1 / 3))
-    precision = int(most / axis**2)
-    return axis, axis, precision
