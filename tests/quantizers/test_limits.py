@@ -42,7 +42,7 @@ def test_no_quantiser_of_single_bits_is_below_the_limit() -> None:
 
 def test_stored_together_soft_bits_take_less_than_one_by_one() -> None:
     llr = soft(1500, seed=9).reshape(-1, 4)
-    together = bound_together(llr[:2000], llr[2000:], 0.02, "16-qam")
+    together = bound_together(llr[:2000], llr[2000:], 0.02, "16-qam", rounds=5)
     assert 0.01 < together.lost < 0.03
     alone = limit_one_by_one(llr.reshape(-1, 2, 2).transpose(1, 2).reshape(-1, 2), together.lost)
     assert together.bits < alone.bits - 0.2
@@ -60,6 +60,7 @@ def test_bad_input_is_one_line() -> None:
         (lambda: limit_one_by_one(llr, 0.0), "lost: got 0"),
         (lambda: bound_together(llr, llr, 0.1, "64-qam"), r"llr: got <shape \(600, 4\)>"),
         (lambda: bound_together(llr, llr[:, :2], 0.1, "16-qam"), "fresh: got"),
+        (lambda: bound_together(llr, llr, 0.1, "bpsk"), "constellation: got 'bpsk', expected two"),
     ):
         with pytest.raises(InvalidInputError, match=words) as caught:
             call()
