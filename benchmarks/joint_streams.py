@@ -36,7 +36,7 @@ RECIPES = {
     "joint eq-net": SoftBitRecipe(
         name="eq-net-sent", network="eq-net", options=NETWORK | SHORT, **SHARED
     ),
-    "joint eq-net, long": SoftBitRecipe(
+    "joint eq-net (long)": SoftBitRecipe(
         name="eq-net-sent-long", network="eq-net", options=NETWORK | LONG, **SHARED
     ),
 }
@@ -63,9 +63,10 @@ def main(blocks: int, folder: Path) -> None:
         max_vectors=blocks * LINK.uses_per_block,
     )
     for curve in result.curves:
-        print(f"{curve.label:16}", *(f"{point.rate('bler'):.3f}" for point in curve.points))
+        wrong = (point.counts.block_errors for point in curve.points)
+        print(f"{curve.label:22}", *wrong, f"of {curve.points[0].counts.blocks}")
     for snr_db in (6.0, 7.0):
-        for label in ("joint eq-net", "joint eq-net, long"):
+        for label in ("joint eq-net", "joint eq-net (long)"):
             d = result.paired("max-mi", label, snr_db)
             told = f"{d.difference:.3f} [{d.low:.3f}, {d.high:.3f}]"
             print(f"max-mi less {label}, {snr_db:g} dB: {told}")
