@@ -62,7 +62,7 @@ def limit_one_by_one(llr: Tensor, lost: float) -> StoredRate:
     llr = _checked(llr, _CELLS)
     check_real("lost", lost, above=0, at_most=1)
     cells = torch.sigmoid(llr.sort(0).values)
-    edges = torch.linspace(0, len(cells), _CELLS + 1).round().to(torch.int64)
+    edges = torch.linspace(0, len(cells), _CELLS + 1, dtype=torch.float64).round().to(torch.int64)
     sums = torch.cat([torch.zeros_like(cells[:1]), cells.cumsum(0)])
     means = sums[edges].diff(dim=0) / edges.diff().unsqueeze(-1)
     # Within a cell posteriors are taken for one, which loses next to nothing.
