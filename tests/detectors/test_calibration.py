@@ -16,7 +16,7 @@ SIZES = {"bpsk": 3.0, "qpsk": 4.0, "16-qam": 11.0}
 def llrs_and_bits(
     name: str,
     constellation: str,
-    options: tuple[tuple[str, float], ...] = (),
+    options: tuple[tuple[str, float | str], ...] = (),
     channel: str = "rayleigh",
     size: tuple[int, int] = (16, 8),
     snr_db: float | None = None,
@@ -110,8 +110,15 @@ def test_real_symbols_over_a_real_channel(name: str) -> None:
 
 
 def test_what_the_check_finds() -> None:
-    """Known miscalibration: biased decisions, and OAMP on square channels."""
+    """Known miscalibration: biased decisions, and OAMP as published on square channels."""
     biased, bits = llrs_and_bits("lmmse", "16-qam", (("biased", True),), size=(8, 8), snr_db=5)
     assert abs(best_scale(biased, bits) - 1) > 0.1
-    oamp, bits = llrs_and_bits("oamp", "16-qam", size=(8, 8), snr_db=20)
+    shared = (("variances", "shared"),)
+    oamp, bits = llrs_and_bits("oamp", "16-qam", shared, size=(8, 8), snr_db=20)
     assert best_scale(oamp, bits) < 0.7
+
+
+@pytest.mark.parametrize(("constellation", "snr_db"), [("qpsk", 3), ("16-qam", 8)])
+def test_oamp_is_calibrated_where_square_links_are_coded(constellation: str, snr_db: float) -> None:
+    llr, bits = llrs_and_bits("oamp", constellation, size=(8, 8), snr_db=snr_db)
+    assert best_scale(llr, bits) == pytest.approx(1, abs=0.2)

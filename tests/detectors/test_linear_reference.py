@@ -171,7 +171,7 @@ def oamp_real_form(h: np.ndarray, y: np.ndarray, levels: np.ndarray, layers: int
 def test_oamp_equals_the_published_real_form(layers: int, block: Block) -> None:
     levels = np.array([-3, -1, 1, 3]) / math.sqrt(10)
     r = oamp_real_form(block.h[0].numpy(), block.y[0, 0].numpy(), levels, layers)
-    detection = gaussian(OAMP("16-qam", layers), block)
+    detection = gaussian(OAMP("16-qam", layers, variances="shared"), block)
     np.testing.assert_allclose(detection.x_hat[0, 0], r[:3] + 1j * r[3:], rtol=1e-8)
 
 

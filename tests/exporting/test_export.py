@@ -244,6 +244,10 @@ def test_a_quantiser_is_two_files_that_store_the_same(
     np.testing.assert_allclose(back, quantizer.through(llr), rtol=1e-4, atol=1e-4)
 
 
+def test_a_quantiser_is_checked_behind_a_compiled_linear_detector(folder: Path) -> None:
+    assert ml.export("max-mi-16qam-12", folder / "streams.onnx").check.same
+
+
 def test_a_file_says_what_it_is(lmmse: ml.Exported) -> None:
     (path,) = lmmse.files
     assert lmmse.check.same

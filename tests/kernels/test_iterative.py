@@ -64,6 +64,7 @@ def test_paths_of_gauss_seidel_agree(name, rx, tx):
 _PASSING = {
     "oamp": {"num_iter": 6},
     "oamp, damped": {"num_iter": 6, "damping": 0.3},
+    "oamp, shared": {"num_iter": 6, "variances": "shared"},
     "lama": {"num_iter": 6, "damping": 0.5},
     "oamp-net2": {"num_layers": 6},
     "oamp-net2, streams": {"num_layers": 6, "variances": "streams"},

@@ -9,6 +9,8 @@ import torch
 from torch import Tensor
 
 from mimolearn import InvalidInputError, fit_quantizer
+from mimolearn.quantizers import EQNet
+from mimolearn.quantizers.levels import join_words
 from mimolearn.training import SoftBitRecipe
 from mimolearn.training.problems.soft_bits import SoftBits
 
@@ -41,6 +43,20 @@ def test_sent_bits_mend_what_the_llrs_claim(name: str, options: dict[str, int]) 
     if name == "max-mi":
         # A network takes thousands of steps for that.
         assert gmi(aimed, sent) > gmi(llr / 4, sent) - 0.03
+
+
+def test_a_network_that_aims_elsewhere_does_not_search_by_what_the_llrs_claim() -> None:
+    llr, sent = samples()
+    few = {"steps": 20, "tuning_steps": 20, "width": 16}
+    plain = fit_quantizer("eq-net", llr, bits=3, **few)
+    aimed = fit_quantizer("eq-net", llr, bits=3, aim=40.0 * (2 * sent.float() - 1), **few)
+    assert "search" not in plain.plain_options()
+    assert aimed.plain_options()["search"] is False
+    assert isinstance(aimed, EQNet)
+    nearest = join_words(aimed._nearest(aimed.latents(llr)), aimed._axes, aimed._starts)
+    assert torch.equal(aimed.indices(llr), nearest)
+    aimed.search = True
+    assert not torch.equal(aimed.indices(llr), nearest)
 
 
 def test_a_recipe_aims_at_sent_bits() -> None:

@@ -7,8 +7,14 @@ from mimolearn import InvalidInputError
 from mimolearn.constellation import Constellation
 from mimolearn.quantizers import fit_quantizer, make_quantizer
 from mimolearn.quantizers.descent import kl_loss, minimise, weighted_square
-from mimolearn.quantizers.eq_net import EQNetFit
-from mimolearn.quantizers.levels import k_means
+from mimolearn.quantizers.eq_net_fit import EQNetFit
+from mimolearn.quantizers.levels import (
+    StreamWords,
+    join_words,
+    k_means,
+    split_words,
+    to_uniform,
+)
 
 
 def parameters(module):
@@ -71,7 +77,7 @@ def test_training_loses_less_and_less():
     """The shipped weights show how far it gets; this shows that it gets there."""
     llr, fresh = gaussian_soft_bits(60_000, 1), gaussian_soft_bits(5000, 2)
     early, net = (fit_quantizer("eq-net", llr, bits=3, steps=n, tuning_steps=50) for n in (20, 500))
-    assert lost(net, fresh) < 60 < lost(early, fresh)
+    assert lost(net, fresh) < 11 < lost(early, fresh)
     tuned = minimise(EQNetFit(llr, net.constellation, 1.5, start=net, tuning_steps=100))
     assert tuned.bits_per_llr == 1.5
     assert lost(net, fresh) < lost(tuned, fresh)
@@ -88,16 +94,72 @@ def test_training_loses_less_and_less():
 
 def test_learned_levels_begin_where_equidistant_ones_are():
     llr = gaussian_soft_bits(200, 3)
-    plain, learned = (
-        make_quantizer("eq-net", "16-qam", num_tx_ant=1, levels="5,5,4", learned_levels=own)
-        for own in (False, True)
+    learned = make_quantizer("eq-net", "16-qam", num_tx_ant=1, levels="5,5,4", learned_levels=True)
+    # Words of a precision follow each other.
+    axis = torch.linspace(-1, 1, 5)
+    z = torch.cartesian_prod(torch.linspace(-1, 1, 4), axis, axis)[:, [1, 2, 0]]
+    words = torch.arange(len(z)).reshape(-1, 1, 1)
+    torch.testing.assert_close(
+        learned.from_indices(words), learned.llr_of(z.unsqueeze(1)), rtol=1e-5, atol=1e-5
     )
-    torch.testing.assert_close(learned.through(llr), plain.through(llr), rtol=1e-5, atol=1e-5)
-    assert len({tuple(row) for row in learned.indices(llr).flatten(0, 1).tolist()}) > 3
+    assert len(learned.indices(llr).unique()) > 3
+    before, digest = learned.from_indices(words), learned.digest()
     with torch.no_grad():
         learned.tables[2] -= 1.0
-    assert learned.digest() != plain.digest()
-    assert learned.through(llr).abs().mean() < 0.6 * plain.through(llr).abs().mean()
+    assert learned.digest() != digest
+    assert learned.from_indices(words).abs().mean() < 0.8 * before.abs().mean()
+
+
+def test_sure_estimates_have_more_levels_and_few_words_are_left_over():
+    words = StreamWords.of((20, 20, 10), alike=False)
+    counts = words.axes.prod(1)
+    assert words.axes[:, 0].tolist() == [11, 12, 14, 15, 17, 19, 22, 24, 27, 31]
+    assert 4000 < words.num_words == int(counts.sum()) <= 4096
+    every = torch.arange(words.num_words).unsqueeze(-1)
+    codes = split_words(every, words.axes, words.starts)
+    assert torch.equal(join_words(codes, words.axes, words.starts), every)
+    assert torch.equal(codes[:, 2].bincount(), counts)
+    assert bool((codes[:, :2] < words.axes[codes[:, 2]]).all())
+    alike = StreamWords.of((20, 24, 7), alike=True)
+    assert alike.num_words == 20 * 24 * 7
+    assert alike.axes.tolist() == [[20, 24]] * 7
+
+
+@pytest.mark.parametrize("learned", [False, True])
+def test_of_neighbouring_codes_the_one_that_loses_least_is_kept(learned):
+    """By enumeration of all words of a stream, over those that the encoder may take."""
+    llr = gaussian_soft_bits(200, 5)
+    net = fit_quantizer(
+        "eq-net",
+        llr,
+        bits=2,
+        levels="6,6,4",
+        learned_levels=learned,
+        steps=200,
+        tuning_steps=50,
+        width=16,
+    )
+    every = torch.arange(net.word_levels()[0]).reshape(-1, 1, 1)
+    codes = split_words(every, net._axes, net._starts)[:, 0]
+    # Of each row of LLRs and each word.
+    lost_by = kl_loss(net.from_indices(every).squeeze(1), llr).sum(-1)
+    z = net.latents(llr)[:, 0]
+    near = (to_uniform(z[:, 2], torch.tensor(4)) - codes[:, None, 2]).abs() <= 1
+    for axis in range(2):
+        counts = net._axes[codes[:, 2], axis].unsqueeze(-1)
+        near &= (to_uniform(z[:, axis], counts) - codes[:, None, axis]).abs() <= 1
+    least = lost_by.masked_fill(~near.T, float("inf")).amin(1)
+    kept = kl_loss(net.through(llr), llr).sum((-2, -1))
+    torch.testing.assert_close(kept, least, rtol=1e-3, atol=1e-5)
+
+
+def test_an_entropy_coder_needs_no_more_than_the_words_have():
+    llr = gaussian_soft_bits(3000, 6)
+    net = fit_quantizer("eq-net", llr, bits=3, steps=300, tuning_steps=50)
+    words = net.indices(llr)
+    assert 9 < net.entropy_bits(words) / len(llr) < 12
+    # A word that is always the same needs but the levels within its parts.
+    assert net.entropy_bits(words[:1].expand(50, 1, 1)) < 50 * 2 * 2
 
 
 def test_streams_may_be_taken_one_by_one():

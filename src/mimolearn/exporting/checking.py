@@ -17,7 +17,7 @@ from mimolearn.exporting.runtime import OnnxDetector, session
 from mimolearn.link.randomness import CounterGenerator
 from mimolearn.link.scenario import Block
 from mimolearn.plans.plan import canonical_snr
-from mimolearn.plans.quantized import QuantizedDetector
+from mimolearn.plans.quantized import Inner, QuantizedDetector
 from mimolearn.quantizers import Quantizer
 from mimolearn.studies.kinds.chunk import chunk_channels
 from mimolearn.studies.kinds.run_chunk import run_chunk
@@ -142,11 +142,11 @@ class OnnxQuantized(Detector):
         rows = llr.to(torch.float32).reshape(-1, *self._group).numpy()
         return torch.from_numpy(self._encoder.run(None, {"llr": rows})[0])
 
-    def _prepare(self, h: Tensor, noise_var: Tensor) -> object:
-        return self.detector.prepare(h, noise_var)
+    def _prepare(self, h: Tensor, noise_var: Tensor) -> Inner:
+        return Inner(self.detector.prepare(h, noise_var))
 
-    def _detect(self, prepared: object, y: Tensor) -> LLRDetection:
-        llr = self.detector.detect(prepared, y).llr()
+    def _detect(self, prepared: Inner, y: Tensor) -> LLRDetection:
+        llr = self.detector.detect(prepared.prepared, y).llr()
         kept = self._decoder.run(None, {"codes": self.codes(llr).numpy()})[0]
         return LLRDetection(self.constellation, torch.from_numpy(kept).reshape(llr.shape))
 

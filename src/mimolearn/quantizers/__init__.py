@@ -20,13 +20,15 @@ from mimolearn.constellation import Constellation
 from mimolearn.foundation.errors import check_one_of, check_real, check_shape, invalid
 from mimolearn.foundation.tensors.modes import check_has_values, in_standard_mode
 from mimolearn.quantizers.base import MOST_LLR, Quantizer
-from mimolearn.quantizers.codes import Codes
+from mimolearn.quantizers.codes import Codes, entropy_bits
 from mimolearn.quantizers.deep_llr import DeepLLR, DeepLLRFit
 from mimolearn.quantizers.descent import Fit, Fitted, minimise
-from mimolearn.quantizers.eq_net import EQNet, EQNetFit
+from mimolearn.quantizers.eq_net import EQNet
+from mimolearn.quantizers.eq_net_fit import EQNetFit
 from mimolearn.quantizers.eq_net_published import EQNetPublished, EQNetPublishedFit
+from mimolearn.quantizers.limits import StoredRate, bound_together, limit_one_by_one
 from mimolearn.quantizers.max_mi import MaxMI, fit_max_mi
-from mimolearn.quantizers.statistics import Statistics, StatisticsCodes, entropy_bits
+from mimolearn.quantizers.statistics import Statistics, StatisticsCodes
 from mimolearn.quantizers.uniform import Uniform, fit_uniform
 
 _QUANTIZERS: dict[str, type[Quantizer]] = {
@@ -136,9 +138,12 @@ __all__ = [
     "Quantizer",
     "Statistics",
     "StatisticsCodes",
+    "StoredRate",
     "Uniform",
+    "bound_together",
     "entropy_bits",
     "fit_quantizer",
+    "limit_one_by_one",
     "make_quantizer",
     "prepare_fit",
     "quantizer_class",

@@ -15,7 +15,14 @@ from torch import Tensor, nn
 from mimolearn.constellation import Constellation, as_constellation
 from mimolearn.foundation.errors import InvalidInputError, check_shape, invalid
 from mimolearn.foundation.tensors.modes import check_has_values, in_standard_mode
-from mimolearn.quantizers.codes import Codes, check_codes, pack, unpack, word_bits
+from mimolearn.quantizers.codes import (
+    Codes,
+    check_codes,
+    entropy_bits,
+    pack,
+    unpack,
+    word_bits,
+)
 
 # The largest useful LLR: there tanh(L/2) is 1 - 1e-6, and float32 can hardly tell larger ones.
 MOST_LLR = 14.5
@@ -64,6 +71,14 @@ class Quantizer(nn.Module, ABC):
         """Stored bits per LLR."""
         words = self.words_per_group() * word_bits(self.word_levels())
         return words / (self.streams_per_group() * self.constellation.bits_per_symbol)
+
+    def entropy_bits(self, indices: Tensor) -> float:
+        """Compute the empirical entropy of codes, bits: what an ideal entropy coder would take.
+
+        Args:
+            indices: (*B, words, n) int64; codes, each of the n numbers coded by itself.
+        """
+        return entropy_bits(indices)
 
     @in_standard_mode
     def encode(self, llr: Tensor) -> Codes:

@@ -131,3 +131,16 @@ def check_codes(indices: Tensor, levels: tuple[int, ...]) -> None:
     if low < 0 or len(over):
         value = low if low < 0 else int(high[over[0]])
         raise invalid("codes", value, f"codes from 0 to below {', '.join(map(str, levels))}")
+
+
+def entropy_bits(codes: Tensor) -> float:
+    """Compute the empirical entropy of codes, bits: what an ideal entropy coder would take.
+
+    Args:
+        codes: (..., n) int64; each of the n columns is a source of its own.
+    """
+    total = 0.0
+    for column in codes.reshape(-1, codes.shape[-1]).numpy().T:
+        _, counts = np.unique(column, return_counts=True)
+        total -= float((counts * np.log2(counts / len(column))).sum())
+    return total

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import final
 
 import torch
@@ -13,8 +12,15 @@ from mimolearn.constellation import Constellation
 from mimolearn.foundation.errors import check_bool, check_positive_int, invalid
 from mimolearn.foundation.tensors.layers import ResidualLayers
 from mimolearn.quantizers.base import Quantizer
-from mimolearn.quantizers.descent import Fit, Phase, kl_loss
-from mimolearn.quantizers.levels import from_uniform, read_levels, to_uniform, word_bits_of
+from mimolearn.quantizers.codes import entropy_bits
+from mimolearn.quantizers.levels import (
+    StreamWords,
+    from_uniform,
+    join_words,
+    read_levels,
+    split_words,
+    to_uniform,
+)
 
 _MOST_STREAMS = 64
 _MOST_WIDTH = 4096
@@ -23,19 +29,23 @@ _LATENTS = 3
 # 6 cover estimates without information up to certain ones.
 _REACH = 1.6
 _PRECISION = (1.5, 4.5)
-_CLIP_NORM = 0.1
 
 _LEAST_SUM = 1e-35
 
 
-def _gaussian_llr(constellation: Constellation, values: Tensor, precision: Tensor) -> Tensor:
-    """Compute LLRs (..., K) of axes in noise of variance 0.5 / precision, up to about 80 nats.
+# Codes beside the nearest one that the encoder tries. The nearest comes first and wins a tie.
+_BESIDE = (0, -1, 1)
+
+
+def _axis_llr(constellation: Constellation, values: Tensor, precision: Tensor) -> Tensor:
+    """Compute LLRs (..., K/2) of axes in noise of variance 0.5 / precision, up to about 80 nats.
 
     The same as ``Constellation.axes_llr``, but backpropagation passes a fifth of the operations:
     one product gives both sums of every bit.
 
     Args:
-        values: (..., 2) real.
+        constellation: of the symbols.
+        values: (...) real.
         precision: broadcastable to values.
     """
     axis = constellation.axis(values.dtype, values.device)
@@ -43,8 +53,7 @@ def _gaussian_llr(constellation: Constellation, values: Tensor, precision: Tenso
     weights = torch.exp(metric - metric.detach().amax(-1, keepdim=True))
     ones = axis.bits.to(values.dtype)
     sums = (weights @ torch.cat([ones, 1 - ones], -1)).clamp_min(_LEAST_SUM).log()
-    llr = sums[..., : ones.shape[-1]] - sums[..., ones.shape[-1] :]
-    return llr.transpose(-1, -2).flatten(-2)
+    return sums[..., : ones.shape[-1]] - sums[..., ones.shape[-1] :]
 
 
 @final
@@ -58,21 +67,27 @@ class EQNet(Quantizer):
     The encoder is a residual GELU network on tanh(L/2) and clip(L, +-24)/8 of all K Nt LLRs. It
     gives three numbers a stream, each rounded to equidistant levels. The decoder takes them as an
     estimate x_hat and a log precision ln(1/v), and computes the exact LLRs of x_hat = x + CN(0, v).
+    Sure estimates have more levels than unsure ones, and of the codes beside the nearest one that
+    is kept which loses least of the LLRs (smallest KL divergence of bit posteriors).
     By Theorem 2 of Arvinte et al. (EURASIP JWCN 2022), a diagonal channel needs as many features.
     The paper differs: its decoder is one learned network per bit (``eq-net-published``) and its
     loss a weighted square of soft bits; both lose more information.
-    Encoding a use takes about 2 K Nt width + (depth - 1) width^2 multiplications, and decoding a
-    stream takes one Gaussian demapping.
+    Encoding a use takes about 2 K Nt width + (depth - 1) width^2 multiplications and nine Gaussian
+    demappings a stream, and decoding a stream takes one.
 
     Args:
         constellation: a Constellation or its name; not BPSK.
         num_tx_ant: Nt, streams encoded together; default 2. A use of a multiple of Nt streams is
             encoded in slices.
-        levels: of the three numbers of a stream; default "64,64,64".
+        levels: of the three numbers of a stream, both axes and the precision; default "64,64,64".
+            They make the bits of a word, whose axes have levels by precision; those of the axes
+            are what they have on average.
         width: of the encoder; default 128.
         depth: hidden layers of the encoder; default 3.
         learned_levels: learn the values of all levels, which helps when they are few; default
-            False, equidistant values.
+            False, equidistant values. Axes then have as many levels at every precision.
+        search: keep the code that loses least (default True); False rounds, as LLRs that are not
+            true want, for which a fit with an ``aim`` sets it.
         seed: of the initial weights; default 1.
 
     Raises:
@@ -83,6 +98,7 @@ class EQNet(Quantizer):
     """
 
     name = "eq-net"
+    revision = 2
 
     def __init__(
         self,
@@ -93,6 +109,7 @@ class EQNet(Quantizer):
         depth: int = 3,
         learned_levels: bool = False,
         seed: int = 1,
+        search: bool = True,
     ) -> None:
         super().__init__(constellation)
         if self.constellation.is_real:
@@ -112,15 +129,39 @@ class EQNet(Quantizer):
         self.reach = nn.Parameter(torch.tensor(_REACH, dtype=torch.float32))
         self.precision = nn.Parameter(torch.tensor(_PRECISION, dtype=torch.float32))
         self.learned_levels = check_bool("learned_levels", learned_levels)
+        self.search = check_bool("search", search)
         self.tables = nn.ParameterList()
         if learned_levels:
             self.tables.extend(
                 nn.Parameter(torch.zeros(count, dtype=torch.float32)) for count in self.levels
             )
             self.spread_levels()
+        words = StreamWords.of(self.levels, alike=self.learned_levels)
+        self._num_words = words.num_words
+        self.register_buffer("_axes", words.axes, persistent=False)
+        self.register_buffer("_starts", words.starts, persistent=False)
+
+    _axes: Tensor
+    _starts: Tensor
 
     def word_levels(self) -> tuple[int, ...]:
-        return self.levels
+        return (self._num_words,)
+
+    def entropy_bits(self, indices: Tensor) -> float:
+        """Compute what an ideal entropy coder would take for codes, bits.
+
+        It codes the precision, then the part of its range that each axis is in, as many as the
+        least precision has levels. Levels within a part count as equally likely: few samples tell.
+
+        Args:
+            indices: (*B, words, 1) int64; words of streams.
+        """
+        codes = split_words(indices, self._axes, self._starts)
+        counts, parts = self._axes[codes[..., 2]], self._axes.amin(0)
+        part = codes[..., :2] * parts // counts
+        first, after = (-(-edge * counts // parts) for edge in (part, part + 1))
+        within = float((after - first).double().log2().sum())
+        return entropy_bits(codes[..., 2:]) + entropy_bits(part) + within
 
     def plain_options(self) -> dict[str, str | int | float | bool]:
         return {
@@ -129,6 +170,7 @@ class EQNet(Quantizer):
             "width": self.encoder.weights[0].shape[1],
             "depth": len(self.encoder.weights) - 1,
             **({"learned_levels": True} if self.learned_levels else {}),
+            **({} if self.search else {"search": False}),
         }
 
     def streams_per_group(self) -> int:
@@ -150,18 +192,26 @@ class EQNet(Quantizer):
 
     def features_at(self, codes: Tensor) -> Tensor:
         """Return estimates and log precisions (N, Nt, 3) of codes (N, Nt, 3)."""
-        if not self.learned_levels:
-            return self.features(from_uniform(codes, self._counts(codes)))
-        return torch.stack([table[codes[..., i]] for i, table in enumerate(self.tables)], -1)
+        precision = codes[..., 2]
+        values = self._values(codes[..., :2], precision)
+        return torch.cat([values, self._log_precision_at(precision).unsqueeze(-1)], -1)
 
     def rounded_llr_of(self, z: Tensor) -> Tensor:
         """Decode rounded latents as ``llr_of``; gradients ignore the rounding."""
-        codes = to_uniform(z.detach(), self._counts(z)).to(torch.int64)
+        fixed = z.detach()
+        codes = self._nearest(fixed)
+        axes, precision = codes[..., :2], codes[..., 2]
         if not self.learned_levels:
-            at_level = from_uniform(codes, self._counts(z))
-            return self.llr_of(z + (at_level - z).detach())
+            at_level = torch.cat(
+                [
+                    from_uniform(axes, self._axes[precision]),
+                    from_uniform(precision, self._num_precisions(z)).unsqueeze(-1),
+                ],
+                -1,
+            )
+            return self.llr_of(z + (at_level - fixed))
         slope = torch.stack([self.reach, self.reach, self.precision[1]]).detach()
-        return self._llr(self.features_at(codes) + slope * (z - z.detach()))
+        return self._llr(self.features_at(codes) + slope * (z - fixed))
 
     def llr_of(self, z: Tensor) -> Tensor:
         """Decode latents (N, Nt, 3) to LLRs (N, Nt, K)."""
@@ -176,123 +226,84 @@ class EQNet(Quantizer):
 
     def _llr(self, features: Tensor) -> Tensor:
         precision = torch.exp(features[..., 2:])
-        return _gaussian_llr(self.constellation, features[..., :2], precision)
+        llr = _axis_llr(self.constellation, features[..., :2], precision)
+        return llr.transpose(-1, -2).flatten(-2)
+
+    def _values(self, axes: Tensor, precision: Tensor) -> Tensor:
+        """Estimates (..., 2) of codes (..., 2) of both axes at a precision code (...)."""
+        if self.learned_levels:
+            return torch.stack([self.tables[i][axes[..., i]] for i in range(2)], -1)
+        return self.reach * from_uniform(axes, self._axes[precision])
 
     def _log_precision(self, z: Tensor) -> Tensor:
         return self.precision[0] + self.precision[1] * z
 
-    def _counts(self, like: Tensor) -> Tensor:
-        return torch.tensor(self.levels, dtype=torch.int64, device=like.device)
+    def _log_precision_at(self, code: Tensor) -> Tensor:
+        if self.learned_levels:
+            return self.tables[_LATENTS - 1][code]
+        return self._log_precision(from_uniform(code, self._num_precisions(code)))
+
+    def _nearest(self, z: Tensor) -> Tensor:
+        """Codes (N, Nt, 3) that are nearest to latents."""
+        precision = self._nearest_precision(z)
+        axes = to_uniform(z[..., :2], self._axes[precision]).to(torch.int64)
+        return torch.cat([axes, precision.unsqueeze(-1)], -1)
+
+    def _nearest_precision(self, z: Tensor) -> Tensor:
+        return to_uniform(z[..., 2], self._num_precisions(z)).to(torch.int64)
+
+    def _num_precisions(self, like: Tensor) -> Tensor:
+        return torch.tensor(self.levels[2], dtype=torch.int64, device=like.device)
 
     def _quantize(self, llr: Tensor) -> Tensor:
-        return to_uniform(self.latents(llr), self._counts(llr)).to(torch.int64)
+        z = self.latents(llr)
+        if not self.search:
+            return join_words(self._nearest(z), self._axes, self._starts)
+        posteriors = torch.stack([torch.sigmoid(-llr), torch.sigmoid(llr)])
+        # Bits 2i and 2i + 1 are those of the two axes.
+        zero, one = posteriors.unflatten(-1, (-1, 2)).transpose(-1, -2)
+        nearest = self._nearest_precision(z)
+        best = None
+        for beside in _BESIDE:
+            precision = (nearest + beside).clamp(0, self.levels[2] - 1)
+            axes, lost = self._best_axes(z, precision, zero, one)
+            codes, total = torch.cat([axes, precision.unsqueeze(-1)], -1), lost.sum(-1)
+            if best is not None:
+                better = total < best[1]
+                codes = torch.where(better.unsqueeze(-1), codes, best[0])
+                total = torch.where(better, total, best[1])
+            best = codes, total
+        assert best is not None
+        return join_words(best[0], self._axes, self._starts)
 
-    def _dequantize(self, indices: Tensor) -> Tensor:
-        return self._llr(self.features_at(indices))
-
-
-class EQNetFit(Fit):
-    """Encoder and scales under way: first without rounding, then with.
-
-    The loss is the KL divergence of bit posteriors; gradients pass the rounding as if it were not
-    there.
-    """
-
-    def __init__(
-        self,
-        llr: Tensor,
-        constellation: Constellation,
-        bits: float,
-        *,
-        start: EQNet | None = None,
-        levels: str | Sequence[int] | None = None,
-        width: int = 128,
-        depth: int = 3,
-        steps: int = 8_000,
-        tuning_steps: int = 3_000,
-        batch: int = 128,
-        learning_rate: float = 1e-2,
-        learned_levels: bool = False,
-        streams: int = 0,
-        seed: int = 1,
-        aim: Tensor | None = None,
-    ) -> None:
-        """Before the first step.
+    def _best_axes(
+        self, z: Tensor, precision: Tensor, zero: Tensor, one: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Codes (N, Nt, 2) of both axes at a precision code (N, Nt), and the nats that they lose.
 
         Args:
-            llr: (n, Nt, K) float32; calibrated LLRs.
-            constellation: of their symbols.
-            bits: stored a soft bit.
-            start: a trained one, to be tuned to other levels alone, with its width and depth.
-            levels: of the three numbers of a stream; by default as many as ``bits`` allows.
-            width: of the encoder.
-            depth: of the encoder.
-            steps: without rounding.
-            tuning_steps: with rounding, at half the learning rate.
-            batch: channel uses a step.
-            learning_rate: of the first step.
-            learned_levels: learn what the decoder reads at each level.
-            streams: taken together, 0 for all of a use; 1 serves soft bits of receivers that know
-                three numbers of each stream (Theorem 3), at any size, where a net for a large use
-                would not train.
-            seed: of the network and of the choice of samples.
-            aim: (n, Nt, K) float32; what decoded LLRs shall be like. Default None, llr. Large ones
-                with the signs of the sent bits serve LLRs that are not calibrated.
-
-        Raises:
-            InvalidInputError: for streams that do not divide Nt, or a start that does not fit.
+            z: (N, Nt, 3); latents.
+            precision: (N, Nt); code.
+            zero: (N, Nt, 2, K/2); P(b = 0).
+            one: (N, Nt, 2, K/2); P(b = 1).
         """
-        if levels is None:
-            levels = levels_of_stream(bits * constellation.bits_per_symbol)
-        streams = streams or llr.shape[-2]
-        if not isinstance(streams, int) or streams < 1 or llr.shape[-2] % streams:
-            raise invalid("streams", streams, f"a divisor of {llr.shape[-2]}")
-        self._llr = llr.reshape(-1, streams, llr.shape[-1])
-        self._aim = self._llr if aim is None else aim.reshape(self._llr.shape)
-        if start is not None:
-            width, depth = start.encoder.weights[0].shape[1], len(start.encoder.weights) - 1
-        self._net = EQNet(constellation, streams, levels, width, depth, learned_levels, seed)
-        word_bits_of(bits, constellation.bits_per_symbol)
-        if start is not None:
-            self._take_over(start, learned_levels)
-        first = Phase(steps, batch, learning_rate, seed, clip_norm=_CLIP_NORM)
-        phases = [first] if start is None else []
-        self._num_unrounded = len(phases)
-        if tuning_steps:
-            phases += [
-                replace(first, steps=tuning_steps, learning_rate=learning_rate / 2, seed=seed + 1)
-            ]
-        super().__init__(self._net, len(self._llr), phases)
+        counts = self._axes[precision]
+        nearest = to_uniform(z[..., :2], counts).to(torch.int64)
+        scale = torch.exp(self._log_precision_at(precision)).unsqueeze(-1)
+        best = None
+        for beside in _BESIDE:
+            axes = torch.minimum((nearest + beside).clamp(min=0), counts - 1)
+            llr = _axis_llr(self.constellation, self._values(axes, precision), scale)
+            # The cross-entropy as a sum of positive terms, exact for the surest bits too.
+            softplus = nn.functional.softplus
+            lost = (one * softplus(-llr) + zero * softplus(llr)).sum(-1)
+            if best is not None:
+                better = lost < best[1]
+                axes = torch.where(better, axes, best[0])
+                lost = torch.where(better, lost, best[1])
+            best = axes, lost
+        assert best is not None
+        return best
 
-    def _take_over(self, start: EQNet, learned_levels: bool) -> None:
-        net = self._net
-        if start.num_tx_ant != net.num_tx_ant or start.constellation != net.constellation:
-            had = f"<{start.num_tx_ant} streams of {start.constellation.name}>"
-            raise invalid("start", had, f"{net.num_tx_ant} streams of {net.constellation.name}")
-        shared = {k: v for k, v in start.state_dict().items() if not k.startswith("tables.")}
-        net.load_state_dict(shared, strict=not learned_levels)
-        net.spread_levels()
-
-    def begin(self, number: int) -> None:
-        super().begin(number)
-        if number >= self._num_unrounded:
-            # Scales have moved since learned levels were spread.
-            self._net.spread_levels()
-
-    def loss(self, number: int, chosen: Tensor) -> Tensor:
-        net = self._net
-        z = net.latents(self._llr[chosen])
-        decoded = net.rounded_llr_of(z) if number >= self._num_unrounded else net.llr_of(z)
-        return kl_loss(decoded, self._aim[chosen]).mean()
-
-
-def levels_of_stream(word_bits: float) -> tuple[int, int, int]:
-    """Choose the levels of both axes of x_hat, and half as many of the precision, for a word.
-
-    >>> levels_of_stream(12), levels_of_stream(15)
-    ((20, 20, 10), (40, 40, 20))
-    """
-    most = 2**word_bits * (1 + 1e-9)
-    axis = int((2 * most) ** (1 / 3))
-    precision = int(most / axis**2)
-    return axis, axis, precision
+    def _dequantize(self, indices: Tensor) -> Tensor:
+        return self._llr(self.features_at(split_words(indices, self._axes, self._starts)))

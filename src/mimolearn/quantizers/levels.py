@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from mimolearn.foundation.errors import invalid
+from mimolearn.quantizers.codes import word_bits
 
 MOST_LEVELS = 2**16
 _LLOYD_STEPS = 100
+# Between the lowest and the highest precision, levels of an axis grow by exp(2 * 0.5). Shares of
+# 0.4 to 0.65 lose the same within 1 % at 24, 30 and 36 bits for 2x2 64-QAM.
+_GROWTH = 0.5
+_HALVINGS = 60
 
 
 def read_levels(levels: str | Sequence[int], num: int) -> tuple[int, ...]:
@@ -98,3 +105,67 @@ def word_bits_of(bits: float, num_llr: int) -> float:
     if abs(budget - round(budget)) > 1e-9:
         raise invalid("bits", bits, f"a whole number of bits for {num_llr} soft bits together")
     return float(round(budget))
+
+
+class StreamWords(NamedTuple):
+    """How the codes of both axes and the precision of a stream share one number, the word.
+
+    Words of a precision follow each other: starts[p] + first * axes[p, 1] + second.
+
+    Attributes:
+        axes: (P, 2) int64; levels of both axes at each precision code.
+        starts: (P,) int64; the first word of each precision code.
+        num_words: of all precisions.
+    """
+
+    axes: Tensor
+    starts: Tensor
+    num_words: int
+
+    @classmethod
+    def of(cls, levels: tuple[int, ...], *, alike: bool) -> StreamWords:
+        """Share the words of a stream among precisions.
+
+        Args:
+            levels: of both axes and of the precision.
+            alike: give every precision as many levels of the axes. Otherwise sure estimates have
+                more, and words that ``levels`` leave over are used.
+
+        >>> StreamWords.of((20, 20, 10), alike=False).axes[:, 0].tolist()
+        [11, 12, 14, 15, 17, 19, 22, 24, 27, 31]
+        """
+        first, second, precisions = levels
+        growth = np.zeros(precisions)
+        if not alike:
+            growth = np.exp(_GROWTH * np.linspace(-1, 1, precisions))
+        base = np.array([[first, second]], np.float64)
+
+        def at(scale: float) -> np.ndarray:
+            counts = base if alike else np.maximum(2, np.floor(scale * growth[:, None] * base))
+            return np.broadcast_to(counts, (precisions, 2)).astype(np.int64)
+
+        most = 2 ** word_bits(levels)
+        low, high = 0.0, 2.0
+        for _ in range(_HALVINGS):
+            middle = (low + high) / 2
+            fits = int(at(middle).prod(1).sum()) <= most
+            low, high = (middle, high) if fits else (low, middle)
+        axes = at(low)
+        ends = axes.prod(1).cumsum()
+        starts = np.concatenate([[0], ends[:-1]])
+        return cls(torch.from_numpy(axes), torch.from_numpy(starts), int(ends[-1]))
+
+
+def join_words(codes: Tensor, axes: Tensor, starts: Tensor) -> Tensor:
+    """Words (..., 1) of codes (..., 3) of both axes and the precision."""
+    first, second, precision = codes.unbind(-1)
+    return (starts[precision] + first * axes[precision, 1] + second).unsqueeze(-1)
+
+
+def split_words(words: Tensor, axes: Tensor, starts: Tensor) -> Tensor:
+    """Codes (..., 3) of words (..., 1)."""
+    word = words[..., 0]
+    precision = torch.searchsorted(starts, word.contiguous(), right=True) - 1
+    rest, second = word - starts[precision], axes[precision, 1]
+    first = torch.div(rest, second, rounding_mode="floor")
+    return torch.stack([first, rest - first * second, precision], -1)

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from mimolearn.foundation.errors import InvalidInputError, check_real, check_shape, invalid
 from mimolearn.foundation.tensors.modes import in_standard_mode
+from mimolearn.quantizers.codes import entropy_bits
 
 _MAGIC = b"MLS1"
 _HEADER = struct.Struct("<4sddQQII")
@@ -196,19 +197,6 @@ class Statistics:
         factors = torch.from_numpy(np.stack(columns[:in_factor], 1))
         parts = torch.from_numpy(np.stack(columns[in_factor:], 1))
         return StatisticsCodes(factors, parts.reshape(channels, vectors, -1), nt)
-
-
-def entropy_bits(codes: Tensor) -> float:
-    """Compute the empirical entropy of codes, bits: what an ideal entropy coder would take.
-
-    Args:
-        codes: (..., n) int64; each of the n columns is a source of its own.
-    """
-    total = 0.0
-    for column in codes.reshape(-1, codes.shape[-1]).numpy().T:
-        _, counts = np.unique(column, return_counts=True)
-        total -= float((counts * np.log2(counts / len(column))).sum())
-    return total
 
 
 def _above(rows: int, columns: int) -> tuple[Tensor, Tensor]:

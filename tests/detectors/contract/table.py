@@ -72,6 +72,7 @@ CONTRACT = [
     Row("ep", llr_tol=2e-2),
     Row("oamp", llr_tol=2e-2),
     Row("oamp", {"damping": 0.3}, ("16-qam",), llr_tol=2e-2),
+    Row("oamp", {"variances": "shared"}, ("16-qam",), llr_tol=2e-2),
     Row("lama", recovers=False),
     Row("mmse-pic"),
     Row("mmse-pic", {"demapping": "max-log"}, ("16-qam",)),

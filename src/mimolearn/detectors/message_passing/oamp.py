@@ -24,7 +24,7 @@ from mimolearn.kernels.iterative import calls as iterative_kernels
 
 # Least variance of the estimate that a layer works with, against a unit-energy symbol.
 _LEAST_VAR = 1e-9
-# The same for OAMP-Net2 with a variance for each stream, against the noise: interference is far
+# The same with a variance for each stream, against the noise: interference is far
 # below it there, and what is left of a stream would be lost in rounding in compiled code.
 _LEAST_ERROR = 1e-2
 
@@ -77,11 +77,9 @@ class Extrinsic(NamedTuple):
 class OAMP(IterativeDetector):
     """Orthogonal AMP: LMMSE and symbol-wise denoising in turns, with uncorrelated errors.
 
-    Choose it for large systems with independent fading and Nr well above Nt, in which it equals EP
-    at a fraction of the work per vector. It is OAMP-Net2 with its scalars untrained (1, 1, 1, 0).
-    Its tau^2 is a large-system value: in square or small systems the true error is up to four times
-    that and LLRs are overconfident (GMI below LMMSE's at 2 x 2 and 8 x 8, bit errors fewer). There
-    no factor of the LLRs helps: one variance serves all streams, and nothing tells which are wrong.
+    Choose it between ``lmmse`` and ``ep``: a Gram matrix and its eigenvectors once a channel, then
+    two products a layer and vector. With light load it equals EP. It is OAMP-Net2 with its scalars
+    untrained (1, 1, 1, 0).
 
     v^2 = (||y - H x||^2 - Nr sigma^2) / tr(H^H H), W = Nt / tr(What H) What with What = (H^H H +
     sigma^2/v^2 I)^-1 H^H, r = x + W (y - H x), tau^2 = [v^2 tr(C C^H) + sigma^2 tr(W W^H)] / Nt
@@ -90,6 +88,14 @@ class OAMP(IterativeDetector):
     sigma^2/2. The papers write the real form of size 2Nt; for QAM the complex one above is the
     same. Differs from their cost: one eigen-decomposition per channel makes every inverse and trace
     of every layer diagonal.
+
+    That is ``variances`` "shared", as published. Its tau^2 is a large-system value: in square or
+    small systems the true error is up to four times that, and a decoder makes less of the LLRs than
+    of those of LMMSE. "streams" (default), which is ours, gives each stream its variance as
+    OAMP-Net2 with "streams" does, tau_i^2 = sigma^2 a_i / b_i, with v^2 at least the mean posterior
+    variance of the layer before. The first layer is then unbiased LMMSE. Later ones claim too much
+    where they claim much less than the first, so that tau_i^2 (2 - tau_i^2 / tau_i1^2) takes the
+    place of tau_i^2: LLRs are true within a few per cent around the waterfall of coded links.
 
     Priors of the bits give the first x, and weigh the points in every denoising and demapping.
 
@@ -103,6 +109,7 @@ class OAMP(IterativeDetector):
         num_iter: number of layers; default 10.
         damping: share of the old x that is kept, 0 to 1; default 0 as in the paper.
         demapping: "exact" (default) or "max-log".
+        variances: "streams" (default), one for each stream; or "shared", one for all as published.
 
     Raises:
         InvalidInputError: for a value that is not allowed.
@@ -114,6 +121,8 @@ class OAMP(IterativeDetector):
     """
 
     name = "oamp"
+    revision = 2
+    decoding_clip = 20.0
     any_points = True
     axis_kernel = True
     takes_prior = True
@@ -124,14 +133,24 @@ class OAMP(IterativeDetector):
         num_iter: int = 10,
         damping: float = 0.0,
         demapping: str = "exact",
+        variances: str = "streams",
     ) -> None:
         super().__init__(constellation, num_iter)
         self.damping = check_real("damping", damping, at_least=0, at_most=1)
         self.demapping = check_one_of("demapping", demapping, ("exact", "max-log"))
+        self.variances = check_one_of("variances", variances, ("streams", "shared"))
 
     def _one_shot(self, y: Tensor, h: Tensor, noise_var: Tensor) -> GaussianDetection:
+        streams = self.variances == "streams"
         solved = iterative_kernels.orthogonal_amp(
-            y, h, noise_var, self.constellation, self.num_iter, self.damping
+            y,
+            h,
+            noise_var,
+            self.constellation,
+            self.num_iter,
+            self.damping,
+            streams=streams,
+            wary=streams,
         )
         return GaussianDetection(self.constellation, *solved, self.demapping)
 
@@ -152,14 +171,18 @@ class OAMP(IterativeDetector):
         log_prior = level_priors(c, prior_llr)
         levels = c.axis(prior_llr.dtype, prior_llr.device).levels
         observed = observe(prepared, y, c)
-        x = _joined(moments(log_prior, levels)[0], c)
-        values, error_var = _by_axis(extrinsic(prepared, observed, x), c)
-        for _ in range(self.num_iter - 1):
-            gaps = (values.unsqueeze(-1) - levels).square()
-            mean, _ = moments(log_prior - gaps / (2 * error_var.unsqueeze(-1)), levels)
-            x = torch.lerp(_joined(mean, c), x, self.damping)
-            values, error_var = _by_axis(extrinsic(prepared, observed, x), c)
-        return InformedDetection(c, values, error_var, prior_llr, self.demapping)
+        mean, left = moments(log_prior, levels)
+        layer, first, x = None, None, _joined(mean, c)
+        for _ in range(self.num_iter):
+            if layer is not None:
+                values, error_var = _by_axis(layer, c)
+                gaps = (values.unsqueeze(-1) - levels).square()
+                mean, left = moments(log_prior - gaps / (2 * error_var.unsqueeze(-1)), levels)
+                x = torch.lerp(_joined(mean, c), x, self.damping)
+            layer = self._layer(prepared, observed, x, left.sum(-1).mean(-1, keepdim=True), first)
+            first = layer.var if first is None else first
+        assert layer is not None
+        return InformedDetection(c, *_by_axis(layer, c), prior_llr, self.demapping)
 
     def iterates(self, prepared: Prepared, y: Tensor) -> list[Tensor]:
         """Return r of all layers."""
@@ -174,6 +197,8 @@ class OAMP(IterativeDetector):
         axes = 1 if real else 2
         # Diagonal work of a layer, then the denoiser's distances, weights, mean.
         layer = 2 * basis + (8 + 4 * axes) * n + n * 5 * counting.distances(self.constellation)
+        if self.variances == "streams":
+            layer += 2 * n * n
         start = 2 * counting.matvec(rows, n, real=real) + 2 * basis
         # Tridiagonal reduction 4/3, its eigenvectors about 6, back-transformation 2 (times n^3).
         return Cost(
@@ -184,12 +209,30 @@ class OAMP(IterativeDetector):
     def _layers(self, prepared: Prepared, y: Tensor) -> list[Extrinsic]:
         observed = observe(prepared, y, self.constellation)
         x = torch.zeros_like(observed.matched)
-        history = []
+        left = torch.ones_like(observed.unexplained)
+        history: list[Extrinsic] = []
         for _ in range(self.num_iter):
-            history.append(extrinsic(prepared, observed, x))
-            mean, _ = denoise(history[-1], self.constellation)
+            first = history[0].var if history else None
+            history.append(self._layer(prepared, observed, x, left, first))
+            mean, left = denoise(history[-1], self.constellation)
             x = torch.lerp(mean, x, self.damping)
         return history
+
+    def _layer(
+        self,
+        prepared: Prepared,
+        observed: Observed,
+        x: Tensor,
+        left: Tensor,
+        first: Tensor | None,
+    ) -> Extrinsic:
+        """The linear half of a layer; ``left`` is the mean posterior variance of x, (*C, T, 1)."""
+        if self.variances == "shared":
+            return extrinsic(prepared, observed, x)
+        r, var = stream_extrinsic(prepared, observed, x, left)
+        if first is None:
+            return Extrinsic(r, var)
+        return Extrinsic(r, var * (2 - (var / first).clamp(max=1)))
 
 
 def prepare_oamp(h: Tensor, noise_var: Tensor, constellation: Constellation) -> Prepared:
@@ -264,18 +307,18 @@ def stream_extrinsic(
     observed: Observed,
     x: Tensor,
     least_var: Tensor,
-    gamma: Tensor,
-    theta: Tensor,
+    gamma: Tensor | float = 1.0,
+    theta: Tensor | float = 1.0,
 ) -> Extrinsic:
-    """Apply the linear half of a layer of OAMP-Net2 with a variance for each stream.
+    """Apply the linear half of a layer with a variance for each stream.
 
     Args:
         prepared: the decomposed channels.
         observed: what the layers read of y.
         x: (*C, T, N); the estimate of the layer before.
         least_var: (*C, T, 1); v^2 is at least that.
-        gamma: scalar of the step.
-        theta: scalar of the error variances.
+        gamma: OAMP-Net2's scalar of the step; default 1.
+        theta: OAMP-Net2's scalar of the error variances; default 1.
     """
     eigenvalues, noise_var = prepared.eigenvalues, prepared.noise_var
     residual, var = _remaining(prepared, observed, x)

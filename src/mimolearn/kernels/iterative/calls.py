@@ -27,7 +27,7 @@ from mimolearn.kernels.machine.launch import (
 _FEW_VECTORS = 16
 _NOTHING = floats(0)
 # gamma, theta, phi, xi, kappa.
-_PLAIN_OAMP = np.array([1, 1, 1, 0, 0], np.float32)
+_PLAIN_OAMP = np.array([1, 1, 1, 0, 1], np.float32)
 
 
 def conjugate_gradient(
@@ -104,11 +104,13 @@ def orthogonal_amp(
     scalars: Tensor | None = None,
     *,
     streams: bool = False,
+    wary: bool = False,
 ) -> tuple[Tensor, Tensor]:
     """The last layer's r and its error variance, of both axes, of ``oamp``: (*C, T, Nt) each.
 
     y: (*C, T, Nr), h: (*C, Nr, Nt), noise_var: (*C). scalars: (num_iter, 5), gamma, theta, phi, xi
     and kappa of OAMP-Net2's layers, or None for OAMP. streams: a variance for each stream.
+    wary: and more of it where it is far below that of the first layer.
     Raises InvalidInputError on a non-finite h or y.
     """
     from mimolearn.kernels.iterative import oamp as kernels
@@ -125,7 +127,7 @@ def orthogonal_amp(
     )
     settings = np.concatenate([np.array([damping], np.float32), learned])
     arrays = (full_h, full_y, in_groups(per_row, num), x_hat, error_var, levels, settings)
-    numbers, space = (*sizes, axes, num_iter, int(streams)), floats_of(kernels.layout, rx, tx)
+    numbers, space = (*sizes, axes, num_iter, streams + wary), floats_of(kernels.layout, rx, tx)
     cost = channel_cost(rx, tx) + vectors * num_iter * channel_cost(0, tx)
     finite = run_groups(kernels.kernel(), arrays, numbers, space, cost)
     return checked(finite, y, h, x_hat, error_var)

@@ -1,6 +1,6 @@
 """Orthogonal AMP on 16 interleaved channels, one vector of each at a time.
 
-A layer has the scalars (gamma, theta, phi, xi, kappa) of OAMP-Net2, (1, 1, 1, 0, 0) for plain OAMP.
+A layer has the scalars (gamma, theta, phi, xi, kappa) of OAMP-Net2, (1, 1, 1, 0, 1) for plain OAMP.
 The equations are those of ``detectors.oamp``, without its eigenvalues l: with rho = sigma^2 / v^2
 and A = G + rho I, G divided by its mean eigenvalue, the means over l that a layer needs come from
 m1 = tr(A^-1) / N and m2 = |A^-1|_F^2 / N,
@@ -37,7 +37,7 @@ from mimolearn.kernels.linear.linear import EPSILON
 from mimolearn.kernels.machine.compile import compiled, group_signature, inlined, sizing
 from mimolearn.kernels.machine.launch import SLACK
 from mimolearn.kernels.machine.memory import load, store
-from mimolearn.kernels.machine.simd import all_finite, fma, maximum, select, splat, sqrt
+from mimolearn.kernels.machine.simd import all_finite, fma, maximum, minimum, select, splat, sqrt
 
 _MOST_LEVELS = 16
 # Against the largest eigenvalue: the series is off by 1e-4 there, the differences by 1e-5.
@@ -51,7 +51,7 @@ _LEAST_ERROR = np.float32(1e-2)
 
 @sizing
 def layout(space, rx, tx):
-    """Channel, system, its factor and inverse; vectors of y, of x, and of real numbers; weights.
+    """Channel, system, its factor and inverse; vectors of y and x; numbers of streams; weights.
 
     The channel and y have rows of zeros up to a multiple of four.
     """
@@ -68,9 +68,10 @@ def layout(space, rx, tx):
     x, at = cut(space, at, n * 32)
     scale, at = cut(space, at, n * 16)
     power, at = cut(space, at, n * 16 + SLACK)
+    claimed, at = cut(space, at, n * 16)
     weights, at = cut(space, at, _MOST_LEVELS * 16)
     matrices, vectors = (matrix, system, r, u), (received, residual, matched, middle, solved, x)
-    return matrices, vectors, scale, power, weights, at
+    return matrices, vectors, (scale, power, claimed), weights, at
 
 
 @inlined
@@ -222,6 +223,17 @@ def _stream_scalars(rho, noise, gamma, theta, used, power, gains):
         store(power, i * 16, theta * noise * a / share)
 
 
+@inlined
+def _doubt(power, claimed, used, first):
+    """Raise error variances, up to twofold, that are below those of the first layer."""
+    for i in range(used):
+        error = load(power, i * 16)
+        if first:
+            store(claimed, i * 16, error)
+        ratio = minimum(error / load(claimed, i * 16), splat(1.0))
+        store(power, i * 16, error * (2.0 - ratio))
+
+
 @functools.cache
 def kernel() -> Callable[..., bool]:
     """kernel(h, y, noise_var, r, error_var, levels, settings, first, last,
@@ -229,16 +241,18 @@ def kernel() -> Callable[..., bool]:
 
     h (B, Nr, Nt, 2), y (B, T, Nr, 2), r (B, T, Nt, 2), error_var (B, T, Nt), all flat; noise_var,
     per row of the model, continued to whole groups. settings: damping, and five scalars a layer.
-    streams: 1 for a variance of each stream. Returns whether all outputs are finite.
+    streams: 1 for a variance of each stream, 2 to doubt them as
+    ``oamp`` does. Returns whether all outputs are finite.
     """
 
     def oamp(h, y, noise_var, out, error_var, levels, settings, first, last, numbers, space):
         num, vectors, rx, tx, axes, layers, streams = numbers
         damping = settings[0]
         n, row, rows = padded(tx), row_length(tx), padded_real(rx)
-        matrices, of_vector, scale, power, weights, _end = layout(space, rx, tx)
+        matrices, of_vector, of_stream, weights, _end = layout(space, rx, tx)
         matrix, system, r, u = matrices
         received, residual, matched, middle, solved, x = of_vector
+        scale, power, claimed = of_stream
         # Rows that fill the last four up.
         matrix[:] = 0.0
         received[:] = 0.0
@@ -283,6 +297,8 @@ def kernel() -> Callable[..., bool]:
                     solve(u, row, n, matched, 1, middle, solved, 0)
                     if streams:
                         _stream_scalars(rho, noise, gamma, theta, tx, power, scale)
+                        if streams > 1:
+                            _doubt(power, claimed, tx, layer == 0)
                     else:
                         gain, spread, of_noise = _linear_scalars(rho, m1, m2, moments)
                         off = (1.0 - theta) * (1.0 - theta)

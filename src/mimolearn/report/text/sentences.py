@@ -168,7 +168,7 @@ def cautions(answers: Answers) -> list[str]:
             f"{contender.label}: with no more antennas than streams its soft bits are sure of too "
             "much, and decoders make less of them than of lmmse's; ep is the one to compare."
             for contender in answers.comparison.plan.contenders
-            if contender.name == "oamp"
+            if contender.name == "oamp" and contender.options.get("variances") == "shared"
         ]
     if link.channel.model == "recorded":
         lines.append(

@@ -12,7 +12,7 @@ from mimolearn.detectors import Detector
 from mimolearn.link.codes import CodedLink, CodedSymbols
 from mimolearn.link.scenario import Block
 from mimolearn.plans.receiver import Receiver
-from mimolearn.quantizers import Quantizer, Statistics, entropy_bits
+from mimolearn.quantizers import Quantizer, Statistics
 from mimolearn.studies.kinds.chunk import batch_channels
 from mimolearn.studies.kinds.receivers import (
     Parts,
@@ -126,7 +126,9 @@ class CodedChunk:
         if parts.quantizer is None:
             return Stored(llr, 0.0)
         codes = parts.quantizer.indices(self._vectors(llr).flatten(0, 1))
-        return Stored(self._read(parts.quantizer, codes, soft.valid), entropy_bits(codes))
+        return Stored(
+            self._read(parts.quantizer, codes, soft.valid), parts.quantizer.entropy_bits(codes)
+        )
 
     def delivered(self, label: str, parts: Parts, stored: Tensor) -> Delivered:
         """What is decoded in the end.

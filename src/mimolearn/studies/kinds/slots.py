@@ -23,7 +23,6 @@ from mimolearn.link.grid_scenario import GridScenario
 from mimolearn.link.slots import Received, SlotReceiver
 from mimolearn.plans.contender import Contender
 from mimolearn.plans.counts import BLOCK_METRICS, ESTIMATE_SCALE, Counts, ErrorPositions
-from mimolearn.quantizers import entropy_bits
 from mimolearn.studies.kinds.base import Kind, Task
 from mimolearn.studies.kinds.calibration import CALIBRATION_CHUNK, Fit, FittedScales
 from mimolearn.studies.kinds.chunk import ChunkResult
@@ -149,7 +148,7 @@ class SlotCounts(Kind):
         llr, bits = receiver.adjusted(soft.llr), 0.0
         if quantizer is not None:
             codes = quantizer.indices(llr)
-            llr, bits = quantizer.from_indices(codes), entropy_bits(codes)
+            llr, bits = quantizer.from_indices(codes), quantizer.entropy_bits(codes)
         streams, truth = chunk.link.grid.to_codewords(llr), chunk.bits.sent
         told = reliability(streams, truth) if self.scenario.has_blocks else ()
         loss = gmi_loss(streams.flatten(1), truth.flatten(1))
