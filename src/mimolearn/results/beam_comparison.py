@@ -21,7 +21,6 @@ from mimolearn.results.statistics import (
 
 # Below this a channel's error rate is rounding of the exact sums.
 FLOOR = 1e-15
-_RESAMPLES = 2000
 
 
 @dataclass(frozen=True)
@@ -147,26 +146,6 @@ class BeamComparison:
     def curve(self, label: str) -> BeamCurve:
         """A contender's curve."""
         return next(curve for curve in self.curves if curve.label == label)
-
-    def ratio(self, over: str, under: str, snr_db: float) -> tuple[float, Interval]:
-        """Mean error rate of one contender over that of another.
-
-        Args:
-            over: label of the numerator.
-            under: label of the denominator.
-            snr_db: an SNR that was run, in dB.
-
-        Returns:
-            the ratio, and its 95 % interval by bootstrap of common channels.
-        """
-        a, b = (self.curve(label).at(snr_db).rates for label in (over, under))
-        generator = np.random.Generator(np.random.PCG64(0))
-        picks = generator.integers(0, len(a), (_RESAMPLES, len(a)))
-        tiny = np.finfo(float).tiny
-        drawn = (a[picks].mean(1) + tiny) / (b[picks].mean(1) + tiny)
-        low, high = np.quantile(drawn, [0.025, 0.975])
-        value = (a.mean() + tiny) / (b.mean() + tiny)
-        return float(value), Interval(float(low), float(high))
 
     def frontier(self, snr_db: float) -> tuple[str, ...]:
         """Labels that no other contender beats in both time and mean error rate."""
