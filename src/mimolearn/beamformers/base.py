@@ -194,6 +194,8 @@ class Beamformer(nn.Module, ABC):
 class LearnedBeamformer(Beamformer):
     """A beamformer with trained parameters."""
 
+    random_start: ClassVar[bool] = False
+    """Whether a new network is random. Others begin as a classical method."""
     num_layers: int
 
     @abstractmethod

@@ -39,6 +39,8 @@ class UnfoldedDetector(Detector):
 
     any_constellation: ClassVar[bool] = False
     """Whether the parameters of one constellation serve all others."""
+    random_start: ClassVar[bool] = False
+    """Whether a new network is random. Others begin as a classical method, untrained or not."""
     training_dtype: torch.dtype | None = None
     """In training, the type of large products, where a network knows how; the loop sets it."""
 

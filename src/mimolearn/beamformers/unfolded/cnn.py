@@ -50,6 +50,7 @@ class Cnn(LearnedBeamformer):
     """
 
     name = "cnn"
+    random_start = True
 
     def __init__(
         self,

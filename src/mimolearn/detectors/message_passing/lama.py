@@ -10,8 +10,8 @@ from torch import Tensor
 from mimolearn.constellation import Constellation
 from mimolearn.detection import GaussianDetection
 from mimolearn.detectors import counting
-from mimolearn.detectors.base import Cost, IterativeDetector
-from mimolearn.foundation.errors import check_one_of, check_real
+from mimolearn.detectors.base import Cost
+from mimolearn.detectors.message_passing.damped import DampedDetector
 from mimolearn.foundation.tensors.linalg import (
     as_complex,
     gram,
@@ -50,7 +50,7 @@ class Estimate(NamedTuple):
 
 
 @final
-class LAMA(IterativeDetector):
+class LAMA(DampedDetector):
     """Approximate message passing in its large-system form: matched filters and denoisers.
 
     Choose it for independent fading and many streams on as many antennas: at 64 x 64 16-QAM, 19 dB
@@ -90,9 +90,7 @@ class LAMA(IterativeDetector):
         damping: float = 0.7,
         demapping: str = "exact",
     ) -> None:
-        super().__init__(constellation, num_iter)
-        self.damping = check_real("damping", damping, at_least=0, at_most=1)
-        self.demapping = check_one_of("demapping", demapping, ("exact", "max-log"))
+        super().__init__(constellation, num_iter, damping, demapping)
 
     def _one_shot(self, y: Tensor, h: Tensor, noise_var: Tensor) -> GaussianDetection:
         solved = iterative_kernels.large_mimo_amp(

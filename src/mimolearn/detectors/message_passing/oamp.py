@@ -10,9 +10,9 @@ from torch import Tensor
 from mimolearn.constellation import Constellation
 from mimolearn.detection import GaussianDetection
 from mimolearn.detectors import counting
-from mimolearn.detectors.base import Cost, IterativeDetector
+from mimolearn.detectors.base import Cost
+from mimolearn.detectors.message_passing.damped import DampedDetector
 from mimolearn.detectors.priors import InformedDetection, check_streams, level_priors, moments
-from mimolearn.foundation.errors import check_one_of, check_real
 from mimolearn.foundation.tensors.linalg import (
     as_complex,
     gram,
@@ -74,7 +74,7 @@ class Extrinsic(NamedTuple):
 
 
 @final
-class OAMP(IterativeDetector):
+class OAMP(DampedDetector):
     """Orthogonal AMP: LMMSE and symbol-wise denoising in turns, with uncorrelated errors.
 
     Choose it for large systems with independent fading and Nr well above Nt, in which it equals EP
@@ -125,9 +125,7 @@ class OAMP(IterativeDetector):
         damping: float = 0.0,
         demapping: str = "exact",
     ) -> None:
-        super().__init__(constellation, num_iter)
-        self.damping = check_real("damping", damping, at_least=0, at_most=1)
-        self.demapping = check_one_of("demapping", demapping, ("exact", "max-log"))
+        super().__init__(constellation, num_iter, damping, demapping)
 
     def _one_shot(self, y: Tensor, h: Tensor, noise_var: Tensor) -> GaussianDetection:
         solved = iterative_kernels.orthogonal_amp(
