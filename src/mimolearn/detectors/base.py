@@ -24,7 +24,6 @@ from mimolearn.detectors.states import Channel, Compiled, Cost
 from mimolearn.foundation.errors import (
     NotCountedError,
     check_finite,
-    check_positive_int,
     check_shape,
     invalid,
 )
@@ -379,29 +378,3 @@ class Detector(nn.Module, ABC):
 def _allows_detector(hint: Any) -> bool:
     kinds = get_args(hint) or (hint,)
     return any(isinstance(kind, type) and issubclass(kind, Detector) for kind in kinds)
-
-
-class IterativeDetector(Detector):
-    """A detector with a fixed number of iterations, whose estimates can be read one by one.
-
-    Args:
-        constellation: of the symbols, or its name.
-        num_iter: number of iterations, 1 to 10,000.
-    """
-
-    def __init__(self, constellation: Constellation | str, num_iter: int) -> None:
-        super().__init__(constellation)
-        self.num_iter = check_positive_int("num_iter", num_iter, 10_000)
-
-    @abstractmethod
-    def iterates(self, prepared: Any, y: Tensor) -> list[Tensor]:
-        """Return the estimate after every iteration.
-
-        Args:
-            prepared: what ``prepare`` returned for channels (*C, Nr, Nt).
-            y: (*C, T, Nr) complex; the received vectors.
-
-        Returns:
-            One complex tensor (*C, T, Nt) per iteration. The last one is the detector's estimate,
-            up to the factor that unbiases it.
-        """

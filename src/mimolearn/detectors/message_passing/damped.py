@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mimolearn.constellation import Constellation
-from mimolearn.detectors.base import IterativeDetector
+from mimolearn.detectors.iterative import IterativeDetector
 from mimolearn.foundation.errors import check_one_of, check_real
 
 

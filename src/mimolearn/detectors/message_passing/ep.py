@@ -145,7 +145,12 @@ class ExpectationPropagation(DampedDetector):
         return InformedDetection(self.constellation, values, error_var, prior_llr, self.demapping)
 
     def iterates(self, prepared: Prepared, y: Tensor) -> list[Tensor]:
-        """Return the cavity means of all iterations."""
+        """Return the cavity means of all iterations.
+
+        Args:
+            prepared: what ``prepare`` returned for channels (*C, Nr, Nt).
+            y: (*C, T, Nr) complex; the received vectors.
+        """
         cavities = self._cavities(self._in_torch(prepared), y)
         estimates = [by_axis(step.mean, self.constellation) for step in cavities]
         if self.constellation.is_real:

@@ -116,7 +116,12 @@ class LAMA(DampedDetector):
         return GaussianDetection(self.constellation, as_complex(last.z), last.var, self.demapping)
 
     def iterates(self, prepared: Prepared, y: Tensor) -> list[Tensor]:
-        """z of every iteration."""
+        """z of every iteration.
+
+        Args:
+            prepared: what ``prepare`` returned for channels (*C, Nr, Nt).
+            y: (*C, T, Nr) complex; the received vectors.
+        """
         return [as_complex(step.z) for step in self._estimates(self._in_torch(prepared), y)]
 
     def cost(self, num_rx_ant: int, num_tx_ant: int) -> Cost:

@@ -116,7 +116,12 @@ class MMSEPIC(Detector):
         return InformedDetection(self.constellation, values, error_var, prior_llr, self.demapping)
 
     def cost(self, num_rx_ant: int, num_tx_ant: int) -> Cost:
-        """Real multiplications without priors; with them another inverse a vector."""
+        """Real multiplications without priors; with them another inverse a vector.
+
+        Args:
+            num_rx_ant: number of receive antennas Nr.
+            num_tx_ant: number of streams Nt.
+        """
         real = self.constellation.is_real
         rows = 2 * num_rx_ant if real else num_rx_ant
         n = num_tx_ant if real else 2 * num_tx_ant

@@ -160,7 +160,12 @@ class OAMP(DampedDetector):
         return InformedDetection(c, values, error_var, prior_llr, self.demapping)
 
     def iterates(self, prepared: Prepared, y: Tensor) -> list[Tensor]:
-        """Return r of all layers."""
+        """Return r of all layers.
+
+        Args:
+            prepared: what ``prepare`` returned for channels (*C, Nr, Nt).
+            y: (*C, T, Nr) complex; the received vectors.
+        """
         return [as_complex(layer.r) for layer in self._layers(prepared, y)]
 
     def cost(self, num_rx_ant: int, num_tx_ant: int) -> Cost:

@@ -74,7 +74,14 @@ class TDLProcess(FadingModel):
     def check_grid(
         self, raster: Raster, num_rx_ant: int, num_users: int, layers_per_user: int
     ) -> None:
-        """Raise InvalidInputError for delays beyond the cyclic prefix; warn of fast fading."""
+        """Raise InvalidInputError for delays beyond the cyclic prefix; warn of fast fading.
+
+        Args:
+            raster: times and frequencies of the grid.
+            num_rx_ant: Nr.
+            num_users: U.
+            layers_per_user: L; S = U L.
+        """
         delays = power_delay_profile(self.profile, self.spec_version).delays
         check_delays(self.profile, self.delay_spread_s, float(delays.max()), raster)
         warn_of_doppler(self.doppler_hz, raster)

@@ -64,7 +64,14 @@ class CDLFading(FadingModel):
     def check_grid(
         self, raster: Raster, num_rx_ant: int, num_users: int, layers_per_user: int
     ) -> None:
-        """Raise InvalidInputError for delays beyond the cyclic prefix; warn of fast fading."""
+        """Raise InvalidInputError for delays beyond the cyclic prefix; warn of fast fading.
+
+        Args:
+            raster: times and frequencies of the grid.
+            num_rx_ant: Nr.
+            num_users: U.
+            layers_per_user: L; S = U L.
+        """
         longest = _longest_delay(self.profile, self.spec_version)
         check_delays(self.profile, self.delay_spread_s, longest, raster)
         warn_of_doppler(self.speed_m_s / LIGHT_M_S * self.carrier_hz, raster)
@@ -119,7 +126,11 @@ class CDLFading(FadingModel):
         return torch.einsum("nrlpt,npf->ntfrl", paths[:, 0, :, 0], response)
 
     def moments(self, raster: Raster) -> Moments:
-        """Average the second moments of 256 drawn slots, always the same ones."""
+        """Average the second moments of 256 drawn slots, always the same ones.
+
+        Args:
+            raster: times and frequencies of the grid.
+        """
         return _measured(self.model_dump_json(), raster)
 
 

@@ -10,8 +10,8 @@ import typer
 from rich.progress import TimeRemainingColumn
 
 from mimolearn.cli.app import AsJson, app, complain, emit, stdout
+from mimolearn.cli.networks.sweep import run_sweep
 from mimolearn.cli.progress import Shown, progress_bar
-from mimolearn.cli.sweep import run_sweep
 from mimolearn.cli.words import complete_recipes, complete_scenarios, complete_weights
 from mimolearn.report.text.fitted import Column, FittedTable
 
