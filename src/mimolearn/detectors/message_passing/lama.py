@@ -67,10 +67,17 @@ class LAMA(DampedDetector):
     streams may differ in power; r is kept as H^H r, so that an iteration is one product with the
     Gram matrix; V is damped.
 
-    Options: num_iter; damping in [0, 1], the share of the old V kept, default 0.7 (on that link 1.2
-    wrong in 1000 of 576 k symbols; 3.1 with 30 iterations and damping 0.5); demapping "exact" or
-    "max-log".
     Cost: a Gram matrix per channel, a product of Nt^2 per iteration and vector.
+
+    Args:
+        constellation: of the symbols, or its name.
+        num_iter: number of iterations, 1 to 10,000; default 50.
+        damping: share of the old V that is kept, 0 to 1; default 0.7 (on that link 1.2 wrong in
+            1000 of 576 k symbols; 3.1 with 30 iterations and damping 0.5).
+        demapping: "exact" (default) or "max-log".
+
+    Raises:
+        InvalidInputError: for a value that is not allowed.
 
     >>> import torch
     >>> h, y = torch.eye(2, dtype=torch.complex64), torch.ones(1, 2, dtype=torch.complex64)

@@ -50,8 +50,14 @@ class MMSEPIC(Detector):
     well; computed from B = (G + diag(1/v))^-1 as 1/B_ii - 1/v_i, the first cavity of ``ep``, with
     v at least 1e-4 (1e-8 in float64).
 
-    Options: demapping "exact" or "max-log".
     Cost: the Gram and one real inverse of size 2Nt per channel; with priors one per vector.
+
+    Args:
+        constellation: of the symbols, or its name.
+        demapping: "exact" (default) or "max-log".
+
+    Raises:
+        InvalidInputError: for a value that is not allowed.
 
     >>> import torch
     >>> h, y = torch.eye(2, dtype=torch.complex64), torch.ones(1, 2, dtype=torch.complex64)
