@@ -63,6 +63,7 @@ if TYPE_CHECKING:
         compare_beams,
         compare_mcs,
         diff,
+        diff_beams,
         diff_results,
         list_results,
         load_results,
@@ -101,7 +102,7 @@ else:
             ),
             "mimolearn.studies": (
                 "BeamPlan Comparison Contender Difference RunPlan compare compare_beams "
-                "compare_mcs diff diff_results list_results load_results simulate"
+                "compare_mcs diff diff_beams diff_results list_results load_results simulate"
             ),
             "mimolearn.training": "BeamRecipe Recipe shipped_recipes train",
             "mimolearn.zoo": "load zoo_names",
@@ -164,6 +165,7 @@ __all__ = [
     "compare_mcs",
     "detector_names",
     "diff",
+    "diff_beams",
     "diff_results",
     "export",
     "fit_quantizer",

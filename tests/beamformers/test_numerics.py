@@ -77,7 +77,7 @@ def test_channel_without_a_factorisation_is_nan_alone(monkeypatch: pytest.Monkey
     def fails_for_the_middle_one(self: SvdPhase, part: Tensor, noise_var: Tensor) -> Beams:
         if any(torch.equal(channel, h[1]) for channel in part):
             # Documented, yet not exported by name.
-            raise torch.linalg.LinAlgError("x")  # pyright: ignore[reportPrivateImportUsage]
+            raise torch.linalg.LinAlgError("x")  # pyright: ignore[reportPrivateImportUsage] (documented)
         return design(self, part, noise_var)
 
     monkeypatch.setattr(SvdPhase, "_design", fails_for_the_middle_one)

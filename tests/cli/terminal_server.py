@@ -79,7 +79,7 @@ def _serve() -> None:
 
     import mimolearn.cli
     import mimolearn.report.page.comparison
-    import mimolearn.report.plots.figures  # noqa: F401
+    import mimolearn.report.plots.figures  # noqa: F401 (imported here once, for all runs)
 
     torch.set_num_threads(1)
     for line in sys.stdin:

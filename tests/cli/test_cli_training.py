@@ -73,6 +73,34 @@ def test_train_then_fine_tune(run, tmp_path):
     assert card["start"] == json.loads((tmp_path / "w" / "mine.json").read_text())["sha256"]
 
 
+def test_training_that_achieves_nothing_is_one_line_and_no_weights(run, tmp_path):
+    assert run("train", "mine.toml", "-o", "w", "-q")[0] == 0
+    link = 'name = "link"\nnum_tx_ant = 2\nnum_rx_ant = 4\nconstellation = "bpsk"\n'
+    (tmp_path / "link.toml").write_text(link)
+    # Steps too small to change a number.
+    tuning = ["w/mine.safetensors", "-s", "link.toml", "--steps", "2", "--learning-rate", "1e-30"]
+    code, out, err = run("fine-tune", *tuning, "-o", "tuned", "-q")
+    assert (code, out) == (1, "")
+    assert err.startswith("error: mine-tuned: no step lowered the validation loss of ")
+    assert err.endswith(": the weights it began with stay as they are, and no others are written\n")
+    assert [path.name for path in (tmp_path / "tuned").iterdir()] == ["mine-tuned.log.jsonl"]
+    idle = RECIPE.replace("steps = 4", "steps = 4\nlearning_rate = 1e-30")
+    (tmp_path / "idle.toml").write_text(idle.replace("lcgnet-s", "detnet"))
+    code, out, err = run("train", "idle.toml", "-o", "idle", "-q")
+    assert (code, out) == (1, "")
+    assert err.endswith(": the network is still random, and no weights are written\n")
+    code, out, err = run("train", "idle.toml", "-o", "idle", "-q", "--sweep", "seed=0,2")
+    assert (code, out) == (1, "")
+    assert err == "error: no step of any training lowered its validation loss\n"
+    code, out, err = run("train", "idle.toml", "-o", "idle", "--sweep", "seed=0,2", "--json", "-q")
+    assert (code, json.loads(out)) == (1, [None, None])
+    # One of them begins as a classical method, which is a result.
+    both = "network=lcgnet-s,detnet"
+    code, out, err = run("train", "idle.toml", "-o", "idle", "--sweep", both, "-q")
+    assert (code, err) == (0, "")
+    assert out.count("kept its start") == 1
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -122,7 +122,8 @@ def spaces(monkeypatch):
         made.append((memory, floats))
         return memory[:floats]
 
-    monkeypatch.setattr(launch, "workspace", guarded)
+    for name in ("workspace", "kept_workspace"):
+        monkeypatch.setattr(launch, name, guarded)
     for module in (
         "search.calls.workspace",
         "beams.curvature.workspace",

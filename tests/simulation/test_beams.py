@@ -88,11 +88,8 @@ def test_more_channels_keep_those_that_were_there(tmp_path):
     assert np.array_equal(few.curve("fd-mmse").at(-3.0).rates, first)
 
 
-def test_ratios_come_from_common_channels_and_frontiers_need_times():
+def test_frontiers_need_times():
     result = compare_beams(LINK, PLAN)
-    value, interval = result.ratio("svd-phase", "fd-mmse", -3.0)
-    assert interval.low <= value <= interval.high
-    assert interval.low > 1
     assert set(result.frontier(-3.0)) <= {"svd-phase", "fd-mmse"}
     assert "svd-phase" in result.frontier(-3.0)
     assert result.to_dict()["curves"][0]["points"][0]["ser"] > 0

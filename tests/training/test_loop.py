@@ -75,6 +75,26 @@ def test_best_parameters_are_kept(recipe):
     assert result.history[-1]["validation_loss"] > result.history[-1]["best_loss"]
 
 
+def test_a_start_that_is_random_or_other_weights_is_not_written_as_trained(recipe, tmp_path):
+    # Steps too small to change a number.
+    idle = {"stage": [{"steps": 4, "learning_rate": 1e-30}]}
+    kept = recipe(network="detnet", options={"num_layers": 2}, name="kept", **idle)
+    result = train(kept, out=tmp_path)
+    assert result.achieved.kept_start
+    assert (result.card, result.path) == (None, None)
+    assert [path.name for path in tmp_path.iterdir()] == ["kept.log.jsonl"]
+    good = train(recipe(name="good"), out=tmp_path)
+    assert good.path is not None
+    tuned = train(recipe(name="tuned", start_from=str(good.path), **idle), out=tmp_path)
+    assert tuned.achieved.kept_start
+    assert tuned.card is None
+    assert not (tmp_path / "tuned.safetensors").exists()
+    # Classical numbers are good weights, trained or not.
+    classical = train(recipe(name="classical", **idle), out=tmp_path)
+    assert classical.achieved.kept_start
+    assert classical.card is not None
+
+
 def test_a_loss_that_is_not_finite_stops_in_one_line(recipe):
     with pytest.raises(InvalidInputError, match=r"^loss at step \d+: got (nan|inf)") as caught:
         train(recipe(options={"num_layers": 40}, stage=[{"steps": 60, "learning_rate": 10.0}]))

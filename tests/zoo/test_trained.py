@@ -7,8 +7,8 @@ from mimolearn.zoo import beam_names, card
 
 
 def kept_random_start(network, recipe) -> bool:
-    """Whether a network is what its recipe begins with, and that is drawn from a seed."""
-    if "seed" not in network.option_names():
+    """Whether a network is what its recipe begins with, and that is random."""
+    if not network.random_start:
         return False
     new = recipe.build().state_dict()
     return all(torch.equal(network.state_dict()[name], start) for name, start in new.items())

@@ -194,6 +194,8 @@ class Beamformer(nn.Module, ABC):
 class LearnedBeamformer(Beamformer):
     """A beamformer with trained parameters."""
 
+    random_start: ClassVar[bool] = False
+    """Whether a new network is random. Others begin as a classical method."""
     num_layers: int
 
     @abstractmethod
@@ -219,14 +221,23 @@ class LearnedBeamformer(Beamformer):
 
     @abstractmethod
     def start(self, h: Tensor, noise_var: Tensor) -> Beams:
-        """Design the beams that the layers start from, or that the network is compared with."""
+        """Design the beams that the layers start from, or that the network is compared with.
+
+        Args:
+            h: (N, K, Nr, Nt) complex; the channels.
+            noise_var: (N) real; noise variance per receive antenna.
+        """
 
     def layered_parameters(self) -> list[Tensor]:
         """Return the parameters whose first axis is the layer; early layers can be frozen."""
         return []
 
     def start_from(self, other: LearnedBeamformer) -> None:
-        """Copy the parameters of another network of the same shape."""
+        """Copy the parameters of another network of the same shape.
+
+        Args:
+            other: the network whose parameters are copied.
+        """
         target, source = self.state_dict(), other.state_dict()
         fits = target.keys() == source.keys() and all(
             target[key].shape == source[key].shape for key in target

@@ -24,7 +24,11 @@ def beamformer_names() -> tuple[str, ...]:
 
 
 def beamformer_class(name: str) -> type[Beamformer]:
-    """Return the class of a name; the error for an unknown name suggests the nearest one."""
+    """Return the class of a name; the error for an unknown name suggests the nearest one.
+
+    Args:
+        name: of a method.
+    """
     return _BEAMFORMERS[check_one_of("beamformer", name, _BEAMFORMERS)]
 
 

@@ -12,7 +12,7 @@ import typer
 
 from mimolearn.cli.app import AsJson, app, complain, emit, stdout
 from mimolearn.cli.arguments import RESULTS_NAME, Quiet, Workers
-from mimolearn.cli.compare import run_progress
+from mimolearn.cli.studies.compare import run_progress
 from mimolearn.cli.words import complete_contenders
 from mimolearn.foundation.errors import InvalidInputError
 from mimolearn.report.text.fitted import Column, FittedTable

@@ -172,6 +172,9 @@ class Constellation:
     def bits_to_indices(self, bits: Tensor) -> Tensor:
         """Convert bits (..., K), of any integer or bool dtype, to indices (...) int64.
 
+        Args:
+            bits: (..., K) of any integer or bool dtype.
+
         Raises:
             InvalidInputError: for a last axis of another length.
         """

@@ -39,7 +39,13 @@ class PointTable(PlainModel):
 
     @classmethod
     def of(cls, points: Any, labels: Any, name: str) -> PointTable:
-        """Make a table of complex numbers; see ``Constellation.from_points``."""
+        """Make a table of complex numbers; see ``Constellation.from_points``.
+
+        Args:
+            points: complex numbers.
+            labels: one for each point, or None.
+            name: for people; "" for none.
+        """
         try:
             numbers = [complex(point) for point in points]
         except (TypeError, ValueError):

@@ -8,7 +8,11 @@ from mimolearn.foundation.errors import invalid
 
 
 def as_constellation(value: Constellation | PointTable | str) -> Constellation:
-    """Return a constellation that is given itself, by name or as a table of points."""
+    """Return a constellation that is given itself, by name or as a table of points.
+
+    Args:
+        value: a constellation, the name of one, or a table of points.
+    """
     if isinstance(value, PointTable):
         return Constellation.from_table(value)
     return value if isinstance(value, Constellation) else Constellation(value)

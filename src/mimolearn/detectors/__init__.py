@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from mimolearn.detectors.base import Cost, Detector, IterativeDetector
+from mimolearn.detectors.base import Cost, Detector
 from mimolearn.detectors.cancellation.mmse_sic import MMSESIC
 from mimolearn.detectors.cancellation.zf_sic import ZFSIC
 from mimolearn.detectors.function import DetectorFunction, FunctionDetector
+from mimolearn.detectors.iterative import IterativeDetector
 from mimolearn.detectors.learned import UnfoldedDetector
 from mimolearn.detectors.linear.cg import ConjugateGradient
 from mimolearn.detectors.linear.cgnr import CGNR

@@ -12,13 +12,18 @@ from torch import Tensor, nn
 
 from mimolearn.constellation import Constellation, as_constellation
 from mimolearn.detection import Detection
-from mimolearn.detectors.inputs import as_tensor, check_channel, check_noise_var, matching
+from mimolearn.detectors.inputs import (
+    as_tensor,
+    check_channel,
+    check_noise_var,
+    matching,
+    suited,
+)
 from mimolearn.detectors.priors import check_prior
 from mimolearn.detectors.states import Channel, Compiled, Cost
 from mimolearn.foundation.errors import (
     NotCountedError,
     check_finite,
-    check_positive_int,
     check_shape,
     invalid,
 )
@@ -62,7 +67,8 @@ class Detector(nn.Module, ABC):
     "torch": ``_prepare`` and ``_detect``, as for all other channels.
     "fused": ``prepare`` keeps the channel. ``detect`` runs the kernel of both halves, which is
         faster than torch with a prepared channel.
-    "interleaved": ``_prepare_interleaved`` and ``_detect_interleaved``, 16 channels at a time.
+    "interleaved": ``_prepare_interleaved`` and ``_detect_interleaved``, 16 channels at a time;
+        for few channels ``_prepare_compiled``, if the class has it, else torch.
     "compiled": ``_prepare_compiled``, which returns the same state as ``_prepare``.
     """
     not_in_key: ClassVar[frozenset[str]] = frozenset()
@@ -172,6 +178,12 @@ class Detector(nn.Module, ABC):
         Raises:
             InvalidInputError: as in ``prepare`` and ``detect``, and for a y that does not fit h.
         """
+        if prior_llr is None:
+            ready = suited(y, h, noise_var)
+            if ready is not None:
+                self._check_size(h.shape[-2], h.shape[-1])
+                if self._path(h, ready, y, suits=True) == "fused":
+                    return self._one_shot(y, h, ready)
         y, h, prior_llr = as_tensor("y", y), as_tensor("h", h), as_tensor("prior_llr", prior_llr)
         self._check_channel(h)
         check_shape("y", y, "(*C, T, Nr)", isinstance(y, Tensor) and y.ndim >= 2)
@@ -196,8 +208,12 @@ class Detector(nn.Module, ABC):
 
     # Paths: the methods of this part choose between torch and compiled code, and no others do.
 
-    def _path(self, h: Tensor, noise_var: Tensor, y: Tensor | None = None) -> str:
+    def _path(
+        self, h: Tensor, noise_var: Tensor, y: Tensor | None = None, suits: bool = False
+    ) -> str:
         """Choose the path of ``prepare``, or with y that of ``forward``.
+
+        suits: whether compiled code is known to take such tensors.
 
         Returns:
             One of the names in ``halves``; of ``forward`` "fused" or "torch".
@@ -205,16 +221,29 @@ class Detector(nn.Module, ABC):
         if self.axis_kernel and not self.constellation.is_separable:
             return "torch"
         if y is not None:
-            fused = self._fuses(h, y) and usable(y, h, noise_var, *self._learned())
-            return "fused" if fused else "torch"
+            if not self._fuses(h, y):
+                return "torch"
+            learned = self._learned()
+            if suits and not learned:
+                return "fused"
+            return "fused" if usable(y, h, noise_var, *learned) else "torch"
         if self.halves == "torch" or not fits(h):
             return "torch"
-        few = self.halves != "fused" and math.prod(h.shape[:-2]) < FEW_CHANNELS
-        return self.halves if not few and usable(h, noise_var, *self._learned()) else "torch"
+        path = self.halves
+        if path != "fused" and math.prod(h.shape[:-2]) < FEW_CHANNELS:
+            one_by_one = path == "interleaved" and self._has("_prepare_compiled")
+            path = "compiled" if one_by_one else "torch"
+        if path == "torch" or not usable(h, noise_var, *self._learned()):
+            return "torch"
+        return path
+
+    def _has(self, method: str) -> bool:
+        """Return whether the class has a kernel behind this method."""
+        return getattr(type(self), method) is not getattr(Detector, method)
 
     def _fuses(self, h: Tensor, y: Tensor) -> bool:
         """Return whether ``_one_shot`` takes channels and vectors of these sizes."""
-        return type(self)._one_shot is not Detector._one_shot and fits(h) and y.numel() > 0
+        return self._has("_one_shot") and fits(h) and y.numel() > 0
 
     def _learned(self) -> Sequence[Tensor]:
         """Return the parameters that kernels read, whose gradients only torch computes."""
@@ -248,7 +277,7 @@ class Detector(nn.Module, ABC):
 
     def _informs_compiled(self, prepared: Compiled, y: Tensor, prior_llr: Tensor) -> bool:
         """Return whether ``_one_shot_informed`` takes these inputs."""
-        if type(self)._one_shot_informed is Detector._one_shot_informed:
+        if not self._has("_one_shot_informed"):
             return False
         fitting = matching(y.shape, prepared.shape) and prior_llr.shape[-2] == prepared.shape[-1]
         return prepared.path == "fused" and fitting and y.numel() > 0 and usable(y, prior_llr)
@@ -349,29 +378,3 @@ class Detector(nn.Module, ABC):
 def _allows_detector(hint: Any) -> bool:
     kinds = get_args(hint) or (hint,)
     return any(isinstance(kind, type) and issubclass(kind, Detector) for kind in kinds)
-
-
-class IterativeDetector(Detector):
-    """A detector with a fixed number of iterations, whose estimates can be read one by one.
-
-    Args:
-        constellation: of the symbols, or its name.
-        num_iter: number of iterations, 1 to 10,000.
-    """
-
-    def __init__(self, constellation: Constellation | str, num_iter: int) -> None:
-        super().__init__(constellation)
-        self.num_iter = check_positive_int("num_iter", num_iter, 10_000)
-
-    @abstractmethod
-    def iterates(self, prepared: Any, y: Tensor) -> list[Tensor]:
-        """Return the estimate after every iteration.
-
-        Args:
-            prepared: what ``prepare`` returned for channels (*C, Nr, Nt).
-            y: (*C, T, Nr) complex; the received vectors.
-
-        Returns:
-            One complex tensor (*C, T, Nt) per iteration. The last one is the detector's estimate,
-            up to the factor that unbiases it.
-        """

@@ -39,11 +39,16 @@ class UnfoldedDetector(Detector):
 
     any_constellation: ClassVar[bool] = False
     """Whether the parameters of one constellation serve all others."""
+    random_start: ClassVar[bool] = False
+    """Whether a new network is random. Others begin as a classical method, untrained or not."""
     training_dtype: torch.dtype | None = None
     """In training, the type of large products, where a network knows how; the loop sets it."""
 
     def serving(self, constellation: Constellation | str) -> Self:
         """Return this network for a constellation, with the same parameters.
+
+        Args:
+            constellation: of the symbols, or its name.
 
         Raises:
             InvalidInputError: for another constellation, unless ``any_constellation``.
@@ -61,19 +66,38 @@ class UnfoldedDetector(Detector):
 
     @abstractmethod
     def layers(self, prepared: Any, y: Tensor) -> Iterator[Tensor]:
-        """Yield the raw complex estimate (*C, T, Nt) of each layer, computed on demand."""
+        """Yield the raw complex estimate (*C, T, Nt) of each layer, computed on demand.
+
+        Args:
+            prepared: what ``prepare`` returned for channels (*C, Nr, Nt).
+            y: (*C, T, Nr) complex; the received vectors.
+        """
 
     def iterates(self, prepared: Any, y: Tensor) -> list[Tensor]:
-        """Return all of ``layers``, which convergence plots read."""
+        """Return all of ``layers``, which convergence plots read.
+
+        Args:
+            prepared: what ``prepare`` returned for channels (*C, Nr, Nt).
+            y: (*C, T, Nr) complex; the received vectors.
+        """
         return list(self.layers(prepared, y))
 
     def layer_detections(self, prepared: Any, y: Tensor) -> Iterator[Detection]:
-        """Yield the detections of the layers that have one; by default of the last alone."""
+        """Yield the detections of the layers that have one; by default of the last alone.
+
+        Args:
+            prepared: what ``prepare`` returned for channels (*C, Nr, Nt).
+            y: (*C, T, Nr) complex; the received vectors.
+        """
         yield self._detect_by_path(prepared, y)
 
     def layer_logits(self, prepared: Any, y: Tensor) -> Tensor:
         """Return the logits of the levels of the real axes, (L, *C, T, n, P or 1); see
         ``level_logits``.
+
+        Args:
+            prepared: what ``prepare`` returned for channels (*C, Nr, Nt).
+            y: (*C, T, Nr) complex; the received vectors.
         """
         raise invalid("loss", "level-entropy", f"another: {self.name!r} has no logits of levels")
 
@@ -99,7 +123,11 @@ class UnfoldedDetector(Detector):
         return ()
 
     def share_streams(self, seed: int) -> None:
-        """Start again with weights that treat all streams alike; most networks have none."""
+        """Start again with weights that treat all streams alike; most networks have none.
+
+        Args:
+            seed: of the random weights.
+        """
         raise invalid("train", "shared", f"another: {self.name!r} has no weights to share")
 
     def share_gradients(self) -> None:
@@ -110,15 +138,27 @@ class UnfoldedDetector(Detector):
         return None
 
     def load_small(self, weights: Weights) -> None:
-        """Take over weights of layout "small"; most networks have none."""
+        """Take over weights of layout "small"; most networks have none.
+
+        Args:
+            weights: of layout "small".
+        """
         load_into(self, weights)
 
     def set_sharpness(self, sharpness: float) -> None:
-        """Anneal a soft quantiser towards a hard one; a network without one refuses."""
+        """Anneal a soft quantiser towards a hard one; a network without one refuses.
+
+        Args:
+            sharpness: how steep the steps are, above 0.
+        """
         raise invalid("sharpness", sharpness, f"no sharpness: {self.name!r} has no soft quantiser")
 
     def start_from(self, other: UnfoldedDetector) -> None:
-        """Take over the parameters of a trained network, by default one of the same kind."""
+        """Take over the parameters of a trained network, by default one of the same kind.
+
+        Args:
+            other: the trained network.
+        """
         try:
             self.load_state_dict(other.state_dict())
         except RuntimeError:

@@ -64,6 +64,9 @@ def detector_names() -> tuple[str, ...]:
 def detector_class(name: str) -> type[Detector]:
     """Return the class of a name.
 
+    Args:
+        name: of a detector, however written.
+
     Raises:
         InvalidInputError: for an unknown name; the message has the nearest known one.
     """
@@ -80,6 +83,9 @@ def detector_name(name: str) -> str:
     """Return the library's name of a detector, however people write it.
 
     A name that is not understood is returned as it is.
+
+    Args:
+        name: as people write it.
 
     >>> detector_name("LMMSE"), detector_name("K_Best"), detector_name("mine")
     ('lmmse', 'k-best', 'mine')

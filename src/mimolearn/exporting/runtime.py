@@ -172,7 +172,12 @@ class OnnxDetector(Detector):
         return torch.from_numpy(llr), torch.from_numpy(indices)
 
     def cost(self, num_rx_ant: int, num_tx_ant: int) -> Cost:
-        """Return the cost of the exported detector."""
+        """Return the cost of the exported detector.
+
+        Args:
+            num_rx_ant: number of receive antennas Nr.
+            num_tx_ant: number of streams Nt.
+        """
         self._check_size(num_rx_ant, num_tx_ant)
         return self._cost
 

@@ -91,7 +91,11 @@ class BeamScenario(ScenarioFile):
         return as_constellation(self.constellation)
 
     def noise_var(self, snr_db: float) -> float:
-        """Return the noise variance of one receive antenna at an SNR in dB."""
+        """Return the noise variance of one receive antenna at an SNR in dB.
+
+        Args:
+            snr_db: in dB, of the scenario's definition.
+        """
         return float(10 ** (-(snr_db + self.snr_offset_db) / 10))
 
     def draw(

@@ -118,6 +118,9 @@ class GridScenario(ScenarioFile):
     def with_mcs(self, index: int) -> GridScenario:
         """Return the same link with another row of its MCS table.
 
+        Args:
+            index: row of the MCS table.
+
         Raises:
             InvalidInputError: for a row that does not exist, and for a plain grid.
         """
@@ -156,6 +159,9 @@ class GridScenario(ScenarioFile):
 
     def noise_var(self, snr_db: float) -> float:
         """Compute the noise variance of a receive antenna at an SNR in dB.
+
+        Args:
+            snr_db: in dB, of the scenario's definition.
 
         Raises:
             InvalidInputError: for "per_realisation", which knows no grid.

@@ -248,7 +248,13 @@ class Scenario(ScenarioFile):
     def draw_channels(
         self, num_channels: int, generator: RandomSource, dtype: torch.dtype = torch.complex64
     ) -> Tensor:
-        """Draw channels (N, Nr, Nt), or triangles (N, Nt, Nt) where ``draws`` is "reduced"."""
+        """Draw channels (N, Nr, Nt), or triangles (N, Nt, Nt) where ``draws`` is "reduced".
+
+        Args:
+            num_channels: N.
+            generator: the only source of randomness.
+            dtype: complex64 (default) or complex128.
+        """
         size = num_channels, self.num_rx_ant, self.num_tx_ant
         if self.draws == "reduced":
             return draw_reduced(self.channel, *size, generator, dtype)
@@ -270,7 +276,14 @@ class Scenario(ScenarioFile):
         return self.send(indices, h, noise_var, generator)
 
     def send(self, indices: Tensor, h: Tensor, noise_var: Tensor, generator: RandomSource) -> Block:
-        """Do the same as ``transmit`` with given symbols; indices: (N, T, Nt) int64."""
+        """Do the same as ``transmit`` with given symbols; indices: (N, T, Nt) int64.
+
+        Args:
+            indices: (N, T, Nt) int64; indices of the transmitted points.
+            h: (N, R, Nt) complex; channels of any number of rows.
+            noise_var: () or (N) real.
+            generator: the only source of randomness.
+        """
         (num_channels, num_vectors), rows, nt = indices.shape[:2], h.shape[1], self.num_tx_ant
         points = self.points()
         noise_var = noise_var.to(h.real.dtype).expand(num_channels)

@@ -57,7 +57,11 @@ class BeamContender:
 
     @classmethod
     def parse(cls, value: str | Mapping[str, Any] | BeamContender) -> BeamContender:
-        """From "mser-gd:num_iter=500,label=GD", from a table with ``name``, or as it is."""
+        """From "mser-gd:num_iter=500,label=GD", from a table with ``name``, or as it is.
+
+        Args:
+            value: text, a table, or a contender.
+        """
         if isinstance(value, BeamContender):
             return value
         if isinstance(value, str):
@@ -75,7 +79,11 @@ class BeamContender:
 
     @clean_torch()
     def build(self, scenario: BeamScenario) -> Beamformer:
-        """The beamformer itself, for the scenario's array and constellation."""
+        """The beamformer itself, for the scenario's array and constellation.
+
+        Args:
+            scenario: the link that it is for.
+        """
         path = difference(self._identify(), self.identity)
         if path:
             raise InvalidInputError(
@@ -103,7 +111,11 @@ class BeamContender:
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> BeamContender:
-        """Inverse of ``to_dict``."""
+        """Inverse of ``to_dict``.
+
+        Args:
+            content: what ``to_dict`` gave.
+        """
         return cls(content["name"], content["options"], content["label"], content["identity"])
 
     def _is_method(self) -> bool:

@@ -48,7 +48,11 @@ class BeamPlan(PlainModel):
 
     @classmethod
     def from_dict(cls, content: dict[str, Any]) -> BeamPlan:
-        """Inverse of ``to_dict``."""
+        """Inverse of ``to_dict``.
+
+        Args:
+            content: what ``to_dict`` gave.
+        """
         contenders = [BeamContender.from_dict(item) for item in content["contenders"]]
         return cls(**{**content, "contenders": contenders})
 

@@ -102,6 +102,9 @@ class Contender:
         In text, ``label=...`` names the contender; values are read as true, false, an integer, a
         number, or text. "package.module:Name" names a detector's class or a function of your own,
         "package.module:Name:k=16" with options. A function of y, h and noise_var is taken as it is.
+
+        Args:
+            value: text, a table, a detector, a function, or a contender.
         """
         if isinstance(value, Contender):
             return value
@@ -130,6 +133,10 @@ class Contender:
         ``fingerprint``. A method ``result_key()`` that returns text stands for all of that, and
         ``not_in_key`` names attributes that decide nothing. A detector that is changed afterwards
         is refused when it is simulated.
+
+        Args:
+            label: its name in tables and plots.
+            detector: the object.
         """
         if not isinstance(detector, Detector):
             raise invalid("detector", f"<{type(detector).__name__}>", "a mimolearn Detector")
@@ -140,6 +147,10 @@ class Contender:
         """A function of yours, see ``FunctionDetector``. It runs in this process only.
 
         In workers and on the command line name it by its module: "package.module:name".
+
+        Args:
+            function: of y, h and noise_var.
+            label: its name in tables and plots; default that of the function.
         """
         # It serves every constellation; which one, the scenario says.
         detector = FunctionDetector("qpsk", function)

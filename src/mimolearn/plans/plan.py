@@ -114,7 +114,11 @@ class RunPlan(PlainModel):
 
     @classmethod
     def from_dict(cls, content: dict[str, Any]) -> RunPlan:
-        """Inverse of ``to_dict``."""
+        """Inverse of ``to_dict``.
+
+        Args:
+            content: what ``to_dict`` gave.
+        """
         contenders = [Contender.from_dict(item) for item in content["contenders"]]
         return cls(**{**content, "contenders": contenders})
 
@@ -154,6 +158,9 @@ def parse_snr_db(value: object) -> tuple[float, ...]:
     """SNRs in dB from a number, a list, an array, "0,5,10", or the inclusive range "0:20:2".
 
     Returns them sorted, unique, rounded to 1e-6 dB.
+
+    Args:
+        value: a number, a list, an array, or text.
 
     >>> parse_snr_db("0:6:2")
     (0.0, 2.0, 4.0, 6.0)

@@ -49,7 +49,11 @@ def quantizer_names() -> tuple[str, ...]:
 
 
 def quantizer_class(name: str) -> type[Quantizer]:
-    """Return the class of a name; the error for an unknown name suggests the nearest one."""
+    """Return the class of a name; the error for an unknown name suggests the nearest one.
+
+    Args:
+        name: of a quantiser.
+    """
     return _QUANTIZERS[check_one_of("quantizer", name, _QUANTIZERS)]
 
 

@@ -50,6 +50,9 @@ class Codes:
     def from_bytes(cls, data: bytes) -> Codes:
         """Read a stream that ``to_bytes`` made.
 
+        Args:
+            data: the stream.
+
         Raises:
             InvalidInputError: for bytes that are truncated, changed, or no such stream.
         """

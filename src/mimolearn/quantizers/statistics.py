@@ -48,7 +48,11 @@ class StatisticsCodes(NamedTuple):
     num_tx_ant: int
 
     def at(self, channels: Tensor) -> StatisticsCodes:
-        """Those of some channels alone; channels: (M) int64."""
+        """Those of some channels alone; channels: (M) int64.
+
+        Args:
+            channels: (M) int64; which channels.
+        """
         return self._replace(factors=self.factors[channels], vectors=self.vectors[channels])
 
 
@@ -155,11 +159,19 @@ class Statistics:
         return Received(h, (z * weight).to(torch.complex64))
 
     def entropy_bits(self, codes: StatisticsCodes) -> float:
-        """Compute the empirical entropy of all codes, each number by itself, bits."""
+        """Compute the empirical entropy of all codes, each number by itself, bits.
+
+        Args:
+            codes: of any number of channels.
+        """
         return entropy_bits(codes.factors) + entropy_bits(codes.vectors)
 
     def to_bytes(self, codes: StatisticsCodes) -> bytes:
-        """Pack codes: a header, a stream of Huffman codes by zlib for each number, and a CRC-32."""
+        """Pack codes: a header, a stream of Huffman codes by zlib for each number, and a CRC-32.
+
+        Args:
+            codes: of any number of channels.
+        """
         streams = [_squeezed(column) for column in _columns(codes)]
         sizes = len(codes.factors), codes.vectors.shape[1]
         shape = codes.num_tx_ant, codes.vectors.shape[2] // 2
@@ -170,6 +182,9 @@ class Statistics:
 
     def from_bytes(self, data: bytes) -> StatisticsCodes:
         """Read what ``to_bytes`` packed.
+
+        Args:
+            data: the stream.
 
         Raises:
             InvalidInputError: for bytes that are truncated, changed, or of other steps.

@@ -21,7 +21,6 @@ from mimolearn.results.statistics import (
 
 # Below this a channel's error rate is rounding of the exact sums.
 FLOOR = 1e-15
-_RESAMPLES = 2000
 
 
 @dataclass(frozen=True)
@@ -53,6 +52,9 @@ class BeamPoint:
         seen: the channels that would raise the mean most are those too rare to have come up, of
         which a bootstrap would know nothing. Where few channels make the mean it is the interval of
         as many errors, each channel a cluster.
+
+        Args:
+            confidence: of the interval; default 0.95.
         """
         if self.is_unsure():
             return clustered_interval(self.rates, 1, confidence)
@@ -74,7 +76,11 @@ class BeamPoint:
         return self.effective_channels() < ENOUGH_CLUSTERS
 
     def geometric_interval(self, confidence: float = 0.95) -> Interval:
-        """Interval of the geometric mean, 95 % by default, by Student's t on the logarithms."""
+        """Interval of the geometric mean, 95 % by default, by Student's t on the logarithms.
+
+        Args:
+            confidence: of the interval; default 0.95.
+        """
         from scipy.special import stdtrit  # here, because it would slow down `import mimolearn`
 
         logs = np.log(np.maximum(self.rates, FLOOR))
@@ -112,7 +118,11 @@ class BeamCurve:
         return self.contender.label
 
     def at(self, snr_db: float) -> BeamPoint:
-        """The point at an SNR that was run."""
+        """The point at an SNR that was run.
+
+        Args:
+            snr_db: in dB.
+        """
         return next(point for point in self.points if point.snr_db == snr_db)
 
 
@@ -145,31 +155,19 @@ class BeamComparison:
         return f"Power over noise per receive antenna [dB{words}]"
 
     def curve(self, label: str) -> BeamCurve:
-        """A contender's curve."""
-        return next(curve for curve in self.curves if curve.label == label)
-
-    def ratio(self, over: str, under: str, snr_db: float) -> tuple[float, Interval]:
-        """Mean error rate of one contender over that of another.
+        """A contender's curve.
 
         Args:
-            over: label of the numerator.
-            under: label of the denominator.
-            snr_db: an SNR that was run, in dB.
-
-        Returns:
-            the ratio, and its 95 % interval by bootstrap of common channels.
+            label: of the contender.
         """
-        a, b = (self.curve(label).at(snr_db).rates for label in (over, under))
-        generator = np.random.Generator(np.random.PCG64(0))
-        picks = generator.integers(0, len(a), (_RESAMPLES, len(a)))
-        tiny = np.finfo(float).tiny
-        drawn = (a[picks].mean(1) + tiny) / (b[picks].mean(1) + tiny)
-        low, high = np.quantile(drawn, [0.025, 0.975])
-        value = (a.mean() + tiny) / (b.mean() + tiny)
-        return float(value), Interval(float(low), float(high))
+        return next(curve for curve in self.curves if curve.label == label)
 
     def frontier(self, snr_db: float) -> tuple[str, ...]:
-        """Labels that no other contender beats in both time and mean error rate."""
+        """Labels that no other contender beats in both time and mean error rate.
+
+        Args:
+            snr_db: an SNR that was run, in dB.
+        """
         timed = [c for c in self.curves if c.design_ms is not None]
         order = sorted(timed, key=lambda c: (c.design_ms or 0.0, c.at(snr_db).mean))
         best, labels = math.inf, []

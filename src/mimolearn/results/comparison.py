@@ -45,7 +45,11 @@ class Curve:
         return self.contender.label
 
     def at(self, snr_db: float) -> Point | None:
-        """The point at an SNR, None when it was never simulated."""
+        """The point at an SNR, None when it was never simulated.
+
+        Args:
+            snr_db: in dB.
+        """
         wanted = canonical_snr(snr_db)
         return next((p for p in self.points if canonical_snr(p.snr_db) == wanted), None)
 
@@ -117,7 +121,11 @@ class Comparison(Shown):
         return frozenset(contender.label for contender in told)
 
     def curve(self, contender: str | Contender) -> Curve:
-        """The curve of a contender, given by label."""
+        """The curve of a contender, given by label.
+
+        Args:
+            contender: its label, or the contender itself.
+        """
         return self.curves[find_contender(tuple(c.contender for c in self.curves), contender)]
 
     def required_snr(

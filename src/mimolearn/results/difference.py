@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
 from mimolearn.foundation.errors import InvalidInputError, check_one_of
 from mimolearn.link.scenario_file import ScenarioFile
-from mimolearn.plans.plan import AnyScenario, canonical_snr, check_metric
+from mimolearn.plans.plan import canonical_snr, check_metric
 from mimolearn.results import crossings, statistics
+from mimolearn.results.beam_comparison import BeamComparison, BeamPoint
 from mimolearn.results.comparison import Comparison, Curve
 from mimolearn.results.crossings import Sample, SnrGap
 from mimolearn.results.point import Point
 from mimolearn.results.shown import Row, Tabular
 
+_PointT = TypeVar("_PointT", Point, BeamPoint)
 VERDICTS = ("identical", "same", "a better", "b better", "not told apart")
 
 
@@ -33,9 +35,9 @@ class PointDifference(NamedTuple):
         channels_a: channels, or blocks, that the first counted.
         channels_b: the same of the second.
         p_value: exact sign test over common channels; None where draws are not common.
-        verdict: one of ``VERDICTS``. "identical": the same integers throughout. "same": the same
-            errors on all channels that both counted. "a better", "b better": the interval leaves
-            out 0. Else "not told apart".
+        verdict: one of ``VERDICTS``. "identical": the same integers throughout, or the same exact
+            rates. "same": the same errors on all channels that both counted, or the same rates but
+            for rounding. "a better", "b better": the interval leaves out 0. Else "not told apart".
     """
 
     snr_db: float
@@ -58,7 +60,8 @@ class CurveDifference(NamedTuple):
         b: label in the second.
         points: at the SNRs that both have, ascending.
         gap: dB that b needs more than a at the target.
-        time_a_us: microseconds a vector, or a slot over a grid; None where not measured.
+        time_a_us: microseconds a vector, a slot over a grid, or a design of beams; None where not
+            measured.
         time_b_us: the same of b.
     """
 
@@ -85,14 +88,19 @@ class Difference(Tabular):
         only_b: the same of the second.
     """
 
-    a: Comparison
-    b: Comparison
+    a: Comparison | BeamComparison
+    b: Comparison | BeamComparison
     metric: str
     target: float
     paired: bool
     curves: tuple[CurveDifference, ...]
     only_a: tuple[str, ...]
     only_b: tuple[str, ...]
+
+    @property
+    def of_beams(self) -> bool:
+        """Whether beamformers are compared, and not receivers."""
+        return isinstance(self.a, BeamComparison)
 
     @property
     def counts(self) -> dict[str, int]:
@@ -158,7 +166,7 @@ def diff(
     metric: str | None = None,
     target: float | None = None,
 ) -> Difference:
-    """Compare the results of two runs, point by point.
+    """Compare the results of receivers in two runs, point by point.
 
     Runs of the same link have the same draws, so channels are compared one by one; of links that
     differ, in ``replicate`` say, the intervals of both are joined (MOVER, Zou and Donner 2008).
@@ -186,27 +194,48 @@ def diff(
     metric = check_metric(a.plan.metric if metric is None else metric, a.scenario)
     check_metric(metric, b.scenario)
     target = a.plan.target if target is None else target
-    chosen = _pairs(a, b, pairs)
+    chosen = chosen_pairs(a, b, pairs)
     paired = a.scenario.key() == b.scenario.key()
     curves = tuple(
         _curve(a, b, label_a, label_b, metric, target, paired)
         for label_a, label_b in chosen.items()
     )
+    return difference_of(a, b, metric, target, curves)
+
+
+def difference_of(
+    a: Comparison | BeamComparison,
+    b: Comparison | BeamComparison,
+    metric: str,
+    target: float,
+    curves: tuple[CurveDifference, ...],
+) -> Difference:
+    """Return the difference that compared curves make.
+
+    Raises:
+        InvalidInputError: where they have no SNR in common.
+    """
     if not any(curve.points for curve in curves):
         raise InvalidInputError("snr_db: the two have no SNR in common")
-    return Difference(
-        a,
-        b,
-        metric,
-        target,
-        paired,
-        curves,
-        tuple(curve.label for curve in a.curves if curve.label not in chosen),
-        tuple(curve.label for curve in b.curves if curve.label not in chosen.values()),
+    compared = {curve.a for curve in curves}, {curve.b for curve in curves}
+    left = (
+        tuple(curve.label for curve in comparison.curves if curve.label not in labels)
+        for comparison, labels in zip((a, b), compared, strict=True)
     )
+    paired = a.scenario.key() == b.scenario.key()
+    return Difference(a, b, metric, target, paired, curves, *left)
 
 
-def _pairs(a: Comparison, b: Comparison, pairs: Mapping[str, str] | None) -> dict[str, str]:
+def chosen_pairs(
+    a: Comparison | BeamComparison,
+    b: Comparison | BeamComparison,
+    pairs: Mapping[str, str] | None,
+) -> dict[str, str]:
+    """Return labels of b by labels of a: those given, or those that both have.
+
+    Raises:
+        InvalidInputError: for labels that do not exist, and where none is common.
+    """
     labels = [[curve.label for curve in comparison.curves] for comparison in (a, b)]
     if pairs is not None:
         for label_a, label_b in pairs.items():
@@ -232,12 +261,7 @@ def _curve(
     paired: bool,
 ) -> CurveDifference:
     curve_a, curve_b = a.curve(label_a), b.curve(label_b)
-    known = {canonical_snr(point.snr_db): point for point in curve_b.points}
-    points = [
-        (point, known[canonical_snr(point.snr_db)])
-        for point in curve_a.points
-        if canonical_snr(point.snr_db) in known
-    ]
+    points = common_points(curve_a.points, curve_b.points)
     samples = _samples(curve_a, metric), _samples(curve_b, metric)
     compared = _common if paired else _apart
     return CurveDifference(
@@ -248,6 +272,16 @@ def _curve(
         _time(a, label_a),
         _time(b, label_b),
     )
+
+
+def common_points(a: Sequence[_PointT], b: Sequence[_PointT]) -> list[tuple[_PointT, _PointT]]:
+    """Return the points at the SNRs that both have."""
+    known = {canonical_snr(point.snr_db): point for point in b}
+    return [
+        (point, known[canonical_snr(point.snr_db)])
+        for point in a
+        if canonical_snr(point.snr_db) in known
+    ]
 
 
 def _samples(curve: Curve, metric: str) -> list[Sample]:
@@ -270,7 +304,7 @@ def _common(a: Point, b: Point, metric: str) -> PointDifference:
     measured = statistics.paired_difference(
         errors_a, errors_b, a.trials_each(metric), wrong_a=wrong_a, wrong_b=wrong_b
     )
-    verdict = _verdict(measured.low, measured.high)
+    verdict = verdict_of(measured.low, measured.high)
     if np.array_equal(errors_a, errors_b) and np.array_equal(wrong_a, wrong_b):
         # Equal sums alone are no sameness: the same vectors must be wrong.
         verdict = "identical" if a.counts == b.counts else "same"
@@ -300,17 +334,18 @@ def _apart(a: Point, b: Point, metric: str) -> PointDifference:
         a.clusters(metric),
         b.clusters(metric),
         None,
-        _verdict(low, high),
+        verdict_of(low, high),
     )
 
 
-def _verdict(low: float, high: float) -> str:
+def verdict_of(low: float, high: float) -> str:
+    """Return what an interval of rate_a - rate_b says."""
     if high < 0:
         return "a better"
     return "b better" if low > 0 else "not told apart"
 
 
-def _changes(a: AnyScenario, b: AnyScenario) -> tuple[str, ...]:
+def _changes(a: ScenarioFile, b: ScenarioFile) -> tuple[str, ...]:
     first, second = (_flat(link) for link in (a, b))
     names = dict.fromkeys([*first, *second])
     return tuple(name for name in names if first.get(name) != second.get(name))

@@ -192,7 +192,11 @@ class GoodputStudy(Tabular):
         return max(known, key=lambda one: one.bits_per_slot, default=None)
 
     def envelope(self, label: str) -> list[Goodput]:
-        """The best MCS at every SNR."""
+        """The best MCS at every SNR.
+
+        Args:
+            label: of the receiver.
+        """
         every = (self.best(label, snr) for snr in self.snr_db)
         return [one for one in every if one is not None]
 

@@ -61,11 +61,20 @@ class Point:
     blocks_per_cluster: int = 1
 
     def rate(self, metric: str = "ber") -> float:
-        """Errors over trials; 0.0 means no error was seen, read the interval then."""
+        """Errors over trials; 0.0 means no error was seen, read the interval then.
+
+        Args:
+            metric: as for ``RunPlan``; default "ber".
+        """
         return self.counts.errors(metric) / (self.trials_each(metric) * self.clusters(metric))
 
     def interval(self, metric: str = "ber", confidence: float = 0.95) -> Interval:
-        """(low, high): confidence interval that knows errors within one channel to be dependent."""
+        """(low, high): confidence interval that knows errors within one channel to be dependent.
+
+        Args:
+            metric: as for ``RunPlan``; default "ber".
+            confidence: of the interval; default 0.95.
+        """
         errors = self.channel_errors(metric)
         return statistics.clustered_interval(errors, self.trials_each(metric), confidence)
 
@@ -74,7 +83,11 @@ class Point:
         return self.counts.gmi_of()
 
     def gmi_interval(self, confidence: float = 0.95) -> Interval:
-        """(low, high): normal interval of the GMI, blocks being independent."""
+        """(low, high): normal interval of the GMI, blocks being independent.
+
+        Args:
+            confidence: of the interval; default 0.95.
+        """
         counts = self.counts
         value = self.gmi()
         mean_square = counts.gmi_squares / (counts.blocks * GMI_SCALE**2)
@@ -131,11 +144,19 @@ class Point:
         return math.fsum(gaps) / sum(b.bits for b in bins)
 
     def is_upper_limit(self, metric: str = "ber") -> bool:
-        """True when fewer than 100 errors were seen, so that the rate is a bound and no more."""
+        """True when fewer than 100 errors were seen, so that the rate is a bound and no more.
+
+        Args:
+            metric: as for ``RunPlan``; default "ber".
+        """
         return self.counts.errors(metric) < UPPER_LIMIT_ERRORS
 
     def effective_clusters(self, metric: str = "ber") -> float:
-        """How many equally bad channels, or blocks, the errors are worth; 0 without errors."""
+        """How many equally bad channels, or blocks, the errors are worth; 0 without errors.
+
+        Args:
+            metric: as for ``RunPlan``; default "ber".
+        """
         positions, reuse = self._wrong(metric)
         cluster = positions.vector // reuse
         _, index = np.unique(cluster, return_inverse=True)
@@ -146,17 +167,28 @@ class Point:
         """True when the errors are worth those of fewer than 16 equally bad channels, or blocks.
 
         A handful of errors is, too. The interval may then be too narrow.
+
+        Args:
+            metric: as for ``RunPlan``; default "ber".
         """
         return self.effective_clusters(metric) < statistics.ENOUGH_CLUSTERS
 
     def clusters(self, metric: str = "ber") -> int:
-        """Independent ones: blocks for what is decoded, channels for the rest."""
+        """Independent ones: blocks for what is decoded, channels for the rest.
+
+        Args:
+            metric: as for ``RunPlan``; default "ber".
+        """
         if metric not in BLOCK_METRICS:
             return self.counts.channels
         return self.counts.blocks // self.blocks_per_cluster
 
     def trials_each(self, metric: str = "ber") -> int:
-        """Units of the metric in a cluster."""
+        """Units of the metric in a cluster.
+
+        Args:
+            metric: as for ``RunPlan``; default "ber".
+        """
         clusters = self.clusters(metric)
         if not clusters:
             raise invalid("metric", metric, "ber, ser or ver: the scenario has no coding")
@@ -177,7 +209,15 @@ class Point:
         return positions.per_channel(metric, count, reuse)
 
     def wrong(self, metric: str, num_clusters: int) -> np.ndarray:
-        """Positions of the wrong vectors, or blocks, within the first clusters."""
+        """Positions of the wrong vectors, or blocks, within the first clusters.
+
+        Args:
+            metric: as for ``RunPlan``.
+            num_clusters: how many clusters, from the first on.
+
+        Returns:
+            (wrong,) int64, ascending.
+        """
         positions, reuse = self._wrong(metric)
         return positions.vector[positions.vector < num_clusters * reuse]
 

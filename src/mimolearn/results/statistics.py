@@ -155,7 +155,7 @@ def clustered_interval(
     trials_per_channel: int,
     confidence: float = 0.95,
     *,
-    largest: int | None = None,
+    largest: float | None = None,
 ) -> Interval:
     """Interval of an error rate from errors per channel (channels,), each of equal size.
 
@@ -217,10 +217,10 @@ def paired_difference(
     when few channels tell the two apart.
 
     Args:
-        errors_a: (channels,) int64 errors of a.
-        errors_b: (channels,) int64 errors of b.
+        errors_a: (channels,) errors of a, or its exact error rates with one trial a channel.
+        errors_b: (channels,) the same of b.
         trials_per_channel: units of the metric in a channel.
-        wrong_a: int64 positions of the vectors that a got wrong.
+        wrong_a: int64 positions of the vectors that a got wrong; none where rates are exact.
         wrong_b: int64 positions of the vectors that b got wrong.
         confidence: of the interval.
         cluster: what the note calls channels, see ``cluster_word``.
@@ -230,7 +230,7 @@ def paired_difference(
     rate_a, rate_b = (
         float(part.sum()) / (len(part) * trials_per_channel) for part in (a_worse, b_worse)
     )
-    largest = max(int(np.abs(difference).max()), 1)
+    largest = float(np.abs(difference).max()) or 1.0
     part_a, part_b = (
         clustered_interval(part, trials_per_channel, confidence, largest=largest)
         for part in (a_worse, b_worse)

@@ -14,6 +14,7 @@ from mimolearn.plans.plan import (
     parse_snr_db,
 )
 from mimolearn.results.beam_comparison import BeamComparison, BeamCurve, BeamPoint
+from mimolearn.results.beam_difference import diff_beams
 from mimolearn.results.comparison import Comparison, Curve, Provenance
 from mimolearn.results.costs import CostReport, Timing
 from mimolearn.results.crossings import SnrEstimate, SnrGap
@@ -68,6 +69,7 @@ __all__ = [
     "compare_mcs",
     "cost_report",
     "diff",
+    "diff_beams",
     "diff_results",
     "forecast",
     "list_results",

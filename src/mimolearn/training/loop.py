@@ -110,7 +110,8 @@ class Trained:
         network: the detector, beamformer or quantiser, in evaluation mode.
         history: lines of the log.
         achieved: what training achieved, compared with its start.
-        card: of the file; None where nothing was written.
+        card: of the file; None where nothing was written: without a folder, and where training
+            kept a start that is random or that is other weights.
         path: of the weights; None where nothing was written.
     """
 
@@ -139,7 +140,8 @@ def train(
     Args:
         recipe: of any kind; the name of a shipped one; or a TOML file.
         out: a folder for NAME.safetensors, its card NAME.json and the log NAME.log.jsonl; without
-            it nothing is written.
+            it nothing is written. Random numbers, or the weights of ``start_from``, that no step
+            made better are not written as if they were trained: the log is all there is then.
         progress: is called with each TrainingEvent.
 
     Returns:
@@ -204,18 +206,34 @@ class _Run:
         for parameter in network.parameters():
             parameter.requires_grad_(False)
         history = tuple(self._history)
-        achieved = Achieved(position.start_loss, position.loss, not position.moved)
-        if self._folder is None:
+        achieved = Achieved(position.start_loss, position.loss, self._kept_start())
+        if self._folder is None or self._has_nothing_new(achieved):
+            self._remove_checkpoint()
             return Trained(network, history, achieved)
         dtype = problem.stored_dtype()
         if dtype is not None:
             round_to(network, dtype)
         small = problem.small_state(network)
         card = write_weights(self._folder, network, self._card_fields(network), dtype, small)
+        self._remove_checkpoint()
+        return Trained(network, history, achieved, card, self._path("safetensors"))
+
+    def _kept_start(self) -> bool:
+        """Whether there were steps, and none of them lowered the validation loss."""
+        return self._total > 0 and not self._position.moved
+
+    def _has_nothing_new(self, achieved: Achieved) -> bool:
+        """Whether the parameters are still random, or those of other weights.
+
+        A network that begins as a classical algorithm may well stay one.
+        """
+        nothing_yet = bool(self._position.start) or self._problem.starts_at_random()
+        return achieved.kept_start and nothing_yet
+
+    def _remove_checkpoint(self) -> None:
         checkpoint = self._path("checkpoint.safetensors")
         if checkpoint is not None:
             checkpoint.unlink(missing_ok=True)
-        return Trained(network, history, achieved, card, self._path("safetensors"))
 
     def _run_stage(self, number: int) -> None:
         position, problem = self._position, self._problem

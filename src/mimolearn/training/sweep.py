@@ -134,7 +134,7 @@ def sweep(
     workers: int = 1,
     ray_address: str | None = None,
     progress: Callable[[SweepEvent], None] | None = None,
-) -> tuple[tuple[Member, Card], ...]:
+) -> tuple[tuple[Member, Card | None], ...]:
     """Train every member and return its card, in the order of the values.
 
     A member whose finished card lies in ``out`` is not trained again, and one that was cut off goes
@@ -151,7 +151,8 @@ def sweep(
         progress: is called with each SweepEvent.
 
     Returns:
-        (member, its card), in the order of the values.
+        (member, its card), in the order of the values. The card is None where training kept a
+        start that is random, or that is other weights: there is nothing new to write then.
 
     Raises:
         InvalidInputError: one line, for what is wrong in a recipe.
@@ -173,7 +174,7 @@ def sweep(
     for member in trained:
         done += 1
         _tell(progress, member, done, len(every), kept=False)
-    return tuple((member, read_card(_weights(member, folder))) for member in every)
+    return tuple((member, _card(member, folder)) for member in every)
 
 
 def _serially(left: list[Member], folder: Path) -> Iterator[Member]:
@@ -208,6 +209,10 @@ def _train_elsewhere(text: str) -> dict[str, bytes]:
         train(recipe, out=folder)
         files = sorted(Path(folder).iterdir(), key=lambda path: path.suffix == ".json")
         return {path.name: path.read_bytes() for path in files}
+
+
+def _card(member: Member, folder: Path) -> Card | None:
+    return read_card(_weights(member, folder)) if _finished(member, folder) else None
 
 
 def _finished(member: Member, folder: Path) -> bool:

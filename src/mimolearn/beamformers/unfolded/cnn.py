@@ -50,6 +50,7 @@ class Cnn(LearnedBeamformer):
     """
 
     name = "cnn"
+    random_start = True
 
     def __init__(
         self,
@@ -142,7 +143,12 @@ class Cnn(LearnedBeamformer):
         return Beams(f_rf, f_bb, w_rf, w_bb)
 
     def start(self, h: Tensor, noise_var: Tensor) -> Beams:
-        """What the other methods start from, for comparison; this one has no start."""
+        """What the other methods start from, for comparison; this one has no start.
+
+        Args:
+            h: (N, K, Nr, Nt) complex; the channels.
+            noise_var: (N) real; noise variance per receive antenna.
+        """
         with torch.no_grad():
             return aligned_start(h, noise_var, self.array)
 

@@ -164,7 +164,12 @@ class UnfoldedMser(LearnedBeamformer):
         return list(self.parameters())
 
     def start(self, h: Tensor, noise_var: Tensor) -> Beams:
-        """Where the layers begin: no learned part yet."""
+        """Where the layers begin: no learned part yet.
+
+        Args:
+            h: (N, K, Nr, Nt) complex; the channels.
+            noise_var: (N) real; noise variance per receive antenna.
+        """
         with torch.no_grad():
             return normalised(aligned_start(h, noise_var, self.array))
 

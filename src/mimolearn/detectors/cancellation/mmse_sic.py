@@ -37,12 +37,21 @@ class MMSESIC(Detector):
     ``llr_scale`` and ``llr_clip`` decide the coded result. Raw by default; EQ-Net's code has 0.5
     and 6, after its own noise scaling.
 
-    Options: order, "none" (the last stream first, as published anchors have it) or "sorted" (the
-    stream of the highest post-detection SNR first, then among the rest); model "unbiased" or
-    "published"; demapping "exact" or "max-log"; llr_scale; llr_clip.
     One call on complex64 without gradients runs in compiled code, on a Cholesky factor in place of
     the QR, but not with order "sorted" or model "published".
     Cost: a QR of Nr + Nt rows per channel; 4 Nr Nt + 2 Nt (Nt + 1) per vector.
+
+    Args:
+        constellation: of the symbols, or its name.
+        order: "none" (default), the last stream first, as published anchors have it; or "sorted",
+            the stream of the highest post-detection SNR first, then among the rest.
+        demapping: "exact" (default) or "max-log".
+        llr_scale: factor of the LLRs, above 0; default 1.
+        llr_clip: largest magnitude of a scaled LLR; default None, no limit.
+        model: "unbiased" (default) or "published".
+
+    Raises:
+        InvalidInputError: for a value that is not allowed.
 
     >>> import torch
     >>> h, y = torch.eye(2, dtype=torch.complex64), torch.ones(1, 2, dtype=torch.complex64)

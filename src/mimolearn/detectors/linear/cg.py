@@ -10,7 +10,8 @@ from torch import Tensor
 from mimolearn.constellation import Constellation
 from mimolearn.detection import GaussianDetection
 from mimolearn.detectors import counting
-from mimolearn.detectors.base import Cost, IterativeDetector
+from mimolearn.detectors.base import Cost
+from mimolearn.detectors.iterative import IterativeDetector
 from mimolearn.detectors.linear.large_system import large_system_cost, large_system_unbiasing
 from mimolearn.foundation.errors import check_one_of
 from mimolearn.foundation.tensors.linalg import add_diagonal, gram, matched_filter
@@ -90,7 +91,12 @@ class ConjugateGradient(IterativeDetector):
         return GaussianDetection(self.constellation, x_hat, prepared.error_var, self.demapping)
 
     def iterates(self, prepared: Prepared, y: Tensor) -> list[Tensor]:
-        """Return the raw estimates of all steps, biased towards zero as those of LMMSE."""
+        """Return the raw estimates of all steps, biased towards zero as those of LMMSE.
+
+        Args:
+            prepared: what ``prepare`` returned for channels (*C, Nr, Nt).
+            y: (*C, T, Nr) complex; the received vectors.
+        """
         return conjugate_gradient(self._in_torch(prepared), y, self.num_iter)
 
     def cost(self, num_rx_ant: int, num_tx_ant: int) -> Cost:

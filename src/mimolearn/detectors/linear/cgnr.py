@@ -10,7 +10,8 @@ from torch import Tensor
 from mimolearn.constellation import Constellation
 from mimolearn.detection import GaussianDetection
 from mimolearn.detectors import counting
-from mimolearn.detectors.base import Cost, IterativeDetector
+from mimolearn.detectors.base import Cost
+from mimolearn.detectors.iterative import IterativeDetector
 from mimolearn.detectors.linear.cg import ratio
 from mimolearn.detectors.linear.large_system import large_system_cost, large_system_unbiasing
 from mimolearn.foundation.errors import check_one_of
@@ -84,7 +85,12 @@ class CGNR(IterativeDetector):
         return GaussianDetection(self.constellation, x_hat, prepared.error_var, self.demapping)
 
     def iterates(self, prepared: Prepared, y: Tensor) -> list[Tensor]:
-        """Return the estimates of all steps, biased towards zero until converged."""
+        """Return the estimates of all steps, biased towards zero until converged.
+
+        Args:
+            prepared: what ``prepare`` returned for channels (*C, Nr, Nt).
+            y: (*C, T, Nr) complex; the received vectors.
+        """
         system = prepared.system.mT
         residual = matched_filter(prepared.h, y) * prepared.inverse_diagonal
         x = torch.zeros_like(residual)

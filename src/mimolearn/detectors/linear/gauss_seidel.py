@@ -10,7 +10,8 @@ from torch import Tensor
 from mimolearn.constellation import Constellation
 from mimolearn.detection import GaussianDetection
 from mimolearn.detectors import counting
-from mimolearn.detectors.base import Cost, IterativeDetector
+from mimolearn.detectors.base import Cost
+from mimolearn.detectors.iterative import IterativeDetector
 from mimolearn.detectors.linear.unbiased import linear_unbiasing, linear_unbiasing_cost
 from mimolearn.foundation.errors import check_one_of
 from mimolearn.foundation.tensors.linalg import add_diagonal, gram, matched_filter
@@ -113,7 +114,12 @@ class GaussSeidel(IterativeDetector):
         return GaussianDetection(self.constellation, x_hat, prepared.error_var, self.demapping)
 
     def iterates(self, prepared: Prepared, y: Tensor) -> list[Tensor]:
-        """Return the raw estimates (*C, T, Nt) after every sweep."""
+        """Return the raw estimates (*C, T, Nt) after every sweep.
+
+        Args:
+            prepared: what ``prepare`` returned for channels (*C, Nr, Nt).
+            y: (*C, T, Nr) complex; the received vectors.
+        """
         b = matched_filter(prepared.h, y).mT
         x = self._start(prepared.system, b)
         history = []

@@ -105,8 +105,15 @@ class LMMSE(Detector):
         error_var = prepared.state.error_var
         return Prepared(h, inverse, torch.ones_like(error_var), error_var)
 
+    def _prepare_compiled(self, h: Tensor, noise_var: Tensor) -> Prepared:
+        solved = linear_kernels.linear_prepare_few(h, noise_var, "lmmse")
+        return self._adjusted(Prepared(h, *solved), noise_var)
+
     def _prepare(self, h: Tensor, noise_var: Tensor) -> Prepared:
-        prepared = prepare_lmmse(h, noise_var)
+        return self._adjusted(prepare_lmmse(h, noise_var), noise_var)
+
+    def _adjusted(self, prepared: Prepared, noise_var: Tensor) -> Prepared:
+        """Return the filter for these options and symbols."""
         if self.biased:
             gain = 1 / prepared.scale
             return prepared._replace(

@@ -93,7 +93,12 @@ class Neumann(Detector):
         return GaussianDetection(self.constellation, x_hat, prepared.error_var, self.demapping)
 
     def iterates(self, prepared: Prepared, y: Tensor) -> list[Tensor]:
-        """Return the raw partial sums (*C, T, Nt), one per term."""
+        """Return the raw partial sums (*C, T, Nt), one per term.
+
+        Args:
+            prepared: what ``prepare`` returned for channels (*C, Nr, Nt).
+            y: (*C, T, Nr) complex; the received vectors.
+        """
         b = matched_filter(prepared.h, y)
         inverse_diagonal = 1 / prepared.system.diagonal(dim1=-2, dim2=-1).real.unsqueeze(-2)
         history = [b * inverse_diagonal]

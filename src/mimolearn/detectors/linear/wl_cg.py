@@ -8,7 +8,8 @@ from torch import Tensor
 
 from mimolearn.constellation import Constellation
 from mimolearn.detection import GaussianDetection
-from mimolearn.detectors.base import Cost, IterativeDetector
+from mimolearn.detectors.base import Cost
+from mimolearn.detectors.iterative import IterativeDetector
 from mimolearn.detectors.linear.cg import Prepared, cg_cost, conjugate_gradient, prepare_cg
 from mimolearn.foundation.errors import check_one_of
 from mimolearn.foundation.tensors.linalg import as_complex, stack_real_columns, stack_real_vector
@@ -70,7 +71,12 @@ class WidelyLinearCG(IterativeDetector):
         return GaussianDetection(self.constellation, x_hat, prepared.error_var, self.demapping)
 
     def iterates(self, prepared: Prepared, y: Tensor) -> list[Tensor]:
-        """Return the raw estimates of all steps, biased towards zero as those of LMMSE."""
+        """Return the raw estimates of all steps, biased towards zero as those of LMMSE.
+
+        Args:
+            prepared: what ``prepare`` returned for channels (*C, Nr, Nt).
+            y: (*C, T, Nr) complex; the received vectors.
+        """
         y = stack_real_vector(y) if self.constellation.is_real else y
         prepared = self._in_torch(prepared)
         return [as_complex(x) for x in conjugate_gradient(prepared, y, self.num_iter)]

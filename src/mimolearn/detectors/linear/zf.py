@@ -97,6 +97,10 @@ class ZeroForcing(Detector):
         h, inverse = prepared.state.ordinary(prepared.shape[-2])
         return Prepared(h, inverse, prepared.state.error_var)
 
+    def _prepare_compiled(self, h: Tensor, noise_var: Tensor) -> Prepared:
+        inverse, _gain, error_var = linear_kernels.linear_prepare_few(h, noise_var, "zf")
+        return Prepared(h, inverse, error_var)
+
     def _prepare(self, h: Tensor, noise_var: Tensor) -> Prepared:
         matrix = gram(h)
         energy = matrix.diagonal(dim1=-2, dim2=-1).real

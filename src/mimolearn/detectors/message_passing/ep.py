@@ -10,7 +10,7 @@ from torch import Tensor
 from mimolearn.constellation import Constellation
 from mimolearn.detection import AxisGaussianDetection
 from mimolearn.detectors import counting
-from mimolearn.detectors.base import Cost, IterativeDetector
+from mimolearn.detectors.base import Cost
 from mimolearn.detectors.message_passing.cavity import (
     LEAST_PRIOR_VAR,
     Cavity,
@@ -23,8 +23,8 @@ from mimolearn.detectors.message_passing.cavity import (
     real_model,
     stand_ins,
 )
+from mimolearn.detectors.message_passing.damped import DampedDetector
 from mimolearn.detectors.priors import InformedDetection, moments
-from mimolearn.foundation.errors import check_one_of, check_real
 from mimolearn.foundation.tensors.linalg import add_diagonal, hermitian_inverse
 from mimolearn.kernels.iterative import calls as iterative_kernels
 
@@ -47,7 +47,7 @@ class Prepared(NamedTuple):
 
 
 @final
-class ExpectationPropagation(IterativeDetector):
+class ExpectationPropagation(DampedDetector):
     """Expectation propagation in real form: near ML at ten LMMSE inversions a vector.
 
     Choose it if LMMSE is not enough and Nt is beyond what a tree search can do. It works in square
@@ -100,9 +100,7 @@ class ExpectationPropagation(IterativeDetector):
         damping: float = 0.9,
         demapping: str = "exact",
     ) -> None:
-        super().__init__(constellation, num_iter)
-        self.damping = check_real("damping", damping, at_least=0, at_most=1)
-        self.demapping = check_one_of("demapping", demapping, ("exact", "max-log"))
+        super().__init__(constellation, num_iter, damping, demapping)
 
     def _one_shot(self, y: Tensor, h: Tensor, noise_var: Tensor) -> AxisGaussianDetection:
         least_var = _LEAST_VAR[torch.float32]
@@ -147,7 +145,12 @@ class ExpectationPropagation(IterativeDetector):
         return InformedDetection(self.constellation, values, error_var, prior_llr, self.demapping)
 
     def iterates(self, prepared: Prepared, y: Tensor) -> list[Tensor]:
-        """Return the cavity means of all iterations."""
+        """Return the cavity means of all iterations.
+
+        Args:
+            prepared: what ``prepare`` returned for channels (*C, Nr, Nt).
+            y: (*C, T, Nr) complex; the received vectors.
+        """
         cavities = self._cavities(self._in_torch(prepared), y)
         estimates = [by_axis(step.mean, self.constellation) for step in cavities]
         if self.constellation.is_real:

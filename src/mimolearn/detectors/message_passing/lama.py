@@ -10,8 +10,8 @@ from torch import Tensor
 from mimolearn.constellation import Constellation
 from mimolearn.detection import GaussianDetection
 from mimolearn.detectors import counting
-from mimolearn.detectors.base import Cost, IterativeDetector
-from mimolearn.foundation.errors import check_one_of, check_real
+from mimolearn.detectors.base import Cost
+from mimolearn.detectors.message_passing.damped import DampedDetector
 from mimolearn.foundation.tensors.linalg import (
     as_complex,
     gram,
@@ -50,7 +50,7 @@ class Estimate(NamedTuple):
 
 
 @final
-class LAMA(IterativeDetector):
+class LAMA(DampedDetector):
     """Approximate message passing in its large-system form: matched filters and denoisers.
 
     Choose it for independent fading and many streams on as many antennas: at 64 x 64 16-QAM, 19 dB
@@ -67,10 +67,17 @@ class LAMA(IterativeDetector):
     streams may differ in power; r is kept as H^H r, so that an iteration is one product with the
     Gram matrix; V is damped.
 
-    Options: num_iter; damping in [0, 1], the share of the old V kept, default 0.7 (on that link 1.2
-    wrong in 1000 of 576 k symbols; 3.1 with 30 iterations and damping 0.5); demapping "exact" or
-    "max-log".
     Cost: a Gram matrix per channel, a product of Nt^2 per iteration and vector.
+
+    Args:
+        constellation: of the symbols, or its name.
+        num_iter: number of iterations, 1 to 10,000; default 50.
+        damping: share of the old V that is kept, 0 to 1; default 0.7 (on that link 1.2 wrong in
+            1000 of 576 k symbols; 3.1 with 30 iterations and damping 0.5).
+        demapping: "exact" (default) or "max-log".
+
+    Raises:
+        InvalidInputError: for a value that is not allowed.
 
     >>> import torch
     >>> h, y = torch.eye(2, dtype=torch.complex64), torch.ones(1, 2, dtype=torch.complex64)
@@ -90,9 +97,7 @@ class LAMA(IterativeDetector):
         damping: float = 0.7,
         demapping: str = "exact",
     ) -> None:
-        super().__init__(constellation, num_iter)
-        self.damping = check_real("damping", damping, at_least=0, at_most=1)
-        self.demapping = check_one_of("demapping", demapping, ("exact", "max-log"))
+        super().__init__(constellation, num_iter, damping, demapping)
 
     def _one_shot(self, y: Tensor, h: Tensor, noise_var: Tensor) -> GaussianDetection:
         solved = iterative_kernels.large_mimo_amp(
@@ -118,7 +123,12 @@ class LAMA(IterativeDetector):
         return GaussianDetection(self.constellation, as_complex(last.z), last.var, self.demapping)
 
     def iterates(self, prepared: Prepared, y: Tensor) -> list[Tensor]:
-        """z of every iteration."""
+        """z of every iteration.
+
+        Args:
+            prepared: what ``prepare`` returned for channels (*C, Nr, Nt).
+            y: (*C, T, Nr) complex; the received vectors.
+        """
         return [as_complex(step.z) for step in self._estimates(self._in_torch(prepared), y)]
 
     def cost(self, num_rx_ant: int, num_tx_ant: int) -> Cost:

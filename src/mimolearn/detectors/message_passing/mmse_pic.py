@@ -50,8 +50,14 @@ class MMSEPIC(Detector):
     well; computed from B = (G + diag(1/v))^-1 as 1/B_ii - 1/v_i, the first cavity of ``ep``, with
     v at least 1e-4 (1e-8 in float64).
 
-    Options: demapping "exact" or "max-log".
     Cost: the Gram and one real inverse of size 2Nt per channel; with priors one per vector.
+
+    Args:
+        constellation: of the symbols, or its name.
+        demapping: "exact" (default) or "max-log".
+
+    Raises:
+        InvalidInputError: for a value that is not allowed.
 
     >>> import torch
     >>> h, y = torch.eye(2, dtype=torch.complex64), torch.ones(1, 2, dtype=torch.complex64)
@@ -116,7 +122,12 @@ class MMSEPIC(Detector):
         return InformedDetection(self.constellation, values, error_var, prior_llr, self.demapping)
 
     def cost(self, num_rx_ant: int, num_tx_ant: int) -> Cost:
-        """Real multiplications without priors; with them another inverse a vector."""
+        """Real multiplications without priors; with them another inverse a vector.
+
+        Args:
+            num_rx_ant: number of receive antennas Nr.
+            num_tx_ant: number of streams Nt.
+        """
         real = self.constellation.is_real
         rows = 2 * num_rx_ant if real else num_rx_ant
         n = num_tx_ant if real else 2 * num_tx_ant

@@ -10,9 +10,10 @@ from torch import Tensor
 from mimolearn.constellation import Constellation
 from mimolearn.detection import GaussianDetection
 from mimolearn.detectors import counting
-from mimolearn.detectors.base import Cost, IterativeDetector
+from mimolearn.detectors.base import Cost
+from mimolearn.detectors.message_passing.damped import DampedDetector
 from mimolearn.detectors.priors import InformedDetection, check_streams, level_priors, moments
-from mimolearn.foundation.errors import check_one_of, check_real
+from mimolearn.foundation.errors import check_one_of
 from mimolearn.foundation.tensors.linalg import (
     as_complex,
     gram,
@@ -74,7 +75,7 @@ class Extrinsic(NamedTuple):
 
 
 @final
-class OAMP(IterativeDetector):
+class OAMP(DampedDetector):
     """Orthogonal AMP: LMMSE and symbol-wise denoising in turns, with uncorrelated errors.
 
     Choose it between ``lmmse`` and ``ep``: a Gram matrix and its eigenvectors once a channel, then
@@ -135,9 +136,7 @@ class OAMP(IterativeDetector):
         demapping: str = "exact",
         variances: str = "streams",
     ) -> None:
-        super().__init__(constellation, num_iter)
-        self.damping = check_real("damping", damping, at_least=0, at_most=1)
-        self.demapping = check_one_of("demapping", demapping, ("exact", "max-log"))
+        super().__init__(constellation, num_iter, damping, demapping)
         self.variances = check_one_of("variances", variances, ("streams", "shared"))
 
     def _one_shot(self, y: Tensor, h: Tensor, noise_var: Tensor) -> GaussianDetection:
@@ -185,7 +184,12 @@ class OAMP(IterativeDetector):
         return InformedDetection(c, *_by_axis(layer, c), prior_llr, self.demapping)
 
     def iterates(self, prepared: Prepared, y: Tensor) -> list[Tensor]:
-        """Return r of all layers."""
+        """Return r of all layers.
+
+        Args:
+            prepared: what ``prepare`` returned for channels (*C, Nr, Nt).
+            y: (*C, T, Nr) complex; the received vectors.
+        """
         return [as_complex(layer.r) for layer in self._layers(prepared, y)]
 
     def cost(self, num_rx_ant: int, num_tx_ant: int) -> Cost:

@@ -105,6 +105,7 @@ class EquiNet(UnfoldedDetector):
     """
 
     name = "equi-net"
+    random_start = True
 
     def __init__(
         self,

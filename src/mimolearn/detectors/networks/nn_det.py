@@ -106,6 +106,7 @@ class NNDet(UnfoldedDetector):
     """
 
     name = "nn-det"
+    random_start = True
 
     def __init__(
         self,

@@ -99,13 +99,21 @@ class KBest(Detector):
     Priors of the bits weigh the vectors of the list that is found without them, and the fill; what
     is clipped is what y adds to them.
 
-    Options: k; llr_clip, tune it on the SNR range of a coded link.
     Runs on the CPU, without gradients; tensors on another device are copied there and the result
     back. One call on complex64 computes in float32, where a distance is off by less than about
     1e-3; channels where it could be more (energy above 2e4 noise_var), complex128 and the two
     halves apart compute in float64.
     Cost: a Gram matrix and its sorted Cholesky factor per channel, and what orders its streams; per
     vector about k n (n/2 + 2 L), with n real unknowns of L levels. Those of ``lmmse`` come on top.
+
+    Args:
+        constellation: of the symbols, or its name.
+        k: vectors that each level of the tree keeps, 1 to 2^18; default 16.
+        llr_clip: largest magnitude of an LLR, above 0; default 20. Tune it on the SNR range of a
+            coded link.
+
+    Raises:
+        InvalidInputError: for a value that is not allowed.
 
     >>> h, y = torch.eye(2, dtype=torch.complex64), torch.ones(1, 2, dtype=torch.complex64)
     >>> KBest("bpsk", k=4)(y, h, 0.25).llr().round().flatten().tolist()

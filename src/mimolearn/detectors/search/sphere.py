@@ -40,13 +40,20 @@ class Sphere(Detector):
     streams than antennas need that: where they have 16-QAM or above, each stream is searched as
     the sum of log2(M) / 2 streams of QPSK, whose energy is constant (Cui and Tellambura 2005).
 
-    Options: max_nodes, after which the best vector found so far is returned and marked in
-    ``Detection.incomplete``: such a vector need not be the ML one.
     Runs on the CPU, without gradients; tensors on another device are copied there and the result
     back. One call on complex64 computes in float32, where a distance is off by less than about
     1e-3; channels where it could be more (energy above 2e4 noise_var, nearly dependent columns),
     complex128 and the two halves apart compute in float64.
     Cost: a Gram matrix and its sorted Cholesky factor per channel; ``Detection.work`` per vector.
+
+    Args:
+        constellation: of the symbols, or its name.
+        max_nodes: nodes of the tree that a search may visit, 1 to 10^9; default 10^7. The best
+            vector by then is returned and marked in ``Detection.incomplete``: it need not be the ML
+            one.
+
+    Raises:
+        InvalidInputError: for a value that is not allowed.
 
     >>> h, y = torch.eye(2, dtype=torch.complex64), torch.ones(1, 2, dtype=torch.complex64)
     >>> Sphere("bpsk")(y, h, 0.1).indices().tolist()

@@ -115,7 +115,9 @@ class Guarded(Detector):
         answer = self.inner.detect(prepared.inner, y)
         return self._guard(answer, y, prepared.h, prepared.noise_var)
 
-    def _path(self, h: Tensor, noise_var: Tensor, y: Tensor | None = None) -> str:
+    def _path(
+        self, h: Tensor, noise_var: Tensor, y: Tensor | None = None, suits: bool = False
+    ) -> str:
         # The inner detector chooses its path in one call too.
         return "torch" if y is None else "fused"
 

@@ -24,7 +24,7 @@ from contextlib import ExitStack, contextmanager
 from typing import Any, TypeVar
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode
 from torch.autograd import forward_ad
 from torch.utils._python_dispatch import (
@@ -38,7 +38,9 @@ _Method = TypeVar("_Method", bound=Callable[..., Any])
 # The stubs of torch do not list these functions. Every call of a detector asks them, so each has a
 # name of its own: an attribute look-up costs as much as the answer.
 _C: Any = torch._C
-_disable_dynamo: Any = torch._disable_dynamo  # pyright: ignore[reportPrivateImportUsage]
+_disable_dynamo: Any = torch._disable_dynamo  # pyright: ignore[reportPrivateImportUsage] (listed nowhere)
+_dynamo_compiling = torch.compiler.is_dynamo_compiling
+_compiling = torch.compiler.is_compiling
 _any_autocast = _C._is_any_autocast_enabled
 _num_function_modes = _C._len_torch_function_stack
 _num_dispatch_modes = _C._len_torch_dispatch_stack
@@ -81,10 +83,10 @@ def in_standard_mode(method: _Method) -> _Method:
 
     @functools.wraps(method)
     def run(*args: Any, **options: Any) -> Any:
-        if torch.compiler.is_dynamo_compiling() and not torch.compiler.is_exporting():
+        if _dynamo_compiling() and not torch.compiler.is_exporting():
             return untraced(*args, **options)
         # torch implements a default device, and tracing, as a mode that looks at functions.
-        if not _any_autocast() and (not _num_function_modes() or torch.compiler.is_compiling()):
+        if not _any_autocast() and (not _num_function_modes() or _compiling()):
             return method(*args, **options)
         with standard_mode():
             return method(*args, **options)
@@ -93,11 +95,6 @@ def in_standard_mode(method: _Method) -> _Method:
     untraced = _disable_dynamo(run)
     result: Any = run
     return result
-
-
-def is_ordinary(tensor: Tensor) -> bool:
-    """Whether a tensor's memory holds its numbers, as compiled kernels need."""
-    return type(tensor) is Tensor or type(tensor) is nn.Parameter
 
 
 def is_watched() -> bool:

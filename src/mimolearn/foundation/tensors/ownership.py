@@ -6,7 +6,6 @@ parts of the channel. The caller does not know which, and may write into any of 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any, TypeVar
 
 import torch
@@ -25,24 +24,23 @@ def copy_shared(value: _Result, *others: Any) -> _Result:
     # A traced program does not write into its inputs.
     if torch.compiler.is_compiling():
         return value
-    return _copy_shared(value, list(_tensors(others)))
+    return _copy_shared(value, _tensors(others))
 
 
 def copy_shared_parts(result: _Result, *others: Any) -> _Result:
     """Replace every tensor attribute that shares memory with ``others`` by a copy, in place."""
     if not torch.compiler.is_compiling():
-        tensors = list(_tensors(others))
+        tensors = _tensors(others)
         for name, value in vars(result).items():
-            if isinstance(value, Tensor) and any(_is_alias_of(value, other) for other in tensors):
+            if isinstance(value, Tensor) and _shares(value, tensors):
                 setattr(result, name, value.clone())
     return result
 
 
 def _copy_shared(value: Any, others: list[Tensor]) -> Any:
     if isinstance(value, Tensor):
-        shared = any(_is_alias_of(value, other) for other in others)
-        return value.clone() if shared else value
-    if isinstance(value, tuple):
+        return value.clone() if _shares(value, others) else value
+    if isinstance(value, tuple) and type(value) is not torch.Size:
         parts = [_copy_shared(part, others) for part in value]
         make: Any = type(value)
         return make(*parts) if hasattr(value, "_fields") else make(parts)
@@ -53,11 +51,24 @@ def _copy_shared(value: Any, others: list[Tensor]) -> Any:
     return value
 
 
-def _tensors(value: Any) -> Iterator[Tensor]:
+def _shares(value: Tensor, others: list[Tensor]) -> bool:
+    for other in others:  # noqa: SIM110  # a generator takes longer, and a call 20 us in all
+        if _is_alias_of(value, other):
+            return True
+    return False
+
+
+def _tensors(value: Any) -> list[Tensor]:
+    tensors: list[Tensor] = []
+    _add_tensors(value, tensors)
+    return tensors
+
+
+def _add_tensors(value: Any, tensors: list[Tensor]) -> None:
     if isinstance(value, Tensor):
-        yield value
-    elif isinstance(value, tuple | list):
-        for part in value:
-            yield from _tensors(part)
+        tensors.append(value)
     elif isinstance(value, dict):
-        yield from _tensors(list(value.values()))
+        _add_tensors(list(value.values()), tensors)
+    elif isinstance(value, list) or (isinstance(value, tuple) and type(value) is not torch.Size):
+        for part in value:
+            _add_tensors(part, tensors)

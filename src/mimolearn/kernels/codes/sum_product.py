@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from mimolearn.kernels.machine.compile import compiled, inlined
+from mimolearn.kernels.machine.compile import compiled, uncounted
 from mimolearn.kernels.machine.mathematics import exp, log_of_normal
 from mimolearn.kernels.machine.memory import load, store, store_int
 from mimolearn.kernels.machine.simd import (
@@ -27,43 +27,54 @@ LEAST = np.float32(1e-30)
 SIGN = np.uint32(0x80000000)
 
 
-@inlined
-def _check(first, last, columns, totals, messages, values, terms):
-    """One parity check on all lanes: from the totals take its message, and put in the new one.
+@uncounted
+def come_to(at, value, signs, n, d, values, terms):
+    """A bit of a check on the way forward: signs, n and d with it; ``at``: its place in values.
 
     With e = exp(-|L|) a check of two bits has e = (a + b) / (1 + a b), which loses nothing at
     either end. As a fraction n/d it needs no division until the end; (0, 1) is neutral. terms
     holds e, and n/d of all bits before, so that one pass back gives n/d of all others.
     """
+    store(values, at, value)
+    e = exp(-minimum(absolute(value), splat(MOST)))
+    store(terms, 3 * at, e)
+    store(terms, 3 * at + 16, n)
+    store(terms, 3 * at + 32, d)
+    return signs ^ as_int_bits(value), n + e * d, d + e * n
+
+
+@uncounted
+def come_back(at, signs, n, d, values, terms):
+    """The same bit on the way back: its message and its new total, and n and d with it."""
+    before_n, before_d = load(terms, 3 * at + 16), load(terms, 3 * at + 32)
+    others_n = n * before_d + d * before_n
+    others_d = d * before_d + n * before_n
+    size = log_of_normal(others_d / maximum(others_n, splat(LEAST)))
+    value = load(values, at)
+    sign = (signs ^ as_int_bits(value)) & SIGN
+    message = as_float_bits(as_int_bits(minimum(size, splat(MOST))) ^ sign)
+    e = load(terms, 3 * at)
+    return message, value + message, n + e * d, d + e * n
+
+
+@uncounted
+def _check(first, last, columns, totals, messages, values, terms):
+    """One parity check on all lanes: from the totals take its message, and put in the new one."""
     signs = splat_int(0)
     n, d = splat(np.float32(0.0)), splat(np.float32(1.0))
     for edge in range(first, last):
         at = (edge - first) * 16
         value = load(totals, columns[edge] * 16) - load(messages, edge * 16)
-        store(values, at, value)
-        signs = signs ^ as_int_bits(value)
-        e = exp(-minimum(absolute(value), splat(MOST)))
-        store(terms, 3 * at, e)
-        store(terms, 3 * at + 16, n)
-        store(terms, 3 * at + 32, d)
-        n, d = n + e * d, d + e * n
+        signs, n, d = come_to(at, value, signs, n, d, values, terms)
     n, d = splat(np.float32(0.0)), splat(np.float32(1.0))
     for edge in range(last - 1, first - 1, -1):
         at = (edge - first) * 16
-        before_n, before_d = load(terms, 3 * at + 16), load(terms, 3 * at + 32)
-        others_n = n * before_d + d * before_n
-        others_d = d * before_d + n * before_n
-        size = log_of_normal(others_d / maximum(others_n, splat(LEAST)))
-        value = load(values, at)
-        sign = (signs ^ as_int_bits(value)) & SIGN
-        message = as_float_bits(as_int_bits(minimum(size, splat(MOST))) ^ sign)
+        message, total, n, d = come_back(at, signs, n, d, values, terms)
         store(messages, edge * 16, message)
-        store(totals, columns[edge] * 16, value + message)
-        e = load(terms, 3 * at)
-        n, d = n + e * d, d + e * n
+        store(totals, columns[edge] * 16, total)
 
 
-@inlined
+@uncounted
 def _unsatisfied(starts, columns, totals, failed):
     """Into failed (16): the sign bit set in each lane where a check does not hold."""
     bad = splat_int(0)
@@ -75,7 +86,7 @@ def _unsatisfied(starts, columns, totals, failed):
     store_int(failed, 0, bad)
 
 
-@inlined
+@uncounted
 def _enter(lane, word, llr, start, totals, messages):
     """Put a word into a lane: positive means 1 outside, and 0 in here."""
     for i in range(start):

@@ -14,59 +14,40 @@ from collections.abc import Callable
 
 import numpy as np
 
-from mimolearn.kernels.codes.sum_product import LEAST, MOST, SIGN
-from mimolearn.kernels.machine.compile import compiled, inlined
-from mimolearn.kernels.machine.mathematics import exp, log_of_normal
+from mimolearn.kernels.codes.sum_product import SIGN, come_back, come_to
+from mimolearn.kernels.machine.compile import compiled, uncounted
 from mimolearn.kernels.machine.memory import load, store, store_first
 from mimolearn.kernels.machine.simd import (
-    absolute,
     any_lane,
-    as_float_bits,
     as_int_bits,
     lane_numbers,
-    maximum,
-    minimum,
     splat,
     splat_int,
 )
 
 
-@inlined
+@uncounted
 def _run(begin, end, count, first, totals, messages, values, terms):
-    """The checks of a run on all lanes, see ``sum_product._check`` for the algorithm."""
+    """The checks of a run on all lanes: from the totals take their messages, put in new ones."""
     signs = splat_int(0)
     n, d = splat(np.float32(0.0)), splat(np.float32(1.0))
     for slot in range(begin, end):
         at = (slot - begin) * 16
         value = load(totals, first[slot]) - load(messages, slot * 16)
-        store(values, at, value)
-        signs = signs ^ as_int_bits(value)
-        e = exp(-minimum(absolute(value), splat(MOST)))
-        store(terms, 3 * at, e)
-        store(terms, 3 * at + 16, n)
-        store(terms, 3 * at + 32, d)
-        n, d = n + e * d, d + e * n
+        signs, n, d = come_to(at, value, signs, n, d, values, terms)
     n, d = splat(np.float32(0.0)), splat(np.float32(1.0))
     for slot in range(end - 1, begin - 1, -1):
         at = (slot - begin) * 16
-        before_n, before_d = load(terms, 3 * at + 16), load(terms, 3 * at + 32)
-        others_n = n * before_d + d * before_n
-        others_d = d * before_d + n * before_n
-        size = log_of_normal(others_d / maximum(others_n, splat(LEAST)))
-        value = load(values, at)
-        sign = (signs ^ as_int_bits(value)) & SIGN
-        message = as_float_bits(as_int_bits(minimum(size, splat(MOST))) ^ sign)
+        message, total, n, d = come_back(at, signs, n, d, values, terms)
         # Lanes beyond the run write messages that nobody reads.
         store(messages, slot * 16, message)
         if count == 16:
-            store(totals, first[slot], value + message)
+            store(totals, first[slot], total)
         else:
-            store_first(totals, first[slot], value + message, count)
-        e = load(terms, 3 * at)
-        n, d = n + e * d, d + e * n
+            store_first(totals, first[slot], total, count)
 
 
-@inlined
+@uncounted
 def _holds(starts, first, counts, totals):
     """Whether all checks hold."""
     for run in range(counts.size):

@@ -184,6 +184,24 @@ def linear_prepare(h: Tensor, noise_var: Tensor, method: str) -> InterleavedLine
     return InterleavedLinear(matrix, inverse, gain, error_var)
 
 
+def linear_prepare_few(h: Tensor, noise_var: Tensor, method: str) -> tuple[Tensor, Tensor, Tensor]:
+    """What torch needs of fresh channels, one by one: A^-1 (*C, Nt, Nt), gain and error_var.
+
+    gain: (*C, 1, Nt), the factor of an estimate A^-1 H^H y. error_var: (*C, 1, Nt).
+    """
+    from mimolearn.kernels.linear import single as kernels
+
+    *blocks, rx, tx = h.shape
+    inverse, gain = complexes(*blocks, tx, tx), floats(*blocks, 1, tx)
+    error_var = floats(*blocks, 1, tx)
+    # Named, because an address does not keep a copy alive.
+    tensors = (plain(h), plain(noise_var), inverse, gain, error_var)
+    addresses = [tensor.data_ptr() for tensor in tensors]
+    code = LINEAR_METHODS.index(method)
+    kernels.prepare_kernel()(*addresses, math.prod(blocks), rx, tx, code)
+    return inverse, gain, error_var
+
+
 def linear_detect(prepared: InterleavedLinear, y: Tensor) -> Tensor:
     """x_hat (*C, T, Nt) from y (*C, T, Nr)."""
     from mimolearn.kernels.linear import linear as kernels
@@ -216,13 +234,14 @@ def llr(constellation: Constellation, x_hat: Tensor, error_var: Tensor, method: 
 
     x_hat: (*C, T, Nt). error_var: (*C, T or 1, Nt), or anything that broadcasts to x_hat.
     """
-    shared = error_var.shape == (*x_hat.shape[:-2], 1, x_hat.shape[-1])
-    known = shared or error_var.shape == x_hat.shape
-    if known and not constellation.is_separable and usable(x_hat, error_var):
-        return _demap_points(constellation, x_hat, error_var, shared=shared, method=method)
-    fitting = x_hat.is_complex() or constellation.is_real
-    if not (known and fitting and usable(x_hat, error_var)):
+    shape, given = x_hat.shape, error_var.shape
+    each = given == shape
+    shared = not each and given == (*shape[:-2], 1, shape[-1])
+    fitting = x_hat.is_complex() or constellation.is_real or not constellation.is_separable
+    if not ((each or shared) and fitting and usable(x_hat, error_var)):
         return constellation.llr(*constellation.within_range(x_hat, error_var), method)
+    if not constellation.is_separable:
+        return _demap_points(constellation, x_hat, error_var, shared=shared, method=method)
     values = x_hat.real if constellation.is_real else x_hat
     return _demap(constellation, values, error_var, None, shared=shared, own=False, method=method)
 

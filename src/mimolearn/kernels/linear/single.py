@@ -218,3 +218,47 @@ def one_shot_kernel() -> Callable[..., bool]:
         return checksum == np.float32(0.0)
 
     return compiled(f"boolean({', '.join(['int64'] * 10)})", linear_single)
+
+
+@uncounted
+def _write_inverse(wr, wi, n, width, out, start, xr, xi):
+    """A^-1 = W^H W in ordinary complex rows; xr, xi: a row in two planes."""
+    for i in range(n):
+        for c in range(0, width, 16):
+            x, y = splat(0.0), splat(0.0)
+            for k in range(max(i, c), n):
+                # conj(W[k, i]) W[k, :]
+                a, b = splat(wr[k * width + i]), splat(wi[k * width + i])
+                u, v = load(wr, k * width + c), load(wi, k * width + c)
+                x, y = fma(b, v, fma(a, u, x)), fnma(b, u, fma(a, v, y))
+            store(xr, c, x)
+            store(xi, c, y)
+        for j in range(n):
+            to = start + 2 * (i * n + j)
+            out[to], out[to + 1] = xr[j], xi[j]
+
+
+@functools.cache
+def prepare_kernel() -> Callable[..., None]:
+    """kernel(h, noise_var, inverse, gain, error_var, num, rx, tx, method).
+
+    The first five are addresses of contiguous tensors: h (num, rx, tx) and inverse (num, tx, tx)
+    complex, noise_var (num), gain and error_var (num, tx).
+    """
+
+    def linear_single_prepare(h, noise_var, inverse, gain, error_var, num, rx, tx, method):
+        width = (tx + 15) // 16 * 16
+        h, inverse = floats_at(h, num * rx * tx * 2), floats_at(inverse, num * tx * tx * 2)
+        noise_var, error_var = floats_at(noise_var, num), floats_at(error_var, num * tx)
+        gain = floats_at(gain, num * tx)
+        space = scratch(layout(h[:0], rx, width)[-1])
+        hr, hi, ar, ai, wr, wi, br, bi, _zr, _zi, power = layout(space, rx, width)[:11]
+        planes = (hr, hi, ar, ai, wr, wi)
+        for b in range(num):
+            of_b = slice(b * tx, (b + 1) * tx)
+            outputs = power, gain[of_b], error_var[of_b]
+            start, noise = b * rx * tx * 2, noise_var[b]
+            _solve_channel(h, start, noise, method, rx, tx, width, planes, *outputs)
+            _write_inverse(wr, wi, tx, width, inverse, b * tx * tx * 2, br, bi)
+
+    return compiled(f"void({', '.join(['int64'] * 9)})", linear_single_prepare)

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import functools
 import math
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from mimolearn.foundation.errors import check_finite
-from mimolearn.foundation.tensors.modes import is_ordinary, is_watched
+from mimolearn.foundation.tensors.modes import is_watched
 
 PATHS = {
     "torch": "gradients, double precision, other devices, tracing, very large matrices",
@@ -36,6 +37,9 @@ SLACK = 256
 _MOST_ENTRIES = 256 * 64
 # Real multiplications below which starting threads costs more than it saves.
 _WORTH_THREADS = 5e7
+# Each thread keeps one workspace of up to so many floats, 512 KiB.
+_MOST_KEPT = 2**17
+_kept = threading.local()
 
 
 def usable(*tensors: Tensor) -> bool:
@@ -44,9 +48,10 @@ def usable(*tensors: Tensor) -> bool:
         return False
     grad = torch.is_grad_enabled()
     for tensor in tensors:
-        if not tensor.is_cpu or tensor.dtype not in _DTYPES or (grad and tensor.requires_grad):
+        # Of other types the memory need not hold the numbers.
+        if type(tensor) is not Tensor and type(tensor) is not nn.Parameter:
             return False
-        if not is_ordinary(tensor):
+        if not tensor.is_cpu or tensor.dtype not in _DTYPES or (grad and tensor.requires_grad):
             return False
     return True
 
@@ -77,13 +82,23 @@ def plain(tensor: Tensor) -> Tensor:
 def in_groups(noise_var: Tensor, num: int) -> np.ndarray:
     """noise_var, one a channel, continued with ones to whole groups."""
     out = np.ones(-(-num // LANES) * LANES, np.float32)
-    out[:num] = noise_var.detach().reshape(-1).numpy()
+    out[:num] = flat(noise_var)
     return out
 
 
 def workspace(floats: int) -> np.ndarray:
     """Workspace, aligned by torch to cache lines, in memory that can be read SLACK floats on."""
     return torch.empty(floats + SLACK, dtype=torch.float32, device="cpu").numpy()[:floats]
+
+
+def kept_workspace(floats: int) -> np.ndarray:
+    """The same, of small ones always the same memory: for one kernel at a time of each thread."""
+    if floats > _MOST_KEPT:
+        return workspace(floats)
+    space = getattr(_kept, "space", None)
+    if space is None or len(space) < floats:
+        _kept.space = space = workspace(floats)
+    return space[:floats]
 
 
 @functools.lru_cache(maxsize=4096)
@@ -135,9 +150,9 @@ def run_groups(
     flats = [flat(array) if isinstance(array, Tensor) else array for array in arrays]
 
     def work(first: int, last: int) -> bool | None:
-        return kernel(*flats, first, last, numbers, workspace(space))
+        return kernel(*flats, first, last, numbers, kept_workspace(space))
 
-    return all(finite is not False for finite in in_threads(work, numbers[0], cost))
+    return False not in in_threads(work, numbers[0], cost)
 
 
 def fill_lanes(h: Tensor, y: Tensor, noise_var: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -152,8 +167,8 @@ def fill_lanes(h: Tensor, y: Tensor, noise_var: Tensor) -> tuple[Tensor, Tensor,
 def in_threads(work: Callable[[int, int], Any], num: int, cost: float) -> list[Any]:
     """Work on all groups of channels, on as many threads as torch may use; what each returned."""
     groups = -(-num // LANES)
-    threads = min(torch.get_num_threads(), groups)
-    if threads < 2 or num * cost < _WORTH_THREADS:
+    threads = 1 if num * cost < _WORTH_THREADS else min(torch.get_num_threads(), groups)
+    if threads < 2:
         return [work(0, groups)]
     cuts = [groups * i // threads for i in range(threads + 1)]
     # Threads of its own for every call: a kept pool would not survive a fork.

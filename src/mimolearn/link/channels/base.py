@@ -109,25 +109,50 @@ class ChannelModel(PlainModel, ABC):
         return h[:, None, None].expand(grid).contiguous()
 
     def moments(self, raster: Raster) -> Moments:
-        """Return the second moments over a resource grid, those of a constant by default."""
+        """Return the second moments over a resource grid, those of a constant by default.
+
+        Args:
+            raster: times and frequencies of the grid.
+        """
         shapes = (1, raster.num_symbols), (1, raster.num_subcarriers)
         return Moments(*(np.ones(shape, np.complex128) for shape in shapes))
 
     def check_grid(
         self, raster: Raster, num_rx_ant: int, num_users: int, layers_per_user: int
     ) -> None:
-        """Raise InvalidInputError if ``draw_grid`` cannot serve these sizes and this grid."""
+        """Raise InvalidInputError if ``draw_grid`` cannot serve these sizes and this grid.
+
+        Args:
+            raster: times and frequencies of the grid.
+            num_rx_ant: Nr.
+            num_users: U.
+            layers_per_user: L; S = U L.
+        """
         self.check_size(num_rx_ant, layers_per_user)
         self.check_users(num_users)
 
     def check_users(self, num_users: int) -> None:
-        """Raise InvalidInputError if the model has fewer channels than a drop has users."""
+        """Raise InvalidInputError if the model has fewer channels than a drop has users.
+
+        Args:
+            num_users: users of a drop.
+        """
 
     def check_size(self, num_rx_ant: int, num_tx_ant: int) -> None:
-        """Raise InvalidInputError if the model cannot have these antenna numbers."""
+        """Raise InvalidInputError if the model cannot have these antenna numbers.
+
+        Args:
+            num_rx_ant: Nr.
+            num_tx_ant: Nt.
+        """
 
     def entry_var(self, num_rx_ant: int, num_tx_ant: int) -> float:
-        """Return E|h_ij|^2 as a number."""
+        """Return E|h_ij|^2 as a number.
+
+        Args:
+            num_rx_ant: Nr.
+            num_tx_ant: Nt.
+        """
         return {"1": 1.0, "1/Nr": 1 / num_rx_ant, "1/Nt": 1 / num_tx_ant}[self.entry_variance]
 
 

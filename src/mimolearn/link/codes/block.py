@@ -91,7 +91,11 @@ class BlockCode:
         return self.bits_at(self.sent_at, info)
 
     def words(self, info: Tensor) -> Tensor:
-        """Do the same as ``encode``, and return all bits of the words, (*B, num_bits)."""
+        """Do the same as ``encode``, and return all bits of the words, (*B, num_bits).
+
+        Args:
+            info: (*B, k) of any dtype; information bits.
+        """
         return self.bits_at(torch.arange(self.num_bits), info)
 
     def bits_at(self, take: Tensor, info: Tensor) -> Tensor:

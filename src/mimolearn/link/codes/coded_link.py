@@ -77,7 +77,12 @@ class CodedLink:
         return self.scenario.uses_per_block // self.scenario.channel_reuse
 
     def draw(self, num_blocks: int, generator: RandomSource) -> CodedSymbols:
-        """Draw random information, and encode, interleave and map it."""
+        """Draw random information, and encode, interleave and map it.
+
+        Args:
+            num_blocks: W.
+            generator: the only source of randomness.
+        """
         info = integers((num_blocks, self.coding.num_info_bits), 2, generator).to(torch.uint8)
         return self.retransmitted(info, 0)
 

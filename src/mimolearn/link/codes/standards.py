@@ -29,6 +29,9 @@ _CORE_ROWS = 4
 def make_code(coding: Coding) -> BlockCode:
     """Build the code that a scenario names.
 
+    Args:
+        coding: the table of a scenario.
+
     >>> code = make_code(Coding())
     >>> word = code.encode(torch.ones(1, 324))
     >>> bool(code.decode(4.0 * word - 2).info.all())

@@ -139,8 +139,12 @@ def _panel(table: PanelTable, links: Links, networks: Networks) -> tuple[Panel, 
     known = known_beams() if isinstance(table, BeamsTable) else known_detectors()
     competitors, seeds = _competitors(table.contenders, networks, known)
     labels = tuple(seeds)
-    build = _beams if isinstance(table, BeamsTable) else _rates
-    return build(table, links, tuple(competitors), labels), KnownPanel(table, labels), seeds  # type: ignore[arg-type]  # the two go together
+    entries = tuple(competitors)
+    if isinstance(table, BeamsTable):
+        panel = _beams(table, links, entries, labels)
+    else:
+        panel = _rates(table, links, entries, labels)
+    return panel, KnownPanel(table, labels), seeds
 
 
 def _rates(

@@ -20,11 +20,6 @@ _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _TEMPLATE = {"type": "string", "pattern": r"^@[\w-]+$|\{\w+\}"}
 
 
-def schema_kinds() -> tuple[str, ...]:
-    """Files that have a schema."""
-    return tuple(_SCHEMAS)
-
-
 def json_schema(kind: str) -> dict[str, Any]:
     """The JSON schema of a kind of file.
 

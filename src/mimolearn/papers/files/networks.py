@@ -55,7 +55,6 @@ class FileNetwork:
         shipped = self.shipped_twin()
         if shipped:
             return shipped
-        folder.mkdir(parents=True, exist_ok=True)
         path = folder / f"{self.name}.safetensors"
         needed = self._needed()
         if not path.is_file() and not may_train:
@@ -76,7 +75,8 @@ class FileNetwork:
             if progress is not None:
                 progress(self.name, event.step, event.total_steps)
 
-        train(recipe, out=folder, progress=forward)
+        if train(recipe, out=folder, progress=forward).path is None:
+            raise AbsentError(f"no step lowered the validation loss of {self.name}")
         return str(path)
 
     def check(self) -> None:

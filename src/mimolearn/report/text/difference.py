@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from mimolearn.report.numbers import format_us
 from mimolearn.report.text.fitted import Column, FittedTable
+from mimolearn.results.beam_comparison import BeamComparison
 from mimolearn.results.comparison import Comparison
 from mimolearn.results.crossings import SnrGap
 from mimolearn.results.difference import CurveDifference, Difference
 
+_AnyComparison = Comparison | BeamComparison
+
 
 def difference_table(difference: Difference) -> FittedTable:
-    """One line for each pair of receivers and SNR: both rates, what lies between, the verdict."""
+    """One line for each pair of contenders and SNR: both rates, what lies between, the verdict."""
     rate = difference.metric.upper()
     table = FittedTable(
-        Column("receiver", "name"),
+        Column(_contender(difference), "name"),
         Column("SNR [dB]"),
         Column(f"{rate} of A"),
         Column(f"{rate} of B"),
@@ -23,7 +26,7 @@ def difference_table(difference: Difference) -> FittedTable:
     for curve in difference.curves:
         for point in curve.points:
             table.add_row(
-                _receivers(curve),
+                _labels(curve),
                 f"{point.snr_db:g}",
                 f"{point.rate_a:.2e}",
                 f"{point.rate_b:.2e}",
@@ -34,17 +37,17 @@ def difference_table(difference: Difference) -> FittedTable:
 
 
 def gap_table(difference: Difference) -> FittedTable:
-    """One line for each pair of receivers: dB between them at the target, and both times."""
-    unit = "slot" if _has_slots(difference) else "vector"
+    """One line for each pair of contenders: dB between them at the target, and both times."""
+    unit = _unit(difference)
     table = FittedTable(
-        Column("receiver", "name"),
+        Column(_contender(difference), "name"),
         Column(f"B needs more for {difference.metric.upper()} {difference.target:g} [95 %]"),
         Column(f"time/{unit} of A"),
         Column(f"time/{unit} of B"),
     )
     for curve in difference.curves:
         table.add_row(
-            _receivers(curve),
+            _labels(curve),
             _gap(curve.gap),
             format_us(curve.time_a_us),
             format_us(curve.time_b_us),
@@ -81,7 +84,9 @@ def difference_verdict(difference: Difference) -> str:
     total = sum(counts.values())
     points = "1 point" if total == 1 else f"{total} points"
     if set(counts) == {"identical"}:
-        return f"All {points} identical: the same integers." if total > 1 else "1 point, identical."
+        numbers = "rates" if difference.of_beams else "integers"
+        alike = f"All {points} identical: the same {numbers}."
+        return alike if total > 1 else "1 point, identical."
     words = ", ".join(f"{count} {_SAID[verdict]}" for verdict, count in counts.items())
     chance = ""
     if difference.differs:
@@ -98,7 +103,11 @@ _SAID = {
 }
 
 
-def _receivers(curve: CurveDifference) -> str:
+def _contender(difference: Difference) -> str:
+    return "beamformer" if difference.of_beams else "receiver"
+
+
+def _labels(curve: CurveDifference) -> str:
     return curve.a if curve.a == curve.b else f"{curve.a} against {curve.b}"
 
 
@@ -108,12 +117,16 @@ def _gap(gap: SnrGap) -> str:
     return f"{gap.value_db:.2f} dB [{gap.low_db:.2f}, {gap.high_db:.2f}]"
 
 
-def _has_slots(difference: Difference) -> bool:
-    timings = [*difference.a.timings.values(), *difference.b.timings.values()]
-    return any(timing.slot_us for timing in timings)
+def _unit(difference: Difference) -> str:
+    """Return what a time is for."""
+    a, b = difference.a, difference.b
+    if isinstance(a, BeamComparison) or isinstance(b, BeamComparison):
+        return "design"
+    timings = [*a.timings.values(), *b.timings.values()]
+    return "slot" if any(timing.slot_us for timing in timings) else "vector"
 
 
-def _origin(comparison: Comparison, other: Comparison) -> str:
+def _origin(comparison: _AnyComparison, other: _AnyComparison) -> str:
     """Where and when a comparison was simulated; of its versions, those that differ."""
     here, there = comparison.provenance, other.provenance
     versions = [

@@ -325,7 +325,7 @@ def _checked(path: str | Path) -> Path:
     if text == ":memory:" or text.startswith("file:"):
         raise invalid("store", text, "a plain file name, or None for memory")
     # Path.is_dir raises for names that are too long.
-    if os.path.isdir(user_path(text)):  # noqa: PTH112
+    if os.path.isdir(user_path(text)):  # noqa: PTH112 (see above)
         raise invalid("store", text, "a file, not a folder")
     return user_path(text)
 

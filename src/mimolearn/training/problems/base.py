@@ -57,6 +57,10 @@ class Problem(ABC, Generic[StageT]):
     def start(self) -> str:
         """Take over the weights that the recipe starts from; returns their digest, or ""."""
 
+    def starts_at_random(self) -> bool:
+        """Return whether a new network is random: no classical method, and no other weights."""
+        return False
+
     @abstractmethod
     def draw(self) -> None:
         """Draw what steps choose from."""

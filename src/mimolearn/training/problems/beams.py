@@ -45,6 +45,9 @@ class Beams(Problem[Stage]):
         self.network.start_from(load_beamformer(name, self._recipe.scenario.array))
         return read_card(name).sha256
 
+    def starts_at_random(self) -> bool:
+        return self.network.random_start
+
     def draw(self) -> None:
         recipe = self._recipe
         self._freeze()

@@ -52,6 +52,9 @@ class Detection(Problem[Stage]):
             raise invalid("start_from", name, "weights that are alike for all streams")
         return read_card(name).sha256
 
+    def starts_at_random(self) -> bool:
+        return self.network.random_start
+
     def draw(self) -> None:
         seed, count = self._recipe.seed, self._recipe.batch.bank
         self._draws = [

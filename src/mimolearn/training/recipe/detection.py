@@ -84,7 +84,11 @@ class LayerByLayer(PlainModel):
     final_fraction: Annotated[Real, Field(ge=0, le=1)] = 0.03
 
     def stages(self, num_layers: int) -> tuple[Stage, ...]:
-        """The same as a list of stages."""
+        """The same as a list of stages.
+
+        Args:
+            num_layers: of the network.
+        """
         listed = []
         for level in self.levels_db:
             mix = SnrMix(low_db=level, high_db=level)

@@ -127,6 +127,7 @@ class FullyConnected(UnfoldedDetector):
         factors = hidden_factors(self.full_shape(), cut)
         self.register_buffer("factors", factors, persistent=False)
 
+    random_start = True
     w1: nn.Parameter
     factors: Tensor | None
     # Made of the parameters, and made anew after any change of theirs.

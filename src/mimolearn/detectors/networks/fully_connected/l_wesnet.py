@@ -63,7 +63,12 @@ class LWeSNet(FullyConnected):
         return steps.flip(-1).cumsum(-1).flip(-1)
 
     def at(self, *, width: float | None = None, num_layers: int | None = None) -> Self:
-        """Do as other networks do; beta of the last kept unit holds what was cut off."""
+        """Do as other networks do; beta of the last kept unit holds what was cut off.
+
+        Args:
+            width: share of the hidden units that stays, above 0 and up to 1; default all.
+            num_layers: layers that stay; default all.
+        """
         smaller = super().at(width=width, num_layers=num_layers)
         with torch.no_grad():
             last = smaller.falls.shape[1] - 1

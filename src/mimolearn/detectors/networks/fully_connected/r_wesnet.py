@@ -74,7 +74,13 @@ class RWeSNet(FullyConnected):
     def at(
         self, *, width: float | None = None, num_layers: int | None = None, first: bool = False
     ) -> Self:
-        """Do as other networks do; first drops the first layers, not the last."""
+        """Do as other networks do; first drops the first layers, not the last.
+
+        Args:
+            width: share of the hidden units that stays, above 0 and up to 1; default all.
+            num_layers: layers that stay; default all.
+            first: whether the first layers are cut off, not the last; default False.
+        """
         return self._part(width, num_layers, from_the_end=first)
 
     def _options(self, cut: Cut, num_layers: int) -> dict[str, Any]:

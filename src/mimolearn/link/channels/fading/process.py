@@ -13,9 +13,9 @@ from torch import Tensor
 
 from mimolearn.foundation.plainmodel import Real
 from mimolearn.kernels.link.transmission import correlate, fade
-from mimolearn.link.channels.base import ChannelModel
 from mimolearn.link.channels.correlation import exponential_root
 from mimolearn.link.channels.fading.limits import LIGHT_M_S, check_delays, warn_of_doppler
+from mimolearn.link.channels.fading.model import FadingModel
 from mimolearn.link.channels.fading.raster import Moments, Raster, low_rank_factor
 from mimolearn.link.channels.profiles import power_delay_profile
 from mimolearn.link.channels.tr38901 import SpecVersion
@@ -24,11 +24,9 @@ from mimolearn.link.randomness import RandomSource, complex_normal
 Correlation = Annotated[Real, Field(ge=-1, le=1)]
 # TR 38.901, section 7.7.2: the line of sight has this share of the largest Doppler shift.
 _LINE_OF_SIGHT_SHIFT = 0.7
-# One element: the grid of a link without one.
-_ONE_ELEMENT = Raster(1, 1, 0.0, 0.0, math.inf)
 
 
-class TDLProcess(ChannelModel):
+class TDLProcess(FadingModel):
     """TDL-A to -E with Doppler over a resource grid: fading in time and frequency.
 
     Choose it for links over a frame. h(t, f) is Gaussian with the second moments of the delay line,
@@ -57,6 +55,8 @@ class TDLProcess(ChannelModel):
     350.242...
     """
 
+    one_element = Raster(1, 1, 0.0, 0.0, math.inf)
+
     model: Literal["tdl-process"] = "tdl-process"
     profile: Literal["A", "B", "C", "D", "E"] = "A"
     delay_spread_s: Annotated[Real, Field(ge=0, le=1e-3)] = 100e-9
@@ -74,7 +74,14 @@ class TDLProcess(ChannelModel):
     def check_grid(
         self, raster: Raster, num_rx_ant: int, num_users: int, layers_per_user: int
     ) -> None:
-        """Raise InvalidInputError for delays beyond the cyclic prefix; warn of fast fading."""
+        """Raise InvalidInputError for delays beyond the cyclic prefix; warn of fast fading.
+
+        Args:
+            raster: times and frequencies of the grid.
+            num_rx_ant: Nr.
+            num_users: U.
+            layers_per_user: L; S = U L.
+        """
         delays = power_delay_profile(self.profile, self.spec_version).delays
         check_delays(self.profile, self.delay_spread_s, float(delays.max()), raster)
         warn_of_doppler(self.doppler_hz, raster)
@@ -86,17 +93,6 @@ class TDLProcess(ChannelModel):
         constant = np.full(raster.num_subcarriers, share, complex)
         turning = self._line_of_sight(raster)
         return Moments(np.stack([time.astype(complex), turning]), np.stack([frequency, constant]))
-
-    def draw(
-        self,
-        num_channels: int,
-        num_rx_ant: int,
-        num_tx_ant: int,
-        generator: RandomSource,
-        dtype: torch.dtype = torch.complex64,
-    ) -> Tensor:
-        h = self.draw_grid(num_channels, _ONE_ELEMENT, num_rx_ant, 1, num_tx_ant, generator)
-        return h[:, 0, 0].to(dtype)
 
     def draw_grid(
         self,

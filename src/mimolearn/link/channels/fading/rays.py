@@ -12,20 +12,20 @@ from pydantic import Field
 from torch import Tensor
 
 from mimolearn.foundation.plainmodel import Real
-from mimolearn.link.channels.base import ChannelModel, chunk_lengths
+from mimolearn.link.channels.base import chunk_lengths
 from mimolearn.link.channels.cdl import Spacing, sionna_cdl
 from mimolearn.link.channels.fading.limits import LIGHT_M_S, check_delays, warn_of_doppler
+from mimolearn.link.channels.fading.model import FadingModel
 from mimolearn.link.channels.fading.raster import Moments, Raster, mean_products
 from mimolearn.link.channels.tr38901 import SpecVersion, sionna_draws_from, sionna_precision
 from mimolearn.link.randomness import CounterGenerator, RandomSource, as_torch, uniform
 
-_ONE_ELEMENT = Raster(1, 1, 1.0, 1.0, math.inf)
 # Rays of 24 clusters at most.
 _RAYS = 24 * 20
 _MEASURED_SLOTS = 256
 
 
-class CDLFading(ChannelModel):
+class CDLFading(FadingModel):
     """CDL-A to -E of 3GPP over a resource grid: rays of tabulated angles, with Doppler.
 
     Choose it for antennas and users that are correlated as by geometry. H(t, f) = sum over paths p
@@ -49,6 +49,8 @@ class CDLFading(ChannelModel):
         spec_version: release of the tables, "16.1" or "19.2" (default).
     """
 
+    one_element = Raster(1, 1, 1.0, 1.0, math.inf)
+
     model: Literal["cdl-fading"] = "cdl-fading"
     profile: Literal["A", "B", "C", "D", "E"] = "A"
     delay_spread_s: Annotated[Real, Field(ge=0, le=1e-3)] = 100e-9
@@ -62,21 +64,17 @@ class CDLFading(ChannelModel):
     def check_grid(
         self, raster: Raster, num_rx_ant: int, num_users: int, layers_per_user: int
     ) -> None:
-        """Raise InvalidInputError for delays beyond the cyclic prefix; warn of fast fading."""
+        """Raise InvalidInputError for delays beyond the cyclic prefix; warn of fast fading.
+
+        Args:
+            raster: times and frequencies of the grid.
+            num_rx_ant: Nr.
+            num_users: U.
+            layers_per_user: L; S = U L.
+        """
         longest = _longest_delay(self.profile, self.spec_version)
         check_delays(self.profile, self.delay_spread_s, longest, raster)
         warn_of_doppler(self.speed_m_s / LIGHT_M_S * self.carrier_hz, raster)
-
-    def draw(
-        self,
-        num_channels: int,
-        num_rx_ant: int,
-        num_tx_ant: int,
-        generator: RandomSource,
-        dtype: torch.dtype = torch.complex64,
-    ) -> Tensor:
-        h = self.draw_grid(num_channels, _ONE_ELEMENT, num_rx_ant, 1, num_tx_ant, generator)
-        return h[:, 0, 0].to(dtype)
 
     def draw_grid(
         self,
@@ -128,7 +126,11 @@ class CDLFading(ChannelModel):
         return torch.einsum("nrlpt,npf->ntfrl", paths[:, 0, :, 0], response)
 
     def moments(self, raster: Raster) -> Moments:
-        """Average the second moments of 256 drawn slots, always the same ones."""
+        """Average the second moments of 256 drawn slots, always the same ones.
+
+        Args:
+            raster: times and frequencies of the grid.
+        """
         return _measured(self.model_dump_json(), raster)
 
 

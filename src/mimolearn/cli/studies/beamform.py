@@ -19,8 +19,8 @@ from mimolearn.cli.arguments import (
     one_scenario,
     results_folder,
 )
-from mimolearn.cli.compare import finish_beams
 from mimolearn.cli.progress import Shown, progress_bar
+from mimolearn.cli.studies.compare import finish_beams
 
 
 @app.command()

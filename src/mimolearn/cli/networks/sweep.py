@@ -6,7 +6,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from mimolearn.cli.app import emit, stdout
+import typer
+
+from mimolearn.cli.app import complain, emit, stdout
 from mimolearn.report.text.fitted import Column, FittedTable
 from mimolearn.report.text.terminal import TerminalConsole
 
@@ -30,8 +32,11 @@ def run_sweep(
         executor: "serial" or "ray".
         workers: processors of a Ray cluster that starts here.
         ray_address: of a running Ray cluster.
-        as_json: print the cards as JSON in place of a table.
+        as_json: print the cards as JSON in place of a table; null where training kept its start.
         quiet: show no progress.
+
+    Raises:
+        typer.Exit: where all of them kept their starts.
     """
     from mimolearn.training import parse_axis, sweep
 
@@ -46,8 +51,12 @@ def run_sweep(
         progress=None if quiet else _say,
     )
     if as_json:
-        content = [card.model_dump(mode="json") for _, card in results]
+        content = [card and card.model_dump(mode="json") for _, card in results]
         emit(json.dumps(content, indent=2))
+    losses = [card.validation_loss for _, card in results if card]
+    if not losses:
+        raise typer.Exit(complain("no step of any training lowered its validation loss", 1))
+    if as_json:
         return
     table = FittedTable(
         *(Column(axis.field, "name") for axis in axes),
@@ -57,11 +66,13 @@ def run_sweep(
         Column("CPU s", rank=2),
         Column("weights", "words"),
     )
-    best = min(card.validation_loss for _, card in results)
     for member, card in results:
+        if card is None:
+            table.add_row(*map(str, member.values), "kept its start", "", "", "", "none")
+            continue
         table.add_row(
             *map(str, member.values),
-            f"{card.validation_loss:.4g}" + (" *" if card.validation_loss == best else ""),
+            f"{card.validation_loss:.4g}" + (" *" if card.validation_loss == min(losses) else ""),
             measured(card),
             str(card.steps),
             f"{card.seconds:.0f}",

@@ -9,9 +9,9 @@ from typing import Annotated, Any
 import typer
 from rich.progress import TimeRemainingColumn
 
-from mimolearn.cli.app import AsJson, app, emit, stdout
+from mimolearn.cli.app import AsJson, app, complain, emit, stdout
+from mimolearn.cli.networks.sweep import run_sweep
 from mimolearn.cli.progress import Shown, progress_bar
-from mimolearn.cli.sweep import run_sweep
 from mimolearn.cli.words import complete_recipes, complete_scenarios, complete_weights
 from mimolearn.report.text.fitted import Column, FittedTable
 
@@ -112,7 +112,12 @@ def _train(recipe: Any, out: Path, as_json: bool, quiet: bool) -> None:
     with progress_bar(quiet, _shown, TimeRemainingColumn()) as progress:
         result = run_training(recipe, out=out, progress=progress)
     card = result.card
-    assert card is not None
+    if card is None:
+        loss = f"no step lowered the validation loss of {result.achieved.start_loss:.4g}"
+        kept = "the network is still random, and no weights are written"
+        if recipe.start_from:
+            kept = "the weights it began with stay as they are, and no others are written"
+        raise typer.Exit(complain(f"{recipe.name}: {loss}: {kept}", 1))
     if as_json:
         emit(json.dumps(card.model_dump(mode="json"), indent=2))
         return

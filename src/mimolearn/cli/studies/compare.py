@@ -37,7 +37,7 @@ from mimolearn.cli.arguments import (
     results_file,
     results_folder,
 )
-from mimolearn.cli.goodput import checked_budget, finish_goodput, print_goodput
+from mimolearn.cli.studies.goodput import checked_budget, finish_goodput, print_goodput
 from mimolearn.foundation.errors import InvalidInputError, ResultsFileError, invalid, user_path
 from mimolearn.foundation.signatures import takes_arguments_of
 from mimolearn.report.text.terminal import TerminalConsole

@@ -1,0 +1,1 @@
+"""Commands that run receivers and beamformers, and compare what came out."""
