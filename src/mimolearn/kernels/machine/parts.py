@@ -2,7 +2,8 @@
 
 numba makes every function that it compiles ready to be called: it optimises the function and
 writes its machine code, and does both again wherever the function becomes part of another. Nobody
-calls a part. So it stays what lowering has left, and is optimised once, inside its kernel.
+calls a part. So it gets the few passes that numba runs on a function alone, and is optimised once,
+inside its kernel. Without these few, EP on 4 x 4 channels took a third longer.
 """
 
 from __future__ import annotations
@@ -18,9 +19,6 @@ from numba.core.typed_passes import NativeLowering
 
 class _PartLibrary(JITCodeLibrary):
     """The code of a part and of the parts in it, to be linked into a kernel."""
-
-    def _optimize_functions(self, ll_module: Any) -> None:
-        ll_module.data_layout = self._codegen._data_layout
 
     def _optimize_final_module(self) -> None:
         """Nothing: the kernel is optimised as a whole."""
