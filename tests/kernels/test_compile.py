@@ -1,6 +1,9 @@
 """Compilation on first use: announced once on a terminal, cached, and possible without a cache."""
 
+import fcntl
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import TimeoutError as StillWaiting
 from pathlib import Path
 
 import numba.core.caching
@@ -96,3 +99,43 @@ def test_parts_compile_with_and_without_the_private_option(counted):
 
         # A part has no entry for Python: kernels call it.
         assert numba.njit(call)(np.ones(3)) == 1.0
+
+
+def test_a_part_is_compiled_once_for_all_constants_and_has_no_machine_code():
+    @uncounted
+    def item(x, i):
+        return x[i]
+
+    def first_two(out):
+        out[0] = item(out, 1) + item(out, 2)
+
+    out = np.arange(3, dtype=np.float32)
+    compiled("void(float32[::1])", first_two)(out)
+    assert out[0] == 3
+    (part,) = item.overloads.values()
+    engine = part.library.codegen._engine
+    assert not engine.is_symbol_defined(part.fndesc.llvm_func_name)
+
+
+def test_who_needs_a_kernel_that_another_process_compiles_waits_for_it(monkeypatch, tmp_path):
+    monkeypatch.setattr("numba.core.config.CACHE_DIR", str(tmp_path))
+    _build(7)
+    (lock,) = tmp_path.rglob("*.lock")
+    with ThreadPoolExecutor(1) as pool:
+        with lock.open() as held:
+            fcntl.flock(held, fcntl.LOCK_EX)
+            kernel = pool.submit(_build, 7)
+            with pytest.raises(StillWaiting):
+                kernel.result(timeout=0.2)
+        kernel = kernel.result(timeout=60)
+    assert sum(kernel.stats.cache_hits.values()) == 1
+    assert _call(kernel) == 7
+
+
+def test_where_no_lock_can_be_had_all_compile(monkeypatch, tmp_path):
+    def refused(*_):
+        raise OSError(37, "No locks available")
+
+    monkeypatch.setattr("numba.core.config.CACHE_DIR", str(tmp_path))
+    monkeypatch.setattr("fcntl.flock", refused)
+    assert _call(_build(8)) == 8

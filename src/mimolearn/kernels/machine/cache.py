@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +30,24 @@ def keep_on_disk(dispatcher: Any, stamp: int) -> None:
         # No writable place for the cache, neither beside the source nor in the home.
         if "no locator" not in str(error):
             raise
+
+
+@contextmanager
+def one_at_a_time(dispatcher: Any) -> Iterator[None]:
+    """Let one process compile a kernel: others that need it wait, and then read its machine code.
+
+    dispatcher: as ``keep_on_disk`` has left it; without a place on disk nobody waits.
+    """
+    with contextlib.ExitStack() as held:
+        if isinstance(dispatcher._cache, _KernelCache) and sys.platform != "win32":
+            # A file system may have no room, no permission or no locks: all compile then.
+            with contextlib.suppress(OSError):
+                import fcntl
+
+                file = held.enter_context(dispatcher._cache.lock_path().open("ab"))
+                # The system takes the lock from a process that ends in any way.
+                fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 class _CheckedFiles(IndexDataCacheFile):
@@ -61,6 +82,11 @@ class _KernelCache(FunctionCache):
         locator = self._impl.locator
         stamps = locator.get_source_stamp(), stamp
         self._cache_file = _CheckedFiles(self._cache_path, self._impl.filename_base, stamps)
+
+    def lock_path(self) -> Path:
+        """An empty file beside those of the kernel; its folder is made."""
+        self._impl.locator.ensure_cache_path()
+        return Path(self._cache_path) / f"{self._impl.filename_base}.lock"
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         try:

@@ -148,7 +148,8 @@ def normals(out, key, stream, start, scale, scratch):
         else:
             store_normals(scratch, 0, key, stream, np.uint64(group), scale)
             count = min(64 - skip, out.size - done)
-            out[done : done + count] = scratch[skip : skip + count]
+            for i in range(count):
+                out[done + i] = scratch[skip + i]
             done += count
         skip = 0
         group += 1

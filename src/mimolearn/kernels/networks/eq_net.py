@@ -270,9 +270,8 @@ def kernel() -> Callable[..., bool]:
                     space[2 * k + 1] = _clipped(x[k].imag, 3.0)
                     _symbol_llr(x[k], 1.0 / variance[k], levels, bits, linear, k * num_bits)
                     decided[k] = complex(_nearest(x[k].real, levels), _nearest(x[k].imag, levels))
-                    base[k * num_bits : (k + 1) * num_bits] = linear[
-                        k * num_bits : (k + 1) * num_bits
-                    ]
+                    for b in range(k * num_bits, (k + 1) * num_bits):
+                        base[b] = linear[b]
                     if values.size > 0:
                         at = 2 * (t * n + order[k])
                         decided[k] = complex(

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import numpy as np
 
 from mimolearn.kernels.machine.compile import compiled, inlined
+from mimolearn.kernels.search.tree import copy_row
 
 
 @inlined
@@ -152,7 +153,7 @@ def kernel() -> Callable[..., None]:
                     levels[c, t] = -1
                 if not (channel_ok and np.isfinite(z[c, t].sum())):
                     continue
-                residual[0, 0] = z[c, t]
+                copy_row(residual[0, 0], z[c, t])
                 distance[0, 0] = 0.0
                 count = 1
                 now = 0

@@ -262,7 +262,7 @@ def _write_answer(
 ):  # fmt: skip
     """LLRs of one vector, by streams and alternating between the axes, and its nearest leaf.
 
-    Levels of all leaves too where they are ``listed``.
+    Levels of all leaves too where they are ``listed``. Returns the distance of the nearest.
     """
     own, best = splat(_INFINITY), 0
     for s in range(0, lists.capacity, 16):
@@ -291,6 +291,7 @@ def _write_answer(
                 llr[to + b * axes] = space[lists.bits + i * num_bits + b]
             at_level = (np.int64(path) >> (i * num_bits)) & (index_of.size - 1)
             decided[at + stream] += index_of[at_level] >> axis
+    return nearest
 
 
 @inlined
@@ -381,18 +382,17 @@ def kernel() -> Callable[..., None]:
                     real, k,
                 )  # fmt: skip
                 vector = channel * vectors + t
-                at = vector * tx
-                decided[at : at + tx] = 0
-                _write_answer(
+                decided[vector * tx : (vector + 1) * tx] = 0
+                nearest = _write_answer(
                     space, ints, lists, leaves, num_bits, settings[5], axes, order, level_of,
-                    index_of, llr, decided, levels, at, k, listed,
+                    index_of, llr, decided, levels, vector * tx, k, listed,
                 )  # fmt: skip
                 log_diagonal[vector] = diagonal
                 if listed:
-                    of_leaves = space[lists.distance : lists.distance + leaves]
-                    metrics[vector * k : vector * k + leaves] = of_leaves
+                    for leaf in range(leaves):
+                        metrics[vector * k + leaf] = space[lists.distance + leaf]
                 else:
-                    metrics[vector] = space[lists.distance : lists.distance + leaves].min()
+                    metrics[vector] = nearest
 
     arrays = "float32[::1], float32[::1], int8[:, ::1], int64[::1], float32[::1], int64[::1]"
     listed = "float32[::1], int8[::1], float32[::1]"

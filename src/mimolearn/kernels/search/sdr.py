@@ -92,7 +92,9 @@ def kernel() -> Callable[..., None]:
         q = np.empty((n + 1, n + 1))
         v = np.empty((n + 1, rank))
         for c in range(num_channels):
-            q[:n, :n] = gram[c]
+            for i in range(n):
+                for j in range(n):
+                    q[i, j] = gram[c, i, j]
             q[n, n] = 0.0
             channel_ok = np.isfinite(gram[c].sum())
             for t in range(num_vectors):
@@ -101,9 +103,11 @@ def kernel() -> Callable[..., None]:
                 work[c, t] = 0
                 if not (channel_ok and np.isfinite(matched[c, t].sum())):
                     continue
-                q[:n, n] = -matched[c, t]
-                q[n, :n] = -matched[c, t]
-                v[:] = start
+                for i in range(n):
+                    q[i, n] = q[n, i] = -matched[c, t, i]
+                for i in range(n + 1):
+                    for r in range(rank):
+                        v[i, r] = start[i, r]
                 sweeps = relax(q, v, tolerance, max_sweeps)
                 incomplete[c, t] = sweeps == max_sweeps + 1
                 _round(q, v, directions, signs[c, t])

@@ -15,6 +15,7 @@ import numpy as np
 from mimolearn.kernels.machine.compile import compiled, uncounted
 from mimolearn.kernels.machine.memory import load, store
 from mimolearn.kernels.search.tree import (
+    copy_row,
     first_child,
     next_child,
     search_arrays,
@@ -261,14 +262,14 @@ def kernel() -> Callable[..., None]:
                 decided[c, t] = -1
                 if not (channel_ok and np.isfinite(z[c, t].sum())):
                     continue
-                residual[n - 1] = z[c, t]
+                copy_row(residual[n - 1], z[c, t])
                 incomplete[c, t], work[c, t], nearest = search_float64(
                     columns[c], residual, distance, center, ints, reals, counter, bits, clip,
                     max_nodes, 0,
                 )  # fmt: skip
                 if np.isfinite(nearest):
                     fill_llr(ints[3], counter, nearest, bits, llr[c, t])
-                    decided[c, t] = ints[3]
+                    copy_row(decided[c, t], ints[3])
 
     arrays = "float64[:, :, ::1], float64[:, :, ::1], int8[:, ::1], float64, int64"
     out = "float64[:, :, :, ::1], int8[:, :, ::1], boolean[:, ::1], int64[:, ::1]"
@@ -303,14 +304,14 @@ def informed_kernel() -> Callable[..., None]:
                 decided[c, t] = -1
                 if not (channel_ok and np.isfinite(z[c, t].sum())):
                     continue
-                residual[n - 1] = z[c, t]
+                copy_row(residual[n - 1], z[c, t])
                 incomplete[c, t], work[c, t], nearest = _search_with_priors(
                     columns[c], residual, distance, center, ints, reals, counter, bits, clip,
                     max_nodes, (costs[c, t], scores, order),
                 )  # fmt: skip
                 if np.isfinite(nearest):
                     fill_llr(ints[3], counter, nearest, bits, llr[c, t])
-                    decided[c, t] = ints[3]
+                    copy_row(decided[c, t], ints[3])
 
     arrays = "float64[:, :, ::1], float64[:, :, ::1], float64[:, :, :, ::1], int8[:, ::1]"
     out = "float64[:, :, :, ::1], int8[:, :, ::1], boolean[:, ::1], int64[:, ::1]"

@@ -16,6 +16,7 @@ import numpy as np
 from mimolearn.kernels.machine.compile import compiled, uncounted
 from mimolearn.kernels.machine.memory import load, store
 from mimolearn.kernels.search.tree import (
+    copy_row,
     first_child,
     next_child,
     search_arrays,
@@ -127,7 +128,7 @@ def kernel() -> Callable[..., None]:
                     work[c, t] = 0
                     continue
                 levels[c, t] = -1
-                residual[n - 1] = z[c, t]
+                copy_row(residual[n - 1], z[c, t])
                 incomplete[c, t], work[c, t] = search_float64(
                     columns[c], residual, distance, center, low, high, chosen,
                     num_levels, max_nodes, levels[c, t],

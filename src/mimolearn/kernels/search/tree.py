@@ -11,6 +11,13 @@ from mimolearn.kernels.triangles.triangle_float32 import lanes_of, search_memory
 
 
 @uncounted
+def copy_row(into, row):
+    """What ``into[:] = row`` does, without its check of lengths, which compiles for seconds."""
+    for i in range(row.size):
+        into[i] = row[i]
+
+
+@uncounted
 def first_child(diagonal, residual, num_levels, center, low, high, chosen, k):
     """Choose the level nearest to the unconstrained solution of row k."""
     # A zero on the diagonal makes all children equal; any centre will do.

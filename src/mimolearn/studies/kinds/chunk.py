@@ -39,6 +39,8 @@ _BATCHES = 2
 # it yet waits for it in long runs alone.
 _LONG_RUN = 256
 _MAX_BLOCKS = 64
+# Of all numbers the one whose multiples divide a circle most evenly, however many they are.
+_GOLDEN = (5**0.5 - 1) / 2
 
 
 class ChunkResult(NamedTuple):
@@ -159,7 +161,7 @@ def run_uncoded_chunk(
             fused = answer_fused(scenario, float(snr), num, batch, seed, only)
         if fused is None:
             generator = CounterGenerator(seed)
-            return run_plainly(scenario, float(snr), num, generator, detectors)
+            return run_plainly(scenario, float(snr), num, generator, detectors, chunk)
         sent, decided = fused
         finite = torch.ones(sent.shape[:-1], dtype=torch.bool)
         return [
@@ -174,6 +176,7 @@ def run_plainly(
     num_channels: int,
     generator: CounterGenerator,
     detectors: Sequence[tuple[str, Detector]],
+    turn: int = 0,
 ) -> list[ChunkResult]:
     """The path that serves every scenario and every detector.
 
@@ -183,17 +186,32 @@ def run_plainly(
         num_channels: to draw.
         generator: randomness of the chunk.
         detectors: (label, detector) of each contender.
+        turn: says who begins, see ``in_turn``; no result depends on it.
 
     Returns:
         one result for each, in their order.
     """
     block, bad = replace_nonfinite(scenario.draw(snr_db, num_channels, generator))
-    results = []
-    for label, detector in detectors:
+    results = {}
+    for i in in_turn(len(detectors), turn):
+        label, detector = detectors[i]
         answers = _answers(scenario, block, label, detector)
         answers = answers._replace(finite=answers.finite & ~bad[:, None])
-        results.append(_count(block.indices, answers, label, detector))
-    return results
+        results[i] = _count(block.indices, answers, label, detector)
+    return [results[i] for i in range(len(detectors))]
+
+
+def in_turn(num: int, turn: int) -> list[int]:
+    """0 ... num - 1, from another one on in every turn.
+
+    Processes that begin at the same time then compile different kernels, and later find on disk
+    what the others have compiled.
+
+    >>> [in_turn(5, turn)[0] for turn in range(4)]
+    [0, 3, 1, 4]
+    """
+    first = int(num * (turn * _GOLDEN % 1))
+    return [*range(first, num), *range(first)]
 
 
 def replace_nonfinite(block: Block) -> tuple[Block, Tensor]:
