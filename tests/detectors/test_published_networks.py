@@ -32,7 +32,7 @@ def test_mmnet_learns_a_correlated_channel():
         name: wrong(make_detector(name, "16-qam", **options), block)
         for name, options in (
             ("lmmse", {}),
-            ("oamp", {}),
+            ("oamp", {"variances": "shared"}),
             ("mmnet", {"num_layers": 6, "num_steps": 60}),
         )
     }
