@@ -5,13 +5,16 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as StillWaiting
 from pathlib import Path
+from typing import Any
 
 import numba.core.caching
+import numba.core.compiler
 import numba.core.cpu
 import numpy as np
 import pytest
 
 from mimolearn.kernels.machine import compile as kernel_compile
+from mimolearn.kernels.machine import parts
 from mimolearn.kernels.machine.compile import compiled, part_options, source_stamp, uncounted
 
 
@@ -101,6 +104,23 @@ def test_parts_compile_with_and_without_the_private_option(counted):
         assert numba.njit(call)(np.ones(3)) == 1.0
 
 
+def test_parts_compile_by_a_numba_with_other_insides(monkeypatch):
+    assert "pipeline_class" in part_options(object(), counted=True)
+    monkeypatch.setattr(parts, "_PRIVATE", ((numba.core.compiler, "no such name"),))
+    assert "pipeline_class" not in part_options(object(), counted=True)
+
+    @uncounted
+    def twice(x):
+        return 2 * x
+
+    def double_first(out):
+        out[0] = twice(out[0])
+
+    out = np.full(1, 3, np.float32)
+    compiled("void(float32[::1])", double_first)(out)
+    assert out[0] == 6
+
+
 def test_a_part_is_compiled_once_for_all_constants_and_has_no_machine_code():
     @uncounted
     def item(x, i):
@@ -124,10 +144,10 @@ def test_who_needs_a_kernel_that_another_process_compiles_waits_for_it(monkeypat
     with ThreadPoolExecutor(1) as pool:
         with lock.open() as held:
             fcntl.flock(held, fcntl.LOCK_EX)
-            kernel = pool.submit(_build, 7)
+            waiting = pool.submit(_build, 7)
             with pytest.raises(StillWaiting):
-                kernel.result(timeout=0.2)
-        kernel = kernel.result(timeout=60)
+                waiting.result(timeout=0.2)
+        kernel: Any = waiting.result(timeout=60)
     assert sum(kernel.stats.cache_hits.values()) == 1
     assert _call(kernel) == 7
 

@@ -23,7 +23,7 @@ from numba.core import config, cpu, event, types
 from numba.extending import register_jitable
 
 from mimolearn.kernels.machine.cache import keep_on_disk, one_at_a_time
-from mimolearn.kernels.machine.parts import PartCompiler, fill_environments
+from mimolearn.kernels.machine.parts import compiler_options, fill_environments
 
 # A kernel of its own accord never checks bounds, never holds the interpreter lock, and divides
 # like IEEE; no C program calls it. Contraction is asked for operation by operation (see simd.fma),
@@ -68,7 +68,7 @@ def part_options(known: object, counted: bool) -> dict[str, Any]:
     # Only kernels call parts: an entry for Python, one for C and machine code of the part alone
     # would be made for nobody.
     options |= {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
-    options["pipeline_class"] = PartCompiler
+    options |= compiler_options()
     return {**options, "_nrt": counted} if hasattr(known, "_nrt") else options
 
 

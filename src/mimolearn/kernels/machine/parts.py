@@ -4,17 +4,28 @@ numba makes every function that it compiles ready to be called: it optimises the
 writes its machine code, and does both again wherever the function becomes part of another. Nobody
 calls a part. So it gets the few passes that numba runs on a function alone, and is optimised once,
 inside its kernel. Without these few, EP and OAMP on 4 x 4 channels were slower.
+
+This rests on names that numba keeps to itself. Where a numba lacks one, parts are compiled as any
+function is: kernels then give the same results, only later.
 """
 
 from __future__ import annotations
 
 from typing import Any, Literal
 
-from numba.core import cpu
+from numba.core import compiler, cpu
 from numba.core.codegen import JITCodeLibrary
-from numba.core.compiler import CompilerBase, DefaultPassBuilder, _LowerResult
+from numba.core.compiler import CompilerBase, CompileResult, DefaultPassBuilder
 from numba.core.compiler_machinery import register_pass
 from numba.core.typed_passes import NativeLowering
+
+_PRIVATE = (
+    (vars(cpu).get("_dynfunc"), "make_function"),
+    (compiler, "_LowerResult"),
+    (CompileResult, "_find_referenced_environments"),
+    (JITCodeLibrary, "_optimize_final_module"),
+    (JITCodeLibrary, "_finalize_final_module"),
+)
 
 
 class _PartLibrary(JITCodeLibrary):
@@ -46,11 +57,12 @@ class _PartLowering(NativeLowering):
         kept = (state.library,)
         entry = make_function(fndesc.lookup_module(), name, "A part.", 0, lowered.env, kept)
         context.insert_user_function(entry, fndesc, [state.library])
-        state["cr"] = _LowerResult(fndesc, lowered.call_helper, cfunc=entry, env=lowered.env)
+        result = vars(compiler)["_LowerResult"]
+        state["cr"] = result(fndesc, lowered.call_helper, cfunc=entry, env=lowered.env)
         return True
 
 
-class PartCompiler(CompilerBase):
+class _PartCompiler(CompilerBase):
     """numba's compiler, with the lowering of parts."""
 
     def define_pipelines(self) -> list[Any]:
@@ -61,8 +73,16 @@ class PartCompiler(CompilerBase):
         return [manager]
 
 
+def compiler_options() -> dict[str, Any]:
+    """What ``numba.njit`` is told of the compiler of parts; nothing where numba is another."""
+    known = all(hasattr(owner, name) for owner, name in _PRIVATE)
+    return {"pipeline_class": _PartCompiler} if known else {}
+
+
 def fill_environments(dispatcher: Any) -> None:
     """Tell a kernel where its parts keep Python objects, as numba does for code from its disk."""
+    if not compiler_options():
+        return
     for result in dispatcher.overloads.values():
         for environment in result._find_referenced_environments():
             result.library.codegen.set_env(environment.env_name, environment)
