@@ -18,7 +18,9 @@ from mimolearn.exporting.runtime import session
 from .cases import STORED, link
 
 
-@pytest.mark.parametrize("name", STORED[:2])
+@pytest.mark.parametrize(
+    "name", [STORED[0], pytest.param(STORED[1], marks=pytest.mark.soak(only=True))]
+)
 def test_a_quantiser_is_two_files_that_store_the_same(
     name: str, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

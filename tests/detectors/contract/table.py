@@ -207,6 +207,8 @@ CONTRACT = [
     Row("sionna-mmse-pic", llr_tol=5e-2),
 ]
 
+CASES = [(row, name) for row in CONTRACT for name in row.constellations]
+
 
 def case_id(case: tuple[Row, str]) -> str:
     row, constellation = case
