@@ -59,7 +59,7 @@ CASES = (
     Case("detnet-32x64-qpsk", "qpsk", 64, 32, 32, network=True),
     Case("tap-net-any", "16-qam", 8, 8, 256, network=True),
     Case("tap-net-any", "qpsk", 64, 32, 64, network=True),
-    Case("eq-net-2x2-64qam", "64-qam", 2, 2, 256, network=True),
+    Case("eq-net-estimator-2x2-64qam", "64-qam", 2, 2, 256, network=True),
 )
 
 
