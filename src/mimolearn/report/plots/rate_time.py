@@ -22,12 +22,15 @@ from mimolearn.report.plots.interactive import (
     rate_ticks,
     short_ticks,
 )
+from mimolearn.report.plots.labels import Mark, label_sides
 from mimolearn.report.plots.names import NamedPoint, write_names
 from mimolearn.report.style import COST_LABELS, plotly_symbol
 from mimolearn.studies import METRIC_LABELS
 
 PUBLISHED = "#A3260F"
 _GREY = "#8A93A0"
+# What names are kept apart for, in pixels: the plot on a desktop's page.
+_WIDTH, _HEIGHT = 1000, 380
 
 
 class TimedRate(NamedTuple):
@@ -164,6 +167,7 @@ def rate_time_plot(answers: Answers, snr_db: float) -> go.Figure | None:
     if not known:
         return None
     low, high = _time_range(known)
+    sides = _sides(known, published, low, high)
     figure = go.Figure()
     for one in known:
         style, rate, label = answers.look[one.label], one.rate, plotly_text(one.label)
@@ -172,9 +176,9 @@ def rate_time_plot(answers: Answers, snr_db: float) -> go.Figure | None:
                 x=[one.time_us],
                 y=[rate.value],
                 name=label,
-                mode="markers+text",
+                mode="markers+text" if sides[one.label] else "markers",
                 text=[f"<b>{label}</b>" if one.on_frontier else label],
-                textposition="top right",
+                textposition=sides[one.label] or "top right",
                 marker={"symbol": plotly_symbol(style), "size": 11, "color": style.colour},
                 error_y=error_bars([rate.value], [rate.low], [rate.high]),
                 hovertemplate=f"<b>{label}</b><br>%{{y:.3g}} in %{{x:.3g}} µs<extra></extra>",
@@ -195,12 +199,13 @@ def rate_time_plot(answers: Answers, snr_db: float) -> go.Figure | None:
                 hovertemplate=f"<b>{label}</b> (published)<br>%{{y:.3g}}<extra></extra>",
             )
         )
+    ticks_of_time = short_ticks(low, high)
     if published:
         figure.add_vline(x=10 ** (high + 0.12), line={"color": _GREY, "width": 1, "dash": "dot"})
         high += 0.62
     values = [end for one in known for end in (one.rate.low, one.rate.high)]
     ticks = rate_ticks([*values, *(value for _, value in published)])
-    span = {"range": [low, high], **short_ticks(low, high)}
+    span = {"range": [low, high], **ticks_of_time}
     figure.update_xaxes(title=COST_LABELS["vector_us"], type="log", **span)
     figure.update_yaxes(title=METRIC_LABELS[answers.metric], **ticks)
     figure.update_layout(showlegend=False)
@@ -212,6 +217,35 @@ def _published(answers: Answers, snr_db: float) -> list[tuple[Published, float]]
     return [
         (curve, rate) for curve in answers.published for at, rate in curve.points if at == snr_db
     ]
+
+
+def _sides(
+    known: Sequence[TimedRate],
+    published: Sequence[tuple[Published, float]],
+    low: float,
+    high: float,
+) -> dict[str, str | None]:
+    """The side of each point on which its name finds room, if any."""
+    ends = [end for one in known for end in (one.rate.low or one.rate.value, one.rate.high)]
+    ends += [rate for _, rate in published]
+    bottom, top = math.log10(min(ends)), math.log10(max(ends))
+    right = high + 0.62 if published else high
+
+    def down(rate: float) -> float:
+        return _HEIGHT * (top - math.log10(rate)) / ((top - bottom) or 1.0)
+
+    marks = {
+        one.label: Mark(
+            x=_WIDTH * (math.log10(one.time_us) - low) / (right - low),
+            y=down(one.rate.value),
+            radius=5.5,
+            top=down(one.rate.high),
+            bottom=down(one.rate.low or one.rate.value),
+        )
+        for one in known
+    }
+    best = [one.label for one in known if one.on_frontier]
+    return label_sides(marks, best, (), _WIDTH, _HEIGHT)
 
 
 def _time_range(known: Sequence[TimedRate]) -> tuple[float, float]:
