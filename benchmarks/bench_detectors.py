@@ -321,8 +321,8 @@ def _markdown(rows: Sequence[Row], record: Mapping[str, str]) -> str:
     ]
     for case, found in rows:
         name = f"`{case.detector}(k={case.k})`" if case.k else f"`{case.detector}`"
-        if case.detector == "ml":
-            name += f", {case.demapping}"
+        if case.demapping == "exact":
+            name += ", exact"
         link = f"{case.num_tx_ant}, {case.num_rx_ant}, {case.constellation.upper()}"
         peer = f"{_short(found.peer)} ({peer_name(case)})" if found.peer else "–"
         ratio = f"{found.ratio:.3g}" if found.peer else "–"
