@@ -31,8 +31,6 @@ _REACH = 1.6
 _PRECISION = (1.5, 4.5)
 
 _LEAST_SUM = 1e-35
-
-
 # Codes beside the nearest one that the encoder tries. The nearest comes first and wins a tie.
 _BESIDE = (0, -1, 1)
 
@@ -67,8 +65,8 @@ class EQNet(Quantizer):
     The encoder is a residual GELU network on tanh(L/2) and clip(L, +-24)/8 of all K Nt LLRs. It
     gives three numbers a stream, each rounded to equidistant levels. The decoder takes them as an
     estimate x_hat and a log precision ln(1/v), and computes the exact LLRs of x_hat = x + CN(0, v).
-    Sure estimates have more levels than unsure ones, and of the codes beside the nearest one that
-    is kept which loses least of the LLRs (smallest KL divergence of bit posteriors).
+    Sure estimates have more levels than unsure ones. The encoder tries the nearest code and its
+    neighbours, and keeps the one that loses least (smallest KL divergence of bit posteriors).
     By Theorem 2 of Arvinte et al. (EURASIP JWCN 2022), a diagonal channel needs as many features.
     The paper differs: its decoder is one learned network per bit (``eq-net-published``) and its
     loss a weighted square of soft bits; both lose more information.

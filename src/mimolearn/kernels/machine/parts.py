@@ -3,7 +3,7 @@
 numba makes every function that it compiles ready to be called: it optimises the function and
 writes its machine code, and does both again wherever the function becomes part of another. Nobody
 calls a part. So it gets the few passes that numba runs on a function alone, and is optimised once,
-inside its kernel. Without these few, EP and OAMP on 4 x 4 channels were slower.
+inside its kernel. Without these passes EP and OAMP on 4 x 4 channels were slower.
 
 This rests on names that numba keeps to itself. Where a numba lacks one, parts are compiled as any
 function is: kernels then give the same results, only later.
