@@ -1,6 +1,6 @@
 """Two versions of mimolearn on the same inputs: what became faster or slower between them.
 
-    python benchmarks/bench_versions.py OLD NEW [--rounds 15] [--seconds 0.05] [--csv FILE]
+    python benchmarks/bench_versions.py OLD NEW [--rounds 15] [--seconds 0.05] [--csv FILE] [--only WORDS]
 
 OLD and NEW are folders with the source of a version (``git worktree add OLD COMMIT``), or their
 ``src`` folders. Each version runs in a process of its own, on one thread. The two take turns, case
@@ -26,7 +26,7 @@ from typing import Any, NamedTuple
 class Case(NamedTuple):
     """One detector on one link: ``channels`` channels with ``vectors`` received vectors each.
 
-    network: the detector is a network of the zoo.
+    network: the detector is a network of the zoo. prepares: what needs the channel alone.
     """
 
     detector: str
@@ -36,10 +36,12 @@ class Case(NamedTuple):
     channels: int
     vectors: int = 1
     network: bool = False
+    prepares: bool = False
 
     def text(self) -> str:
+        name = f"{self.detector}, prepare" if self.prepares else self.detector
         link = f"{self.tx} streams, {self.rx} antennas, {self.constellation}"
-        return f"{self.detector}, {link}, {self.channels} x {self.vectors}"
+        return f"{name}, {link}, {self.channels} x {self.vectors}"
 
 
 _LINEAR = ("mrc", "zf", "lmmse", "wl-lmmse", "cg", "wl-cg", "gauss-seidel", "ep", "oamp")
@@ -50,6 +52,7 @@ CASES = (
     *(Case(name, "16-qam", 4, 4, 2048) for name in _LINEAR if not name.startswith("wl")),
     *(Case(name, "16-qam", 8, 8, 512) for name in ("zf", "lmmse", "ep", "oamp", "k-best")),
     *(Case(name, "16-qam", 4, 4, 1) for name in ("lmmse", "zf", "ep", "k-best")),
+    *(Case(name, "16-qam", 4, 4, 1, prepares=True) for name in ("lmmse", "zf", "ep")),
     *(Case(name, "qpsk", 4, 4, 512) for name in _SEARCHES),
     *(Case(name, "64-qam", 4, 4, 128) for name in ("k-best", "sphere", "soft-sphere")),
     Case("k-best", "qpsk", 64, 32, 64),
@@ -99,6 +102,8 @@ def task(case: Case) -> Callable[[], object]:
 
     def run() -> object:
         with torch.no_grad():
+            if case.prepares:
+                return detector.prepare(h, noise_var)
             detection = detector(y, h, noise_var)
             try:
                 return detection.llr()
@@ -164,10 +169,13 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--seconds", type=float, default=0.05)
     parser.add_argument("--csv", type=Path)
+    parser.add_argument("--only", default="", help="cases whose line holds these words")
     options = parser.parse_args()
     versions = [Version(folder, options.seconds) for folder in (options.old, options.new)]
     rows = []
     for number, case in enumerate(CASES):
+        if options.only not in case.text():
+            continue
         best = [float("inf")] * 2
         lacks = ""
         for turn in range(options.rounds):
