@@ -1,6 +1,7 @@
 """Two versions of mimolearn on the same inputs: what became faster or slower between them.
 
-    python benchmarks/bench_versions.py OLD NEW [--rounds 15] [--seconds 0.05] [--csv FILE] [--only WORDS]
+    python benchmarks/bench_versions.py OLD NEW [--rounds 15] [--seconds 0.05] [--csv FILE]
+        [--only WORDS]
 
 OLD and NEW are folders with the source of a version (``git worktree add OLD COMMIT``), or their
 ``src`` folders. Each version runs in a process of its own, on one thread. The two take turns, case
