@@ -17,7 +17,7 @@ from mimolearn.report.overlay import Published
 from mimolearn.report.plots.curves import behind_range
 from mimolearn.report.plots.drawing import DASHES, FONT, add_legend, new_figure, save_figure
 from mimolearn.report.plots.goodput import slot_times, time_figure
-from mimolearn.report.plots.names import NamedPoint, write_names
+from mimolearn.report.plots.names import NamedPoint, draw_points, write_names
 from mimolearn.report.plots.reliability import reliability_figure
 from mimolearn.report.style import COST_LABELS, Style
 from mimolearn.studies import METRIC_LABELS
@@ -141,23 +141,6 @@ def frontier_figure(answers: Answers, cost: str | None = None) -> Figure:
     points = answers.cost_points(cost)
     with matplotlib.rc_context(FONT):
         figure, axes = new_figure(6.4, 4.6)
-        for point in points:
-            style = answers.look[point.label]
-            axes.errorbar(
-                point.cost,
-                point.snr_db,
-                yerr=[[point.snr_db - point.low_db], [point.high_db - point.snr_db]],
-                fmt=style.marker,
-                color=style.colour,
-                ms=7 if point.on_frontier else 5,
-                capsize=2,
-                alpha=1.0 if point.on_frontier else 0.75,
-            )
-        axes.set_xscale("log")
-        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
-        axes.xaxis.set_minor_formatter(NullFormatter())
-        _draw_frontier(axes, [point for point in points if point.on_frontier])
         named = [
             NamedPoint(
                 label=point.label,
@@ -165,11 +148,17 @@ def frontier_figure(answers: Answers, cost: str | None = None) -> Figure:
                 y=point.snr_db,
                 low=point.low_db,
                 high=point.high_db,
-                colour=answers.look[point.label].colour,
+                style=answers.look[point.label],
                 stands_out=point.on_frontier,
             )
             for point in points
         ]
+        draw_points(axes, named)
+        axes.set_xscale("log")
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+        axes.xaxis.set_minor_formatter(NullFormatter())
+        _draw_frontier(axes, [point for point in points if point.on_frontier])
         write_names(axes, named)
         axes.set_xlabel(COST_LABELS[cost])
         axes.set_ylabel(f"SNR needed for {answers.goal} [dB]")

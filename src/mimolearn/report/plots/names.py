@@ -1,4 +1,4 @@
-"""Names beside the points of a static figure, clear of each other."""
+"""Points of a static figure with bars, and their names beside them, clear of each other."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 from matplotlib.axes import Axes
 from matplotlib.transforms import Bbox
+
+from mimolearn.report.style import Style
 
 _QUIET = "#666666"
 _OFFSETS = (
@@ -36,8 +38,8 @@ class NamedPoint(NamedTuple):
         y: in units of the axis.
         low: lower end of its bar.
         high: upper end of its bar.
-        colour: of a name that stands out, as "#RRGGBB".
-        stands_out: the name is written in bold and colour, and before the others.
+        style: how the point is drawn; a name that stands out has its colour.
+        stands_out: the point is larger; its name is bold, and is written before the others.
     """
 
     label: str
@@ -45,8 +47,28 @@ class NamedPoint(NamedTuple):
     y: float
     low: float
     high: float
-    colour: str
+    style: Style
     stands_out: bool
+
+
+def draw_points(axes: Axes, points: Sequence[NamedPoint]) -> None:
+    """Draw points with their bars, without names.
+
+    Args:
+        axes: a plot.
+        points: what is drawn.
+    """
+    for point in points:
+        axes.errorbar(
+            point.x,
+            point.y,
+            yerr=[[point.y - point.low], [point.high - point.y]],
+            fmt=point.style.marker,
+            color=point.style.colour,
+            ms=7 if point.stands_out else 5,
+            capsize=2,
+            alpha=1.0 if point.stands_out else 0.75,
+        )
 
 
 def write_names(axes: Axes, points: Sequence[NamedPoint], size: float = 8) -> None:
@@ -75,7 +97,7 @@ def write_names(axes: Axes, points: Sequence[NamedPoint], size: float = 8) -> No
                 ha="left" if dx > 0 else "right" if dx < 0 else "center",
                 fontsize=size,
                 fontweight="bold" if point.stands_out else "normal",
-                color=point.colour if point.stands_out else _QUIET,
+                color=point.style.colour if point.stands_out else _QUIET,
                 parse_math=False,
             )
             box = text.get_window_extent(renderer).padded(1.5)

@@ -23,8 +23,8 @@ from mimolearn.report.plots.interactive import (
     short_ticks,
 )
 from mimolearn.report.plots.labels import Mark, label_sides
-from mimolearn.report.plots.names import NamedPoint, write_names
-from mimolearn.report.style import COST_LABELS, plotly_symbol
+from mimolearn.report.plots.names import NamedPoint, draw_points, write_names
+from mimolearn.report.style import COST_LABELS, Style, plotly_symbol
 from mimolearn.studies import METRIC_LABELS
 
 PUBLISHED = "#A3260F"
@@ -100,33 +100,24 @@ def draw_rate_time(axes: Axes, answers: Answers, snr_db: float) -> None:
     low, high = _time_range(known)
     edge = 10 ** (high + 0.12)
     right = 10 ** (high + 0.62) if published else 10**high
-    named = []
-    for one in known:
-        style, rate = answers.look[one.label], one.rate
-        axes.errorbar(
-            one.time_us,
-            rate.value,
-            yerr=[[rate.value - rate.low], [rate.high - rate.value]],
-            fmt=style.marker,
-            color=style.colour,
-            ms=7 if one.on_frontier else 5,
-            capsize=2,
+    named = [
+        NamedPoint(
+            label=one.label,
+            x=one.time_us,
+            y=one.rate.value,
+            low=one.rate.low,
+            high=one.rate.high,
+            style=answers.look[one.label],
+            stands_out=one.on_frontier,
         )
-        named.append(
-            NamedPoint(
-                label=one.label,
-                x=one.time_us,
-                y=rate.value,
-                low=rate.low,
-                high=rate.high,
-                colour=style.colour,
-                stands_out=one.on_frontier,
-            )
-        )
+        for one in known
+    ]
+    draw_points(axes, named)
     for curve, value in published:
         x = 10 ** (high + 0.2)
         axes.plot(x, value, "o", ms=7, mec=PUBLISHED, mfc="white", mew=1.4, zorder=3)
-        named.append(NamedPoint(curve.label, x, value, value, value, PUBLISHED, True))
+        style = Style(PUBLISHED, "o", "dash")
+        named.append(NamedPoint(curve.label, x, value, value, value, style, True))
     axes.set_xscale("log")
     axes.set_yscale("log")
     axes.set_xlim(10**low, right)
